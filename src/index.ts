@@ -1,0 +1,1 @@
+export { DROP_REASONS, DropReason } from './datapath/drop-reason.ts'

@@ -1,0 +1,53 @@
+/**
+ * Every maximum of Tapwire, in one file. Nothing grows without a bound: what meets its bound is evicted,
+ * refused or dropped, and the place that does so counts it. Sizes are bytes, times carry their unit.
+ */
+
+/** Ports of one engine. A port is one TAP (or one other device) on one bridge domain. */
+export const PORTS_MAX = 4096
+
+/** Bridge domains (networks) of one engine. Fits the 16 bits that a MAC table key has for it. */
+export const DOMAINS_MAX = 4096
+
+/** Frames that one poll returns at most. */
+export const BURST_MAX = 256
+
+/**
+ * Transmissions that one poll takes at most: more than `PORTS_MAX`, so that one flooded frame always fits
+ * an empty list, and no more than the 32,768 entries of an io_uring submission queue.
+ */
+export const TRANSMIT_MAX = 8192
+
+/** Frame slots that the kernel reads into: four bursts. */
+export const SLOTS_MAX = 4096
+export const SLOTS_DEFAULT = 512
+
+/**
+ * Bytes of the arena, in which software segmentation builds its frames. One super-frame of the smallest
+ * segment that Linux sends (TCP_MIN_SND_MSS, 48 bytes) makes 1,366 segments of at most 200 bytes with headers.
+ */
+export const ARENA_SIZE = 4 * 1024 * 1024
+
+/** Segments that one super-frame may become: 65,535 / 48, rounded up. */
+export const SEGMENTS_MAX = 1366
+
+/** Stations of one MAC table, over all its bridge domains. */
+export const STATIONS_MAX = 1 << 20
+export const STATIONS_DEFAULT = 16_384
+
+/** Stations that one port may hold. */
+export const STATIONS_PER_PORT_DEFAULT = 4096
+
+/** Seconds after which a silent station is forgotten (IEEE 802.1Q, 8.8.3: recommended 300). */
+export const STATION_AGEING_S = 300
+
+/** Port events (a device vanished) that one poll reports at most; the others wait for the next poll. */
+export const PORT_EVENTS_MAX = 64
+
+/** The MTU of a network: RFC 791's smallest datagram that every host takes, and the largest IPv4 packet. */
+export const MTU_MIN = 576
+export const MTU_MAX = 65_521
+export const MTU_DEFAULT = 1500
+
+/** A network interface's name, without the closing NUL (IFNAMSIZ - 1). */
+export const INTERFACE_NAME_MAX = 15

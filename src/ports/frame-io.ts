@@ -1,0 +1,32 @@
+import type { FrameMemory } from '../datapath/frame-memory.ts'
+
+/** How frames get in and out: a kernel interface for TAPs, or plain memory. */
+export type Backend = 'io_uring' | 'epoll' | 'memory'
+
+/**
+ * The one interface between the data path and the world, a burst at a time. Implementations attach and detach
+ * ports in their own way, and all pass the suite in test/ports/frame-io.conformance.ts.
+ */
+export interface FrameIo {
+  readonly backend: Backend
+  readonly memory: FrameMemory
+
+  /**
+   * Transmits the first `transmitCount` descriptors of `memory.transmits` in order, then returns how many
+   * descriptors of `memory.received` are new (0 to BURST_MAX).
+   *
+   * On return every transmission is over: a descriptor that failed has its RESULT set, and
+   * `memory.status[STATUS_TRANSMIT_FAILURES]` says how many did. Ports that vanished are detached and stand in
+   * `memory.events`. All frames of the burst before are gone.
+   *
+   * Waits up to `timeoutMs` for a frame, a wake or a port event (0 does not wait, -1 waits for ever), but never where
+   * any of these is at hand already.
+   */
+  poll(transmitCount: number, timeoutMs: number): number
+
+  /** Forgets the port and closes its device. Frames of it that wait unread are lost with it. */
+  detach(port: number): void
+
+  /** Closes all devices and gives the memory back. The memory must not be touched afterwards. */
+  close(): void
+}
