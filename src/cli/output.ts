@@ -67,13 +67,13 @@ export function formatCount(value: number): string {
 export function formatAmount(value: number, unit: string): string {
   let scaled = value
   let prefix = 0
-  // 999.5 would be shown as 1000.
   while (scaled >= 999.5 && prefix < PREFIXES.length - 1) {
     scaled /= 1000
     prefix += 1
   }
-  const digits = prefix === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(scaled)))
-  return `${scaled.toFixed(digits)} ${PREFIXES[prefix]}${unit}`
+  // Judged by what will be shown: 9.995 is 10.0 and not 10.00.
+  const decimals = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0
+  return `${scaled.toFixed(prefix === 0 ? 0 : decimals)} ${PREFIXES[prefix]}${unit}`
 }
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P']

@@ -7,7 +7,6 @@
  *   crash       it ends without a word on standard output
  *   babble      it prints what is no JSON, and ends
  *   slow        it starts a step and stays in it until SIGTERM
- *   deaf        it does not end when it is told to
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -69,7 +68,6 @@ function up(labFile: string): void {
     if (request.url !== '/down') return
     response.writeHead(202).end()
     response.once('close', () => {
-      if (behaviour === 'deaf') return
       rmSync(paths.directory, { recursive: true })
       end()
     })
