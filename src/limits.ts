@@ -40,6 +40,10 @@ export const STATIONS_PER_PORT_DEFAULT = 4096
 
 /** Seconds after which a silent station is forgotten (IEEE 802.1Q, 8.8.3: recommended 300). */
 export const STATION_AGEING_S = 300
+export const STATION_AGEING_S_MAX = 1_000_000
+
+/** Aged stations that one call of the MAC table's expiry forgets at most (some 50 us of work); the others wait for the next. */
+export const STATIONS_EXPIRED_MAX = 256
 
 /** Port events (a device vanished) that one poll reports at most; the others wait for the next poll. */
 export const PORT_EVENTS_MAX = 64
