@@ -51,3 +51,9 @@ export const MTU_DEFAULT = 1500
 
 /** A network interface's name, without the closing NUL (IFNAMSIZ - 1). */
 export const INTERFACE_NAME_MAX = 15
+
+/** VLAN tags that the parser steps over: one of IEEE 802.1Q, or two stacked by IEEE 802.1ad. */
+export const VLAN_TAGS_MAX = 2
+
+/** IPv6 extension headers that the parser steps over. Real packets have one or two. */
+export const IPV6_EXTENSION_HEADERS_MAX = 8
