@@ -16,10 +16,13 @@ import {
   RESULT,
   VIRTIO_NET_HEADER_SIZE,
 } from './frame-memory.ts'
-import { completeChecksum, SEGMENT_MEMORY_MAX, Segmenter } from './offload.ts'
+import { completeChecksum, Segmenter } from './offload.ts'
 import type { PortTable } from './port-table.ts'
 
 const NONE = -1
+
+/** More of the arena than one super-frame needs: 64 KiB of payload, and 300 bytes around each of SEGMENTS_MAX segments. */
+const SEGMENTS_ROOM = 512 * 1024
 
 /** Linux's errno numbers for what a device answers to a frame (errno(3)). */
 const EIO = 5
@@ -62,7 +65,7 @@ export class Egress {
   /** Whether the list and the arena surely take one more frame that goes to `targets` ports. */
   hasRoom(targets: number): boolean {
     const room = TRANSMIT_MAX - this.#count
-    return room >= targets && room >= SEGMENTS_MAX && this.#arenaEnd - this.#arenaNext >= SEGMENT_MEMORY_MAX
+    return room >= targets && room >= SEGMENTS_MAX && this.#arenaEnd - this.#arenaNext >= SEGMENTS_ROOM
   }
 
   send(port: number, offset: number, length: number): void {
