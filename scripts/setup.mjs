@@ -63,11 +63,18 @@ async function installPackages() {
   }
   if (packagesAreCurrent()) return
   const fingerprint = packagesFingerprint()
-  // The tools to build with are development packages, which npm leaves out where NODE_ENV is production. No
-  // package of ours has an install script, and none is let in.
-  const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier']
+  // From nothing, so that an interrupted installation leaves no half package behind. That is what `npm ci` does, but it
+  // also refuses a lock file that lacks a package for some other platform, as happens where a registry's mirror has
+  // not all of them. `--no-save` installs what the lock file says and leaves it alone.
+  //
+  // The tools to build with are development packages, which npm leaves out where NODE_ENV is production. No package
+  // of ours has an install script, and none is let in.
+  const args = ['install', '--no-save', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']
   const [program, ...first] = npmCommand()
-  await step('npm packages', () => run(program, [...first, ...args]))
+  await step('npm packages', async () => {
+    rmSync(nodeModules, { recursive: true, force: true })
+    await run(program, [...first, ...args])
+  })
   writeFileSync(packagesStamp, fingerprint)
 }
 
