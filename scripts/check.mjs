@@ -1,6 +1,6 @@
 import './node-version.mjs'
 import { setup } from './setup.mjs'
-import { root, runHere, runMain, seconds } from './steps.mjs'
+import { Failure, root, runHere, runMain, seconds } from './steps.mjs'
 import { test } from './test.mjs'
 
 const USAGE = `npm run check [-- --no-tests]
@@ -43,8 +43,8 @@ await runMain(async () => {
   for (const [name, check] of checks) {
     console.log(`\n--- ${name}`)
     const start = performance.now()
-    const code = await check().catch((error) => {
-      console.error(error.message)
+    const code = await check().catch((/** @type {unknown} */ error) => {
+      console.error(error instanceof Failure ? error.message : error)
       return 1
     })
     if (code !== 0) failed += 1

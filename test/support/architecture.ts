@@ -68,16 +68,22 @@ function importFault(path: string, specifier: string, table: ImportTable): strin
     : `${folder} may not import ${targetFolder}`
 }
 
-/** Module names in `import` and `export … from`, in dynamic imports and in `new URL(…, import.meta.url)`, as workers use it. */
+/**
+ * Module names in `import` and `export … from`, in dynamic imports and in `new Worker(new URL(…))`. The last names the
+ * compiled file; it is given as its source. A file that is started as a process of its own is no import.
+ */
 export function importsOf(text: string): string[] {
   const code = withoutComments(text)
   const patterns = [
     /^(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
     /^import\s*['"]([^'"]+)['"]/gm,
     /\bimport\s*\(\s*['"`]([^'"`]+)['"`]/g,
-    /\bnew\s+URL\(\s*['"`]([^'"`]+)['"`]\s*,\s*import\.meta\.url\b/g,
   ]
-  return patterns.flatMap((pattern) => [...code.matchAll(pattern)].flatMap((match) => match[1] ?? []))
+  const workers = [...code.matchAll(/\bnew\s+Worker\(\s*new\s+URL\(\s*['"`]([^'"`]+)['"`]/g)]
+  return [
+    ...patterns.flatMap((pattern) => [...code.matchAll(pattern)].flatMap((match) => match[1] ?? [])),
+    ...workers.flatMap((match) => match[1]?.replace(/\.js$/, '.ts') ?? []),
+  ]
 }
 
 /** Files in which a native addon is loaded or a loader for one is made. */
