@@ -1,7 +1,7 @@
 import './node-version.mjs'
 import { setup } from './setup.mjs'
 import { Failure, root, runHere, runMain, seconds } from './steps.mjs'
-import { test } from './test.mjs'
+import { runTests, test } from './test.mjs'
 
 const USAGE = `npm run check [-- --no-tests]
   --no-tests  all but the tests; the architecture test is run nevertheless`
@@ -35,7 +35,7 @@ await runMain(async () => {
   }
   await setup()
   const checks = args.includes('--no-tests')
-    ? [...CHECKS, /** @type {const} */ (['architecture', () => test(['test/architecture.test'])])]
+    ? [...CHECKS, /** @type {const} */ (['architecture', async () => runTests(['test/architecture.test'])])]
     : [...CHECKS, /** @type {const} */ (['tests', () => test([])])]
   const lines = []
   let failed = 0

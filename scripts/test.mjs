@@ -1,6 +1,6 @@
 import './node-version.mjs'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import * as os from 'node:os'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { install, PACKAGES } from './debian.mjs'
@@ -22,6 +22,15 @@ const TIMEOUT_MS = 240_000
 export async function test(args) {
   await setup({ sanitize: true })
   await prepareMachine()
+  return runTests(args)
+}
+
+/**
+ * Runs compiled tests, with what is there.
+ * @param {readonly string[]} args as in USAGE
+ * @returns {Promise<number>} the exit code
+ */
+export function runTests(args) {
   const filters = args.filter((arg) => !arg.startsWith('-'))
   const options = args.filter((arg) => arg.startsWith('-'))
   return runFiles(testFiles(filters), options)
@@ -69,13 +78,13 @@ const sourceOf = (file) => file.replace(/^dist\//, '').replace(/\.js$/, '.ts')
  * @param {readonly string[]} options
  */
 async function runFiles(files, options) {
-  const folder = mkdtempSync(join(tmpdir(), 'tapwire-test-'))
+  const folder = mkdtempSync(join(os.tmpdir(), 'tapwire-test-'))
   try {
     const report = join(folder, 'report.json')
     const code = await runHere(process.execPath, [
       '--enable-source-maps',
       '--test',
-      `--test-concurrency=${availableParallelism()}`,
+      `--test-concurrency=${os.availableParallelism()}`,
       `--test-timeout=${TIMEOUT_MS}`,
       '--test-reporter=spec',
       '--test-reporter-destination=stdout',
