@@ -11,6 +11,7 @@ import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import { openWake, wake } from '../ports/native-frame-io.ts'
 import { openTap, type Tap, type TapOptions } from '../ports/tap.ts'
 import type { Station } from '../tables/mac-table.ts'
+import { putMac } from '../wire/address.ts'
 import type {
   DatapathCall,
   DatapathMessage,
@@ -40,6 +41,12 @@ export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'persisten
   readonly domain: number
   /** `02:42:0a:00:00:02`; the kernel chooses where undefined. */
   readonly mac?: string | undefined
+}
+
+function macBytes(mac: string): Uint8Array {
+  const bytes = new Uint8Array(6)
+  putMac(new DataView(bytes.buffer), 0, mac)
+  return bytes
 }
 
 interface DatapathEvents {
@@ -121,10 +128,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     const tap = openTap({
       namespace: port.namespace,
       name: port.name,
-      mac:
-        port.mac === undefined
-          ? undefined
-          : Uint8Array.from(port.mac.split(':'), (byte) => Number.parseInt(byte, 16)),
+      mac: port.mac === undefined ? undefined : macBytes(port.mac),
       mtu: port.mtu,
       offload: port.offload ?? true,
     })
