@@ -3,9 +3,11 @@
 import { accessSync, closeSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { DoctorCheck } from '../control/api.ts'
-import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
+import { TapwireError } from '../control/errors.ts'
 import { native } from '../ports/native.ts'
+import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
 import { openTap, TapError, TapFeature } from '../ports/tap.ts'
+import { createNamespace, deleteNamespace, namespacePath } from './namespace.ts'
 
 const NODE_MIN = [20, 19] as const
 
@@ -20,7 +22,7 @@ const PROGRAMS = [
   ['setpriv', 'util-linux'],
 ] as const
 
-export function examine(): DoctorCheck[] {
+export async function examine(): Promise<DoctorCheck[]> {
   const addon = checkAddon()
   const checks = [
     checkSystem(),
@@ -30,7 +32,7 @@ export function examine(): DoctorCheck[] {
     checkCapabilities(),
     ...PROGRAMS.map(checkProgram),
   ]
-  if (addon.state === 'ok') checks.push(checkIoUring(), checkEpoll(), checkTap())
+  if (addon.state === 'ok') checks.push(checkIoUring(), checkEpoll(), await checkTap())
   return checks
 }
 
@@ -131,19 +133,19 @@ function openFailure(backend: 'io_uring' | 'epoll'): string | undefined {
   }
 }
 
-/** In a namespace of its own (the addon's nursery would do, but a TAP is moved): see openTap. */
-function checkTap(): DoctorCheck {
+/** In a namespace of its own: the machine's interfaces are none of ours. */
+async function checkTap(): Promise<DoctorCheck> {
+  const namespace = `tw-doctor-${process.pid}`
   try {
-    const tap = openTap({
-      namespace: '/proc/self/ns/net',
-      name: `tw-doctor-${process.pid % 10_000}`,
-      mtu: 1500,
-    })
+    await createNamespace(namespace)
+    const tap = openTap({ namespace: namespacePath(namespace), name: 'tap0', mtu: 1500 })
     closeSync(tap.descriptor)
     const granted = Object.entries(TapFeature).filter(([, bit]) => (tap.features & bit) !== 0)
     return ok('TAP', `opens; offloads: ${granted.map(([name]) => name).join(', ') || 'none'}`)
   } catch (error) {
-    if (!(error instanceof TapError)) throw error
-    return fail('TAP', error.message, error.hint)
+    if (!(error instanceof TapError || error instanceof TapwireError)) throw error
+    return fail('TAP', error.message, error.hint ?? 'Run as root.')
+  } finally {
+    await deleteNamespace(namespace)
   }
 }

@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
 const progress = new ProgressWriter(process.stdout)
 
 try {
-  if (options.doctor) process.stdout.write(`${JSON.stringify({ checks: examine() })}\n`)
+  if (options.doctor) process.stdout.write(`${JSON.stringify({ checks: await examine() })}\n`)
   else if (options.cleanup) await cleanUp(required('run'), required('lab'))
   else await bringUp()
 } catch (error) {

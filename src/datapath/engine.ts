@@ -9,7 +9,7 @@
  * Nothing here allocates, throws, waits or reads a clock.
  */
 
-import { STATION_AGEING_S, STATIONS_DEFAULT, STATIONS_PER_PORT_DEFAULT, PORTS_MAX } from '../limits.ts'
+import { PORTS_MAX, STATION_AGEING_S, STATIONS_DEFAULT, STATIONS_PER_PORT_DEFAULT } from '../limits.ts'
 import { MacTable } from '../tables/mac-table.ts'
 import { Bridge, FLOOD } from './bridge.ts'
 import { classify } from './classify.ts'
