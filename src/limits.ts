@@ -40,6 +40,10 @@ export const STATIONS_PER_PORT_DEFAULT = 4096
 
 /** Seconds after which a silent station is forgotten (IEEE 802.1Q, 8.8.3: recommended 300). */
 export const STATION_AGEING_S = 300
+export const STATION_AGEING_S_MAX = 1_000_000
+
+/** Aged stations that one call of the MAC table's expiry forgets at most (some 50 us of work); the others wait for the next. */
+export const STATIONS_EXPIRED_MAX = 256
 
 /** Port events (a device vanished) that one poll reports at most; the others wait for the next poll. */
 export const PORT_EVENTS_MAX = 64
@@ -51,6 +55,12 @@ export const MTU_DEFAULT = 1500
 
 /** A network interface's name, without the closing NUL (IFNAMSIZ - 1). */
 export const INTERFACE_NAME_MAX = 15
+
+/** VLAN tags that the parser steps over: one of IEEE 802.1Q, or two stacked by IEEE 802.1ad. */
+export const VLAN_TAGS_MAX = 2
+
+/** IPv6 extension headers that the parser steps over. Real packets have one or two. */
+export const IPV6_EXTENSION_HEADERS_MAX = 8
 
 /** A lab's name: it stands in front of each sandbox's name in the name of a namespace, and in the path of a socket. */
 export const LAB_NAME_MAX = 32
