@@ -99,9 +99,9 @@ function daemonStays(lab: LabUp): TapwireError {
 }
 
 async function cleanUp(cli: Cli, lab: LabDead): Promise<void> {
-  cli.stderr.write(`The daemon of lab ${lab.name} has died; clearing up what it left.\n`)
   await runDaemon(cli, {
     until: 'exit',
+    step: `Remove what the dead daemon of lab ${lab.name} left`,
     args: () => ['--cleanup', '--run', resolve(runDirectory(cli.env)), '--lab', lab.name],
   })
 }

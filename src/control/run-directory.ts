@@ -70,15 +70,25 @@ export function labsIn(run: string): string[] {
   }
 }
 
-/**
- * The process id of a lab's daemon if that runs: the one that it wrote, unless the process is gone, or is another one
- * that began after the id was written and got the same number. Undefined also where it wrote none.
- */
-export function livingDaemon(paths: LabPaths): number | undefined {
+/** The process id that a lab's daemon wrote, whether or not it still runs; undefined if it wrote none. */
+export function readDaemonPid(paths: LabPaths): number | undefined {
   try {
     const text = readFileSync(paths.pid, 'utf8').trim()
-    if (!/^[1-9]\d{0,9}$/.test(text)) return undefined
-    const pid = Number(text)
+    return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined
+  } catch (cause) {
+    if (isMissing(cause)) return undefined
+    throw cause
+  }
+}
+
+/**
+ * The process id of a lab's daemon if that runs: the one that it wrote, unless the process is gone, or is another one
+ * that began after the id was written and got the same number.
+ */
+export function livingDaemon(paths: LabPaths): number | undefined {
+  const pid = readDaemonPid(paths)
+  if (pid === undefined) return undefined
+  try {
     return processStart(pid) <= statSync(paths.pid).mtimeMs + CLOCK_SLACK_MS ? pid : undefined
   } catch (cause) {
     if (isMissing(cause)) return undefined

@@ -129,7 +129,7 @@ describe('tapwire up', () => {
     assert.equal(code, 130)
     assert.equal(
       err,
-      '… Make namespaces\n… Stopping; once more to leave that to the daemon\nerror: Interrupted by SIGTERM.\n',
+      '… Make namespaces\n… Stopping; once more to leave that to the daemon\n✔ Make namespaces\nerror: Interrupted by SIGTERM.\n',
     )
     assert.equal(harness.listening, 0)
   })
@@ -206,11 +206,14 @@ describe('tapwire down', () => {
       /error: The daemon ended with exit code 3 before its work was done:\nError: nothing works\n/,
     )
 
+    const refuse = await tapwire(['down', 'demo'], { env: { FAKE_DAEMON: 'refuse' } })
+    assert.match(refuse.err, /\nerror: It is in use\.\nhint: Wait\.\n$/)
+
     const { code, err } = await tapwire(['down', 'demo'])
     assert.equal(code, 0)
     assert.equal(
       err,
-      'The daemon of lab demo has died; clearing up what it left.\n… Remove what is left\n✔ Remove what is left (2 namespaces)\n',
+      '… Remove what the dead daemon of lab demo left\n✔ Remove what the dead daemon of lab demo left\n',
     )
     assert.deepEqual(readdirSync(harness.run), [])
   })

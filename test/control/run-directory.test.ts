@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { ErrorCode } from '../../src/control/errors.ts'
-import { labPaths, labsIn, livingDaemon, runDirectory } from '../../src/control/run-directory.ts'
+import {
+  labPaths,
+  labsIn,
+  livingDaemon,
+  readDaemonPid,
+  runDirectory,
+} from '../../src/control/run-directory.ts'
 import { SOCKET_PATH_MAX } from '../../src/limits.ts'
 
 const run = mkdtempSync(join(tmpdir(), 'run-'))
@@ -71,5 +77,6 @@ describe('livingDaemon', () => {
     const longBefore = Date.now() / 1000 - 86_400 * 365 * 30
     utimesSync(paths.pid, longBefore, longBefore)
     assert.equal(livingDaemon(paths), undefined)
+    assert.equal(readDaemonPid(paths), process.pid)
   })
 })
