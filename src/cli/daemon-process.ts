@@ -69,7 +69,10 @@ function followDaemon(cli: Cli, child: ChildProcess, progress: Progress): Promis
   return new Promise((resolve, reject) => {
     const stopListening = cli.onInterrupt((signal) => {
       // The daemon undoes what it has done and ends. Whoever is in a hurry interrupts twice, and it goes on alone.
-      if (end.interruptedBy !== undefined) finish()
+      if (end.interruptedBy !== undefined) {
+        finish()
+        return
+      }
       end.interruptedBy = signal
       progress.start('stop', 'Stopping; once more to leave that to the daemon')
       child.kill('SIGTERM')

@@ -8,6 +8,7 @@
  *   babble      it prints what is no JSON, and ends
  *   sick        it finds something wrong with the machine
  *   slow        it stays in a step until SIGTERM, finishes that, says that it is ready, and ends
+ *   busy        it stays in a step, whatever it is told, until nobody reads what it tells
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -58,6 +59,13 @@ function up(labFile: string): void {
       clearInterval(hold)
     })
     tell({ step: 'Make namespaces', state: 'start' })
+    return
+  }
+  if (behaviour === 'busy') {
+    process.on('SIGTERM', () => undefined)
+    process.stdout.on('error', end)
+    tell({ step: 'Make namespaces', state: 'start' })
+    setInterval(() => tell({ step: 'Wait', state: 'start' }), 10)
     return
   }
   process.on('SIGTERM', end)

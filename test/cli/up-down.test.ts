@@ -123,13 +123,28 @@ describe('tapwire up', () => {
     const { code, err } = await tapwire(['up', labFile], {
       env: { FAKE_DAEMON: 'slow' },
       onWrite: (text) => {
-        if (text.includes('Make namespaces')) setImmediate(() => harness.interrupt('SIGTERM'))
+        if (text.includes('… Make namespaces')) setImmediate(() => harness.interrupt('SIGTERM'))
       },
     })
     assert.equal(code, 130)
     assert.equal(
       err,
       '… Make namespaces\n… Stopping; once more to leave that to the daemon\n✔ Make namespaces\nerror: Interrupted by SIGTERM.\n',
+    )
+    assert.equal(harness.listening, 0)
+  })
+
+  it('leaves the daemon to itself when it is interrupted twice', async () => {
+    const { code, err } = await tapwire(['up', labFile], {
+      env: { FAKE_DAEMON: 'busy' },
+      onWrite: (text) => {
+        if (/Make namespaces|Stopping/.test(text)) setImmediate(() => harness.interrupt('SIGINT'))
+      },
+    })
+    assert.equal(code, 130)
+    assert.match(
+      err,
+      /\nerror: Interrupted by SIGINT\.\nhint: The daemon still takes down what it has built\.\n$/,
     )
     assert.equal(harness.listening, 0)
   })
