@@ -63,7 +63,7 @@ function unreachable(paths: LabPaths, timedOut: boolean, cause: NodeJS.ErrnoExce
     })
   }
   const why = timedOut ? `it gives no answer within ${API_TIMEOUT_MS / 1000} s` : cause.message
-  return new TapwireError(ErrorCode.daemonUnreachable, `The lab's daemon cannot be reached: ${why}.`, {
+  return new TapwireError(ErrorCode.daemonUnreachable, `${paths.socket} cannot be reached: ${why}.`, {
     hint: `Its log is ${paths.log}.`,
     cause,
   })

@@ -90,7 +90,7 @@ describe('tapwire up', () => {
     writeFileSync(paths.pid, String(process.pid))
     const { code, err } = await tapwire(['up', labFile])
     assert.equal(code, 1)
-    assert.match(err, /^error: The lab's daemon cannot be reached/)
+    assert.match(err, /^error: The daemon of lab 'demo' \(process \d+\) runs, but: /)
     writeFileSync(paths.pid, '')
   })
 
