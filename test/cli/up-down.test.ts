@@ -66,7 +66,7 @@ describe('tapwire up', () => {
   it('turns a sign on a terminal and leaves one line a step', async () => {
     const terminal = { columns: 80, rows: 24 }
     const { err } = await tapwire(['up', labFile], { terminal, env: { NO_COLOR: '1' } })
-    assert.ok(err.includes(`${ESCAPE}[1F${ESCAPE}[J`))
+    assert.ok(err.endsWith(`${ESCAPE}[1F${ESCAPE}[J✔ Make namespaces (2)\n`))
     assert.match(plain(err), /^(?:[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Make namespaces\n)+✔ Make namespaces \(2\)\n$/)
   })
 
