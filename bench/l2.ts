@@ -108,12 +108,12 @@ async function measure(contender: Contender, round: number, plan: Plan, collecto
     const forwarder = await contender.start(bed, folder)
     try {
       await bed.configure()
-      for (const { id, title, run: runMeasure } of plan.measures) {
-        progress.now(prefix + title)
+      for (const one of plan.measures) {
+        progress.now(prefix + one.title)
         try {
-          Object.assign(found, await runMeasure(bed, forwarder, plan.effort))
+          Object.assign(found, await one.run(bed, forwarder, plan.effort))
         } catch (error) {
-          fail(`round ${round + 1}, ${id}: ${messageOf(error)}`)
+          fail(`round ${round + 1}, ${one.id}: ${messageOf(error)}`)
         }
       }
     } finally {

@@ -40,6 +40,7 @@ export async function toSvg(result: Result): Promise<string> {
       offset: 16,
     },
     columns: COLUMNS,
+    align: 'each',
     spacing: { row: 28, column: 20 },
     concat: panels,
     config: {
@@ -64,7 +65,7 @@ function panel(result: Result, metric: MetricId, named: boolean): object {
     field: 'contender',
     type: 'nominal',
     sort: order,
-    axis: named ? { title: null, ticks: false, domain: false } : null,
+    axis: named ? { title: null, ticks: false, domain: false, labelPadding: 6 } : null,
   }
   const widest = Math.max(1e-9, ...values.map(({ highest }) => highest))
   // Room for the number behind the longest bar.
