@@ -264,6 +264,17 @@ static napi_value detach(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+static napi_value transmit_frames(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = open_handle_argument(&call);
+	int32_t count = int32_argument(&call, 1);
+	if (!call.ok)
+		return NULL;
+	int result = frame_io_transmit(&handle->io, (uint32_t)count);
+	return result < 0 ? throw_errno(env, "transmit", -result) : NULL;
+}
+
 static napi_value poll_frames(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
@@ -344,6 +355,7 @@ NAPI_MODULE_INIT()
 		{ "closeFrameIo", NULL, close_frame_io, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "attach", NULL, attach, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "detach", NULL, detach, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "transmit", NULL, transmit_frames, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "poll", NULL, poll_frames, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "openTap", NULL, open_tap, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "setOffload", NULL, set_offload, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -62,7 +62,7 @@ static void detach(struct frame_io *io, uint32_t port)
 	epoll_ctl(state->epoll_fd, EPOLL_CTL_DEL, io->ports[port].fd, NULL);
 }
 
-static void transmit(struct frame_io *io, uint32_t count)
+static int transmit(struct frame_io *io, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct span span;
@@ -72,6 +72,7 @@ static void transmit(struct frame_io *io, uint32_t count)
 		else if (write(io->ports[io->transmits[i].port].fd, span.start, span.size) < 0)
 			frame_io_transmit_failed(io, i, errno);
 	}
+	return 0;
 }
 
 /* Frames that a burst can have: each needs its descriptor and its slot. */
@@ -128,5 +129,6 @@ const struct backend epoll_backend = {
 	.close = close_backend,
 	.attach = attach,
 	.detach = detach,
+	.transmit = transmit,
 	.poll = poll_burst,
 };

@@ -166,12 +166,22 @@ static void report_lost(struct frame_io *io)
 	io->status[STATUS_EVENTS] = (int32_t)count;
 }
 
+static bool begin_transmit(struct frame_io *io, uint32_t count)
+{
+	io->status[STATUS_TRANSMIT_FAILURES] = 0;
+	return count <= io->options.transmit_max;
+}
+
+int frame_io_transmit(struct frame_io *io, uint32_t count)
+{
+	return begin_transmit(io, count) ? io->backend->transmit(io, count) : -ERANGE;
+}
+
 int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms)
 {
-	if (transmit_count > io->options.transmit_max)
+	if (!begin_transmit(io, transmit_count))
 		return -ERANGE;
 	io->status[STATUS_WOKEN] = 0;
-	io->status[STATUS_TRANSMIT_FAILURES] = 0;
 	int count = io->backend->poll(io, transmit_count, io->lost_count > 0 ? 0 : timeout_ms);
 	report_lost(io);
 	return count;

@@ -66,7 +66,8 @@ struct backend {
 	void (*close)(struct frame_io *io);
 	int (*attach)(struct frame_io *io, uint32_t port);
 	void (*detach)(struct frame_io *io, uint32_t port);
-	/* The contract is that of FrameIo.poll in src/ports/frame-io.ts. */
+	/* The contracts are those of FrameIo.transmit and FrameIo.poll in src/ports/frame-io.ts. */
+	int (*transmit)(struct frame_io *io, uint32_t count);
 	int (*poll)(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms);
 };
 
@@ -93,6 +94,7 @@ int frame_io_open(struct frame_io *io, const struct backend *backend, const stru
 void frame_io_close(struct frame_io *io);
 int frame_io_attach(struct frame_io *io, uint32_t port, int fd, bool virtio);
 void frame_io_detach(struct frame_io *io, uint32_t port);
+int frame_io_transmit(struct frame_io *io, uint32_t count);
 int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms);
 
 /* For the backends. */

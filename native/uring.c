@@ -62,7 +62,7 @@ struct state {
 	/* The slots of the burst that the data path has now. */
 	uint32_t *burst;
 	uint32_t burst_count;
-	/* Completed reads that found the burst full: frames of the next poll, still in their slots. */
+	/* Completed reads that the burst has no room for: frames of a later poll, still in their slots. */
 	struct io_uring_cqe *backlog;
 	uint32_t backlog_count;
 	/* Ports whose multishot read has ended and must be started again, each once. */
@@ -237,10 +237,10 @@ static void completed_wake(struct frame_io *io, const struct io_uring_cqe *cqe)
 }
 
 /*
- * Empties the completion queue: a failed write belongs to this poll and to no later one. Frames beyond the burst go to
+ * Empties the completion queue: a failed write belongs to this call and to no later one. Frames beyond `burst_room` go to
  * the backlog, which has room for a frame in every slot and an end of every port's read.
  */
-static void take_completions(struct frame_io *io)
+static void take_completions(struct frame_io *io, uint32_t burst_room)
 {
 	struct state *state = io->state;
 	uint32_t head = *state->cq_head;
@@ -248,7 +248,7 @@ static void take_completions(struct frame_io *io)
 	for (; head != tail; head++) {
 		const struct io_uring_cqe *cqe = &state->cqes[head & state->cq_mask];
 		enum kind kind = USER_KIND(cqe->user_data);
-		if (kind == KIND_READ && (state->burst_count == io->options.burst_max || state->backlog_count > 0))
+		if (kind == KIND_READ && (state->burst_count >= burst_room || state->backlog_count > 0))
 			state->backlog[state->backlog_count++] = *cqe;
 		else if (kind == KIND_READ)
 			completed_read(io, cqe);
@@ -289,6 +289,25 @@ static void rearm(struct frame_io *io)
 	}
 }
 
+/* Submits what is queued, waits if asked to, and empties the completion queue, however much it has overflowed. */
+static int submit_and_take(struct frame_io *io, uint32_t burst_room, bool wait, int32_t timeout_ms)
+{
+	struct state *state = io->state;
+	int result = enter(state, wait, timeout_ms);
+	take_completions(io, burst_room);
+	while (result == 0 && overflowed(state)) {
+		result = enter(state, false, 0);
+		take_completions(io, burst_room);
+	}
+	return result;
+}
+
+static int transmit(struct frame_io *io, uint32_t count)
+{
+	submit_writes(io, count);
+	return submit_and_take(io, 0, false, 0);
+}
+
 static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms)
 {
 	struct state *state = io->state;
@@ -298,12 +317,7 @@ static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t time
 	take_backlog(io);
 	rearm(io);
 	bool wait = timeout_ms != 0 && state->burst_count == 0 && io->lost_count == 0;
-	int result = enter(state, wait, timeout_ms);
-	take_completions(io);
-	while (result == 0 && overflowed(state)) {
-		result = enter(state, false, 0);
-		take_completions(io);
-	}
+	int result = submit_and_take(io, io->options.burst_max, wait, timeout_ms);
 	return result < 0 ? result : (int)state->burst_count;
 }
 
@@ -478,5 +492,6 @@ const struct backend uring_backend = {
 	.close = close_backend,
 	.attach = attach,
 	.detach = detach,
+	.transmit = transmit,
 	.poll = poll_burst,
 };

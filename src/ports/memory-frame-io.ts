@@ -80,13 +80,17 @@ export class MemoryFrameIo implements FrameIo {
     this.#woken = true
   }
 
+  transmit(count: number): void {
+    if (count > TRANSMIT_MAX) throw new RangeError(`at most ${TRANSMIT_MAX} frames are transmitted at once`)
+    this.memory.status[STATUS_TRANSMIT_FAILURES] = 0
+    for (let i = 0; i < count; i++) this.#transmit(i << DESCRIPTOR_SHIFT)
+  }
+
   poll(transmitCount: number, _timeoutMs: number): number {
-    if (transmitCount > TRANSMIT_MAX) throw new RangeError(`a poll transmits at most ${TRANSMIT_MAX} frames`)
+    this.transmit(transmitCount)
     const { status } = this.memory
     status[STATUS_WOKEN] = this.#woken ? 1 : 0
     this.#woken = false
-    status[STATUS_TRANSMIT_FAILURES] = 0
-    for (let i = 0; i < transmitCount; i++) this.#transmit(i << DESCRIPTOR_SHIFT)
     status[STATUS_EVENTS] = this.#reportLost()
     return this.#receive()
   }

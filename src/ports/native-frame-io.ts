@@ -47,6 +47,10 @@ export class NativeFrameIo implements FrameIo {
     native().attach(this.#handle, port, descriptor, virtio)
   }
 
+  transmit(count: number): void {
+    native().transmit(this.#handle, count)
+  }
+
   poll(transmitCount: number, timeoutMs: number): number {
     return native().poll(this.#handle, transmitCount, timeoutMs)
   }

@@ -52,6 +52,7 @@ export interface NativeAddon {
   /** The descriptor belongs to the handle from here on, and is closed with the port. */
   attach(handle: NativeHandle, port: number, descriptor: number, virtio: boolean): void
   detach(handle: NativeHandle, port: number): void
+  transmit(handle: NativeHandle, count: number): void
   poll(handle: NativeHandle, transmitCount: number, timeoutMs: number): number
   openTap(options: NativeTapOptions): number
   setOffload(descriptor: number, features: number): void

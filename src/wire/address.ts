@@ -72,10 +72,9 @@ export function formatIpv6(bytes: Uint8Array): string {
     return `::ffff:${formatIpv4((groups[6]! << 16) | groups[7]!)}`
   }
   const run = longestZeroRun(groups)
-  const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':')
   // RFC 5952, 4.2.2: a single zero group is not shortened.
-  if (run.length < 2) return text(groups)
-  return `${text(groups.slice(0, run.start))}::${text(groups.slice(run.start + run.length))}`
+  if (run.length < 2) return groupsText(groups)
+  return `${groupsText(groups.slice(0, run.start))}::${groupsText(groups.slice(run.start + run.length))}`
 }
 
 /** Text of the MAC address at `offset`. */
@@ -129,6 +128,8 @@ function parseIpv6Groups(text: string, last: boolean): number[] | undefined {
   }
   return groups
 }
+
+const groupsText = (groups: readonly number[]): string => groups.map((group) => group.toString(16)).join(':')
 
 const bytesOfGroups = (groups: readonly number[]): Uint8Array =>
   Uint8Array.from(groups.flatMap((group) => [group >>> 8, group & 0xff]))

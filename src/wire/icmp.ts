@@ -67,9 +67,12 @@ export function setRest(view: DataView, offset: number, value: number): void {
   view.setUint32(offset + REST, value)
 }
 
-export function setEcho(view: DataView, offset: number, identifier: number, sequenceNumber: number): void {
-  view.setUint16(offset + IDENTIFIER, identifier)
-  view.setUint16(offset + SEQUENCE_NUMBER, sequenceNumber)
+export function setIdentifier(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset + IDENTIFIER, value)
+}
+
+export function setSequenceNumber(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset + SEQUENCE_NUMBER, value)
 }
 
 /** Whether the checksum of the message from `offset` to `end` is right. */

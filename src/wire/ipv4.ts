@@ -26,8 +26,9 @@ export const MIN_HEADER_SIZE = 20
 const OPTIONS_MAX = 40
 
 const VERSION = 4
-const DONT_FRAGMENT = 0x4000
-const MORE_FRAGMENTS = 0x2000
+/** Flags in the word that they share with the fragment offset. */
+export const DONT_FRAGMENT = 0x4000
+export const MORE_FRAGMENTS = 0x2000
 const FRAGMENT_OFFSET = 0x1fff
 
 export interface Ipv4 {
@@ -94,8 +95,9 @@ export function setHeaderSize(view: DataView, offset: number, size: number): voi
   view.setUint8(offset + VERSION_IHL, (VERSION << 4) | (size >>> 2))
 }
 
-export function setTypeOfService(view: DataView, offset: number, dscp: number, ecn: number): void {
-  view.setUint8(offset + TYPE_OF_SERVICE, (dscp << 2) | ecn)
+/** DSCP and ECN in one byte: dscp << 2 | ecn. */
+export function setTypeOfService(view: DataView, offset: number, value: number): void {
+  view.setUint8(offset + TYPE_OF_SERVICE, value)
 }
 
 export function setTotalLength(view: DataView, offset: number, value: number): void {
@@ -107,16 +109,9 @@ export function setIdentification(view: DataView, offset: number, value: number)
   view.setUint16(offset + IDENTIFICATION, value)
 }
 
-/** `fragmentOffset` in bytes, a multiple of 8. */
-export function setFragment(
-  view: DataView,
-  offset: number,
-  dontFragment: boolean,
-  moreFragments: boolean,
-  fragmentOffset: number,
-): void {
-  const flags = (dontFragment ? DONT_FRAGMENT : 0) | (moreFragments ? MORE_FRAGMENTS : 0)
-  view.setUint16(offset + FRAGMENT, flags | (fragmentOffset >>> 3))
+/** `flags`: DONT_FRAGMENT and MORE_FRAGMENTS, or-ed. `start`: the fragment offset in bytes, a multiple of 8. */
+export function setFragment(view: DataView, offset: number, flags: number, start: number): void {
+  view.setUint16(offset + FRAGMENT, flags | (start >>> 3))
 }
 
 export function setTimeToLive(view: DataView, offset: number, value: number): void {
@@ -181,10 +176,11 @@ export function emit(value: Ipv4, view: DataView, offset: number): number {
     )
   }
   setHeaderSize(view, offset, size)
-  setTypeOfService(view, offset, value.dscp, value.ecn)
+  setTypeOfService(view, offset, (value.dscp << 2) | value.ecn)
   setTotalLength(view, offset, value.totalLength)
   setIdentification(view, offset, value.identification)
-  setFragment(view, offset, value.dontFragment, value.moreFragments, value.fragmentOffset)
+  const flags = (value.dontFragment ? DONT_FRAGMENT : 0) | (value.moreFragments ? MORE_FRAGMENTS : 0)
+  setFragment(view, offset, flags, value.fragmentOffset)
   setTimeToLive(view, offset, value.timeToLive)
   setProtocol(view, offset, value.protocol)
   putIpv4(view, offset + SOURCE, value.source)

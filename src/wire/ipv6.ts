@@ -68,14 +68,9 @@ export const sourceWord = (view: DataView, offset: number, word: number): number
 export const destinationWord = (view: DataView, offset: number, word: number): number =>
   view.getInt32(offset + DESTINATION + (word << 2))
 
-/** Sets version 6 too. */
-export function setClassAndFlow(
-  view: DataView,
-  offset: number,
-  trafficClass: number,
-  flowLabel: number,
-): void {
-  view.setInt32(offset + VERSION_CLASS_FLOW, (VERSION << 28) | (trafficClass << 20) | flowLabel)
+/** Sets version 6, with traffic class and flow label in one word: trafficClass << 20 | flowLabel. */
+export function setClassAndFlow(view: DataView, offset: number, value: number): void {
+  view.setInt32(offset + VERSION_CLASS_FLOW, (VERSION << 28) | value)
 }
 
 export function setPayloadLength(view: DataView, offset: number, value: number): void {
@@ -131,7 +126,7 @@ export const upperProtocol = (walk: number): number => walk & 0xff
 /** Bytes from the start of the IPv6 header to where a walk ended. */
 export const upperOffset = (walk: number): number => walk >>> 8
 
-/** Whether the extension headers up to `upper` bytes from the start of a packet that `upperLayer` walked have a Fragment header. */
+/** Whether a packet has a Fragment header before `upper`, the `upperOffset` of its walk. */
 export function isFragment(view: DataView, offset: number, upper: number): boolean {
   let protocol = nextHeader(view, offset)
   for (let at = HEADER_SIZE; at < upper; ) {
@@ -176,7 +171,7 @@ export function parse(view: DataView, offset: number, end: number): Ipv6 | undef
 
 /** Writes the fixed header and returns its size. Throws RangeError for an address that is none. */
 export function emit(value: Ipv6, view: DataView, offset: number): number {
-  setClassAndFlow(view, offset, value.trafficClass, value.flowLabel)
+  setClassAndFlow(view, offset, (value.trafficClass << 20) | value.flowLabel)
   setPayloadLength(view, offset, value.payloadLength)
   setNextHeader(view, offset, value.nextHeader)
   setHopLimit(view, offset, value.hopLimit)

@@ -66,21 +66,24 @@ export function setFlags(view: DataView, offset: number, value: number): void {
   view.setUint8(offset + FLAGS, value)
 }
 
-export function setSegmentation(
-  view: DataView,
-  offset: number,
-  type: number,
-  headerLength: number,
-  size: number,
-): void {
-  view.setUint8(offset + GSO_TYPE, type)
-  view.setUint16(offset + HEADER_LENGTH, headerLength, true)
-  view.setUint16(offset + GSO_SIZE, size, true)
+export function setGsoType(view: DataView, offset: number, value: number): void {
+  view.setUint8(offset + GSO_TYPE, value)
 }
 
-export function setChecksum(view: DataView, offset: number, start: number, fieldOffset: number): void {
-  view.setUint16(offset + CHECKSUM_START, start, true)
-  view.setUint16(offset + CHECKSUM_OFFSET, fieldOffset, true)
+export function setHeaderLength(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset + HEADER_LENGTH, value, true)
+}
+
+export function setGsoSize(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset + GSO_SIZE, value, true)
+}
+
+export function setChecksumStart(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset + CHECKSUM_START, value, true)
+}
+
+export function setChecksumOffset(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset + CHECKSUM_OFFSET, value, true)
 }
 
 /** Writes the header of a frame that is finished: ten zeros. */
@@ -106,7 +109,10 @@ export function parse(view: DataView, offset: number, end: number): VirtioNet | 
 /** Writes the header and returns its size. */
 export function emit(value: VirtioNet, view: DataView, offset: number): number {
   setFlags(view, offset, value.flags)
-  setSegmentation(view, offset, value.gsoType, value.headerLength, value.gsoSize)
-  setChecksum(view, offset, value.checksumStart, value.checksumOffset)
+  setGsoType(view, offset, value.gsoType)
+  setHeaderLength(view, offset, value.headerLength)
+  setGsoSize(view, offset, value.gsoSize)
+  setChecksumStart(view, offset, value.checksumStart)
+  setChecksumOffset(view, offset, value.checksumOffset)
   return HEADER_SIZE
 }

@@ -16,6 +16,9 @@ const CONTROL = 2
 const NEXT_TYPE = 4
 export const TAG_SIZE = 4
 
+/** The drop eligible indicator in the TCI. */
+export const DROP_ELIGIBLE = 0x1000
+
 /** Where the first tag of the frame at `offset` is, if it has one. */
 export const firstTag = (offset: number): number => offset + HEADER_SIZE - 2
 
@@ -39,7 +42,7 @@ export const protocol = (view: DataView, offset: number): number => view.getUint
 export const control = (view: DataView, offset: number): number => view.getUint16(offset + CONTROL)
 export const priority = (view: DataView, offset: number): number => control(view, offset) >>> 13
 export const dropEligible = (view: DataView, offset: number): boolean =>
-  (control(view, offset) & 0x1000) !== 0
+  (control(view, offset) & DROP_ELIGIBLE) !== 0
 export const id = (view: DataView, offset: number): number => control(view, offset) & 0x0fff
 /** The type field behind the tag. */
 export const nextType = (view: DataView, offset: number): number => view.getUint16(offset + NEXT_TYPE)
@@ -48,14 +51,9 @@ export function setProtocol(view: DataView, offset: number, value: number): void
   view.setUint16(offset + PROTOCOL, value)
 }
 
-export function setControl(
-  view: DataView,
-  offset: number,
-  priority: number,
-  eligible: boolean,
-  id: number,
-): void {
-  view.setUint16(offset + CONTROL, (priority << 13) | (eligible ? 0x1000 : 0) | id)
+/** TCI: priority << 13 | DROP_ELIGIBLE | identifier. */
+export function setControl(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset + CONTROL, value)
 }
 
 /**
@@ -85,6 +83,7 @@ export function parse(view: DataView, offset: number, end: number): Vlan | undef
 /** Writes the tag and returns its size. The type field behind it is the caller's. */
 export function emit(value: Vlan, view: DataView, offset: number): number {
   setProtocol(view, offset, value.protocol)
-  setControl(view, offset, value.priority, value.dropEligible, value.id)
+  const eligible = value.dropEligible ? DROP_ELIGIBLE : 0
+  setControl(view, offset, (value.priority << 13) | eligible | value.id)
   return TAG_SIZE
 }
