@@ -108,7 +108,7 @@ class DatapathWorker {
         engine.removePort(request.port)
         return this.#io.detach(request.port)
       case 'stations':
-        return [...engine.stations.snapshot(nowS)]
+        return [...engine.stations.stations(nowS)]
       case 'flushPort':
         return engine.stations.flushPort(request.port)
       case 'flushDomain':
