@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- l2`: Tapwire and its rivals as switches between two network namespaces, in one run, taking
- * turns. docs/performance.md says what is measured and how to read it.
+ * Tapwire and its rivals as switches between two network namespaces, in one run, taking turns. docs/performance.md
+ * says what is measured and how to read it.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
