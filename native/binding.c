@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define ARGUMENTS_MAX 4
 
@@ -186,21 +187,20 @@ static struct frame_io_options frame_io_options(struct call *call)
 		.slot_count = uint32_property(call, "slotCount"),
 		.headroom = uint32_property(call, "headroom"),
 		.ports_max = uint32_property(call, "portsMax"),
+		.wake_fd = (int)uint32_property(call, "wakeDescriptor"),
 	};
 }
 
 static napi_value frame_io_result(napi_env env, struct handle *handle)
 {
-	napi_value result, external, buffer, wake;
+	napi_value result, external, buffer;
 	napi_create_object(env, &result);
 	napi_create_external(env, handle, finalize_handle, NULL, &external);
 	napi_type_tag_object(env, external, &handle_tag);
 	napi_create_external_arraybuffer(env, handle->io.memory, handle->io.options.memory_size, NULL, NULL, &buffer);
 	napi_create_reference(env, buffer, 1, &handle->buffer);
-	napi_create_int32(env, handle->io.wake_fd, &wake);
 	napi_set_named_property(env, result, "handle", external);
 	napi_set_named_property(env, result, "memory", buffer);
-	napi_set_named_property(env, result, "wakeDescriptor", wake);
 	return result;
 }
 
@@ -223,6 +223,17 @@ static napi_value open_frame_io(napi_env env, napi_callback_info info)
 	handle->open = true;
 	napi_add_env_cleanup_hook(env, close_at_exit, handle);
 	return frame_io_result(env, handle);
+}
+
+static napi_value open_wake(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd < 0)
+		return throw_errno(env, "wake", errno);
+	napi_value result;
+	napi_create_int32(env, fd, &result);
+	return result;
 }
 
 static napi_value close_frame_io(napi_env env, napi_callback_info info)
@@ -351,6 +362,7 @@ static napi_value set_offload(napi_env env, napi_callback_info info)
 NAPI_MODULE_INIT()
 {
 	const napi_property_descriptor functions[] = {
+		{ "openWake", NULL, open_wake, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "openFrameIo", NULL, open_frame_io, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "closeFrameIo", NULL, close_frame_io, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "attach", NULL, attach, NULL, NULL, NULL, napi_enumerable, NULL },

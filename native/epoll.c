@@ -45,7 +45,7 @@ static int open_backend(struct frame_io *io)
 		return -ENOMEM;
 	io->state = state;
 	state->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	int result = state->epoll_fd < 0 ? -errno : watch(io, io->wake_fd, WAKE_TOKEN);
+	int result = state->epoll_fd < 0 ? -errno : watch(io, io->options.wake_fd, WAKE_TOKEN);
 	if (result < 0)
 		close_backend(io);
 	return result;
@@ -100,7 +100,7 @@ static uint32_t receive(struct frame_io *io, uint32_t port, uint32_t count, uint
 static void take_wake(struct frame_io *io)
 {
 	uint64_t value;
-	if (read(io->wake_fd, &value, sizeof(value)) == sizeof(value))
+	if (read(io->options.wake_fd, &value, sizeof(value)) == sizeof(value))
 		io->status[STATUS_WOKEN] = 1;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -26,15 +25,11 @@ static int allocate(struct frame_io *io)
 		return -ENOMEM;
 	for (uint32_t port = 0; port < options->ports_max; port++)
 		io->ports[port].fd = -1;
-	io->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return io->wake_fd < 0 ? -errno : 0;
+	return 0;
 }
 
 static void release(struct frame_io *io)
 {
-	if (io->wake_fd >= 0)
-		close(io->wake_fd);
-	io->wake_fd = -1;
 	free(io->lost_error);
 	free(io->lost);
 	free(io->ports);
@@ -47,7 +42,6 @@ static void release(struct frame_io *io)
 int frame_io_open(struct frame_io *io, const struct backend *backend, const struct frame_io_options *options)
 {
 	memset(io, 0, sizeof(*io));
-	io->wake_fd = -1;
 	io->options = *options;
 	io->backend = backend;
 	int result = allocate(io);

@@ -48,6 +48,7 @@ struct frame_io_options {
 	uint32_t slot_count;
 	uint32_t headroom;
 	uint32_t ports_max;
+	int wake_fd; /* an eventfd of the caller's, who also closes it */
 };
 
 struct port {
@@ -87,7 +88,6 @@ struct frame_io {
 	uint32_t *lost;      /* ports that vanished and are not yet reported, each once */
 	int32_t *lost_error; /* by port: why; 0 where the port is not lost */
 	uint32_t lost_count;
-	int wake_fd;
 };
 
 int frame_io_open(struct frame_io *io, const struct backend *backend, const struct frame_io_options *options);

@@ -141,7 +141,7 @@ static void submit_wake(struct frame_io *io)
 	if (sqe == NULL)
 		return;
 	sqe->opcode = IORING_OP_POLL_ADD;
-	sqe->fd = io->wake_fd;
+	sqe->fd = io->options.wake_fd;
 	sqe->poll32_events = POLLIN;
 	sqe->len = IORING_POLL_ADD_MULTI;
 	sqe->user_data = USER_DATA(KIND_WAKE, 0, 0);
@@ -230,7 +230,7 @@ static void completed_read(struct frame_io *io, const struct io_uring_cqe *cqe)
 static void completed_wake(struct frame_io *io, const struct io_uring_cqe *cqe)
 {
 	uint64_t value;
-	if (read(io->wake_fd, &value, sizeof(value)) == sizeof(value))
+	if (read(io->options.wake_fd, &value, sizeof(value)) == sizeof(value))
 		io->status[STATUS_WOKEN] = 1;
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		submit_wake(io);

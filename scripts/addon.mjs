@@ -12,6 +12,7 @@ const FLAGS = [
   '-fPIC',
   '-g',
   '-std=gnu11',
+  '-fvisibility=hidden',
   '-Wall',
   '-Wextra',
   '-Werror',

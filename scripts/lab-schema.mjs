@@ -1,7 +1,12 @@
-#!/usr/bin/env node
-// Writes docs/lab.schema.json from src/control/lab-schema.ts. Run it after `npx tsc -b`; a test tells when it is due.
+import './node-version.mjs'
 import { writeFileSync } from 'node:fs'
-import { labJsonSchema } from '../dist/src/control/lab-json-schema.js'
+import { join } from 'node:path'
+import { setup } from './setup.mjs'
+import { root, runMain } from './steps.mjs'
 
-const file = new URL('../docs/lab.schema.json', import.meta.url)
-writeFileSync(file, labJsonSchema())
+// Writes docs/lab.schema.json from src/control/lab-schema.ts; a test tells when it is due.
+await runMain(async () => {
+  await setup()
+  const { labJsonSchema } = await import('../dist/src/control/lab-json-schema.js')
+  writeFileSync(join(root, 'docs/lab.schema.json'), labJsonSchema())
+})

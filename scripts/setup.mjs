@@ -17,16 +17,16 @@ import { Failure, hashOf, root, run, runMain, seconds, step, withLock } from './
 /**
  * Makes the checkout ready to run: npm packages, native addon, compiled TypeScript, each only where it is out of
  * date. Two of them at once are safe; the second waits for the first and finds nothing to do.
- * @param {{ sanitize?: boolean, rebuild?: boolean }} [options] sanitize: the addon for the sanitizer tests as well;
- *   rebuild: build anew what is up to date
+ * @param {{ sanitize?: boolean, rebuild?: boolean, typescript?: boolean }} [options] sanitize: the addon for the
+ *   sanitizer tests as well; rebuild: build anew what is up to date; typescript: false leaves that as it is
  * @returns {Promise<boolean>} whether there was anything to do
  */
-export async function setup({ sanitize = false, rebuild = false } = {}) {
+export async function setup({ sanitize = false, rebuild = false, typescript = true } = {}) {
   const current = () =>
     packagesAreCurrent() &&
     addonIsCurrent() &&
     (!sanitize || addonIsCurrent({ sanitize })) &&
-    typescriptIsCurrent()
+    (!typescript || typescriptIsCurrent())
   if (current() && !rebuild) return false
   await withLock(`set-up of ${root}`, 'Waiting: another process sets this checkout up.', async () => {
     if (rebuild) {
@@ -35,7 +35,7 @@ export async function setup({ sanitize = false, rebuild = false } = {}) {
     await installPackages()
     await buildAddon()
     if (sanitize) await buildAddon({ sanitize })
-    await compileTypescript()
+    if (typescript) await compileTypescript()
   })
   return true
 }

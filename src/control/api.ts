@@ -66,7 +66,10 @@ export type Fdb = z.infer<typeof fdbSchema>
 
 const traffic = z.object({ frames: count, bytes: count })
 
-/** GET /stats. Received means by the switch, from a sandbox; transmitted means to one. */
+/**
+ * GET /stats. Received means by the switch, from a sandbox; transmitted means to one. Every frame is accounted for:
+ * received + copies + segments = transmitted + dropped.
+ */
 export const statsSchema = z.object({
   /** Milliseconds of the daemon's clock, for rates between two answers. */
   at: z.number(),
@@ -79,6 +82,8 @@ export const statsSchema = z.object({
     flooded: count,
     /** Frames that flooding made, the originals not counted. */
     copies: count,
+    /** Frames that segmentation made for ports without offload, the originals not counted. */
+    segments: count,
     transmitted: count,
     dropped: count,
   }),

@@ -37,7 +37,11 @@ export interface DatapathCall {
 }
 
 export type DatapathMessage =
-  | { readonly kind: 'ready'; readonly backend: 'io_uring' | 'epoll'; readonly fallbackReason: string | undefined; readonly wakeDescriptor: number }
+  | {
+      readonly kind: 'ready'
+      readonly backend: 'io_uring' | 'epoll'
+      readonly fallbackReason: string | undefined
+    }
   | { readonly kind: 'result'; readonly call: number; readonly result: unknown }
   | { readonly kind: 'refused'; readonly call: number; readonly message: string }
   | { readonly kind: 'portGone'; readonly port: number; readonly errno: number }
@@ -45,6 +49,8 @@ export type DatapathMessage =
 export interface DatapathWorkerData {
   readonly io: 'auto' | 'io_uring' | 'epoll'
   readonly slots: number | undefined
+  /** Belongs to the main thread. */
+  readonly wakeDescriptor: number
   readonly seed: number
   readonly ageingS: number | undefined
   readonly stations: number | undefined

@@ -28,6 +28,7 @@ class DatapathWorker {
   constructor(data: DatapathWorkerData) {
     this.#io = new NativeFrameIo({
       backend: data.io,
+      wakeDescriptor: data.wakeDescriptor,
       ...(data.slots !== undefined && { slots: data.slots }),
     })
     this.#engine = new Engine(this.#io.memory, {
@@ -40,8 +41,8 @@ class DatapathWorker {
   }
 
   run(): void {
-    const { backend, fallbackReason, wakeDescriptor } = this.#io
-    tell({ kind: 'ready', backend, fallbackReason, wakeDescriptor })
+    const { backend, fallbackReason } = this.#io
+    tell({ kind: 'ready', backend, fallbackReason })
     try {
       while (this.#running) this.#turn()
     } finally {
@@ -54,9 +55,13 @@ class DatapathWorker {
     const count = this.#io.poll(this.#engine.transmitCount, TICK_MS)
     this.#engine.settle()
     const nowS = Math.floor(performance.now() / 1000)
-    this.#process(count, nowS)
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
-    if (status[STATUS_WOKEN] !== 0) this.#takeCalls(nowS)
+    this.#process(count, nowS)
+    if (status[STATUS_WOKEN] !== 0) {
+      // What the burst made goes out first: a call may remove the port that it goes to.
+      this.#transmit()
+      this.#takeCalls(nowS)
+    }
     if (nowS !== this.#tickedS) {
       this.#tickedS = nowS
       this.#engine.tick(nowS)
@@ -66,10 +71,14 @@ class DatapathWorker {
   #process(count: number, nowS: number): void {
     let done = this.#engine.process(0, count, nowS)
     while (done < count) {
-      this.#io.transmit(this.#engine.transmitCount)
-      this.#engine.settle()
+      this.#transmit()
       done = this.#engine.process(done, count, nowS)
     }
+  }
+
+  #transmit(): void {
+    this.#io.transmit(this.#engine.transmitCount)
+    this.#engine.settle()
   }
 
   #takeEvents(): void {
@@ -99,14 +108,18 @@ class DatapathWorker {
     const engine = this.#engine
     switch (request.kind) {
       case 'addDomain':
-        return engine.addDomain(request.domain, { transparent: request.transparent })
+        engine.addDomain(request.domain, { transparent: request.transparent })
+        return undefined
       case 'removeDomain':
-        return engine.removeDomain(request.domain)
+        engine.removeDomain(request.domain)
+        return undefined
       case 'addPort':
-        return this.#addPort(request)
+        this.#addPort(request)
+        return undefined
       case 'removePort':
         engine.removePort(request.port)
-        return this.#io.detach(request.port)
+        this.#io.detach(request.port)
+        return undefined
       case 'stations':
         return [...engine.stations.stations(nowS)]
       case 'flushPort':
@@ -120,7 +133,7 @@ class DatapathWorker {
   }
 
   /** The path knows the port before its first frame can arrive. */
-  #addPort(request: Extract<DatapathRequest, { kind: 'addPort' }>): undefined {
+  #addPort(request: Extract<DatapathRequest, { kind: 'addPort' }>): void {
     const { port, domain, mtu, descriptor, virtio } = request
     this.#engine.addPort(port, { domain, mtu, plain: !virtio })
     try {

@@ -32,7 +32,13 @@ export class Bridge {
 
   /** Notes that the frame's source lives on `port`. */
   learn(view: DataView, offset: number, port: number, domain: number, nowS: number): void {
-    this.#stations.learn(domain, ethernet.sourceHigh(view, offset), ethernet.sourceLow(view, offset), port, nowS)
+    this.#stations.learn(
+      domain,
+      ethernet.sourceHigh(view, offset),
+      ethernet.sourceLow(view, offset),
+      port,
+      nowS,
+    )
   }
 
   /** The egress port, FLOOD, or a drop verdict. */

@@ -23,7 +23,8 @@ export function classify(view: DataView, offset: number, length: number, frameMa
     return offloadReason(view, offset, length, frameMax)
   }
   if (length > frameMax) return taggedLength(view, offset, length, frameMax)
-  if (length < TAGGED_HEADER_SIZE && vlan.isTagType(ethernet.etherType(view, offset))) return DropReason.runtFrame
+  if (length < TAGGED_HEADER_SIZE && vlan.isTagType(ethernet.etherType(view, offset)))
+    return DropReason.runtFrame
   return DropReason.none
 }
 

@@ -146,7 +146,11 @@ export class Egress {
       const descriptor = i << DESCRIPTOR_SHIFT
       const error = -transmits[descriptor + RESULT]!
       if (error === 0) continue
-      this.#counters.refused(transmits[descriptor + PORT]!, transmits[descriptor + LENGTH]!, refusalReason(error))
+      this.#counters.refused(
+        transmits[descriptor + PORT]!,
+        transmits[descriptor + LENGTH]!,
+        refusalReason(error),
+      )
     }
   }
 }

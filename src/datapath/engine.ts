@@ -78,7 +78,12 @@ export class Engine {
     for (let i = from; i < count; i++) {
       if (!this.#egress.hasRoom(targets)) return i
       const descriptor = i << DESCRIPTOR_SHIFT
-      this.#forward(received[descriptor + PORT]!, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!, nowS)
+      this.#forward(
+        received[descriptor + PORT]!,
+        received[descriptor + OFFSET]!,
+        received[descriptor + LENGTH]!,
+        nowS,
+      )
     }
     return count
   }

@@ -44,7 +44,8 @@ export class PortTable {
   }
 
   addDomain(domain: number, settings: DomainSettings): void {
-    if (domain < 0 || domain >= DOMAINS_MAX) throw new RangeError(`domain ${domain} is not in 0..${DOMAINS_MAX - 1}`)
+    if (domain < 0 || domain >= DOMAINS_MAX)
+      throw new RangeError(`domain ${domain} is not in 0..${DOMAINS_MAX - 1}`)
     if (this.#members[domain] !== undefined) throw new Error(`domain ${domain} exists already`)
     this.#setMembers(domain, new Int32Array(0))
     this.transparent[domain] = settings.transparent ? 1 : 0
@@ -71,7 +72,10 @@ export class PortTable {
     const domain = this.domain[port] ?? NO_DOMAIN
     if (domain === NO_DOMAIN) return
     this.domain[port] = NO_DOMAIN
-    this.#setMembers(domain, this.members(domain).filter((member) => member !== port))
+    this.#setMembers(
+      domain,
+      this.members(domain).filter((member) => member !== port),
+    )
   }
 
   #setMembers(domain: number, members: Int32Array): void {

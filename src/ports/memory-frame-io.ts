@@ -60,7 +60,8 @@ export class MemoryFrameIo implements FrameIo {
 
   /** Lets a frame arrive at the port. The bytes are copied at the poll that receives it. */
   inject(port: number, frame: Uint8Array, virtioHeader: Uint8Array = NO_HEADER): void {
-    if (frame.length > FRAME_MAX) throw new RangeError(`a frame has at most ${FRAME_MAX} bytes, not ${frame.length}`)
+    if (frame.length > FRAME_MAX)
+      throw new RangeError(`a frame has at most ${FRAME_MAX} bytes, not ${frame.length}`)
     this.#attached(port).arrivals.push({ frame, virtioHeader })
   }
 

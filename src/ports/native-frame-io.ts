@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { FrameMemory, frameLayout, HEADROOM, SLOT_SIZE } from '../datapath/frame-memory.ts'
 import { BURST_MAX, PORT_EVENTS_MAX, PORTS_MAX, SLOTS_DEFAULT, TRANSMIT_MAX } from '../limits.ts'
 import type { FrameIo } from './frame-io.ts'
@@ -8,6 +9,21 @@ export interface NativeFrameIoSettings {
   readonly backend?: 'auto' | 'io_uring' | 'epoll'
   /** Frames that can be on their way in at once. */
   readonly slots?: number
+  /**
+   * What `openWake` returned. Whoever may wake the poll has to own it: a descriptor that another thread closes could
+   * be somebody else's file by the time it is written to.
+   */
+  readonly wakeDescriptor: number
+}
+
+const WAKE = new Uint8Array(new BigUint64Array([1n]).buffer)
+
+/** A descriptor for `wake`. Close it when the frame I/O is closed. */
+export const openWake = (): number => native().openWake()
+
+/** Ends a poll that waits, or the next one. For any thread. */
+export const wake = (descriptor: number): void => {
+  writeSync(descriptor, WAKE)
 }
 
 /**
@@ -17,27 +33,23 @@ export interface NativeFrameIoSettings {
 export class NativeFrameIo implements FrameIo {
   readonly backend: 'io_uring' | 'epoll'
   readonly memory: FrameMemory
-  /** An eventfd: eight bytes written to it, by any thread, end a poll that waits. */
-  readonly wakeDescriptor: number
   /** Why `auto` did not take io_uring; undefined where it did, or was not asked to. */
   readonly fallbackReason: string | undefined
   readonly #handle: NativeHandle
 
-  constructor(settings: NativeFrameIoSettings = {}) {
+  constructor(settings: NativeFrameIoSettings) {
     const wanted = settings.backend ?? 'auto'
-    const slots = settings.slots ?? SLOTS_DEFAULT
     let opened: ReturnType<typeof open>
     let fallbackReason: string | undefined
     try {
-      opened = open(wanted === 'auto' ? 'io_uring' : wanted, slots)
+      opened = open(wanted === 'auto' ? 'io_uring' : wanted, settings)
     } catch (error) {
       if (wanted !== 'auto' || !isNativeError(error)) throw error
       fallbackReason = `${error.message} (${error.code})`
-      opened = open('epoll', slots)
+      opened = open('epoll', settings)
     }
     this.backend = opened.backend
     this.memory = opened.memory
-    this.wakeDescriptor = opened.wakeDescriptor
     this.fallbackReason = fallbackReason
     this.#handle = opened.handle
   }
@@ -64,9 +76,9 @@ export class NativeFrameIo implements FrameIo {
   }
 }
 
-function open(backend: 'io_uring' | 'epoll', slots: number) {
-  const layout = frameLayout(slots)
-  const opened = native().openFrameIo({
+function open(backend: 'io_uring' | 'epoll', settings: NativeFrameIoSettings) {
+  const layout = frameLayout(settings.slots ?? SLOTS_DEFAULT)
+  const { handle, memory } = native().openFrameIo({
     backend,
     memorySize: layout.size,
     status: layout.status,
@@ -81,7 +93,7 @@ function open(backend: 'io_uring' | 'epoll', slots: number) {
     slotCount: layout.slotCount,
     headroom: HEADROOM,
     portsMax: PORTS_MAX,
+    wakeDescriptor: settings.wakeDescriptor,
   })
-  const { handle, wakeDescriptor } = opened
-  return { backend, handle, wakeDescriptor, memory: new FrameMemory(layout, opened.memory) }
+  return { backend, handle, memory: new FrameMemory(layout, memory) }
 }

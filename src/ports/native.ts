@@ -26,6 +26,7 @@ export interface NativeFrameIoOptions {
   readonly slotCount: number
   readonly headroom: number
   readonly portsMax: number
+  readonly wakeDescriptor: number
 }
 
 export interface NativeTapOptions {
@@ -43,10 +44,11 @@ export interface NativeTapOptions {
 
 /** Every function throws an Error with `code` (the errno's name) and `step` (what was being done). */
 export interface NativeAddon {
+  /** An eventfd. Belongs to the caller. */
+  openWake(): number
   openFrameIo(options: NativeFrameIoOptions): {
     readonly handle: NativeHandle
     readonly memory: ArrayBuffer
-    readonly wakeDescriptor: number
   }
   closeFrameIo(handle: NativeHandle): void
   /** The descriptor belongs to the handle from here on, and is closed with the port. */
@@ -63,9 +65,11 @@ export interface NativeError extends Error {
   readonly step: string
 }
 
-export const isNativeError = (error: unknown): error is NativeError => error instanceof Error && 'step' in error
+export const isNativeError = (error: unknown): error is NativeError =>
+  error instanceof Error && 'step' in error
 
-const PATH = process.env['TAPWIRE_ADDON'] ?? fileURLToPath(new URL('../../../build/tapwire.node', import.meta.url))
+const PATH =
+  process.env['TAPWIRE_ADDON'] ?? fileURLToPath(new URL('../../../build/tapwire.node', import.meta.url))
 
 let loaded: NativeAddon | undefined
 

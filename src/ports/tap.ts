@@ -155,10 +155,16 @@ function reason(error: NativeError, options: TapOptions, where: string): readonl
     ]
   }
   if (step === 'set-mac') {
-    return [`the kernel refused the MAC address of ${options.name} (${code})`, 'Use a unicast address that is not all zero.']
+    return [
+      `the kernel refused the MAC address of ${options.name} (${code})`,
+      'Use a unicast address that is not all zero.',
+    ]
   }
   if (step === 'set-mtu') {
-    return [`the kernel refused the MTU ${options.mtu} of ${options.name} (${code})`, 'A TAP takes 68 to 65,521 bytes.']
+    return [
+      `the kernel refused the MTU ${options.mtu} of ${options.name} (${code})`,
+      'A TAP takes 68 to 65,521 bytes.',
+    ]
   }
   return [
     `the TAP ${options.name} could not be opened in ${where}: ${error.message} (${code})`,
