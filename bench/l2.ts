@@ -59,6 +59,13 @@ interface Plan {
 
 const progress = new Progress()
 
+/** Sockets, logs and databases of the contender at work. */
+const RUN_FOLDER = join(WORK_FOLDER, `run-${process.pid}`)
+
+function removeRunFolder(): void {
+  rmSync(RUN_FOLDER, { recursive: true, force: true })
+}
+
 async function main(): Promise<void> {
   const plan = readCommandLine()
   if (plan === undefined) {
@@ -67,6 +74,7 @@ async function main(): Promise<void> {
   }
   checkMachine()
   cleanUpOnExit()
+  process.on('exit', removeRunFolder)
   removeStale()
 
   const collector = new Collector(plan.contenders)
@@ -100,12 +108,11 @@ async function main(): Promise<void> {
 /** One contender's turn in one round: a fresh test bed, every measure once. */
 async function measure(contender: Contender, round: number, plan: Plan, collector: Collector): Promise<void> {
   const prefix = `round ${round + 1}/${plan.rounds}  ${contender.title.padEnd(18)}  `
-  const folder = join(WORK_FOLDER, `run-${process.pid}`)
   const found: Figures = {}
   const bed = await TestBed.create()
   try {
     progress.now(`${prefix}start`)
-    const forwarder = await contender.start(bed, folder)
+    const forwarder = await contender.start(bed, RUN_FOLDER)
     try {
       await bed.configure()
       for (const one of plan.measures) {
@@ -123,7 +130,7 @@ async function measure(contender: Contender, round: number, plan: Plan, collecto
     fail(`round ${round + 1}: ${messageOf(error)}`)
   } finally {
     await bed.destroy()
-    rmSync(folder, { recursive: true, force: true })
+    removeRunFolder()
   }
   collector.add(contender.id, found)
   progress.figures(prefix, found)

@@ -8,7 +8,7 @@ export function toMarkdown(result: Result): string {
   return [
     heading(result),
     mediansTable(result.contenders),
-    'In parentheses: the ratio to Tapwire’s median. Below each median in l2.json stand all its samples.',
+    'In parentheses: the ratio to Tapwire’s median. `bench/results/l2.json` has every sample.',
     '### Targets',
     targetsTable(result),
     notes(result),
