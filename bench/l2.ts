@@ -42,7 +42,7 @@ const USAGE = `npm run bench -- l2 [OPTION…]
   --only LIST       of ${CONTENDERS.map(({ id }) => id).join(',')}
   --measures LIST   of ${MEASURES.map(({ id }) => id).join(',')}
   --quick           one round of short measurements, to see that all works
-  --json            prints the result as JSON
+  --json            prints the result as JSON (with \`npm run -s\`, and nothing else)
 
 Needs root. A complete run (${ROUNDS} rounds or more, everything) is written to bench/results and into
 docs/performance.md, any other to bench/.work.`
