@@ -23,22 +23,25 @@ const VALUE: ipv4.Ipv4 = {
 
 const byte = fc.integer({ min: 0, max: 255 })
 const address = fc.tuple(byte, byte, byte, byte).map((bytes) => bytes.join('.'))
-const value = fc.record({
-  dscp: fc.integer({ min: 0, max: 63 }),
-  ecn: fc.integer({ min: 0, max: 3 }),
-  totalLength: fc.integer({ min: 60, max: 100 }),
-  identification: fc.integer({ min: 0, max: 0xffff }),
-  dontFragment: fc.boolean(),
-  moreFragments: fc.boolean(),
-  fragmentOffset: fc.integer({ min: 0, max: 0x1fff }).map((units) => units * 8),
-  timeToLive: byte,
-  protocol: byte,
-  source: address,
-  destination: address,
-  options: fc
-    .integer({ min: 0, max: 10 })
-    .chain((words) => fc.uint8Array({ minLength: words * 4, maxLength: words * 4 })),
-})
+const value = fc.record(
+  {
+    dscp: fc.integer({ min: 0, max: 63 }),
+    ecn: fc.integer({ min: 0, max: 3 }),
+    totalLength: fc.integer({ min: 60, max: 100 }),
+    identification: fc.integer({ min: 0, max: 0xffff }),
+    dontFragment: fc.boolean(),
+    moreFragments: fc.boolean(),
+    fragmentOffset: fc.integer({ min: 0, max: 0x1fff }).map((units) => units * 8),
+    timeToLive: byte,
+    protocol: byte,
+    source: address,
+    destination: address,
+    options: fc
+      .integer({ min: 0, max: 10 })
+      .chain((words) => fc.uint8Array({ minLength: words * 4, maxLength: words * 4 })),
+  },
+  { noNullPrototype: true },
+)
 
 describe('ipv4', () => {
   it('reads each field', () => {

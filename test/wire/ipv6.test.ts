@@ -24,15 +24,18 @@ const VALUE: ipv6.Ipv6 = {
 
 const byte = fc.integer({ min: 0, max: 255 })
 const address = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(formatIpv6)
-const value = fc.record({
-  trafficClass: byte,
-  flowLabel: fc.integer({ min: 0, max: 0xfffff }),
-  payloadLength: fc.integer({ min: 0, max: 60 }),
-  nextHeader: byte,
-  hopLimit: byte,
-  source: address,
-  destination: address,
-})
+const value = fc.record(
+  {
+    trafficClass: byte,
+    flowLabel: fc.integer({ min: 0, max: 0xfffff }),
+    payloadLength: fc.integer({ min: 0, max: 60 }),
+    nextHeader: byte,
+    hopLimit: byte,
+    source: address,
+    destination: address,
+  },
+  { noNullPrototype: true },
+)
 
 /** A packet whose payload is `payload`, the first header of which is of type `nextHeader`. */
 function packet(nextHeader: number, payload: string): Uint8Array {

@@ -25,19 +25,22 @@ const PSEUDO_HEADER = pseudoHeaderIpv4(IPV4, 0, 6, SEGMENT.length)
 
 const uint16 = fc.integer({ min: 0, max: 0xffff })
 const uint32 = fc.integer({ min: 0, max: 0xffffffff })
-const value = fc.record({
-  sourcePort: uint16,
-  destinationPort: uint16,
-  sequenceNumber: uint32,
-  acknowledgmentNumber: uint32,
-  controlBits: fc.integer({ min: 0, max: 0xff }),
-  window: uint16,
-  checksum: uint16,
-  urgentPointer: uint16,
-  options: fc
-    .integer({ min: 0, max: 10 })
-    .chain((words) => fc.uint8Array({ minLength: words * 4, maxLength: words * 4 })),
-})
+const value = fc.record(
+  {
+    sourcePort: uint16,
+    destinationPort: uint16,
+    sequenceNumber: uint32,
+    acknowledgmentNumber: uint32,
+    controlBits: fc.integer({ min: 0, max: 0xff }),
+    window: uint16,
+    checksum: uint16,
+    urgentPointer: uint16,
+    options: fc
+      .integer({ min: 0, max: 10 })
+      .chain((words) => fc.uint8Array({ minLength: words * 4, maxLength: words * 4 })),
+  },
+  { noNullPrototype: true },
+)
 
 describe('tcp', () => {
   it('reads each field', () => {
