@@ -40,6 +40,10 @@ export const STATIONS_PER_PORT_DEFAULT = 4096
 
 /** Seconds after which a silent station is forgotten (IEEE 802.1Q, 8.8.3: recommended 300). */
 export const STATION_AGEING_S = 300
+export const STATION_AGEING_S_MAX = 1_000_000
+
+/** Aged stations that one call of the MAC table's expiry forgets at most (some 50 us of work); the others wait for the next. */
+export const STATIONS_EXPIRED_MAX = 256
 
 /** Port events (a device vanished) that one poll reports at most; the others wait for the next poll. */
 export const PORT_EVENTS_MAX = 64
@@ -57,3 +61,29 @@ export const VLAN_TAGS_MAX = 2
 
 /** IPv6 extension headers that the parser steps over. Real packets have one or two. */
 export const IPV6_EXTENSION_HEADERS_MAX = 8
+
+/** A lab's name: it stands in front of each sandbox's name in the name of a namespace, and in the path of a socket. */
+export const LAB_NAME_MAX = 32
+
+/** The name of a network or a sandbox: one DNS label (RFC 1035, 2.3.4). */
+export const NAME_MAX = 63
+
+/** Bytes of a lab file, and values in it once its aliases are followed: ten times what the largest lab needs. */
+export const LAB_FILE_SIZE_MAX = 1024 * 1024
+export const LAB_VALUES_MAX = 200_000
+
+/** Collections inside collections in a lab file. The format itself has five. */
+export const LAB_DEPTH_MAX = 32
+
+/** Problems that are told of one lab file; the others are counted. */
+export const LAB_PROBLEMS_MAX = 100
+
+/** A network's subnet: a /30 has one address left beside network, broadcast and gateway. */
+export const SUBNET_PREFIX_MIN = 8
+export const SUBNET_PREFIX_MAX = 30
+
+/** The path of a Unix socket, without the closing NUL (sun_path of unix(7)). */
+export const SOCKET_PATH_MAX = 107
+
+/** Bytes that the command line takes of one answer of the API: a full station table as JSON fits. */
+export const API_ANSWER_MAX = 256 * 1024 * 1024

@@ -16,6 +16,7 @@
  */
 
 import { ARENA_SIZE, BURST_MAX, PORT_EVENTS_MAX, SLOTS_DEFAULT, TRANSMIT_MAX } from '../limits.ts'
+import { HEADER_SIZE as VIRTIO_NET_HEADER_SIZE } from '../wire/virtio-net.ts'
 
 /** Words (int32) of one descriptor, in `received` and `transmits` alike. */
 export const DESCRIPTOR_WORDS = 4
@@ -42,8 +43,7 @@ export const EVENT_WORDS = 2
 /** Room in front of each received frame, for encapsulation: 128 bytes hold VXLAN over IPv6 and a virtio-net header. */
 export const HEADROOM = 128
 
-/** Legacy virtio-net header as TAP devices speak it: flags to csum_offset (VIRTIO 1.2, 5.1.6, without num_buffers). */
-export const VIRTIO_NET_HEADER_SIZE = 10
+export { VIRTIO_NET_HEADER_SIZE }
 
 /** Where the frame begins in its slot: 8-byte aligned header, so that the IP header is 8-byte aligned too. */
 export const FRAME_IN_SLOT = HEADROOM + VIRTIO_NET_HEADER_SIZE

@@ -1,0 +1,432 @@
+/**
+ * Where stations live: (bridge domain, MAC address) -> port, for all domains of an engine in one table.
+ *
+ * An address is two integers, as a frame reader gets them: `hi`, its first two bytes (uint16), and `lo`, its last four
+ * (int32). Times are whole seconds of a clock that never goes back, 0 to 2^31 - 1.
+ *
+ * The entries stand in one Int32Array, four words each, so that an entry never straddles a cache line and a lookup touches
+ * one line. Open addressing with linear probing; at most half of the slots are in use, so chains stay short:
+ *
+ *     | lo | domain << 16 | hi | place | seen |      place: port, IN_USE, IS_STATIC; 0 = free slot
+ *                                                    seen: second of the last frame from there
+ *
+ * Beside it, each port has a list of its learned stations in the order in which they were last heard, linked by slot
+ * number (oldest first: the next to age out, the first to be evicted), and one of its static entries. A station is
+ * relinked once in a second at most, so a busy one costs a lookup and a compare.
+ *
+ * Deletion moves later entries of the chain back and mends their links; there are no tombstones to slow lookups down.
+ */
+
+import { PORTS_MAX, STATION_AGEING_S_MAX, STATIONS_EXPIRED_MAX, STATIONS_MAX } from '../limits.ts'
+import { LinkedLists, NONE } from './linked-lists.ts'
+import { PortRanking } from './port-ranking.ts'
+import { TimerWheel } from './timer-wheel.ts'
+
+/** What became of a station that was learned or added. */
+export const LearnResult = {
+  /** It lives on that port already. */
+  known: 0,
+  /** It is new, or had aged out. */
+  added: 1,
+  /** It lived on another port. */
+  moved: 2,
+  /** A static entry binds it to another port; nothing has changed. */
+  staticElsewhere: 3,
+  /** No room: the port's, or the table's, is taken by static entries. Nothing has changed. */
+  refused: 4,
+} as const
+
+export type LearnResult = (typeof LearnResult)[keyof typeof LearnResult]
+
+export interface MacTableOptions {
+  /** Stations that the table holds at most, static ones included: 1 to STATIONS_MAX. */
+  readonly capacity: number
+  /** Ports are numbered 0 to `ports - 1`; up to PORTS_MAX. */
+  readonly ports: number
+  /** Stations that one port may hold, static ones included; more than `capacity` means `capacity`. */
+  readonly stationsPerPort: number
+  /** Seconds of silence after which a learned station is forgotten: 1 to STATION_AGEING_S_MAX. */
+  readonly ageingS: number
+  /** A random int32 that nobody outside can know: with it, nobody can choose addresses that collide. */
+  readonly seed: number
+}
+
+/** One line of a listing. */
+export interface Station {
+  readonly domain: number
+  readonly hi: number
+  readonly lo: number
+  readonly port: number
+  /** Seconds since its last frame (to the whole second); 0 for a static entry. */
+  readonly ageS: number
+  readonly isStatic: boolean
+}
+
+/** Words of an entry, and where they are. */
+const ENTRY_SHIFT = 2
+const ENTRY_WORDS = 1 << ENTRY_SHIFT
+const LO = 0
+const TOP = 1
+const PLACE = 2
+const SEEN = 3
+
+/** Bits of the word PLACE; the port is the low half. */
+const PORT_MASK = 0xffff
+const IN_USE = 1 << 16
+const IS_STATIC = 1 << 17
+
+const SLOTS_MIN = 4
+
+export class MacTable {
+  readonly capacity: number
+  /** Stations that appeared. */
+  added = 0
+  /** Stations that changed their port. */
+  moved = 0
+  /** Stations forgotten because they were silent. */
+  aged = 0
+  /** Stations forgotten to make room for others. */
+  evicted = 0
+  /** Stations in the table: learned ones (also silent ones that await their expiry) and static ones. */
+  size = 0
+
+  private readonly ports: number
+  private readonly stationsPerPort: number
+  private readonly ageingS: number
+  private readonly entries: Int32Array
+  /** Last slot number; slots are a power of two. */
+  private readonly slotMask: number
+  private readonly hashShift: number
+  private readonly whitening0: number
+  private readonly whitening1: number
+  private readonly multiplier0: number
+  private readonly multiplier1: number
+  /** List `port`: its learned stations, oldest first. List `ports + port`: its static ones. */
+  private readonly lists: LinkedLists
+  private readonly learned: PortRanking
+  private readonly held: Int32Array
+  private portsHolding = 0
+  /** Timer `port` runs while the port has learned stations, and never past the time when the oldest ages out. */
+  private readonly wheel: TimerWheel
+
+  /** Throws RangeError where an option is out of its range. */
+  constructor(options: MacTableOptions) {
+    requireInteger('capacity', options.capacity, STATIONS_MAX)
+    requireInteger('ports', options.ports, PORTS_MAX)
+    requireInteger('stationsPerPort', options.stationsPerPort, STATIONS_MAX)
+    requireInteger('ageingS', options.ageingS, STATION_AGEING_S_MAX)
+    this.capacity = options.capacity
+    this.ports = options.ports
+    this.stationsPerPort = Math.min(options.stationsPerPort, options.capacity)
+    this.ageingS = options.ageingS
+
+    const slotBits = 32 - Math.clz32(Math.max(2 * options.capacity, SLOTS_MIN) - 1)
+    const slots = 1 << slotBits
+    this.entries = new Int32Array(slots * ENTRY_WORDS)
+    this.slotMask = slots - 1
+    this.hashShift = 32 - slotBits
+    this.whitening0 = scramble(options.seed, 1)
+    this.whitening1 = scramble(options.seed, 2)
+    this.multiplier0 = scramble(options.seed, 3) | 1
+    this.multiplier1 = scramble(options.seed, 4) | 1
+
+    this.lists = new LinkedLists(slots, 2 * options.ports)
+    this.learned = new PortRanking(options.ports, this.stationsPerPort)
+    this.held = new Int32Array(options.ports)
+    this.wheel = new TimerWheel(options.ports)
+  }
+
+  /** Stations that the port holds, static ones included. */
+  stationsOf(port: number): number {
+    return this.held[port]!
+  }
+
+  /** The port where the station lives, or -1. Changes nothing. A station that has aged out is not there. */
+  lookup(domain: number, hi: number, lo: number, nowS: number): number {
+    const at = this.find((domain << 16) | hi, lo)
+    if (at < 0) return NONE
+    const place = this.entries[at + PLACE]!
+    if (nowS - this.entries[at + SEEN]! >= this.ageingS && (place & IS_STATIC) === 0) return NONE
+    return place & PORT_MASK
+  }
+
+  /**
+   * A frame from this station has come in on `port`: remembers so. Returns a LearnResult.
+   *
+   * A port that holds all it may gives up the station that it has not heard for longest. So does, in a full table, a port
+   * that holds its share or more (capacity over the ports that hold any); below that, the port with the most
+   * learned stations gives up one. So a flood of sources from one port costs the others nothing.
+   */
+  learn(domain: number, hi: number, lo: number, port: number, nowS: number): LearnResult {
+    const top = (domain << 16) | hi
+    const at = this.find(top, lo)
+    if (at < 0) return this.addLearned(top, lo, port, nowS)
+    if (this.entries[at + PLACE] === (IN_USE | port) && this.entries[at + SEEN] === nowS) {
+      return LearnResult.known
+    }
+    return this.relearn(at, port, nowS)
+  }
+
+  /**
+   * Binds the station to the port until it is removed: it does not age, move or give way to others. A learned entry becomes
+   * static. Where another static entry is in the way, remove that first (staticElsewhere).
+   */
+  addStatic(domain: number, hi: number, lo: number, port: number): LearnResult {
+    const top = (domain << 16) | hi
+    let at = this.find(top, lo)
+    if (at < 0) {
+      if (!this.makeRoom(port)) return LearnResult.refused
+      this.insert(top, lo, port | IS_STATIC, 0)
+      this.added++
+      return LearnResult.added
+    }
+    const place = this.entries[at + PLACE]!
+    const holder = place & PORT_MASK
+    if ((place & IS_STATIC) !== 0) return holder === port ? LearnResult.known : LearnResult.staticElsewhere
+    if (holder !== port && !this.makeRoomOnPort(port)) return LearnResult.refused
+    at = this.find(top, lo) // making room may have moved it
+    this.removeSlot(at >>> ENTRY_SHIFT)
+    this.insert(top, lo, port | IS_STATIC, 0)
+    if (holder === port) return LearnResult.known
+    this.moved++
+    return LearnResult.moved
+  }
+
+  /** Forgets the station, learned or static. False where the table does not have it. */
+  remove(domain: number, hi: number, lo: number): boolean {
+    const at = this.find((domain << 16) | hi, lo)
+    if (at < 0) return false
+    this.removeSlot(at >>> ENTRY_SHIFT)
+    return true
+  }
+
+  /** Forgets the port's learned stations. Returns how many there were. */
+  flushPort(port: number): number {
+    return this.empty(port)
+  }
+
+  /** Forgets all stations of the port, the static ones too: before its number is given to another. */
+  removePort(port: number): number {
+    return this.empty(port) + this.empty(this.ports + port)
+  }
+
+  /** Forgets the domain's learned stations. Returns how many there were. Reads the whole table. */
+  flushDomain(domain: number): number {
+    const before = this.size
+    let slot = 0
+    while (slot <= this.slotMask) {
+      const at = slot << ENTRY_SHIFT
+      const place = this.entries[at + PLACE]!
+      if (place !== 0 && (place & IS_STATIC) === 0 && this.entries[at + TOP]! >>> 16 === domain) {
+        this.removeSlot(slot) // a later entry may have taken the slot: look again
+      } else {
+        slot++
+      }
+    }
+    return before - this.size
+  }
+
+  /**
+   * Forgets stations that have aged out, up to STATIONS_EXPIRED_MAX; the next call goes on where this one stopped.
+   * Meant to be called between bursts: it costs a few compares when nothing is due.
+   */
+  expire(nowS: number): void {
+    this.wheel.advance(nowS)
+    let budget = STATIONS_EXPIRED_MAX
+    while (budget > 0) {
+      const port = this.wheel.takeExpired()
+      if (port === NONE) return
+      budget = this.expirePort(port, nowS, budget - 1)
+    }
+  }
+
+  /** All stations that have not aged out, in no particular order. The table must not change on the way. */
+  *stations(nowS: number): Generator<Station, void, undefined> {
+    for (let at = 0; at < this.entries.length; at += ENTRY_WORDS) {
+      const place = this.entries[at + PLACE]!
+      const isStatic = (place & IS_STATIC) !== 0
+      const ageS = isStatic ? 0 : nowS - this.entries[at + SEEN]!
+      if (place === 0 || ageS >= this.ageingS) continue
+      const top = this.entries[at + TOP]!
+      const lo = this.entries[at + LO]!
+      yield { domain: top >>> 16, hi: top & 0xffff, lo, port: place & PORT_MASK, ageS, isStatic }
+    }
+  }
+
+  /** Where the key's entry begins in `entries`, or a negative number. */
+  private find(top: number, lo: number): number {
+    const entries = this.entries
+    const mask = entries.length - 1
+    let at = this.home(top, lo) << ENTRY_SHIFT
+    while (entries[at + LO] !== lo || entries[at + TOP] !== top || entries[at + PLACE] === 0) {
+      if (entries[at + PLACE] === 0) return NONE
+      at = (at + ENTRY_WORDS) & mask
+    }
+    return at
+  }
+
+  /**
+   * The slot where the key's chain begins. The secret goes in before each multiplication and is the multiplier as well, so
+   * that no pair of addresses collides under many seeds; the high bits of a product depend on all bits of its factors.
+   */
+  private home(top: number, lo: number): number {
+    const first = Math.imul(lo ^ this.whitening0, this.multiplier0)
+    const second = Math.imul(first ^ (first >>> 15) ^ top ^ this.whitening1, this.multiplier1)
+    return (second ^ (second << 15)) >>> this.hashShift
+  }
+
+  private addLearned(top: number, lo: number, port: number, nowS: number): LearnResult {
+    if (!this.makeRoom(port)) return LearnResult.refused
+    this.insert(top, lo, port, nowS)
+    this.added++
+    return LearnResult.added
+  }
+
+  /** Learns a station that has an entry, but not for this port and second. */
+  private relearn(at: number, port: number, nowS: number): LearnResult {
+    const place = this.entries[at + PLACE]!
+    const holder = place & PORT_MASK
+    if ((place & IS_STATIC) !== 0) return holder === port ? LearnResult.known : LearnResult.staticElsewhere
+
+    const top = this.entries[at + TOP]!
+    const lo = this.entries[at + LO]!
+    const slot = at >>> ENTRY_SHIFT
+    if (nowS - this.entries[at + SEEN]! >= this.ageingS) {
+      this.removeSlot(slot)
+      this.aged++
+      return this.addLearned(top, lo, port, nowS)
+    }
+    if (holder === port) {
+      this.entries[at + SEEN] = nowS
+      this.lists.unlink(slot)
+      this.lists.append(port, slot)
+      return LearnResult.known
+    }
+    if (!this.makeRoomOnPort(port)) return LearnResult.refused
+    this.removeSlot(this.find(top, lo) >>> ENTRY_SHIFT) // making room may have moved it
+    this.insert(top, lo, port, nowS)
+    this.moved++
+    return LearnResult.moved
+  }
+
+  /** Sees to it that the port may hold one station more. False if it may not. */
+  private makeRoomOnPort(port: number): boolean {
+    return this.held[port]! < this.stationsPerPort || this.evictOldest(port)
+  }
+
+  /** The same for a station that is new to the table. */
+  private makeRoom(port: number): boolean {
+    if (!this.makeRoomOnPort(port)) return false
+    if (this.size < this.capacity) return true
+    const held = this.held[port]!
+    const hasItsShare = held > 0 && held * this.portsHolding >= this.capacity
+    return this.evictOldest(hasItsShare ? port : this.learned.richest())
+  }
+
+  private evictOldest(port: number): boolean {
+    const slot = this.lists.first(port)
+    if (slot === NONE) return false
+    this.removeSlot(slot)
+    this.evicted++
+    return true
+  }
+
+  /** Forgets up to `budget` aged stations of a port whose timer has expired. Returns what is left of the budget. */
+  private expirePort(port: number, nowS: number, budget: number): number {
+    for (let left = budget; ; left--) {
+      const slot = this.lists.first(port)
+      if (slot === NONE) return left
+      const dueS = this.entries[(slot << ENTRY_SHIFT) + SEEN]! + this.ageingS
+      if (dueS > nowS || left === 0) {
+        this.wheel.set(port, dueS)
+        return left
+      }
+      this.removeSlot(slot)
+      this.aged++
+    }
+  }
+
+  /** Removes all stations of one of the lists. */
+  private empty(list: number): number {
+    const before = this.size
+    for (let slot = this.lists.first(list); slot !== NONE; slot = this.lists.first(list))
+      this.removeSlot(slot)
+    return before - this.size
+  }
+
+  /** Enters a station that is not in the table; there is room. */
+  private insert(top: number, lo: number, place: number, seen: number): void {
+    const entries = this.entries
+    let slot = this.home(top, lo)
+    while (entries[(slot << ENTRY_SHIFT) + PLACE] !== 0) slot = (slot + 1) & this.slotMask
+    const at = slot << ENTRY_SHIFT
+    entries[at + LO] = lo
+    entries[at + TOP] = top
+    entries[at + PLACE] = place | IN_USE
+    entries[at + SEEN] = seen
+    this.link(slot, place & PORT_MASK, (place & IS_STATIC) !== 0, seen)
+  }
+
+  private link(slot: number, port: number, isStatic: boolean, seen: number): void {
+    if (isStatic) {
+      this.lists.append(this.ports + port, slot)
+    } else {
+      this.lists.append(port, slot)
+      this.learned.increment(port)
+      if (!this.wheel.isRunning(port)) this.wheel.set(port, seen + this.ageingS)
+    }
+    if (this.held[port] === 0) this.portsHolding++
+    this.held[port]!++
+    this.size++
+  }
+
+  private removeSlot(slot: number): void {
+    const place = this.entries[(slot << ENTRY_SHIFT) + PLACE]!
+    const port = place & PORT_MASK
+    this.lists.unlink(slot)
+    if ((place & IS_STATIC) === 0) this.learned.decrement(port)
+    this.held[port]!--
+    if (this.held[port] === 0) this.portsHolding--
+    this.size--
+    this.closeGap(slot)
+  }
+
+  /**
+   * Frees a slot without breaking the chains that run over it: an entry behind it moves into the gap unless its home lies
+   * behind the gap too, and leaves a gap in turn.
+   *
+   *     gap          slot         distances go forward, around the end of the table
+   *      │   home ─►  │           stays: it is found without crossing the gap
+   *      │            │  ◄─ home  moves: home at the gap or before it
+   */
+  private closeGap(removed: number): void {
+    const entries = this.entries
+    const mask = this.slotMask
+    let gap = removed
+    let slot = (gap + 1) & mask
+    while (entries[(slot << ENTRY_SHIFT) + PLACE] !== 0) {
+      const at = slot << ENTRY_SHIFT
+      const home = this.home(entries[at + TOP]!, entries[at + LO]!)
+      if (((slot - home) & mask) >= ((slot - gap) & mask)) {
+        entries.copyWithin(gap << ENTRY_SHIFT, at, at + ENTRY_WORDS)
+        this.lists.rename(slot, gap)
+        gap = slot
+      }
+      slot = (slot + 1) & mask
+    }
+    entries[(gap << ENTRY_SHIFT) + PLACE] = 0
+  }
+}
+
+/** Murmur3's finaliser: makes one secret number into several that look unrelated. */
+function scramble(seed: number, nonce: number): number {
+  let bits = (seed + Math.imul(nonce, 0x9e3779b9)) | 0
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
+  return bits ^ (bits >>> 16)
+}
+
+function requireInteger(name: string, value: number, max: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return
+  throw new RangeError(`MacTable: ${name} is ${value}; it must be an integer from 1 to ${max}`)
+}

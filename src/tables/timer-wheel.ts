@@ -1,0 +1,158 @@
+import { LinkedLists, NONE } from './linked-lists.ts'
+
+/**
+ * A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987, scheme 7). Timers
+ * are small integers that the owner gives out, time is a tick number of whatever length the owner likes.
+ *
+ * Four wheels of 256 slots, one for each byte of a 31-bit tick number, cover all deadlines there are. A timer stands in
+ * the wheel of the highest byte in which its deadline differs from the present tick:
+ *
+ *     present   00 00 3a 17                    wheel 0   its exact tick
+ *     deadline  00 00 3a 90  -> wheel 0, slot 90   wheel 1   its 256 ticks
+ *     deadline  00 00 41 02  -> wheel 1, slot 41   wheel 2   its 65,536 ticks
+ *     deadline  00 07 00 00  -> wheel 2, slot 07   wheel 3   its 16,777,216 ticks
+ *
+ * When the present reaches the beginning of a slot of a higher wheel, its timers are dealt out to the lower ones. All
+ * slots of wheel 0 lie before all those of wheel 1 that are still ahead, and so on, so the next thing to happen is the
+ * first occupied slot ahead in the lowest wheel that has one. A bitmap finds it: time leaps from event to event,
+ * and a jump of the clock costs what the timers in between cost (four moves each at most), not what the ticks would.
+ */
+
+const WHEELS = 4
+const SLOT_BITS = 8
+const SLOTS = 1 << SLOT_BITS
+const BITMAP_WORDS = SLOTS / 32
+
+/** Lists behind the wheels' slots. DUE: to be taken now. LATE: set in the past, due from the next advance on. */
+const DUE = WHEELS * SLOTS
+const LATE = DUE + 1
+const LISTS = LATE + 1
+
+/** The latest deadline that a wheel knows. */
+export const TICK_MAX = 0x7fff_ffff
+
+export class TimerWheel {
+  private readonly lists: LinkedLists
+  private readonly deadlines: Int32Array
+  /** A bit for each slot that has timers, `BITMAP_WORDS` words for each wheel. */
+  private readonly occupied = new Int32Array(WHEELS * BITMAP_WORDS)
+  /** All slots that begin at or before this tick have been emptied. */
+  private present: number
+  /** The tick of the last advance; `present` catches up with it as expired timers are taken. */
+  private target: number
+
+  /** Timers 0 to `capacity - 1`, none running, at tick `now` (0 to TICK_MAX). */
+  constructor(capacity: number, now = 0) {
+    this.lists = new LinkedLists(capacity, LISTS)
+    this.deadlines = new Int32Array(capacity)
+    this.present = now
+    this.target = now
+  }
+
+  isRunning(timer: number): boolean {
+    return this.lists.isLinked(timer)
+  }
+
+  /**
+   * Starts the timer, or moves its deadline if it runs. It expires at the first advance to `deadline` (up to TICK_MAX)
+   * or beyond; one that is not after the last advance expires at the next, wherever that goes.
+   */
+  set(timer: number, deadline: number): void {
+    this.cancel(timer)
+    this.deadlines[timer] = deadline
+    if (deadline <= this.target) this.lists.append(LATE, timer)
+    else this.place(timer)
+  }
+
+  /** Stops the timer; one that does not run stays as it is. */
+  cancel(timer: number): void {
+    if (!this.lists.isLinked(timer)) return
+    const emptied = this.lists.unlink(timer)
+    if (emptied !== NONE && emptied < DUE) this.clearOccupied(emptied)
+  }
+
+  /** Moves time to tick `now`; a tick before the last one leaves it where it is. Then take what has expired. */
+  advance(now: number): void {
+    if (now > this.target) this.target = now
+    this.lists.splice(LATE, DUE)
+  }
+
+  /**
+   * The next expired timer, which no longer runs, or -1 when there are no more. The late ones come first, the others in
+   * order of their deadlines. Whoever stops before -1 finds the rest here later.
+   */
+  takeExpired(): number {
+    do {
+      const timer = this.lists.first(DUE)
+      if (timer !== NONE) {
+        this.lists.unlink(timer)
+        return timer
+      }
+    } while (this.leap())
+    return NONE
+  }
+
+  /** Goes to the next occupied slot and empties it, or to the target if that comes first. False at the target. */
+  private leap(): boolean {
+    if (this.present === this.target) return false
+    for (let wheel = 0; wheel < WHEELS; wheel++) {
+      const shift = wheel * SLOT_BITS
+      const slot = this.nextOccupied(wheel, (this.present >>> shift) & (SLOTS - 1))
+      if (slot === NONE) continue
+      const windowMask = shift + SLOT_BITS < 32 ? -1 << (shift + SLOT_BITS) : 0
+      const beginning = (this.present & windowMask) | (slot << shift)
+      if (beginning > this.target) break
+      this.present = beginning
+      this.empty(wheel * SLOTS + slot)
+      return true
+    }
+    this.present = this.target
+    return false
+  }
+
+  /** Deals the timers of a slot that the present has reached out to lower wheels, or to DUE where they are. */
+  private empty(slot: number): void {
+    this.clearOccupied(slot)
+    if (slot < SLOTS) {
+      this.lists.splice(slot, DUE)
+      return
+    }
+    let timer = this.lists.first(slot)
+    while (timer !== NONE) {
+      this.lists.unlink(timer)
+      this.place(timer)
+      timer = this.lists.first(slot)
+    }
+  }
+
+  /** Links a timer whose deadline is not before the present. */
+  private place(timer: number): void {
+    const deadline = this.deadlines[timer]!
+    const difference = deadline ^ this.present
+    if (difference === 0) {
+      this.lists.append(DUE, timer)
+      return
+    }
+    const wheel = (31 - Math.clz32(difference)) >>> 3
+    const slot = wheel * SLOTS + ((deadline >>> (wheel * SLOT_BITS)) & (SLOTS - 1))
+    this.lists.append(slot, timer)
+    this.occupied[slot >>> 5]! |= 1 << (slot & 31)
+  }
+
+  private clearOccupied(slot: number): void {
+    this.occupied[slot >>> 5]! &= ~(1 << (slot & 31))
+  }
+
+  /** The first occupied slot behind `slot` on the wheel, or NONE. */
+  private nextOccupied(wheel: number, slot: number): number {
+    const base = wheel * BITMAP_WORDS
+    let word = slot >>> 5
+    // Shifted in two steps, since a shift by 32 would shift by nothing.
+    let bits = this.occupied[base + word]! & ((-1 << (slot & 31)) << 1)
+    while (bits === 0) {
+      if (++word === BITMAP_WORDS) return NONE
+      bits = this.occupied[base + word]!
+    }
+    return word * 32 + (31 - Math.clz32(bits & -bits))
+  }
+}
