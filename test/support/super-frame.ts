@@ -49,6 +49,8 @@ const ADDRESSES_6 = Uint8Array.from([
 ])
 const PROTOCOL = { tcp: 6, udp: 17 }
 
+const bytesOf = (...parts: readonly Iterable<number>[]): Uint8Array =>
+  Uint8Array.from(parts.flatMap((part) => [...part]))
 const be16 = (value: number): number[] => [(value >>> 8) & 0xff, value & 0xff]
 const be32 = (value: number): number[] => [...be16(value >>> 16), ...be16(value)]
 
@@ -99,7 +101,7 @@ function frame(spec: PacketSpec, checksum: 'complete' | 'partial'): Uint8Array {
     if (spec.transport === 'udp' && field === 0) field = 0xffff
   }
   header.set(be16(field), spec.transport === 'tcp' ? 16 : 6)
-  return Uint8Array.from([...link(spec), ...network(spec, length), ...header, ...spec.payload])
+  return bytesOf(link(spec), network(spec, length), header, spec.payload)
 }
 
 const link = (spec: PacketSpec): number[] => [
@@ -112,10 +114,10 @@ const link = (spec: PacketSpec): number[] => [
 function network(spec: PacketSpec, upperLength: number): Uint8Array {
   if (spec.version === 6) return networkIpv6(spec, upperLength)
   const size = 20 + spec.ipOptions.length
-  const header = Uint8Array.from([
-    ...[0x40 | (size / 4), 0, ...be16(size + upperLength), ...be16(spec.identification), 0x40, 0],
-    ...[64, PROTOCOL[spec.transport], 0, 0, ...ADDRESSES_4, ...spec.ipOptions],
-  ])
+  const header = bytesOf(
+    [0x40 | (size / 4), 0, ...be16(size + upperLength), ...be16(spec.identification), 0x40, 0],
+    [64, PROTOCOL[spec.transport], 0, 0, ...ADDRESSES_4, ...spec.ipOptions],
+  )
   header.set(be16(naiveChecksum(header)), 10)
   return header
 }
@@ -127,29 +129,23 @@ function networkIpv6(spec: PacketSpec, upperLength: number): Uint8Array {
     (bytes.length + 2) / 8 - 1,
     ...bytes,
   ])
-  return Uint8Array.from([
-    ...[0x60, 0, 0, 0, ...be16(extensions.length + upperLength), types[0]!, 64],
-    ...ADDRESSES_6,
-    ...extensions,
-  ])
+  const first = [0x60, 0, 0, 0, ...be16(extensions.length + upperLength), types[0]!, 64]
+  return bytesOf(first, ADDRESSES_6, extensions)
 }
 
 function transportHeader(spec: PacketSpec): Uint8Array {
   const ports = [...be16(spec.sourcePort), ...be16(spec.destinationPort)]
-  if (spec.transport === 'udp') return Uint8Array.from([...ports, ...be16(8 + spec.payload.length), 0, 0])
+  if (spec.transport === 'udp') return bytesOf(ports, be16(8 + spec.payload.length), [0, 0])
   const size = 20 + spec.tcpOptions.length
-  return Uint8Array.from([
-    ...[...ports, ...be32(spec.sequenceNumber), ...be32(0xfedcba98)],
-    ...[(size / 4) << 4, spec.controlBits, ...be16(501), 0, 0, 0, 0, ...spec.tcpOptions],
-  ])
+  return bytesOf(
+    [...ports, ...be32(spec.sequenceNumber), ...be32(0xfedcba98)],
+    [(size / 4) << 4, spec.controlBits, ...be16(501), 0, 0, 0, 0, ...spec.tcpOptions],
+  )
 }
 
 function pseudoHeader(spec: PacketSpec, length: number): Uint8Array {
   const addresses = spec.version === 4 ? ADDRESSES_4 : ADDRESSES_6
   const destination = spec.finalDestination ?? addresses.slice(addresses.length / 2)
-  return Uint8Array.from([
-    ...addresses.slice(0, addresses.length / 2),
-    ...destination,
-    ...[0, PROTOCOL[spec.transport], ...be32(length)],
-  ])
+  const source = addresses.slice(0, addresses.length / 2)
+  return bytesOf(source, destination, [0, PROTOCOL[spec.transport], ...be32(length)])
 }
