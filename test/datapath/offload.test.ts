@@ -380,9 +380,20 @@ describe('Segmenter', () => {
 
     bytes.fill(POISON, ARENA, ARENA + size)
     assert.equal(segmenter.segment(OFFSET, length, ARENA, ARENA + size - 1), SEGMENTS_DO_NOT_FIT)
-    assert.equal(segmenter.segment(OFFSET, length, ARENA + 1, ARENA + size), SEGMENTS_DO_NOT_FIT)
+    assert.equal(segmenter.segment(OFFSET, length, ARENA + 1, ARENA + size + 7), SEGMENTS_DO_NOT_FIT)
     assert.ok(bytes.slice(ARENA, ARENA + size).every((byte) => byte === POISON))
     assert.equal(segmenter.segment(OFFSET, length, ARENA, ARENA + size), DropReason.none)
+    assert.equal(segmenter.segment(OFFSET, length, ARENA + 1, ARENA + size + 8), DropReason.none)
+  })
+
+  it('sends 0xffff for a computed 0 in a UDP segment', () => {
+    const spec = { ...PLAIN, transport: 'udp' as const }
+    const field = transportStart(spec) + CHECKSUM_OFFSET.udp
+    const first = finishedFrame({ ...spec, payload: hex('00000001') })
+    // The checksum, added to a word of the data, makes the sum 0xffff.
+    const payload = Uint8Array.from([first[field]!, first[field + 1]!, 0, 1, 2, 3])
+    assert.equal(segment({ ...spec, payload }, 4), DropReason.none)
+    assert.equal(view.getUint16(segmenter.firstOffset + field), 0xffff)
   })
 
   it('has headers of the same length, and payload of the same bytes, in whatever offloadReason accepts', () => {

@@ -147,6 +147,8 @@ describe('ipv6.upperLayer', () => {
   })
 
   it('refuses a chain that is cut short', () => {
+    assert.equal(walk(ipProtocol.HOP_BY_HOP, ''), undefined)
+    assert.equal(walk(ipProtocol.FRAGMENT, '06 00'), undefined)
     assert.equal(walk(ipProtocol.HOP_BY_HOP, '06 00 0000000000'), undefined)
     assert.equal(walk(ipProtocol.HOP_BY_HOP, '06 01 000000000000 00000000000000'), undefined)
     assert.equal(walk(ipProtocol.AUTHENTICATION, '06 02 0000 00000000 000000'), undefined)
