@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { DROP_REASON_COUNT, DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
 import { DESCRIPTOR_SHIFT, RESULT, STATUS_TRANSMIT_FAILURES } from '../../src/datapath/frame-memory.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
-import { assertAllAccountedFor, play, Scenario } from '../support/scenario.ts'
+import { assertAllAccountedFor, play, type Scenario } from '../support/scenario.ts'
 import { pattern, transportFrame } from '../support/transport-frame.ts'
 
 const TWO_PORTS = `
