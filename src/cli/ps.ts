@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { LabStatus } from '../control/api.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Cli } from './cli.ts'
-import { type KnownLab, type LabUp, knownLabs, theLab } from './labs.ts'
+import { type KnownLab, knownLabs, type LabUp, theLab } from './labs.ts'
 import { formatCommand, formatTable, printJson } from './output.ts'
 
 interface PsOptions {

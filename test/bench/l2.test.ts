@@ -5,8 +5,8 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { needs, needsTap } from '../support/requirements.ts'
 import { repositoryRoot } from '../support/repository.ts'
+import { needs, needsTap } from '../support/requirements.ts'
 
 const BENCH = join(repositoryRoot, 'dist/bench/l2.js')
 const skip =

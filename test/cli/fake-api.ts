@@ -63,6 +63,7 @@ export function statsAfter(seconds: number): Stats {
       forwarded: seconds,
       flooded: 0,
       copies: 0,
+      segments: 0,
       transmitted: seconds,
       dropped: 1,
     },

@@ -7,8 +7,8 @@ import { Scenario } from '../support/scenario.ts'
 import {
   pattern,
   readFinished,
-  transportFrame,
   type TransportFrameOptions,
+  transportFrame,
 } from '../support/transport-frame.ts'
 
 const MSS = 1460
