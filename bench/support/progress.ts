@@ -1,4 +1,4 @@
-import { format, METRIC_IDS, METRICS, type Figures } from './metrics.ts'
+import { type Figures, format, METRIC_IDS, METRICS } from './metrics.ts'
 
 /**
  * What a run tells while it goes, on standard error so that `--json` has standard output for itself: one line a

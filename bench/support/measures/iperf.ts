@@ -1,6 +1,6 @@
 import type { Forwarder } from '../contender.ts'
 import { readCpuTime } from '../cpu.ts'
-import { type Effort, type Measure, check } from '../measure.ts'
+import { check, type Effort, type Measure } from '../measure.ts'
 import { run, startUntil } from '../process.ts'
 import { ADDRESS, INTERFACE, type TestBed } from '../test-bed.ts'
 
