@@ -15,8 +15,9 @@ import { loadLab } from '../control/lab-file.ts'
 import { labPaths, runDirectory } from '../control/run-directory.ts'
 import { get } from './api-client.ts'
 import type { Cli } from './cli.ts'
+import { down } from './down.ts'
+import { listStations } from './fdb.ts'
 import { plural } from './output.ts'
-import { runCli } from './program.ts'
 import { formatTotals } from './stats-text.ts'
 import { bringUp } from './up.ts'
 
@@ -46,7 +47,7 @@ async function demo(cli: Cli): Promise<void> {
   } finally {
     tour.close()
     cli.stdout.write('\n')
-    await runCli(['down', lab.name], cli)
+    await down(cli, lab.name)
   }
 }
 
@@ -176,7 +177,7 @@ class Tour {
     await this.#begin('what the switch knows now, and what it counted')
     const { name } = this.#lab
     this.#echo('tapwire fdb ls')
-    await runCli(['fdb', 'ls', '--lab', name], this.#cli)
+    await listStations(this.#cli, { lab: name })
     this.#echo('tapwire stats')
     const now = await this.#stats()
     this.#cli.stdout.write(formatTotals(now))

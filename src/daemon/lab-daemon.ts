@@ -68,7 +68,7 @@ async function serve(
     progress.ready()
     const { reason, exitCode, error } = await end.wait
     if (error === undefined) log.info({ reason }, 'the lab goes down')
-    else log.fatal({ reason, error: String(error) }, 'the lab goes down')
+    else log.fatal({ reason, error: describe(error) }, 'the lab goes down')
     return exitCode
   } finally {
     await api.close()
@@ -81,7 +81,7 @@ async function takeDown(runtime: LabRuntime, paths: LabPaths, logFile: LogFile):
     leaveDirectory(paths)
   } catch (error) {
     // The folder stays: it says what is left, and `tapwire down` tries again.
-    logFile.log.error({ error: String(error) }, 'not everything of the lab could be removed')
+    logFile.log.error({ error: describe(error) }, 'not everything of the lab could be removed')
     throw error
   } finally {
     logFile.close()
@@ -121,10 +121,13 @@ function endings(log: Log): Endings {
     process.on(signal, () => now({ reason: signal, exitCode: 0 }))
   }
   const crash = (error: unknown): void => {
-    log.fatal({ error: error instanceof Error ? error.stack : String(error) }, 'an error that nobody caught')
+    log.fatal({ error: describe(error) }, 'an error that nobody caught')
     now({ reason: 'an error that nobody caught', exitCode: 1, error })
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
   return { wait, first: () => first, now }
 }
+
+const describe = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)

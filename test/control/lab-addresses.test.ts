@@ -143,12 +143,12 @@ function* freeAddresses(
   const written = JSON.stringify(
     Object.values(file.sandboxes).map((one) => (one as { networks: object }).networks),
   )
-  const fixed = [...written.matchAll(new RegExp(`"${name}":\\{[^}]*"address":"([^"]+)"`, 'g'))].map(
-    (match) => match[1],
+  const fixed = new Set(
+    [...written.matchAll(new RegExp(`"${name}":\\{[^}]*"address":"([^"]+)"`, 'g'))].map((match) => match[1]),
   )
   for (let value = range.value + 1n; value < lastAddress(range).value; value += 1n) {
     const text = [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join('.')
-    if (text !== gateway && !fixed.includes(text)) yield text
+    if (text !== gateway && !fixed.has(text)) yield text
   }
 }
 
