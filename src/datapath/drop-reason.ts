@@ -16,10 +16,11 @@ export const DropReason = {
   samePort: 7,
   noOtherPort: 8,
   segmentLimit: 9,
-  deviceDown: 10,
-  deviceQueueFull: 11,
-  deviceRefused: 12,
-  deviceGone: 13,
+  transmitListFull: 10,
+  deviceDown: 11,
+  deviceQueueFull: 12,
+  deviceRefused: 13,
+  deviceGone: 14,
 } as const
 
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
@@ -56,6 +57,10 @@ export const DROP_REASONS: readonly DropReasonText[] = [
   { name: 'same-port', sentence: 'The target station lives behind the port that the frame came from.' },
   { name: 'no-other-port', sentence: 'The frame was to be flooded, but the network has no other port.' },
   { name: 'segment-limit', sentence: 'The super-frame would make more segments than one frame may.' },
+  {
+    name: 'transmit-list-full',
+    sentence: 'The burst makes more transmissions than one poll takes; the copies beyond are dropped.',
+  },
   { name: 'device-down', sentence: "The egress port's interface is down." },
   {
     name: 'device-queue-full',

@@ -24,6 +24,12 @@ export interface FrameIo {
    */
   poll(transmitCount: number, timeoutMs: number): number
 
+  /**
+   * Carries out the first `count` transmissions and receives nothing: the burst stays as it is. For a burst that makes
+   * more transmissions than one poll takes. RESULT and STATUS_TRANSMIT_FAILURES are set as by `poll`.
+   */
+  transmit(count: number): void
+
   /** Forgets the port and closes its device. Frames of it that wait unread are lost with it. */
   detach(port: number): void
 

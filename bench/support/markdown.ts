@@ -1,0 +1,77 @@
+import { machineLine } from './machine.ts'
+import { format, METRIC_IDS, METRICS, type MetricId } from './metrics.ts'
+import type { ContenderResult, Result } from './result.ts'
+import type { Verdict } from './targets.ts'
+
+/** The report of a run: machine, medians, targets, and what went wrong. */
+export function toMarkdown(result: Result): string {
+  return [
+    heading(result),
+    mediansTable(result.contenders),
+    'In parentheses: the ratio to Tapwire’s median. `bench/results/l2.json` has every sample.',
+    '### Targets',
+    targetsTable(result),
+    notes(result),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
+    .concat('\n')
+}
+
+function heading(result: Result): string {
+  const { date, machine, rounds, seconds, busyBefore } = result
+  const lines = [
+    `Measured ${date.slice(0, 10)} on ${machineLine(machine)}.`,
+    `Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, ${seconds} s a measurement;`,
+    `${Math.round(busyBefore * 100)} % of the machine was busy with other things just before.`,
+  ]
+  return lines.join(' ')
+}
+
+function mediansTable(contenders: readonly ContenderResult[]): string {
+  const metrics = METRIC_IDS.filter((metric) =>
+    contenders.some(({ medians }) => medians[metric] !== undefined),
+  )
+  const header = ['', ...metrics.map((metric) => `${METRICS[metric].title} (${METRICS[metric].unit})`)]
+  const rows = contenders
+    .filter(({ missing }) => missing === undefined)
+    .map((contender) => [`**${contender.title}**`].concat(metrics.map((metric) => cell(contender, metric))))
+  return table(header, rows)
+}
+
+function cell(contender: ContenderResult, metric: MetricId): string {
+  const value = format(metric, contender.medians[metric])
+  const ratio = contender.ratios[metric]
+  return ratio === undefined || contender.id === 'tapwire' ? value : `${value} (${ratio.toFixed(2)})`
+}
+
+function targetsTable(result: Result): string {
+  const titleOf = (id: string): string =>
+    result.contenders.find((contender) => contender.id === id)?.title ?? id
+  const rows = result.targets.map((verdict) => [
+    METRICS[verdict.metric].title,
+    `${titleOf(verdict.of)} / ${titleOf(verdict.to)}`,
+    bound(verdict),
+    verdict.ratio === undefined ? '–' : verdict.ratio.toFixed(2),
+    verdict.outcome === 'missed' ? '**missed**' : verdict.outcome,
+  ])
+  return table(['', 'Ratio', 'Target', 'Measured', ''], rows)
+}
+
+export function bound(verdict: Verdict): string {
+  return verdict.atLeast === undefined ? `≤ ${verdict.atMost?.toFixed(2)}` : `≥ ${verdict.atLeast.toFixed(2)}`
+}
+
+function notes(result: Result): string {
+  return result.contenders
+    .flatMap(({ title, description, missing, failures }) => [
+      missing === undefined ? `- ${title}: ${description}.` : `- ${title}: not measured, ${missing}.`,
+      ...failures.map((failure) => `  - Failed: ${failure.split('\n', 1)[0]}`),
+    ])
+    .join('\n')
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const alignments = header.map((_, column) => (column === 0 ? '---' : '---:'))
+  return [header, alignments, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}

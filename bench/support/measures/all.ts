@@ -1,0 +1,8 @@
+import type { Measure } from '../measure.ts'
+import { frames } from './frames.ts'
+import { tcpFourStreams, tcpOneStream, udp } from './iperf.ts'
+import { ping } from './ping.ts'
+import { transfer } from './transfer.ts'
+
+/** In the order in which they run: the byte comparison comes first and so warms everybody up alike. */
+export const MEASURES: readonly Measure[] = [transfer, ping, tcpOneStream, tcpFourStreams, udp, frames]

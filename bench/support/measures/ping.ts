@@ -1,0 +1,24 @@
+import { check, type Measure } from '../measure.ts'
+import { run } from '../process.ts'
+import { percentile } from '../statistics.ts'
+import { ADDRESS } from '../test-bed.ts'
+
+const INTERVAL_S = 0.002
+
+/** Round trips of single ICMP echoes through an idle forwarder, 500 a second. */
+export const ping: Measure = {
+  id: 'ping',
+  title: 'ping',
+  async run(bed, _forwarder, effort) {
+    const args = ['-n', '-i', String(INTERVAL_S), '-c', String(effort.pings), ADDRESS.b]
+    const times = roundTrips(await run('ping', args, { namespace: bed.path('a') }))
+    check(times.length === effort.pings, `${times.length} answers to ${effort.pings} pings`)
+    return { pingP50: percentile(times, 0.5), pingP99: percentile(times, 0.99) }
+  },
+}
+
+/** The round trips that ping(8) printed, in microseconds. A duplicate answer is an error, not a round trip. */
+export function roundTrips(output: string): number[] {
+  check(!output.includes('DUP!'), 'an answer arrived twice')
+  return Array.from(output.matchAll(/ time=([\d.]+) ms$/gm), (match) => Number(match[1]) * 1000)
+}

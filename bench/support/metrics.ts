@@ -1,0 +1,30 @@
+/** The figures that the switch benchmark reports, one row each, in the order of the report. */
+export const METRICS = {
+  tcp1: { title: 'TCP, 1 stream', unit: 'Gbit/s', better: 'higher', digits: 2 },
+  tcp4: { title: 'TCP, 4 streams', unit: 'Gbit/s', better: 'higher', digits: 2 },
+  udp: { title: 'UDP, 1400 B, received', unit: 'Gbit/s', better: 'higher', digits: 2 },
+  udpLoss: { title: 'UDP, 1400 B, lost', unit: '%', better: 'lower', digits: 1 },
+  frames: { title: '60-byte frames', unit: 'Mpps', better: 'higher', digits: 3 },
+  pingP50: { title: 'Ping, median', unit: 'µs', better: 'lower', digits: 0 },
+  pingP99: { title: 'Ping, 99th percentile', unit: 'µs', better: 'lower', digits: 0 },
+  cpuSystem: { title: 'CPU, whole machine', unit: 's/GB', better: 'lower', digits: 3 },
+  cpuForwarder: { title: 'CPU, forwarder', unit: 's/GB', better: 'lower', digits: 3 },
+} as const satisfies Record<string, Metric>
+
+export interface Metric {
+  readonly title: string
+  readonly unit: string
+  readonly better: 'higher' | 'lower'
+  /** Digits after the point when printed. */
+  readonly digits: number
+}
+
+export type MetricId = keyof typeof METRICS
+export const METRIC_IDS = Object.keys(METRICS) as MetricId[]
+
+/** What one measurement found: some metrics, each once. */
+export type Figures = Partial<Record<MetricId, number>>
+
+export function format(metric: MetricId, value: number | undefined): string {
+  return value === undefined || Number.isNaN(value) ? '–' : value.toFixed(METRICS[metric].digits)
+}

@@ -1,0 +1,40 @@
+import type { MetricId } from './metrics.ts'
+
+/** A ratio of medians that the project has set itself. */
+export interface Target {
+  readonly metric: MetricId
+  readonly of: string
+  readonly to: string
+  /** Bounds of the ratio `of / to`. */
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+export const TARGETS: readonly Target[] = [
+  { metric: 'tcp1', of: 'tapwire', to: 'kernel-bridge', atLeast: 1.0 },
+  { metric: 'tcp1', of: 'tapwire', to: 'open-vswitch', atLeast: 1.3 },
+  { metric: 'tcp1', of: 'tapwire', to: 'vde-switch', atLeast: 8 },
+  { metric: 'frames', of: 'tapwire', to: 'c-readwrite', atLeast: 1.2 },
+  { metric: 'frames', of: 'tapwire', to: 'c-uring', atLeast: 0.95 },
+  { metric: 'pingP50', of: 'tapwire', to: 'kernel-bridge', atMost: 1.5 },
+]
+
+export interface Verdict extends Target {
+  /** Undefined when one of the two was not measured. */
+  readonly ratio: number | undefined
+  readonly outcome: 'met' | 'missed' | 'not measured'
+}
+
+/** Holds the medians of each contender against a target. */
+export function judge(
+  target: Target,
+  medianOf: (contender: string, metric: MetricId) => number | undefined,
+): Verdict {
+  const ours = medianOf(target.of, target.metric)
+  const theirs = medianOf(target.to, target.metric)
+  if (ours === undefined || theirs === undefined || theirs === 0)
+    return { ...target, ratio: undefined, outcome: 'not measured' }
+  const ratio = ours / theirs
+  const met = ratio >= (target.atLeast ?? 0) && ratio <= (target.atMost ?? Number.POSITIVE_INFINITY)
+  return { ...target, ratio, outcome: met ? 'met' : 'missed' }
+}

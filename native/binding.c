@@ -1,0 +1,377 @@
+/*
+ * The Node-API surface: argument checking, and nothing else. src/ports/native.ts is its only importer and gives the
+ * functions their types and their documentation.
+ *
+ * Hot: poll(handle, transmitCount, timeoutMs). It takes and returns integers; everything else is in the shared memory.
+ */
+#define _GNU_SOURCE
+#include "frame_io.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <node_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#define ARGUMENTS_MAX 4
+
+/* A call's arguments; `ok` turns false at the first that is not what it should be, and an exception is then pending. */
+struct call {
+	napi_env env;
+	size_t count;
+	napi_value values[ARGUMENTS_MAX];
+	bool ok;
+};
+
+static struct call begin(napi_env env, napi_callback_info info)
+{
+	struct call call = { .env = env, .count = ARGUMENTS_MAX, .ok = true };
+	napi_get_cb_info(env, info, &call.count, call.values, NULL, NULL);
+	return call;
+}
+
+static void refuse(struct call *call, const char *what)
+{
+	if (call->ok)
+		napi_throw_type_error(call->env, "ERR_INVALID_ARG_TYPE", what);
+	call->ok = false;
+}
+
+/* Throws an Error whose `code` is the errno's name and whose `step` says what was being done. */
+static napi_value throw_errno(napi_env env, const char *step, int error)
+{
+	const char *name = strerrorname_np(error);
+	char message[160];
+	snprintf(message, sizeof(message), "%s: %s", step, strerror(error));
+	napi_value code, text, result, step_value;
+	napi_create_string_utf8(env, name != NULL ? name : "UNKNOWN", NAPI_AUTO_LENGTH, &code);
+	napi_create_string_utf8(env, message, NAPI_AUTO_LENGTH, &text);
+	napi_create_error(env, code, text, &result);
+	napi_create_string_utf8(env, step, NAPI_AUTO_LENGTH, &step_value);
+	napi_set_named_property(env, result, "step", step_value);
+	napi_throw(env, result);
+	return NULL;
+}
+
+static int32_t int32_argument(struct call *call, size_t index)
+{
+	int32_t value = 0;
+	if (index >= call->count || napi_get_value_int32(call->env, call->values[index], &value) != napi_ok)
+		refuse(call, "expected an integer");
+	return value;
+}
+
+static bool bool_argument(struct call *call, size_t index)
+{
+	bool value = false;
+	if (index >= call->count || napi_get_value_bool(call->env, call->values[index], &value) != napi_ok)
+		refuse(call, "expected a boolean");
+	return value;
+}
+
+/* The named property of the options object; undefined is *present == false. */
+static napi_value property(struct call *call, const char *name, bool *present)
+{
+	napi_value value = NULL;
+	napi_valuetype type = napi_undefined;
+	*present = false;
+	if (call->count < 1 || napi_get_named_property(call->env, call->values[0], name, &value) != napi_ok ||
+	    napi_typeof(call->env, value, &type) != napi_ok) {
+		refuse(call, "expected an options object");
+		return NULL;
+	}
+	*present = type != napi_undefined;
+	return value;
+}
+
+static uint32_t uint32_property(struct call *call, const char *name)
+{
+	bool present;
+	uint32_t result = 0;
+	napi_value value = property(call, name, &present);
+	if (call->ok && (!present || napi_get_value_uint32(call->env, value, &result) != napi_ok))
+		refuse(call, name);
+	return result;
+}
+
+static bool bool_property(struct call *call, const char *name)
+{
+	bool present, result = false;
+	napi_value value = property(call, name, &present);
+	if (call->ok && (!present || napi_get_value_bool(call->env, value, &result) != napi_ok))
+		refuse(call, name);
+	return result;
+}
+
+/* False where the property is undefined. */
+static bool string_property(struct call *call, const char *name, char *to, size_t size)
+{
+	bool present;
+	size_t length = 0;
+	napi_value value = property(call, name, &present);
+	if (!call->ok || !present)
+		return false;
+	if (napi_get_value_string_utf8(call->env, value, NULL, 0, &length) != napi_ok || length >= size) {
+		refuse(call, name);
+		return false;
+	}
+	napi_get_value_string_utf8(call->env, value, to, size, &length);
+	return true;
+}
+
+/* --------------------------------------------------------------------------------------------- frame I/O */
+
+struct handle {
+	struct frame_io io;
+	napi_ref buffer; /* keeps the ArrayBuffer of the memory until close() has detached it */
+	bool open;
+};
+
+static const napi_type_tag handle_tag = { 0x7461707769726531ULL, 0x6672616d65696f31ULL };
+
+static struct handle *handle_argument(struct call *call)
+{
+	bool ours = false;
+	void *handle = NULL;
+	if (call->count < 1 || napi_check_object_type_tag(call->env, call->values[0], &handle_tag, &ours) != napi_ok ||
+	    !ours || napi_get_value_external(call->env, call->values[0], &handle) != napi_ok) {
+		refuse(call, "expected a frame I/O handle");
+		return NULL;
+	}
+	return handle;
+}
+
+/* Like handle_argument, for functions that need the handle open. */
+static struct handle *open_handle_argument(struct call *call)
+{
+	struct handle *handle = handle_argument(call);
+	if (handle != NULL && handle->open)
+		return handle;
+	if (handle != NULL)
+		throw_errno(call->env, "use-closed", EBADF);
+	call->ok = false;
+	return NULL;
+}
+
+static void close_at_exit(void *data)
+{
+	struct handle *handle = data;
+	if (handle->open)
+		frame_io_close(&handle->io);
+	handle->open = false;
+}
+
+static void finalize_handle(napi_env env, void *data, void *hint)
+{
+	(void)hint;
+	close_at_exit(data);
+	napi_remove_env_cleanup_hook(env, close_at_exit, data);
+	free(data);
+}
+
+static struct frame_io_options frame_io_options(struct call *call)
+{
+	return (struct frame_io_options){
+		.memory_size = uint32_property(call, "memorySize"),
+		.status = uint32_property(call, "status"),
+		.events = uint32_property(call, "events"),
+		.events_max = uint32_property(call, "eventsMax"),
+		.received = uint32_property(call, "received"),
+		.burst_max = uint32_property(call, "burstMax"),
+		.transmits = uint32_property(call, "transmits"),
+		.transmit_max = uint32_property(call, "transmitMax"),
+		.slots = uint32_property(call, "slots"),
+		.slot_size = uint32_property(call, "slotSize"),
+		.slot_count = uint32_property(call, "slotCount"),
+		.headroom = uint32_property(call, "headroom"),
+		.ports_max = uint32_property(call, "portsMax"),
+		.wake_fd = (int)uint32_property(call, "wakeDescriptor"),
+	};
+}
+
+static napi_value frame_io_result(napi_env env, struct handle *handle)
+{
+	napi_value result, external, buffer;
+	napi_create_object(env, &result);
+	napi_create_external(env, handle, finalize_handle, NULL, &external);
+	napi_type_tag_object(env, external, &handle_tag);
+	napi_create_external_arraybuffer(env, handle->io.memory, handle->io.options.memory_size, NULL, NULL, &buffer);
+	napi_create_reference(env, buffer, 1, &handle->buffer);
+	napi_set_named_property(env, result, "handle", external);
+	napi_set_named_property(env, result, "memory", buffer);
+	return result;
+}
+
+static napi_value open_frame_io(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	char name[16] = "";
+	if (!string_property(&call, "backend", name, sizeof(name)))
+		refuse(&call, "backend");
+	struct frame_io_options options = frame_io_options(&call);
+	if (!call.ok)
+		return NULL;
+	const struct backend *backend = strcmp(name, uring_backend.name) == 0 ? &uring_backend : &epoll_backend;
+	struct handle *handle = calloc(1, sizeof(*handle));
+	int result = handle == NULL ? -ENOMEM : frame_io_open(&handle->io, backend, &options);
+	if (result < 0) {
+		free(handle);
+		return throw_errno(env, backend->name, -result);
+	}
+	handle->open = true;
+	napi_add_env_cleanup_hook(env, close_at_exit, handle);
+	return frame_io_result(env, handle);
+}
+
+static napi_value open_wake(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd < 0)
+		return throw_errno(env, "wake", errno);
+	napi_value result;
+	napi_create_int32(env, fd, &result);
+	return result;
+}
+
+static napi_value close_frame_io(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = handle_argument(&call);
+	if (handle == NULL || !handle->open)
+		return NULL;
+	/* Detached first: from here on the views of JavaScript are empty, and none can touch memory that is gone. */
+	napi_value buffer;
+	if (napi_get_reference_value(env, handle->buffer, &buffer) == napi_ok && buffer != NULL)
+		napi_detach_arraybuffer(env, buffer);
+	napi_delete_reference(env, handle->buffer);
+	frame_io_close(&handle->io);
+	handle->open = false;
+	return NULL;
+}
+
+static napi_value attach(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = open_handle_argument(&call);
+	int32_t port = int32_argument(&call, 1);
+	int32_t fd = int32_argument(&call, 2);
+	bool virtio = bool_argument(&call, 3);
+	if (!call.ok)
+		return NULL;
+	int result = frame_io_attach(&handle->io, (uint32_t)port, fd, virtio);
+	return result < 0 ? throw_errno(env, "attach", -result) : NULL;
+}
+
+static napi_value detach(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = open_handle_argument(&call);
+	int32_t port = int32_argument(&call, 1);
+	if (call.ok)
+		frame_io_detach(&handle->io, (uint32_t)port);
+	return NULL;
+}
+
+static napi_value transmit_frames(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = open_handle_argument(&call);
+	int32_t count = int32_argument(&call, 1);
+	if (!call.ok)
+		return NULL;
+	int result = frame_io_transmit(&handle->io, (uint32_t)count);
+	return result < 0 ? throw_errno(env, "transmit", -result) : NULL;
+}
+
+static napi_value poll_frames(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = open_handle_argument(&call);
+	int32_t transmit_count = int32_argument(&call, 1);
+	int32_t timeout_ms = int32_argument(&call, 2);
+	if (!call.ok)
+		return NULL;
+	int count = frame_io_poll(&handle->io, (uint32_t)transmit_count, timeout_ms);
+	if (count < 0)
+		return throw_errno(env, "poll", -count);
+	napi_value result;
+	napi_create_int32(env, count, &result);
+	return result;
+}
+
+/* ------------------------------------------------------------------------------------------------- TAPs */
+
+/* The six bytes of the property `mac`; false where it is undefined. */
+static bool mac_property(struct call *call, uint8_t to[6])
+{
+	bool present;
+	void *bytes;
+	size_t size;
+	napi_value value = property(call, "mac", &present);
+	if (!call->ok || !present)
+		return false;
+	if (napi_get_buffer_info(call->env, value, &bytes, &size) != napi_ok || size != 6)
+		refuse(call, "mac");
+	else
+		memcpy(to, bytes, 6);
+	return call->ok;
+}
+
+static napi_value open_tap(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	char namespace_path[4096], name[64];
+	bool in_namespace = string_property(&call, "namespace", namespace_path, sizeof(namespace_path));
+	if (!string_property(&call, "name", name, sizeof(name)))
+		refuse(&call, "name");
+	struct tap_options options = {
+		.namespace_path = in_namespace ? namespace_path : NULL,
+		.name = name,
+		.mtu = uint32_property(&call, "mtu"),
+		.transmit_queue_length = uint32_property(&call, "transmitQueueLength"),
+		.virtio = bool_property(&call, "virtio"),
+		.multi_queue = bool_property(&call, "multiQueue"),
+		.persistent = bool_property(&call, "persistent"),
+	};
+	options.has_mac = mac_property(&call, options.mac);
+	if (!call.ok)
+		return NULL;
+	struct tap_failure failure = { 0 };
+	int fd = tap_open(&options, &failure);
+	if (fd < 0)
+		return throw_errno(env, failure.step, failure.error);
+	napi_value result;
+	napi_create_int32(env, fd, &result);
+	return result;
+}
+
+static napi_value set_offload(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	int32_t fd = int32_argument(&call, 0);
+	int32_t features = int32_argument(&call, 1);
+	if (!call.ok)
+		return NULL;
+	int result = tap_set_offload(fd, (uint32_t)features);
+	return result < 0 ? throw_errno(env, "set-offload", -result) : NULL;
+}
+
+NAPI_MODULE_INIT()
+{
+	const napi_property_descriptor functions[] = {
+		{ "openWake", NULL, open_wake, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "openFrameIo", NULL, open_frame_io, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "closeFrameIo", NULL, close_frame_io, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "attach", NULL, attach, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "detach", NULL, detach, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "transmit", NULL, transmit_frames, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "poll", NULL, poll_frames, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "openTap", NULL, open_tap, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "setOffload", NULL, set_offload, NULL, NULL, NULL, napi_enumerable, NULL },
+	};
+	napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions);
+	return exports;
+}

@@ -1,0 +1,131 @@
+/*
+ * The portable backend: one write(2) a transmission, epoll_wait(2), one read(2) a frame. For kernels and containers
+ * without io_uring.
+ *
+ * A burst always begins with the first slot: what was used last is read into next, while its lines are in the cache.
+ */
+#define _GNU_SOURCE
+#include "frame_io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define READY_MAX 256
+#define WAKE_TOKEN UINT32_MAX
+
+struct state {
+	int epoll_fd;
+	struct epoll_event ready[READY_MAX];
+};
+
+static int watch(struct frame_io *io, int fd, uint32_t token)
+{
+	struct state *state = io->state;
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = token };
+	return epoll_ctl(state->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static void close_backend(struct frame_io *io)
+{
+	struct state *state = io->state;
+	if (state == NULL)
+		return;
+	if (state->epoll_fd >= 0)
+		close(state->epoll_fd);
+	free(state);
+	io->state = NULL;
+}
+
+static int open_backend(struct frame_io *io)
+{
+	struct state *state = calloc(1, sizeof(*state));
+	if (state == NULL)
+		return -ENOMEM;
+	io->state = state;
+	state->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	int result = state->epoll_fd < 0 ? -errno : watch(io, io->options.wake_fd, WAKE_TOKEN);
+	if (result < 0)
+		close_backend(io);
+	return result;
+}
+
+static int attach(struct frame_io *io, uint32_t port)
+{
+	return watch(io, io->ports[port].fd, port);
+}
+
+static void detach(struct frame_io *io, uint32_t port)
+{
+	struct state *state = io->state;
+	epoll_ctl(state->epoll_fd, EPOLL_CTL_DEL, io->ports[port].fd, NULL);
+}
+
+static int transmit(struct frame_io *io, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct span span;
+		io->transmits[i].result = 0;
+		int error = frame_io_transmit_span(io, &io->transmits[i], &span);
+		if (error != 0)
+			frame_io_transmit_failed(io, i, error);
+		else if (write(io->ports[io->transmits[i].port].fd, span.start, span.size) < 0)
+			frame_io_transmit_failed(io, i, errno);
+	}
+	return 0;
+}
+
+/* Frames that a burst can have: each needs its descriptor and its slot. */
+static uint32_t burst_room(const struct frame_io *io)
+{
+	return io->options.burst_max < io->options.slot_count ? io->options.burst_max : io->options.slot_count;
+}
+
+/* Reads frames of `port` into the slots from `count` to `end`; returns the new count. */
+static uint32_t receive(struct frame_io *io, uint32_t port, uint32_t count, uint32_t end)
+{
+	while (count < end) {
+		ssize_t size = read(io->ports[port].fd, slot_target(io, count), slot_room(io));
+		if (size <= 0) {
+			int error = size < 0 ? errno : ENODEV; /* nothing, and nothing will come */
+			if (!frame_io_is_passing(error))
+				frame_io_lost(io, port, error);
+			break;
+		}
+		if (frame_io_describe(io, &io->received[count], port, count, (int32_t)size))
+			count++;
+	}
+	return count;
+}
+
+static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms)
+{
+	struct state *state = io->state;
+	transmit(io, transmit_count);
+	uint32_t count = 0, room = burst_room(io);
+	/* No more ports than there is room for: the kernel begins with the others at the next call, so each has its turn. */
+	int most = room < READY_MAX ? (int)room : READY_MAX;
+	int ready = epoll_wait(state->epoll_fd, state->ready, most, io->lost_count > 0 ? 0 : timeout_ms);
+	if (ready < 0)
+		return errno == EINTR ? 0 : -errno;
+	/* The room is shared evenly among the ready ports, so that a busy one does not fill the burst alone. */
+	for (int i = 0; i < ready; i++) {
+		uint32_t port = state->ready[i].data.u32;
+		if (port == WAKE_TOKEN)
+			frame_io_take_wake(io);
+		else if (port_attached(io, port))
+			count = receive(io, port, count, count + (room - count) / (uint32_t)(ready - i));
+	}
+	return (int)count;
+}
+
+const struct backend epoll_backend = {
+	.name = "epoll",
+	.open = open_backend,
+	.close = close_backend,
+	.attach = attach,
+	.detach = detach,
+	.transmit = transmit,
+	.poll = poll_burst,
+};

@@ -1,0 +1,245 @@
+#define _GNU_SOURCE
+#include "frame_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Bounds that the kernel sets for an io_uring: descriptors that it registers, and buffers of one ring. */
+#define REGISTERED_FILES_MAX (1U << 20)
+#define RING_BUFFERS_MAX (1U << 15)
+
+/* Whether `count` items of `size` bytes lie in the memory from `start` on, each where a word may lie. */
+static bool region_fits(const struct frame_io_options *options, uint32_t start, uint32_t count, uint32_t size)
+{
+	return start % sizeof(int32_t) == 0 && (uint64_t)start + (uint64_t)count * size <= options->memory_size;
+}
+
+/* Whether no index within its bounds leads out of the memory. Offsets in it are int32. */
+static bool layout_fits(const struct frame_io_options *options)
+{
+	const uint32_t header = VIRTIO_NET_HEADER_SIZE;
+	return options->memory_size <= INT32_MAX && options->ports_max >= 1 &&
+	       options->ports_max <= REGISTERED_FILES_MAX && options->slot_count >= 1 &&
+	       options->slot_count <= RING_BUFFERS_MAX && options->burst_max >= 1 && options->events_max >= 1 &&
+	       options->headroom >= header && options->slot_size > options->headroom &&
+	       options->slot_size - options->headroom > header &&
+	       region_fits(options, options->status, STATUS_EVENTS + 1, sizeof(int32_t)) &&
+	       region_fits(options, options->events, options->events_max, sizeof(struct port_event)) &&
+	       region_fits(options, options->received, options->burst_max, sizeof(struct descriptor)) &&
+	       region_fits(options, options->transmits, options->transmit_max, sizeof(struct descriptor)) &&
+	       region_fits(options, options->slots, options->slot_count, options->slot_size);
+}
+
+static int allocate(struct frame_io *io)
+{
+	const struct frame_io_options *options = &io->options;
+	void *memory = mmap(NULL, options->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	io->memory = memory;
+	io->status = (int32_t *)(io->memory + options->status);
+	io->events = (struct port_event *)(io->memory + options->events);
+	io->received = (struct descriptor *)(io->memory + options->received);
+	io->transmits = (struct descriptor *)(io->memory + options->transmits);
+	io->ports = calloc(options->ports_max, sizeof(*io->ports));
+	io->lost = calloc(options->ports_max, sizeof(*io->lost));
+	io->lost_error = calloc(options->ports_max, sizeof(*io->lost_error));
+	if (io->ports == NULL || io->lost == NULL || io->lost_error == NULL)
+		return -ENOMEM;
+	for (uint32_t port = 0; port < options->ports_max; port++)
+		io->ports[port].fd = -1;
+	return 0;
+}
+
+static void release(struct frame_io *io)
+{
+	free(io->lost_error);
+	free(io->lost);
+	free(io->ports);
+	io->ports = NULL;
+	if (io->memory != NULL)
+		munmap(io->memory, io->options.memory_size);
+	io->memory = NULL;
+}
+
+int frame_io_open(struct frame_io *io, const struct backend *backend, const struct frame_io_options *options)
+{
+	memset(io, 0, sizeof(*io));
+	if (!layout_fits(options))
+		return -EINVAL;
+	if (fcntl(options->wake_fd, F_GETFD) < 0)
+		return -errno;
+	io->options = *options;
+	io->backend = backend;
+	int result = allocate(io);
+	if (result == 0)
+		result = backend->open(io);
+	if (result < 0)
+		release(io);
+	return result;
+}
+
+void frame_io_close(struct frame_io *io)
+{
+	if (io->memory == NULL)
+		return;
+	for (uint32_t port = 0; port < io->options.ports_max; port++)
+		frame_io_detach(io, port);
+	io->backend->close(io);
+	release(io);
+}
+
+int frame_io_attach(struct frame_io *io, uint32_t number, int fd, bool virtio)
+{
+	if (number >= io->options.ports_max)
+		return -ERANGE;
+	/* The kernel takes a negative one for the wish to register nothing. */
+	if (fd < 0)
+		return -EBADF;
+	struct port *port = &io->ports[number];
+	if (port->fd >= 0)
+		return -EEXIST;
+	port->fd = fd;
+	port->virtio = virtio;
+	port->armed = false;
+	port->lifetime++;
+	int result = io->backend->attach(io, number);
+	if (result < 0)
+		port->fd = -1;
+	return result;
+}
+
+static void drop_port(struct frame_io *io, uint32_t number)
+{
+	io->backend->detach(io, number);
+	close(io->ports[number].fd);
+	io->ports[number].fd = -1;
+}
+
+/* What is detached is not reported, and least of all when its number has a new port by then. */
+static void forget_lost(struct frame_io *io, uint32_t number)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < io->lost_count; i++) {
+		if (io->lost[i] != number)
+			io->lost[kept++] = io->lost[i];
+	}
+	io->lost_count = kept;
+	io->lost_error[number] = 0;
+}
+
+void frame_io_detach(struct frame_io *io, uint32_t number)
+{
+	if (!port_attached(io, number))
+		return;
+	if (io->lost_error[number] != 0)
+		forget_lost(io, number);
+	drop_port(io, number);
+}
+
+/* EIO is missing on purpose: a TAP answers it while its interface is down, and an interface comes up again. */
+bool frame_io_is_gone(int error)
+{
+	return error == EBADFD || error == EBADF || error == ENODEV || error == ENXIO;
+}
+
+/* Errors of a read after which the same read may well succeed. Any other one means that the port has vanished. */
+bool frame_io_is_passing(int error)
+{
+	return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
+}
+
+void frame_io_lost(struct frame_io *io, uint32_t port, int error)
+{
+	if (io->lost_error[port] != 0)
+		return;
+	io->lost_error[port] = error;
+	io->lost[io->lost_count++] = port;
+}
+
+void frame_io_take_wake(struct frame_io *io)
+{
+	uint64_t value;
+	if (read(io->options.wake_fd, &value, sizeof(value)) == sizeof(value))
+		io->woken = true;
+}
+
+void frame_io_transmit_failed(struct frame_io *io, uint32_t index, int error)
+{
+	io->transmits[index].result = -error;
+	io->status[STATUS_TRANSMIT_FAILURES]++;
+	if (frame_io_is_gone(error) && port_attached(io, (uint32_t)io->transmits[index].port))
+		frame_io_lost(io, (uint32_t)io->transmits[index].port, error);
+}
+
+bool frame_io_describe(struct frame_io *io, struct descriptor *to, uint32_t port, uint32_t slot, int32_t size)
+{
+	uint8_t *start = slot_target(io, slot);
+	if (io->ports[port].virtio) {
+		start += VIRTIO_NET_HEADER_SIZE;
+		size -= VIRTIO_NET_HEADER_SIZE;
+	} else {
+		memset(start - VIRTIO_NET_HEADER_SIZE, 0, VIRTIO_NET_HEADER_SIZE);
+	}
+	to->port = (int32_t)port;
+	to->offset = (int32_t)(start - io->memory);
+	to->length = size;
+	to->result = 0;
+	return size >= 0;
+}
+
+int frame_io_transmit_span(const struct frame_io *io, const struct descriptor *from, struct span *out)
+{
+	const uint32_t header = VIRTIO_NET_HEADER_SIZE;
+	uint32_t offset = (uint32_t)from->offset, length = (uint32_t)from->length;
+	if (!port_attached(io, (uint32_t)from->port))
+		return ENODEV;
+	if (offset < io->options.slots + header || offset > io->options.memory_size ||
+	    length > io->options.memory_size - offset)
+		return EFAULT;
+	uint32_t before = io->ports[from->port].virtio ? header : 0;
+	out->start = io->memory + offset - before;
+	out->size = length + before;
+	return 0;
+}
+
+/* Reports the ports that vanished, as many as the event list takes, and closes them. The rest wait for the next poll. */
+static void report_lost(struct frame_io *io)
+{
+	uint32_t count = io->lost_count < io->options.events_max ? io->lost_count : io->options.events_max;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t port = io->lost[i];
+		io->events[i] = (struct port_event){ .port = (int32_t)port, .error = io->lost_error[port] };
+		io->lost_error[port] = 0;
+		drop_port(io, port);
+	}
+	io->lost_count -= count;
+	memmove(io->lost, io->lost + count, io->lost_count * sizeof(*io->lost));
+	io->status[STATUS_EVENTS] = (int32_t)count;
+}
+
+static bool begin_transmit(struct frame_io *io, uint32_t count)
+{
+	io->status[STATUS_TRANSMIT_FAILURES] = 0;
+	return count <= io->options.transmit_max;
+}
+
+int frame_io_transmit(struct frame_io *io, uint32_t count)
+{
+	return begin_transmit(io, count) ? io->backend->transmit(io, count) : -ERANGE;
+}
+
+int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms)
+{
+	if (!begin_transmit(io, transmit_count))
+		return -ERANGE;
+	int count = io->backend->poll(io, transmit_count, io->lost_count > 0 || io->woken ? 0 : timeout_ms);
+	io->status[STATUS_WOKEN] = io->woken ? 1 : 0;
+	io->woken = false;
+	report_lost(io);
+	return count;
+}

@@ -1,0 +1,31 @@
+#ifndef TAPWIRE_TAP_H
+#define TAPWIRE_TAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tap_options {
+	const char *namespace_path; /* NULL: the namespace that the process is in */
+	const char *name;
+	bool has_mac;
+	uint8_t mac[6];
+	uint32_t mtu;
+	uint32_t transmit_queue_length; /* frames that may wait for us in the interface's queue */
+	bool virtio;
+	bool multi_queue;
+	bool persistent;
+};
+
+/* Which step failed and why. The step's words are those that src/ports/tap.ts turns into a message. */
+struct tap_failure {
+	const char *step;
+	int error;
+};
+
+/* Opens or takes up a TAP; returns its descriptor, or -1 with `failure` filled in. */
+int tap_open(const struct tap_options *options, struct tap_failure *failure);
+
+/* TUNSETOFFLOAD: 0, or a negative errno. */
+int tap_set_offload(int fd, uint32_t features);
+
+#endif

@@ -1,0 +1,60 @@
+import type { Station } from '../tables/mac-table.ts'
+
+/** What the control plane asks of the data plane's worker. Applied between two bursts, in the order of asking. */
+export type DatapathRequest =
+  | { readonly kind: 'addDomain'; readonly domain: number; readonly transparent: boolean }
+  | { readonly kind: 'removeDomain'; readonly domain: number }
+  | {
+      readonly kind: 'addPort'
+      readonly port: number
+      readonly domain: number
+      readonly mtu: number
+      /** An open TAP, which belongs to the worker from here on. */
+      readonly descriptor: number
+      readonly virtio: boolean
+    }
+  | { readonly kind: 'removePort'; readonly port: number }
+  | { readonly kind: 'stations' }
+  | { readonly kind: 'flushPort'; readonly port: number }
+  | { readonly kind: 'flushDomain'; readonly domain: number }
+  | { readonly kind: 'stop' }
+
+/** By request: what the worker answers. */
+export interface DatapathResults {
+  addDomain: undefined
+  removeDomain: undefined
+  addPort: undefined
+  removePort: undefined
+  stations: readonly Station[]
+  flushPort: number
+  flushDomain: number
+  stop: undefined
+}
+
+export interface DatapathCall {
+  readonly call: number
+  readonly request: DatapathRequest
+}
+
+export type DatapathMessage =
+  | {
+      readonly kind: 'ready'
+      readonly backend: 'io_uring' | 'epoll'
+      readonly fallbackReason: string | undefined
+    }
+  | { readonly kind: 'result'; readonly call: number; readonly result: unknown }
+  | { readonly kind: 'refused'; readonly call: number; readonly message: string }
+  | { readonly kind: 'portGone'; readonly port: number; readonly errno: number }
+
+export interface DatapathWorkerData {
+  readonly io: 'auto' | 'io_uring' | 'epoll'
+  readonly slots: number | undefined
+  /** Belongs to the main thread. */
+  readonly wakeDescriptor: number
+  readonly seed: number
+  readonly ageingS: number | undefined
+  readonly stations: number | undefined
+  readonly stationsPerPort: number | undefined
+  /** COUNTERS_SIZE bytes. The worker writes, everybody reads. */
+  readonly counters: SharedArrayBuffer
+}

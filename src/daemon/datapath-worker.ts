@@ -1,0 +1,150 @@
+/**
+ * The data plane's thread: poll, process the burst, poll. It blocks in the addon and never returns to the event loop
+ * before it is told to stop; messages of the control plane come with a wake of the poll, and are applied between two bursts.
+ */
+
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { Counters } from '../datapath/counters.ts'
+import { Engine } from '../datapath/engine.ts'
+import { EVENT_WORDS, STATUS_EVENTS, STATUS_WOKEN } from '../datapath/frame-memory.ts'
+import { NativeFrameIo } from '../ports/native-frame-io.ts'
+import type {
+  DatapathCall,
+  DatapathMessage,
+  DatapathRequest,
+  DatapathResults,
+  DatapathWorkerData,
+} from './datapath-messages.ts'
+
+/** A poll waits no longer than this, so that stations age while nothing arrives. */
+const TICK_MS = 1000
+
+class DatapathWorker {
+  readonly #io: NativeFrameIo
+  readonly #engine: Engine
+  #running = true
+  #tickedS = 0
+
+  constructor(data: DatapathWorkerData) {
+    this.#io = new NativeFrameIo({
+      backend: data.io,
+      wakeDescriptor: data.wakeDescriptor,
+      ...(data.slots !== undefined && { slots: data.slots }),
+    })
+    this.#engine = new Engine(this.#io.memory, {
+      seed: data.seed,
+      counters: new Counters(data.counters),
+      ...(data.ageingS !== undefined && { ageingS: data.ageingS }),
+      ...(data.stations !== undefined && { stations: data.stations }),
+      ...(data.stationsPerPort !== undefined && { stationsPerPort: data.stationsPerPort }),
+    })
+  }
+
+  run(): void {
+    const { backend, fallbackReason } = this.#io
+    tell({ kind: 'ready', backend, fallbackReason })
+    try {
+      while (this.#running) this.#turn()
+    } finally {
+      this.#io.close()
+    }
+  }
+
+  #turn(): void {
+    const { status } = this.#io.memory
+    const count = this.#io.poll(this.#engine.transmitCount, TICK_MS)
+    this.#engine.settle()
+    const nowS = Math.floor(performance.now() / 1000)
+    if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
+    this.#process(count, nowS)
+    if (status[STATUS_WOKEN] !== 0) {
+      // What the burst made goes out first: a call may remove the port that it goes to.
+      this.#transmit()
+      this.#takeCalls(nowS)
+    }
+    if (nowS !== this.#tickedS) {
+      this.#tickedS = nowS
+      this.#engine.tick(nowS)
+    }
+  }
+
+  #process(count: number, nowS: number): void {
+    let done = this.#engine.process(0, count, nowS)
+    while (done < count) {
+      this.#transmit()
+      done = this.#engine.process(done, count, nowS)
+    }
+  }
+
+  #transmit(): void {
+    this.#io.transmit(this.#engine.transmitCount)
+    this.#engine.settle()
+  }
+
+  #takeEvents(): void {
+    const { status, events } = this.#io.memory
+    for (let i = 0; i < status[STATUS_EVENTS]!; i++) {
+      const port = events[i * EVENT_WORDS]!
+      const errno = events[i * EVENT_WORDS + 1]!
+      this.#engine.removePort(port)
+      tell({ kind: 'portGone', port, errno })
+    }
+  }
+
+  #takeCalls(nowS: number): void {
+    for (;;) {
+      const received = receiveMessageOnPort(parentPort!) as { message: DatapathCall } | undefined
+      if (received === undefined) return
+      const { call, request } = received.message
+      try {
+        tell({ kind: 'result', call, result: this.#apply(request, nowS) })
+      } catch (error) {
+        tell({ kind: 'refused', call, message: error instanceof Error ? error.message : String(error) })
+      }
+    }
+  }
+
+  #apply(request: DatapathRequest, nowS: number): DatapathResults[DatapathRequest['kind']] {
+    const engine = this.#engine
+    switch (request.kind) {
+      case 'addDomain':
+        engine.addDomain(request.domain, { transparent: request.transparent })
+        return undefined
+      case 'removeDomain':
+        engine.removeDomain(request.domain)
+        return undefined
+      case 'addPort':
+        this.#addPort(request)
+        return undefined
+      case 'removePort':
+        engine.removePort(request.port)
+        this.#io.detach(request.port)
+        return undefined
+      case 'stations':
+        return [...engine.stations.stations(nowS)]
+      case 'flushPort':
+        return engine.stations.flushPort(request.port)
+      case 'flushDomain':
+        return engine.stations.flushDomain(request.domain)
+      case 'stop':
+        this.#running = false
+        return undefined
+    }
+  }
+
+  /** The path knows the port before its first frame can arrive. */
+  #addPort(request: Extract<DatapathRequest, { kind: 'addPort' }>): void {
+    const { port, domain, mtu, descriptor, virtio } = request
+    this.#engine.addPort(port, { domain, mtu, plain: !virtio })
+    try {
+      this.#io.attach(port, descriptor, virtio)
+    } catch (error) {
+      this.#engine.removePort(port)
+      throw error
+    }
+  }
+}
+
+const tell = (message: DatapathMessage): void => parentPort!.postMessage(message)
+
+new DatapathWorker(workerData as DatapathWorkerData).run()

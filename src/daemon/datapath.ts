@@ -1,0 +1,209 @@
+/**
+ * The data plane as the control plane sees it: a worker thread that is asked for changes, and counters in shared memory
+ * that are read without asking.
+ */
+
+import { randomInt } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
+import { closeSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
+import { openWake, wake } from '../ports/native-frame-io.ts'
+import { openTap, type Tap, type TapOptions } from '../ports/tap.ts'
+import type { Station } from '../tables/mac-table.ts'
+import { putMac } from '../wire/address.ts'
+import type {
+  DatapathCall,
+  DatapathMessage,
+  DatapathRequest,
+  DatapathResults,
+  DatapathWorkerData,
+} from './datapath-messages.ts'
+
+export interface DatapathOptions {
+  /** `auto` takes io_uring where it can be had, else epoll. */
+  readonly io?: 'auto' | 'io_uring' | 'epoll'
+  /** Frames that can be on their way in at once. */
+  readonly slots?: number
+  /** Seconds after which a silent station is forgotten. */
+  readonly ageingS?: number
+  readonly stations?: number
+  readonly stationsPerPort?: number
+}
+
+export interface DatapathDomain {
+  readonly id: number
+  readonly transparent?: boolean
+}
+
+export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'persistent' | 'mac'> {
+  readonly port: number
+  readonly domain: number
+  /** `02:42:0a:00:00:02`; the kernel chooses where undefined. */
+  readonly mac?: string | undefined
+}
+
+function macBytes(mac: string): Uint8Array {
+  const bytes = new Uint8Array(6)
+  putMac(new DataView(bytes.buffer), 0, mac)
+  return bytes
+}
+
+interface DatapathEvents {
+  /** The port's interface has vanished; the port is removed. `errno` is what its descriptor answered. */
+  portGone: [port: number, errno: number]
+  /** The worker ended by itself: no frame is forwarded any more. */
+  failed: [error: Error]
+}
+
+type Ready = Extract<DatapathMessage, { kind: 'ready' }>
+
+interface PendingCall {
+  resolve(result: unknown): void
+  reject(error: Error): void
+}
+
+export class Datapath extends EventEmitter<DatapathEvents> {
+  readonly backend: 'io_uring' | 'epoll'
+  /** Why `auto` did not take io_uring. */
+  readonly fallbackReason: string | undefined
+  readonly counters: Counters
+  readonly #worker: Worker
+  readonly #wakeDescriptor: number
+  readonly #pending = new Map<number, PendingCall>()
+  #lastCall = 0
+  #ended = false
+
+  /** Starts the worker; resolves when it polls. Rejects where no backend can be had. */
+  static async start(options: DatapathOptions = {}): Promise<Datapath> {
+    const counters = new SharedArrayBuffer(COUNTERS_SIZE)
+    const wakeDescriptor = openWake()
+    const workerData: DatapathWorkerData = {
+      io: options.io ?? 'auto',
+      wakeDescriptor,
+      slots: options.slots,
+      seed: randomInt(-(2 ** 31), 2 ** 31),
+      ageingS: options.ageingS,
+      stations: options.stations,
+      stationsPerPort: options.stationsPerPort,
+      counters,
+    }
+    const worker = new Worker(new URL('./datapath-worker.js', import.meta.url), {
+      workerData,
+      name: 'datapath',
+    })
+    try {
+      // `once` rejects with the worker's error, should it end before it is ready.
+      const [ready] = (await once(worker, 'message')) as [Ready]
+      return new Datapath(worker, wakeDescriptor, ready, new Counters(counters))
+    } catch (error) {
+      closeSync(wakeDescriptor)
+      throw error
+    }
+  }
+
+  private constructor(worker: Worker, wakeDescriptor: number, ready: Ready, counters: Counters) {
+    super()
+    this.backend = ready.backend
+    this.fallbackReason = ready.fallbackReason
+    this.counters = counters
+    this.#worker = worker
+    this.#wakeDescriptor = wakeDescriptor
+    worker.on('message', (message: DatapathMessage) => this.#take(message))
+    worker.on('error', (error) => this.#end(error))
+    worker.on('exit', (code) => this.#end(new Error(`the data plane's worker ended with code ${code}`)))
+  }
+
+  addDomain(domain: DatapathDomain): Promise<undefined> {
+    return this.#call({ kind: 'addDomain', domain: domain.id, transparent: domain.transparent ?? false })
+  }
+
+  /** The domain's ports must have been removed before. */
+  removeDomain(id: number): Promise<undefined> {
+    return this.#call({ kind: 'removeDomain', domain: id })
+  }
+
+  /** Opens a TAP and forwards for it from here on. Throws TapError where it cannot be opened. */
+  async addPort(port: DatapathPort): Promise<Tap> {
+    const tap = openTap({
+      namespace: port.namespace,
+      name: port.name,
+      mac: port.mac === undefined ? undefined : macBytes(port.mac),
+      mtu: port.mtu,
+      offload: port.offload ?? true,
+    })
+    const { descriptor, virtio } = tap
+    try {
+      await this.#call({
+        kind: 'addPort',
+        port: port.port,
+        domain: port.domain,
+        mtu: port.mtu,
+        descriptor,
+        virtio,
+      })
+    } catch (error) {
+      closeSync(descriptor)
+      throw error
+    }
+    return tap
+  }
+
+  /** Forgets the port, and closes its TAP. */
+  removePort(port: number): Promise<undefined> {
+    return this.#call({ kind: 'removePort', port })
+  }
+
+  /** All stations that the switch knows. */
+  stations(): Promise<readonly Station[]> {
+    return this.#call({ kind: 'stations' })
+  }
+
+  /** Forgets the port's learned stations; resolves to how many they were. */
+  flushPort(port: number): Promise<number> {
+    return this.#call({ kind: 'flushPort', port })
+  }
+
+  flushDomain(domain: number): Promise<number> {
+    return this.#call({ kind: 'flushDomain', domain })
+  }
+
+  /** Ends the worker, which closes all its descriptors. Resolves when it is gone; more than once does no harm. */
+  async stop(): Promise<void> {
+    if (this.#ended) return
+    this.removeAllListeners('failed')
+    const exit = once(this.#worker, 'exit')
+    await this.#call({ kind: 'stop' })
+    await exit
+  }
+
+  #call<Kind extends DatapathRequest['kind']>(
+    request: Extract<DatapathRequest, { kind: Kind }>,
+  ): Promise<DatapathResults[Kind]> {
+    if (this.#ended) return Promise.reject(new Error('the data plane has ended'))
+    return new Promise((resolve, reject) => {
+      const call = ++this.#lastCall
+      this.#pending.set(call, { resolve: resolve as (result: unknown) => void, reject })
+      this.#worker.postMessage({ call, request } satisfies DatapathCall)
+      wake(this.#wakeDescriptor)
+    })
+  }
+
+  #take(message: DatapathMessage): void {
+    if (message.kind === 'portGone') this.emit('portGone', message.port, message.errno)
+    if (message.kind !== 'result' && message.kind !== 'refused') return
+    const pending = this.#pending.get(message.call)
+    this.#pending.delete(message.call)
+    if (message.kind === 'result') pending?.resolve(message.result)
+    else pending?.reject(new Error(message.message))
+  }
+
+  #end(error: Error): void {
+    if (this.#ended) return
+    this.#ended = true
+    closeSync(this.#wakeDescriptor)
+    for (const pending of this.#pending.values()) pending.reject(error)
+    this.#pending.clear()
+    if (this.listenerCount('failed') > 0) this.emit('failed', error)
+  }
+}

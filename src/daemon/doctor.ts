@@ -1,0 +1,151 @@
+/** What this machine has of what Tapwire needs, each with what to do about it. */
+
+import { accessSync, closeSync, constants, existsSync, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import type { DoctorCheck } from '../control/api.ts'
+import { TapwireError } from '../control/errors.ts'
+import { native } from '../ports/native.ts'
+import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
+import { openTap, TapError, TapFeature } from '../ports/tap.ts'
+import { createNamespace, deleteNamespace, namespacePath } from './namespace.ts'
+
+const NODE_MIN = [20, 19] as const
+
+/** Bits of CapEff in /proc/self/status (linux/capability.h). */
+const CAP_NET_ADMIN = 12
+const CAP_SYS_ADMIN = 21
+
+/** Programs that a lab calls, and the Debian packages that have them. */
+const PROGRAMS = [
+  ['ip', 'iproute2'],
+  ['nsenter', 'util-linux'],
+  ['setpriv', 'util-linux'],
+] as const
+
+export async function examine(): Promise<DoctorCheck[]> {
+  const addon = checkAddon()
+  const checks = [
+    checkSystem(),
+    checkNode(),
+    addon,
+    checkTunDevice(),
+    checkCapabilities(),
+    ...PROGRAMS.map(checkProgram),
+  ]
+  if (addon.state === 'ok') checks.push(checkIoUring(), checkEpoll(), await checkTap())
+  return checks
+}
+
+const ok = (name: string, detail: string): DoctorCheck => ({ name, state: 'ok', detail })
+const warn = (name: string, detail: string, hint: string): DoctorCheck => ({
+  name,
+  state: 'warn',
+  detail,
+  hint,
+})
+const fail = (name: string, detail: string, hint: string): DoctorCheck => ({
+  name,
+  state: 'fail',
+  detail,
+  hint,
+})
+
+function checkSystem(): DoctorCheck {
+  if (process.platform !== 'linux') return fail('Linux', process.platform, 'Tapwire runs on Linux only.')
+  return ok('Linux', readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim())
+}
+
+function checkNode(): DoctorCheck {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const enough = major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])
+  if (enough) return ok('Node.js', process.versions.node)
+  return fail('Node.js', process.versions.node, `Install Node.js ${NODE_MIN.join('.')} or newer.`)
+}
+
+function checkAddon(): DoctorCheck {
+  try {
+    native()
+    return ok('native addon', 'loads')
+  } catch (error) {
+    return fail('native addon', (error as Error).message.split('\n')[0]!, 'Build it: npm run build')
+  }
+}
+
+function checkTunDevice(): DoctorCheck {
+  const path = '/dev/net/tun'
+  if (!existsSync(path)) {
+    const hint =
+      'Load the module with `modprobe tun`; in a container, pass the device in (`--device /dev/net/tun`).'
+    return fail(path, 'missing', hint)
+  }
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+    return ok(path, 'present')
+  } catch {
+    return fail(path, 'not accessible', 'Run as root.')
+  }
+}
+
+function checkCapabilities(): DoctorCheck {
+  const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  const effective = BigInt(`0x${line?.[1] ?? '0'}`)
+  const missing = [
+    ['CAP_NET_ADMIN', CAP_NET_ADMIN],
+    ['CAP_SYS_ADMIN', CAP_SYS_ADMIN],
+  ].flatMap(([name, bit]) => (((effective >> BigInt(bit!)) & 1n) === 0n ? [name] : []))
+  if (missing.length === 0) return ok('capabilities', 'CAP_NET_ADMIN and CAP_SYS_ADMIN')
+  return fail('capabilities', `no ${missing.join(', no ')}`, 'Run as root: namespaces and TAPs take these.')
+}
+
+function checkProgram([program, debian]: readonly [string, string]): DoctorCheck {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const path = folders.map((folder) => join(folder, program)).find((candidate) => existsSync(candidate))
+  return path === undefined ? fail(program, 'missing', `apt-get install ${debian}`) : ok(program, path)
+}
+
+function checkIoUring(): DoctorCheck {
+  const reason = openFailure('io_uring')
+  if (reason === undefined) return ok('io_uring', 'multishot reads: the fast backend is used')
+  return warn(
+    'io_uring',
+    reason,
+    'Labs use epoll, which is slower on small frames. io_uring needs Linux 6.7, and may be forbidden by ' +
+      'kernel.io_uring_disabled or a container profile.',
+  )
+}
+
+function checkEpoll(): DoctorCheck {
+  const reason = openFailure('epoll')
+  return reason === undefined
+    ? ok('epoll', 'available')
+    : fail('epoll', reason, 'This kernel lacks what Tapwire needs.')
+}
+
+function openFailure(backend: 'io_uring' | 'epoll'): string | undefined {
+  const wakeDescriptor = openWake()
+  try {
+    new NativeFrameIo({ backend, wakeDescriptor }).close()
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  } finally {
+    closeSync(wakeDescriptor)
+  }
+}
+
+/** In a namespace of its own: the machine's interfaces are none of ours. */
+async function checkTap(): Promise<DoctorCheck> {
+  const namespace = `tw-doctor-${process.pid}`
+  try {
+    await createNamespace(namespace)
+    const tap = openTap({ namespace: namespacePath(namespace), name: 'tap0', mtu: 1500 })
+    closeSync(tap.descriptor)
+    const granted = Object.entries(TapFeature).filter(([, bit]) => (tap.features & bit) !== 0)
+    return ok('TAP', `opens; offloads: ${granted.map(([name]) => name).join(', ') || 'none'}`)
+  } catch (error) {
+    if (!(error instanceof TapError || error instanceof TapwireError)) throw error
+    return fail('TAP', error.message, error.hint ?? 'Run as root.')
+  } finally {
+    await deleteNamespace(namespace)
+  }
+}

@@ -1,0 +1,61 @@
+/** The lab's API: JSON over HTTP on a Unix socket. Who may use it is said by the socket's mode. */
+
+import { chmodSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { createAdaptorServer } from '@hono/node-server'
+import { Hono } from 'hono'
+import type { Failure } from '../control/api.ts'
+import type { LabRuntime } from './lab-runtime.ts'
+import type { Log } from './log.ts'
+
+const SOCKET_MODE = 0o660
+
+function labApi(lab: LabRuntime, log: Log, requestDown: () => void): Hono {
+  const api = new Hono()
+  api.get('/lab', (context) => context.json(lab.status()))
+  api.get('/fdb', async (context) => context.json(await lab.fdb()))
+  api.get('/stats', (context) => context.json(lab.stats()))
+  api.post('/down', (context) => {
+    requestDown()
+    return context.json({}, 202)
+  })
+  api.notFound((context) => {
+    const { method, path } = context.req
+    const failure: Failure = { code: 'NOT_FOUND', message: `The daemon has no ${method} ${path}.` }
+    return context.json(failure, 404)
+  })
+  api.onError((error, context) => {
+    log.error({ error }, 'a request failed')
+    return context.json({ code: 'INTERNAL', message: error.message } satisfies Failure, 500)
+  })
+  return api
+}
+
+export class LabApi {
+  readonly #server: Server
+  readonly #path: string
+
+  /** Listens at `path`. The caller has made sure that no other daemon does. */
+  static async listen(path: string, lab: LabRuntime, log: Log, requestDown: () => void): Promise<LabApi> {
+    rmSync(path, { force: true })
+    const server = createAdaptorServer({ fetch: labApi(lab, log, requestDown).fetch }) as Server
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+    chmodSync(path, SOCKET_MODE)
+    return new LabApi(server, path)
+  }
+
+  private constructor(server: Server, path: string) {
+    this.#server = server
+    this.#path = path
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.#server.closeIdleConnections()
+    await closed
+    rmSync(this.#path, { force: true })
+  }
+}

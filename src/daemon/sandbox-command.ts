@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { namespacePath } from './namespace.ts'
+
+/** What a shell answers for a program that it cannot find. */
+const NOT_STARTED = 127
+
+/** How long a command may take to end after SIGTERM. */
+const STOP_GRACE_MS = 2000
+
+/**
+ * A sandbox's command: runs in its namespace, writes to the daemon's log, and does not outlive the daemon, not even one
+ * that is killed (setpriv's --pdeathsig).
+ */
+export class SandboxCommand {
+  readonly command: readonly string[]
+  readonly #child: ChildProcess
+  readonly #ended: Promise<void>
+  #notStarted = false
+
+  /** `log` is the descriptor that the command's output goes to. `onExit` is called once. */
+  constructor(
+    namespace: string,
+    command: readonly string[],
+    log: number,
+    onExit: (exitCode: number) => void,
+  ) {
+    this.command = command
+    this.#child = spawn(
+      'setpriv',
+      ['--pdeathsig', 'KILL', 'nsenter', `--net=${namespacePath(namespace)}`, '--', ...command],
+      { stdio: ['ignore', log, log], detached: true },
+    )
+    this.#ended = new Promise((resolve) => {
+      const end = (): void => {
+        onExit(this.exitCode!)
+        resolve()
+      }
+      this.#child.once('exit', end)
+      this.#child.once('error', () => {
+        this.#notStarted = true
+        end()
+      })
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** Undefined while it runs; 128 and the signal's number where a signal ended it. */
+  get exitCode(): number | undefined {
+    if (this.#notStarted) return NOT_STARTED
+    const { exitCode, signalCode } = this.#child
+    return signalCode === null ? (exitCode ?? undefined) : 128 + constants.signals[signalCode]
+  }
+
+  /** SIGTERM, and SIGKILL to what is left after a while; for the command and the processes of its group. */
+  async stop(): Promise<void> {
+    this.#signal('SIGTERM')
+    const timer = setTimeout(() => this.#signal('SIGKILL'), STOP_GRACE_MS)
+    await this.#ended
+    clearTimeout(timer)
+    this.#signal('SIGKILL')
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.pid === undefined) return
+    try {
+      process.kill(-this.pid, signal)
+    } catch {
+      // The group is gone.
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What the path asks of a port and of a bridge domain on each frame, in typed arrays by port number; and which ports
+ * a domain floods to.
+ */
+
+import { DOMAINS_MAX, PORTS_MAX } from '../limits.ts'
+import { HEADER_SIZE as ETHERNET_HEADER_SIZE } from '../wire/ethernet.ts'
+
+export const NO_DOMAIN = -1
+
+export interface PortSettings {
+  readonly domain: number
+  /** Bytes of IP packet. */
+  readonly mtu: number
+  /** The device takes no super-frames and no unfinished checksums: it gets segments, and finished ones. */
+  readonly plain: boolean
+}
+
+export interface DomainSettings {
+  /** Forwards frames to 01:80:c2:00:00:0X too. */
+  readonly transparent: boolean
+}
+
+export class PortTable {
+  /** By port: its bridge domain, or NO_DOMAIN. */
+  readonly domain = new Int32Array(PORTS_MAX).fill(NO_DOMAIN)
+  /** By port: the longest untagged Ethernet frame, in bytes. */
+  readonly frameMax = new Int32Array(PORTS_MAX)
+  /** By port: 1 where the device takes no offloads. */
+  readonly plain = new Uint8Array(PORTS_MAX)
+  /** By domain: 1 where link-local bridge addresses pass. */
+  readonly transparent = new Uint8Array(DOMAINS_MAX)
+  /** By domain: its ports. Replaced, never changed, so that a flood under way would see one state. */
+  readonly #members = Array<Int32Array | undefined>(DOMAINS_MAX).fill(undefined)
+  #largestDomain = 0
+
+  /** Ports of the largest domain: what a flood needs at most. */
+  get largestDomain(): number {
+    return this.#largestDomain
+  }
+
+  members(domain: number): Int32Array {
+    return this.#members[domain]!
+  }
+
+  addDomain(domain: number, settings: DomainSettings): void {
+    if (domain < 0 || domain >= DOMAINS_MAX)
+      throw new RangeError(`domain ${domain} is not in 0..${DOMAINS_MAX - 1}`)
+    if (this.#members[domain] !== undefined) throw new Error(`domain ${domain} exists already`)
+    this.#setMembers(domain, new Int32Array(0))
+    this.transparent[domain] = settings.transparent ? 1 : 0
+  }
+
+  /** The domain's ports must have been removed before. */
+  removeDomain(domain: number): void {
+    if ((this.#members[domain]?.length ?? 0) > 0) throw new Error(`domain ${domain} still has ports`)
+    this.#members[domain] = undefined
+  }
+
+  addPort(port: number, settings: PortSettings): void {
+    if (port < 0 || port >= PORTS_MAX) throw new RangeError(`port ${port} is not in 0..${PORTS_MAX - 1}`)
+    if (this.domain[port] !== NO_DOMAIN) throw new Error(`port ${port} exists already`)
+    const members = this.#members[settings.domain]
+    if (members === undefined) throw new Error(`domain ${settings.domain} does not exist`)
+    this.domain[port] = settings.domain
+    this.frameMax[port] = ETHERNET_HEADER_SIZE + settings.mtu
+    this.plain[port] = settings.plain ? 1 : 0
+    this.#setMembers(settings.domain, Int32Array.of(...members, port))
+  }
+
+  removePort(port: number): void {
+    const domain = this.domain[port] ?? NO_DOMAIN
+    if (domain === NO_DOMAIN) return
+    this.domain[port] = NO_DOMAIN
+    this.#setMembers(
+      domain,
+      this.members(domain).filter((member) => member !== port),
+    )
+  }
+
+  #setMembers(domain: number, members: Int32Array): void {
+    this.#members[domain] = members
+    this.#largestDomain = this.#members.reduce((largest, each) => Math.max(largest, each?.length ?? 0), 0)
+  }
+}

@@ -1,0 +1,173 @@
+import { closeSync } from 'node:fs'
+import { INTERFACE_NAME_MAX } from '../limits.ts'
+import { isNativeError, type NativeError, native } from './native.ts'
+
+/** TUNSETOFFLOAD features (linux/if_tun.h): what the interface's own stack may leave for the other end to do. */
+export const TapFeature = {
+  checksum: 0x01,
+  tso4: 0x02,
+  tso6: 0x04,
+  tsoEcn: 0x08,
+  uso4: 0x20,
+  uso6: 0x40,
+} as const
+
+const TSO = TapFeature.checksum | TapFeature.tso4 | TapFeature.tso6 | TapFeature.tsoEcn
+const TSO_USO = TSO | TapFeature.uso4 | TapFeature.uso6
+
+/**
+ * Frames that may wait for us in the interface's queue. A full queue drops, and TCP hears of it only then, so the queue
+ * holds more than a TCP window of 64 KB super-frames; one of small frames is a few milliseconds of traffic.
+ */
+const TRANSMIT_QUEUE_LENGTH = 1000
+
+export interface TapOptions {
+  /** Path of the network namespace to open the TAP in (`/run/netns/NAME`); undefined is this process's own. */
+  readonly namespace?: string | undefined
+  /** Interface name, 1 to 15 bytes. */
+  readonly name: string
+  /** Six bytes; the kernel chooses where undefined. */
+  readonly mac?: Uint8Array | undefined
+  /** Bytes of IP packet. */
+  readonly mtu: number
+  /** Super-frames and unfinished checksums in both directions, by the virtio-net header. Default true. */
+  readonly offload?: boolean
+  /** Opens one queue of a multi-queue TAP. */
+  readonly multiQueue?: boolean
+  /**
+   * The interface outlives the descriptor, and is taken up again by opening it anew. Such a descriptor keeps its namespace
+   * alive; one of an ordinary TAP does not, and the TAP vanishes with the namespace.
+   */
+  readonly persistent?: boolean
+}
+
+/** An open TAP. The descriptor belongs to the caller until a frame I/O takes it over. */
+export interface Tap {
+  readonly descriptor: number
+  readonly name: string
+  readonly virtio: boolean
+  /** The offloads that the kernel granted, bits of TapFeature. */
+  readonly features: number
+}
+
+/** What a TAP could not be opened for, with what to do about it. `code` is the errno's name. */
+export class TapError extends Error {
+  override readonly name = 'TapError'
+  readonly code: string
+  readonly hint: string
+
+  constructor(code: string, message: string, hint: string, cause?: unknown) {
+    super(message, { cause })
+    this.code = code
+    this.hint = hint
+  }
+}
+
+/** Opens a TAP, in another network namespace if asked. Throws TapError. */
+export function openTap(options: TapOptions): Tap {
+  checkName(options.name)
+  const virtio = options.offload ?? true
+  let descriptor: number
+  try {
+    descriptor = native().openTap({
+      namespace: options.namespace,
+      name: options.name,
+      mac: options.mac,
+      mtu: options.mtu,
+      transmitQueueLength: TRANSMIT_QUEUE_LENGTH,
+      virtio,
+      multiQueue: options.multiQueue ?? false,
+      persistent: options.persistent ?? false,
+    })
+  } catch (error) {
+    throw isNativeError(error) ? explain(error, options) : error
+  }
+  try {
+    return { descriptor, name: options.name, virtio, features: grantedFeatures(descriptor, virtio) }
+  } catch (error) {
+    closeSync(descriptor)
+    throw isNativeError(error) ? explain(error, options) : error
+  }
+}
+
+/** USO needs Linux 6.2; without it the kernel refuses the whole set. */
+function grantedFeatures(descriptor: number, virtio: boolean): number {
+  for (const features of virtio ? [TSO_USO, TSO, TapFeature.checksum] : []) {
+    try {
+      native().setOffload(descriptor, features)
+      return features
+    } catch (error) {
+      if (!isNativeError(error) || error.code !== 'EINVAL') throw error
+    }
+  }
+  native().setOffload(descriptor, 0)
+  return 0
+}
+
+function checkName(name: string): void {
+  const bytes = new TextEncoder().encode(name).length
+  if (bytes === 0 || bytes > INTERFACE_NAME_MAX) {
+    throw new TapError(
+      'ENAMETOOLONG',
+      `the interface name "${name}" has ${bytes} bytes`,
+      `Linux allows 1 to ${INTERFACE_NAME_MAX}; choose a shorter name.`,
+    )
+  }
+  if (/[\s/:%]/.test(name) || name === '.' || name === '..') {
+    throw new TapError(
+      'EINVAL',
+      `"${name}" cannot be an interface name`,
+      'Use letters, digits, "-", "_" and ".": Linux allows no slash, colon, percent sign or space.',
+    )
+  }
+}
+
+function explain(error: NativeError, options: TapOptions): TapError {
+  const where = options.namespace === undefined ? 'this namespace' : options.namespace
+  const [message, hint] = reason(error, options, where)
+  return new TapError(error.code, message, hint, error)
+}
+
+function reason(error: NativeError, options: TapOptions, where: string): readonly [string, string] {
+  const { code, step } = error
+  if (step === 'open-namespace') {
+    return [
+      `network namespace ${where} was not found (${code})`,
+      'Look at `ip netns list`; a lab makes its namespaces at `tapwire up`.',
+    ]
+  }
+  if (step === 'open-device' && (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO')) {
+    return [
+      `/dev/net/tun is missing (${code})`,
+      'Load the module with `modprobe tun`; in a container, pass the device in (`--device /dev/net/tun`).',
+    ]
+  }
+  if (code === 'EPERM' || code === 'EACCES') {
+    return [
+      `not allowed to open the TAP ${options.name} in ${where} (${code} at ${step})`,
+      'Run as root, or give the process CAP_NET_ADMIN and CAP_SYS_ADMIN and access to /dev/net/tun.',
+    ]
+  }
+  if (code === 'EEXIST' || code === 'EBUSY') {
+    return [
+      `the interface name ${options.name} is taken in ${where} (${code})`,
+      'Choose another name, or remove that interface with `ip link delete`.',
+    ]
+  }
+  if (step === 'set-mac') {
+    return [
+      `the kernel refused the MAC address of ${options.name} (${code})`,
+      'Use a unicast address that is not all zero.',
+    ]
+  }
+  if (step === 'set-mtu') {
+    return [
+      `the kernel refused the MTU ${options.mtu} of ${options.name} (${code})`,
+      'A TAP takes 68 to 65,521 bytes.',
+    ]
+  }
+  return [
+    `the TAP ${options.name} could not be opened in ${where}: ${error.message} (${code})`,
+    '`tapwire doctor` checks what this machine lacks.',
+  ]
+}
