@@ -62,7 +62,7 @@ static void unlink_node(int32_t node) {
 static int32_t *entries;
 static uint32_t slot_mask, entry_mask;
 static int hash_shift;
-static uint32_t whitening0, whitening1, multiplier0, multiplier1, multiplier2;
+static uint32_t whitening, multiplier0, multiplier1, multiplier2;
 
 static uint32_t scramble(uint32_t seed, uint32_t nonce) {
   uint32_t bits = seed + nonce * 0x9e3779b9u;
@@ -72,8 +72,8 @@ static uint32_t scramble(uint32_t seed, uint32_t nonce) {
 }
 
 static uint32_t home(int32_t top, int32_t lo) {
-  uint32_t first = ((uint32_t)lo ^ whitening0) * multiplier0;
-  uint32_t second = (first ^ (first >> 15) ^ (uint32_t)top ^ whitening1) * multiplier1;
+  uint32_t first = ((uint32_t)lo ^ whitening) * multiplier0;
+  uint32_t second = (first ^ (first >> 15) ^ (uint32_t)top) * multiplier1;
   return ((second ^ (second >> 15)) * multiplier2) >> hash_shift;
 }
 
@@ -127,11 +127,10 @@ static void create_table(int32_t stations, int32_t ports, uint32_t seed) {
   slot_mask = (uint32_t)nodes - 1;
   entry_mask = (uint32_t)nodes * ENTRY_WORDS - 1;
   hash_shift = 32 - bits;
-  whitening0 = scramble(seed, 1);
-  whitening1 = scramble(seed, 2);
-  multiplier0 = scramble(seed, 3) | 1;
-  multiplier1 = scramble(seed, 4) | 1;
-  multiplier2 = scramble(seed, 5) | 1;
+  whitening = scramble(seed, 1);
+  multiplier0 = scramble(seed, 2) | 1;
+  multiplier1 = scramble(seed, 3) | 1;
+  multiplier2 = scramble(seed, 4) | 1;
   entries = aligned_alloc(64, (size_t)nodes * ENTRY_WORDS * 4);
   links = malloc(2 * (size_t)(nodes + ports) * 4);
   if (!entries || !links) abort();

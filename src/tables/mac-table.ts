@@ -97,8 +97,7 @@ export class MacTable {
   /** Last slot number; slots are a power of two. */
   private readonly slotMask: number
   private readonly hashShift: number
-  private readonly whitening0: number
-  private readonly whitening1: number
+  private readonly whitening: number
   private readonly multiplier0: number
   private readonly multiplier1: number
   private readonly multiplier2: number
@@ -126,11 +125,10 @@ export class MacTable {
     this.entries = new Int32Array(slots * ENTRY_WORDS)
     this.slotMask = slots - 1
     this.hashShift = 32 - slotBits
-    this.whitening0 = scramble(options.seed, 1)
-    this.whitening1 = scramble(options.seed, 2)
-    this.multiplier0 = scramble(options.seed, 3) | 1
-    this.multiplier1 = scramble(options.seed, 4) | 1
-    this.multiplier2 = scramble(options.seed, 5) | 1
+    this.whitening = scramble(options.seed, 1)
+    this.multiplier0 = scramble(options.seed, 2) | 1
+    this.multiplier1 = scramble(options.seed, 3) | 1
+    this.multiplier2 = scramble(options.seed, 4) | 1
 
     this.lists = new LinkedLists(slots, 2 * options.ports)
     this.learned = new PortRanking(options.ports, this.stationsPerPort)
@@ -273,8 +271,8 @@ export class MacTable {
    * hundred seeds then lets counted-up ones pile up in a few slots.
    */
   private home(top: number, lo: number): number {
-    const first = Math.imul(lo ^ this.whitening0, this.multiplier0)
-    const second = Math.imul(first ^ (first >>> 15) ^ top ^ this.whitening1, this.multiplier1)
+    const first = Math.imul(lo ^ this.whitening, this.multiplier0)
+    const second = Math.imul(first ^ (first >>> 15) ^ top, this.multiplier1)
     return Math.imul(second ^ (second >>> 15), this.multiplier2) >>> this.hashShift
   }
 
@@ -322,7 +320,7 @@ export class MacTable {
     if (!this.makeRoomOnPort(port)) return false
     if (this.size < this.capacity) return true
     const held = this.held[port]!
-    const hasItsShare = held > 0 && held * this.portsHolding >= this.capacity
+    const hasItsShare = held * this.portsHolding >= this.capacity
     return this.evictOldest(hasItsShare ? port : this.learned.richest())
   }
 

@@ -23,7 +23,7 @@ const command = fc.oneof(
     arbitrary: fc.record({ call: fc.constant('wait' as const), seconds: fc.integer({ min: 1, max: 12 }) }),
   },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('expire' as const) }) },
-  { weight: 2, arbitrary: fc.record({ call: fc.constant('addStatic' as const), key, port }) },
+  { weight: 3, arbitrary: fc.record({ call: fc.constant('addStatic' as const), key, port }) },
   { weight: 3, arbitrary: fc.record({ call: fc.constant('remove' as const), key }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('flushPort' as const), port }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('removePort' as const), port }) },

@@ -177,6 +177,24 @@ describe('MacTable: who gives way', () => {
     assert.deepEqual(known(table), { 0: [1, 10], 1: [11] })
   })
 
+  it('finds the station that moves again where making room for it moved its entry', () => {
+    let shifted = 0
+    for (let seed = 0; seed < 200; seed++) {
+      for (const bind of [false, true]) {
+        const table = createTable({ capacity: 8, stationsPerPort: 4, seed })
+        learnAll(table, 0, 0, 4)
+        learnAll(table, 1, 4, 4)
+        const before = table['find']((DOMAIN << 16) | HI, 4)
+        const result = bind ? table.addStatic(DOMAIN, HI, 4, 0) : table.learn(DOMAIN, HI, 4, 0, 0)
+        assert.equal(result, LearnResult.moved)
+        assert.deepEqual(known(table), { 0: [1, 2, 3, 4], 1: [5, 6, 7] })
+        checkInvariants(table)
+        if (table['find']((DOMAIN << 16) | HI, 4) !== before) shifted++
+      }
+    }
+    assert.ok(shifted > 10, `${shifted} of 400 were shifted`)
+  })
+
   //      ports   0         1         2        capacity 6, three ports hold stations: a share is 2
   //      full    0 1 2 3   4         5
   it('in a full table a port below its share gets the oldest place of the richest', () => {
