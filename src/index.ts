@@ -1,1 +1,18 @@
-export { DROP_REASONS, DropReason } from './datapath/drop-reason.ts'
+/**
+ * Tapwire as a library. A switch on TAP devices is a Datapath; one in memory, for tests, replays and browsers, is an
+ * Engine over a MemoryFrameIo.
+ */
+
+export { type Lab, type LabEndpoint, type LabNetwork, type LabSandbox } from './control/lab.ts'
+export { loadLab, parseLab } from './control/lab-file.ts'
+export { Datapath, type DatapathDomain, type DatapathOptions, type DatapathPort } from './daemon/datapath.ts'
+export { Counters, type PortCount } from './datapath/counters.ts'
+export { DROP_REASONS, DropReason, type DropReasonText } from './datapath/drop-reason.ts'
+export { Engine, type EngineOptions } from './datapath/engine.ts'
+export { FrameMemory } from './datapath/frame-memory.ts'
+export type { DomainSettings, PortSettings } from './datapath/port-table.ts'
+export type { FrameIo } from './ports/frame-io.ts'
+export { MemoryFrameIo, type QueuedFrame } from './ports/memory-frame-io.ts'
+export { NativeFrameIo, type NativeFrameIoSettings, openWake, wake } from './ports/native-frame-io.ts'
+export { openTap, type Tap, TapError, TapFeature, type TapOptions } from './ports/tap.ts'
+export type { Station } from './tables/mac-table.ts'

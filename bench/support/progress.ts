@@ -1,11 +1,11 @@
-import { format, METRIC_IDS, METRICS, type Figures } from './metrics.ts'
+import { type Figures, format, METRIC_IDS, METRICS } from './metrics.ts'
 
 /**
  * What a run tells while it goes, on standard error so that `--json` has standard output for itself: one line a
  * contender and round, and on a terminal also what is going on just now.
  */
 export class Progress {
-  readonly #live = process.stderr.isTTY === true
+  readonly #live = process.stderr.isTTY
 
   now(text: string): void {
     if (this.#live) process.stderr.write(`\r\x1b[2K${text} …`)

@@ -3,8 +3,8 @@
  * Prints `ready` when it forwards, and ends on SIGTERM.
  */
 import { parseArgs } from 'node:util'
-import { MTU_DEFAULT } from '../../src/limits.ts'
 import { Datapath } from '../../src/daemon/datapath.ts'
+import { MTU_DEFAULT } from '../../src/limits.ts'
 
 const DOMAIN = 1
 

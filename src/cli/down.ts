@@ -38,7 +38,7 @@ export function addDown(program: Command, cli: Cli): void {
     .action((name: string | undefined, options: DownOptions) => down(cli, name, options))
 }
 
-async function down(cli: Cli, name: string | undefined, options: DownOptions): Promise<void> {
+export async function down(cli: Cli, name: string | undefined, options: DownOptions = {}): Promise<void> {
   for (const lab of await labsMeant(cli, name, options)) {
     if (lab.state === 'silent') throw lab.reason
     if (lab.state === 'up') await stop(cli, lab)

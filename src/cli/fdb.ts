@@ -27,10 +27,10 @@ export function addFdb(program: Command, cli: Cli): void {
     .option('--lab <name>', 'the lab, where several are up')
     .option('--json', 'print the stations as JSON')
     .addHelpText('after', '\nExamples:\n  tapwire fdb ls\n  tapwire fdb ls --json | jq -r ".stations[].mac"')
-    .action((options: FdbOptions) => list(cli, options))
+    .action((options: FdbOptions) => listStations(cli, options))
 }
 
-async function list(cli: Cli, options: FdbOptions): Promise<void> {
+export async function listStations(cli: Cli, options: FdbOptions): Promise<void> {
   const lab = await theLab(cli, options.lab)
   const fdb = await get(lab.paths, '/fdb', fdbSchema)
   if (options.json === true) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { type Cli, type CliContext, EXIT_USAGE } from './cli.ts'
+import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addDown } from './down.ts'
 import { reportError } from './error-report.ts'
@@ -41,6 +42,7 @@ function createProgram(cli: Cli): Command {
     .enablePositionalOptions()
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', AFTER_HELP)
+  addDemo(program, cli)
   addUp(program, cli)
   addDown(program, cli)
   addValidate(program, cli)

@@ -98,11 +98,11 @@ function right(heading: string): Column {
 
 function formatSummary({ uptimeS, totals }: Stats): string {
   const copies = totals.copies === 0 ? '' : ` (${formatCount(totals.copies)} more copies)`
-  const segments = totals.segments === 0 ? '' : ` (${formatCount(totals.segments)} more by segmentation)`
+  const segments = totals.segments === 0 ? '' : `${formatCount(totals.segments)} more made by segmentation; `
   return (
     `In ${formatAge(uptimeS)}: ${formatCount(totals.received)} frames received, of which ` +
     `${formatCount(totals.forwarded)} forwarded, ${formatCount(totals.flooded)} flooded${copies}, ` +
-    `${formatCount(totals.dropped)} dropped; ${formatCount(totals.transmitted)} transmitted${segments}.\n`
+    `${formatCount(totals.dropped)} dropped; ${segments}${formatCount(totals.transmitted)} transmitted.\n`
   )
 }
 

@@ -37,23 +37,33 @@ export function addUp(program: Command, cli: Cli): void {
 }
 
 async function up(cli: Cli, path: string, options: UpOptions): Promise<void> {
-  const lab = loadLab(path)
+  const status = await bringUp(cli, loadLab(path), dirname(resolve(path)), options.io)
+  if (options.json === true) printJson(cli, status)
+  else describeUp(cli, status)
+}
+
+/** Starts the lab's daemon, whose commands run in `directory`, and returns when the lab is up. */
+export async function bringUp(
+  cli: Cli,
+  lab: Lab,
+  directory: string,
+  backend?: 'io_uring' | 'epoll',
+): Promise<LabStatus> {
   const run = runDirectory(cli.env)
   labPaths(run, lab.name)
   await refuseIfUp(cli, lab)
   await runDaemon(cli, {
     until: 'ready',
-    directory: dirname(resolve(path)),
+    directory,
     args(folder) {
       const file = join(folder, 'lab.json')
       writeFileSync(file, JSON.stringify(lab))
-      const io = options.io === undefined ? [] : ['--io', options.io]
+      const io = backend === undefined ? [] : ['--io', backend]
       return ['--lab-json', file, '--run', resolve(run), ...io]
     },
   })
   const { status } = await theLab(cli, lab.name)
-  if (options.json === true) printJson(cli, status)
-  else describeUp(cli, status)
+  return status
 }
 
 /** Remains of a daemon that has died are the new daemon's to clear away. */

@@ -71,7 +71,7 @@ export function labsIn(run: string): string[] {
 }
 
 /** The process id that a lab's daemon wrote, whether or not it still runs; undefined if it wrote none. */
-export function readDaemonPid(paths: LabPaths): number | undefined {
+function readDaemonPid(paths: LabPaths): number | undefined {
   try {
     const text = readFileSync(paths.pid, 'utf8').trim()
     return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined

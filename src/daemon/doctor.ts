@@ -67,7 +67,7 @@ function checkAddon(): DoctorCheck {
     native()
     return ok('native addon', 'loads')
   } catch (error) {
-    return fail('native addon', String((error as Error).message).split('\n')[0]!, 'Build it: npm run build')
+    return fail('native addon', (error as Error).message.split('\n')[0]!, 'Build it: npm run build')
   }
 }
 

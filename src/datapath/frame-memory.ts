@@ -15,7 +15,7 @@
  * live longer is copied out. So no frame is ever freed, and none can leak.
  */
 
-import { ARENA_SIZE, BURST_MAX, PORT_EVENTS_MAX, SLOTS_DEFAULT, TRANSMIT_MAX } from '../limits.ts'
+import { ARENA_SIZE, BURST_MAX, PORT_EVENTS_MAX, SLOTS_DEFAULT, SLOTS_MAX, TRANSMIT_MAX } from '../limits.ts'
 import { HEADER_SIZE as VIRTIO_NET_HEADER_SIZE } from '../wire/virtio-net.ts'
 
 /** Words (int32) of one descriptor, in `received` and `transmits` alike. */
@@ -73,6 +73,9 @@ const PAGE = 4096
 const pageAligned = (size: number): number => Math.ceil(size / PAGE) * PAGE
 
 export function frameLayout(slotCount: number = SLOTS_DEFAULT): FrameLayout {
+  if (slotCount < 1 || slotCount > SLOTS_MAX) {
+    throw new RangeError(`a frame memory has 1 to ${SLOTS_MAX} slots, not ${slotCount}`)
+  }
   const status = 0
   const events = status + STATUS_WORDS * 4
   const received = pageAligned(events + PORT_EVENTS_MAX * EVENT_WORDS * 4)

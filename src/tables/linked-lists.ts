@@ -50,13 +50,10 @@ export class LinkedLists {
     this.join(node, ring)
   }
 
-  /** Takes a node out of its list. Returns the list where that emptied it, otherwise NONE. */
-  unlink(node: number): number {
-    const previous = this.links[2 * node]!
-    const next = this.links[2 * node + 1]!
-    this.join(previous, next)
+  /** Takes a node out of its list. */
+  unlink(node: number): void {
+    this.join(this.links[2 * node]!, this.links[2 * node + 1]!)
     this.links[2 * node] = UNLINKED
-    return previous === next ? previous - this.nodes : NONE
   }
 
   /** Gives the place of node `from` to node `to`, which was in no list; afterwards `from` is in none. */

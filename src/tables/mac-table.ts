@@ -97,10 +97,10 @@ export class MacTable {
   /** Last slot number; slots are a power of two. */
   private readonly slotMask: number
   private readonly hashShift: number
-  private readonly whitening0: number
-  private readonly whitening1: number
+  private readonly whitening: number
   private readonly multiplier0: number
   private readonly multiplier1: number
+  private readonly multiplier2: number
   /** List `port`: its learned stations, oldest first. List `ports + port`: its static ones. */
   private readonly lists: LinkedLists
   private readonly learned: PortRanking
@@ -125,10 +125,10 @@ export class MacTable {
     this.entries = new Int32Array(slots * ENTRY_WORDS)
     this.slotMask = slots - 1
     this.hashShift = 32 - slotBits
-    this.whitening0 = scramble(options.seed, 1)
-    this.whitening1 = scramble(options.seed, 2)
-    this.multiplier0 = scramble(options.seed, 3) | 1
-    this.multiplier1 = scramble(options.seed, 4) | 1
+    this.whitening = scramble(options.seed, 1)
+    this.multiplier0 = scramble(options.seed, 2) | 1
+    this.multiplier1 = scramble(options.seed, 3) | 1
+    this.multiplier2 = scramble(options.seed, 4) | 1
 
     this.lists = new LinkedLists(slots, 2 * options.ports)
     this.learned = new PortRanking(options.ports, this.stationsPerPort)
@@ -258,21 +258,22 @@ export class MacTable {
     const entries = this.entries
     const mask = entries.length - 1
     let at = this.home(top, lo) << ENTRY_SHIFT
-    while (entries[at + LO] !== lo || entries[at + TOP] !== top || entries[at + PLACE] === 0) {
-      if (entries[at + PLACE] === 0) return NONE
+    while (entries[at + PLACE] !== 0) {
+      if (entries[at + LO] === lo && entries[at + TOP] === top) return at
       at = (at + ENTRY_WORDS) & mask
     }
-    return at
+    return NONE
   }
 
   /**
-   * The slot where the key's chain begins. The secret goes in before each multiplication and is the multiplier as well, so
-   * that no pair of addresses collides under many seeds; the high bits of a product depend on all bits of its factors.
+   * The slot where the key's chain begins: three multiplications by secret odd numbers, whose high bits depend on all bits below
+   * them, with a shift in between that brings the high bits down. Two would do for random addresses, but one in a
+   * hundred seeds then lets counted-up ones pile up in a few slots.
    */
   private home(top: number, lo: number): number {
-    const first = Math.imul(lo ^ this.whitening0, this.multiplier0)
-    const second = Math.imul(first ^ (first >>> 15) ^ top ^ this.whitening1, this.multiplier1)
-    return (second ^ (second << 15)) >>> this.hashShift
+    const first = Math.imul(lo ^ this.whitening, this.multiplier0)
+    const second = Math.imul(first ^ (first >>> 15) ^ top, this.multiplier1)
+    return Math.imul(second ^ (second >>> 15), this.multiplier2) >>> this.hashShift
   }
 
   private addLearned(top: number, lo: number, port: number, nowS: number): LearnResult {
@@ -319,7 +320,7 @@ export class MacTable {
     if (!this.makeRoomOnPort(port)) return false
     if (this.size < this.capacity) return true
     const held = this.held[port]!
-    const hasItsShare = held > 0 && held * this.portsHolding >= this.capacity
+    const hasItsShare = held * this.portsHolding >= this.capacity
     return this.evictOldest(hasItsShare ? port : this.learned.richest())
   }
 

@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { parseLab } from '../../src/control/lab-file.ts'
 import { labPaths, livingDaemon } from '../../src/control/run-directory.ts'
 import { CliHarness, type CliOptions, ESCAPE, plain } from './cli-harness.ts'
 import { DEMO, serveFakeApi, statusOf } from './fake-api.ts'
-import { parseLab } from '../../src/control/lab-file.ts'
 
 let harness: CliHarness
 let labFile: string

@@ -8,14 +8,7 @@ import type { Writable } from 'node:stream'
 import { after, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { ErrorCode } from '../../src/control/errors.ts'
-import {
-  labPaths,
-  labsIn,
-  livingDaemon,
-  processRuns,
-  readDaemonPid,
-  runDirectory,
-} from '../../src/control/run-directory.ts'
+import { labPaths, labsIn, livingDaemon, processRuns, runDirectory } from '../../src/control/run-directory.ts'
 import { SOCKET_PATH_MAX } from '../../src/limits.ts'
 
 const run = mkdtempSync(join(tmpdir(), 'run-'))
@@ -102,6 +95,5 @@ describe('livingDaemon', () => {
     const longBefore = Date.now() / 1000 - 86_400 * 365 * 30
     utimesSync(paths.pid, longBefore, longBefore)
     assert.equal(livingDaemon(paths), undefined)
-    assert.equal(readDaemonPid(paths), process.pid)
   })
 })

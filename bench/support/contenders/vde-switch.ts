@@ -1,5 +1,5 @@
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { mkdirSync, existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from '../contender.ts'
 import { pinProcesses } from '../pin.ts'

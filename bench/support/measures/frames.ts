@@ -1,5 +1,5 @@
 import { buildReference } from '../build-reference.ts'
-import { type Measure, check } from '../measure.ts'
+import { check, type Measure } from '../measure.ts'
 import { FORWARDER_CORE, GENERATOR_CORE } from '../pin.ts'
 import { run } from '../process.ts'
 import { INTERFACE } from '../test-bed.ts'

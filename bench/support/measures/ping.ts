@@ -1,4 +1,4 @@
-import { type Measure, check } from '../measure.ts'
+import { check, type Measure } from '../measure.ts'
 import { run } from '../process.ts'
 import { percentile } from '../statistics.ts'
 import { ADDRESS } from '../test-bed.ts'

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { type Measure, check } from '../measure.ts'
+import { check, type Measure } from '../measure.ts'
 import { run, startUntil } from '../process.ts'
 import { ADDRESS } from '../test-bed.ts'
 
