@@ -37,6 +37,13 @@
 static pthread_mutex_t nursery_lock = PTHREAD_MUTEX_INITIALIZER;
 static int nursery_fd = -1;
 
+/* The addon is unloaded with the last thread that uses it, and may be loaded again. */
+__attribute__((destructor)) static void close_nursery(void)
+{
+	if (nursery_fd >= 0)
+		close(nursery_fd);
+}
+
 static int fail(struct tap_failure *failure, const char *step)
 {
 	failure->step = step;
@@ -120,10 +127,11 @@ static int open_device(const struct tap_options *options, struct tap_failure *fa
 		result = fail(failure, "create");
 	else if (options->virtio && ioctl(fd, TUNSETVNETHDRSZ, &header_size) < 0)
 		result = fail(failure, "set-header-size");
-	else if (ioctl(fd, TUNSETPERSIST, options->persistent ? 1 : 0) < 0)
-		result = fail(failure, "set-persistent");
 	else
 		result = configure_link(options, failure);
+	/* Last: a new TAP that could not be made as it should be goes again, with its descriptor. */
+	if (result == 0 && ioctl(fd, TUNSETPERSIST, options->persistent ? 1 : 0) < 0)
+		result = fail(failure, "set-persistent");
 	if (result == 0)
 		return fd;
 	close(fd);
@@ -213,7 +221,8 @@ int tap_open(const struct tap_options *options, struct tap_failure *failure)
 {
 	if (options->namespace_path == NULL)
 		return open_device(options, failure);
-	int namespace_fd = open(options->namespace_path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: the path may lead to anything, and a named pipe would wait for its writer. */
+	int namespace_fd = open(options->namespace_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (namespace_fd < 0)
 		return fail(failure, "open-namespace");
 	int home = open_own_namespace();

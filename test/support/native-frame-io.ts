@@ -33,9 +33,13 @@ export class OpenedNativeFrameIo {
     })
   }
 
-  attach = async (port: number, waiting: readonly Uint8Array[] = [], offload = true): Promise<void> => {
+  attach = async (
+    port: number,
+    waiting: readonly Uint8Array[] = [],
+    { offload = true, namespace = this.#setup.namespace } = {},
+  ): Promise<void> => {
     await this.closeFarEnd(port)
-    const { namespace, farEnd } = this.#setup
+    const { farEnd } = this.#setup
     const name = interfaceName(port)
     const tap = openTap({ namespace: namespace.path, name, mtu: MTU_MAX, offload })
     try {
