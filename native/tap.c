@@ -32,6 +32,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static pthread_mutex_t nursery_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -56,9 +57,21 @@ static int open_own_namespace(void)
 	return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 }
 
+static bool is_at_home(int home)
+{
+	struct stat home_stat, here_stat;
+	int here = open_own_namespace();
+	bool result = here >= 0 && fstat(here, &here_stat) == 0 && fstat(home, &home_stat) == 0 &&
+	              here_stat.st_ino == home_stat.st_ino && here_stat.st_dev == home_stat.st_dev;
+	if (here >= 0)
+		close(here);
+	return result;
+}
+
+/* Whoever may not leave its namespace may not enter it either: a thread that never left is left alone. */
 static void return_home(int home)
 {
-	if (setns(home, CLONE_NEWNET) == 0)
+	if (is_at_home(home) || setns(home, CLONE_NEWNET) == 0)
 		return;
 	perror("tapwire: cannot return to the network namespace that the process belongs to; ending");
 	abort();

@@ -38,15 +38,15 @@ import type { Skip } from '../support/requirements.ts'
 export interface OpenedFrameIo {
   readonly io: FrameIo
   /** Attaches a port for which the frames `waiting` stand in the queue already. */
-  attach(port: number, waiting?: readonly Uint8Array[]): Promise<void>
+  readonly attach: (port: number, waiting?: readonly Uint8Array[]) => Promise<void>
   /** Lets frames arrive at the port. They can be received when this has resolved. */
-  inject(port: number, frames: readonly Uint8Array[]): Promise<void>
+  readonly inject: (port: number, frames: readonly Uint8Array[]) => Promise<void>
   /** What was transmitted to the port since the last call. */
-  collect(port: number): Promise<Uint8Array[]>
+  readonly collect: (port: number) => Promise<Uint8Array[]>
   /** Makes the port's device vanish. */
-  vanish(port: number): Promise<void>
-  wake(): void
-  close(): Promise<void>
+  readonly vanish: (port: number) => Promise<void>
+  readonly wake: () => void
+  readonly close: () => Promise<void>
 }
 
 export interface FrameIoUnderTest {

@@ -36,7 +36,7 @@ import { NetworkNamespace } from '../support/network-namespace.ts'
 import { needs, needsTap } from '../support/requirements.ts'
 import { type FrameIoUnderTest, frameIoConformance } from './frame-io.conformance.ts'
 
-const skip = needsTap() || needs('cc', 'ip')
+const skip = needsTap() || needs('gcc', 'ip')
 
 /** errno(3), Linux. */
 const EIO = 5
@@ -191,7 +191,10 @@ function devices(backend: NativeBackend): void {
             assert.equal(error, EBADFD)
           }
         }
-        assert.deepEqual(gone.toSorted(), [1, 2])
+        assert.deepEqual(
+          gone.toSorted((a, b) => a - b),
+          [1, 2],
+        )
         const left = openDescriptors().filter((target) => target.includes('/dev/net/tun')).length
         assert.equal(left, before - 2)
         await opened.inject(3, testFrames(3))
@@ -375,7 +378,10 @@ function descriptors(backend: NativeBackend): void {
           assert.equal(io.poll(0, 1000), 0)
           gone.push(...events(io).map(([port]) => port))
         }
-        assert.deepEqual(gone.toSorted(), [1, 2])
+        assert.deepEqual(
+          gone.toSorted((a, b) => a - b),
+          [1, 2],
+        )
       } finally {
         rmSync(folder, { recursive: true })
       }

@@ -60,7 +60,7 @@ const NO_INTEGERS: readonly unknown[] = [
 ]
 
 /** An External of somebody else's: OpenSSL's context. */
-const foreignExternal = (createSecureContext().context as unknown as { _external: unknown })._external
+const foreignExternal: unknown = Reflect.get(createSecureContext().context as object, '_external')
 
 type AnyFunction = (...args: unknown[]) => unknown
 

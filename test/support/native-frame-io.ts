@@ -2,8 +2,8 @@ import { closeSync } from 'node:fs'
 import { MTU_MAX } from '../../src/limits.ts'
 import { NativeFrameIo, openWake, wake } from '../../src/ports/native-frame-io.ts'
 import { openTap } from '../../src/ports/tap.ts'
-import { FarEnd } from './far-end.ts'
-import { NetworkNamespace } from './network-namespace.ts'
+import type { FarEnd } from './far-end.ts'
+import type { NetworkNamespace } from './network-namespace.ts'
 
 export type NativeBackend = 'io_uring' | 'epoll'
 
