@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- l2`: Tapwire and its rivals as switches between two network namespaces, in one run, taking
- * turns. docs/performance.md says what is measured and how to read it.
+ * Tapwire and its rivals as switches between two network namespaces, in one run, taking turns. docs/performance.md
+ * says what is measured and how to read it.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -42,7 +42,7 @@ const USAGE = `npm run bench -- l2 [OPTION…]
   --only LIST       of ${CONTENDERS.map(({ id }) => id).join(',')}
   --measures LIST   of ${MEASURES.map(({ id }) => id).join(',')}
   --quick           one round of short measurements, to see that all works
-  --json            prints the result as JSON
+  --json            prints the result as JSON (with \`npm run -s\`, and nothing else)
 
 Needs root. A complete run (${ROUNDS} rounds or more, everything) is written to bench/results and into
 docs/performance.md, any other to bench/.work.`
@@ -59,6 +59,13 @@ interface Plan {
 
 const progress = new Progress()
 
+/** Sockets, logs and databases of the contender at work. */
+const RUN_FOLDER = join(WORK_FOLDER, `run-${process.pid}`)
+
+function removeRunFolder(): void {
+  rmSync(RUN_FOLDER, { recursive: true, force: true })
+}
+
 async function main(): Promise<void> {
   const plan = readCommandLine()
   if (plan === undefined) {
@@ -67,6 +74,7 @@ async function main(): Promise<void> {
   }
   checkMachine()
   cleanUpOnExit()
+  process.on('exit', removeRunFolder)
   removeStale()
 
   const collector = new Collector(plan.contenders)
@@ -100,20 +108,19 @@ async function main(): Promise<void> {
 /** One contender's turn in one round: a fresh test bed, every measure once. */
 async function measure(contender: Contender, round: number, plan: Plan, collector: Collector): Promise<void> {
   const prefix = `round ${round + 1}/${plan.rounds}  ${contender.title.padEnd(18)}  `
-  const folder = join(WORK_FOLDER, `run-${process.pid}`)
   const found: Figures = {}
   const bed = await TestBed.create()
   try {
     progress.now(`${prefix}start`)
-    const forwarder = await contender.start(bed, folder)
+    const forwarder = await contender.start(bed, RUN_FOLDER)
     try {
       await bed.configure()
-      for (const { id, title, run: runMeasure } of plan.measures) {
-        progress.now(prefix + title)
+      for (const one of plan.measures) {
+        progress.now(prefix + one.title)
         try {
-          Object.assign(found, await runMeasure(bed, forwarder, plan.effort))
+          Object.assign(found, await one.run(bed, forwarder, plan.effort))
         } catch (error) {
-          fail(`round ${round + 1}, ${id}: ${messageOf(error)}`)
+          fail(`round ${round + 1}, ${one.id}: ${messageOf(error)}`)
         }
       }
     } finally {
@@ -123,7 +130,7 @@ async function measure(contender: Contender, round: number, plan: Plan, collecto
     fail(`round ${round + 1}: ${messageOf(error)}`)
   } finally {
     await bed.destroy()
-    rmSync(folder, { recursive: true, force: true })
+    removeRunFolder()
   }
   collector.add(contender.id, found)
   progress.figures(prefix, found)

@@ -67,8 +67,9 @@ static int transmit(struct frame_io *io, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		struct span span;
 		io->transmits[i].result = 0;
-		if (!frame_io_transmit_span(io, &io->transmits[i], &span))
-			frame_io_transmit_failed(io, i, ENODEV);
+		int error = frame_io_transmit_span(io, &io->transmits[i], &span);
+		if (error != 0)
+			frame_io_transmit_failed(io, i, error);
 		else if (write(io->ports[io->transmits[i].port].fd, span.start, span.size) < 0)
 			frame_io_transmit_failed(io, i, errno);
 	}
@@ -86,9 +87,10 @@ static uint32_t receive(struct frame_io *io, uint32_t port, uint32_t count, uint
 {
 	while (count < end) {
 		ssize_t size = read(io->ports[port].fd, slot_target(io, count), slot_room(io));
-		if (size < 0) {
-			if (!frame_io_is_passing(errno))
-				frame_io_lost(io, port, errno);
+		if (size <= 0) {
+			int error = size < 0 ? errno : ENODEV; /* nothing, and nothing will come */
+			if (!frame_io_is_passing(error))
+				frame_io_lost(io, port, error);
 			break;
 		}
 		if (frame_io_describe(io, &io->received[count], port, count, (int32_t)size))
@@ -97,26 +99,21 @@ static uint32_t receive(struct frame_io *io, uint32_t port, uint32_t count, uint
 	return count;
 }
 
-static void take_wake(struct frame_io *io)
-{
-	uint64_t value;
-	if (read(io->options.wake_fd, &value, sizeof(value)) == sizeof(value))
-		io->status[STATUS_WOKEN] = 1;
-}
-
 static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms)
 {
 	struct state *state = io->state;
 	transmit(io, transmit_count);
-	int ready = epoll_wait(state->epoll_fd, state->ready, READY_MAX, io->lost_count > 0 ? 0 : timeout_ms);
+	uint32_t count = 0, room = burst_room(io);
+	/* No more ports than there is room for: the kernel begins with the others at the next call, so each has its turn. */
+	int most = room < READY_MAX ? (int)room : READY_MAX;
+	int ready = epoll_wait(state->epoll_fd, state->ready, most, io->lost_count > 0 ? 0 : timeout_ms);
 	if (ready < 0)
 		return errno == EINTR ? 0 : -errno;
 	/* The room is shared evenly among the ready ports, so that a busy one does not fill the burst alone. */
-	uint32_t count = 0, room = burst_room(io);
 	for (int i = 0; i < ready; i++) {
 		uint32_t port = state->ready[i].data.u32;
 		if (port == WAKE_TOKEN)
-			take_wake(io);
+			frame_io_take_wake(io);
 		else if (port_attached(io, port))
 			count = receive(io, port, count, count + (room - count) / (uint32_t)(ready - i));
 	}

@@ -2,10 +2,37 @@
 #include "frame_io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Bounds that the kernel sets for an io_uring: descriptors that it registers, and buffers of one ring. */
+#define REGISTERED_FILES_MAX (1U << 20)
+#define RING_BUFFERS_MAX (1U << 15)
+
+/* Whether `count` items of `size` bytes lie in the memory from `start` on, each where a word may lie. */
+static bool region_fits(const struct frame_io_options *options, uint32_t start, uint32_t count, uint32_t size)
+{
+	return start % sizeof(int32_t) == 0 && (uint64_t)start + (uint64_t)count * size <= options->memory_size;
+}
+
+/* Whether no index within its bounds leads out of the memory. Offsets in it are int32. */
+static bool layout_fits(const struct frame_io_options *options)
+{
+	const uint32_t header = VIRTIO_NET_HEADER_SIZE;
+	return options->memory_size <= INT32_MAX && options->ports_max >= 1 &&
+	       options->ports_max <= REGISTERED_FILES_MAX && options->slot_count >= 1 &&
+	       options->slot_count <= RING_BUFFERS_MAX && options->burst_max >= 1 && options->events_max >= 1 &&
+	       options->headroom >= header && options->slot_size > options->headroom &&
+	       options->slot_size - options->headroom > header &&
+	       region_fits(options, options->status, STATUS_EVENTS + 1, sizeof(int32_t)) &&
+	       region_fits(options, options->events, options->events_max, sizeof(struct port_event)) &&
+	       region_fits(options, options->received, options->burst_max, sizeof(struct descriptor)) &&
+	       region_fits(options, options->transmits, options->transmit_max, sizeof(struct descriptor)) &&
+	       region_fits(options, options->slots, options->slot_count, options->slot_size);
+}
 
 static int allocate(struct frame_io *io)
 {
@@ -42,6 +69,10 @@ static void release(struct frame_io *io)
 int frame_io_open(struct frame_io *io, const struct backend *backend, const struct frame_io_options *options)
 {
 	memset(io, 0, sizeof(*io));
+	if (!layout_fits(options))
+		return -EINVAL;
+	if (fcntl(options->wake_fd, F_GETFD) < 0)
+		return -errno;
 	io->options = *options;
 	io->backend = backend;
 	int result = allocate(io);
@@ -66,6 +97,9 @@ int frame_io_attach(struct frame_io *io, uint32_t number, int fd, bool virtio)
 {
 	if (number >= io->options.ports_max)
 		return -ERANGE;
+	/* The kernel takes a negative one for the wish to register nothing. */
+	if (fd < 0)
+		return -EBADF;
 	struct port *port = &io->ports[number];
 	if (port->fd >= 0)
 		return -EEXIST;
@@ -79,13 +113,32 @@ int frame_io_attach(struct frame_io *io, uint32_t number, int fd, bool virtio)
 	return result;
 }
 
+static void drop_port(struct frame_io *io, uint32_t number)
+{
+	io->backend->detach(io, number);
+	close(io->ports[number].fd);
+	io->ports[number].fd = -1;
+}
+
+/* What is detached is not reported, and least of all when its number has a new port by then. */
+static void forget_lost(struct frame_io *io, uint32_t number)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < io->lost_count; i++) {
+		if (io->lost[i] != number)
+			io->lost[kept++] = io->lost[i];
+	}
+	io->lost_count = kept;
+	io->lost_error[number] = 0;
+}
+
 void frame_io_detach(struct frame_io *io, uint32_t number)
 {
 	if (!port_attached(io, number))
 		return;
-	io->backend->detach(io, number);
-	close(io->ports[number].fd);
-	io->ports[number].fd = -1;
+	if (io->lost_error[number] != 0)
+		forget_lost(io, number);
+	drop_port(io, number);
 }
 
 /* EIO is missing on purpose: a TAP answers it while its interface is down, and an interface comes up again. */
@@ -106,6 +159,13 @@ void frame_io_lost(struct frame_io *io, uint32_t port, int error)
 		return;
 	io->lost_error[port] = error;
 	io->lost[io->lost_count++] = port;
+}
+
+void frame_io_take_wake(struct frame_io *io)
+{
+	uint64_t value;
+	if (read(io->options.wake_fd, &value, sizeof(value)) == sizeof(value))
+		io->woken = true;
 }
 
 void frame_io_transmit_failed(struct frame_io *io, uint32_t index, int error)
@@ -132,17 +192,19 @@ bool frame_io_describe(struct frame_io *io, struct descriptor *to, uint32_t port
 	return size >= 0;
 }
 
-bool frame_io_transmit_span(const struct frame_io *io, const struct descriptor *from, struct span *out)
+int frame_io_transmit_span(const struct frame_io *io, const struct descriptor *from, struct span *out)
 {
 	const uint32_t header = VIRTIO_NET_HEADER_SIZE;
 	uint32_t offset = (uint32_t)from->offset, length = (uint32_t)from->length;
-	if (!port_attached(io, (uint32_t)from->port) || offset < io->options.slots + header ||
-	    offset > io->options.memory_size || length > io->options.memory_size - offset)
-		return false;
+	if (!port_attached(io, (uint32_t)from->port))
+		return ENODEV;
+	if (offset < io->options.slots + header || offset > io->options.memory_size ||
+	    length > io->options.memory_size - offset)
+		return EFAULT;
 	uint32_t before = io->ports[from->port].virtio ? header : 0;
 	out->start = io->memory + offset - before;
 	out->size = length + before;
-	return true;
+	return 0;
 }
 
 /* Reports the ports that vanished, as many as the event list takes, and closes them. The rest wait for the next poll. */
@@ -153,7 +215,7 @@ static void report_lost(struct frame_io *io)
 		uint32_t port = io->lost[i];
 		io->events[i] = (struct port_event){ .port = (int32_t)port, .error = io->lost_error[port] };
 		io->lost_error[port] = 0;
-		frame_io_detach(io, port);
+		drop_port(io, port);
 	}
 	io->lost_count -= count;
 	memmove(io->lost, io->lost + count, io->lost_count * sizeof(*io->lost));
@@ -175,8 +237,9 @@ int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_
 {
 	if (!begin_transmit(io, transmit_count))
 		return -ERANGE;
-	io->status[STATUS_WOKEN] = 0;
-	int count = io->backend->poll(io, transmit_count, io->lost_count > 0 ? 0 : timeout_ms);
+	int count = io->backend->poll(io, transmit_count, io->lost_count > 0 || io->woken ? 0 : timeout_ms);
+	io->status[STATUS_WOKEN] = io->woken ? 1 : 0;
+	io->woken = false;
 	report_lost(io);
 	return count;
 }

@@ -55,7 +55,9 @@ struct port {
 	int fd;            /* -1: no port has this number */
 	bool virtio;       /* frames carry a virtio-net header on this descriptor */
 	bool armed;        /* io_uring: a multishot read is under way */
+	bool waiting;      /* io_uring: no read is under way, and one is to be started */
 	uint16_t lifetime; /* counts attachments, so that a late completion of an earlier one is known as such */
+	uint32_t taken;    /* io_uring: frames that the port's read has had since it was started */
 };
 
 struct frame_io;
@@ -88,16 +90,20 @@ struct frame_io {
 	uint32_t *lost;      /* ports that vanished and are not yet reported, each once */
 	int32_t *lost_error; /* by port: why; 0 where the port is not lost */
 	uint32_t lost_count;
+	bool woken; /* the wake descriptor was signalled, and no poll has said so yet */
 };
 
+/* EINVAL: the regions do not fit into the memory. EBADF: there is no wake descriptor. */
 int frame_io_open(struct frame_io *io, const struct backend *backend, const struct frame_io_options *options);
 void frame_io_close(struct frame_io *io);
+/* Where it fails, the descriptor stays the caller's. */
 int frame_io_attach(struct frame_io *io, uint32_t port, int fd, bool virtio);
 void frame_io_detach(struct frame_io *io, uint32_t port);
 int frame_io_transmit(struct frame_io *io, uint32_t count);
 int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms);
 
 /* For the backends. */
+void frame_io_take_wake(struct frame_io *io);
 void frame_io_lost(struct frame_io *io, uint32_t port, int error);
 void frame_io_transmit_failed(struct frame_io *io, uint32_t index, int error);
 bool frame_io_is_gone(int error);
@@ -126,11 +132,11 @@ static inline uint32_t slot_room(const struct frame_io *io)
  */
 bool frame_io_describe(struct frame_io *io, struct descriptor *to, uint32_t port, uint32_t slot, int32_t size);
 
-/* What a transmission hands to the kernel. False: the descriptor points outside of the memory, or to no port. */
+/* What a transmission hands to the kernel. ENODEV: it goes to no port; EFAULT: it points outside of the memory. */
 struct span {
 	const uint8_t *start;
 	uint32_t size;
 };
-bool frame_io_transmit_span(const struct frame_io *io, const struct descriptor *from, struct span *out);
+int frame_io_transmit_span(const struct frame_io *io, const struct descriptor *from, struct span *out);
 
 #endif

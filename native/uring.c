@@ -9,7 +9,8 @@
  * Why slots can go back to the kernel in the same call that transmits from them. Writes carry RWF_NOWAIT: the kernel
  * executes them while it takes them from the submission queue, and never puts one aside (it answers EAGAIN instead).
  * The ring is DEFER_TASKRUN: a pending read runs only when the task waits for completions, which io_uring_enter does
- * after it has submitted everything. So all frames have been read out of their slots before any slot is filled again.
+ * after it has submitted everything. A read that is newly started runs at its place in the submission queue, which is
+ * behind the writes. So all frames have been read out of their slots before any slot is filled again.
  */
 #define _GNU_SOURCE
 #include "frame_io.h"
@@ -24,8 +25,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Newer than the headers of Debian 12; numbers from include/uapi/linux/io_uring.h. */
+/* Newer than the headers of some distributions; numbers from include/uapi/linux/io_uring.h. */
 #define OP_READ_MULTISHOT 49
+#ifndef IORING_SETUP_SUBMIT_ALL
+#define IORING_SETUP_SUBMIT_ALL (1U << 7)
+#endif
 #ifndef IORING_SETUP_SINGLE_ISSUER
 #define IORING_SETUP_SINGLE_ISSUER (1U << 12)
 #endif
@@ -37,6 +41,9 @@
 #define SUBMISSIONS 256
 #define COMPLETIONS 1024
 #define SLOT_GROUP 0
+
+/* A read that has taken more frames than this since it was started belongs to a busy port: see start_reads. */
+#define BUSY_FRAMES 16
 
 /* user_data: what completed (8 bits), the port's lifetime (16 bits), the port or the transmission (32 bits). */
 enum kind { KIND_READ = 1, KIND_WRITE = 2, KIND_WAKE = 3, KIND_CANCEL = 4 };
@@ -65,9 +72,9 @@ struct state {
 	/* Completed reads that the burst has no room for: frames of a later poll, still in their slots. */
 	struct io_uring_cqe *backlog;
 	uint32_t backlog_count;
-	/* Ports whose multishot read has ended and must be started again, each once. */
-	uint32_t *unarmed;
-	uint32_t unarmed_count;
+	/* Ports that wait for their multishot read to be started, or started again, each once; longest wait first. */
+	uint32_t *waiting;
+	uint32_t waiting_count;
 	void *rings;
 	size_t rings_size;
 	size_t sqes_size;
@@ -120,11 +127,11 @@ static struct io_uring_sqe *submission(struct state *state)
 	return sqe;
 }
 
-static int submit_read(struct frame_io *io, uint32_t number)
+static bool submit_read(struct frame_io *io, uint32_t number)
 {
 	struct io_uring_sqe *sqe = submission(io->state);
 	if (sqe == NULL)
-		return -EBUSY;
+		return false;
 	sqe->opcode = OP_READ_MULTISHOT;
 	sqe->flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
 	sqe->fd = (int32_t)number;
@@ -132,7 +139,8 @@ static int submit_read(struct frame_io *io, uint32_t number)
 	sqe->buf_group = SLOT_GROUP;
 	sqe->user_data = USER_DATA(KIND_READ, io->ports[number].lifetime, number);
 	io->ports[number].armed = true;
-	return 0;
+	io->ports[number].taken = 0;
+	return true;
 }
 
 static void submit_wake(struct frame_io *io)
@@ -152,8 +160,9 @@ static void submit_writes(struct frame_io *io, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		struct span span;
 		io->transmits[i].result = 0;
-		if (!frame_io_transmit_span(io, &io->transmits[i], &span)) {
-			frame_io_transmit_failed(io, i, ENODEV);
+		int error = frame_io_transmit_span(io, &io->transmits[i], &span);
+		if (error != 0) {
+			frame_io_transmit_failed(io, i, error);
 			continue;
 		}
 		struct io_uring_sqe *sqe = submission(io->state);
@@ -200,46 +209,89 @@ static void take_burst_back(struct frame_io *io)
 
 /* ------------------------------------------------------------------------------------------- completion */
 
-static void ended_read(struct frame_io *io, uint32_t port, int32_t result)
+static bool has_slot(const struct io_uring_cqe *cqe)
 {
-	struct state *state = io->state;
-	io->ports[port].armed = false;
-	if (result >= 0 || frame_io_is_passing(-result))
-		state->unarmed[state->unarmed_count++] = port;
-	else
-		frame_io_lost(io, port, -result);
+	return cqe->flags & IORING_CQE_F_BUFFER;
 }
 
-/* A frame, or the end of a port's multishot read, or both. */
+static uint32_t slot_of(const struct io_uring_cqe *cqe)
+{
+	return cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+}
+
+/* Whether the completion is of the port's present life. */
+static bool is_current(const struct frame_io *io, const struct io_uring_cqe *cqe)
+{
+	uint32_t port = USER_NUMBER(cqe->user_data);
+	return port_attached(io, port) && io->ports[port].lifetime == USER_LIFETIME(cqe->user_data);
+}
+
+static void wait_for_read(struct frame_io *io, uint32_t port)
+{
+	struct state *state = io->state;
+	if (io->ports[port].waiting)
+		return;
+	io->ports[port].waiting = true;
+	state->waiting[state->waiting_count++] = port;
+}
+
+static void ended_read(struct frame_io *io, uint32_t port, int32_t result)
+{
+	int error = result == 0 ? ENODEV : -result; /* 0: nothing, and nothing will come */
+	io->ports[port].armed = false;
+	if (result > 0 || frame_io_is_passing(error))
+		wait_for_read(io, port);
+	else
+		frame_io_lost(io, port, error);
+}
+
+/* A frame of a port, or the end of its multishot read, or both. */
 static void completed_read(struct frame_io *io, const struct io_uring_cqe *cqe)
 {
 	struct state *state = io->state;
 	uint32_t port = USER_NUMBER(cqe->user_data);
-	bool current = port_attached(io, port) && io->ports[port].lifetime == USER_LIFETIME(cqe->user_data);
-	if (cqe->flags & IORING_CQE_F_BUFFER) {
-		uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-		if (current && frame_io_describe(io, &io->received[state->burst_count], port, slot, cqe->res))
-			state->burst[state->burst_count++] = slot;
+	if (has_slot(cqe)) {
+		if (frame_io_describe(io, &io->received[state->burst_count], port, slot_of(cqe), cqe->res))
+			state->burst[state->burst_count++] = slot_of(cqe);
 		else
-			give_slot(io, slot);
+			give_slot(io, slot_of(cqe));
 	}
-	if (current && !(cqe->flags & IORING_CQE_F_MORE))
+	if (!(cqe->flags & IORING_CQE_F_MORE))
 		ended_read(io, port, cqe->res);
+}
+
+/*
+ * Takes a read's completion to the burst, or to the backlog where the burst is full. The backlog has room for a frame
+ * in every slot and an end of every port's read, and detaching removes the port's: it cannot run over.
+ */
+static void sort_read(struct frame_io *io, const struct io_uring_cqe *cqe, uint32_t burst_room)
+{
+	struct state *state = io->state;
+	if (!is_current(io, cqe)) {
+		if (has_slot(cqe))
+			give_slot(io, slot_of(cqe));
+		return;
+	}
+	if (has_slot(cqe))
+		io->ports[USER_NUMBER(cqe->user_data)].taken++;
+	if (!has_slot(cqe) && frame_io_is_passing(-cqe->res)) {
+		/* Not behind the backlog: the port would miss the slots that this poll gives back. */
+		ended_read(io, USER_NUMBER(cqe->user_data), cqe->res);
+	} else if (state->burst_count >= burst_room || state->backlog_count > 0) {
+		state->backlog[state->backlog_count++] = *cqe;
+	} else {
+		completed_read(io, cqe);
+	}
 }
 
 static void completed_wake(struct frame_io *io, const struct io_uring_cqe *cqe)
 {
-	uint64_t value;
-	if (read(io->options.wake_fd, &value, sizeof(value)) == sizeof(value))
-		io->status[STATUS_WOKEN] = 1;
-	if (!(cqe->flags & IORING_CQE_F_MORE))
+	frame_io_take_wake(io);
+	if (cqe->res >= 0 && !(cqe->flags & IORING_CQE_F_MORE))
 		submit_wake(io);
 }
 
-/*
- * Empties the completion queue: a failed write belongs to this call and to no later one. Frames beyond `burst_room` go to
- * the backlog, which has room for a frame in every slot and an end of every port's read.
- */
+/* Empties the completion queue: a failed write belongs to this call and to no later one. */
 static void take_completions(struct frame_io *io, uint32_t burst_room)
 {
 	struct state *state = io->state;
@@ -248,10 +300,8 @@ static void take_completions(struct frame_io *io, uint32_t burst_room)
 	for (; head != tail; head++) {
 		const struct io_uring_cqe *cqe = &state->cqes[head & state->cq_mask];
 		enum kind kind = USER_KIND(cqe->user_data);
-		if (kind == KIND_READ && (state->burst_count >= burst_room || state->backlog_count > 0))
-			state->backlog[state->backlog_count++] = *cqe;
-		else if (kind == KIND_READ)
-			completed_read(io, cqe);
+		if (kind == KIND_READ)
+			sort_read(io, cqe, burst_room);
 		else if (kind == KIND_WRITE)
 			frame_io_transmit_failed(io, USER_NUMBER(cqe->user_data), -cqe->res);
 		else if (kind == KIND_WAKE)
@@ -269,6 +319,35 @@ static void take_backlog(struct frame_io *io)
 		completed_read(io, &state->backlog[taken++]);
 	state->backlog_count -= taken;
 	memmove(state->backlog, state->backlog + taken, state->backlog_count * sizeof(*state->backlog));
+	publish_slots(state);
+}
+
+/* Takes what waits of a port out of the backlog, and gives its slots back. */
+static void forget_backlog(struct frame_io *io, uint32_t port)
+{
+	struct state *state = io->state;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < state->backlog_count; i++) {
+		const struct io_uring_cqe *cqe = &state->backlog[i];
+		if (USER_NUMBER(cqe->user_data) != port)
+			state->backlog[kept++] = *cqe;
+		else if (has_slot(cqe))
+			give_slot(io, slot_of(cqe));
+	}
+	state->backlog_count = kept;
+	publish_slots(state);
+}
+
+static void forget_waiting(struct frame_io *io, uint32_t port)
+{
+	struct state *state = io->state;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < state->waiting_count; i++) {
+		if (state->waiting[i] != port)
+			state->waiting[kept++] = state->waiting[i];
+	}
+	state->waiting_count = kept;
+	io->ports[port].waiting = false;
 }
 
 /* The kernel keeps completions that the queue has no room for, and hands them over at the next enter. */
@@ -277,15 +356,71 @@ static bool overflowed(const struct state *state)
 	return __atomic_load_n(state->sq_flags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW;
 }
 
-static void rearm(struct frame_io *io)
+static bool is_busy(const struct frame_io *io, uint32_t port)
+{
+	return io->ports[port].taken > BUSY_FRAMES;
+}
+
+/* Starts the reads of waiting ports, all that are not busy, or the one busy port that has waited longest. */
+static void start_reads_of(struct frame_io *io, bool busy)
 {
 	struct state *state = io->state;
-	uint32_t count = state->unarmed_count;
-	state->unarmed_count = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t port = state->unarmed[i];
-		if (port_attached(io, port) && !io->ports[port].armed && io->lost_error[port] == 0)
-			submit_read(io, port);
+	uint32_t kept = 0;
+	bool enough = false;
+	for (uint32_t i = 0; i < state->waiting_count; i++) {
+		uint32_t port = state->waiting[i];
+		if (enough || is_busy(io, port) != busy || !submit_read(io, port)) {
+			state->waiting[kept++] = port;
+			continue;
+		}
+		io->ports[port].waiting = false;
+		enough = busy;
+	}
+	state->waiting_count = kept;
+}
+
+/*
+ * A read goes on until its port's queue is empty or no slot is left, so a port that is flooded takes every slot there
+ * is, and all other reads end for want of one. Were they started together again, it would have all slots again but one
+ * for each other port. So the others go first, and the busy ones take turns, one a poll.
+ */
+static void start_reads(struct frame_io *io)
+{
+	const struct state *state = io->state;
+	if (state->waiting_count == 0)
+		return;
+	start_reads_of(io, false);
+	start_reads_of(io, true);
+}
+
+/* What the kernel did not take of the submission queue for want of memory: writes are refused, the rest stays. */
+static void refuse_writes_left(struct frame_io *io)
+{
+	struct state *state = io->state;
+	for (uint32_t i = state->sq_local_tail - state->sq_unsubmitted; i != state->sq_local_tail; i++) {
+		struct io_uring_sqe *sqe = &state->sqes[i & state->sq_mask];
+		if (USER_KIND(sqe->user_data) != KIND_WRITE)
+			continue;
+		frame_io_transmit_failed(io, USER_NUMBER(sqe->user_data), ENOBUFS);
+		memset(sqe, 0, sizeof(*sqe));
+		sqe->opcode = IORING_OP_NOP;
+		sqe->user_data = USER_DATA(KIND_CANCEL, 0, 0);
+	}
+}
+
+/* Hands over what an enter has left in the submission queue, as long as the kernel takes any of it. */
+static int submit_left(struct frame_io *io)
+{
+	struct state *state = io->state;
+	for (;;) {
+		uint32_t left = state->sq_unsubmitted;
+		int result = enter(state, false, 0);
+		if (result < 0 || state->sq_unsubmitted == 0)
+			return result;
+		if (state->sq_unsubmitted == left) {
+			refuse_writes_left(io);
+			return 0;
+		}
 	}
 }
 
@@ -294,6 +429,8 @@ static int submit_and_take(struct frame_io *io, uint32_t burst_room, bool wait, 
 {
 	struct state *state = io->state;
 	int result = enter(state, wait, timeout_ms);
+	if (result == 0 && state->sq_unsubmitted > 0)
+		result = submit_left(io);
 	take_completions(io, burst_room);
 	while (result == 0 && overflowed(state)) {
 		result = enter(state, false, 0);
@@ -315,8 +452,9 @@ static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t time
 	submit_writes(io, transmit_count);
 	take_burst_back(io);
 	take_backlog(io);
-	rearm(io);
-	bool wait = timeout_ms != 0 && state->burst_count == 0 && io->lost_count == 0;
+	start_reads(io);
+	bool at_hand = state->burst_count > 0 || io->lost_count > 0 || io->woken || state->waiting_count > 0;
+	bool wait = timeout_ms != 0 && !at_hand;
 	int result = submit_and_take(io, io->options.burst_max, wait, timeout_ms);
 	return result < 0 ? result : (int)state->burst_count;
 }
@@ -330,10 +468,18 @@ static int register_file(struct state *state, uint32_t port, int fd)
 	return result < 0 ? result : 0;
 }
 
+/*
+ * The next poll starts the read, behind its writes. Here it would stand before them in the queue, and could read a frame
+ * that waits already into a slot which they have yet to send from.
+ */
 static int attach(struct frame_io *io, uint32_t port)
 {
 	int result = register_file(io->state, port, io->ports[port].fd);
-	return result < 0 ? result : submit_read(io, port);
+	if (result < 0)
+		return result;
+	io->ports[port].taken = 0;
+	wait_for_read(io, port);
+	return 0;
 }
 
 /* The pending read holds the device open, so it is cancelled; its last completion has an old lifetime and is passed over. */
@@ -349,6 +495,8 @@ static void detach(struct frame_io *io, uint32_t port)
 	}
 	io->ports[port].armed = false;
 	register_file(state, port, -1);
+	forget_waiting(io, port);
+	forget_backlog(io, port);
 }
 
 /* ------------------------------------------------------------------------------------- opening and closing */
@@ -366,7 +514,7 @@ static void close_backend(struct frame_io *io)
 		munmap(state->rings, state->rings_size);
 	if (state->slots != NULL)
 		munmap(state->slots, state->slots_size);
-	free(state->unarmed);
+	free(state->waiting);
 	free(state->burst);
 	free(state->backlog);
 	free(state);
@@ -384,7 +532,8 @@ static int open_rings(struct frame_io *io)
 {
 	struct state *state = io->state;
 	struct io_uring_params params = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+		         IORING_SETUP_SUBMIT_ALL,
 		.cq_entries = COMPLETIONS,
 	};
 	state->fd = ring_setup(SUBMISSIONS, &params);
@@ -467,10 +616,10 @@ static int open_backend(struct frame_io *io)
 		return -ENOMEM;
 	io->state = state;
 	state->fd = -1;
-	state->unarmed = calloc(io->options.ports_max, sizeof(*state->unarmed));
+	state->waiting = calloc(io->options.ports_max, sizeof(*state->waiting));
 	state->burst = calloc(io->options.burst_max, sizeof(*state->burst));
 	state->backlog = calloc((size_t)io->options.slot_count + io->options.ports_max, sizeof(*state->backlog));
-	bool allocated = state->unarmed != NULL && state->burst != NULL && state->backlog != NULL;
+	bool allocated = state->waiting != NULL && state->burst != NULL && state->backlog != NULL;
 	int result = allocated ? open_rings(io) : -ENOMEM;
 	if (result >= 0)
 		result = require_multishot_read(state);

@@ -87,3 +87,7 @@ export const SOCKET_PATH_MAX = 107
 
 /** Bytes that the command line takes of one answer of the API: a full station table as JSON fits. */
 export const API_ANSWER_MAX = 256 * 1024 * 1024
+
+/** Milliseconds that the command line waits for an answer of the API, and for a daemon to end. */
+export const API_TIMEOUT_MS = 10_000
+export const DAEMON_END_TIMEOUT_MS = 60_000

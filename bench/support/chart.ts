@@ -31,7 +31,7 @@ export async function toSvg(result: Result): Promise<string> {
     title: {
       text: 'Carrying frames between two namespaces',
       subtitle: [
-        `${result.date.slice(0, 10)}, medians of ${result.rounds} rounds, whiskers from lowest to highest`,
+        `${result.date.slice(0, 10)}, ${result.rounds === 1 ? 'one round' : `medians of ${result.rounds} rounds, whiskers from lowest to highest`}`,
         machineLine(result.machine),
       ],
       anchor: 'start',
@@ -40,6 +40,7 @@ export async function toSvg(result: Result): Promise<string> {
       offset: 16,
     },
     columns: COLUMNS,
+    align: 'each',
     spacing: { row: 28, column: 20 },
     concat: panels,
     config: {
@@ -64,19 +65,25 @@ function panel(result: Result, metric: MetricId, named: boolean): object {
     field: 'contender',
     type: 'nominal',
     sort: order,
-    axis: named ? { title: null, ticks: false, domain: false } : null,
+    axis: named ? { title: null, ticks: false, domain: false, labelPadding: 6 } : null,
   }
   const widest = Math.max(1e-9, ...values.map(({ highest }) => highest))
   // Room for the number behind the longest bar.
   const scale = { domain: [0, widest * 1.25], nice: false }
   const axis = { title: null, grid: false, ticks: false, domain: false, labels: false }
   return {
+    // Two short lines: without a canvas vega takes text for wider than it is and would leave room for it.
     title: {
-      text: `${title}, ${unit} (${better} is better)`,
+      text: title,
+      subtitle: `${unit}, ${better} is better`,
       anchor: 'start',
+      frame: 'group',
       fontSize: 12,
       fontWeight: 600,
       color: INK,
+      subtitleColor: INK,
+      subtitleFontSize: 11,
+      offset: 6,
     },
     width: 230,
     height: { step: 22 },

@@ -8,7 +8,7 @@ export function toMarkdown(result: Result): string {
   return [
     heading(result),
     mediansTable(result.contenders),
-    'In parentheses: the ratio to Tapwire’s median. Below each median in l2.json stand all its samples.',
+    'In parentheses: the ratio to Tapwire’s median. `bench/results/l2.json` has every sample.',
     '### Targets',
     targetsTable(result),
     notes(result),
@@ -35,7 +35,7 @@ function mediansTable(contenders: readonly ContenderResult[]): string {
   const header = ['', ...metrics.map((metric) => `${METRICS[metric].title} (${METRICS[metric].unit})`)]
   const rows = contenders
     .filter(({ missing }) => missing === undefined)
-    .map((contender) => [`**${contender.title}**`, ...metrics.map((metric) => cell(contender, metric))])
+    .map((contender) => [`**${contender.title}**`].concat(metrics.map((metric) => cell(contender, metric))))
   return table(header, rows)
 }
 
@@ -72,10 +72,6 @@ function notes(result: Result): string {
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [
-    line(header),
-    line(header.map((_, column) => (column === 0 ? '---' : '---:'))),
-    ...rows.map(line),
-  ].join('\n')
+  const alignments = header.map((_, column) => (column === 0 ? '---' : '---:'))
+  return [header, alignments, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

@@ -68,21 +68,26 @@ export async function startUntil(
   options: CommandOptions = {},
 ): Promise<Background> {
   const { child, end, output } = launch(command, args, options)
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
+  const printed = new Promise<void>((resolve) => {
+    child.stdout.on('data', () => {
+      if (output().includes(ready)) resolve()
+    })
+  })
+  const endedEarly = end.then(() => {
+    throw new CommandError(`${command} ended before it printed "${ready}"`)
+  })
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
       child.kill('SIGKILL')
       reject(new CommandError(`${command} did not print "${ready}" in time; it printed: ${output()}`))
     }, options.timeoutMs ?? TIMEOUT_MS)
-    child.stdout.on('data', () => {
-      if (!output().includes(ready)) return
-      clearTimeout(timer)
-      resolve()
-    })
-    end.then(
-      () => reject(new CommandError(`${command} ended before it printed "${ready}"`)),
-      (error: unknown) => reject(error),
-    )
   })
+  try {
+    await Promise.race([printed, endedEarly, late])
+  } finally {
+    clearTimeout(timer)
+  }
   return { pid: child.pid!, output, ended: end, stop: () => stop(child) }
 }
 

@@ -5,7 +5,7 @@ import { format, METRIC_IDS, METRICS, type Figures } from './metrics.ts'
  * contender and round, and on a terminal also what is going on just now.
  */
 export class Progress {
-  readonly #live = process.stderr.isTTY === true
+  readonly #live = process.stderr.isTTY
 
   now(text: string): void {
     if (this.#live) process.stderr.write(`\r\x1b[2K${text} …`)

@@ -2,7 +2,7 @@
  * Where running labs are: a folder for each in the run directory, with the socket of the lab's API, the lab itself as
  * JSON, the daemon's log and its process id. Nothing else says which labs there are.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { SOCKET_PATH_MAX } from '../limits.ts'
 import { ErrorCode, TapwireError } from './errors.ts'
@@ -39,17 +39,25 @@ export function labPaths(run: string, lab: string): LabPaths {
   return {
     directory,
     socket,
-    lab: join(directory, 'lab.json'),
+    lab: join(directory, LAB_FILE),
     log: join(directory, 'daemon.log'),
-    pid: join(directory, 'daemon.pid'),
+    pid: join(directory, PID_FILE),
   }
 }
 
-/** The names of the labs that are up or have left remains, sorted. A run directory that is not there holds none. */
+const LAB_FILE = 'lab.json'
+const PID_FILE = 'daemon.pid'
+const DAEMON_FILES = [LAB_FILE, PID_FILE]
+
+/**
+ * The names of the labs that are up or have left remains, sorted. A run directory that is not there holds none. A
+ * folder is a lab's if there is a daemon's file in it; TAPWIRE_RUN may name a folder with others.
+ */
 export function labsIn(run: string): string[] {
   try {
     return readdirSync(run, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && NAME_PATTERN.test(entry.name))
+      .filter((entry) => DAEMON_FILES.some((file) => existsSync(join(run, entry.name, file))))
       .map((entry) => entry.name)
       .sort()
   } catch (cause) {
@@ -62,12 +70,39 @@ export function labsIn(run: string): string[] {
   }
 }
 
-/** The process id that a lab's daemon wrote, whether or not it still runs; undefined if it wrote none. */
-export function readDaemonPid(paths: LabPaths): number | undefined {
+/**
+ * The process id of a lab's daemon if that runs: the one that it wrote, unless the process is gone, or is another one
+ * that began after the id was written and got the same number. Undefined also where it wrote none.
+ */
+export function livingDaemon(paths: LabPaths): number | undefined {
   try {
     const text = readFileSync(paths.pid, 'utf8').trim()
-    return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined
-  } catch {
-    return undefined
+    if (!/^[1-9]\d{0,9}$/.test(text)) return undefined
+    const pid = Number(text)
+    return processStart(pid) <= statSync(paths.pid).mtimeMs + CLOCK_SLACK_MS ? pid : undefined
+  } catch (cause) {
+    if (isMissing(cause)) return undefined
+    throw cause
   }
+}
+
+/** The time of boot is only known to the second. */
+const CLOCK_SLACK_MS = 2000
+
+/** The kernel counts these times in hundredths of a second for programs, whatever its own clock (USER_HZ). */
+const CLOCK_TICK_MS = 10
+
+/** When a process began, in milliseconds since 1970 (proc(5): /proc/PID/stat, field 22, and btime of /proc/stat). */
+function processStart(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // The second field, the name in brackets, may itself hold blanks and brackets.
+  const fieldsFromThird = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [, bootSeconds] = /^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8')) ?? []
+  return Number(bootSeconds) * 1000 + Number(fieldsFromThird[22 - 3]) * CLOCK_TICK_MS
+}
+
+/** ESRCH comes from a process that ends while its entry is read. */
+function isMissing(cause: unknown): boolean {
+  const { code } = cause as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ESRCH'
 }

@@ -1,10 +1,11 @@
+import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Lab } from '../control/lab.ts'
 import type { LabPaths } from '../control/run-directory.ts'
 import { LabApi } from './lab-api.ts'
 import { leaveDirectory, takeDirectory } from './lab-directory.ts'
 import { LabRuntime } from './lab-runtime.ts'
 import { type Log, type LogFile, openLog } from './log.ts'
-import type { ProgressWriter } from './progress.ts'
+import type { ProgressWriter, Steps } from './progress.ts'
 
 export interface LabDaemonOptions {
   readonly lab: Lab
@@ -58,7 +59,7 @@ async function serve(
   progress: ProgressWriter,
   end: Endings,
 ): Promise<number> {
-  await runtime.up(progress)
+  await runtime.up(unlessEnded(progress, end))
   const api = await LabApi.listen(paths.socket, runtime, log, () =>
     end.now({ reason: 'down was asked for', exitCode: 0 }),
   )
@@ -87,17 +88,35 @@ async function takeDown(runtime: LabRuntime, paths: LabPaths, logFile: LogFile):
   }
 }
 
+/** What ends the daemon while the lab still comes up, ends it between two steps. */
+const unlessEnded = (steps: Steps, end: Endings): Steps => ({
+  async step(name, action) {
+    const ending = end.first()
+    if (ending !== undefined) {
+      throw new TapwireError(ErrorCode.interrupted, `The lab did not come up: ${ending.reason}.`)
+    }
+    await steps.step(name, action)
+  },
+})
+
 interface Endings {
   readonly wait: Promise<Ending>
+  /** Undefined while nothing ends the daemon. */
+  first(): Ending | undefined
   now(ending: Ending): void
 }
 
 /** Signals, uncaught errors and requests end the daemon in the same orderly way; the first one counts. */
 function endings(log: Log): Endings {
-  let now!: (ending: Ending) => void
+  let first: Ending | undefined
+  let tell!: (ending: Ending) => void
   const wait = new Promise<Ending>((resolve) => {
-    now = resolve
+    tell = resolve
   })
+  const now = (ending: Ending): void => {
+    first ??= ending
+    tell(first)
+  }
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => now({ reason: signal, exitCode: 0 }))
   }
@@ -107,5 +126,5 @@ function endings(log: Log): Endings {
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  return { wait, now }
+  return { wait, first: () => first, now }
 }

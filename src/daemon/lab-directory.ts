@@ -6,7 +6,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { type Lab, parseLabJson } from '../control/lab.ts'
-import { type LabPaths, labPaths, readDaemonPid } from '../control/run-directory.ts'
+import { type LabPaths, labPaths, livingDaemon } from '../control/run-directory.ts'
 import { deleteNamespace, namespaceName } from './namespace.ts'
 
 export type CleanUp = (message: string) => void
@@ -19,8 +19,8 @@ export async function takeDirectory(directory: string, lab: Lab, onRemains: Clea
   const paths = labPaths(directory, lab.name)
   mkdirSync(paths.directory, { recursive: true, mode: 0o750 })
   while (!claim(paths.pid)) {
-    const pid = readDaemonPid(paths)
-    if (pid !== undefined && isDaemon(pid)) {
+    const pid = livingDaemon(paths)
+    if (pid !== undefined) {
       throw new TapwireError(ErrorCode.labUpAlready, `The lab ${lab.name} is up already (daemon ${pid}).`, {
         hint: `Take it down first: tapwire down ${lab.name}`,
       })
@@ -36,8 +36,8 @@ export async function takeDirectory(directory: string, lab: Lab, onRemains: Clea
 /** Removes what a dead daemon left of the lab. Throws LAB_UP_ALREADY where it lives, LAB_UNKNOWN where there is nothing. */
 export async function cleanUp(directory: string, lab: string): Promise<void> {
   const paths = labPaths(directory, lab)
-  const pid = readDaemonPid(paths)
-  if (pid !== undefined && isDaemon(pid)) {
+  const pid = livingDaemon(paths)
+  if (pid !== undefined) {
     throw new TapwireError(ErrorCode.labUpAlready, `The lab ${lab} is up (daemon ${pid}).`, {
       hint: `Take it down: tapwire down ${lab}`,
     })
@@ -59,17 +59,6 @@ function claim(path: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
-  }
-}
-
-/** Whether a process with this id runs, and is a daemon of ours: a process id may have been given to another since. */
-function isDaemon(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-      .split('\0')
-      .some((argument) => /daemon[/]main\.[jt]s$/.test(argument))
-  } catch {
-    return false
   }
 }
 

@@ -19,13 +19,13 @@ const TAGGED_HEADER_SIZE = ethernet.HEADER_SIZE + vlan.TAG_SIZE
 export function classify(view: DataView, offset: number, length: number, frameMax: number): number {
   if (length < ethernet.HEADER_SIZE) return DropReason.runtFrame
   if (ethernet.isMulticast(ethernet.sourceHigh(view, offset))) return DropReason.sourceMulticast
+  if (length < TAGGED_HEADER_SIZE && vlan.isTagType(ethernet.etherType(view, offset))) {
+    return DropReason.runtFrame
+  }
   if (virtio.offloads(view, offset - VIRTIO_NET_HEADER_SIZE) !== 0) {
     return offloadReason(view, offset, length, frameMax)
   }
-  if (length > frameMax) return taggedLength(view, offset, length, frameMax)
-  if (length < TAGGED_HEADER_SIZE && vlan.isTagType(ethernet.etherType(view, offset)))
-    return DropReason.runtFrame
-  return DropReason.none
+  return length > frameMax ? taggedLength(view, offset, length, frameMax) : DropReason.none
 }
 
 /** A tag comes on top of the MTU, as it does in the kernel (IEEE 802.3, 3.2.7: an envelope frame). Two at most. */

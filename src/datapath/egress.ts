@@ -9,6 +9,7 @@ import type { Counters } from './counters.ts'
 import { DropReason } from './drop-reason.ts'
 import {
   DESCRIPTOR_SHIFT,
+  DESCRIPTOR_WORDS,
   type FrameMemory,
   LENGTH,
   OFFSET,
@@ -83,6 +84,21 @@ export class Egress {
       targets++
     }
     return targets
+  }
+
+  /** Takes out what the list has for a port that goes; it counts as lost to a device that is gone. */
+  withdraw(port: number): void {
+    const transmits = this.#memory.transmits
+    let kept = 0
+    for (let i = 0; i < this.#count; i++) {
+      const descriptor = i << DESCRIPTOR_SHIFT
+      if (transmits[descriptor + PORT] === port) {
+        this.#counters.refused(port, transmits[descriptor + LENGTH]!, DropReason.deviceGone)
+      } else {
+        transmits.copyWithin(kept++ << DESCRIPTOR_SHIFT, descriptor, descriptor + DESCRIPTOR_WORDS)
+      }
+    }
+    this.#count = kept
   }
 
   /** After the poll that carried the list out: counts what the devices refused, and empties list and arena. */

@@ -106,7 +106,12 @@ export class Engine {
     this.#ports.addPort(port, settings)
   }
 
+  /**
+   * The port goes, with its stations. What waits for transmission to it is dropped here and now, so that it neither counts for
+   * the next port of this number nor reaches it.
+   */
   removePort(port: number): void {
+    this.#egress.withdraw(port)
     this.#ports.removePort(port)
     this.stations.removePort(port)
     this.counters.remove(port)

@@ -31,7 +31,7 @@ export class PortTable {
   /** By domain: 1 where link-local bridge addresses pass. */
   readonly transparent = new Uint8Array(DOMAINS_MAX)
   /** By domain: its ports. Replaced, never changed, so that a flood under way would see one state. */
-  readonly #members: (Int32Array | undefined)[] = []
+  readonly #members = Array<Int32Array | undefined>(DOMAINS_MAX).fill(undefined)
   #largestDomain = 0
 
   /** Ports of the largest domain: what a flood needs at most. */
@@ -80,9 +80,6 @@ export class PortTable {
 
   #setMembers(domain: number, members: Int32Array): void {
     this.#members[domain] = members
-    this.#largestDomain = this.#members.reduce(
-      (largest, members) => Math.max(largest, members?.length ?? 0),
-      0,
-    )
+    this.#largestDomain = this.#members.reduce((largest, each) => Math.max(largest, each?.length ?? 0), 0)
   }
 }

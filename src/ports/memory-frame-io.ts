@@ -17,6 +17,7 @@ import { BURST_MAX, PORT_EVENTS_MAX, PORTS_MAX, SLOTS_DEFAULT, TRANSMIT_MAX } fr
 import type { FrameIo } from './frame-io.ts'
 
 /** Linux's errno numbers, as a RESULT carries them. */
+const EFAULT = 14
 const ENODEV = 19
 const ENOBUFS = 105
 
@@ -29,6 +30,8 @@ export interface QueuedFrame {
 }
 
 interface MemoryPort {
+  /** The errno with which the device vanished; 0 while it is there. */
+  error: number
   readonly queueMax: number
   readonly arrivals: QueuedFrame[]
   readonly departures: QueuedFrame[]
@@ -42,7 +45,6 @@ export class MemoryFrameIo implements FrameIo {
   readonly backend = 'memory'
   readonly memory: FrameMemory
   readonly #ports = new Map<number, MemoryPort>()
-  readonly #lost: { port: number; error: number }[] = []
   readonly #burstMax: number
   #woken = false
 
@@ -55,13 +57,17 @@ export class MemoryFrameIo implements FrameIo {
   attach(port: number, queueMax: number = TRANSMIT_MAX): void {
     if (port < 0 || port >= PORTS_MAX) throw new RangeError(`port ${port} is not in 0..${PORTS_MAX - 1}`)
     if (this.#ports.has(port)) throw new Error(`port ${port} is attached already`)
-    this.#ports.set(port, { queueMax, arrivals: [], departures: [] })
+    this.#ports.set(port, { error: 0, queueMax, arrivals: [], departures: [] })
   }
 
   /** Lets a frame arrive at the port. The bytes are copied at the poll that receives it. */
   inject(port: number, frame: Uint8Array, virtioHeader: Uint8Array = NO_HEADER): void {
     if (frame.length > FRAME_MAX)
       throw new RangeError(`a frame has at most ${FRAME_MAX} bytes, not ${frame.length}`)
+    if (virtioHeader.length !== VIRTIO_NET_HEADER_SIZE)
+      throw new RangeError(
+        `a virtio-net header has ${VIRTIO_NET_HEADER_SIZE} bytes, not ${virtioHeader.length}`,
+      )
     this.#attached(port).arrivals.push({ frame, virtioHeader })
   }
 
@@ -72,8 +78,7 @@ export class MemoryFrameIo implements FrameIo {
 
   /** The port's device vanishes, as a TAP does with its namespace: the next poll reports it with this errno. */
   vanish(port: number, error: number = ENODEV): void {
-    this.#attached(port)
-    this.#lost.push({ port, error })
+    this.#attached(port).error ||= error
   }
 
   /** Ends the next poll's wait, and shows as STATUS_WOKEN in it. */
@@ -82,7 +87,8 @@ export class MemoryFrameIo implements FrameIo {
   }
 
   transmit(count: number): void {
-    if (count > TRANSMIT_MAX) throw new RangeError(`at most ${TRANSMIT_MAX} frames are transmitted at once`)
+    if (count < 0 || count > TRANSMIT_MAX)
+      throw new RangeError(`0 to ${TRANSMIT_MAX} frames are transmitted at once, not ${count}`)
     this.memory.status[STATUS_TRANSMIT_FAILURES] = 0
     for (let i = 0; i < count; i++) this.#transmit(i << DESCRIPTOR_SHIFT)
   }
@@ -112,38 +118,50 @@ export class MemoryFrameIo implements FrameIo {
 
   #transmit(descriptor: number): void {
     const { transmits, bytes, status } = this.memory
-    const port = this.#ports.get(transmits[descriptor + PORT]!)
     const offset = transmits[descriptor + OFFSET]!
-    const end = offset + transmits[descriptor + LENGTH]!
-    const error = port === undefined ? ENODEV : port.departures.length >= port.queueMax ? ENOBUFS : 0
+    const length = transmits[descriptor + LENGTH]!
+    const port = this.#ports.get(transmits[descriptor + PORT]!)
+    const error = port === undefined ? ENODEV : this.#refusal(port, offset, length)
     transmits[descriptor + RESULT] = -error
     if (error !== 0) status[STATUS_TRANSMIT_FAILURES]!++
     else
       port?.departures.push({
-        frame: bytes.slice(offset, end),
+        frame: bytes.slice(offset, offset + length),
         virtioHeader: bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset),
       })
   }
 
-  #reportLost(): number {
-    const reported = this.#lost.splice(0, PORT_EVENTS_MAX)
-    reported.forEach(({ port, error }, index) => {
-      this.memory.events.set([port, error], index * EVENT_WORDS)
-      this.detach(port)
-    })
-    return reported.length
+  /** The errno for a transmission, 0 where there is nothing against it. */
+  #refusal(port: MemoryPort, offset: number, length: number): number {
+    const { slots, size } = this.memory.layout
+    if (offset < slots + VIRTIO_NET_HEADER_SIZE || length < 0 || offset + length > size) return EFAULT
+    if (port.error !== 0) return port.error
+    return port.departures.length >= port.queueMax ? ENOBUFS : 0
   }
 
-  /** One frame a port and round, so that no port fills the burst alone. */
+  #reportLost(): number {
+    let count = 0
+    for (const [number, { error }] of this.#ports) {
+      if (error === 0 || count === PORT_EVENTS_MAX) continue
+      this.memory.events.set([number, error], count++ * EVENT_WORDS)
+      this.detach(number)
+    }
+    return count
+  }
+
+  /**
+   * A port that was served goes to the end of the order, where this very loop comes by again: so the ports take turns,
+   * in a burst and from one burst to the next.
+   */
   #receive(): number {
     let count = 0
-    let before = -1
-    while (count < this.#burstMax && count > before) {
-      before = count
-      for (const [number, port] of this.#ports) {
-        const arrival = count < this.#burstMax ? port.arrivals.shift() : undefined
-        if (arrival !== undefined) this.#place(count++, number, arrival)
-      }
+    for (const [number, port] of this.#ports) {
+      if (count === this.#burstMax) break
+      const arrival = port.arrivals.shift()
+      if (arrival === undefined) continue
+      this.#place(count++, number, arrival)
+      this.#ports.delete(number)
+      this.#ports.set(number, port)
     }
     return count
   }

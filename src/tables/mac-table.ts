@@ -101,6 +101,7 @@ export class MacTable {
   private readonly whitening1: number
   private readonly multiplier0: number
   private readonly multiplier1: number
+  private readonly multiplier2: number
   /** List `port`: its learned stations, oldest first. List `ports + port`: its static ones. */
   private readonly lists: LinkedLists
   private readonly learned: PortRanking
@@ -129,6 +130,7 @@ export class MacTable {
     this.whitening1 = scramble(options.seed, 2)
     this.multiplier0 = scramble(options.seed, 3) | 1
     this.multiplier1 = scramble(options.seed, 4) | 1
+    this.multiplier2 = scramble(options.seed, 5) | 1
 
     this.lists = new LinkedLists(slots, 2 * options.ports)
     this.learned = new PortRanking(options.ports, this.stationsPerPort)
@@ -258,21 +260,22 @@ export class MacTable {
     const entries = this.entries
     const mask = entries.length - 1
     let at = this.home(top, lo) << ENTRY_SHIFT
-    while (entries[at + LO] !== lo || entries[at + TOP] !== top || entries[at + PLACE] === 0) {
-      if (entries[at + PLACE] === 0) return NONE
+    while (entries[at + PLACE] !== 0) {
+      if (entries[at + LO] === lo && entries[at + TOP] === top) return at
       at = (at + ENTRY_WORDS) & mask
     }
-    return at
+    return NONE
   }
 
   /**
-   * The slot where the key's chain begins. The secret goes in before each multiplication and is the multiplier as well, so
-   * that no pair of addresses collides under many seeds; the high bits of a product depend on all bits of its factors.
+   * The slot where the key's chain begins: three multiplications by secret odd numbers, whose high bits depend on all bits below
+   * them, with a shift in between that brings the high bits down. Two would do for random addresses, but one in a
+   * hundred seeds then lets counted-up ones pile up in a few slots.
    */
   private home(top: number, lo: number): number {
     const first = Math.imul(lo ^ this.whitening0, this.multiplier0)
     const second = Math.imul(first ^ (first >>> 15) ^ top ^ this.whitening1, this.multiplier1)
-    return (second ^ (second << 15)) >>> this.hashShift
+    return Math.imul(second ^ (second >>> 15), this.multiplier2) >>> this.hashShift
   }
 
   private addLearned(top: number, lo: number, port: number, nowS: number): LearnResult {

@@ -39,7 +39,7 @@ export const udpChecksum = (checksum: number): number => (checksum === 0 ? 0xfff
  *
  * The loop reads little-endian words: RFC 1071, 2(B) shows that the byte order of a sum can be exchanged at the end,
  * and it saves a byte swap per word. Two accumulators take the halves of each word, so that no carry is lost: 32,768
- * halves of at most 65,535 stay below 2^31.
+ * halves of at most 65,535 stay below 2^31 in each, and below 2^32 in both together.
  */
 export function sum(view: DataView, offset: number, length: number, initial = 0): number {
   const end = offset + length
@@ -54,7 +54,7 @@ export function sum(view: DataView, offset: number, length: number, initial = 0)
     low = (low + (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff)) | 0
     high = (high + (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16)) | 0
   }
-  const swapped = fold(fold(low) + fold(high))
+  const swapped = fold(low + high)
   let rest = initial + ((swapped & 0xff) << 8) + (swapped >>> 8)
   for (const last = end - 1; at < last; at += 2) rest += view.getUint16(at)
   if (at < end) rest += view.getUint8(at) << 8

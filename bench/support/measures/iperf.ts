@@ -102,7 +102,7 @@ async function iperf(
     namespace: bed.path('b'),
   })
   try {
-    const arrivedBefore = await received(bed)
+    const arrivedBefore = await receiveCounters(bed)
     const cpuBefore = readCpuTime(forwarder.pids)
     const client = ['-c', ADDRESS.b, '-t', String(effort.seconds), '-J', ...args]
     const output = await run('iperf3', client, {
@@ -110,7 +110,7 @@ async function iperf(
       timeoutMs: (effort.seconds + 20) * 1000,
     })
     const cpuAfter = readCpuTime(forwarder.pids)
-    const arrivedAfter = await received(bed)
+    const arrivedAfter = await receiveCounters(bed)
     return {
       report: JSON.parse(output) as IperfReport,
       arrivedBytes: arrivedAfter.bytes - arrivedBefore.bytes,
@@ -128,7 +128,7 @@ interface Received {
   readonly packets: number
 }
 
-async function received(bed: TestBed): Promise<Received> {
+async function receiveCounters(bed: TestBed): Promise<Received> {
   const links = JSON.parse(await bed.ip('b', ['-j', '-s', 'link', 'show', INTERFACE])) as {
     stats64: { rx: Received }
   }[]

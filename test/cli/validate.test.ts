@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { parseLab } from '../../src/control/lab-file.ts'
+import { CliHarness } from './cli-harness.ts'
+import { DEMO } from './fake-api.ts'
+
+const harness = new CliHarness()
+after(() => harness.remove())
+
+const good = join(harness.folder, 'good.yaml')
+const bad = join(harness.folder, 'bad.yaml')
+writeFileSync(good, DEMO)
+writeFileSync(bad, 'networks: { web: { mtu: 5 } }\nsandboxes:\n  a: { networks: [wbe] }\n')
+
+describe('tapwire validate', () => {
+  it('shows the lab that a file means', async () => {
+    const { code, out, err } = await harness.tapwire(['validate', good])
+    assert.deepEqual([code, err], [0, ''])
+    assert.equal(
+      out,
+      `${good} is valid: lab good with 2 networks, 2 sandboxes, 3 endpoints.
+
+NETWORK   SUBNET        GATEWAY    MTU
+web       10.1.0.0/24   10.1.0.1   1500
+other     10.1.1.0/24   10.1.1.1   1500
+
+SANDBOX   INTERFACE   NETWORK   ADDRESS       MAC                 COMMAND
+alice     eth0        web       10.1.0.2/24   02:42:0a:01:00:02
+bob       eth0        web       10.1.0.3/24   02:42:0a:01:00:03   sleep '5 5'
+bob       eth1        other     10.1.1.2/24   02:42:0a:01:01:02
+`,
+    )
+  })
+
+  it('tells all problems on standard error, one a line', async () => {
+    const { code, out, err } = await harness.tapwire(['validate', bad])
+    assert.deepEqual([code, out], [1, ''])
+    assert.equal(
+      err,
+      `${bad}:1:25: mtu must be a whole number from 576 to 65521, not 5
+${bad}:3:19: sandbox 'a' joins an unknown network 'wbe'; did you mean 'web'?
+error: ${bad} has 2 problems.
+`,
+    )
+  })
+
+  it('tells how many problems it does not list', async () => {
+    const many = join(harness.folder, 'many.yaml')
+    writeFileSync(many, Array.from({ length: 120 }, (_, index) => `k${index}: 1\n`).join(''))
+    const { err } = await harness.tapwire(['validate', many])
+    assert.match(err, /\n… and 22 more\nerror: .* has 122 problems\.\n$/)
+  })
+
+  it('prints the lab as JSON', async () => {
+    const { code, out } = await harness.tapwire(['validate', good, '--json'])
+    assert.equal(code, 0)
+    assert.deepEqual(JSON.parse(out), { valid: true, lab: JSON.parse(JSON.stringify(parseLab(DEMO, good))) })
+  })
+
+  it('prints problems as JSON, on standard output', async () => {
+    const { code, out, err } = await harness.tapwire(['validate', '--json', bad])
+    assert.deepEqual([code, err], [1, ''])
+    const message = 'mtu must be a whole number from 576 to 65521, not 5'
+    const answer = JSON.parse(out) as { valid: boolean; problems: unknown[]; unlisted: number }
+    assert.deepEqual([answer.valid, answer.problems.length, answer.unlisted], [false, 2, 0])
+    assert.deepEqual(answer.problems[0], { file: bad, line: 1, column: 25, message })
+  })
+
+  it('says so where there is no file, with --json too', async () => {
+    for (const args of [[], ['--json']]) {
+      const { code, out, err } = await harness.tapwire(['validate', '/nowhere/lab.yaml', ...args])
+      assert.deepEqual([code, out], [1, ''])
+      assert.match(err, /^error: Cannot read \/nowhere\/lab\.yaml: there is no such file\.\nhint: /)
+    }
+  })
+})

@@ -1,0 +1,610 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { ErrorCode, TapwireError } from '../../src/control/errors.ts'
+import { type Lab, parseLabJson } from '../../src/control/lab.ts'
+import { loadLab, parseLab } from '../../src/control/lab-file.ts'
+import { formatLabProblem, LabFileError } from '../../src/control/lab-problem.ts'
+import {
+  DOMAINS_MAX,
+  LAB_FILE_SIZE_MAX,
+  LAB_PROBLEMS_MAX,
+  LAB_VALUES_MAX,
+  PORTS_MAX,
+} from '../../src/limits.ts'
+
+/** The problems of a text, one a line, without the file's name: `line:column: what; hint`. */
+function problemsOf(text: string, file = 'demo.yaml'): string[] {
+  try {
+    parseLab(text, file)
+  } catch (error) {
+    assert.ok(error instanceof LabFileError, String(error))
+    return error.problems.map((problem) => formatLabProblem(problem).slice(file.length + 1))
+  }
+  return []
+}
+
+/** `alice 10.1.0.2/24 02:42:0a:01:00:02`, for each endpoint. */
+function endpointsOf(lab: Lab): string[] {
+  return lab.sandboxes.flatMap(({ name, endpoints }) =>
+    endpoints.map(
+      (one) => `${name} ${one.interface} ${one.network} ${one.address}/${one.prefixLength} ${one.mac}`,
+    ),
+  )
+}
+
+describe('parseLab', () => {
+  it('fills in every default', () => {
+    const lab = parseLab(
+      'networks: { web: }\nsandboxes:\n  alice: { networks: [web] }\n',
+      'some/where/my-lab.yaml',
+    )
+    assert.deepEqual(lab, {
+      name: 'my-lab',
+      networks: [{ name: 'web', subnet: '10.1.0.0/24', gateway: '10.1.0.1', mtu: 1500, transparent: false }],
+      sandboxes: [
+        {
+          name: 'alice',
+          endpoints: [
+            {
+              network: 'web',
+              interface: 'eth0',
+              address: '10.1.0.2',
+              prefixLength: 24,
+              mac: '02:42:0a:01:00:02',
+            },
+          ],
+          offload: true,
+        },
+      ],
+    })
+  })
+
+  it('takes every setting', () => {
+    const lab = parseLab(
+      `name: demo
+networks:
+  web: { subnet: 192.168.7.0/28, mtu: 9000, gateway: 192.168.7.14, transparent: true }
+sandboxes:
+  alice:
+    networks: { web: { address: 192.168.7.1, mac: 02:00:00:00:00:0A } }
+    command: [sleep, '60']
+    offload: false
+  bob: { networks: [], command: 'echo "$HOME"' }
+`,
+      'x.yaml',
+    )
+    assert.deepEqual(lab, {
+      name: 'demo',
+      networks: [
+        { name: 'web', subnet: '192.168.7.0/28', gateway: '192.168.7.14', mtu: 9000, transparent: true },
+      ],
+      sandboxes: [
+        {
+          name: 'alice',
+          endpoints: [
+            {
+              network: 'web',
+              interface: 'eth0',
+              address: '192.168.7.1',
+              prefixLength: 28,
+              mac: '02:00:00:00:00:0a',
+            },
+          ],
+          command: ['sleep', '60'],
+          offload: false,
+        },
+        { name: 'bob', endpoints: [], command: ['/bin/sh', '-c', 'echo "$HOME"'], offload: true },
+      ],
+    })
+    assert.deepEqual(parseLabJson(JSON.stringify(lab), 'lab.json'), lab)
+  })
+
+  it('gives out the lowest free addresses around those that are fixed, wherever these stand', () => {
+    const lab = parseLab(
+      `networks: { web: { gateway: 10.1.0.3 }, }
+sandboxes:
+  a: { networks: [web] }
+  b: { networks: [web] }
+  c: { networks: { web: { address: 10.1.0.2 } } }
+  d: { networks: [web] }
+`,
+      'x.yaml',
+    )
+    assert.deepEqual(endpointsOf(lab), [
+      'a eth0 web 10.1.0.1/24 02:42:0a:01:00:01',
+      'b eth0 web 10.1.0.4/24 02:42:0a:01:00:04',
+      'c eth0 web 10.1.0.2/24 02:42:0a:01:00:02',
+      'd eth0 web 10.1.0.5/24 02:42:0a:01:00:05',
+    ])
+  })
+
+  it('gives out the lowest free subnets around those that are fixed, nested ones too', () => {
+    const lab = parseLab(
+      `networks:
+  a:
+  b: { subnet: 10.1.1.128/25 }
+  c: { subnet: 10.1.2.0/23 }
+  d: { subnet: 10.1.3.0/24 }
+  e:
+  f: { subnet: 10.1.0.0/30 }
+  g:
+sandboxes: { x: { networks: [] } }
+`,
+      'x.yaml',
+    )
+    const subnets = lab.networks.map(({ name, subnet }) => `${name} ${subnet}`)
+    assert.deepEqual(subnets, [
+      'a 10.1.4.0/24',
+      'b 10.1.1.128/25',
+      'c 10.1.2.0/23',
+      'd 10.1.3.0/24',
+      'e 10.1.5.0/24',
+      'f 10.1.0.0/30',
+      'g 10.1.6.0/24',
+    ])
+  })
+
+  it('numbers interfaces in the order of the file, in both forms', () => {
+    const lab = parseLab(
+      `networks: { a: , b: , c: }
+sandboxes:
+  x: { networks: [c, a] }
+  y: { networks: { b: { mac: 02:00:00:00:00:01 }, c: } }
+`,
+      'x.yaml',
+    )
+    assert.deepEqual(endpointsOf(lab), [
+      'x eth0 c 10.1.2.2/24 02:42:0a:01:02:02',
+      'x eth1 a 10.1.0.2/24 02:42:0a:01:00:02',
+      'y eth0 b 10.1.1.2/24 02:00:00:00:00:01',
+      'y eth1 c 10.1.2.3/24 02:42:0a:01:02:03',
+    ])
+  })
+
+  it('lets isolated networks have the same subnet, and the same MAC address', () => {
+    const text = `networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.1.0.0/24 } }
+sandboxes: { x: { networks: [a] }, y: { networks: [b] } }
+`
+    assert.deepEqual(endpointsOf(parseLab(text, 'x.yaml')), [
+      'x eth0 a 10.1.0.2/24 02:42:0a:01:00:02',
+      'y eth0 b 10.1.0.2/24 02:42:0a:01:00:02',
+    ])
+  })
+
+  it('follows aliases', () => {
+    const text = 'networks: { web: }\nsandboxes:\n  a: &one { networks: [web], command: [id] }\n  b: *one\n'
+    const { sandboxes } = parseLab(text, 'x.yaml')
+    assert.deepEqual(
+      sandboxes.map((sandbox) => [sandbox.name, sandbox.endpoints[0]?.address, sandbox.command]),
+      [
+        ['a', '10.1.0.2', ['id']],
+        ['b', '10.1.0.3', ['id']],
+      ],
+    )
+  })
+
+  it('fills a subnet to the last address, and the smallest has one', () => {
+    const lab = parseLab(
+      'networks: { a: { subnet: 10.1.0.0/30 } }\nsandboxes: { x: { networks: [a] } }\n',
+      'x.yaml',
+    )
+    assert.deepEqual(endpointsOf(lab), ['x eth0 a 10.1.0.2/30 02:42:0a:01:00:02'])
+  })
+
+  it('builds the largest lab', () => {
+    const sandboxes = Array.from(
+      { length: PORTS_MAX },
+      (_, index) => `  s-${index}: { networks: [n-${index % DOMAINS_MAX}] }\n`,
+    )
+    const networks = Array.from({ length: DOMAINS_MAX }, (_, index) => `  n-${index}:\n`)
+    const lab = parseLab(`networks:\n${networks.join('')}sandboxes:\n${sandboxes.join('')}`, 'x.yaml')
+    assert.equal(endpointsOf(lab).length, PORTS_MAX)
+    assert.equal(lab.networks.at(-1)?.subnet, '10.16.255.0/24')
+  })
+})
+
+/** A file that is wrong, and all that is said of it. */
+const BAD: readonly { readonly what: string; readonly text: string; readonly says: readonly string[] }[] = [
+  {
+    what: 'an empty file',
+    text: '',
+    says: ['1:1: the file is empty; see examples/demo.yaml for a start'],
+  },
+  {
+    what: 'a file of comments',
+    text: '# nothing\n\n',
+    says: ['1:1: the file is empty; see examples/demo.yaml for a start'],
+  },
+  {
+    what: 'a text in place of a map',
+    text: 'hello\n',
+    says: ["1:1: the file must be a map with the keys networks and sandboxes, not 'hello'"],
+  },
+  {
+    what: 'missing keys',
+    text: 'name: x\n',
+    says: [
+      '1:1: networks is missing; it must be a map from names to networks',
+      '1:1: sandboxes is missing; it must be a map from names to sandboxes',
+    ],
+  },
+  {
+    what: 'empty maps',
+    text: 'networks: {}\nsandboxes: {}\n',
+    says: [
+      '1:1: networks must be a map with at least one network, such as `web:`, not an empty map',
+      '2:1: sandboxes must be a map with at least one sandbox, such as `alice: { networks: [web] }`, not an empty map',
+    ],
+  },
+  {
+    what: 'an open bracket',
+    text: 'networks: [web\n',
+    says: ['2:1: flow sequence in block collection must be sufficiently indented and end with a ]'],
+  },
+  {
+    what: 'a tab as indentation, and what follows from it on other lines',
+    text: 'networks:\n\tweb:\n',
+    says: ['2:1: tabs are not allowed as indentation'],
+  },
+  {
+    what: 'keys that stand twice',
+    text: 'networks:\n  web:\n  db:\n  web:\nsandboxes: { a: { networks: [web], offload: true, offload: false } }\n',
+    says: [
+      "4:3: duplicate key 'web'; the first is in line 2",
+      "5:51: duplicate key 'offload'; the first is in line 5",
+    ],
+  },
+  {
+    what: 'a key that is a map, and one that JavaScript objects lack',
+    text: 'networks: { web: }\nsandboxes: { a: { networks: [web] } }\n? { b: c }\n: 1\n__proto__: 1\n',
+    says: ['3:3: a key must be plain text', '5:1: a key must be plain text'],
+  },
+  {
+    what: 'a second document',
+    text: 'networks: { web: }\nsandboxes: { a: { networks: [web] } }\n---\nb: 1\n',
+    says: ['3:1: a second document; a lab file holds one lab; split the file'],
+  },
+  {
+    what: 'a tag',
+    text: 'networks: { web: !special }\nsandboxes: { a: { networks: [web] } }\n',
+    says: ['1:18: unresolved tag: !special'],
+  },
+  {
+    what: 'an alias of nothing',
+    text: 'networks: { web: *web }\nsandboxes: { a: { networks: [web] } }\n',
+    says: ['1:18: the alias *web has no anchor &web before it'],
+  },
+  {
+    what: 'an alias inside its own anchor',
+    text: 'networks: &web { web: *web }\n',
+    says: ['1:23: the file, with its aliases followed, has more than 32 collections inside one another'],
+  },
+  {
+    what: 'an alias bomb',
+    text: 'a: &a [x,x,x,x,x,x,x,x,x,x]\n'.concat(
+      ...['b', 'c', 'd', 'e', 'f', 'g'].map((name, index) => {
+        const alias = `*${'abcdef'[index]}`
+        return `${name}: &${name} [${Array.from({ length: 10 }, () => alias).join(',')}]\n`
+      }),
+    ),
+    says: [`6:8: the file, with its aliases followed, has more than ${LAB_VALUES_MAX} values`],
+  },
+  {
+    what: 'a hundred thousand brackets',
+    text: '['.repeat(100_000),
+    says: ['1:35: more than 32 collections inside one another'],
+  },
+  {
+    what: 'a hundred thousand dashes',
+    text: '- '.repeat(100_000),
+    says: ['1:68: more than 32 collections inside one another'],
+  },
+  {
+    what: 'unknown keys at each level',
+    text: `nam: x
+networks: { web: { subnett: 10.1.0.0/24 } }
+sandboxes:
+  a: { networks: { web: { adress: 10.1.0.5 } }, comand: [id] }
+  b: { networks: [web], zzzzzz: 1 }
+`,
+    says: [
+      "1:1: unknown key 'nam'; did you mean 'name'?",
+      "2:20: unknown key 'subnett'; did you mean 'subnet'?",
+      "4:27: unknown key 'adress'; did you mean 'address'?",
+      "4:49: unknown key 'comand'; did you mean 'command'?",
+      "5:25: unknown key 'zzzzzz'; known: networks, command, offload",
+    ],
+  },
+  {
+    what: 'names that are none, and what is wrong inside',
+    text: `name: My_Lab
+networks: { Web: { mtu: 1 } }
+sandboxes:
+  -a: { networks: [Web], offload: maybe }
+  ${'a'.repeat(64)}: { networks: [Web] }
+`,
+    says: [
+      "1:7: name must be 1 to 32 small letters, digits and hyphens, no hyphen at either end, not 'My_Lab'",
+      "2:13: 'Web' is no name for a network; it must be 1 to 63 small letters, digits and hyphens, no hyphen at either end",
+      '2:25: mtu must be a whole number from 576 to 65521, not 1',
+      "4:3: '-a' is no name for a sandbox; it must be 1 to 63 small letters, digits and hyphens, no hyphen at either end",
+      "4:35: offload must be true or false, not 'maybe'",
+      `5:3: '${'a'.repeat(60)}…' is no name for a sandbox; it must be 1 to 63 small letters, digits and hyphens, no hyphen at either end`,
+    ],
+  },
+  {
+    what: 'values of the wrong kind',
+    text: `name: 5
+networks:
+  web: { subnet: 10.1.0.0, mtu: 1500.5, gateway: 10.01.0.1, transparent: 1 }
+  db: 7
+sandboxes:
+  a: { networks: web }
+  b: { networks: [web, 4], command: [sleep, 60] }
+  c: { networks: { web: [] }, command: [] }
+  d: { networks: { web: { address: 10.1.0, mac: 02-00 } }, command: '' }
+  e:
+  f: { command: { run: id } }
+`,
+    says: [
+      '1:7: name must be 1 to 32 small letters, digits and hyphens, no hyphen at either end, not 5',
+      "3:18: subnet must be an IPv4 subnet in CIDR notation, such as 10.1.0.0/24, not '10.1.0.0'",
+      '3:33: mtu must be a whole number from 576 to 65521, not 1500.5',
+      "3:50: gateway must be an IPv4 address, such as 10.1.0.10, not '10.01.0.1'",
+      '3:74: transparent must be true or false, not 1',
+      "4:7: network 'db' must be a map of the settings subnet, mtu, gateway and transparent, or empty, not 7",
+      "6:18: networks must be a list of network names, or a map from network names to their settings, not 'web'",
+      "7:24: networks[1] must be a network's name, not 4",
+      '7:45: command[1] must be text without NUL bytes, not 60; write "60"',
+      "8:20: network 'web' must be a map of the settings address and mac, or empty, not an empty list",
+      '8:31: command must be a program and its arguments; leave it out to run none, not an empty list',
+      "9:36: address must be an IPv4 address, such as 10.1.0.10, not '10.1.0'",
+      "9:49: mac must be a MAC address of six bytes, such as 02:00:00:00:00:0a, not '02-00'",
+      "9:69: command must be a command; leave it out to run none, not ''",
+      "10:3: sandbox 'e' must be a map of the settings networks, command and offload, not empty",
+      '11:3: networks is missing; it must be a list of network names, or a map from network names to their settings',
+      '11:8: command must be a list of a program and its arguments, or one line for /bin/sh, not a map',
+    ],
+  },
+  {
+    what: 'MTUs beyond the bounds',
+    text: 'networks: { a: { mtu: 575 }, b: { mtu: 65522 } }\nsandboxes: { x: { networks: [a, b] } }\n',
+    says: [
+      '1:23: mtu must be a whole number from 576 to 65521, not 575',
+      '1:40: mtu must be a whole number from 576 to 65521, not 65522',
+    ],
+  },
+  {
+    what: 'a NUL byte in a command',
+    text: 'networks: { a: }\nsandboxes: { x: { networks: [a], command: ["a\\0b"] } }\n',
+    says: ["2:44: command[0] must be text without NUL bytes, not 'a?b'"],
+  },
+  {
+    what: 'subnets that cannot be',
+    text: `networks:
+  a: { subnet: 10.1.0.5/24 }
+  b: { subnet: 10.1.0.0/31 }
+  c: { subnet: 8.0.0.0/7 }
+  d: { subnet: 127.1.0.0/16 }
+  e: { subnet: 224.0.0.0/24 }
+  f: { subnet: 0.0.0.0/8 }
+  g: { subnet: 255.0.0.0/8 }
+sandboxes: { x: { networks: [a, b, c, d, e, f, g] } }
+`,
+    says: [
+      '2:16: subnet 10.1.0.5/24 has host bits set; it should be 10.1.0.0/24',
+      '3:16: subnet 10.1.0.0/31 is too small; its prefix length can be at most 30',
+      '4:16: subnet 8.0.0.0/7 is too large; its prefix length must be at least 8',
+      '5:16: subnet 127.1.0.0/16 holds loopback addresses (RFC 1122, 3.2.1.3); take one from 10.0.0.0/8',
+      '6:16: subnet 224.0.0.0/24 holds multicast addresses (RFC 5771); take one from 10.0.0.0/8',
+      '7:16: subnet 0.0.0.0/8 holds addresses of "this network" (RFC 1122, 3.2.1.3); take one from 10.0.0.0/8',
+      '8:16: subnet 255.0.0.0/8 holds reserved addresses (RFC 1112, 4); take one from 10.0.0.0/8',
+    ],
+  },
+  {
+    what: 'gateways that cannot be',
+    text: `networks:
+  a: { subnet: 10.1.0.0/24, gateway: 10.2.0.1 }
+  b: { subnet: 10.1.0.0/24, gateway: 10.1.0.0 }
+  c: { subnet: 10.1.0.0/24, gateway: 10.1.0.255 }
+sandboxes: { x: { networks: [] } }
+`,
+    says: [
+      "2:38: gateway 10.2.0.1 is outside the subnet 10.1.0.0/24 of network 'a'; take one from 10.1.0.1 to 10.1.0.254",
+      '3:38: gateway 10.1.0.0 is the network address of 10.1.0.0/24; take one from 10.1.0.1 to 10.1.0.254',
+      '4:38: gateway 10.1.0.255 is the broadcast address of 10.1.0.0/24; take one from 10.1.0.1 to 10.1.0.254',
+    ],
+  },
+  {
+    what: 'addresses that cannot be',
+    text: `networks: { web: { subnet: 10.1.0.0/24 } }
+sandboxes:
+  a: { networks: { web: { address: 10.2.0.2 } } }
+  b: { networks: { web: { address: 10.1.0.0 } } }
+  c: { networks: { web: { address: 10.1.0.255 } } }
+  d: { networks: { web: { address: 10.1.0.1 } } }
+  e: { networks: { web: { address: 10.1.0.9 } } }
+  f: { networks: { web: { address: 10.1.0.9 } } }
+`,
+    says: [
+      "3:36: address 10.2.0.2 is outside the subnet 10.1.0.0/24 of network 'web'; take one from 10.1.0.1 to 10.1.0.254",
+      '4:36: address 10.1.0.0 is the network address of 10.1.0.0/24; take one from 10.1.0.1 to 10.1.0.254',
+      '5:36: address 10.1.0.255 is the broadcast address of 10.1.0.0/24; take one from 10.1.0.1 to 10.1.0.254',
+      "6:36: address 10.1.0.1 is the gateway of network 'web'; leave the address out to get the lowest free one",
+      "8:36: address 10.1.0.9 is taken by sandbox 'e'; leave the address out to get the lowest free one",
+    ],
+  },
+  {
+    what: 'MAC addresses that cannot be',
+    text: `networks: { web: }
+sandboxes:
+  a: { networks: { web: { mac: 01:00:5e:00:00:01 } } }
+  b: { networks: { web: { mac: FF:ff:ff:ff:ff:ff } } }
+  c: { networks: { web: { mac: 00:00:00:00:00:00 } } }
+  d: { networks: { web: { mac: 02:00:00:00:00:0a } } }
+  e: { networks: { web: { mac: 02:00:00:00:00:0A } } }
+  f: { networks: { web: { mac: 02:42:0a:01:00:08 } } }
+  g: { networks: [web] }
+`,
+    says: [
+      '3:32: MAC address 01:00:5e:00:00:01 is a multicast address; make its first byte even',
+      '4:32: MAC address ff:ff:ff:ff:ff:ff is a multicast address; make its first byte even',
+      '5:32: MAC address 00:00:00:00:00:00 belongs to no station; leave it out to get one',
+      "7:32: MAC address 02:00:00:00:00:0a is taken by sandbox 'd' on network 'web'",
+      "8:32: MAC address 02:42:0a:01:00:08 is what sandbox 'g' gets by default for 10.1.0.8; choose another",
+    ],
+  },
+  {
+    what: 'networks that are unknown, joined twice, or overlap',
+    text: `networks: { web: { subnet: 10.1.0.0/16 }, db: { subnet: 10.1.7.0/24 }, lan: }
+sandboxes:
+  a: { networks: [wbe] }
+  b: { networks: { wan: { address: 10.1.0.5 } } }
+  c: { networks: [lan, web, lan] }
+  d: { networks: [db, lan, web] }
+  e: { networks: [web, lan] }
+`,
+    says: [
+      "3:19: sandbox 'a' joins an unknown network 'wbe'; did you mean 'web'?",
+      "4:20: sandbox 'b' joins an unknown network 'wan'; did you mean 'lan'?",
+      "5:29: sandbox 'c' joins network 'lan' twice",
+      "6:19: sandbox 'd' joins networks 'web' (10.1.0.0/16) and 'db' (10.1.7.0/24), whose subnets overlap; give one of them another subnet, or join only one",
+    ],
+  },
+  {
+    what: 'an unknown network where there is none to suggest',
+    text: 'networks: {}\nsandboxes: { a: { networks: [web] } }\n',
+    says: [
+      '1:1: networks must be a map with at least one network, such as `web:`, not an empty map',
+      "2:30: sandbox 'a' joins an unknown network 'web'",
+    ],
+  },
+  {
+    what: 'a subnet that is full, told once',
+    text: `networks: { a: { subnet: 10.1.0.0/30 } }
+sandboxes:
+  x: { networks: [a] }
+  y: { networks: [a] }
+  z: { networks: [a] }
+`,
+    says: ["4:19: network 'a' (10.1.0.0/30) has no address left for sandbox 'y'; give it a larger subnet"],
+  },
+  {
+    what: 'no subnet left to give out',
+    text: 'networks: { a: { subnet: 10.0.0.0/8 }, b: }\nsandboxes: { x: { networks: [a, b] } }\n',
+    says: ["1:40: no default subnet is left for network 'b'; give it a subnet"],
+  },
+  {
+    what: 'the same wrong thing by way of an alias, at the alias',
+    text: `networks: { web: }
+sandboxes:
+  a: &a { networks: { web: { address: 10.1.0.9 } } }
+  b: *a
+`,
+    says: ["4:6: address 10.1.0.9 is taken by sandbox 'a'; leave the address out to get the lowest free one"],
+  },
+  {
+    what: 'lines that end with CR LF',
+    text: 'networks: { web: }\r\nsandboxes:\r\n  a: { networks: [db] }\r\n',
+    says: ["3:19: sandbox 'a' joins an unknown network 'db'; known: web"],
+  },
+]
+
+describe('parseLab tells', () => {
+  for (const { what, text, says } of BAD) {
+    it(what, () => assert.deepEqual(problemsOf(text), says))
+  }
+
+  it('a file whose name cannot name the lab', () => {
+    const text = 'networks: { web: }\nsandboxes: { a: { networks: [web] } }\n'
+    assert.deepEqual(problemsOf(text, 'labs/My Lab (2).yaml'), [
+      "1:1: the lab has no name, and the file's name 'My Lab (2)' cannot be one; add the line `name: my-lab-2`",
+    ])
+    assert.deepEqual(problemsOf(text, '___.yml'), [
+      "1:1: the lab has no name, and the file's name '___' cannot be one; add the line `name: lab`",
+    ])
+    assert.deepEqual(problemsOf(`name: x\n${text}`, 'labs/My Lab (2).yaml'), [])
+  })
+
+  it('one endpoint and one network too many, where they stand', () => {
+    const sandboxes = Array.from({ length: PORTS_MAX + 1 }, (_, index) => `  s${index}: { networks: [a] }\n`)
+    const many = `networks:\n  a: { subnet: 10.0.0.0/8 }\nsandboxes:\n${sandboxes.join('')}`
+    assert.deepEqual(problemsOf(many), [
+      `${3 + PORTS_MAX + 1}:23: the lab has ${PORTS_MAX + 1} endpoints, and one switch takes ${PORTS_MAX}`,
+    ])
+    const networks = Array.from({ length: DOMAINS_MAX + 1 }, (_, index) => `  n${index}:\n`)
+    assert.deepEqual(problemsOf(`networks:\n${networks.join('')}sandboxes: { a: { networks: [] } }\n`), [
+      `${DOMAINS_MAX + 2}:3: the lab has ${DOMAINS_MAX + 1} networks, and one switch takes ${DOMAINS_MAX}`,
+    ])
+  })
+
+  it('a bounded number of problems, and counts the others', () => {
+    const keys = Array.from({ length: LAB_PROBLEMS_MAX + 7 }, (_, index) => `key-${index}: 1\n`)
+    const text = `networks: { web: }\nsandboxes: { a: { networks: [web] } }\n${keys.join('')}`
+    assert.throws(
+      () => parseLab(text, 'x.yaml'),
+      (error) => {
+        assert.ok(error instanceof LabFileError)
+        assert.equal(error.code, ErrorCode.labFileInvalid)
+        assert.equal(error.problems.length, LAB_PROBLEMS_MAX)
+        assert.equal(error.unlisted, 7)
+        assert.equal(error.message, `x.yaml has ${LAB_PROBLEMS_MAX + 7} problems.`)
+        return true
+      },
+    )
+  })
+})
+
+describe('loadLab', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lab-file-'))
+  after(() => rmSync(folder, { recursive: true }))
+
+  function unreadable(path: string, message: string): void {
+    assert.throws(
+      () => loadLab(path),
+      (error) => {
+        assert.ok(error instanceof TapwireError)
+        assert.deepEqual([error.code, error.message], [ErrorCode.labFileUnreadable, message])
+        return true
+      },
+    )
+  }
+
+  it('reads a file with a byte order mark, and counts columns without it', () => {
+    const path = join(folder, 'bom.yaml')
+    writeFileSync(path, '\uFEFFnetworks: { web: { foo: 1 } }\nsandboxes: { a: { networks: [web] } }\n')
+    assert.throws(
+      () => loadLab(path),
+      (error) => {
+        assert.ok(error instanceof LabFileError)
+        assert.deepEqual(error.problems.map(formatLabProblem), [
+          `${path}:1:20: unknown key 'foo'; known: subnet, mtu, gateway, transparent`,
+        ])
+        return true
+      },
+    )
+  })
+
+  it('tells files that cannot be read', () => {
+    const missing = join(folder, 'missing.yaml')
+    unreadable(missing, `Cannot read ${missing}: there is no such file.`)
+    unreadable(folder, `Cannot read ${folder}: it is a folder.`)
+    const binary = join(folder, 'binary.yaml')
+    writeFileSync(binary, Uint8Array.of(0x61, 0xff))
+    unreadable(binary, `${binary} is not UTF-8 text.`)
+    const large = join(folder, 'large.yaml')
+    writeFileSync(large, Buffer.alloc(LAB_FILE_SIZE_MAX + 1, 0x23))
+    unreadable(large, `${large} is larger than the ${LAB_FILE_SIZE_MAX} bytes that a lab file may have.`)
+  })
+})
+
+describe('parseLabJson', () => {
+  for (const text of ['', '{', 'null', '{"name":"x"}', '{"name":"x","networks":[],"sandboxes":[{}]}']) {
+    it(`refuses '${text}'`, () => {
+      assert.throws(() => parseLabJson(text, 'lab.json'), { code: ErrorCode.labFileInvalid })
+    })
+  }
+})

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { PortCount } from '../../src/datapath/counters.ts'
+import { Engine } from '../../src/datapath/engine.ts'
+import {
+  DESCRIPTOR_SHIFT,
+  FrameMemory,
+  frameLayout,
+  OFFSET,
+  STATUS_TRANSMIT_FAILURES,
+  VIRTIO_NET_HEADER_SIZE,
+} from '../../src/datapath/frame-memory.ts'
+import { BURST_MAX } from '../../src/limits.ts'
+import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
+import { frameOf } from '../support/frame-text.ts'
+import { pattern, transportFrame } from '../support/transport-frame.ts'
+
+/** Bursts of 256 in which the compiler gets to know the code, and in one measurement: a million frames. */
+const WARM_UP_BURSTS = 2000
+const BURSTS = 4096
+const MEASUREMENTS = 4
+
+/** Bytes that a million frames may allocate. One byte a frame would be a thousand times as much. */
+const ALLOWED = 1024
+
+interface Arrival {
+  readonly port: number
+  readonly frame: QueuedFrame
+}
+
+/** The same burst again and again, on four ports, the last of which takes no offloads. */
+class Traffic {
+  readonly #memory = new FrameMemory(frameLayout(BURST_MAX))
+  readonly #engine = new Engine(this.#memory, { seed: 1, ageingS: 5 })
+  readonly #arrivals: readonly Arrival[]
+  #nowS = 0
+  #sequence = 0
+
+  constructor(arrivals: readonly Arrival[]) {
+    this.#arrivals = arrivals
+    this.#engine.addDomain(1, { transparent: false })
+    for (const port of [1, 2, 3, 4]) this.#engine.addPort(port, { domain: 1, mtu: 1500, plain: port === 4 })
+    for (let i = 0; i < BURST_MAX; i++) this.#place(i)
+  }
+
+  #place(index: number): void {
+    const { port, frame } = this.#arrivals[index % this.#arrivals.length]!
+    const { received, bytes } = this.#memory
+    const offset = this.#memory.slotFrame(index)
+    bytes.set(frame.virtioHeader, offset - VIRTIO_NET_HEADER_SIZE)
+    bytes.set(frame.frame, offset)
+    received.set([port, offset, frame.frame.length, 0], index << DESCRIPTOR_SHIFT)
+  }
+
+  /** Takes the bursts through the engine; with `newStations` each frame has a source that nobody knows. */
+  run(bursts: number, newStations: boolean): void {
+    const { received, view, status } = this.#memory
+    for (let burst = 0; burst < bursts; burst++) {
+      if (newStations) {
+        for (let i = 0; i < BURST_MAX; i++) {
+          view.setInt32(received[(i << DESCRIPTOR_SHIFT) + OFFSET]! + 8, ++this.#sequence)
+        }
+      }
+      let done = this.#engine.process(0, BURST_MAX, this.#nowS)
+      while (done < BURST_MAX) {
+        this.#settle(status)
+        done = this.#engine.process(done, BURST_MAX, this.#nowS)
+      }
+      this.#settle(status)
+      if ((burst & 511) === 0) this.#engine.tick(++this.#nowS)
+    }
+  }
+
+  get total(): PortCount {
+    return this.#engine.counters.total()
+  }
+
+  #settle(status: Int32Array): void {
+    status[STATUS_TRANSMIT_FAILURES] = 0
+    this.#engine.settle()
+  }
+}
+
+const arrivals = (...lines: readonly string[]): Arrival[] =>
+  lines.map((line) => {
+    const [port, ...words] = line.split(' ')
+    return { port: Number(port), frame: frameOf(words) }
+  })
+
+/**
+ * Bytes that the heap and the array buffers grow by, at least, while `work` runs: the least of several measurements, since a
+ * compiler thread that ends in one of them takes room too, and what each frame allocates shows in all. A garbage
+ * collection, after which the heap may be smaller than before, counts as no good measurement.
+ */
+function allocated(work: () => void): number {
+  const before = { heapUsed: 0, arrayBuffers: 0 }
+  let least = Number.POSITIVE_INFINITY
+  for (let i = 0; i < MEASUREMENTS; i++) {
+    const own = growth(before, () => undefined)
+    const grown = growth(before, work)
+    if (grown >= own) least = Math.min(least, grown - own)
+  }
+  return least
+}
+
+function growth(before: { heapUsed: number; arrayBuffers: number }, work: () => void): number {
+  const first = process.memoryUsage()
+  before.heapUsed = first.heapUsed
+  before.arrayBuffers = first.arrayBuffers
+  work()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed - before.heapUsed + arrayBuffers - before.arrayBuffers
+}
+
+describe('a million frames allocate nothing', () => {
+  const unicast = arrivals('1 b a hello', '2 a b hello', '3 a c hello', '1 c a hello')
+  const KINDS: Readonly<Record<string, { arrivals: readonly Arrival[]; newStations?: boolean }>> = {
+    'from port to port': { arrivals: unicast },
+    flooded: { arrivals: arrivals('1 * a hello', '2 33:33:00:00:00:01 b hello', '3 z c hello') },
+    dropped: {
+      arrivals: arrivals(
+        '1 a a same-port',
+        '1 b a cut=9',
+        '2 a * hello',
+        '2 a b length=1600',
+        '3 01:80:c2:00:00:00 c bpdu',
+        '3 a c virtio=255,255,0,0,0,0',
+        '7 a d hello',
+      ),
+    },
+    'tagged and jumbled': { arrivals: arrivals('1 b a vlan=5 length=1518', '2 a b svlan=7 vlan=5 hello') },
+    'of stations that move': {
+      arrivals: arrivals('1 b a hello', '2 a b hello', '3 b a hello', '1 a b hello'),
+    },
+    'of stations that are new': { arrivals: unicast, newStations: true },
+  }
+
+  for (const [name, { arrivals: burst, newStations = false }] of Object.entries(KINDS)) {
+    it(name, () => {
+      const traffic = new Traffic(burst)
+      traffic.run(WARM_UP_BURSTS, newStations)
+      const bytes = allocated(() => traffic.run(BURSTS, newStations))
+      assert.ok(bytes < ALLOWED, `${BURSTS * BURST_MAX} frames allocated ${bytes} bytes`)
+    })
+  }
+
+  it('checksums completed, super-frames segmented', () => {
+    const options = { version: 4, target: 'd', source: 'a', payload: pattern(3000) } as const
+    const traffic = new Traffic([
+      {
+        port: 1,
+        frame: transportFrame({ ...options, protocol: 'tcp', left: 'segmentation', gsoSize: 1460 }),
+      },
+      {
+        port: 2,
+        frame: transportFrame({
+          ...options,
+          version: 6,
+          protocol: 'udp',
+          left: 'segmentation',
+          gsoSize: 1400,
+        }),
+      },
+      {
+        port: 3,
+        frame: transportFrame({ ...options, payload: pattern(99), protocol: 'tcp', left: 'checksum' }),
+      },
+      { port: 4, frame: frameOf(['*', 'd', 'hello']) },
+    ])
+    traffic.run(200, false)
+    const bytes = allocated(() => traffic.run(BURSTS >> 4, false))
+    assert.ok(bytes < ALLOWED, `${(BURSTS >> 4) * BURST_MAX} frames allocated ${bytes} bytes`)
+    const { segmentCopies, drops } = traffic.total
+    assert.ok(segmentCopies > 0)
+    assert.deepEqual(
+      drops,
+      drops.map(() => 0),
+    )
+  })
+
+  it('and it would be noticed if they did', () => {
+    const kept: number[][] = []
+    const bytes = allocated(() => {
+      for (let i = 0; i < 100; i++) kept[i & 1] = [i, i]
+    })
+    assert.ok(bytes > 100 * 16, `noticed ${bytes} bytes`)
+  })
+})
