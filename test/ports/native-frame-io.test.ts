@@ -48,6 +48,7 @@ function subject(backend: NativeBackend): FrameIoUnderTest {
   return {
     name: `NativeFrameIo by ${backend} as a FrameIo`,
     manyPorts: 40,
+    modelRuns: 3,
     skip,
     start() {
       setup = { backend, namespace: new NetworkNamespace(), farEnd: FarEnd.start() }
