@@ -48,6 +48,7 @@ function subject(backend: NativeBackend): FrameIoUnderTest {
   return {
     name: `NativeFrameIo by ${backend} as a FrameIo`,
     manyPorts: 40,
+    modelRuns: 3,
     skip,
     start() {
       setup = { backend, namespace: new NetworkNamespace(), farEnd: FarEnd.start() }
@@ -317,13 +318,18 @@ function descriptors(backend: NativeBackend): void {
     'survives ports that come and go by the thousand without a poll between',
     using((io, wakeDescriptor) => {
       const before = openDescriptors()
-      for (let round = 0; round < 6000; round++) {
-        io.attach(round % 3, openWake(), false)
-        // Every read is under way before its port goes.
-        if (round % 500 === 0) io.poll(0, 0)
-        io.detach(round % 3)
+      const comeAndGo = (rounds: number, between: () => void): void => {
+        for (let round = 0; round < rounds; round++) {
+          io.attach(round % 3, openWake(), false)
+          between()
+          io.detach(round % 3)
+        }
       }
+      // More than there are ports and slots: what is kept for later is kept for so many.
+      comeAndGo(PORTS_MAX + 1000, () => undefined)
       io.transmit(0)
+      comeAndGo(500, () => io.transmit(0))
+      comeAndGo(500, () => io.poll(0, 0))
       io.poll(0, 0)
       assert.deepEqual(openDescriptors(), before)
       wake(wakeDescriptor)
