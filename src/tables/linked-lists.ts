@@ -33,12 +33,6 @@ export class LinkedLists {
     return node < this.nodes ? node : NONE
   }
 
-  /** The node behind `node` in its list, or NONE. The node must be in a list. */
-  after(node: number): number {
-    const next = this.links[2 * node + 1]!
-    return next < this.nodes ? next : NONE
-  }
-
   isLinked(node: number): boolean {
     return this.links[2 * node] !== UNLINKED
   }

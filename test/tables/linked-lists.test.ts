@@ -2,9 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { LinkedLists, NONE } from '../../src/tables/linked-lists.ts'
 
+/** The list's nodes in order. Takes them out and puts them back, which the order survives. */
 function nodesOf(lists: LinkedLists, list: number): number[] {
   const nodes: number[] = []
-  for (let node = lists.first(list); node !== NONE; node = lists.after(node)) nodes.push(node)
+  for (let node = lists.first(list); node !== NONE; node = lists.first(list)) {
+    nodes.push(node)
+    lists.unlink(node)
+  }
+  for (const node of nodes) lists.append(list, node)
   return nodes
 }
 
