@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { parseLab } from '../../src/control/lab-file.ts'
-import { labPaths, livingDaemon } from '../../src/control/run-directory.ts'
+import { labPaths, livingDaemon, processRuns } from '../../src/control/run-directory.ts'
 import { CliHarness, type CliOptions, ESCAPE, plain } from './cli-harness.ts'
 import { DEMO, serveFakeApi, statusOf } from './fake-api.ts'
 
@@ -173,7 +173,7 @@ describe('tapwire down', () => {
     const pid = livingDaemon(paths)!
     const { code, out, err } = await tapwire(['down'])
     assert.deepEqual([code, out, err], [0, '', '… Take lab demo down\n✔ Take lab demo down\n'])
-    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+    assert.equal(processRuns(pid), false)
     assert.equal(existsSync(paths.directory), false)
   })
 

@@ -18,6 +18,7 @@ import {
 } from '../../../src/control/api.ts'
 import type { Lab } from '../../../src/control/lab.ts'
 import { type LabPaths, labPaths } from '../../../src/control/run-directory.ts'
+import { namespaceName } from '../../../src/daemon/namespace.ts'
 import { repositoryRoot } from '../../support/repository.ts'
 import { attempt, type Outcome, type Place, Program, run } from './program.ts'
 import { newFolder } from './scene.ts'
@@ -94,7 +95,7 @@ export class Daemon {
 
   /** The name of a sandbox's namespace. */
   namespace(sandbox: string): string {
-    return `tw-${this.lab.name}-${sandbox}`
+    return namespaceName(this.lab.name, sandbox)
   }
 
   place(sandbox: string): Place {
