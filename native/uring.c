@@ -437,7 +437,10 @@ static void refuse_writes_left(struct frame_io *io)
 	}
 }
 
-/* Hands over what an enter has left in the submission queue, as long as the kernel takes any of it. */
+/*
+ * Hands over what an enter has left in the submission queue, as long as the kernel takes any of it. An enter that takes a
+ * part does no task work: no slot is filled before the last write has been carried out or refused.
+ */
 static int submit_left(struct frame_io *io)
 {
 	struct state *state = io->state;

@@ -32,7 +32,8 @@ import {
   type NativeSetup,
   OpenedNativeFrameIo,
 } from '../support/native-frame-io.ts'
-import { NetworkNamespace } from '../support/network-namespace.ts'
+import { NetworkNamespace, plainEnvironment } from '../support/network-namespace.ts'
+import { repositoryRoot } from '../support/repository.ts'
 import { needs, needsTap } from '../support/requirements.ts'
 import { type FrameIoUnderTest, frameIoConformance } from './frame-io.conformance.ts'
 
@@ -277,6 +278,31 @@ function devices(backend: NativeBackend): void {
     }),
   )
 }
+
+describe('NativeFrameIo by io_uring, where the kernel is short of memory', { skip }, () => {
+  it('submits in parts, refuses what is not taken, and waits on after a signal', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tapwire-test-'))
+    try {
+      const library = join(folder, 'stubborn-kernel.so')
+      const source = join(repositoryRoot, 'test/support/stubborn-kernel.c')
+      const flags = ['-shared', '-fPIC', '-O1', '-std=gnu11', '-Wall', '-Wextra', '-Werror']
+      execFileSync('gcc', [...flags, '-o', library, source], { env: plainEnvironment() })
+      // Two libraries that want to be first do not go together: without the sanitizers, whoever asks.
+      const { TAPWIRE_ADDON: _, ...env } = plainEnvironment()
+      const output = execFileSync(
+        process.execPath,
+        [join(repositoryRoot, 'dist/test/support/stubborn-kernel.js')],
+        {
+          encoding: 'utf8',
+          env: { ...env, LD_PRELOAD: library },
+        },
+      )
+      assert.equal(output, 'done\n')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
 
 function descriptors(backend: NativeBackend): void {
   const using = (body: (io: NativeFrameIo, wakeDescriptor: number) => void | Promise<void>) => async () => {
