@@ -87,11 +87,12 @@ class Measurement {
     const traffic = new SwitchedTraffic(this.shape)
     const samples: number[] = []
     for (let sample = 0; sample < SAMPLES; sample++) {
-      const before = memoryUsed()
-      samples.push(traffic.round(BURSTS))
-      const grown = memoryUsed() - before
+      const own = growth(() => time(() => undefined))
+      let ns = 0
+      const grown = growth(() => (ns = time(() => traffic.round(BURSTS))))
+      samples.push(ns / FRAMES_PER_SAMPLE)
       // The heap shrinks only by a garbage collection, which says that something has been allocated, but not how much.
-      if (grown >= 0) this.#allocated = Math.min(this.#allocated, grown)
+      if (grown >= 0) this.#allocated = Math.min(this.#allocated, Math.max(0, grown - own))
     }
     this.#typescript.push(median(samples))
     this.#c.push(reference.nsPerFrame)
@@ -213,9 +214,19 @@ ${verdicts.map(({ title, atMost, measured, met }) => `| ${title} | ≤ ${atMost}
 `
 }
 
-function memoryUsed(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
+/** How many nanoseconds `work` takes. */
+function time(work: () => void): number {
+  const start = process.hrtime.bigint()
+  work()
+  return Number(process.hrtime.bigint() - start)
+}
+
+/** Bytes by which the heap and the array buffers grow while `work` runs, and what it takes to find out. */
+function growth(work: () => void): number {
+  const before = process.memoryUsage()
+  work()
+  const after = process.memoryUsage()
+  return after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers
 }
 
 try {
