@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BURST_MAX } from '../src/limits.ts'
 import { buildReference } from './support/build-reference.ts'
+import { busyShare } from './support/cpu.ts'
 import { RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
 import { describeMachine, type Machine, machineLine } from './support/machine.ts'
 import { run } from './support/process.ts'
@@ -57,6 +58,8 @@ interface Result {
   readonly machine: Machine
   readonly rounds: number
   readonly framesPerRound: number
+  /** Share of all cores that others kept busy just before the run, 0 to 1. */
+  readonly busyBefore: number
   readonly shapes: readonly Measured[]
   readonly targets: readonly Target[]
 }
@@ -87,11 +90,12 @@ class Measurement {
     const traffic = new SwitchedTraffic(this.shape)
     const samples: number[] = []
     for (let sample = 0; sample < SAMPLES; sample++) {
-      const before = memoryUsed()
-      samples.push(traffic.round(BURSTS))
-      const grown = memoryUsed() - before
+      const own = growth(() => time(() => undefined))
+      let ns = 0
+      const grown = growth(() => (ns = time(() => traffic.round(BURSTS))))
+      samples.push(ns / FRAMES_PER_SAMPLE)
       // The heap shrinks only by a garbage collection, which says that something has been allocated, but not how much.
-      if (grown >= 0) this.#allocated = Math.min(this.#allocated, grown)
+      if (grown >= 0) this.#allocated = Math.min(this.#allocated, Math.max(0, grown - own))
     }
     this.#typescript.push(median(samples))
     this.#c.push(reference.nsPerFrame)
@@ -141,6 +145,9 @@ async function main(): Promise<void> {
   const machine = describeMachine()
   const date = new Date().toISOString()
   const program = await buildReference('switch')
+  const busyBefore = await busyShare(machine.cores, 2000)
+  if (busyBefore > 0.1)
+    progress.line(`note: ${Math.round(busyBefore * 100)} % of the machine is busy; numbers will be off`)
   // The compiler gets to know the path with both shapes before either is measured.
   for (const shape of [SMALL, LARGE, SMALL, LARGE]) new SwitchedTraffic(shape).round(BURSTS)
 
@@ -154,7 +161,8 @@ async function main(): Promise<void> {
   }
   const shapes = measurements.map((measurement) => measurement.result())
   const framesPerRound = SAMPLES * FRAMES_PER_SAMPLE
-  publish({ date, machine, rounds, framesPerRound, shapes, targets: targets(shapes) }, values.json, progress)
+  const result = { date, machine, rounds, framesPerRound, busyBefore, shapes, targets: targets(shapes) }
+  publish(result, values.json, progress)
 }
 
 function targets([small, large]: readonly Measured[]): Target[] {
@@ -195,13 +203,15 @@ function publish(result: Result, json: boolean, progress: Progress): void {
   if (json) console.log(JSON.stringify(result, null, 2))
 }
 
-function toMarkdown({ date, machine, rounds, framesPerRound, shapes, targets: verdicts }: Result): string {
+function toMarkdown(result: Result): string {
+  const { date, machine, rounds, framesPerRound, busyBefore, shapes, targets: verdicts } = result
   const row = ({ ports, stations, typescript, c, ratio, allocatedBytesPerFrame }: Measured): string =>
     `| ${ports} ports, ${stations} stations | ${typescript.toFixed(1)} | ${c.toFixed(1)} | ${ratio.toFixed(2)} ` +
     `| ${allocatedBytesPerFrame.toFixed(2)} |`
   return `# The switched path in memory
 
-Measured ${date.slice(0, 10)} on ${machineLine(machine)}. Medians of ${rounds} rounds of ${framesPerRound} frames.
+Measured ${date.slice(0, 10)} on ${machineLine(machine)}. Medians of ${rounds} rounds of ${framesPerRound}
+frames; ${Math.round(busyBefore * 100)} % of the machine was busy with other things just before.
 
 | | TypeScript (ns/frame) | C, -O2 (ns/frame) | Ratio | Allocated (bytes/frame) |
 | --- | ---: | ---: | ---: | ---: |
@@ -213,9 +223,19 @@ ${verdicts.map(({ title, atMost, measured, met }) => `| ${title} | ≤ ${atMost}
 `
 }
 
-function memoryUsed(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
+/** How many nanoseconds `work` takes. */
+function time(work: () => void): number {
+  const start = process.hrtime.bigint()
+  work()
+  return Number(process.hrtime.bigint() - start)
+}
+
+/** Bytes by which the heap and the array buffers grow while `work` runs, and what it takes to find out. */
+function growth(work: () => void): number {
+  const before = process.memoryUsage()
+  work()
+  const after = process.memoryUsage()
+  return after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers
 }
 
 try {

@@ -11,48 +11,48 @@ import * as ethernet from '../wire/ethernet.ts'
 import { DropReason } from './drop-reason.ts'
 import type { PortTable } from './port-table.ts'
 
-/** The verdict that is no port: to all ports of the domain but the one it came from. Port numbers are below it. */
-export const FLOOD = 1 << 16
+// Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
+const { isMulticast } = ethernet
 
-/** The verdict "drop": below zero, the negative of its reason. */
-export const dropVerdict = (reason: DropReason): number => -reason
+/**
+ * A verdict is a port's number, FLOOD, or below that a drop. FLOOD, to all ports of the domain but the one that the
+ * frame came from, is what the MAC table says of a station that it does not know.
+ */
+export const FLOOD = -1
+
+/** "Drop" as a verdict, and the reason of a verdict below FLOOD. */
+export const dropVerdict = (reason: DropReason): number => FLOOD - reason
+export const dropReasonOf = (verdict: number): DropReason => (FLOOD - verdict) as DropReason
+
+const SAME_PORT = dropVerdict(DropReason.samePort)
 
 /** 01:80:c2:00:00:00 to 01:80:c2:00:00:0f: spanning tree, LACP, LLDP and others of one link (IEEE 802.1Q, 8.6.3). */
 const RESERVED_HIGH = 0x0180
 const RESERVED_LOW = 0xc2000000 | 0
 
 export class Bridge {
-  readonly #ports: PortTable
-  readonly #stations: MacTable
+  private readonly ports: PortTable
+  private readonly stations: MacTable
 
   constructor(ports: PortTable, stations: MacTable) {
-    this.#ports = ports
-    this.#stations = stations
+    this.ports = ports
+    this.stations = stations
   }
 
-  /** Notes that the frame's source lives on `port`. */
-  learn(view: DataView, offset: number, port: number, domain: number, nowS: number): void {
-    this.#stations.learn(
-      domain,
-      ethernet.sourceHigh(view, offset),
-      ethernet.sourceLow(view, offset),
-      port,
-      nowS,
-    )
+  /** Notes that the station with this address lives on `port`. */
+  learn(high: number, low: number, port: number, domain: number, nowS: number): void {
+    this.stations.learn(domain, high, low, port, nowS)
   }
 
-  /** The egress port, FLOOD, or a drop verdict. */
-  decide(view: DataView, offset: number, port: number, domain: number, nowS: number): number {
-    const high = ethernet.targetHigh(view, offset)
-    const low = ethernet.targetLow(view, offset)
-    if (ethernet.isMulticast(high)) return this.#decideGroup(high, low, domain)
-    const target = this.#stations.lookup(domain, high, low, nowS)
-    if (target < 0) return FLOOD
-    return target === port ? dropVerdict(DropReason.samePort) : target
+  /** The verdict on a frame from `port` to this address: a port, FLOOD, or a drop. */
+  decide(high: number, low: number, port: number, domain: number, nowS: number): number {
+    if (isMulticast(high)) return this.decideGroup(high, low, domain)
+    const target = this.stations.lookup(domain, high, low, nowS)
+    return target === port ? SAME_PORT : target
   }
 
-  #decideGroup(high: number, low: number, domain: number): number {
+  private decideGroup(high: number, low: number, domain: number): number {
     const reserved = high === RESERVED_HIGH && (low & ~0x0f) === RESERVED_LOW
-    return reserved && this.#ports.transparent[domain] === 0 ? dropVerdict(DropReason.reservedAddress) : FLOOD
+    return reserved && this.ports.transparent[domain] === 0 ? dropVerdict(DropReason.reservedAddress) : FLOOD
   }
 }

@@ -6,10 +6,14 @@ import * as ethernet from '../wire/ethernet.ts'
 import * as virtio from '../wire/virtio-net.ts'
 import * as vlan from '../wire/vlan.ts'
 import { DropReason } from './drop-reason.ts'
-import { VIRTIO_NET_HEADER_SIZE } from './frame-memory.ts'
+import * as frameMemory from './frame-memory.ts'
 import { offloadReason } from './offload.ts'
 
-const TAGGED_HEADER_SIZE = ethernet.HEADER_SIZE + vlan.TAG_SIZE
+// Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
+const { etherType, HEADER_SIZE, isMulticast, sourceHigh } = ethernet
+const { offloads } = virtio
+const { VIRTIO_NET_HEADER_SIZE } = frameMemory
+const TAGGED_HEADER_SIZE = HEADER_SIZE + vlan.TAG_SIZE
 
 /**
  * 0, or the DropReason. 0 promises to the rest of the path: the Ethernet header is whole, so is a VLAN tag where the
@@ -17,12 +21,10 @@ const TAGGED_HEADER_SIZE = ethernet.HEADER_SIZE + vlan.TAG_SIZE
  * tags; and what the virtio-net header asks for can be done to this frame.
  */
 export function classify(view: DataView, offset: number, length: number, frameMax: number): number {
-  if (length < ethernet.HEADER_SIZE) return DropReason.runtFrame
-  if (ethernet.isMulticast(ethernet.sourceHigh(view, offset))) return DropReason.sourceMulticast
-  if (length < TAGGED_HEADER_SIZE && vlan.isTagType(ethernet.etherType(view, offset))) {
-    return DropReason.runtFrame
-  }
-  if (virtio.offloads(view, offset - VIRTIO_NET_HEADER_SIZE) !== 0) {
+  if (length < HEADER_SIZE) return DropReason.runtFrame
+  if (length < TAGGED_HEADER_SIZE && vlan.isTagType(etherType(view, offset))) return DropReason.runtFrame
+  if (isMulticast(sourceHigh(view, offset))) return DropReason.sourceMulticast
+  if (offloads(view, offset - VIRTIO_NET_HEADER_SIZE) !== 0) {
     return offloadReason(view, offset, length, frameMax)
   }
   return length > frameMax ? taggedLength(view, offset, length, frameMax) : DropReason.none

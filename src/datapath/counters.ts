@@ -7,28 +7,36 @@
  * where a flooded frame makes one copy fewer than the ports that it goes to, and a segmented one makes one fewer than its
  * segments. A drop on the way in counts at the port that the frame came from, one on the way out at the port it went to.
  *
- *     row:  | received frames, bytes | transmitted frames, bytes | flooded | floodCopies | segmentCopies | - | drops by reason |
+ *     traffic   | received frames, bytes | transmitted frames, bytes |               a row a port: half a cache line
+ *     events    | flooded | floodCopies | segmentCopies | drops by reason | unused |
+ *
+ * What every frame touches stands close together, so that the counts of a thousand ports stay in the cache.
  */
 
 import { PORTS_MAX } from '../limits.ts'
 import { DROP_REASON_COUNT, type DropReason } from './drop-reason.ts'
 
-/** Cells of a row. The four that every frame touches share one cache line. */
-const ROW_SHIFT = 5
+const TRAFFIC_SHIFT = 2
 const RECEIVED_FRAMES = 0
 const RECEIVED_BYTES = 1
 const TRANSMITTED_FRAMES = 2
 const TRANSMITTED_BYTES = 3
-const FLOODED = 4
-const FLOOD_COPIES = 5
-const SEGMENT_COPIES = 6
-const DROPS = 8
-const ROW_CELLS = DROPS + DROP_REASON_COUNT
+const TRAFFIC_CELLS = 4
+
+const EVENTS_SHIFT = 5
+const FLOODED = 0
+const FLOOD_COPIES = 1
+const SEGMENT_COPIES = 2
+const DROPS = 3
+const EVENT_CELLS = DROPS + DROP_REASON_COUNT
 
 /** The row behind the last port's: what ports counted that have since been removed. */
 const REMOVED = PORTS_MAX
+const ROWS = PORTS_MAX + 1
 
-export const COUNTERS_SIZE = ((PORTS_MAX + 1) << ROW_SHIFT) * Float64Array.BYTES_PER_ELEMENT
+const TRAFFIC_SIZE = (ROWS << TRAFFIC_SHIFT) * Float64Array.BYTES_PER_ELEMENT
+const EVENTS_SIZE = (ROWS << EVENTS_SHIFT) * Float64Array.BYTES_PER_ELEMENT
+export const COUNTERS_SIZE = TRAFFIC_SIZE + EVENTS_SIZE
 
 export interface PortCount {
   readonly receivedFrames: number
@@ -44,83 +52,87 @@ export interface PortCount {
 }
 
 export class Counters {
-  readonly #cells: Float64Array
+  private readonly traffic: Float64Array
+  private readonly events: Float64Array
 
   /** `buffer` has COUNTERS_SIZE bytes; a SharedArrayBuffer lets another thread read along. */
   constructor(buffer: ArrayBufferLike = new ArrayBuffer(COUNTERS_SIZE)) {
-    this.#cells = new Float64Array(buffer)
+    this.traffic = new Float64Array(buffer, 0, ROWS << TRAFFIC_SHIFT)
+    this.events = new Float64Array(buffer, TRAFFIC_SIZE, ROWS << EVENTS_SHIFT)
   }
 
   received(port: number, bytes: number): void {
-    const row = port << ROW_SHIFT
-    this.#cells[row + RECEIVED_FRAMES]! += 1
-    this.#cells[row + RECEIVED_BYTES]! += bytes
+    const row = port << TRAFFIC_SHIFT
+    this.traffic[row + RECEIVED_FRAMES]! += 1
+    this.traffic[row + RECEIVED_BYTES]! += bytes
   }
 
   transmitted(port: number, bytes: number): void {
-    const row = port << ROW_SHIFT
-    this.#cells[row + TRANSMITTED_FRAMES]! += 1
-    this.#cells[row + TRANSMITTED_BYTES]! += bytes
+    const row = port << TRAFFIC_SHIFT
+    this.traffic[row + TRANSMITTED_FRAMES]! += 1
+    this.traffic[row + TRANSMITTED_BYTES]! += bytes
   }
 
   /** The device refused a frame that was counted as transmitted. */
   refused(port: number, bytes: number, reason: DropReason): void {
-    const row = port << ROW_SHIFT
-    this.#cells[row + TRANSMITTED_FRAMES]! -= 1
-    this.#cells[row + TRANSMITTED_BYTES]! -= bytes
-    this.#cells[row + DROPS + reason]! += 1
+    const row = port << TRAFFIC_SHIFT
+    this.traffic[row + TRANSMITTED_FRAMES]! -= 1
+    this.traffic[row + TRANSMITTED_BYTES]! -= bytes
+    this.dropped(port, reason)
   }
 
   /** A frame of `port` went to `targets` ports, one or more. */
   flooded(port: number, targets: number): void {
-    const row = port << ROW_SHIFT
-    this.#cells[row + FLOODED]! += 1
-    this.#cells[row + FLOOD_COPIES]! += targets - 1
+    const row = port << EVENTS_SHIFT
+    this.events[row + FLOODED]! += 1
+    this.events[row + FLOOD_COPIES]! += targets - 1
   }
 
   /** A super-frame to `port` became `segments` frames, one or more. */
   segmented(port: number, segments: number): void {
-    this.#cells[(port << ROW_SHIFT) + SEGMENT_COPIES]! += segments - 1
+    this.events[(port << EVENTS_SHIFT) + SEGMENT_COPIES]! += segments - 1
   }
 
   dropped(port: number, reason: DropReason): void {
-    this.#cells[(port << ROW_SHIFT) + DROPS + reason]! += 1
+    this.events[(port << EVENTS_SHIFT) + DROPS + reason]! += 1
   }
 
   /** Moves the port's counts to those of removed ports, so that its number starts at zero for the next one. */
   remove(port: number): void {
-    const from = port << ROW_SHIFT
-    const to = REMOVED << ROW_SHIFT
-    for (let cell = 0; cell < ROW_CELLS; cell++) {
-      this.#cells[to + cell]! += this.#cells[from + cell]!
-      this.#cells[from + cell] = 0
-    }
+    this.add(this, port, REMOVED)
+    this.traffic.fill(0, port << TRAFFIC_SHIFT, (port + 1) << TRAFFIC_SHIFT)
+    this.events.fill(0, port << EVENTS_SHIFT, (port + 1) << EVENTS_SHIFT)
   }
 
   port(port: number): PortCount {
-    const row = port << ROW_SHIFT
-    const cell = (index: number): number => this.#cells[row + index]!
+    const traffic = (cell: number): number => this.traffic[(port << TRAFFIC_SHIFT) + cell]!
+    const events = (cell: number): number => this.events[(port << EVENTS_SHIFT) + cell]!
     return {
-      receivedFrames: cell(RECEIVED_FRAMES),
-      receivedBytes: cell(RECEIVED_BYTES),
-      transmittedFrames: cell(TRANSMITTED_FRAMES),
-      transmittedBytes: cell(TRANSMITTED_BYTES),
-      flooded: cell(FLOODED),
-      floodCopies: cell(FLOOD_COPIES),
-      segmentCopies: cell(SEGMENT_COPIES),
-      drops: [...this.#cells.subarray(row + DROPS, row + ROW_CELLS)],
+      receivedFrames: traffic(RECEIVED_FRAMES),
+      receivedBytes: traffic(RECEIVED_BYTES),
+      transmittedFrames: traffic(TRANSMITTED_FRAMES),
+      transmittedBytes: traffic(TRANSMITTED_BYTES),
+      flooded: events(FLOODED),
+      floodCopies: events(FLOOD_COPIES),
+      segmentCopies: events(SEGMENT_COPIES),
+      drops: Array.from({ length: DROP_REASON_COUNT }, (_, reason) => events(DROPS + reason)),
     }
   }
 
   /** The sum over all ports, those removed included. */
   total(): PortCount {
     const sum = new Counters()
-    for (let port = 0; port <= REMOVED; port++) sum.#add(this, port)
+    for (let row = 0; row < ROWS; row++) sum.add(this, row, 0)
     return sum.port(0)
   }
 
-  #add(other: Counters, port: number): void {
-    const from = port << ROW_SHIFT
-    for (let cell = 0; cell < ROW_CELLS; cell++) this.#cells[cell]! += other.#cells[from + cell]!
+  /** Adds a row of `other` to a row of these. */
+  private add(other: Counters, from: number, to: number): void {
+    for (let cell = 0; cell < TRAFFIC_CELLS; cell++) {
+      this.traffic[(to << TRAFFIC_SHIFT) + cell]! += other.traffic[(from << TRAFFIC_SHIFT) + cell]!
+    }
+    for (let cell = 0; cell < EVENT_CELLS; cell++) {
+      this.events[(to << EVENTS_SHIFT) + cell]! += other.events[(from << EVENTS_SHIFT) + cell]!
+    }
   }
 }

@@ -7,18 +7,14 @@ import { ARENA_SIZE, SEGMENTS_MAX, TRANSMIT_MAX } from '../limits.ts'
 import * as virtio from '../wire/virtio-net.ts'
 import type { Counters } from './counters.ts'
 import { DropReason } from './drop-reason.ts'
-import {
-  DESCRIPTOR_SHIFT,
-  DESCRIPTOR_WORDS,
-  type FrameMemory,
-  LENGTH,
-  OFFSET,
-  PORT,
-  RESULT,
-  VIRTIO_NET_HEADER_SIZE,
-} from './frame-memory.ts'
+import type { FrameMemory } from './frame-memory.ts'
+import * as frameMemory from './frame-memory.ts'
 import { completeChecksum, Segmenter } from './offload.ts'
 import type { PortTable } from './port-table.ts'
+
+// Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
+const { DESCRIPTOR_SHIFT, DESCRIPTOR_WORDS, LENGTH, OFFSET, PORT, RESULT, VIRTIO_NET_HEADER_SIZE } =
+  frameMemory
 
 const NONE = -1
 
@@ -37,41 +33,51 @@ const ENETDOWN = 100
 const ENOBUFS = 105
 
 export class Egress {
-  readonly #memory: FrameMemory
-  readonly #ports: PortTable
-  readonly #counters: Counters
-  readonly #segmenter: Segmenter
-  readonly #arenaStart: number
-  readonly #arenaEnd: number
-  #count = 0
-  #arenaNext: number
+  private readonly view: DataView
+  private readonly transmits: Int32Array
+  private readonly plain: Uint8Array
+  private readonly counters: Counters
+  private readonly segmenter: Segmenter
+  private readonly arenaStart: number
+  private readonly arenaEnd: number
+  /** Transmissions in the list. */
+  private listed = 0
+  /** The list's length from which it may not take the next frame. */
+  private listedMax = 0
+  private arenaNext: number
   /** The frame whose segments stand in the segmenter, so that a flood to many plain ports segments it once. */
-  #segmented = NONE
+  private segmented = NONE
 
   constructor(memory: FrameMemory, ports: PortTable, counters: Counters) {
-    this.#memory = memory
-    this.#ports = ports
-    this.#counters = counters
-    this.#segmenter = new Segmenter(memory)
-    this.#arenaStart = memory.layout.arena
-    this.#arenaEnd = memory.layout.arena + ARENA_SIZE
-    this.#arenaNext = this.#arenaStart
+    this.view = memory.view
+    this.transmits = memory.transmits
+    this.plain = ports.plain
+    this.counters = counters
+    this.segmenter = new Segmenter(memory)
+    this.arenaStart = memory.layout.arena
+    this.arenaEnd = memory.layout.arena + ARENA_SIZE
+    this.arenaNext = this.arenaStart
   }
 
   /** Transmissions in the list. */
   get count(): number {
-    return this.#count
+    return this.listed
   }
 
-  /** Whether the list and the arena surely take one more frame that goes to `targets` ports. */
-  hasRoom(targets: number): boolean {
-    const room = TRANSMIT_MAX - this.#count
-    return room >= targets && room >= SEGMENTS_MAX && this.#arenaEnd - this.#arenaNext >= SEGMENTS_ROOM
+  /** Readies the list for frames that go to as many as `targets` ports each. */
+  expect(targets: number): void {
+    const arenaFull = this.arenaEnd - this.arenaNext < SEGMENTS_ROOM
+    this.listedMax = arenaFull ? NONE : TRANSMIT_MAX - Math.max(targets, SEGMENTS_MAX)
+  }
+
+  /** Whether the list and the arena surely take one more frame. */
+  get hasRoom(): boolean {
+    return this.listed <= this.listedMax
   }
 
   send(port: number, offset: number, length: number): void {
-    if (this.#ports.plain[port] !== 0 && this.#offloads(offset) !== 0) this.#sendPlain(port, offset, length)
-    else this.#append(port, offset, length)
+    if (this.plain[port] === 0) this.append(port, offset, length)
+    else this.sendPlain(port, offset, length)
   }
 
   /** Sends the frame to all of `members` but `from`; returns how many these were. */
@@ -88,81 +94,82 @@ export class Egress {
 
   /** Takes out what the list has for a port that goes; it counts as lost to a device that is gone. */
   withdraw(port: number): void {
-    const transmits = this.#memory.transmits
+    const transmits = this.transmits
     let kept = 0
-    for (let i = 0; i < this.#count; i++) {
+    for (let i = 0; i < this.listed; i++) {
       const descriptor = i << DESCRIPTOR_SHIFT
       if (transmits[descriptor + PORT] === port) {
-        this.#counters.refused(port, transmits[descriptor + LENGTH]!, DropReason.deviceGone)
+        this.counters.refused(port, transmits[descriptor + LENGTH]!, DropReason.deviceGone)
       } else {
         transmits.copyWithin(kept++ << DESCRIPTOR_SHIFT, descriptor, descriptor + DESCRIPTOR_WORDS)
       }
     }
-    this.#count = kept
+    this.listed = kept
   }
 
   /** After the poll that carried the list out: counts what the devices refused, and empties list and arena. */
   settle(failures: number): void {
-    if (failures > 0) this.#countFailures()
-    this.#count = 0
-    this.#arenaNext = this.#arenaStart
-    this.#segmented = NONE
+    if (failures > 0) this.countFailures()
+    this.listed = 0
+    this.arenaNext = this.arenaStart
+    this.segmented = NONE
   }
 
-  #offloads(offset: number): number {
-    return virtio.offloads(this.#memory.view, offset - VIRTIO_NET_HEADER_SIZE)
-  }
-
-  #append(port: number, offset: number, length: number): void {
-    if (this.#count === TRANSMIT_MAX) {
-      this.#counters.dropped(port, DropReason.transmitListFull)
+  private append(port: number, offset: number, length: number): void {
+    if (this.listed === TRANSMIT_MAX) {
+      this.counters.dropped(port, DropReason.transmitListFull)
       return
     }
-    const transmits = this.#memory.transmits
-    const descriptor = this.#count++ << DESCRIPTOR_SHIFT
+    const transmits = this.transmits
+    const descriptor = this.listed++ << DESCRIPTOR_SHIFT
     transmits[descriptor + PORT] = port
     transmits[descriptor + OFFSET] = offset
     transmits[descriptor + LENGTH] = length
-    this.#counters.transmitted(port, length)
+    this.counters.transmitted(port, length)
   }
 
-  #sendPlain(port: number, offset: number, length: number): void {
-    const view = this.#memory.view
+  private sendPlain(port: number, offset: number, length: number): void {
+    const view = this.view
+    if (virtio.offloads(view, offset - VIRTIO_NET_HEADER_SIZE) === 0) {
+      this.append(port, offset, length)
+      return
+    }
     if (virtio.gsoType(view, offset - VIRTIO_NET_HEADER_SIZE) !== virtio.GSO_NONE) {
-      this.#sendSegments(port, offset, length)
+      this.sendSegments(port, offset, length)
       return
     }
     // In place: ports that take offloads get the same packet with more of the work done.
     completeChecksum(view, offset, length)
-    this.#append(port, offset, length)
+    this.append(port, offset, length)
   }
 
-  #sendSegments(port: number, offset: number, length: number): void {
-    const segmenter = this.#segmenter
-    if (this.#segmented !== offset) {
-      const reason = segmenter.segment(offset, length, this.#arenaNext, this.#arenaEnd)
+  private sendSegments(port: number, offset: number, length: number): void {
+    const segmenter = this.segmenter
+    if (this.segmented !== offset) {
+      const reason = segmenter.segment(offset, length, this.arenaNext, this.arenaEnd)
       if (reason !== DropReason.none) {
-        this.#counters.dropped(port, DropReason.segmentLimit)
+        this.counters.dropped(port, DropReason.segmentLimit)
         return
       }
-      this.#segmented = offset
-      this.#arenaNext = segmenter.arenaNext
+      this.segmented = offset
+      this.arenaNext = segmenter.arenaNext
+      if (this.arenaEnd - this.arenaNext < SEGMENTS_ROOM) this.listedMax = NONE
     }
     const last = segmenter.count - 1
-    this.#counters.segmented(port, segmenter.count)
+    this.counters.segmented(port, segmenter.count)
     for (let i = 0; i <= last; i++) {
       const segment = segmenter.firstOffset + i * segmenter.stride
-      this.#append(port, segment, i === last ? segmenter.lastLength : segmenter.segmentLength)
+      this.append(port, segment, i === last ? segmenter.lastLength : segmenter.segmentLength)
     }
   }
 
-  #countFailures(): void {
-    const transmits = this.#memory.transmits
-    for (let i = 0; i < this.#count; i++) {
+  private countFailures(): void {
+    const transmits = this.transmits
+    for (let i = 0; i < this.listed; i++) {
       const descriptor = i << DESCRIPTOR_SHIFT
       const error = -transmits[descriptor + RESULT]!
       if (error === 0) continue
-      this.#counters.refused(
+      this.counters.refused(
         transmits[descriptor + PORT]!,
         transmits[descriptor + LENGTH]!,
         refusalReason(error),

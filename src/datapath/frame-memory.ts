@@ -28,7 +28,9 @@ export const PORT = 0
 export const OFFSET = 1
 /** Word 2: the Ethernet frame's length in bytes, without virtio-net header and FCS. */
 export const LENGTH = 2
-/** Word 3, transmits only: 0, or the negative errno with which the device refused the frame. */
+/** Word 3 of a received frame: 0, or the DropReason with which the data path did not accept it. */
+export const REASON = 3
+/** Word 3 of a transmission: 0, or the negative errno with which the device refused the frame. */
 export const RESULT = 3
 
 /** Status word: 1 where the wake descriptor was signalled; the poll that reports it clears the signal. */

@@ -20,7 +20,7 @@ describe('a switch learns where stations live', () => {
     `)
   })
 
-  it('learns within a burst, frame by frame', () => {
+  it('learns from a whole burst before it forwards any of it', () => {
     play(`
       network 1
       port 1,2,3 network=1
@@ -31,7 +31,21 @@ describe('a switch learns where stations live', () => {
       1< a b pong
       2< b a ping
       2< b c ping
-      3< b a ping
+    `)
+  })
+
+  it('takes the last place of a station that moves within a burst', () => {
+    play(`
+      network 1
+      port 1,2,3 network=1
+      1> * a hello
+      2> a b ping
+      3> * a moved
+      1< * a moved
+      2< * a hello
+      2< * a moved
+      3< * a hello
+      3< a b ping
     `)
   })
 
