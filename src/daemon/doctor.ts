@@ -20,6 +20,7 @@ const PROGRAMS = [
   ['ip', 'iproute2'],
   ['nsenter', 'util-linux'],
   ['setpriv', 'util-linux'],
+  ['flock', 'util-linux'],
 ] as const
 
 export async function examine(): Promise<DoctorCheck[]> {

@@ -10,6 +10,9 @@ import type { Log } from './log.ts'
 
 const SOCKET_MODE = 0o660
 
+/** How long an answer that is under way may take when the daemon ends. */
+const CLOSE_GRACE_MS = 500
+
 function labApi(lab: LabRuntime, log: Log, requestDown: () => void): Hono {
   const api = new Hono()
   api.get('/lab', (context) => context.json(lab.status()))
@@ -52,10 +55,13 @@ export class LabApi {
     this.#path = path
   }
 
+  /** Answers that are under way are finished; a client that says nothing, or does not read, is not waited for. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeIdleConnections()
+    const timer = setTimeout(() => this.#server.closeAllConnections(), CLOSE_GRACE_MS)
     await closed
+    clearTimeout(timer)
     rmSync(this.#path, { force: true })
   }
 }

@@ -2,7 +2,7 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Lab } from '../control/lab.ts'
 import type { LabPaths } from '../control/run-directory.ts'
 import { LabApi } from './lab-api.ts'
-import { leaveDirectory, takeDirectory } from './lab-directory.ts'
+import { LabDirectory } from './lab-directory.ts'
 import { LabRuntime } from './lab-runtime.ts'
 import { type Log, type LogFile, openLog } from './log.ts'
 import type { ProgressWriter, Steps } from './progress.ts'
@@ -27,28 +27,41 @@ interface Ending {
  * Throws where the lab does not come up; nothing is left of it then.
  */
 export async function runLab(options: LabDaemonOptions): Promise<number> {
-  const { lab, run, io, progress } = options
-  let paths: LabPaths | undefined
-  await progress.step('Take the run directory', async () => {
-    let remains: string | undefined
-    paths = await takeDirectory(run, lab, (message) => {
-      remains = message
-    })
-    return remains ?? paths.directory
-  })
-  const directory = paths!
-  const logFile = openLog(directory.log)
-  const end = endings(logFile.log)
-  const runtime = new LabRuntime(lab, {
-    io,
+  const end = endings()
+  const directory = await takeDirectory(options, end)
+  const logFile = openLogOf(directory)
+  end.logTo(logFile.log)
+  const runtime = new LabRuntime(options.lab, {
+    io: options.io,
     log: logFile.log,
     commandLog: logFile.descriptor,
     onFailure: (error) => end.now({ reason: 'the data path failed', exitCode: 1, error }),
   })
   try {
-    return await serve(runtime, directory, logFile.log, progress, end)
+    return await serve(runtime, directory.paths, logFile.log, options.progress, end)
   } finally {
     await takeDown(runtime, directory, logFile)
+  }
+}
+
+async function takeDirectory(options: LabDaemonOptions, end: Endings): Promise<LabDirectory> {
+  let directory: LabDirectory | undefined
+  await unlessEnded(options.progress, end).step('Take the run directory', async () => {
+    let remains: string | undefined
+    directory = await LabDirectory.take(options.run, options.lab, (message) => {
+      remains = message
+    })
+    return remains ?? directory.paths.directory
+  })
+  return directory!
+}
+
+function openLogOf(directory: LabDirectory): LogFile {
+  try {
+    return openLog(directory.paths.log)
+  } catch (error) {
+    directory.leave()
+    throw error
   }
 }
 
@@ -64,6 +77,7 @@ async function serve(
     end.now({ reason: 'down was asked for', exitCode: 0 }),
   )
   try {
+    throwIfEnded(end)
     log.info({ pid: process.pid, backend: runtime.status().backend }, 'the lab is up')
     progress.ready()
     const { reason, exitCode, error } = await end.wait
@@ -75,10 +89,10 @@ async function serve(
   }
 }
 
-async function takeDown(runtime: LabRuntime, paths: LabPaths, logFile: LogFile): Promise<void> {
+async function takeDown(runtime: LabRuntime, directory: LabDirectory, logFile: LogFile): Promise<void> {
   try {
     await runtime.down()
-    leaveDirectory(paths)
+    directory.leave()
   } catch (error) {
     // The folder stays: it says what is left, and `tapwire down` tries again.
     logFile.log.error({ error: describe(error) }, 'not everything of the lab could be removed')
@@ -91,23 +105,33 @@ async function takeDown(runtime: LabRuntime, paths: LabPaths, logFile: LogFile):
 /** What ends the daemon while the lab still comes up, ends it between two steps. */
 const unlessEnded = (steps: Steps, end: Endings): Steps => ({
   async step(name, action) {
-    const ending = end.first()
-    if (ending !== undefined) {
-      throw new TapwireError(ErrorCode.interrupted, `The lab did not come up: ${ending.reason}.`)
-    }
+    throwIfEnded(end)
     await steps.step(name, action)
   },
 })
+
+function throwIfEnded(end: Endings): void {
+  const ending = end.first()
+  if (ending === undefined) return
+  const { reason, error } = ending
+  const what =
+    error === undefined ? reason : `${reason}: ${error instanceof Error ? error.message : describe(error)}`
+  const code = error === undefined ? ErrorCode.interrupted : ErrorCode.daemonFailed
+  throw new TapwireError(code, `The lab did not come up: ${what}.`, { cause: error })
+}
 
 interface Endings {
   readonly wait: Promise<Ending>
   /** Undefined while nothing ends the daemon. */
   first(): Ending | undefined
   now(ending: Ending): void
+  /** Where errors go that nobody caught, each of them. */
+  logTo(log: Log): void
 }
 
 /** Signals, uncaught errors and requests end the daemon in the same orderly way; the first one counts. */
-function endings(log: Log): Endings {
+function endings(): Endings {
+  let log: Log | undefined
   let first: Ending | undefined
   let tell!: (ending: Ending) => void
   const wait = new Promise<Ending>((resolve) => {
@@ -121,12 +145,15 @@ function endings(log: Log): Endings {
     process.on(signal, () => now({ reason: signal, exitCode: 0 }))
   }
   const crash = (error: unknown): void => {
-    log.fatal({ error: describe(error) }, 'an error that nobody caught')
+    log?.fatal({ error: describe(error) }, 'an error that nobody caught')
     now({ reason: 'an error that nobody caught', exitCode: 1, error })
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  return { wait, first: () => first, now }
+  const logTo = (to: Log): void => {
+    log = to
+  }
+  return { wait, first: () => first, now, logTo }
 }
 
 const describe = (error: unknown): string =>

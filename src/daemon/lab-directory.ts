@@ -1,80 +1,194 @@
 /**
  * A lab's folder in the run directory: taken by one daemon at a time, and the record of what must be cleaned up
  * should that daemon die without doing so.
+ *
+ * Who has locked the file of the process id has the folder. The kernel takes the lock from a process that ends, so one
+ * that finds the file unlocked, and something in it, finds the remains of a daemon that has died.
  */
 
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { type Lab, parseLabJson } from '../control/lab.ts'
 import { type LabPaths, labPaths, livingDaemon } from '../control/run-directory.ts'
 import { deleteNamespace, namespaceName } from './namespace.ts'
+import { lock } from './program.ts'
 
-export type CleanUp = (message: string) => void
+const DIRECTORY_MODE = 0o750
+const FILE_MODE = 0o640
 
-/**
- * Takes the lab's folder for this process. The remains of a dead daemon are removed first, and `onRemains` told.
- * Throws LAB_UP_ALREADY where a daemon runs.
- */
-export async function takeDirectory(directory: string, lab: Lab, onRemains: CleanUp): Promise<LabPaths> {
-  const paths = labPaths(directory, lab.name)
-  mkdirSync(paths.directory, { recursive: true, mode: 0o750 })
-  while (!claim(paths.pid)) {
-    const pid = livingDaemon(paths)
-    if (pid !== undefined) {
-      throw new TapwireError(ErrorCode.labUpAlready, `The lab ${lab.name} is up already (daemon ${pid}).`, {
-        hint: `Take it down first: tapwire down ${lab.name}`,
-      })
+export class LabDirectory {
+  readonly paths: LabPaths
+  /** Of the file of the process id, which is locked as long as this is open. */
+  readonly #lock: number
+
+  /**
+   * Takes the lab's folder for this process. The remains of a dead daemon are removed first, and `onRemains` told.
+   * Throws LAB_UP_ALREADY where a daemon runs, RUN_DIRECTORY where the folder cannot be written to.
+   */
+  static async take(run: string, lab: Lab, onRemains: (message: string) => void): Promise<LabDirectory> {
+    const directory = await LabDirectory.#open(run, lab.name)
+    if (directory.#hasRemains()) {
+      onRemains(`the daemon of ${lab.name} had died; removing what it left`)
+      await directory.#removeRemains()
     }
-    onRemains(`the daemon of ${lab.name} had died; removing what it left`)
-    await removeRemains(paths)
-    mkdirSync(paths.directory, { recursive: true, mode: 0o750 })
+    try {
+      directory.#write(lab)
+      return directory
+    } catch (error) {
+      directory.leave()
+      throw unusable(run, error)
+    }
   }
-  writeFileSync(paths.lab, JSON.stringify(lab, undefined, 2))
-  return paths
-}
 
-/** Removes what a dead daemon left of the lab. Throws LAB_UP_ALREADY where it lives, LAB_UNKNOWN where there is nothing. */
-export async function cleanUp(directory: string, lab: string): Promise<void> {
-  const paths = labPaths(directory, lab)
-  const pid = livingDaemon(paths)
-  if (pid !== undefined) {
-    throw new TapwireError(ErrorCode.labUpAlready, `The lab ${lab} is up (daemon ${pid}).`, {
-      hint: `Take it down: tapwire down ${lab}`,
-    })
+  /** Removes what a dead daemon left of the lab. Throws LAB_UP_ALREADY where it lives, LAB_UNKNOWN where there is nothing. */
+  static async cleanUp(run: string, lab: string): Promise<void> {
+    if (!existsSync(labPaths(run, lab).directory)) {
+      throw new TapwireError(ErrorCode.labUnknown, `The run directory ${run} has no lab ${lab}.`)
+    }
+    const directory = await LabDirectory.#open(run, lab)
+    await directory.#removeRemains()
+    directory.leave()
   }
-  await removeRemains(paths)
+
+  static async #open(run: string, lab: string): Promise<LabDirectory> {
+    const paths = labPaths(run, lab)
+    for (;;) {
+      const descriptor = openLockFile(run, paths)
+      if (descriptor === undefined) continue
+      if (!(await locked(descriptor))) throw upAlready(lab, paths)
+      if (isAt(descriptor, paths.pid)) return new LabDirectory(paths, descriptor)
+      // Its daemon was on its way out, and has removed it: what we have locked is no one's file.
+      closeSync(descriptor)
+    }
+  }
+
+  private constructor(paths: LabPaths, lock: number) {
+    this.paths = paths
+    this.#lock = lock
+  }
+
+  /** Removes the folder, and lets others take it. */
+  leave(): void {
+    const { directory, pid, ...others } = this.paths
+    for (const path of [...Object.values(others), draftOf(this.paths)]) rmSync(path, { force: true })
+    // Last, for as long as it is there the folder is ours. From here on another daemon may make the folder its own.
+    rmSync(pid, { force: true })
+    closeSync(this.#lock)
+    try {
+      rmdirSync(directory)
+    } catch {
+      // Another one has, or somebody has put a file there.
+    }
+  }
+
+  #hasRemains(): boolean {
+    return fstatSync(this.#lock).size > 0 || existsSync(this.paths.lab)
+  }
+
+  /** The TAPs and the commands died with the daemon; what stays is the namespaces and the files. */
+  async #removeRemains(): Promise<void> {
+    try {
+      for (const namespace of recordedNamespaces(this.paths)) await deleteNamespace(namespace)
+    } catch (error) {
+      // The record stays, for the next one who tries.
+      closeSync(this.#lock)
+      throw error
+    }
+    for (const path of [this.paths.lab, this.paths.log, this.paths.socket]) rmSync(path, { force: true })
+  }
+
+  #write(lab: Lab): void {
+    ftruncateSync(this.#lock)
+    writeSync(this.#lock, `${process.pid}\n`, 0)
+    // Whoever reads it finds all of it or nothing.
+    const draft = draftOf(this.paths)
+    writeFileSync(draft, JSON.stringify(lab, undefined, 2), { mode: FILE_MODE })
+    renameSync(draft, this.paths.lab)
+  }
 }
 
-export function leaveDirectory(paths: LabPaths): void {
-  rmSync(paths.directory, { recursive: true, force: true })
-}
+const draftOf = (paths: LabPaths): string => `${paths.lab}.new`
 
-/** Creates the file of the process id, as only one process can. */
-function claim(path: string): boolean {
+/** Undefined where the folder has gone away meanwhile. */
+function openLockFile(run: string, paths: LabPaths): number | undefined {
   try {
-    const descriptor = openSync(path, 'wx', 0o640)
-    writeFileSync(descriptor, `${process.pid}\n`)
-    closeSync(descriptor)
-    return true
+    mkdirSync(run, { recursive: true, mode: DIRECTORY_MODE })
+    makeDirectory(paths.directory)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+    throw unusable(run, error)
+  }
+  try {
+    // Not for appending: the process id goes to the file's beginning.
+    return openSync(paths.pid, constants.O_RDWR | constants.O_CREAT, FILE_MODE)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw unusable(run, error)
   }
 }
 
-/** The TAPs and the commands died with the daemon; what stays is the namespaces and the folder. */
-async function removeRemains(paths: LabPaths): Promise<void> {
-  for (const namespace of recordedNamespaces(paths)) await deleteNamespace(namespace)
-  leaveDirectory(paths)
+/** Not `recursive`, which says ENOENT where a folder cannot be written to. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: DIRECTORY_MODE })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/** Closes the descriptor where the lock is not to be had. */
+async function locked(descriptor: number): Promise<boolean> {
+  let success = false
+  try {
+    success = await lock(descriptor)
+    return success
+  } finally {
+    if (!success) closeSync(descriptor)
+  }
+}
+
+function isAt(descriptor: number, path: string): boolean {
+  const open = fstatSync(descriptor)
+  const present = statSync(path, { throwIfNoEntry: false })
+  return present?.ino === open.ino && present.dev === open.dev
 }
 
 function recordedNamespaces(paths: LabPaths): string[] {
-  let text: string
-  try {
-    text = readFileSync(paths.lab, 'utf8')
-  } catch {
-    return [] // It died before it had made any.
-  }
-  const lab = parseLabJson(text, paths.lab)
+  if (!existsSync(paths.lab)) return [] // It died before it had made any.
+  const lab = parseLabJson(readFileSync(paths.lab, 'utf8'), paths.lab)
   return lab.sandboxes.map(({ name }) => namespaceName(lab.name, name))
+}
+
+function upAlready(lab: string, paths: LabPaths): TapwireError {
+  const pid = livingDaemon(paths)
+  const daemon = pid === undefined ? '' : ` (daemon ${pid})`
+  return new TapwireError(ErrorCode.labUpAlready, `The lab ${lab} is up already${daemon}.`, {
+    hint: `Take it down first: tapwire down ${lab}`,
+  })
+}
+
+function unusable(run: string, cause: unknown): TapwireError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  return new TapwireError(
+    ErrorCode.runDirectory,
+    `The run directory ${run} cannot be written to: ${message}.`,
+    {
+      hint: code === 'EACCES' ? 'Run as root, or set TAPWIRE_RUN.' : 'Set TAPWIRE_RUN to another folder.',
+      cause,
+    },
+  )
 }

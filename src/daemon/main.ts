@@ -14,7 +14,7 @@ import { parseLabJson } from '../control/lab.ts'
 import { TapError } from '../ports/tap.ts'
 import { examine } from './doctor.ts'
 import { runLab } from './lab-daemon.ts'
-import { cleanUp } from './lab-directory.ts'
+import { LabDirectory } from './lab-directory.ts'
 import { ProgressWriter } from './progress.ts'
 
 const { values: options } = parseArgs({
@@ -32,7 +32,7 @@ const progress = new ProgressWriter(process.stdout)
 
 try {
   if (options.doctor) process.stdout.write(`${JSON.stringify({ checks: await examine() })}\n`)
-  else if (options.cleanup) await cleanUp(required('run'), required('lab'))
+  else if (options.cleanup) await LabDirectory.cleanUp(required('run'), required('lab'))
   else await bringUp()
 } catch (error) {
   if (options.doctor || options.cleanup) process.stderr.write(`${JSON.stringify(failure(error))}\n`)

@@ -23,9 +23,20 @@ export async function createNamespace(name: string): Promise<void> {
   await run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
 }
 
-/** Does nothing where it does not exist. */
+/** Ends what still runs in it: a process would keep the namespace alive, without a name. Does nothing where it does not exist. */
 export async function deleteNamespace(name: string): Promise<void> {
-  if (existsSync(namespacePath(name))) await run('ip', ['netns', 'delete', name])
+  if (!existsSync(namespacePath(name))) return
+  const processes = await run('ip', ['netns', 'pids', name])
+  for (const pid of processes.split('\n').filter(Boolean)) kill(Number(pid))
+  await run('ip', ['netns', 'delete', name])
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 /** Gives the sandbox's interfaces their addresses and takes them up. */

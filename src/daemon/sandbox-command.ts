@@ -10,7 +10,7 @@ const STOP_GRACE_MS = 2000
 
 /**
  * A sandbox's command: runs in its namespace, writes to the daemon's log, and does not outlive the daemon, not even one
- * that is killed (setpriv's --pdeathsig).
+ * that is killed (setpriv's --pdeathsig). What it has started in turn ends with its namespace at the latest.
  */
 export class SandboxCommand {
   readonly command: readonly string[]

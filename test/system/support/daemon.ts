@@ -33,7 +33,7 @@ export interface DaemonOptions {
   /** A new folder unless given. */
   readonly run?: string
   readonly environment?: NodeJS.ProcessEnv
-  /** A shell script that ends in `exec "$@"`, to change the world for the daemon before it starts. */
+  /** A shell script that ends in `exec "$@"`: changes the daemon's mounts, which are its own then, before it starts. */
   readonly prelude?: string
 }
 
@@ -42,6 +42,8 @@ export class Daemon {
   readonly run: string
   readonly paths: LabPaths
   readonly program: Program
+  /** Where this process finds the files that the daemon sees. */
+  readonly #root: string
 
   constructor(lab: Lab, options: DaemonOptions = {}) {
     this.lab = lab
@@ -57,6 +59,7 @@ export class Daemon {
         : ['unshare', '--mount', 'sh', '-ec', options.prelude, 'sh', ...command]
     const place = options.environment === undefined ? {} : { environment: options.environment }
     this.program = new Program(place, line[0]!, ...line.slice(1))
+    this.#root = options.prelude === undefined ? '' : `/proc/${this.pid}/root`
   }
 
   /** A daemon whose lab is up. */
@@ -99,7 +102,7 @@ export class Daemon {
   }
 
   place(sandbox: string): Place {
-    return { namespace: this.namespace(sandbox) }
+    return { namespace: this.namespace(sandbox), root: this.#root }
   }
 
   /** Runs a program in a sandbox to its end; resolves to its output, rejects where it fails. */
@@ -150,16 +153,20 @@ export class Daemon {
     return stats
   }
 
+  get logPath(): string {
+    return `${this.#root}${this.paths.log}`
+  }
+
   /** The lines of its log that are the daemon's own, which are JSON. */
-  log(path = this.paths.log): Record<string, unknown>[] {
-    return readFileSync(path, 'utf8')
+  log(): Record<string, unknown>[] {
+    return readFileSync(this.logPath, 'utf8')
       .split('\n')
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as Record<string, unknown>)
   }
 
   async #ask(method: string, path: string): Promise<unknown> {
-    const { status, body } = await ask(this.paths.socket, method, path)
+    const { status, body } = await ask(`${this.#root}${this.paths.socket}`, method, path)
     assert.ok(status >= 200 && status < 300, `${method} ${path}: ${status} ${body}`)
     return JSON.parse(body)
   }

@@ -5,11 +5,13 @@ import type { Readable } from 'node:stream'
 import { namespacePath, track } from './scene.ts'
 
 /** What nothing here takes, on a machine that is busy with other tests. */
-const DEADLINE_MS = 60_000
+const DEADLINE_MS = 45_000
 
 export interface Place {
   /** The name of a network namespace. */
   readonly namespace?: string | undefined
+  /** The root folder under which the namespace has that name: that of another process, `/proc/PID/root`. */
+  readonly root?: string | undefined
   readonly environment?: NodeJS.ProcessEnv
 }
 
@@ -32,8 +34,8 @@ export class Program {
 
   constructor(place: Place, program: string, ...args: readonly string[]) {
     this.#line = [program, ...args].join(' ')
-    const enter =
-      place.namespace === undefined ? [] : ['nsenter', `--net=${namespacePath(place.namespace)}`, '--']
+    const { namespace, root = '' } = place
+    const enter = namespace === undefined ? [] : ['nsenter', `--net=${root}${namespacePath(namespace)}`, '--']
     this.child = spawn('setpriv', ['--pdeathsig', 'KILL', ...enter, program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, LC_ALL: 'C', ...place.environment },
@@ -81,13 +83,17 @@ export class Program {
   /** Ends it by a signal, and waits until it is gone. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Outcome> {
     if (!this.#over) this.child.kill(signal)
-    return await this.ended
+    return await this.end()
   }
 
+  /** Resolves when it has ended; rejects where that takes too long. */
   async end(): Promise<Outcome> {
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), DEADLINE_MS)
+    let timer: NodeJS.Timeout | undefined
+    const tooLong = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${this.#line} does not end: ${this.said}`)), DEADLINE_MS)
+    })
     try {
-      return await this.ended
+      return await Promise.race([this.ended, tooLong])
     } finally {
       clearTimeout(timer)
     }

@@ -6,10 +6,11 @@
  * Removing is synchronous: the test runner passes a signal on and does not wait.
  */
 
-import { type ChildProcess, spawnSync } from 'node:child_process'
+import { type ChildProcess, type SpawnSyncOptions, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after } from 'node:test'
 
 const NAMESPACES = '/run/netns'
 
@@ -55,8 +56,9 @@ function strikeScene(): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 }
 
+/** In a process group of its own: the signal that ends this process may have gone to the whole group. */
 function deleteNamespace(name: string): void {
-  spawnSync('ip', ['netns', 'delete', name])
+  spawnSync('ip', ['netns', 'delete', name], { detached: true } as SpawnSyncOptions)
 }
 
 function removeStale(): void {
@@ -67,6 +69,8 @@ function removeStale(): void {
 }
 
 removeStale()
+// Tests that failed may have left programs running, which would keep this process alive.
+after(strikeScene)
 process.on('exit', strikeScene)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.exit(128 + constants.signals[signal]))
