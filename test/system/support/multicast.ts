@@ -10,7 +10,7 @@ const [mode, group, port, address, text] = process.argv.slice(2)
 const socket = createSocket({ type: 'udp4', reuseAddr: true })
 
 if (mode === 'join') {
-  socket.on('message', (message) => process.stdout.write(`${message}\n`))
+  socket.on('message', (message) => process.stdout.write(`${message.toString()}\n`))
   socket.bind(Number(port), () => {
     socket.addMembership(group!, address)
     process.stdout.write('listening\n')
