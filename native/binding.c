@@ -55,12 +55,16 @@ static napi_value throw_errno(napi_env env, const char *step, int error)
 	return NULL;
 }
 
+/* Node-API would take 2^32 for 0 and 1.5 for 1. */
 static int32_t int32_argument(struct call *call, size_t index)
 {
-	int32_t value = 0;
-	if (index >= call->count || napi_get_value_int32(call->env, call->values[index], &value) != napi_ok)
-		refuse(call, "expected an integer");
-	return value;
+	double value = 0;
+	if (index >= call->count || napi_get_value_double(call->env, call->values[index], &value) != napi_ok ||
+	    !(value >= INT32_MIN && value <= INT32_MAX) || value != (int32_t)value) {
+		refuse(call, "expected an integer of 32 bits");
+		return 0;
+	}
+	return (int32_t)value;
 }
 
 static bool bool_argument(struct call *call, size_t index)
@@ -89,11 +93,12 @@ static napi_value property(struct call *call, const char *name, bool *present)
 static uint32_t uint32_property(struct call *call, const char *name)
 {
 	bool present;
-	uint32_t result = 0;
+	double result = 0;
 	napi_value value = property(call, name, &present);
-	if (call->ok && (!present || napi_get_value_uint32(call->env, value, &result) != napi_ok))
+	if (call->ok && (!present || napi_get_value_double(call->env, value, &result) != napi_ok ||
+	                 !(result >= 0 && result <= UINT32_MAX) || result != (uint32_t)result))
 		refuse(call, name);
-	return result;
+	return call->ok ? (uint32_t)result : 0;
 }
 
 static bool bool_property(struct call *call, const char *name)
@@ -105,7 +110,7 @@ static bool bool_property(struct call *call, const char *name)
 	return result;
 }
 
-/* False where the property is undefined. */
+/* False where the property is undefined. One with a NUL in it would be cut off there. */
 static bool string_property(struct call *call, const char *name, char *to, size_t size)
 {
 	bool present;
@@ -118,7 +123,9 @@ static bool string_property(struct call *call, const char *name, char *to, size_
 		return false;
 	}
 	napi_get_value_string_utf8(call->env, value, to, size, &length);
-	return true;
+	if (strlen(to) != length)
+		refuse(call, name);
+	return call->ok;
 }
 
 /* --------------------------------------------------------------------------------------------- frame I/O */
@@ -163,12 +170,25 @@ static void close_at_exit(void *data)
 	handle->open = false;
 }
 
+/* Views of JavaScript are empty from here on, and none can touch memory that is gone. */
+static void detach_memory(napi_env env, struct handle *handle)
+{
+	napi_value buffer;
+	if (napi_get_reference_value(env, handle->buffer, &buffer) == napi_ok && buffer != NULL)
+		napi_detach_arraybuffer(env, buffer);
+	napi_delete_reference(env, handle->buffer);
+}
+
+/* Nobody has the handle any more, but the memory may still be in somebody's hands. */
 static void finalize_handle(napi_env env, void *data, void *hint)
 {
+	struct handle *handle = data;
 	(void)hint;
-	close_at_exit(data);
-	napi_remove_env_cleanup_hook(env, close_at_exit, data);
-	free(data);
+	if (handle->open)
+		detach_memory(env, handle);
+	close_at_exit(handle);
+	napi_remove_env_cleanup_hook(env, close_at_exit, handle);
+	free(handle);
 }
 
 static struct frame_io_options frame_io_options(struct call *call)
@@ -204,16 +224,24 @@ static napi_value frame_io_result(napi_env env, struct handle *handle)
 	return result;
 }
 
+static const struct backend *backend_named(const char *name)
+{
+	if (strcmp(name, uring_backend.name) == 0)
+		return &uring_backend;
+	return strcmp(name, epoll_backend.name) == 0 ? &epoll_backend : NULL;
+}
+
 static napi_value open_frame_io(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
 	char name[16] = "";
-	if (!string_property(&call, "backend", name, sizeof(name)))
+	string_property(&call, "backend", name, sizeof(name));
+	const struct backend *backend = backend_named(name);
+	if (backend == NULL)
 		refuse(&call, "backend");
 	struct frame_io_options options = frame_io_options(&call);
 	if (!call.ok)
 		return NULL;
-	const struct backend *backend = strcmp(name, uring_backend.name) == 0 ? &uring_backend : &epoll_backend;
 	struct handle *handle = calloc(1, sizeof(*handle));
 	int result = handle == NULL ? -ENOMEM : frame_io_open(&handle->io, backend, &options);
 	if (result < 0) {
@@ -242,11 +270,7 @@ static napi_value close_frame_io(napi_env env, napi_callback_info info)
 	struct handle *handle = handle_argument(&call);
 	if (handle == NULL || !handle->open)
 		return NULL;
-	/* Detached first: from here on the views of JavaScript are empty, and none can touch memory that is gone. */
-	napi_value buffer;
-	if (napi_get_reference_value(env, handle->buffer, &buffer) == napi_ok && buffer != NULL)
-		napi_detach_arraybuffer(env, buffer);
-	napi_delete_reference(env, handle->buffer);
+	detach_memory(env, handle);
 	frame_io_close(&handle->io);
 	handle->open = false;
 	return NULL;
@@ -307,13 +331,17 @@ static napi_value poll_frames(napi_env env, napi_callback_info info)
 /* The six bytes of the property `mac`; false where it is undefined. */
 static bool mac_property(struct call *call, uint8_t to[6])
 {
-	bool present;
-	void *bytes;
-	size_t size;
+	bool present, is_array = false;
+	napi_typedarray_type type = napi_int8_array;
+	void *bytes = NULL;
+	size_t size = 0;
 	napi_value value = property(call, "mac", &present);
 	if (!call->ok || !present)
 		return false;
-	if (napi_get_buffer_info(call->env, value, &bytes, &size) != napi_ok || size != 6)
+	napi_is_typedarray(call->env, value, &is_array);
+	if (is_array)
+		napi_get_typedarray_info(call->env, value, &type, &size, &bytes, NULL, NULL);
+	if (type != napi_uint8_array || size != 6 || bytes == NULL)
 		refuse(call, "mac");
 	else
 		memcpy(to, bytes, 6);
@@ -323,7 +351,7 @@ static bool mac_property(struct call *call, uint8_t to[6])
 static napi_value open_tap(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
-	char namespace_path[4096], name[64];
+	char namespace_path[4096], name[INTERFACE_NAME_ROOM];
 	bool in_namespace = string_property(&call, "namespace", namespace_path, sizeof(namespace_path));
 	if (!string_property(&call, "name", name, sizeof(name)))
 		refuse(&call, "name");

@@ -32,10 +32,18 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static pthread_mutex_t nursery_lock = PTHREAD_MUTEX_INITIALIZER;
 static int nursery_fd = -1;
+
+/* The addon is unloaded with the last thread that uses it, and may be loaded again. */
+__attribute__((destructor)) static void close_nursery(void)
+{
+	if (nursery_fd >= 0)
+		close(nursery_fd);
+}
 
 static int fail(struct tap_failure *failure, const char *step)
 {
@@ -49,9 +57,21 @@ static int open_own_namespace(void)
 	return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 }
 
+static bool is_at_home(int home)
+{
+	struct stat home_stat, here_stat;
+	int here = open_own_namespace();
+	bool result = here >= 0 && fstat(here, &here_stat) == 0 && fstat(home, &home_stat) == 0 &&
+	              here_stat.st_ino == home_stat.st_ino && here_stat.st_dev == home_stat.st_dev;
+	if (here >= 0)
+		close(here);
+	return result;
+}
+
+/* Whoever may not leave its namespace may not enter it either: a thread that never left is left alone. */
 static void return_home(int home)
 {
-	if (setns(home, CLONE_NEWNET) == 0)
+	if (is_at_home(home) || setns(home, CLONE_NEWNET) == 0)
 		return;
 	perror("tapwire: cannot return to the network namespace that the process belongs to; ending");
 	abort();
@@ -120,10 +140,11 @@ static int open_device(const struct tap_options *options, struct tap_failure *fa
 		result = fail(failure, "create");
 	else if (options->virtio && ioctl(fd, TUNSETVNETHDRSZ, &header_size) < 0)
 		result = fail(failure, "set-header-size");
-	else if (ioctl(fd, TUNSETPERSIST, options->persistent ? 1 : 0) < 0)
-		result = fail(failure, "set-persistent");
 	else
 		result = configure_link(options, failure);
+	/* Last: a new TAP that could not be made as it should be goes again, with its descriptor. */
+	if (result == 0 && ioctl(fd, TUNSETPERSIST, options->persistent ? 1 : 0) < 0)
+		result = fail(failure, "set-persistent");
 	if (result == 0)
 		return fd;
 	close(fd);
@@ -213,7 +234,8 @@ int tap_open(const struct tap_options *options, struct tap_failure *failure)
 {
 	if (options->namespace_path == NULL)
 		return open_device(options, failure);
-	int namespace_fd = open(options->namespace_path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: the path may lead to anything, and a named pipe would wait for its writer. */
+	int namespace_fd = open(options->namespace_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (namespace_fd < 0)
 		return fail(failure, "open-namespace");
 	int home = open_own_namespace();

@@ -4,9 +4,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Bytes of an interface's name with its NUL: IFNAMSIZ. */
+#define INTERFACE_NAME_ROOM 16
+
 struct tap_options {
 	const char *namespace_path; /* NULL: the namespace that the process is in */
-	const char *name;
+	const char *name; /* less than INTERFACE_NAME_ROOM bytes */
 	bool has_mac;
 	uint8_t mac[6];
 	uint32_t mtu;

@@ -3,7 +3,7 @@
  *
  *   - Each port has one multishot read under way, which takes a slot of the provided-buffer ring for each frame.
  *   - A poll puts one write a transmission into the submission queue and submits them together with the wait for
- *     the next frames: one system call a burst, both directions.
+ *     the next frames: as a rule one system call a burst, both directions.
  *   - Descriptors are registered, so that the kernel need not look them up by file table.
  *
  * Why slots can go back to the kernel in the same call that transmits from them. Writes carry RWF_NOWAIT: the kernel
@@ -11,6 +11,10 @@
  * The ring is DEFER_TASKRUN: a pending read runs only when the task waits for completions, which io_uring_enter does
  * after it has submitted everything. A read that is newly started runs at its place in the submission queue, which is
  * behind the writes. So all frames have been read out of their slots before any slot is filled again.
+ *
+ * That a write is over is one thing, that its completion is in the queue another: a failed one comes by task work, of
+ * which a kernel may do as little as 20 pieces a call. So the completions of writes are counted, and nobody returns before the
+ * last has come: what comes later would be taken for the result of another write.
  */
 #define _GNU_SOURCE
 #include "frame_io.h"
@@ -42,6 +46,9 @@
 #define COMPLETIONS 1024
 #define SLOT_GROUP 0
 
+/* A completion that is due is there within microseconds. One that is not after this time is lost, which is a fault. */
+#define COMPLETION_TIMEOUT_MS 5000
+
 /* A read that has taken more frames than this since it was started belongs to a busy port: see start_reads. */
 #define BUSY_FRAMES 16
 
@@ -62,6 +69,8 @@ struct state {
 	struct io_uring_cqe *cqes;
 	uint32_t *cq_head, *cq_tail;
 	uint32_t cq_mask;
+	/* Writes whose completion has not come. 0 whenever the data path runs. */
+	uint32_t writes_left;
 	/* The slots that the kernel may read into: we give at tail. */
 	struct io_uring_buf_ring *slots;
 	uint32_t slots_entries;
@@ -95,29 +104,32 @@ static int ring_register(int fd, uint32_t opcode, void *argument, uint32_t count
 
 /* ------------------------------------------------------------------------------------------- submission */
 
-/* Submits what stands in the queue; waits for one completion where `wait` is set, up to `timeout_ms`. */
-static int enter(struct state *state, bool wait, int32_t timeout_ms)
+/*
+ * Submits what stands in the queue, and waits until the completion queue has `completions`, but no longer than
+ * `timeout_ms` (-1: for ever). ETIME: they are not there by then. A signal may end the wait earlier.
+ */
+static int enter(struct state *state, uint32_t completions, int32_t timeout_ms)
 {
 	struct __kernel_timespec time = {
 		.tv_sec = timeout_ms / 1000,
 		.tv_nsec = (long long)(timeout_ms % 1000) * 1000000,
 	};
-	struct io_uring_getevents_arg argument = { .ts = timeout_ms > 0 ? (uint64_t)(uintptr_t)&time : 0 };
+	struct io_uring_getevents_arg argument = { .ts = timeout_ms >= 0 ? (uint64_t)(uintptr_t)&time : 0 };
 	__atomic_store_n(state->sq_tail, state->sq_local_tail, __ATOMIC_RELEASE);
-	int result = (int)syscall(__NR_io_uring_enter, state->fd, state->sq_unsubmitted, wait ? 1 : 0,
+	int result = (int)syscall(__NR_io_uring_enter, state->fd, state->sq_unsubmitted, completions,
 	                          IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument, sizeof(argument));
 	int error = result < 0 ? errno : 0;
 	/* Also an enter that ends with a timeout or a signal has taken the submissions: the head says how many. */
 	uint32_t head = __atomic_load_n(state->sq_head, __ATOMIC_ACQUIRE);
 	state->sq_unsubmitted = state->sq_local_tail - head;
-	return error == 0 || error == ETIME || error == EINTR || error == EAGAIN || error == EBUSY ? 0 : -error;
+	return error == EINTR || error == EAGAIN || error == EBUSY ? 0 : -error;
 }
 
 /* The next free entry of the submission queue, all zero; NULL where the kernel takes no more for now. */
 static struct io_uring_sqe *submission(struct state *state)
 {
 	if (state->sq_unsubmitted == state->sq_entries)
-		enter(state, false, 0);
+		enter(state, 0, 0);
 	if (state->sq_unsubmitted == state->sq_entries)
 		return NULL;
 	struct io_uring_sqe *sqe = &state->sqes[state->sq_local_tail & state->sq_mask];
@@ -153,32 +165,6 @@ static void submit_wake(struct frame_io *io)
 	sqe->poll32_events = POLLIN;
 	sqe->len = IORING_POLL_ADD_MULTI;
 	sqe->user_data = USER_DATA(KIND_WAKE, 0, 0);
-}
-
-static void submit_writes(struct frame_io *io, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		struct span span;
-		io->transmits[i].result = 0;
-		int error = frame_io_transmit_span(io, &io->transmits[i], &span);
-		if (error != 0) {
-			frame_io_transmit_failed(io, i, error);
-			continue;
-		}
-		struct io_uring_sqe *sqe = submission(io->state);
-		if (sqe == NULL) {
-			frame_io_transmit_failed(io, i, ENOBUFS);
-			continue;
-		}
-		sqe->opcode = IORING_OP_WRITE;
-		sqe->flags = IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
-		sqe->fd = io->transmits[i].port;
-		sqe->addr = (uint64_t)(uintptr_t)span.start;
-		sqe->len = span.size;
-		sqe->off = (uint64_t)-1;
-		sqe->rw_flags = RWF_NOWAIT;
-		sqe->user_data = USER_DATA(KIND_WRITE, 0, i);
-	}
 }
 
 /* ------------------------------------------------------------------------------------------------ slots */
@@ -238,7 +224,6 @@ static void wait_for_read(struct frame_io *io, uint32_t port)
 static void ended_read(struct frame_io *io, uint32_t port, int32_t result)
 {
 	int error = result == 0 ? ENODEV : -result; /* 0: nothing, and nothing will come */
-	io->ports[port].armed = false;
 	if (result > 0 || frame_io_is_passing(error))
 		wait_for_read(io, port);
 	else
@@ -272,8 +257,11 @@ static void sort_read(struct frame_io *io, const struct io_uring_cqe *cqe, uint3
 			give_slot(io, slot_of(cqe));
 		return;
 	}
+	struct port *port = &io->ports[USER_NUMBER(cqe->user_data)];
 	if (has_slot(cqe))
-		io->ports[USER_NUMBER(cqe->user_data)].taken++;
+		port->taken++;
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		port->armed = false;
 	if (!has_slot(cqe) && frame_io_is_passing(-cqe->res)) {
 		/* Not behind the backlog: the port would miss the slots that this poll gives back. */
 		ended_read(io, USER_NUMBER(cqe->user_data), cqe->res);
@@ -284,6 +272,14 @@ static void sort_read(struct frame_io *io, const struct io_uring_cqe *cqe, uint3
 	}
 }
 
+static void completed_write(struct frame_io *io, const struct io_uring_cqe *cqe)
+{
+	struct state *state = io->state;
+	state->writes_left--;
+	if (cqe->res < 0)
+		frame_io_transmit_failed(io, USER_NUMBER(cqe->user_data), -cqe->res);
+}
+
 static void completed_wake(struct frame_io *io, const struct io_uring_cqe *cqe)
 {
 	frame_io_take_wake(io);
@@ -291,7 +287,6 @@ static void completed_wake(struct frame_io *io, const struct io_uring_cqe *cqe)
 		submit_wake(io);
 }
 
-/* Empties the completion queue: a failed write belongs to this call and to no later one. */
 static void take_completions(struct frame_io *io, uint32_t burst_room)
 {
 	struct state *state = io->state;
@@ -303,7 +298,7 @@ static void take_completions(struct frame_io *io, uint32_t burst_room)
 		if (kind == KIND_READ)
 			sort_read(io, cqe, burst_room);
 		else if (kind == KIND_WRITE)
-			frame_io_transmit_failed(io, USER_NUMBER(cqe->user_data), -cqe->res);
+			completed_write(io, cqe);
 		else if (kind == KIND_WAKE)
 			completed_wake(io, cqe);
 	}
@@ -393,6 +388,39 @@ static void start_reads(struct frame_io *io)
 	start_reads_of(io, true);
 }
 
+/* ------------------------------------------------------------------------------------------------ bursts */
+
+static void submit_writes(struct frame_io *io, uint32_t count)
+{
+	struct state *state = io->state;
+	for (uint32_t i = 0; i < count; i++) {
+		struct span span;
+		io->transmits[i].result = 0;
+		int error = frame_io_transmit_span(io, &io->transmits[i], &span);
+		if (error != 0) {
+			frame_io_transmit_failed(io, i, error);
+			continue;
+		}
+		/* Each part's completions are taken before the next part, so that the queue need not hold those of all. */
+		if (state->sq_unsubmitted == state->sq_entries && enter(state, 0, 0) == 0)
+			take_completions(io, 0);
+		struct io_uring_sqe *sqe = submission(state);
+		if (sqe == NULL) {
+			frame_io_transmit_failed(io, i, ENOBUFS);
+			continue;
+		}
+		sqe->opcode = IORING_OP_WRITE;
+		sqe->flags = IOSQE_FIXED_FILE;
+		sqe->fd = io->transmits[i].port;
+		sqe->addr = (uint64_t)(uintptr_t)span.start;
+		sqe->len = span.size;
+		sqe->off = (uint64_t)-1;
+		sqe->rw_flags = RWF_NOWAIT;
+		sqe->user_data = USER_DATA(KIND_WRITE, 0, i);
+		state->writes_left++;
+	}
+}
+
 /* What the kernel did not take of the submission queue for want of memory: writes are refused, the rest stays. */
 static void refuse_writes_left(struct frame_io *io)
 {
@@ -402,19 +430,23 @@ static void refuse_writes_left(struct frame_io *io)
 		if (USER_KIND(sqe->user_data) != KIND_WRITE)
 			continue;
 		frame_io_transmit_failed(io, USER_NUMBER(sqe->user_data), ENOBUFS);
+		state->writes_left--;
 		memset(sqe, 0, sizeof(*sqe));
 		sqe->opcode = IORING_OP_NOP;
 		sqe->user_data = USER_DATA(KIND_CANCEL, 0, 0);
 	}
 }
 
-/* Hands over what an enter has left in the submission queue, as long as the kernel takes any of it. */
+/*
+ * Hands over what an enter has left in the submission queue, as long as the kernel takes any of it. An enter that takes a
+ * part does no task work: no slot is filled before the last write has been carried out or refused.
+ */
 static int submit_left(struct frame_io *io)
 {
 	struct state *state = io->state;
 	for (;;) {
 		uint32_t left = state->sq_unsubmitted;
-		int result = enter(state, false, 0);
+		int result = enter(state, 0, 0);
 		if (result < 0 || state->sq_unsubmitted == 0)
 			return result;
 		if (state->sq_unsubmitted == left) {
@@ -424,16 +456,20 @@ static int submit_left(struct frame_io *io)
 	}
 }
 
-/* Submits what is queued, waits if asked to, and empties the completion queue, however much it has overflowed. */
+/* Submits what is queued, waits if asked to, and takes completions until all writes are over and the kernel keeps none back. */
 static int submit_and_take(struct frame_io *io, uint32_t burst_room, bool wait, int32_t timeout_ms)
 {
 	struct state *state = io->state;
-	int result = enter(state, wait, timeout_ms);
+	/* One more than the writes have: the first of something that has come. */
+	int result = wait ? enter(state, state->writes_left + 1, timeout_ms)
+	                  : enter(state, state->writes_left, COMPLETION_TIMEOUT_MS);
+	if (result == -ETIME)
+		result = 0;
 	if (result == 0 && state->sq_unsubmitted > 0)
 		result = submit_left(io);
 	take_completions(io, burst_room);
-	while (result == 0 && overflowed(state)) {
-		result = enter(state, false, 0);
+	while (result == 0 && (state->writes_left > 0 || overflowed(state))) {
+		result = enter(state, state->writes_left, COMPLETION_TIMEOUT_MS);
 		take_completions(io, burst_room);
 	}
 	return result;
@@ -482,19 +518,29 @@ static int attach(struct frame_io *io, uint32_t port)
 	return 0;
 }
 
-/* The pending read holds the device open, so it is cancelled; its last completion has an old lifetime and is passed over. */
-static void detach(struct frame_io *io, uint32_t port)
+/* The pending read holds the device open: it is cancelled, and its end awaited. */
+static void cancel_read(struct frame_io *io, uint32_t port)
 {
 	struct state *state = io->state;
-	struct io_uring_sqe *sqe = io->ports[port].armed ? submission(state) : NULL;
-	if (sqe != NULL) {
-		sqe->opcode = IORING_OP_ASYNC_CANCEL;
-		sqe->addr = USER_DATA(KIND_READ, io->ports[port].lifetime, port);
-		sqe->user_data = USER_DATA(KIND_CANCEL, 0, port);
-		enter(state, false, 0);
+	struct io_uring_sqe *sqe = submission(state);
+	if (sqe == NULL)
+		return;
+	sqe->opcode = IORING_OP_ASYNC_CANCEL;
+	sqe->addr = USER_DATA(KIND_READ, io->ports[port].lifetime, port);
+	sqe->user_data = USER_DATA(KIND_CANCEL, 0, port);
+	int result = 0;
+	while (result == 0 && io->ports[port].armed) {
+		result = enter(state, 1, COMPLETION_TIMEOUT_MS);
+		take_completions(io, 0);
 	}
+}
+
+static void detach(struct frame_io *io, uint32_t port)
+{
+	if (io->ports[port].armed)
+		cancel_read(io, port);
 	io->ports[port].armed = false;
-	register_file(state, port, -1);
+	register_file(io->state, port, -1);
 	forget_waiting(io, port);
 	forget_backlog(io, port);
 }

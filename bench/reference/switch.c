@@ -33,7 +33,7 @@ enum { FRAMES = 16384, STRIDE = 256, HEADROOM = 138, FRAME_LENGTH = 60 };
 enum { BURST = 256, TRANSMIT_MAX = 8192, DOMAIN = 1, AGEING_S = 300, MTU = 1500 };
 enum { PORT, OFFSET, LENGTH, RESULT, DESCRIPTOR_WORDS };
 enum { LO, TOP, PLACE, SEEN, ENTRY_WORDS };
-enum { PORT_MASK = 0xffff, IN_USE = 1 << 16, IS_STATIC = 1 << 17 };
+enum { FREE = 0, PORT_MASK = 0xffff, IS_STATIC = 1 << 16 };
 enum { NONE = -1 };
 enum { ACCEPTED, RUNT_FRAME, FRAME_TOO_LONG, SOURCE_MULTICAST, OFFLOADED, RESERVED_ADDRESS, SAME_PORT, REASONS };
 
@@ -60,9 +60,9 @@ static void unlink_node(int32_t node) {
 /* ---- the MAC table, as in src/tables/mac-table.ts ---- */
 
 static int32_t *entries;
-static uint32_t slot_mask, entry_mask;
+static uint32_t entry_mask;
 static int hash_shift;
-static uint32_t whitening0, whitening1, multiplier0, multiplier1, multiplier2;
+static uint32_t whitening, multiplier0, multiplier1, multiplier2;
 
 static uint32_t scramble(uint32_t seed, uint32_t nonce) {
   uint32_t bits = seed + nonce * 0x9e3779b9u;
@@ -72,48 +72,51 @@ static uint32_t scramble(uint32_t seed, uint32_t nonce) {
 }
 
 static uint32_t home(int32_t top, int32_t lo) {
-  uint32_t first = ((uint32_t)lo ^ whitening0) * multiplier0;
-  uint32_t second = (first ^ (first >> 15) ^ (uint32_t)top ^ whitening1) * multiplier1;
-  return ((second ^ (second >> 15)) * multiplier2) >> hash_shift;
+  uint32_t first = ((uint32_t)lo ^ whitening) * multiplier0;
+  uint32_t second = (first ^ (first >> 15) ^ (uint32_t)top) * multiplier1;
+  return (((second ^ (second >> 15)) * multiplier2) >> hash_shift) * ENTRY_WORDS;
+}
+
+static int32_t top_of(int32_t domain, int32_t hi) {
+  return (int32_t)((uint32_t)(domain + 1) << 16) | hi;
 }
 
 static int32_t find(int32_t top, int32_t lo) {
-  uint32_t at = home(top, lo) * ENTRY_WORDS;
-  while (entries[at + LO] != lo || entries[at + TOP] != top || entries[at + PLACE] == 0) {
-    if (entries[at + PLACE] == 0) return NONE;
+  uint32_t at = home(top, lo);
+  for (;;) {
+    int32_t found = entries[at + TOP];
+    if (found == top && entries[at + LO] == lo) return (int32_t)at;
+    if (found == FREE) return NONE;
     at = (at + ENTRY_WORDS) & entry_mask;
   }
-  return (int32_t)at;
 }
 
 static void insert(int32_t top, int32_t lo, int32_t port, int32_t now) {
-  uint32_t slot = home(top, lo);
-  while (entries[slot * ENTRY_WORDS + PLACE] != 0) slot = (slot + 1) & slot_mask;
-  int32_t *entry = entries + slot * ENTRY_WORDS;
-  entry[LO] = lo;
-  entry[TOP] = top;
-  entry[PLACE] = port | IN_USE;
-  entry[SEEN] = now;
-  append(port, (int32_t)slot);
+  uint32_t at = home(top, lo);
+  while (entries[at + TOP] != FREE) at = (at + ENTRY_WORDS) & entry_mask;
+  entries[at + LO] = lo;
+  entries[at + TOP] = top;
+  entries[at + PLACE] = port;
+  entries[at + SEEN] = now;
+  append(port, (int32_t)(at / ENTRY_WORDS));
 }
 
 static void learn(int32_t domain, int32_t hi, int32_t lo, int32_t port, int32_t now) {
-  int32_t top = (int32_t)((uint32_t)domain << 16) | hi;
+  int32_t top = top_of(domain, hi);
   int32_t at = find(top, lo);
   if (at < 0) {
     insert(top, lo, port, now);
     return;
   }
-  int32_t *entry = entries + at;
-  if (entry[PLACE] == (IN_USE | port) && entry[SEEN] == now) return;
-  if (entry[PLACE] != (IN_USE | port)) abort(); /* nobody moves in this traffic */
-  entry[SEEN] = now;
+  if (entries[at + PLACE] == port && entries[at + SEEN] == now) return;
+  if (entries[at + PLACE] != port) abort(); /* nobody moves in this traffic */
+  entries[at + SEEN] = now;
   unlink_node(at / ENTRY_WORDS);
   append(port, at / ENTRY_WORDS);
 }
 
 static int32_t lookup(int32_t domain, int32_t hi, int32_t lo, int32_t now) {
-  int32_t at = find((int32_t)((uint32_t)domain << 16) | hi, lo);
+  int32_t at = find(top_of(domain, hi), lo);
   if (at < 0) return NONE;
   int32_t place = entries[at + PLACE];
   if (now - entries[at + SEEN] >= AGEING_S && (place & IS_STATIC) == 0) return NONE;
@@ -124,14 +127,12 @@ static void create_table(int32_t stations, int32_t ports, uint32_t seed) {
   int bits = 2;
   while (((int64_t)1 << bits) < 2 * (int64_t)stations) bits++;
   nodes = 1 << bits;
-  slot_mask = (uint32_t)nodes - 1;
   entry_mask = (uint32_t)nodes * ENTRY_WORDS - 1;
   hash_shift = 32 - bits;
-  whitening0 = scramble(seed, 1);
-  whitening1 = scramble(seed, 2);
-  multiplier0 = scramble(seed, 3) | 1;
-  multiplier1 = scramble(seed, 4) | 1;
-  multiplier2 = scramble(seed, 5) | 1;
+  whitening = scramble(seed, 1);
+  multiplier0 = scramble(seed, 2) | 1;
+  multiplier1 = scramble(seed, 3) | 1;
+  multiplier2 = scramble(seed, 4) | 1;
   entries = aligned_alloc(64, (size_t)nodes * ENTRY_WORDS * 4);
   links = malloc(2 * (size_t)(nodes + ports) * 4);
   if (!entries || !links) abort();

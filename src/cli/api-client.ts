@@ -1,10 +1,10 @@
 /** Speaks with a lab's daemon: HTTP on the Unix socket in the lab's run folder. */
 import { type IncomingMessage, type RequestOptions, request } from 'node:http'
 import type { z } from 'zod'
-import { type Failure, failureSchema } from '../control/api.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { LabPaths } from '../control/run-directory.ts'
 import { API_ANSWER_MAX, API_TIMEOUT_MS } from '../limits.ts'
+import { parseFailure } from './failure.ts'
 
 /** The answer to a GET, checked. Throws DAEMON_UNREACHABLE, DAEMON_ANSWER, or the failure that the daemon tells. */
 export async function get<T>(paths: LabPaths, path: string, schema: z.ZodType<T>): Promise<T> {
@@ -55,14 +55,6 @@ async function readText(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function parseFailure(text: string): Failure | undefined {
-  try {
-    return failureSchema.parse(JSON.parse(text))
-  } catch {
-    return undefined
-  }
-}
-
 function unreachable(paths: LabPaths, timedOut: boolean, cause: NodeJS.ErrnoException): TapwireError {
   if (cause.code === 'EACCES' || cause.code === 'EPERM') {
     return new TapwireError(ErrorCode.daemonUnreachable, `No permission for ${paths.socket}.`, {
@@ -71,7 +63,7 @@ function unreachable(paths: LabPaths, timedOut: boolean, cause: NodeJS.ErrnoExce
     })
   }
   const why = timedOut ? `it gives no answer within ${API_TIMEOUT_MS / 1000} s` : cause.message
-  return new TapwireError(ErrorCode.daemonUnreachable, `The lab's daemon cannot be reached: ${why}.`, {
+  return new TapwireError(ErrorCode.daemonUnreachable, `${paths.socket} cannot be reached: ${why}.`, {
     hint: `Its log is ${paths.log}.`,
     cause,
   })

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { type Failure, type Progress as ProgressLine, progressSchema } from '../control/api.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { type Cli, EXIT_INTERRUPTED } from './cli.ts'
+import { parseFailure } from './failure.ts'
 import { Progress } from './progress.ts'
 
 export interface DaemonTask {
@@ -14,6 +15,8 @@ export interface DaemonTask {
   args(folder: string): string[]
   /** Where the commands of the lab's sandboxes run. */
   readonly directory?: string
+  /** Shown as a step of its own, where the daemon tells none. */
+  readonly step?: string
   /** Ready: the daemon stays and has said that it is. Exit: it has done its work and ended. */
   readonly until: 'ready' | 'exit'
 }
@@ -34,12 +37,11 @@ export async function runDaemon(cli: Cli, task: DaemonTask): Promise<void> {
       stdio: ['ignore', 'pipe', errors],
     })
     closeSync(errors)
+    if (task.step !== undefined) progress.start(task.step)
     const end = await followDaemon(cli, child, progress)
-    const failure = judge(end, task.until)
-    if (failure !== undefined) {
-      const errorOutput = readFileSync(join(folder, 'stderr'), 'utf8').trim()
-      throw failure === 'silent' ? diedSilently(end, errorOutput) : failure
-    }
+    const failure = judge(end, task.until, readFileSync(join(folder, 'stderr'), 'utf8').trim())
+    if (failure !== undefined) throw failure
+    if (task.step !== undefined) progress.done(task.step)
   } finally {
     progress.close()
     rmSync(folder, { recursive: true, force: true })
@@ -67,7 +69,10 @@ function followDaemon(cli: Cli, child: ChildProcess, progress: Progress): Promis
   return new Promise((resolve, reject) => {
     const stopListening = cli.onInterrupt((signal) => {
       // The daemon undoes what it has done and ends. Whoever is in a hurry interrupts twice, and it goes on alone.
-      if (end.interruptedBy !== undefined) finish()
+      if (end.interruptedBy !== undefined) {
+        finish()
+        return
+      }
       end.interruptedBy = signal
       progress.start('stop', 'Stopping; once more to leave that to the daemon')
       child.kill('SIGTERM')
@@ -84,7 +89,8 @@ function followDaemon(cli: Cli, child: ChildProcess, progress: Progress): Promis
         end.unknownLine ??= text
       } else if ('ready' in line) {
         end.ready = true
-        finish()
+        // Where it was told to end, it does so from here.
+        if (end.interruptedBy === undefined) finish()
       } else if ('failed' in line) {
         end.failed = line.failed
       } else {
@@ -102,18 +108,17 @@ function followDaemon(cli: Cli, child: ChildProcess, progress: Progress): Promis
   })
 }
 
-function judge(end: DaemonEnd, until: DaemonTask['until']): TapwireError | 'silent' | undefined {
-  if (end.failed !== undefined) {
-    return new TapwireError(end.failed.code, end.failed.message, { hint: end.failed.hint })
-  }
-  if (end.interruptedBy !== undefined && !end.ready) {
+function judge(end: DaemonEnd, until: DaemonTask['until'], errorOutput: string): TapwireError | undefined {
+  if (end.interruptedBy !== undefined) {
     return new TapwireError(ErrorCode.interrupted, `Interrupted by ${end.interruptedBy}.`, {
       hint: end.exit === undefined ? 'The daemon still takes down what it has built.' : undefined,
       exitCode: EXIT_INTERRUPTED,
     })
   }
+  const failed = end.failed ?? parseFailure(errorOutput)
+  if (failed !== undefined) return new TapwireError(failed.code, failed.message, { hint: failed.hint })
   if (until === 'ready' ? end.ready : end.exit?.code === 0) return undefined
-  return 'silent'
+  return diedSilently(end, errorOutput)
 }
 
 function diedSilently(end: DaemonEnd, errorOutput: string): TapwireError {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { loadLab } from '../control/lab-file.ts'
-import { livingDaemon, runDirectory } from '../control/run-directory.ts'
+import { livingDaemon, processRuns, runDirectory } from '../control/run-directory.ts'
 import { DAEMON_END_TIMEOUT_MS } from '../limits.ts'
 import { post } from './api-client.ts'
 import type { Cli } from './cli.ts'
@@ -66,7 +66,7 @@ async function stop(cli: Cli, lab: LabUp): Promise<void> {
     progress.start(step)
     await post(lab.paths, '/down')
     const started = performance.now()
-    while (livingDaemon(lab.paths) !== undefined || isRunning(lab.status.pid)) {
+    while (livingDaemon(lab.paths) !== undefined || processRuns(lab.status.pid)) {
       if (performance.now() - started > DAEMON_END_TIMEOUT_MS) throw daemonStays(lab)
       await delay(POLL_MS)
     }
@@ -77,15 +77,6 @@ async function stop(cli: Cli, lab: LabUp): Promise<void> {
 }
 
 const POLL_MS = 20
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
 
 function daemonStays(lab: LabUp): TapwireError {
   const seconds = DAEMON_END_TIMEOUT_MS / 1000
@@ -99,9 +90,9 @@ function daemonStays(lab: LabUp): TapwireError {
 }
 
 async function cleanUp(cli: Cli, lab: LabDead): Promise<void> {
-  cli.stderr.write(`The daemon of lab ${lab.name} has died; clearing up what it left.\n`)
   await runDaemon(cli, {
     until: 'exit',
+    step: `Remove what the dead daemon of lab ${lab.name} left`,
     args: () => ['--cleanup', '--run', resolve(runDirectory(cli.env)), '--lab', lab.name],
   })
 }

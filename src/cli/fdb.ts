@@ -37,7 +37,10 @@ export async function listStations(cli: Cli, options: FdbOptions): Promise<void>
     printJson(cli, fdb)
     return
   }
-  const rows = fdb.stations.map(({ network, mac, sandbox, interface: name, port, ...station }) => {
+  const stations = [...fdb.stations].sort(
+    (a, b) => a.network.localeCompare(b.network) || a.port - b.port || a.mac.localeCompare(b.mac),
+  )
+  const rows = stations.map(({ network, mac, sandbox, interface: name, port, ...station }) => {
     const age = station.static ? 'static' : formatAge(station.ageS)
     return [network, mac, sandbox, name, port, age]
   })

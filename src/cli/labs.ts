@@ -24,7 +24,6 @@ export interface LabDead extends LabEntry {
 /** The daemon runs, or its socket is not ours to use, and the API gives no answer that could be read. */
 export interface LabSilent extends LabEntry {
   readonly state: 'silent'
-  readonly pid: number | undefined
   readonly reason: TapwireError
 }
 
@@ -88,13 +87,21 @@ async function inspectLab(run: string, name: string): Promise<KnownLab> {
     return { name, paths, state: 'up', status: await get(paths, '/lab', labStatusSchema) }
   } catch (error) {
     if (!(error instanceof TapwireError)) throw error
-    const pid = livingDaemon(paths)
-    const isGone = error.code === ErrorCode.daemonUnreachable && pid === undefined
+    const isUnreachable = error.code === ErrorCode.daemonUnreachable
     const isForbidden = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EACCES'
-    return isGone && !isForbidden
-      ? { name, paths, state: 'dead' }
-      : { name, paths, state: 'silent', pid, reason: error }
+    if (!isUnreachable || isForbidden) return { name, paths, state: 'silent', reason: error }
+    const pid = livingDaemon(paths)
+    if (pid === undefined) return { name, paths, state: 'dead' }
+    return { name, paths, state: 'silent', reason: silentDaemon(name, paths, pid, error) }
   }
+}
+
+function silentDaemon(name: string, paths: LabPaths, pid: number, cause: TapwireError): TapwireError {
+  const message = `The daemon of lab '${name}' (process ${pid}) runs, but: ${cause.message}`
+  return new TapwireError(ErrorCode.daemonUnreachable, message, {
+    hint: `It may be coming up or going down at this moment. Its log is ${paths.log}.`,
+    cause,
+  })
 }
 
 function deadLab(lab: LabEntry): TapwireError {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { LabStatus } from '../control/api.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Cli } from './cli.ts'
-import { type KnownLab, knownLabs, type LabUp, theLab } from './labs.ts'
+import { type KnownLab, knownLabs, type LabSilent, type LabUp, theLab } from './labs.ts'
 import { formatCommand, formatTable, printJson } from './output.ts'
 
 interface PsOptions {
@@ -34,8 +34,8 @@ async function ps(cli: Cli, options: PsOptions): Promise<void> {
       `Lab ${lab.name} is not up: its daemon has died. \`tapwire down ${lab.name}\` removes what it left.\n`,
     )
   }
-  const silent = known.filter((lab) => lab.state === 'silent')
-  if (silent.length > 0) throw silentLabs(silent.map((lab) => `${lab.name} (${lab.reason.message})`))
+  const [silent, ...others] = known.filter((lab) => lab.state === 'silent')
+  if (silent !== undefined) throw others.length === 0 ? silent.reason : silentLabs([silent, ...others])
 }
 
 function rowsOf(lab: LabStatus): string[][] {
@@ -53,8 +53,9 @@ function rowsOf(lab: LabStatus): string[][] {
   ])
 }
 
-function silentLabs(labs: readonly string[]): TapwireError {
-  return new TapwireError(ErrorCode.daemonUnreachable, `No answer from ${labs.join(', ')}`, {
-    hint: 'Only the user who brought a lab up, mostly root, may ask its daemon.',
+function silentLabs(labs: readonly LabSilent[]): TapwireError {
+  const messages = labs.map((lab) => `\n  ${lab.reason.message}`).join('')
+  return new TapwireError(ErrorCode.daemonUnreachable, `${labs.length} labs do not answer:${messages}`, {
+    hint: labs[0]?.reason.hint,
   })
 }

@@ -97,7 +97,7 @@ function right(heading: string): Column {
 }
 
 function formatSummary({ uptimeS, totals }: Stats): string {
-  const copies = totals.flooded === 0 ? '' : ` (${formatCount(totals.copies)} more copies)`
+  const copies = totals.copies === 0 ? '' : ` (${formatCount(totals.copies)} more copies)`
   const segments = totals.segments === 0 ? '' : `${formatCount(totals.segments)} more made by segmentation; `
   return (
     `In ${formatAge(uptimeS)}: ${formatCount(totals.received)} frames received, of which ` +

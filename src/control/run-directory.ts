@@ -70,20 +70,35 @@ export function labsIn(run: string): string[] {
   }
 }
 
-/**
- * The process id of a lab's daemon if that runs: the one that it wrote, unless the process is gone, or is another one
- * that began after the id was written and got the same number. Undefined also where it wrote none.
- */
-export function livingDaemon(paths: LabPaths): number | undefined {
+/** The process id that a lab's daemon wrote, whether or not it still runs; undefined if it wrote none. */
+function readDaemonPid(paths: LabPaths): number | undefined {
   try {
     const text = readFileSync(paths.pid, 'utf8').trim()
-    if (!/^[1-9]\d{0,9}$/.test(text)) return undefined
-    const pid = Number(text)
-    return processStart(pid) <= statSync(paths.pid).mtimeMs + CLOCK_SLACK_MS ? pid : undefined
+    return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined
   } catch (cause) {
     if (isMissing(cause)) return undefined
     throw cause
   }
+}
+
+/**
+ * The process id of a lab's daemon if that runs: the one that it wrote, unless the process has ended, or is another one
+ * that began after the id was written and got the same number.
+ */
+export function livingDaemon(paths: LabPaths): number | undefined {
+  const pid = readDaemonPid(paths)
+  const began = pid === undefined ? undefined : processStart(pid)
+  if (began === undefined) return undefined
+  try {
+    return began <= statSync(paths.pid).mtimeMs + CLOCK_SLACK_MS ? pid : undefined
+  } catch (cause) {
+    if (isMissing(cause)) return undefined
+    throw cause
+  }
+}
+
+export function processRuns(pid: number): boolean {
+  return processStart(pid) !== undefined
 }
 
 /** The time of boot is only known to the second. */
@@ -92,11 +107,22 @@ const CLOCK_SLACK_MS = 2000
 /** The kernel counts these times in hundredths of a second for programs, whatever its own clock (USER_HZ). */
 const CLOCK_TICK_MS = 10
 
-/** When a process began, in milliseconds since 1970 (proc(5): /proc/PID/stat, field 22, and btime of /proc/stat). */
-function processStart(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+/**
+ * When a process began, in milliseconds since 1970 (proc(5): /proc/PID/stat, fields 3 and 22, and btime of /proc/stat).
+ * Undefined where there is none: one that has ended and whose parent has not asked for its exit code (Z) is none.
+ */
+function processStart(pid: number): number | undefined {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch (cause) {
+    if (isMissing(cause)) return undefined
+    throw cause
+  }
   // The second field, the name in brackets, may itself hold blanks and brackets.
   const fieldsFromThird = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state = ''] = fieldsFromThird
+  if ('ZX'.includes(state)) return undefined
   const [, bootSeconds] = /^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8')) ?? []
   return Number(bootSeconds) * 1000 + Number(fieldsFromThird[22 - 3]) * CLOCK_TICK_MS
 }

@@ -8,7 +8,8 @@ import { run } from './program.ts'
 
 const DIRECTORY = '/run/netns'
 
-export const namespaceName = (lab: string, sandbox: string): string => `tw-${lab}-${sandbox}`
+/** A dot stands in no name, so two labs never mean the same namespace. */
+export const namespaceName = (lab: string, sandbox: string): string => `tw-${lab}.${sandbox}`
 
 export const namespacePath = (name: string): string => join(DIRECTORY, name)
 

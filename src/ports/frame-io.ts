@@ -15,9 +15,10 @@ export interface FrameIo {
    * Transmits the first `transmitCount` descriptors of `memory.transmits` in order, then returns how many
    * descriptors of `memory.received` are new (0 to BURST_MAX).
    *
-   * On return every transmission is over: a descriptor that failed has its RESULT set, and
-   * `memory.status[STATUS_TRANSMIT_FAILURES]` says how many did. Ports that vanished are detached and stand in
-   * `memory.events`. All frames of the burst before are gone.
+   * On return every transmission is over: each descriptor has its RESULT, 0 or a negative errno, and
+   * `memory.status[STATUS_TRANSMIT_FAILURES]` says how many failed. ENODEV: the port is not attached; EFAULT: offset and length
+   * point outside of slots and arena. Ports that vanished are detached and stand in `memory.events`, each once; the burst may
+   * hold last frames of theirs. All frames of the burst before are gone.
    *
    * Waits up to `timeoutMs` for a frame, a wake or a port event (0 does not wait, -1 waits for ever), but never where
    * any of these is at hand already.

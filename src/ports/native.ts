@@ -51,7 +51,7 @@ export interface NativeAddon {
     readonly memory: ArrayBuffer
   }
   closeFrameIo(handle: NativeHandle): void
-  /** The descriptor belongs to the handle from here on, and is closed with the port. */
+  /** The descriptor belongs to the handle from here on, and is closed with the port. Where this throws it is the caller's still. */
   attach(handle: NativeHandle, port: number, descriptor: number, virtio: boolean): void
   detach(handle: NativeHandle, port: number): void
   transmit(handle: NativeHandle, count: number): void

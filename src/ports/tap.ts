@@ -113,7 +113,7 @@ function checkName(name: string): void {
       `Linux allows 1 to ${INTERFACE_NAME_MAX}; choose a shorter name.`,
     )
   }
-  if (/[\s/:%]/.test(name) || name === '.' || name === '..') {
+  if (/[\s\0/:%]/.test(name) || name === '.' || name === '..') {
     throw new TapError(
       'EINVAL',
       `"${name}" cannot be an interface name`,
@@ -130,7 +130,7 @@ function explain(error: NativeError, options: TapOptions): TapError {
 
 function reason(error: NativeError, options: TapOptions, where: string): readonly [string, string] {
   const { code, step } = error
-  if (step === 'open-namespace') {
+  if (step === 'open-namespace' && (code === 'ENOENT' || code === 'ENOTDIR')) {
     return [
       `network namespace ${where} was not found (${code})`,
       'Look at `ip netns list`; a lab makes its namespaces at `tapwire up`.',
@@ -148,7 +148,14 @@ function reason(error: NativeError, options: TapOptions, where: string): readonl
       'Run as root, or give the process CAP_NET_ADMIN and CAP_SYS_ADMIN and access to /dev/net/tun.',
     ]
   }
-  if (code === 'EEXIST' || code === 'EBUSY') {
+  if (code === 'EINVAL' && (step === 'enter-namespace' || step === 'move')) {
+    return [
+      `${where} is not a network namespace (${code})`,
+      'A file that is left over in /run/netns goes with `ip netns delete`; `ip netns list` shows what is there.',
+    ]
+  }
+  // EINVAL: an interface of another kind, or a TAP of the other kind of queues.
+  if (code === 'EEXIST' || code === 'EBUSY' || (code === 'EINVAL' && step === 'create')) {
     return [
       `the interface name ${options.name} is taken in ${where} (${code})`,
       'Choose another name, or remove that interface with `ip link delete`.',

@@ -33,12 +33,6 @@ export class LinkedLists {
     return node < this.nodes ? node : NONE
   }
 
-  /** The node behind `node` in its list, or NONE. The node must be in a list. */
-  after(node: number): number {
-    const next = this.links[2 * node + 1]!
-    return next < this.nodes ? next : NONE
-  }
-
   isLinked(node: number): boolean {
     return this.links[2 * node] !== UNLINKED
   }
@@ -50,13 +44,10 @@ export class LinkedLists {
     this.join(node, ring)
   }
 
-  /** Takes a node out of its list. Returns the list where that emptied it, otherwise NONE. */
-  unlink(node: number): number {
-    const previous = this.links[2 * node]!
-    const next = this.links[2 * node + 1]!
-    this.join(previous, next)
+  /** Takes a node out of its list. */
+  unlink(node: number): void {
+    this.join(this.links[2 * node]!, this.links[2 * node + 1]!)
     this.links[2 * node] = UNLINKED
-    return previous === next ? previous - this.nodes : NONE
   }
 
   /** Gives the place of node `from` to node `to`, which was in no list; afterwards `from` is in none. */

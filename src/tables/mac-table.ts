@@ -2,13 +2,13 @@
  * Where stations live: (bridge domain, MAC address) -> port, for all domains of an engine in one table.
  *
  * An address is two integers, as a frame reader gets them: `hi`, its first two bytes (uint16), and `lo`, its last four
- * (int32). Times are whole seconds of a clock that never goes back, 0 to 2^31 - 1.
+ * (int32). Domains are numbers from 0 to 65,534. Times are whole seconds of a clock that never goes back, 0 to 2^31 - 1.
  *
  * The entries stand in one Int32Array, four words each, so that an entry never straddles a cache line and a lookup touches
  * one line. Open addressing with linear probing; at most half of the slots are in use, so chains stay short:
  *
- *     | lo | domain << 16 | hi | place | seen |      place: port, IN_USE, IS_STATIC; 0 = free slot
- *                                                    seen: second of the last frame from there
+ *     | lo | top | place | seen |      top: domain + 1, hi: 16 bits each; 0 is a free slot
+ *                                      place: port, IS_STATIC; seen: second of the last frame from there
  *
  * Beside it, each port has a list of its learned stations in the order in which they were last heard, linked by slot
  * number (oldest first: the next to age out, the first to be evicted), and one of its static entries. A station is
@@ -22,18 +22,24 @@ import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
+/** It lives on that port already. */
+const KNOWN = 0
+/** It is new, or had aged out. */
+const ADDED = 1
+/** It lived on another port. */
+const MOVED = 2
+/** A static entry binds it to another port; nothing has changed. */
+const STATIC_ELSEWHERE = 3
+/** No room: the port's, or the table's, is taken by static entries. Nothing has changed. */
+const REFUSED = 4
+
 /** What became of a station that was learned or added. */
 export const LearnResult = {
-  /** It lives on that port already. */
-  known: 0,
-  /** It is new, or had aged out. */
-  added: 1,
-  /** It lived on another port. */
-  moved: 2,
-  /** A static entry binds it to another port; nothing has changed. */
-  staticElsewhere: 3,
-  /** No room: the port's, or the table's, is taken by static entries. Nothing has changed. */
-  refused: 4,
+  known: KNOWN,
+  added: ADDED,
+  moved: MOVED,
+  staticElsewhere: STATIC_ELSEWHERE,
+  refused: REFUSED,
 } as const
 
 export type LearnResult = (typeof LearnResult)[keyof typeof LearnResult]
@@ -70,12 +76,19 @@ const TOP = 1
 const PLACE = 2
 const SEEN = 3
 
-/** Bits of the word PLACE; the port is the low half. */
+/** The word TOP of a slot that holds no entry; no key has it, since domains count from 1 in there. */
+const FREE = 0
+
+/** The word PLACE. */
 const PORT_MASK = 0xffff
-const IN_USE = 1 << 16
-const IS_STATIC = 1 << 17
+const IS_STATIC = 1 << 16
 
 const SLOTS_MIN = 4
+
+// Constants and functions of this module that are on the path of each frame: V8 folds what a module keeps to itself, but
+// loads and checks what it imports or exports at each use.
+const ABSENT = -1
+const { imul } = Math
 
 export class MacTable {
   readonly capacity: number
@@ -93,12 +106,10 @@ export class MacTable {
   private readonly ports: number
   private readonly stationsPerPort: number
   private readonly ageingS: number
+  /** A power of two of words, so that `entries.length - 1` takes an index around the end. */
   private readonly entries: Int32Array
-  /** Last slot number; slots are a power of two. */
-  private readonly slotMask: number
   private readonly hashShift: number
-  private readonly whitening0: number
-  private readonly whitening1: number
+  private readonly whitening: number
   private readonly multiplier0: number
   private readonly multiplier1: number
   private readonly multiplier2: number
@@ -124,13 +135,11 @@ export class MacTable {
     const slotBits = 32 - Math.clz32(Math.max(2 * options.capacity, SLOTS_MIN) - 1)
     const slots = 1 << slotBits
     this.entries = new Int32Array(slots * ENTRY_WORDS)
-    this.slotMask = slots - 1
     this.hashShift = 32 - slotBits
-    this.whitening0 = scramble(options.seed, 1)
-    this.whitening1 = scramble(options.seed, 2)
-    this.multiplier0 = scramble(options.seed, 3) | 1
-    this.multiplier1 = scramble(options.seed, 4) | 1
-    this.multiplier2 = scramble(options.seed, 5) | 1
+    this.whitening = scramble(options.seed, 1)
+    this.multiplier0 = scramble(options.seed, 2) | 1
+    this.multiplier1 = scramble(options.seed, 3) | 1
+    this.multiplier2 = scramble(options.seed, 4) | 1
 
     this.lists = new LinkedLists(slots, 2 * options.ports)
     this.learned = new PortRanking(options.ports, this.stationsPerPort)
@@ -145,10 +154,10 @@ export class MacTable {
 
   /** The port where the station lives, or -1. Changes nothing. A station that has aged out is not there. */
   lookup(domain: number, hi: number, lo: number, nowS: number): number {
-    const at = this.find((domain << 16) | hi, lo)
-    if (at < 0) return NONE
+    const at = this.find(topOf(domain, hi), lo)
+    if (at < 0) return ABSENT
     const place = this.entries[at + PLACE]!
-    if (nowS - this.entries[at + SEEN]! >= this.ageingS && (place & IS_STATIC) === 0) return NONE
+    if (nowS - this.entries[at + SEEN]! >= this.ageingS && (place & IS_STATIC) === 0) return ABSENT
     return place & PORT_MASK
   }
 
@@ -160,11 +169,11 @@ export class MacTable {
    * learned stations gives up one. So a flood of sources from one port costs the others nothing.
    */
   learn(domain: number, hi: number, lo: number, port: number, nowS: number): LearnResult {
-    const top = (domain << 16) | hi
+    const top = topOf(domain, hi)
     const at = this.find(top, lo)
     if (at < 0) return this.addLearned(top, lo, port, nowS)
-    if (this.entries[at + PLACE] === (IN_USE | port) && this.entries[at + SEEN] === nowS) {
-      return LearnResult.known
+    if (this.entries[at + PLACE] === port && this.entries[at + SEEN] === nowS) {
+      return KNOWN
     }
     return this.relearn(at, port, nowS)
   }
@@ -174,31 +183,31 @@ export class MacTable {
    * static. Where another static entry is in the way, remove that first (staticElsewhere).
    */
   addStatic(domain: number, hi: number, lo: number, port: number): LearnResult {
-    const top = (domain << 16) | hi
+    const top = topOf(domain, hi)
     let at = this.find(top, lo)
     if (at < 0) {
-      if (!this.makeRoom(port)) return LearnResult.refused
+      if (!this.makeRoom(port)) return REFUSED
       this.insert(top, lo, port | IS_STATIC, 0)
       this.added++
-      return LearnResult.added
+      return ADDED
     }
     const place = this.entries[at + PLACE]!
     const holder = place & PORT_MASK
-    if ((place & IS_STATIC) !== 0) return holder === port ? LearnResult.known : LearnResult.staticElsewhere
-    if (holder !== port && !this.makeRoomOnPort(port)) return LearnResult.refused
+    if ((place & IS_STATIC) !== 0) return holder === port ? KNOWN : STATIC_ELSEWHERE
+    if (holder !== port && !this.makeRoomOnPort(port)) return REFUSED
     at = this.find(top, lo) // making room may have moved it
-    this.removeSlot(at >>> ENTRY_SHIFT)
+    this.removeAt(at)
     this.insert(top, lo, port | IS_STATIC, 0)
-    if (holder === port) return LearnResult.known
+    if (holder === port) return KNOWN
     this.moved++
-    return LearnResult.moved
+    return MOVED
   }
 
   /** Forgets the station, learned or static. False where the table does not have it. */
   remove(domain: number, hi: number, lo: number): boolean {
-    const at = this.find((domain << 16) | hi, lo)
+    const at = this.find(topOf(domain, hi), lo)
     if (at < 0) return false
-    this.removeSlot(at >>> ENTRY_SHIFT)
+    this.removeAt(at)
     return true
   }
 
@@ -215,14 +224,12 @@ export class MacTable {
   /** Forgets the domain's learned stations. Returns how many there were. Reads the whole table. */
   flushDomain(domain: number): number {
     const before = this.size
-    let slot = 0
-    while (slot <= this.slotMask) {
-      const at = slot << ENTRY_SHIFT
-      const place = this.entries[at + PLACE]!
-      if (place !== 0 && (place & IS_STATIC) === 0 && this.entries[at + TOP]! >>> 16 === domain) {
-        this.removeSlot(slot) // a later entry may have taken the slot: look again
+    let at = 0
+    while (at < this.entries.length) {
+      if (this.entries[at + TOP]! >>> 16 === domain + 1 && (this.entries[at + PLACE]! & IS_STATIC) === 0) {
+        this.removeAt(at) // a later entry may have taken the slot: look again
       } else {
-        slot++
+        at += ENTRY_WORDS
       }
     }
     return before - this.size
@@ -245,71 +252,71 @@ export class MacTable {
   /** All stations that have not aged out, in no particular order. The table must not change on the way. */
   *stations(nowS: number): Generator<Station, void, undefined> {
     for (let at = 0; at < this.entries.length; at += ENTRY_WORDS) {
+      const top = this.entries[at + TOP]!
       const place = this.entries[at + PLACE]!
       const isStatic = (place & IS_STATIC) !== 0
       const ageS = isStatic ? 0 : nowS - this.entries[at + SEEN]!
-      if (place === 0 || ageS >= this.ageingS) continue
-      const top = this.entries[at + TOP]!
+      if (top === FREE || ageS >= this.ageingS) continue
       const lo = this.entries[at + LO]!
-      yield { domain: top >>> 16, hi: top & 0xffff, lo, port: place & PORT_MASK, ageS, isStatic }
+      yield { domain: (top >>> 16) - 1, hi: top & 0xffff, lo, port: place & PORT_MASK, ageS, isStatic }
     }
   }
 
-  /** Where the key's entry begins in `entries`, or a negative number. */
+  /** Where the key's entry begins in `entries`, or ABSENT. */
   private find(top: number, lo: number): number {
     const entries = this.entries
-    const mask = entries.length - 1
-    let at = this.home(top, lo) << ENTRY_SHIFT
-    while (entries[at + PLACE] !== 0) {
-      if (entries[at + LO] === lo && entries[at + TOP] === top) return at
-      at = (at + ENTRY_WORDS) & mask
+    let at = this.home(top, lo)
+    for (;;) {
+      const found = entries[at + TOP]!
+      if (found === top && entries[at + LO] === lo) return at
+      if (found === FREE) return ABSENT
+      at = (at + ENTRY_WORDS) & (entries.length - 1)
     }
-    return NONE
   }
 
   /**
-   * The slot where the key's chain begins: three multiplications by secret odd numbers, whose high bits depend on all bits below
+   * Where the key's chain begins in `entries`: three multiplications by secret odd numbers, whose high bits depend on all bits below
    * them, with a shift in between that brings the high bits down. Two would do for random addresses, but one in a
    * hundred seeds then lets counted-up ones pile up in a few slots.
    */
   private home(top: number, lo: number): number {
-    const first = Math.imul(lo ^ this.whitening0, this.multiplier0)
-    const second = Math.imul(first ^ (first >>> 15) ^ top ^ this.whitening1, this.multiplier1)
-    return Math.imul(second ^ (second >>> 15), this.multiplier2) >>> this.hashShift
+    const first = imul(lo ^ this.whitening, this.multiplier0)
+    const second = imul(first ^ (first >>> 15) ^ top, this.multiplier1)
+    return (imul(second ^ (second >>> 15), this.multiplier2) >>> this.hashShift) << ENTRY_SHIFT
   }
 
   private addLearned(top: number, lo: number, port: number, nowS: number): LearnResult {
-    if (!this.makeRoom(port)) return LearnResult.refused
+    if (!this.makeRoom(port)) return REFUSED
     this.insert(top, lo, port, nowS)
     this.added++
-    return LearnResult.added
+    return ADDED
   }
 
   /** Learns a station that has an entry, but not for this port and second. */
   private relearn(at: number, port: number, nowS: number): LearnResult {
     const place = this.entries[at + PLACE]!
     const holder = place & PORT_MASK
-    if ((place & IS_STATIC) !== 0) return holder === port ? LearnResult.known : LearnResult.staticElsewhere
+    if ((place & IS_STATIC) !== 0) return holder === port ? KNOWN : STATIC_ELSEWHERE
 
     const top = this.entries[at + TOP]!
     const lo = this.entries[at + LO]!
-    const slot = at >>> ENTRY_SHIFT
     if (nowS - this.entries[at + SEEN]! >= this.ageingS) {
-      this.removeSlot(slot)
+      this.removeAt(at)
       this.aged++
       return this.addLearned(top, lo, port, nowS)
     }
     if (holder === port) {
+      const slot = at >>> ENTRY_SHIFT
       this.entries[at + SEEN] = nowS
       this.lists.unlink(slot)
       this.lists.append(port, slot)
-      return LearnResult.known
+      return KNOWN
     }
-    if (!this.makeRoomOnPort(port)) return LearnResult.refused
-    this.removeSlot(this.find(top, lo) >>> ENTRY_SHIFT) // making room may have moved it
+    if (!this.makeRoomOnPort(port)) return REFUSED
+    this.removeAt(this.find(top, lo)) // making room may have moved it
     this.insert(top, lo, port, nowS)
     this.moved++
-    return LearnResult.moved
+    return MOVED
   }
 
   /** Sees to it that the port may hold one station more. False if it may not. */
@@ -322,14 +329,14 @@ export class MacTable {
     if (!this.makeRoomOnPort(port)) return false
     if (this.size < this.capacity) return true
     const held = this.held[port]!
-    const hasItsShare = held > 0 && held * this.portsHolding >= this.capacity
+    const hasItsShare = held * this.portsHolding >= this.capacity
     return this.evictOldest(hasItsShare ? port : this.learned.richest())
   }
 
   private evictOldest(port: number): boolean {
     const slot = this.lists.first(port)
     if (slot === NONE) return false
-    this.removeSlot(slot)
+    this.removeAt(slot << ENTRY_SHIFT)
     this.evicted++
     return true
   }
@@ -339,12 +346,13 @@ export class MacTable {
     for (let left = budget; ; left--) {
       const slot = this.lists.first(port)
       if (slot === NONE) return left
-      const dueS = this.entries[(slot << ENTRY_SHIFT) + SEEN]! + this.ageingS
+      const at = slot << ENTRY_SHIFT
+      const dueS = this.entries[at + SEEN]! + this.ageingS
       if (dueS > nowS || left === 0) {
         this.wheel.set(port, dueS)
         return left
       }
-      this.removeSlot(slot)
+      this.removeAt(at)
       this.aged++
     }
   }
@@ -352,22 +360,22 @@ export class MacTable {
   /** Removes all stations of one of the lists. */
   private empty(list: number): number {
     const before = this.size
-    for (let slot = this.lists.first(list); slot !== NONE; slot = this.lists.first(list))
-      this.removeSlot(slot)
+    for (let slot = this.lists.first(list); slot !== NONE; slot = this.lists.first(list)) {
+      this.removeAt(slot << ENTRY_SHIFT)
+    }
     return before - this.size
   }
 
   /** Enters a station that is not in the table; there is room. */
   private insert(top: number, lo: number, place: number, seen: number): void {
     const entries = this.entries
-    let slot = this.home(top, lo)
-    while (entries[(slot << ENTRY_SHIFT) + PLACE] !== 0) slot = (slot + 1) & this.slotMask
-    const at = slot << ENTRY_SHIFT
+    let at = this.home(top, lo)
+    while (entries[at + TOP] !== FREE) at = (at + ENTRY_WORDS) & (entries.length - 1)
     entries[at + LO] = lo
     entries[at + TOP] = top
-    entries[at + PLACE] = place | IN_USE
+    entries[at + PLACE] = place
     entries[at + SEEN] = seen
-    this.link(slot, place & PORT_MASK, (place & IS_STATIC) !== 0, seen)
+    this.link(at >>> ENTRY_SHIFT, place & PORT_MASK, (place & IS_STATIC) !== 0, seen)
   }
 
   private link(slot: number, port: number, isStatic: boolean, seen: number): void {
@@ -383,42 +391,46 @@ export class MacTable {
     this.size++
   }
 
-  private removeSlot(slot: number): void {
-    const place = this.entries[(slot << ENTRY_SHIFT) + PLACE]!
+  private removeAt(at: number): void {
+    const place = this.entries[at + PLACE]!
     const port = place & PORT_MASK
-    this.lists.unlink(slot)
+    this.lists.unlink(at >>> ENTRY_SHIFT)
     if ((place & IS_STATIC) === 0) this.learned.decrement(port)
     this.held[port]!--
     if (this.held[port] === 0) this.portsHolding--
     this.size--
-    this.closeGap(slot)
+    this.closeGap(at)
   }
 
   /**
    * Frees a slot without breaking the chains that run over it: an entry behind it moves into the gap unless its home lies
    * behind the gap too, and leaves a gap in turn.
    *
-   *     gap          slot         distances go forward, around the end of the table
+   *     gap          entry        distances go forward, around the end of the table
    *      │   home ─►  │           stays: it is found without crossing the gap
    *      │            │  ◄─ home  moves: home at the gap or before it
    */
   private closeGap(removed: number): void {
     const entries = this.entries
-    const mask = this.slotMask
+    const mask = entries.length - 1
     let gap = removed
-    let slot = (gap + 1) & mask
-    while (entries[(slot << ENTRY_SHIFT) + PLACE] !== 0) {
-      const at = slot << ENTRY_SHIFT
+    let at = (gap + ENTRY_WORDS) & mask
+    while (entries[at + TOP] !== FREE) {
       const home = this.home(entries[at + TOP]!, entries[at + LO]!)
-      if (((slot - home) & mask) >= ((slot - gap) & mask)) {
-        entries.copyWithin(gap << ENTRY_SHIFT, at, at + ENTRY_WORDS)
-        this.lists.rename(slot, gap)
-        gap = slot
+      if (((at - home) & mask) >= ((at - gap) & mask)) {
+        entries.copyWithin(gap, at, at + ENTRY_WORDS)
+        this.lists.rename(at >>> ENTRY_SHIFT, gap >>> ENTRY_SHIFT)
+        gap = at
       }
-      slot = (slot + 1) & mask
+      at = (at + ENTRY_WORDS) & mask
     }
-    entries[(gap << ENTRY_SHIFT) + PLACE] = 0
+    entries[gap + TOP] = FREE
   }
+}
+
+/** Domain and first two bytes of the address in one word, never FREE. */
+function topOf(domain: number, hi: number): number {
+  return ((domain + 1) << 16) | hi
 }
 
 /** Murmur3's finaliser: makes one secret number into several that look unrelated. */

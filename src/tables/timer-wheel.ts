@@ -7,14 +7,15 @@ import { LinkedLists, NONE } from './linked-lists.ts'
  * Four wheels of 256 slots, one for each byte of a 31-bit tick number, cover all deadlines there are. A timer stands in
  * the wheel of the highest byte in which its deadline differs from the present tick:
  *
- *     present   00 00 3a 17                    wheel 0   its exact tick
- *     deadline  00 00 3a 90  -> wheel 0, slot 90   wheel 1   its 256 ticks
- *     deadline  00 00 41 02  -> wheel 1, slot 41   wheel 2   its 65,536 ticks
- *     deadline  00 07 00 00  -> wheel 2, slot 07   wheel 3   its 16,777,216 ticks
+ *     present   00 00 3a 17                         a slot there is
+ *     deadline  00 00 3a 90  -> wheel 0, slot 90    one tick
+ *     deadline  00 00 41 02  -> wheel 1, slot 41    256 ticks
+ *     deadline  00 07 00 00  -> wheel 2, slot 07    65,536 ticks
+ *     deadline  2b 00 00 00  -> wheel 3, slot 2b    16,777,216 ticks
  *
- * When the present reaches the beginning of a slot of a higher wheel, its timers are dealt out to the lower ones. All
- * slots of wheel 0 lie before all those of wheel 1 that are still ahead, and so on, so the next thing to happen is the
- * first occupied slot ahead in the lowest wheel that has one. A bitmap finds it: time leaps from event to event,
+ * When the present reaches the beginning of a slot of a higher wheel, its timers are dealt out to the lower ones. So all
+ * occupied slots are ahead of the present, and those of a lower wheel come before those of a higher one: what happens next
+ * is the first occupied slot of the lowest wheel that has any. A bitmap finds it. Time leaps from event to event,
  * and a jump of the clock costs what the timers in between cost (four moves each at most), not what the ticks would.
  */
 
@@ -34,7 +35,10 @@ export const TICK_MAX = 0x7fff_ffff
 export class TimerWheel {
   private readonly lists: LinkedLists
   private readonly deadlines: Int32Array
-  /** A bit for each slot that has timers, `BITMAP_WORDS` words for each wheel. */
+  /**
+   * A bit for each slot that has timers, `BITMAP_WORDS` words for each wheel. A slot whose timers were all cancelled keeps
+   * its bit until the present gets there, and is then found empty.
+   */
   private readonly occupied = new Int32Array(WHEELS * BITMAP_WORDS)
   /** All slots that begin at or before this tick have been emptied. */
   private present: number
@@ -66,9 +70,7 @@ export class TimerWheel {
 
   /** Stops the timer; one that does not run stays as it is. */
   cancel(timer: number): void {
-    if (!this.lists.isLinked(timer)) return
-    const emptied = this.lists.unlink(timer)
-    if (emptied !== NONE && emptied < DUE) this.clearOccupied(emptied)
+    if (this.lists.isLinked(timer)) this.lists.unlink(timer)
   }
 
   /** Moves time to tick `now`; a tick before the last one leaves it where it is. Then take what has expired. */
@@ -97,7 +99,7 @@ export class TimerWheel {
     if (this.present === this.target) return false
     for (let wheel = 0; wheel < WHEELS; wheel++) {
       const shift = wheel * SLOT_BITS
-      const slot = this.nextOccupied(wheel, (this.present >>> shift) & (SLOTS - 1))
+      const slot = this.firstOccupied(wheel)
       if (slot === NONE) continue
       const windowMask = shift + SLOT_BITS < 32 ? -1 << (shift + SLOT_BITS) : 0
       const beginning = (this.present & windowMask) | (slot << shift)
@@ -112,7 +114,7 @@ export class TimerWheel {
 
   /** Deals the timers of a slot that the present has reached out to lower wheels, or to DUE where they are. */
   private empty(slot: number): void {
-    this.clearOccupied(slot)
+    this.occupied[slot >>> 5]! &= ~(1 << (slot & 31))
     if (slot < SLOTS) {
       this.lists.splice(slot, DUE)
       return
@@ -139,20 +141,11 @@ export class TimerWheel {
     this.occupied[slot >>> 5]! |= 1 << (slot & 31)
   }
 
-  private clearOccupied(slot: number): void {
-    this.occupied[slot >>> 5]! &= ~(1 << (slot & 31))
-  }
-
-  /** The first occupied slot behind `slot` on the wheel, or NONE. */
-  private nextOccupied(wheel: number, slot: number): number {
-    const base = wheel * BITMAP_WORDS
-    let word = slot >>> 5
-    // Shifted in two steps, since a shift by 32 would shift by nothing.
-    let bits = this.occupied[base + word]! & ((-1 << (slot & 31)) << 1)
-    while (bits === 0) {
-      if (++word === BITMAP_WORDS) return NONE
-      bits = this.occupied[base + word]!
+  private firstOccupied(wheel: number): number {
+    for (let word = 0; word < BITMAP_WORDS; word++) {
+      const bits = this.occupied[wheel * BITMAP_WORDS + word]!
+      if (bits !== 0) return word * 32 + (31 - Math.clz32(bits & -bits))
     }
-    return word * 32 + (31 - Math.clz32(bits & -bits))
+    return NONE
   }
 }

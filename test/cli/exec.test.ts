@@ -37,9 +37,9 @@ function nsenterWords(): string[] {
 describe('tapwire exec', () => {
   it("runs a command in the sandbox's namespace, and ends as it does", async () => {
     assert.equal((await exec(['alice', '--', 'sh', '-c', 'exit 7'])).code, 7)
-    assert.deepEqual(nsenterWords(), ['--net=/run/netns/tw-demo-alice', '--', 'sh', '-c', 'exit 7'])
+    assert.deepEqual(nsenterWords(), ['--net=/run/netns/tw-demo.alice', '--', 'sh', '-c', 'exit 7'])
     assert.equal((await exec(['bob', '--', 'true'])).code, 0)
-    assert.equal(nsenterWords()[0], '--net=/run/netns/tw-demo-bob')
+    assert.equal(nsenterWords()[0], '--net=/run/netns/tw-demo.bob')
   })
 
   it('hands all words on, with or without --, further ones and options included', async () => {

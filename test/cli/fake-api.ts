@@ -22,7 +22,7 @@ export function statusOf(lab: Lab, daemon: Pick<LabStatus, 'pid' | 'backend'>): 
     networks: [...lab.networks],
     sandboxes: lab.sandboxes.map((sandbox) => ({
       name: sandbox.name,
-      namespace: `tw-${lab.name}-${sandbox.name}`,
+      namespace: `tw-${lab.name}.${sandbox.name}`,
       state: sandbox.command === undefined ? 'idle' : 'running',
       ...(sandbox.command === undefined ? undefined : { pid: 4242, command: [...sandbox.command] }),
       endpoints: sandbox.endpoints.map((endpoint) => ({ ...endpoint, port: port++, state: 'up' })),

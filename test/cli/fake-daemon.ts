@@ -6,12 +6,14 @@
  *   refuse      it tells why it cannot start
  *   crash       it ends without a word on standard output
  *   babble      it prints what is no JSON, and ends
- *   slow        it starts a step and stays in it until SIGTERM
+ *   sick        it finds something wrong with the machine
+ *   slow        it stays in a step until SIGTERM, finishes that, says that it is ready, and ends
+ *   busy        it stays in a step, whatever it is told, until nobody reads what it tells
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { parseArgs } from 'node:util'
-import type { Progress } from '../../src/control/api.ts'
+import type { DoctorCheck, Progress } from '../../src/control/api.ts'
 import { parseLabJson } from '../../src/control/lab.ts'
 import { labPaths } from '../../src/control/run-directory.ts'
 import { statusOf } from './fake-api.ts'
@@ -33,28 +35,41 @@ function tell(line: Progress): void {
 }
 
 function doctor(): void {
-  const checks = [
+  const well: DoctorCheck[] = [
     { name: 'addon', state: 'ok', detail: 'loads' },
     { name: 'io_uring', state: 'warn', detail: 'forbidden here', hint: 'epoll is used in its place.' },
   ]
+  const sick: DoctorCheck[] = [{ name: 'addon', state: 'fail', detail: 'missing', hint: 'Build it.' }]
+  const checks = behaviour === 'sick' ? sick : well
   process.stdout.write(JSON.stringify({ checks }))
 }
 
 function cleanUp(): void {
-  tell({ step: 'Remove what is left', state: 'start' })
   rmSync(labPaths(values.run, values.lab).directory, { recursive: true })
-  tell({ step: 'Remove what is left', state: 'done', detail: '2 namespaces' })
 }
 
 function up(labFile: string): void {
-  tell({ step: 'Make namespaces', state: 'start' })
   const end = () => process.exit(0)
-  process.on('SIGTERM', end)
   if (behaviour === 'slow') {
-    // Holds the process, which otherwise has nothing to wait for.
-    setInterval(() => undefined, 60_000)
+    // The process has nothing else to wait for.
+    const hold = setInterval(() => undefined, 60_000)
+    process.once('SIGTERM', () => {
+      tell({ step: 'Make namespaces', state: 'done' })
+      tell({ ready: true })
+      clearInterval(hold)
+    })
+    tell({ step: 'Make namespaces', state: 'start' })
     return
   }
+  if (behaviour === 'busy') {
+    process.on('SIGTERM', () => undefined)
+    process.stdout.on('error', end)
+    tell({ step: 'Make namespaces', state: 'start' })
+    setInterval(() => tell({ step: 'Wait', state: 'start' }), 10)
+    return
+  }
+  process.on('SIGTERM', end)
+  tell({ step: 'Make namespaces', state: 'start' })
   const lab = parseLabJson(readFileSync(labFile, 'utf8'), labFile)
   const paths = labPaths(values.run, lab.name)
   tell({ step: 'Make namespaces', state: 'done', detail: String(lab.sandboxes.length) })
@@ -83,6 +98,9 @@ if (behaviour === 'crash') {
   process.exitCode = 3
 } else if (behaviour === 'babble') {
   process.stdout.write('hello\n')
+} else if (behaviour === 'refuse' && values.cleanup === true) {
+  process.stderr.write(JSON.stringify({ code: 'EBUSY', message: 'It is in use.', hint: 'Wait.' }))
+  process.exitCode = 1
 } else if (behaviour === 'refuse') {
   tell({ step: 'Open TAPs', state: 'start' })
   tell({ step: 'Open TAPs', state: 'failed', detail: 'EPERM' })

@@ -106,7 +106,7 @@ describe('a command about one lab', () => {
       assert.equal(code, 1)
       assert.match(
         err,
-        /^error: The lab's daemon cannot be reached: connect ENOENT .*\nhint: Its log is .*\n$/,
+        /^error: The daemon of lab 'demo' \(process \d+\) runs, but: .*api\.sock cannot be reached: connect ENOENT .*\nhint: It may be coming up or going down at this moment\. Its log is .*\n$/,
       )
     }
   })
@@ -138,7 +138,7 @@ describe('a command about one lab', () => {
     const { code, err } = await harness.tapwire(['fdb', 'ls'])
     server.close()
     assert.equal(code, 1)
-    assert.match(err, /^error: The lab's daemon cannot be reached: aborted\./)
+    assert.match(err, /runs, but: .*api\.sock cannot be reached: aborted\./)
   })
 })
 
@@ -184,18 +184,36 @@ two   bob       exited (137)   web 10.1.0.3/24, other 10.1.1.2/24   sleep '5 5'
     assert.equal(code, 1)
     assert.match(out, /^a +alice /m)
     assert.match(err, /^Lab b is not up: its daemon has died\. `tapwire down b` removes what it left\.$/m)
-    assert.match(err, /^error: No answer from c \(The lab's daemon cannot be reached/m)
+    assert.match(err, /^error: The daemon of lab 'c' \(process \d+\) runs, but: /m)
+  })
+})
+
+describe('tapwire ps, where several labs give no answer,', () => {
+  it('tells so of each', async () => {
+    labWithoutSocket('a')
+    const api = await labUp('b')
+    api.answers.set('GET /lab', 'nonsense')
+    const { code, err } = await harness.tapwire(['ps'])
+    assert.equal(code, 1)
+    assert.match(
+      err,
+      /^error: 2 labs do not answer:\n  The daemon of lab 'a' .*\n  The daemon answers GET \/lab with/,
+    )
   })
 })
 
 describe('tapwire fdb ls', () => {
-  it('lists stations', async () => {
-    await labUp('demo')
+  it('lists stations by network and port', async () => {
+    const api = await labUp('demo')
+    const [alice, bob] = FDB.stations
+    const elsewhere = { ...bob!, network: 'other', mac: '02:42:0a:01:01:02', interface: 'eth1', port: 2 }
+    api.answers.set('GET /fdb', { stations: [bob, alice, elsewhere] })
     const { code, out, err } = await harness.tapwire(['fdb', 'ls'])
     assert.deepEqual([code, err], [0, ''])
     assert.equal(
       out,
       `NETWORK   MAC                 SANDBOX   INTERFACE   PORT      AGE
+other     02:42:0a:01:01:02   bob       eth1           2   static
 web       02:42:0a:01:00:02   alice     eth0           0      7 s
 web       02:42:0a:01:00:03   bob       eth0           1   static
 `,

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { parseLab } from '../../src/control/lab-file.ts'
-import { labPaths, livingDaemon } from '../../src/control/run-directory.ts'
+import { labPaths, livingDaemon, processRuns } from '../../src/control/run-directory.ts'
 import { CliHarness, type CliOptions, ESCAPE, plain } from './cli-harness.ts'
 import { DEMO, serveFakeApi, statusOf } from './fake-api.ts'
 
@@ -66,7 +66,7 @@ describe('tapwire up', () => {
   it('turns a sign on a terminal and leaves one line a step', async () => {
     const terminal = { columns: 80, rows: 24 }
     const { err } = await tapwire(['up', labFile], { terminal, env: { NO_COLOR: '1' } })
-    assert.ok(err.includes(`${ESCAPE}[1F${ESCAPE}[J`))
+    assert.ok(err.endsWith(`${ESCAPE}[1F${ESCAPE}[J✔ Make namespaces (2)\n`))
     assert.match(plain(err), /^(?:[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Make namespaces\n)+✔ Make namespaces \(2\)\n$/)
   })
 
@@ -90,7 +90,7 @@ describe('tapwire up', () => {
     writeFileSync(paths.pid, String(process.pid))
     const { code, err } = await tapwire(['up', labFile])
     assert.equal(code, 1)
-    assert.match(err, /^error: The lab's daemon cannot be reached/)
+    assert.match(err, /^error: The daemon of lab 'demo' \(process \d+\) runs, but: /)
     writeFileSync(paths.pid, '')
   })
 
@@ -123,13 +123,28 @@ describe('tapwire up', () => {
     const { code, err } = await tapwire(['up', labFile], {
       env: { FAKE_DAEMON: 'slow' },
       onWrite: (text) => {
-        if (text.includes('Make namespaces')) setImmediate(() => harness.interrupt('SIGTERM'))
+        if (text.includes('… Make namespaces')) setImmediate(() => harness.interrupt('SIGTERM'))
       },
     })
     assert.equal(code, 130)
     assert.equal(
       err,
-      '… Make namespaces\n… Stopping; once more to leave that to the daemon\nerror: Interrupted by SIGTERM.\n',
+      '… Make namespaces\n… Stopping; once more to leave that to the daemon\n✔ Make namespaces\nerror: Interrupted by SIGTERM.\n',
+    )
+    assert.equal(harness.listening, 0)
+  })
+
+  it('leaves the daemon to itself when it is interrupted twice', async () => {
+    const { code, err } = await tapwire(['up', labFile], {
+      env: { FAKE_DAEMON: 'busy' },
+      onWrite: (text) => {
+        if (/Make namespaces|Stopping/.test(text)) setImmediate(() => harness.interrupt('SIGINT'))
+      },
+    })
+    assert.equal(code, 130)
+    assert.match(
+      err,
+      /\nerror: Interrupted by SIGINT\.\nhint: The daemon still takes down what it has built\.\n$/,
     )
     assert.equal(harness.listening, 0)
   })
@@ -158,7 +173,7 @@ describe('tapwire down', () => {
     const pid = livingDaemon(paths)!
     const { code, out, err } = await tapwire(['down'])
     assert.deepEqual([code, out, err], [0, '', '… Take lab demo down\n✔ Take lab demo down\n'])
-    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+    assert.equal(processRuns(pid), false)
     assert.equal(existsSync(paths.directory), false)
   })
 
@@ -206,11 +221,14 @@ describe('tapwire down', () => {
       /error: The daemon ended with exit code 3 before its work was done:\nError: nothing works\n/,
     )
 
+    const refuse = await tapwire(['down', 'demo'], { env: { FAKE_DAEMON: 'refuse' } })
+    assert.match(refuse.err, /\nerror: It is in use\.\nhint: Wait\.\n$/)
+
     const { code, err } = await tapwire(['down', 'demo'])
     assert.equal(code, 0)
     assert.equal(
       err,
-      'The daemon of lab demo has died; clearing up what it left.\n… Remove what is left\n✔ Remove what is left (2 namespaces)\n',
+      '… Remove what the dead daemon of lab demo left\n✔ Remove what the dead daemon of lab demo left\n',
     )
     assert.deepEqual(readdirSync(harness.run), [])
   })

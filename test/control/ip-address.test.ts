@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { isIPv4 } from 'node:net'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import {
   contains,
   formatIpAddress,

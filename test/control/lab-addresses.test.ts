@@ -1,7 +1,7 @@
 /** Any lab that can be written down: whatever is fixed in it, all its addresses fit together. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { stringify } from 'yaml'
 import {
   contains,
@@ -143,9 +143,8 @@ function* freeAddresses(
   const written = JSON.stringify(
     Object.values(file.sandboxes).map((one) => (one as { networks: object }).networks),
   )
-  const fixed = new Set(
-    [...written.matchAll(new RegExp(`"${name}":\\{[^}]*"address":"([^"]+)"`, 'g'))].map((match) => match[1]),
-  )
+  const pattern = new RegExp(`"${name}":\\{[^}]*"address":"([^"]+)"`, 'g')
+  const fixed = new Set([...written.matchAll(pattern)].map((match) => match[1]))
   for (let value = range.value + 1n; value < lastAddress(range).value; value += 1n) {
     const text = [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join('.')
     if (text !== gateway && !fixed.has(text)) yield text

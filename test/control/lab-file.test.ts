@@ -250,6 +250,11 @@ const BAD: readonly { readonly what: string; readonly text: string; readonly say
     says: ['2:1: tabs are not allowed as indentation'],
   },
   {
+    what: 'the first error of a line alone',
+    text: '- a\nb: 1\n',
+    says: ['2:1: unexpected scalar at node end'],
+  },
+  {
     what: 'keys that stand twice',
     text: 'networks:\n  web:\n  db:\n  web:\nsandboxes: { a: { networks: [web], offload: true, offload: false } }\n',
     says: [

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { after, describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { ErrorCode } from '../../src/control/errors.ts'
-import { labPaths, labsIn, livingDaemon, runDirectory } from '../../src/control/run-directory.ts'
+import { labPaths, labsIn, livingDaemon, processRuns, runDirectory } from '../../src/control/run-directory.ts'
 import { SOCKET_PATH_MAX } from '../../src/limits.ts'
 
 const run = mkdtempSync(join(tmpdir(), 'run-'))
@@ -64,6 +67,27 @@ describe('livingDaemon', () => {
     assert.equal(livingDaemon(labPaths(run, 'never')), undefined)
     for (const text of ['', 'x', '0', '-1', '1 2'])
       assert.equal(livingDaemon(writePid('odd', text)), undefined, text)
+  })
+
+  it('is nobody where the process has ended and is only not yet buried', async () => {
+    // The shell becomes a sleep, which never asks how the child ended that the shell has made.
+    const script = 'head -c 1 <&3 & echo $!; exec sleep 60'
+    const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore', 'pipe'] })
+    const [line] = (await once(parent.stdout!, 'data')) as [Buffer]
+    const pid = Number(line)
+    const until = async (file: string, text: string) => {
+      while (!readFileSync(file, 'utf8').includes(text)) await setImmediate()
+    }
+    await until(`/proc/${parent.pid}/comm`, 'sleep')
+    const pipe = parent.stdio[3] as Writable
+    pipe.write('x')
+    await until(`/proc/${pid}/stat`, ') Z ')
+    assert.equal(livingDaemon(writePid('zombie', String(pid))), undefined)
+    assert.equal(processRuns(pid), false)
+    assert.equal(processRuns(parent.pid!), true)
+    parent.kill()
+    await once(parent, 'close')
+    assert.equal(processRuns(parent.pid!), false)
   })
 
   it('is nobody where another process has got the number since', () => {

@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import fc from 'fast-check'
 import {
   DESCRIPTOR_SHIFT,
   DESCRIPTOR_WORDS,
@@ -33,6 +34,7 @@ import {
   woken,
 } from '../support/frame-io.ts'
 import type { Skip } from '../support/requirements.ts'
+import { runSteps, steps } from './frame-io.model.ts'
 
 /** A FrameIo, and the other end of its ports. */
 export interface OpenedFrameIo {
@@ -57,6 +59,8 @@ export interface FrameIoUnderTest {
   open(slots?: number): Promise<OpenedFrameIo>
   /** How many ports "many" are: devices take their time. */
   readonly manyPorts: number
+  /** How often random steps are tried. */
+  readonly modelRuns: number
   readonly skip?: Skip
 }
 
@@ -84,6 +88,7 @@ export function frameIoConformance(subject: FrameIoUnderTest): void {
     describe('receiving', () => receiving(opened, using))
     describe('transmitting', () => transmitting(opened, using))
     describe('many ports', () => manyPortsAtOnce(opened, subject.manyPorts))
+    describe('anything in any order', () => anything(subject))
     describe('refused transmissions', () => refusals(opened))
     describe('waking', () => waking(opened))
     describe('ports that come and go', () => comingAndGoing(opened, using, subject.manyPorts))
@@ -349,6 +354,22 @@ function manyPortsAtOnce(opened: Opened, manyPorts: number): void {
       for (const port of others) assertFrames(await collect(port), flooded)
     }),
   )
+}
+
+function anything(subject: FrameIoUnderTest): void {
+  for (const slots of [3, 64]) {
+    it(`is what a model of queues says it is, with ${slots} slots`, async () => {
+      const property = fc.asyncProperty(steps, async (sequence) => {
+        const opened = await subject.open(slots)
+        try {
+          await runSteps(opened, sequence)
+        } finally {
+          await opened.close()
+        }
+      })
+      await fc.assert(property, { numRuns: subject.modelRuns })
+    })
+  }
 }
 
 function refusals(opened: Opened): void {

@@ -19,4 +19,9 @@ function open(slots?: number): OpenedFrameIo {
   }
 }
 
-frameIoConformance({ name: 'MemoryFrameIo as a FrameIo', open: async (slots) => open(slots), manyPorts: 300 })
+frameIoConformance({
+  name: 'MemoryFrameIo as a FrameIo',
+  open: async (slots) => open(slots),
+  manyPorts: 300,
+  modelRuns: 100,
+})

@@ -34,7 +34,7 @@ export class FarEnd {
       const program = join(folder, 'far-end')
       const source = join(repositoryRoot, 'test/support/far-end.c')
       const args = ['-O1', '-std=gnu11', '-Wall', '-Wextra', '-Werror', '-o', program, source]
-      execFileSync('cc', args, { env: plainEnvironment() })
+      execFileSync('gcc', args, { env: plainEnvironment() })
       // Started at once, so that the file is not needed any more when the folder goes.
       return new FarEnd(spawn(program, { stdio: ['pipe', 'pipe', 'inherit'], env: plainEnvironment() }))
     } finally {

@@ -2,8 +2,8 @@ import { closeSync } from 'node:fs'
 import { MTU_MAX } from '../../src/limits.ts'
 import { NativeFrameIo, openWake, wake } from '../../src/ports/native-frame-io.ts'
 import { openTap } from '../../src/ports/tap.ts'
-import { type FarEnd } from './far-end.ts'
-import { type NetworkNamespace } from './network-namespace.ts'
+import type { FarEnd } from './far-end.ts'
+import type { NetworkNamespace } from './network-namespace.ts'
 
 export type NativeBackend = 'io_uring' | 'epoll'
 
@@ -33,9 +33,13 @@ export class OpenedNativeFrameIo {
     })
   }
 
-  attach = async (port: number, waiting: readonly Uint8Array[] = [], offload = true): Promise<void> => {
+  attach = async (
+    port: number,
+    waiting: readonly Uint8Array[] = [],
+    { offload = true, namespace = this.#setup.namespace } = {},
+  ): Promise<void> => {
     await this.closeFarEnd(port)
-    const { namespace, farEnd } = this.#setup
+    const { farEnd } = this.#setup
     const name = interfaceName(port)
     const tap = openTap({ namespace: namespace.path, name, mtu: MTU_MAX, offload })
     try {

@@ -64,8 +64,8 @@ function entriesOf(table: MacTable): Map<number, Entry> {
       number,
       number,
     ]
-    if (place === 0) continue
-    entries.set(slot, { slot, top, lo, port: place & 0xffff, isStatic: (place & (1 << 17)) !== 0, seen })
+    if (top === 0) continue
+    entries.set(slot, { slot, top, lo, port: place & 0xffff, isStatic: (place & (1 << 16)) !== 0, seen })
   }
   return entries
 }

@@ -9,7 +9,7 @@ const PORTS = 4
 
 // Few keys, so that calls meet the same stations; edges of all three fields, so that no sign or mask goes wrong.
 const key: fc.Arbitrary<Key> = fc.record({
-  domain: fc.constantFrom(0, 1, 0xffff),
+  domain: fc.constantFrom(0, 1, 0xfffe),
   hi: fc.constantFrom(0, 0x0200, 0xfeff),
   lo: fc.constantFrom(0, 1, -1, 0x7fff_ffff),
 })
@@ -23,7 +23,7 @@ const command = fc.oneof(
     arbitrary: fc.record({ call: fc.constant('wait' as const), seconds: fc.integer({ min: 1, max: 12 }) }),
   },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('expire' as const) }) },
-  { weight: 2, arbitrary: fc.record({ call: fc.constant('addStatic' as const), key, port }) },
+  { weight: 3, arbitrary: fc.record({ call: fc.constant('addStatic' as const), key, port }) },
   { weight: 3, arbitrary: fc.record({ call: fc.constant('remove' as const), key }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('flushPort' as const), port }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('removePort' as const), port }) },
@@ -31,7 +31,7 @@ const command = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       call: fc.constant('flushDomain' as const),
-      domain: fc.constantFrom(0, 1, 0xffff),
+      domain: fc.constantFrom(0, 1, 0xfffe),
     }),
   },
 )

@@ -171,6 +171,7 @@ describe('TimerWheel', () => {
           for (let id = 0; id < timers; id++) assert.equal(wheel.isRunning(id), model.deadlines.has(id))
         }
         assert.deepEqual(ascending(expiredAt(wheel, TICK_MAX)), ascending(model.advance(TICK_MAX)))
+        assert.ok(wheel['occupied'].every((bits: number) => bits === 0))
       }),
       { numRuns: 500 },
     )
