@@ -19,10 +19,10 @@ import { type Outcome, type Shape, SwitchedTraffic } from './support/switched-tr
 const SMALL: Shape = { ports: 3, stations: 30 }
 const LARGE: Shape = { ports: 1000, stations: 100_000 }
 
-/** Rounds of a run; bursts of a sample, some 10 ms; samples that each side takes in its turn. */
+/** Rounds of a run; bursts of a sample, some 5 to 15 ms; samples that each side takes in its turn. */
 const ROUNDS = 15
-const BURSTS = 2000
-const SAMPLES = 5
+const BURSTS = 1000
+const SAMPLES = 9
 
 const FRAMES_PER_SAMPLE = BURSTS * BURST_MAX
 
@@ -149,7 +149,7 @@ async function main(): Promise<void> {
   if (busyBefore > 0.1)
     progress.line(`note: ${Math.round(busyBefore * 100)} % of the machine is busy; numbers will be off`)
   // The compiler gets to know the path with both shapes before either is measured.
-  for (const shape of [SMALL, LARGE, SMALL, LARGE]) new SwitchedTraffic(shape).round(BURSTS)
+  for (const shape of [SMALL, LARGE, SMALL, LARGE]) new SwitchedTraffic(shape).round(2 * BURSTS)
 
   const measurements = [SMALL, LARGE].map((shape) => new Measurement(shape, program))
   for (let round = 1; round <= rounds; round++) {

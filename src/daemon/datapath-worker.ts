@@ -16,14 +16,13 @@ import type {
   DatapathWorkerData,
 } from './datapath-messages.ts'
 
-/** A poll waits no longer than this, so that stations age while nothing arrives. */
+/** A poll waits no longer than this, so that stations are forgotten while nothing arrives. */
 const TICK_MS = 1000
 
 class DatapathWorker {
   readonly #io: NativeFrameIo
   readonly #engine: Engine
   #running = true
-  #tickedS = 0
 
   constructor(data: DatapathWorkerData) {
     this.#io = new NativeFrameIo({
@@ -62,10 +61,7 @@ class DatapathWorker {
       this.#transmit()
       this.#takeCalls(nowS)
     }
-    if (nowS !== this.#tickedS) {
-      this.#tickedS = nowS
-      this.#engine.tick(nowS)
-    }
+    this.#engine.tick(nowS)
   }
 
   #process(count: number, nowS: number): void {

@@ -86,7 +86,7 @@ export class Engine {
     return this.forward(from, count, nowS)
   }
 
-  /** Forgets stations that have been silent for too long. To be called once a second or so. */
+  /** Forgets some of the stations that have been silent for too long. To be called in each turn of the loop. */
   tick(nowS: number): void {
     this.stations.expire(nowS)
   }

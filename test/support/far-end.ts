@@ -14,9 +14,6 @@ type Operation = (typeof Operation)[keyof typeof Operation]
 const ANSWER_SIZE = 8
 const LENGTH_SIZE = 4
 
-/** Local Experimental EtherType 1: only frames of this type are received. */
-export const TEST_ETHERTYPE = 0x88b5
-
 /**
  * Sends and receives raw frames on interfaces in other network namespaces: see far-end.c. When a promise has
  * resolved the kernel has taken or handed over the frames; there is nothing to wait for.

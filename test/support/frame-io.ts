@@ -13,7 +13,7 @@ import {
 import { ARENA_SIZE } from '../../src/limits.ts'
 import type { FrameIo } from '../../src/ports/frame-io.ts'
 
-/** Local Experimental EtherType 1. */
+/** Local Experimental EtherType 1, the only one that a far end receives. */
 const ETHERTYPE = 0x88b5
 /** Ethernet header and sequence number. */
 const LEAST = 18

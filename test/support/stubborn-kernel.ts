@@ -101,7 +101,7 @@ try {
     await fc.assert(property, { numRuns: 2 })
   }
   await withPorts(setup, refuses)
-  console.log('done')
+  process.stdout.write('done\n')
 } finally {
   await setup.farEnd.stop()
   setup.namespace.remove()
