@@ -17,7 +17,8 @@ export type CleanUp = (message: string) => void
  */
 export async function takeDirectory(directory: string, lab: Lab, onRemains: CleanUp): Promise<LabPaths> {
   const paths = labPaths(directory, lab.name)
-  mkdirSync(paths.directory, { recursive: true, mode: 0o750 })
+  mkdirSync(directory, { recursive: true, mode: 0o755 })
+  makeDirectory(paths.directory)
   while (!claim(paths.pid)) {
     const pid = livingDaemon(paths)
     if (pid !== undefined) {
@@ -27,7 +28,7 @@ export async function takeDirectory(directory: string, lab: Lab, onRemains: Clea
     }
     onRemains(`the daemon of ${lab.name} had died; removing what it left`)
     await removeRemains(paths)
-    mkdirSync(paths.directory, { recursive: true, mode: 0o750 })
+    makeDirectory(paths.directory)
   }
   writeFileSync(paths.lab, JSON.stringify(lab, undefined, 2))
   return paths
@@ -47,6 +48,15 @@ export async function cleanUp(directory: string, lab: string): Promise<void> {
 
 export function leaveDirectory(paths: LabPaths): void {
   rmSync(paths.directory, { recursive: true, force: true })
+}
+
+/** Not recursive: Node's own recursion goes round for ever where the file system answers ENOENT, as /proc does. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o750 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }
 
 /** Creates the file of the process id, as only one process can. */
