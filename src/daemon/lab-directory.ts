@@ -17,8 +17,19 @@ export type CleanUp = (message: string) => void
  */
 export async function takeDirectory(directory: string, lab: Lab, onRemains: CleanUp): Promise<LabPaths> {
   const paths = labPaths(directory, lab.name)
-  mkdirSync(directory, { recursive: true, mode: 0o755 })
-  makeDirectory(paths.directory)
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o755 })
+    makeDirectory(paths.directory)
+  } catch (cause) {
+    throw new TapwireError(
+      ErrorCode.runDirectory,
+      `Cannot make the folder ${paths.directory}: ${(cause as Error).message}.`,
+      {
+        hint: 'Set TAPWIRE_RUN to a folder that the daemon may write to.',
+        cause,
+      },
+    )
+  }
   while (!claim(paths.pid)) {
     const pid = livingDaemon(paths)
     if (pid !== undefined) {
