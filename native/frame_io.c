@@ -40,6 +40,8 @@ static int allocate(struct frame_io *io)
 	void *memory = mmap(NULL, options->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
+	/* Fewer page-table walks while 64 KB frames are copied. A wish: where it is not granted, small pages do. */
+	(void)madvise(memory, options->memory_size, MADV_HUGEPAGE);
 	io->memory = memory;
 	io->status = (int32_t *)(io->memory + options->status);
 	io->events = (struct port_event *)(io->memory + options->events);

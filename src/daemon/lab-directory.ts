@@ -22,12 +22,14 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { type Lab, parseLabJson } from '../control/lab.ts'
 import { type LabPaths, labPaths, livingDaemon } from '../control/run-directory.ts'
 import { deleteNamespace, namespaceName } from './namespace.ts'
 import { lock } from './program.ts'
 
+const RUN_DIRECTORY_MODE = 0o755
 const DIRECTORY_MODE = 0o750
 const FILE_MODE = 0o640
 
@@ -127,8 +129,8 @@ const draftOf = (paths: LabPaths): string => `${paths.lab}.new`
 /** Undefined where the folder has gone away meanwhile. */
 function openLockFile(run: string, paths: LabPaths): number | undefined {
   try {
-    mkdirSync(run, { recursive: true, mode: DIRECTORY_MODE })
-    makeDirectory(paths.directory)
+    makeDirectories(run)
+    makeDirectory(paths.directory, DIRECTORY_MODE)
   } catch (error) {
     throw unusable(run, error)
   }
@@ -141,10 +143,19 @@ function openLockFile(run: string, paths: LabPaths): number | undefined {
   }
 }
 
-/** Not `recursive`, which says ENOENT where a folder cannot be written to. */
-function makeDirectory(path: string): void {
+/**
+ * Node's own recursion goes round for ever where the file system answers ENOENT, as /proc does, and says ENOENT where it
+ * answers EROFS.
+ */
+function makeDirectories(path: string): void {
+  if (existsSync(path)) return
+  makeDirectories(dirname(path))
+  makeDirectory(path, RUN_DIRECTORY_MODE)
+}
+
+function makeDirectory(path: string, mode: number): void {
   try {
-    mkdirSync(path, { mode: DIRECTORY_MODE })
+    mkdirSync(path, { mode })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }

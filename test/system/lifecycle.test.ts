@@ -207,12 +207,14 @@ describe('a lab that does not come up', { skip }, () => {
     assert.match(daemon.failure!.message, /EROFS|read-only/)
   })
 
-  it('because the run directory is a file says so', async () => {
-    const file = join(newFolder(), 'run')
+  it('because the run directory cannot be one says so', async () => {
+    const file = join(newFolder(), 'file')
     writeFileSync(file, '')
-    const daemon = new Daemon(twoSandboxes(), { run: file })
-    assert.equal((await daemon.program.end()).code, 1)
-    assert.equal(daemon.failure?.code, 'RUN_DIRECTORY')
+    for (const directory of [file, join(file, 'run'), '/proc/tapwire', '/proc/tapwire/run']) {
+      const daemon = new Daemon(twoSandboxes(), { run: directory })
+      assert.equal((await daemon.program.end()).code, 1)
+      assert.equal(daemon.failure?.code, 'RUN_DIRECTORY')
+    }
   })
 
   it('because the disk is full says so, and leaves nothing', async () => {
