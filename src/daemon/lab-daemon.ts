@@ -40,6 +40,8 @@ export async function runLab(options: LabDaemonOptions): Promise<number> {
   try {
     return await serve(runtime, directory.paths, logFile.log, options.progress, end)
   } finally {
+    // The log goes with the folder, unless it says why the daemon failed.
+    if (end.first()?.error !== undefined) directory.keepLog()
     await takeDown(runtime, directory, logFile)
   }
 }

@@ -84,6 +84,15 @@ export class LabDirectory {
     this.#lock = lock
   }
 
+  /** Puts the log beside the folder, as LAB.failed.log, where it stays. */
+  keepLog(): void {
+    try {
+      renameSync(this.paths.log, `${this.paths.directory}.failed.log`)
+    } catch {
+      // There is none, or no place for it.
+    }
+  }
+
   /** Removes the folder, and lets others take it. */
   leave(): void {
     const { directory, pid, ...others } = this.paths
