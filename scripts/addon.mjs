@@ -110,7 +110,6 @@ async function wantedCompiler(sanitize) {
     `No C compiler is installed; Tapwire needs ${sanitize ? 'gcc' : 'one'} to build its native addon. Install one, then run the command again:\n` +
       '  Debian, Ubuntu:  sudo apt-get install gcc libc6-dev linux-libc-dev\n' +
       '  Fedora:          sudo dnf install gcc glibc-devel kernel-headers\n' +
-      '  Arch:            sudo pacman -S gcc linux-api-headers\n' +
-      '  Alpine:          sudo apk add gcc musl-dev linux-headers',
+      '  Arch:            sudo pacman -S gcc linux-api-headers\n',
   )
 }

@@ -1,6 +1,7 @@
 /** Starts the daemon's program and follows what it tells on its standard output: one JSON value a line. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -15,6 +16,8 @@ export interface DaemonTask {
   args(folder: string): string[]
   /** Where the commands of the lab's sandboxes run. */
   readonly directory?: string
+  /** The daemon ends with this process, however that ends. */
+  readonly attached?: boolean
   /** Shown as a step of its own, where the daemon tells none. */
   readonly step?: string
   /** Ready: the daemon stays and has said that it is. Exit: it has done its work and ended. */
@@ -30,11 +33,12 @@ export async function runDaemon(cli: Cli, task: DaemonTask): Promise<void> {
   const progress = new Progress(cli)
   try {
     const errors = openSync(join(folder, 'stderr'), 'w+')
-    const child = spawn(process.execPath, [cli.daemonProgram, ...task.args(folder)], {
+    const attached = task.attached === true ? ['--attached'] : []
+    const child = spawn(process.execPath, [cli.daemonProgram, ...task.args(folder), ...attached], {
       cwd: task.directory,
       env: cli.env,
       detached: true,
-      stdio: ['ignore', 'pipe', errors],
+      stdio: [task.attached === true ? 'pipe' : 'ignore', 'pipe', errors],
     })
     closeSync(errors)
     if (task.step !== undefined) progress.start(task.step)
@@ -81,6 +85,8 @@ function followDaemon(cli: Cli, child: ChildProcess, progress: Progress): Promis
       stopListening()
       child.stdout?.destroy()
       child.unref()
+      // Held open, and no reason to stay.
+      if (child.stdin instanceof Socket) child.stdin.unref()
       resolve(end)
     }
     createInterface({ input: child.stdout! }).on('line', (text) => {

@@ -14,7 +14,7 @@ import type { Lab } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
 import { labPaths, runDirectory } from '../control/run-directory.ts'
 import { get } from './api-client.ts'
-import type { Cli } from './cli.ts'
+import { type Cli, EXIT_INTERRUPTED } from './cli.ts'
 import { down } from './down.ts'
 import { listStations } from './fdb.ts'
 import { plural } from './output.ts'
@@ -40,14 +40,39 @@ export function addDemo(program: Command, cli: Cli): void {
 async function demo(cli: Cli): Promise<void> {
   const lab: Lab = { ...loadLab(LAB_FILE), name: `demo-${process.pid}` }
   cli.stdout.write(INTRODUCTION)
-  const status = await bringUp(cli, lab, dirname(LAB_FILE))
-  const tour = new Tour(cli, status)
+  const interrupt = new Interrupt(cli)
   try {
-    await tour.run()
+    // Attached: the lab ends with us, also where a closed terminal leaves no time to take it down.
+    const status = await bringUp(cli, lab, dirname(LAB_FILE), { attached: true })
+    try {
+      await new Tour(cli, status, interrupt).run()
+    } finally {
+      cli.stdout.write('\n')
+      await down(cli, lab.name)
+    }
   } finally {
-    tour.close()
-    cli.stdout.write('\n')
-    await down(cli, lab.name)
+    interrupt.close()
+  }
+}
+
+/** Ctrl-C ends what runs in a sandbox, then the tour, and the lab is taken down in peace. */
+class Interrupt {
+  readonly close: () => void
+  running: ChildProcess | undefined
+  #happened = false
+
+  constructor(cli: Cli) {
+    this.close = cli.onInterrupt((signal) => {
+      this.#happened = true
+      this.running?.kill(signal)
+    })
+  }
+
+  /** Throws INTERRUPTED where it happened. The end of a child may be seen before the signal that ended it. */
+  async check(): Promise<void> {
+    await new Promise(setImmediate)
+    if (this.#happened)
+      throw new TapwireError(ErrorCode.interrupted, 'Interrupted.', { exitCode: EXIT_INTERRUPTED })
   }
 }
 
@@ -65,19 +90,14 @@ No kernel bridge, no iptables, no interface of this machine takes part.
 class Tour {
   readonly #cli: Cli
   readonly #lab: LabStatus
-  readonly #stopListening: () => void
-  #running: ChildProcess | undefined
-  #interrupted = false
+  readonly #interrupt: Interrupt
   #chapter = 0
   #before: Stats | undefined
 
-  constructor(cli: Cli, lab: LabStatus) {
+  constructor(cli: Cli, lab: LabStatus, interrupt: Interrupt) {
     this.#cli = cli
     this.#lab = lab
-    this.#stopListening = cli.onInterrupt((signal) => {
-      this.#interrupted = true
-      this.#running?.kill(signal)
-    })
+    this.#interrupt = interrupt
   }
 
   async run(): Promise<void> {
@@ -88,10 +108,6 @@ class Tour {
     await this.#show()
   }
 
-  close(): void {
-    this.#stopListening()
-  }
-
   async #ping(): Promise<void> {
     await this.#begin('alice pings bob')
     await this.#expect(0, 'alice', ['ping', '-c', '3', '-i', '0.2', this.#address('bob')])
@@ -100,7 +116,7 @@ class Tour {
         "alice did not know bob's MAC address, so she asked everybody: an ARP request to ff:ff:ff:ff:ff:ff. The switch " +
         "sent it to all other ports of the network (flooding), and learned from its source where alice is. bob's answer, " +
         'and all that followed, went to one port only: ' +
-        `${now.forwarded} frames forwarded, ${now.flooded} flooded, ${now.copies} copies made for that.`,
+        `${now.forwarded} frames forwarded, ${now.flooded} flooded (some are IPv6 greetings of fresh interfaces), with ${now.copies} more copies.`,
     )
   }
 
@@ -118,7 +134,7 @@ class Tour {
     await this.#tell(
       (now) =>
         'A TCP connection is nothing special to a switch: it looks at the Ethernet header of each frame and at no more. ' +
-        `${now.forwarded} frames carried the handshake, the request, the page and the farewell.`,
+        `${now.forwarded} frames carried the handshake, the request, the page, the farewell, and the answers to ARP before.`,
     )
   }
 
@@ -191,6 +207,7 @@ class Tour {
   }
 
   async #begin(title: string): Promise<void> {
+    await this.#interrupt.check()
     this.#before = await this.#stats()
     this.#cli.stdout.write(
       `\n── ${++this.#chapter}. ${title} ${'─'.repeat(Math.max(3, 90 - title.length))}\n\n`,
@@ -240,7 +257,7 @@ class Tour {
     this.#echo(`tapwire exec ${sandbox} -- ${command.join(' ')}`)
     const child = this.#spawn(sandbox, command, ['ignore', 'inherit', 'inherit'])
     const [code] = (await once(child, 'close')) as [number | null]
-    if (this.#interrupted) throw new TapwireError(ErrorCode.interrupted, 'Interrupted.', { exitCode: 130 })
+    await this.#interrupt.check()
     if (code === exitCode) return
     throw new TapwireError(
       'DEMO_FAILED',
@@ -261,7 +278,7 @@ class Tour {
       [`--net=/run/netns/${this.#sandbox(sandbox).namespace}`, '--', ...command],
       { stdio },
     )
-    this.#running = child
+    this.#interrupt.running = child
     return child
   }
 }

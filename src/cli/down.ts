@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
@@ -42,7 +43,8 @@ export async function down(cli: Cli, name: string | undefined, options: DownOpti
   for (const lab of await labsMeant(cli, name, options)) {
     if (lab.state === 'silent') throw lab.reason
     if (lab.state === 'up') await stop(cli, lab)
-    else await cleanUp(cli, lab)
+    // What a daemon could not remove is still on record; a second attempt says why it cannot be.
+    if (lab.state === 'dead' || existsSync(lab.paths.pid)) await cleanUp(cli, lab)
   }
 }
 
@@ -89,10 +91,10 @@ function daemonStays(lab: LabUp): TapwireError {
   )
 }
 
-async function cleanUp(cli: Cli, lab: LabDead): Promise<void> {
+async function cleanUp(cli: Cli, lab: LabUp | LabDead): Promise<void> {
   await runDaemon(cli, {
     until: 'exit',
-    step: `Remove what the dead daemon of lab ${lab.name} left`,
+    step: `Remove what the daemon of lab ${lab.name} left`,
     args: () => ['--cleanup', '--run', resolve(runDirectory(cli.env)), '--lab', lab.name],
   })
 }

@@ -1,4 +1,3 @@
-import Table from 'cli-table3'
 import pc from 'picocolors'
 import type { Cli, OutputStream } from './cli.ts'
 
@@ -24,34 +23,17 @@ export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly (string | number)[])[],
 ): string {
-  const table = new Table({
-    head: columns.map((column) => (typeof column === 'string' ? column : column.heading)),
-    colAligns: columns.map((column) => (typeof column === 'string' ? 'left' : column.align)),
-    chars: NO_LINES,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  })
-  table.push(...rows.map((row) => row.map((cell) => printable(String(cell)))))
-  const lines = table.toString().split('\n')
-  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`
+  const cells = [
+    columns.map((column) => (typeof column === 'string' ? column : column.heading)),
+    ...rows.map((row) => row.map((cell) => printable(String(cell)))),
+  ]
+  const widths = columns.map((_, index) => cells.reduce((most, row) => Math.max(most, row[index]!.length), 0))
+  const pad = (cell: string, index: number): string =>
+    typeof columns[index] === 'string' ? cell.padEnd(widths[index]!) : cell.padStart(widths[index]!)
+  return cells.map((row) => `${row.map(pad).join(GAP).trimEnd()}\n`).join('')
 }
 
-const NO_LINES = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '   ',
-}
+const GAP = '   '
 
 /** Commands and names come from files: what they hold must not steer the terminal. */
 export function printable(text: string): string {

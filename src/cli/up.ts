@@ -37,9 +37,17 @@ export function addUp(program: Command, cli: Cli): void {
 }
 
 async function up(cli: Cli, path: string, options: UpOptions): Promise<void> {
-  const status = await bringUp(cli, loadLab(path), dirname(resolve(path)), options.io)
+  const status = await bringUp(cli, loadLab(path), dirname(resolve(path)), {
+    backend: options.io,
+  })
   if (options.json === true) printJson(cli, status)
   else describeUp(cli, status)
+}
+
+export interface BringUpOptions {
+  readonly backend?: 'io_uring' | 'epoll' | undefined
+  /** The lab ends with this process. */
+  readonly attached?: boolean
 }
 
 /** Starts the lab's daemon, whose commands run in `directory`, and returns when the lab is up. */
@@ -47,7 +55,7 @@ export async function bringUp(
   cli: Cli,
   lab: Lab,
   directory: string,
-  backend?: 'io_uring' | 'epoll',
+  { backend, attached = false }: BringUpOptions = {},
 ): Promise<LabStatus> {
   const run = runDirectory(cli.env)
   labPaths(run, lab.name)
@@ -55,6 +63,7 @@ export async function bringUp(
   await runDaemon(cli, {
     until: 'ready',
     directory,
+    attached,
     args(folder) {
       const file = join(folder, 'lab.json')
       writeFileSync(file, JSON.stringify(lab))

@@ -16,6 +16,8 @@ export interface LabPaths {
   readonly lab: string
   readonly log: string
   readonly pid: string
+  /** The namespaces that the daemon has made, a line each. */
+  readonly namespaces: string
 }
 
 /** `$TAPWIRE_RUN`, or /run/tapwire. */
@@ -42,6 +44,7 @@ export function labPaths(run: string, lab: string): LabPaths {
     lab: join(directory, LAB_FILE),
     log: join(directory, 'daemon.log'),
     pid: join(directory, PID_FILE),
+    namespaces: join(directory, 'namespaces'),
   }
 }
 

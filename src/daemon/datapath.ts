@@ -143,7 +143,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         virtio,
       })
     } catch (error) {
-      closeSync(descriptor)
+      // A worker that has ended may have closed it, and its number may be another's by now.
+      if (!this.#ended) closeSync(descriptor)
       throw error
     }
     return tap
@@ -172,9 +173,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   async stop(): Promise<void> {
     if (this.#ended) return
     this.removeAllListeners('failed')
-    const exit = once(this.#worker, 'exit')
-    await this.#call({ kind: 'stop' })
-    await exit
+    await Promise.all([once(this.#worker, 'exit'), this.#call({ kind: 'stop' })])
   }
 
   #call<Kind extends DatapathRequest['kind']>(

@@ -7,7 +7,7 @@ import { TapwireError } from '../control/errors.ts'
 import { native } from '../ports/native.ts'
 import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
 import { openTap, TapError, TapFeature } from '../ports/tap.ts'
-import { createNamespace, deleteNamespace, namespacePath } from './namespace.ts'
+import { createNamespace, deleteNamespaces, namespacePath } from './namespace.ts'
 
 const NODE_MIN = [20, 19] as const
 
@@ -147,6 +147,6 @@ async function checkTap(): Promise<DoctorCheck> {
     if (!(error instanceof TapError || error instanceof TapwireError)) throw error
     return fail('TAP', error.message, error.hint ?? 'Run as root.')
   } finally {
-    await deleteNamespace(namespace)
+    await deleteNamespaces([namespace])
   }
 }

@@ -6,7 +6,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Failure } from '../control/api.ts'
 import type { LabRuntime } from './lab-runtime.ts'
-import type { Log } from './log.ts'
+import { describe, type Log } from './log.ts'
 
 const SOCKET_MODE = 0o660
 
@@ -28,7 +28,7 @@ function labApi(lab: LabRuntime, log: Log, requestDown: () => void): Hono {
     return context.json(failure, 404)
   })
   api.onError((error, context) => {
-    log.error({ error }, 'a request failed')
+    log.error({ error: describe(error) }, 'a request failed')
     return context.json({ code: 'INTERNAL', message: error.message } satisfies Failure, 500)
   })
   return api
@@ -46,6 +46,10 @@ export class LabApi {
       server.once('error', reject)
       server.listen(path, resolve)
     })
+    server.removeAllListeners('error')
+    server.on('error', (error) =>
+      log.error({ error: describe(error) }, 'the API failed to take a connection'),
+    )
     chmodSync(path, SOCKET_MODE)
     return new LabApi(server, path)
   }

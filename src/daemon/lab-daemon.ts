@@ -4,7 +4,7 @@ import type { LabPaths } from '../control/run-directory.ts'
 import { LabApi } from './lab-api.ts'
 import { LabDirectory } from './lab-directory.ts'
 import { LabRuntime } from './lab-runtime.ts'
-import { type Log, type LogFile, openLog } from './log.ts'
+import { describe, type Log, type LogFile, openLog } from './log.ts'
 import type { ProgressWriter, Steps } from './progress.ts'
 
 export interface LabDaemonOptions {
@@ -13,6 +13,8 @@ export interface LabDaemonOptions {
   readonly run: string
   readonly io: 'auto' | 'io_uring' | 'epoll'
   readonly progress: ProgressWriter
+  /** The lab belongs to the process at the other end of standard input, and ends with it. */
+  readonly attached: boolean
 }
 
 /** Why the daemon ends, and the exit code that says so. */
@@ -28,12 +30,14 @@ interface Ending {
  */
 export async function runLab(options: LabDaemonOptions): Promise<number> {
   const end = endings()
+  if (options.attached) endWithInput(end)
   const directory = await takeDirectory(options, end)
   const logFile = openLogOf(directory)
   end.logTo(logFile.log)
   const runtime = new LabRuntime(options.lab, {
     io: options.io,
     log: logFile.log,
+    record: (namespace) => directory.record(namespace),
     commandLog: logFile.descriptor,
     onFailure: (error) => end.now({ reason: 'the data path failed', exitCode: 1, error }),
   })
@@ -44,6 +48,11 @@ export async function runLab(options: LabDaemonOptions): Promise<number> {
     if (end.first()?.error !== undefined) directory.keepLog()
     await takeDown(runtime, directory, logFile)
   }
+}
+
+function endWithInput(end: Endings): void {
+  const now = (): void => end.now({ reason: 'the command that the lab belongs to has ended', exitCode: 0 })
+  process.stdin.on('end', now).on('error', now).resume()
 }
 
 async function takeDirectory(options: LabDaemonOptions, end: Endings): Promise<LabDirectory> {
@@ -157,6 +166,3 @@ function endings(): Endings {
   }
   return { wait, first: () => first, now, logTo }
 }
-
-const describe = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)

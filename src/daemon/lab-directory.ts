@@ -7,11 +7,13 @@
  */
 
 import {
+  appendFileSync,
   closeSync,
   constants,
   existsSync,
   fstatSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -24,9 +26,9 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
-import { type Lab, parseLabJson } from '../control/lab.ts'
+import type { Lab } from '../control/lab.ts'
 import { type LabPaths, labPaths, livingDaemon } from '../control/run-directory.ts'
-import { deleteNamespace, namespaceName } from './namespace.ts'
+import { deleteNamespaces, namespacePath } from './namespace.ts'
 import { lock } from './program.ts'
 
 const RUN_DIRECTORY_MODE = 0o755
@@ -84,6 +86,11 @@ export class LabDirectory {
     this.#lock = lock
   }
 
+  /** Notes a namespace that was made for the lab, by the inode that tells it from a later one of the name. */
+  record(namespace: string): void {
+    appendFileSync(this.paths.namespaces, `${namespace} ${identityOf(namespace)}\n`, { mode: FILE_MODE })
+  }
+
   /** Puts the log beside the folder, as LAB.failed.log, where it stays. */
   keepLog(): void {
     try {
@@ -114,13 +121,14 @@ export class LabDirectory {
   /** The TAPs and the commands died with the daemon; what stays is the namespaces and the files. */
   async #removeRemains(): Promise<void> {
     try {
-      for (const namespace of recordedNamespaces(this.paths)) await deleteNamespace(namespace)
+      await deleteNamespaces(recordedNamespaces(this.paths))
     } catch (error) {
       // The record stays, for the next one who tries.
       closeSync(this.#lock)
       throw error
     }
-    for (const path of [this.paths.lab, this.paths.log, this.paths.socket]) rmSync(path, { force: true })
+    const { lab, log, socket, namespaces } = this.paths
+    for (const path of [lab, log, socket, namespaces]) rmSync(path, { force: true })
   }
 
   #write(lab: Lab): void {
@@ -140,6 +148,7 @@ function openLockFile(run: string, paths: LabPaths): number | undefined {
   try {
     makeDirectories(run)
     makeDirectory(paths.directory, DIRECTORY_MODE)
+    refuseForeign(paths.directory)
   } catch (error) {
     throw unusable(run, error)
   }
@@ -170,6 +179,14 @@ function makeDirectory(path: string, mode: number): void {
   }
 }
 
+/** In a folder that somebody else can write to, our files could be links to what only we may overwrite. */
+function refuseForeign(path: string): void {
+  const { uid, mode } = lstatSync(path)
+  if ((mode & constants.S_IFMT) === constants.S_IFDIR && uid === process.geteuid?.() && (mode & 0o022) === 0)
+    return
+  throw new Error(`${path} is not a folder of this user alone`)
+}
+
 /** Closes the descriptor where the lock is not to be had. */
 async function locked(descriptor: number): Promise<boolean> {
   let success = false
@@ -187,10 +204,21 @@ function isAt(descriptor: number, path: string): boolean {
   return present?.ino === open.ino && present.dev === open.dev
 }
 
+/** What the dead daemon made, and nobody has removed or made anew since. */
 function recordedNamespaces(paths: LabPaths): string[] {
-  if (!existsSync(paths.lab)) return [] // It died before it had made any.
-  const lab = parseLabJson(readFileSync(paths.lab, 'utf8'), paths.lab)
-  return lab.sandboxes.map(({ name }) => namespaceName(lab.name, name))
+  if (!existsSync(paths.namespaces)) return [] // It died before it had made any.
+  const records = readFileSync(paths.namespaces, 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+  return records.flatMap(([name, identity]) =>
+    name !== undefined && identity !== undefined && identityOf(name) === identity ? [name] : [],
+  )
+}
+
+/** Device and inode of a namespace; undefined where there is none of the name. */
+function identityOf(namespace: string): string | undefined {
+  const found = statSync(namespacePath(namespace), { throwIfNoEntry: false })
+  return found && `${found.dev}:${found.ino}`
 }
 
 function upAlready(lab: string, paths: LabPaths): TapwireError {

@@ -9,11 +9,11 @@ import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
 import { formatMac } from '../wire/address.ts'
 import { Datapath } from './datapath.ts'
 import { errnoName } from './errno.ts'
-import type { Log } from './log.ts'
+import { describe, type Log } from './log.ts'
 import {
   configureInterfaces,
   createNamespace,
-  deleteNamespace,
+  deleteNamespaces,
   namespaceName,
   namespacePath,
 } from './namespace.ts'
@@ -32,6 +32,8 @@ interface Attachment {
 export interface LabRuntimeOptions {
   readonly io: 'auto' | 'io_uring' | 'epoll'
   readonly log: Log
+  /** Called for each namespace when it has been made, so that it is removed should this process die. */
+  readonly record: (namespace: string) => void
   /** The descriptor that commands write to. */
   readonly commandLog: number
   /** The data path ended by itself. */
@@ -46,6 +48,7 @@ export class LabRuntime {
   readonly #startedAt = new Date()
   readonly #made: string[] = []
   #datapath: Datapath | undefined
+  #goingDown = false
 
   constructor(lab: Lab, options: LabRuntimeOptions) {
     this.#lab = lab
@@ -81,11 +84,14 @@ export class LabRuntime {
         await action()
       } catch (error) {
         failures.push(error)
+        this.#options.log.error({ error: describe(error) }, 'a part of the lab could not be taken down')
       }
     }
     await Promise.all([...this.#commands.values()].map((command) => attempt(() => command.stop())))
+    // The namespaces before the TAPs: the kernel takes the interfaces of a whole namespace down at once.
+    this.#goingDown = true
+    await attempt(() => deleteNamespaces(this.#made.splice(0)))
     await attempt(() => this.#datapath?.stop())
-    for (const namespace of this.#made.splice(0)) await attempt(() => deleteNamespace(namespace))
     if (failures.length > 0) throw failures[0]
   }
 
@@ -170,7 +176,7 @@ export class LabRuntime {
 
   #lose(port: number, errno: number): void {
     const at = this.#attachments[port]
-    if (at === undefined) return
+    if (at === undefined || this.#goingDown) return
     at.gone = true
     const { endpoint, sandbox } = at
     this.#options.log.warn(
@@ -189,6 +195,7 @@ export class LabRuntime {
     const namespace = namespaceName(this.#lab.name, sandbox.name)
     await createNamespace(namespace)
     this.#made.push(namespace)
+    this.#options.record(namespace)
     const attachments = this.#attachments.filter((at) => at.sandbox === sandbox)
     for (const { port, domain, endpoint } of attachments) {
       await this.#running.addPort({
@@ -208,8 +215,10 @@ export class LabRuntime {
   #runCommand(sandbox: string, command: readonly string[]): string {
     const { log, commandLog } = this.#options
     const namespace = namespaceName(this.#lab.name, sandbox)
-    const onExit = (exitCode: number): void =>
-      log.info({ sandbox, exitCode }, "a sandbox's command has ended")
+    const onExit = (exitCode: number, error?: Error): void => {
+      if (error === undefined) log.info({ sandbox, exitCode }, "a sandbox's command has ended")
+      else log.error({ sandbox, error: describe(error) }, "a sandbox's command could not be started")
+    }
     this.#commands.set(sandbox, new SandboxCommand(namespace, command, commandLog, onExit))
     return command.join(' ')
   }

@@ -54,3 +54,7 @@ class LineWriter {
     }
   }
 }
+
+/** An error with its stack, for the log. */
+export const describe = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)

@@ -1,7 +1,9 @@
 /**
  * The daemon of one lab. Started by `tapwire up`:
  *
- *     main.js --lab-json FILE --run DIR [--io io_uring|epoll]    brings the lab up and serves its API until it is told to stop
+ *     main.js --lab-json FILE --run DIR [--io io_uring|epoll] [--attached]
+ *                                                                brings the lab up and serves its API until it is told to stop;
+ *                                                                attached, also until its standard input ends
  *     main.js --cleanup --run DIR --lab NAME                     removes what a dead daemon left
  *     main.js --doctor                                           examines the machine; JSON on standard output
  */
@@ -23,6 +25,7 @@ const { values: options } = parseArgs({
     run: { type: 'string' },
     lab: { type: 'string' },
     io: { type: 'string', default: 'auto' },
+    attached: { type: 'boolean', default: false },
     cleanup: { type: 'boolean' },
     doctor: { type: 'boolean' },
   },
@@ -43,7 +46,13 @@ try {
 async function bringUp(): Promise<void> {
   const path = required('lab-json')
   const lab = parseLabJson(readFileSync(path, 'utf8'), path)
-  process.exitCode = await runLab({ lab, run: required('run'), io: backend(), progress })
+  process.exitCode = await runLab({
+    lab,
+    run: required('run'),
+    io: backend(),
+    progress,
+    attached: options.attached,
+  })
 }
 
 function backend(): 'auto' | 'io_uring' | 'epoll' {

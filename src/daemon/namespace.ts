@@ -1,6 +1,6 @@
 /** Network namespaces of sandboxes, by iproute2, so that everything done here can be repeated and looked at by hand. */
 
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { LabEndpoint } from '../control/lab.ts'
@@ -20,22 +20,38 @@ export async function createNamespace(name: string): Promise<void> {
     })
   }
   await run('ip', ['netns', 'add', name])
-  await run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
-}
-
-/** Ends what still runs in it: a process would keep the namespace alive, without a name. Does nothing where it does not exist. */
-export async function deleteNamespace(name: string): Promise<void> {
-  if (!existsSync(namespacePath(name))) return
-  const processes = await run('ip', ['netns', 'pids', name])
-  for (const pid of processes.split('\n').filter(Boolean)) kill(Number(pid))
-  await run('ip', ['netns', 'delete', name])
-}
-
-function kill(pid: number): void {
   try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended meanwhile.
+    await run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
+  } catch (error) {
+    await deleteNamespaces([name])
+    throw error
+  }
+}
+
+/**
+ * Removes namespaces, those that exist. What still runs in one is killed: it would keep the namespace alive, without a
+ * name. Throws the first failure, after having tried all.
+ */
+export async function deleteNamespaces(names: readonly string[]): Promise<void> {
+  const present = names.filter((name) => existsSync(namespacePath(name)))
+  killProcessesIn(present)
+  const failures: unknown[] = []
+  for (const name of present) {
+    await run('ip', ['netns', 'delete', name]).catch((error: unknown) => failures.push(error))
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+/** One look at /proc for all of them: with many processes it is the look that takes time. */
+function killProcessesIn(names: readonly string[]): void {
+  if (names.length === 0) return
+  const inodes = new Set(names.map((name) => statSync(namespacePath(name)).ino))
+  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      if (inodes.has(statSync(`/proc/${pid}/ns/net`).ino)) process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 }
 

@@ -42,11 +42,13 @@ async function runToEnd(
   ...descriptors: readonly number[]
 ): Promise<Ended> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', ...descriptors] })
-  const [stdin, stdout, stderr] = [child.stdin!, child.stdout!, child.stderr!]
-  // A program that ends before it has read everything says why on standard error.
-  stdin.on('error', () => {})
-  stdin.end(input)
   try {
+    // Without descriptors left there are no streams, but an error.
+    await once(child, 'spawn')
+    const [stdin, stdout, stderr] = [child.stdin!, child.stdout!, child.stderr!]
+    // A program that ends before it has read everything says why on standard error.
+    stdin.on('error', () => {})
+    stdin.end(input)
     const [output, errors, [code]] = await Promise.all([text(stdout), text(stderr), once(child, 'close')])
     return { code: code as number | null, output, errors }
   } catch (error) {

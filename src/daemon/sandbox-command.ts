@@ -18,12 +18,12 @@ export class SandboxCommand {
   readonly #ended: Promise<void>
   #notStarted = false
 
-  /** `log` is the descriptor that the command's output goes to. `onExit` is called once. */
+  /** `log` is the descriptor that the command's output goes to. `onExit` is called once, with the error where it did not start. */
   constructor(
     namespace: string,
     command: readonly string[],
     log: number,
-    onExit: (exitCode: number) => void,
+    onExit: (exitCode: number, error?: Error) => void,
   ) {
     this.command = command
     this.#child = spawn(
@@ -32,14 +32,14 @@ export class SandboxCommand {
       { stdio: ['ignore', log, log], detached: true },
     )
     this.#ended = new Promise((resolve) => {
-      const end = (): void => {
+      this.#child.once('exit', () => {
         onExit(this.exitCode!)
         resolve()
-      }
-      this.#child.once('exit', end)
-      this.#child.once('error', () => {
+      })
+      this.#child.once('error', (error) => {
         this.#notStarted = true
-        end()
+        onExit(NOT_STARTED, error)
+        resolve()
       })
     })
   }
@@ -55,13 +55,16 @@ export class SandboxCommand {
     return signalCode === null ? (exitCode ?? undefined) : 128 + constants.signals[signalCode]
   }
 
-  /** SIGTERM, and SIGKILL to what is left after a while; for the command and the processes of its group. */
+  /**
+   * SIGTERM, and SIGKILL after a while, to the command and its group. One that has ended is left alone: its number may
+   * be another's by now.
+   */
   async stop(): Promise<void> {
+    if (this.exitCode !== undefined) return
     this.#signal('SIGTERM')
     const timer = setTimeout(() => this.#signal('SIGKILL'), STOP_GRACE_MS)
     await this.#ended
     clearTimeout(timer)
-    this.#signal('SIGKILL')
   }
 
   #signal(signal: NodeJS.Signals): void {

@@ -228,7 +228,7 @@ describe('tapwire down', () => {
     assert.equal(code, 0)
     assert.equal(
       err,
-      '… Remove what the dead daemon of lab demo left\n✔ Remove what the dead daemon of lab demo left\n',
+      '… Remove what the daemon of lab demo left\n✔ Remove what the daemon of lab demo left\n',
     )
     assert.deepEqual(readdirSync(harness.run), [])
   })

@@ -8,7 +8,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -74,6 +74,7 @@ describe('a lab that ends', { skip }, () => {
     lab.program.child.kill('SIGUSR2')
     const { code } = await lab.program.end()
     assert.equal(code, 1)
+    assert.match(readFileSync(`${lab.paths.directory}.failed.log`, 'utf8'), /"level":60/)
     await traces.gone()
   })
 
@@ -84,6 +85,17 @@ describe('a lab that ends', { skip }, () => {
     writeFileSync(trigger, '')
     const { code } = await lab.program.end()
     assert.equal(code, 1)
+    assert.match(readFileSync(`${lab.paths.directory}.failed.log`, 'utf8'), /"level":60/)
+    await traces.gone()
+  })
+
+  it('with the process that it belongs to leaves nothing', async () => {
+    const input = join(newFolder(), 'input')
+    await run({}, 'mkfifo', input)
+    const [lab, traces] = await liveLab({ attachedTo: input })
+    await lab.release()
+    const { code, errors } = await lab.program.end()
+    assert.deepEqual([code, errors], [0, ''])
     await traces.gone()
   })
 
@@ -154,7 +166,30 @@ describe('a daemon that is killed', { skip }, () => {
   })
 })
 
+describe('remains', { skip }, () => {
+  it('in another run directory give no right to a lab that lives', async () => {
+    const [lab, traces] = await liveLab()
+    const other = newFolder()
+    mkdirSync(join(other, lab.lab.name))
+    copyFileSync(lab.paths.lab, join(other, lab.lab.name, 'lab.json'))
+    assert.equal((await Daemon.cleanUp(other, lab.lab.name)).code, 0)
+    await talks(lab)
+    await lab.down()
+    await traces.gone()
+  })
+})
+
 describe('a lab that does not come up', { skip }, () => {
+  it('because others can write to its folder says so', async () => {
+    const folder = newFolder()
+    const lab = twoSandboxes()
+    mkdirSync(join(folder, lab.name))
+    chmodSync(join(folder, lab.name), 0o777)
+    const daemon = new Daemon(lab, { run: folder })
+    assert.equal((await daemon.program.end()).code, 1)
+    assert.equal(daemon.failure?.code, 'RUN_DIRECTORY')
+  })
+
   it('because a namespace has a name of its own leaves nothing else', async () => {
     const lab = twoSandboxes()
     const taken = namespaceName(lab.name, 'b')

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -33,6 +34,8 @@ export interface DaemonOptions {
   /** A new folder unless given. */
   readonly run?: string
   readonly environment?: NodeJS.ProcessEnv
+  /** A FIFO that is the daemon's standard input: the lab belongs to whoever has it open, which is this process. */
+  readonly attachedTo?: string
   /** A shell script that ends in `exec "$@"`: changes the daemon's mounts, which are its own then, before it starts. */
   readonly prelude?: string
 }
@@ -44,6 +47,7 @@ export class Daemon {
   readonly program: Program
   /** Where this process finds the files that the daemon sees. */
   readonly #root: string
+  readonly #input: Promise<FileHandle> | undefined
 
   constructor(lab: Lab, options: DaemonOptions = {}) {
     this.lab = lab
@@ -53,6 +57,11 @@ export class Daemon {
     writeFileSync(labFile, JSON.stringify(lab))
     const io = options.io === undefined ? [] : ['--io', options.io]
     const command = [process.execPath, MAIN, '--lab-json', labFile, '--run', this.run, ...io]
+    if (options.attachedTo !== undefined) {
+      command.push('--attached')
+      command.unshift('sh', '-c', 'exec "$@" <"$0"', options.attachedTo)
+      this.#input = open(options.attachedTo, 'w')
+    }
     const line =
       options.prelude === undefined
         ? command
@@ -60,6 +69,11 @@ export class Daemon {
     const place = options.environment === undefined ? {} : { environment: options.environment }
     this.program = new Program(place, line[0]!, ...line.slice(1))
     this.#root = options.prelude === undefined ? '' : `/proc/${this.pid}/root`
+  }
+
+  /** Closes the standard input of an attached daemon. */
+  async release(): Promise<void> {
+    await (await this.#input)?.close()
   }
 
   /** A daemon whose lab is up. */
