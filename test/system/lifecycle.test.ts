@@ -12,6 +12,7 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFil
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import type { Lab } from '../../src/control/lab.ts'
 import { Datapath } from '../../src/daemon/datapath.ts'
 import { namespaceName } from '../../src/daemon/namespace.ts'
@@ -26,7 +27,8 @@ import { until } from './support/until.ts'
 
 const skip = needsTap() || needs('ip', 'ping', 'nsenter', 'setpriv', 'unshare')
 
-const PROVOKE = join(repositoryRoot, 'dist/test/system/support/provoke-errors.js')
+/** As a URL, which has no blanks: Node takes them for the ends of options in NODE_OPTIONS. */
+const PROVOKE = pathToFileURL(join(repositoryRoot, 'dist/test/system/support/provoke-errors.js')).href
 
 const twoSandboxes = (name?: string): Lab =>
   labOf(
