@@ -52,7 +52,8 @@ export async function runLab(options: LabDaemonOptions): Promise<number> {
 
 function endWithInput(end: Endings): void {
   const now = (): void => end.now({ reason: 'the command that the lab belongs to has ended', exitCode: 0 })
-  process.stdin.on('end', now).on('error', now).resume()
+  // Listened to, but no reason to stay when all else has ended.
+  process.stdin.on('end', now).on('error', now).resume().unref()
 }
 
 async function takeDirectory(options: LabDaemonOptions, end: Endings): Promise<LabDirectory> {

@@ -101,6 +101,16 @@ describe('a lab that ends', { skip }, () => {
     await traces.gone()
   })
 
+  it('by its API, while the process that it belongs to stays, leaves nothing', async () => {
+    const input = join(newFolder(), 'input')
+    await run({}, 'mkfifo', input)
+    const [lab, traces] = await liveLab({ attachedTo: input })
+    const { code, errors } = await lab.down()
+    assert.deepEqual([code, errors], [0, ''])
+    await lab.release()
+    await traces.gone()
+  })
+
   it('goes on to end when it is told to again', async () => {
     const [lab, traces] = await liveLab()
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGTERM'] as const) lab.program.child.kill(signal)
