@@ -18,6 +18,7 @@ export const ErrorCode = {
   daemonStays: 'DAEMON_STAYS',
   runDirectory: 'RUN_DIRECTORY',
   programMissing: 'PROGRAM_MISSING',
+  notPermitted: 'NOT_PERMITTED',
   interrupted: 'INTERRUPTED',
 } as const
 

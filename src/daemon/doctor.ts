@@ -7,13 +7,10 @@ import { TapwireError } from '../control/errors.ts'
 import { native } from '../ports/native.ts'
 import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
 import { openTap, TapError, TapFeature } from '../ports/tap.ts'
+import { missingCapabilities } from './capabilities.ts'
 import { createNamespace, deleteNamespaces, namespacePath } from './namespace.ts'
 
 const NODE_MIN = [20, 19] as const
-
-/** Bits of CapEff in /proc/self/status (linux/capability.h). */
-const CAP_NET_ADMIN = 12
-const CAP_SYS_ADMIN = 21
 
 /** Programs that a lab calls, and the Debian packages that have them. */
 const PROGRAMS = [
@@ -88,12 +85,7 @@ function checkTunDevice(): DoctorCheck {
 }
 
 function checkCapabilities(): DoctorCheck {
-  const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
-  const effective = BigInt(`0x${line?.[1] ?? '0'}`)
-  const missing = [
-    ['CAP_NET_ADMIN', CAP_NET_ADMIN],
-    ['CAP_SYS_ADMIN', CAP_SYS_ADMIN],
-  ].flatMap(([name, bit]) => (((effective >> BigInt(bit!)) & 1n) === 0n ? [name] : []))
+  const missing = missingCapabilities()
   if (missing.length === 0) return ok('capabilities', 'CAP_NET_ADMIN and CAP_SYS_ADMIN')
   return fail('capabilities', `no ${missing.join(', no ')}`, 'Run as root: namespaces and TAPs take these.')
 }

@@ -1,6 +1,7 @@
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Lab } from '../control/lab.ts'
 import type { LabPaths } from '../control/run-directory.ts'
+import { missingCapabilities } from './capabilities.ts'
 import { LabApi } from './lab-api.ts'
 import { LabDirectory } from './lab-directory.ts'
 import { LabRuntime } from './lab-runtime.ts'
@@ -31,6 +32,7 @@ interface Ending {
 export async function runLab(options: LabDaemonOptions): Promise<number> {
   const end = endings()
   if (options.attached) endWithInput(end)
+  requireCapabilities()
   const directory = await takeDirectory(options, end)
   const logFile = openLogOf(directory)
   end.logTo(logFile.log)
@@ -48,6 +50,14 @@ export async function runLab(options: LabDaemonOptions): Promise<number> {
     if (end.first()?.error !== undefined) directory.keepLog()
     await takeDown(runtime, directory, logFile)
   }
+}
+
+function requireCapabilities(): void {
+  const missing = missingCapabilities()
+  if (missing.length === 0) return
+  throw new TapwireError(ErrorCode.notPermitted, `Bringing a lab up takes ${missing.join(' and ')}.`, {
+    hint: 'Run as root, with sudo for example.',
+  })
 }
 
 function endWithInput(end: Endings): void {

@@ -192,6 +192,15 @@ describe('remains', { skip }, () => {
 })
 
 describe('a lab that does not come up', { skip }, () => {
+  it('because it may not says so, and what it takes', async () => {
+    const daemon = new Daemon(twoSandboxes(), {
+      prelude: 'exec setpriv --bounding-set -net_admin --inh-caps -net_admin "$@"',
+    })
+    assert.equal((await daemon.program.end()).code, 1)
+    assert.equal(daemon.failure?.code, 'NOT_PERMITTED')
+    assert.match(daemon.failure!.message, /takes CAP_NET_ADMIN\./)
+  })
+
   it('because others can write to its folder says so', async () => {
     const folder = newFolder()
     const lab = twoSandboxes()
