@@ -28,7 +28,7 @@ import { dirname } from 'node:path'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Lab } from '../control/lab.ts'
 import { type LabPaths, labPaths, livingDaemon } from '../control/run-directory.ts'
-import { deleteNamespaces, namespacePath } from './namespace.ts'
+import { deleteNamespaces, namespaceIdentity, namespacePath } from './namespace.ts'
 import { lock } from './program.ts'
 
 const RUN_DIRECTORY_MODE = 0o755
@@ -88,7 +88,9 @@ export class LabDirectory {
 
   /** Notes a namespace that was made for the lab, by the inode that tells it from a later one of the name. */
   record(namespace: string): void {
-    appendFileSync(this.paths.namespaces, `${namespace} ${identityOf(namespace)}\n`, { mode: FILE_MODE })
+    appendFileSync(this.paths.namespaces, `${namespace} ${namespaceIdentity(namespacePath(namespace))}\n`, {
+      mode: FILE_MODE,
+    })
   }
 
   /** Puts the log beside the folder, as LAB.failed.log, where it stays. */
@@ -211,14 +213,10 @@ function recordedNamespaces(paths: LabPaths): string[] {
     .split('\n')
     .map((line) => line.split(' '))
   return records.flatMap(([name, identity]) =>
-    name !== undefined && identity !== undefined && identityOf(name) === identity ? [name] : [],
+    name !== undefined && identity !== undefined && namespaceIdentity(namespacePath(name)) === identity
+      ? [name]
+      : [],
   )
-}
-
-/** Device and inode of a namespace; undefined where there is none of the name. */
-function identityOf(namespace: string): string | undefined {
-  const found = statSync(namespacePath(namespace), { throwIfNoEntry: false })
-  return found && `${found.dev}:${found.ino}`
 }
 
 function upAlready(lab: string, paths: LabPaths): TapwireError {

@@ -13,6 +13,12 @@ export const namespaceName = (lab: string, sandbox: string): string => `tw-${lab
 
 export const namespacePath = (name: string): string => join(DIRECTORY, name)
 
+/** Device and inode of what `path` stands for, which tell one namespace from another; undefined where there is nothing. */
+export function namespaceIdentity(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found && `${found.dev}:${found.ino}`
+}
+
 export async function createNamespace(name: string): Promise<void> {
   if (existsSync(namespacePath(name))) {
     throw new TapwireError(ErrorCode.daemonFailed, `The network namespace ${name} exists already.`, {
@@ -42,13 +48,18 @@ export async function deleteNamespaces(names: readonly string[]): Promise<void> 
   if (failures.length > 0) throw failures[0]
 }
 
-/** One look at /proc for all of them: with many processes it is the look that takes time. */
+/**
+ * One look at /proc for all of them: with many processes it is the look that takes time. This process's own namespace is
+ * spared, whatever somebody has given a sandbox's name to.
+ */
 function killProcessesIn(names: readonly string[]): void {
   if (names.length === 0) return
-  const inodes = new Set(names.map((name) => statSync(namespacePath(name)).ino))
+  const doomed = new Set(names.map((name) => namespaceIdentity(namespacePath(name))))
+  doomed.delete(namespaceIdentity('/proc/self/ns/net'))
+  doomed.delete(undefined)
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
-      if (inodes.has(statSync(`/proc/${pid}/ns/net`).ino)) process.kill(Number(pid), 'SIGKILL')
+      if (doomed.has(namespaceIdentity(`/proc/${pid}/ns/net`))) process.kill(Number(pid), 'SIGKILL')
     } catch {
       // It has ended meanwhile.
     }
