@@ -191,6 +191,23 @@ describe('remains', { skip }, () => {
   })
 })
 
+describe('the removal of a namespace', { skip }, () => {
+  // In a namespace of its own, so that a failure kills nobody else.
+  it('kills nobody in its own, whatever name somebody has given to that', async () => {
+    const module = pathToFileURL(join(repositoryRoot, 'dist/src/daemon/namespace.js')).href
+    const name = newNamespaceName()
+    const script = `
+      import { execFileSync } from 'node:child_process'
+      import { deleteNamespaces } from '${module}'
+      execFileSync('ip', ['netns', 'attach', '${name}', String(process.pid)])
+      await deleteNamespaces(['${name}'])
+      console.log('alive')`
+    const node = [process.execPath, '--input-type=module', '--eval', script]
+    assert.equal(await run({}, 'unshare', '--net', ...node), 'alive\n')
+    assert.ok(!namespaces('tw-').includes(name))
+  })
+})
+
 describe('a lab that does not come up', { skip }, () => {
   it('because it may not says so, and what it takes', async () => {
     const daemon = new Daemon(twoSandboxes(), {
