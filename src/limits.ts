@@ -94,3 +94,19 @@ export const API_ANSWER_MAX = 256 * 1024 * 1024
 /** Milliseconds that the command line waits for an answer of the API, and for a daemon to end. */
 export const API_TIMEOUT_MS = 10_000
 export const DAEMON_END_TIMEOUT_MS = 60_000
+
+/** Networks, sandboxes and endpoints of one daemon: each network is a domain, each endpoint a port of the switch. */
+export const NETWORKS_MAX = DOMAINS_MAX
+export const SANDBOXES_MAX = PORTS_MAX
+
+/** A frame of the shim's protocol, without its header of eight bytes (native/shim/README.md). */
+export const SHIM_FRAME_MAX = 65_536
+
+/** Bytes of a request's body. The largest real ones are labs. */
+export const REQUEST_BODY_MAX = 4 * 1024 * 1024
+
+/** Events that the daemon remembers, for clients that ask for what has been. */
+export const EVENTS_KEPT_MAX = 4096
+
+/** Seconds that a released address rests before it is given out again. */
+export const ADDRESS_REST_S = 30

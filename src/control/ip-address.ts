@@ -2,7 +2,10 @@
  * IP addresses and subnets as the control path sees them: a family and a number of the family's width. BigInt is
  * slow and right for any width, so that IPv6 needs a row in FAMILIES and no second copy of what is below it.
  */
-export type IpFamily = 4
+
+import { formatIpv6, parseIpv6 } from '../wire/address.ts'
+
+export type IpFamily = 4 | 6
 
 export interface IpAddress {
   readonly family: IpFamily
@@ -22,12 +25,14 @@ interface FamilyRules {
 
 const FAMILIES: Readonly<Record<IpFamily, FamilyRules>> = {
   4: { bits: 32, parse: parseDottedQuad, format: formatDottedQuad },
+  6: { bits: 128, parse: parseIpv6Groups, format: formatIpv6Groups },
 }
 
 /** Undefined if `text` is no address. */
 export function parseIpAddress(text: string): IpAddress | undefined {
-  const value = FAMILIES[4].parse(text)
-  return value === undefined ? undefined : { family: 4, value }
+  const family = text.includes(':') ? 6 : 4
+  const value = FAMILIES[family].parse(text)
+  return value === undefined ? undefined : { family, value }
 }
 
 export function formatIpAddress(address: IpAddress): string {
@@ -95,4 +100,13 @@ function parseDottedQuad(text: string): bigint | undefined {
 
 function formatDottedQuad(value: bigint): string {
   return addressBytes({ family: 4, value }).join('.')
+}
+
+function parseIpv6Groups(text: string): bigint | undefined {
+  const bytes = parseIpv6(text)
+  return bytes && Array.from(bytes).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
+}
+
+function formatIpv6Groups(value: bigint): string {
+  return formatIpv6(Uint8Array.from(addressBytes({ family: 6, value })))
 }

@@ -1,0 +1,50 @@
+/** What concerns the daemon as a whole: version, events, clean-up. */
+
+import { z } from 'zod'
+
+const text = z.string()
+const texts = z.array(text)
+
+/** GET /version */
+export const versionSchema = z.object({
+  Version: text,
+  /** Of this API; a client refuses another one. */
+  ApiVersion: text,
+  Pid: z.int(),
+  Root: text,
+  Backend: z.enum(['io_uring', 'epoll']),
+  /** RFC 3339. */
+  StartedAt: text,
+  Networks: z.int(),
+  Sandboxes: z.int(),
+  SandboxesRunning: z.int(),
+})
+export type Version = z.infer<typeof versionSchema>
+
+/**
+ * One `data:` of GET /events. Networks: create, connect, disconnect, destroy. Sandboxes (type `container`): create, start, die, stop, kill,
+ * restart, rename, destroy, exec_create, exec_start, exec_die. Endpoints: gone. Daemon: start, reload, shutdown.
+ */
+export const eventSchema = z.object({
+  /** Grows by one from event to event; the SSE id. */
+  Id: z.int(),
+  Type: z.enum(['network', 'container', 'endpoint', 'lab', 'daemon']),
+  Action: text,
+  Actor: z.object({ ID: text, Attributes: z.record(text, text) }),
+  scope: z.literal('local'),
+  /** Seconds, and nanoseconds, since 1970. */
+  time: z.int(),
+  timeNano: z.number(),
+})
+export type Event = z.infer<typeof eventSchema>
+
+/** POST /system/prune: what was left behind by daemons that died. */
+export const systemPrunedSchema = z.object({
+  Namespaces: texts,
+  /** Process ids. */
+  Processes: z.array(z.int()),
+  /** Ids whose files were removed. */
+  Sandboxes: texts,
+  NetworksDeleted: texts,
+})
+export type SystemPruned = z.infer<typeof systemPrunedSchema>

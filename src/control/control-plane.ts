@@ -1,0 +1,94 @@
+/** What a client of the model can do: the API's handlers call it, and so do labs. References are names, ids or their beginnings. */
+
+import type { Duplex } from 'node:stream'
+import type {
+  NetworkConnect,
+  NetworkCreate,
+  NetworkCreated,
+  NetworkDisconnect,
+  NetworkInspect,
+  NetworksPruned,
+} from './api/network.ts'
+import type {
+  Exec,
+  LogEntry,
+  SandboxCreate,
+  SandboxCreated,
+  SandboxesPruned,
+  SandboxInspect,
+  SandboxSummary,
+  Waited,
+} from './api/sandbox.ts'
+import type { Event } from './api/system.ts'
+import type { Fdb, Stats } from './api.ts'
+
+/** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */
+export type Filters = Readonly<Record<string, readonly string[]>>
+
+export interface LogOptions {
+  readonly follow: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+  /** Milliseconds since 1970. */
+  readonly sinceMs?: number | undefined
+  readonly untilMs?: number | undefined
+  /** The last so many; all where undefined. */
+  readonly tail?: number | undefined
+}
+
+export interface SandboxListOptions {
+  readonly all: boolean
+  readonly limit?: number | undefined
+  readonly filters: Filters
+}
+
+export interface EventOptions {
+  readonly sinceMs?: number | undefined
+  readonly untilMs?: number | undefined
+  /** Goes on behind the event of this Id. */
+  readonly afterId?: number | undefined
+  readonly filters: Filters
+}
+
+/** Every method rejects with a TapwireError whose message is Docker's where Docker has one. */
+export interface ControlPlane {
+  createNetwork(request: NetworkCreate): Promise<NetworkCreated>
+  listNetworks(filters: Filters): readonly NetworkInspect[]
+  inspectNetwork(network: string): NetworkInspect
+  removeNetwork(network: string): Promise<void>
+  pruneNetworks(filters: Filters): Promise<NetworksPruned>
+  connect(network: string, request: NetworkConnect): Promise<void>
+  disconnect(network: string, request: NetworkDisconnect): Promise<void>
+
+  createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated>
+  startSandbox(sandbox: string): Promise<void>
+  /** The stop signal, and SIGKILL after `timeoutS`, the sandbox's own where undefined. One that does not run is left alone. */
+  stopSandbox(
+    sandbox: string,
+    options: { signal?: string | undefined; timeoutS?: number | undefined },
+  ): Promise<void>
+  restartSandbox(
+    sandbox: string,
+    options: { signal?: string | undefined; timeoutS?: number | undefined },
+  ): Promise<void>
+  killSandbox(sandbox: string, signal: string): Promise<void>
+  removeSandbox(sandbox: string, options: { force: boolean }): Promise<void>
+  renameSandbox(sandbox: string, name: string): Promise<void>
+  waitSandbox(
+    sandbox: string,
+    condition: 'not-running' | 'next-exit' | 'removed',
+    signal: AbortSignal,
+  ): Promise<Waited>
+  listSandboxes(options: SandboxListOptions): readonly SandboxSummary[]
+  inspectSandbox(sandbox: string): SandboxInspect
+  pruneSandboxes(filters: Filters): Promise<SandboxesPruned>
+  logs(sandbox: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogEntry>
+  /** A stream in the frames of native/shim/README.md. May be asked for before the start, so that nothing is missed. */
+  attach(sandbox: string): Promise<Duplex>
+  /** As attach, and ends with the exit frame. With Detach the stream is undefined. */
+  exec(sandbox: string, request: Exec): Promise<Duplex | undefined>
+
+  events(options: EventOptions, signal: AbortSignal): AsyncIterable<Event>
+  fdb(): Promise<Fdb>
+  stats(): Stats
+}

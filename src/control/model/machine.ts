@@ -1,0 +1,130 @@
+/**
+ * What the control plane asks of the machine. The daemon implements it with namespaces, processes and the data path's
+ * worker; a test may implement it in memory, and fail any one step.
+ *
+ * Every call either has its full effect, or throws and has none.
+ */
+
+import type { Duplex } from 'node:stream'
+import type { LogEntry } from '../api/sandbox.ts'
+import type { LogOptions } from '../control-plane.ts'
+
+/** The switch: bridge domains and the TAPs that are its ports. */
+export interface Fabric {
+  addDomain(domain: number, settings: DomainSettings): Promise<void>
+  /** The domain has no ports left. */
+  removeDomain(domain: number): Promise<void>
+  /** Opens the TAP in its namespace, or takes it up again where it is there already, and forwards for it from here on. */
+  addPort(port: FabricPort): Promise<void>
+  /** No frame of the port is forwarded from here on; its TAP is removed. */
+  removePort(port: number): Promise<void>
+  /** A frame as though the port's station had sent it: an announcement of its address. */
+  inject(port: number, frame: Uint8Array): Promise<void>
+  /** Called when a TAP has vanished without our doing; the port is no more. */
+  onPortGone(listener: (port: number) => void): void
+}
+
+export interface DomainSettings {
+  readonly transparent: boolean
+}
+
+export interface FabricPort {
+  readonly port: number
+  readonly domain: number
+  /** Path of the network namespace. */
+  readonly namespace: string
+  readonly name: string
+  readonly mac: string
+  /** Bytes of IP packet. */
+  readonly mtu: number
+  readonly offload: boolean
+}
+
+/** Makes and finds the sandboxes' namespaces and processes. */
+export interface SandboxHost {
+  /** Makes the namespaces and their holder; no command runs yet. Throws SANDBOX_START and leaves nothing. */
+  create(plan: SandboxPlan): Promise<RunningSandbox>
+  /** Takes up again what an earlier daemon made; undefined where it has ended or was never there. */
+  adopt(id: string): Promise<RunningSandbox | undefined>
+  /** The last exit that the holder noted of a sandbox that has ended; undefined where it could not. */
+  lastExit(id: string): SandboxExit | undefined
+  /** Ends and removes all that is left of a sandbox, its log too if `log`. There may be nothing. */
+  remove(id: string, what: { readonly log: boolean }): Promise<void>
+  /** Ids of the sandboxes of which there is anything: processes, namespaces, files. */
+  present(): readonly string[]
+  /** The sandbox's log file, whether or not it is there. */
+  logPath(id: string): string
+  /** What the sandbox has printed. With `follow` it goes on until the sandbox has ended, or `signal` aborts. */
+  logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogEntry>
+}
+
+export interface SandboxPlan {
+  readonly id: string
+  readonly hostname: string
+  /** `own`, `host` is the daemon's own, or the id of the sandbox whose network it shares. */
+  readonly network: 'own' | 'host' | { readonly sandbox: string }
+  readonly files: SandboxFiles
+}
+
+/** What the sandbox sees in /etc; undefined leaves the machine's own. */
+export interface SandboxFiles {
+  readonly hosts?: string | undefined
+  readonly resolvConf?: string | undefined
+  readonly hostname?: string | undefined
+}
+
+export interface SandboxExit {
+  /** 128 and the signal's number where a signal ended it. */
+  readonly exitCode: number
+  /** RFC 3339. */
+  readonly finishedAt: string
+}
+
+export interface CommandPlan {
+  /** Empty: the sandbox is idle. */
+  readonly command: readonly string[]
+  readonly environment: readonly string[]
+  readonly workingDirectory: string
+  readonly tty: boolean
+  readonly openStdin: boolean
+}
+
+export interface RunningSandbox {
+  readonly id: string
+  /** Path of its network namespace, `/run/netns/tw-…`; the daemon's own in host mode. */
+  readonly networkNamespace: string
+  /** Of the command, or of the holder where there is none. */
+  readonly pid: number
+  /** Resolves when the command, or the holder of an idle sandbox, has ended. */
+  readonly exited: Promise<SandboxExit>
+  /** Starts the command; resolves to its process id. Throws COMMAND_NOT_FOUND (exit code 127) or COMMAND_NOT_EXECUTABLE (126). */
+  start(plan: CommandPlan): Promise<number>
+  /** To the command; to the holder where there is none. */
+  signal(signal: NodeJS.Signals): void
+  /** Addresses, MTU, routes: what `ip -batch` takes, applied in the namespace in one go. */
+  configure(commands: readonly string[]): Promise<void>
+  /** Sets sysctls of the network namespace, `net.ipv4.conf.eth0.forwarding` to `1`. */
+  setSysctls(values: Readonly<Record<string, string>>): Promise<void>
+  /** Writes them anew, in place: who has them open sees the change. A file that the user has changed meanwhile is left alone. */
+  writeFiles(files: SandboxFiles): void
+  /** The command's standard streams, framed as native/shim/README.md says. Several may be open. */
+  attach(): Promise<Duplex>
+  /** Runs another command in the sandbox; the stream is framed like attach's and ends with the exit frame. */
+  exec(plan: CommandPlan): Promise<Duplex>
+}
+
+/** What the control plane needs and must not find for itself, so that a test can decide it. */
+export interface Surroundings {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Cryptographically random. */
+  randomBytes(count: number): Uint8Array
+  /** Calls back once after `ms`; the function returned cancels. */
+  after(ms: number, callback: () => void): () => void
+  /** The text of the machine's own /etc/resolv.conf and /etc/hosts; empty where there is none. */
+  hostResolvConf(): string
+  hostHosts(): string
+  hostHostname(): string
+  /** Prefixes that the machine itself has a route to, and its nameservers: default pools stay clear of them. */
+  reservedPrefixes(): Promise<readonly string[]>
+}
