@@ -20,6 +20,15 @@ export const ErrorCode = {
   programMissing: 'PROGRAM_MISSING',
   notPermitted: 'NOT_PERMITTED',
   interrupted: 'INTERRUPTED',
+  badRequest: 'BAD_REQUEST',
+  routeUnknown: 'ROUTE_UNKNOWN',
+  bodyTooLarge: 'BODY_TOO_LARGE',
+  bodyTypeUnknown: 'BODY_TYPE_UNKNOWN',
+  requestTimeout: 'REQUEST_TIMEOUT',
+  upgradeRequired: 'UPGRADE_REQUIRED',
+  tooManyStreams: 'TOO_MANY_STREAMS',
+  socketUnusable: 'SOCKET_UNUSABLE',
+  internal: 'INTERNAL',
 } as const
 
 export interface TapwireErrorDetails {
