@@ -119,6 +119,10 @@ export const API_REQUEST_TIMEOUT_MS = 60_000
 /** Milliseconds between the comments that keep a quiet stream of events alive. */
 export const EVENTS_HEARTBEAT_MS = 15_000
 
+/** Bytes of the daemon's configuration file, and of its log, of which one older piece is kept. */
+export const CONFIGURATION_SIZE_MAX = 1024 * 1024
+export const DAEMON_LOG_SIZE_MAX = 10 * 1024 * 1024
+
 /** Events that the daemon remembers, for clients that ask for what has been. */
 export const EVENTS_KEPT_MAX = 4096
 

@@ -7,7 +7,7 @@ import { suggest } from '../../control/suggest.ts'
 type Path = readonly PropertyKey[]
 
 /** Where in the request the value was: for the sentence. */
-export type RequestPart = 'body' | 'query' | 'path' | 'header'
+export type RequestPart = 'body' | 'query' | 'path' | 'header' | 'file'
 
 /** The value as `schema` has it. Throws BAD_REQUEST. */
 export function parsePart<Schema extends z.ZodType>(
@@ -42,18 +42,17 @@ function unknownKey(
 ): { message: string; hint: string | undefined } {
   const [key = ''] = keys
   const near = suggest(key, keysAt(schema, path))
-  const message = `The request's ${part} has an unknown key ${shown(pathText([...path, key]))}`
+  const message = `${start(nameOf(part))} has an unknown key ${shown(pathText([...path, key]))}`
   return near === undefined
     ? { message: `${message}.`, hint: undefined }
     : { message: `${message}; did you mean ${near}?`, hint: `Write ${pathText([...path, near])}.` }
 }
 
 function wrongValue(issue: z.core.$ZodIssue | undefined, value: unknown, part: RequestPart): string {
-  if (issue === undefined) return `The request's ${part} is wrong.`
+  if (issue === undefined) return `${start(nameOf(part))} is wrong.`
   const { path } = issue
   const found = valueAt(value, path)
-  const place = path.length === 0 ? `The request's ${part}` : `${shown(pathText(path))} of the request's ${part}`
-  const name = place.replace(/^./, (first) => first.toUpperCase())
+  const name = path.length === 0 ? start(nameOf(part)) : `${shown(pathText(path))} of ${nameOf(part)}`
   if (issue.code === 'invalid_type') {
     if (found === undefined) return `${name} is missing; it must be ${ofType(issue.expected)}.`
     return `${name} must be ${ofType(issue.expected)}, not ${typeOf(found)}.`
@@ -62,6 +61,11 @@ function wrongValue(issue: z.core.$ZodIssue | undefined, value: unknown, part: R
   if (issue.code === 'custom') return `${name} ${issue.message}.`
   return `${name} is wrong: ${issue.message}.`
 }
+
+const nameOf = (part: RequestPart): string => (part === 'file' ? 'the file' : `the request's ${part}`)
+
+/** As a sentence begins. */
+const start = (text: string): string => text.replace(/^t/, 'T')
 
 /** The keys that the object at `path` may have. */
 function keysAt(schema: z.ZodType | undefined, path: Path): string[] {
