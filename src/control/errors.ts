@@ -20,6 +20,20 @@ export const ErrorCode = {
   programMissing: 'PROGRAM_MISSING',
   notPermitted: 'NOT_PERMITTED',
   interrupted: 'INTERRUPTED',
+  nameInvalid: 'NAME_INVALID',
+  nameTaken: 'NAME_TAKEN',
+  referenceInvalid: 'REFERENCE_INVALID',
+  referenceAmbiguous: 'REFERENCE_AMBIGUOUS',
+  networkUnknown: 'NETWORK_UNKNOWN',
+  networkInvalid: 'NETWORK_INVALID',
+  networkPredefined: 'NETWORK_PREDEFINED',
+  driverUnknown: 'DRIVER_UNKNOWN',
+  sandboxInvalid: 'SANDBOX_INVALID',
+  endpointInvalid: 'ENDPOINT_INVALID',
+  portInvalid: 'PORT_INVALID',
+  portNotPublished: 'PORT_NOT_PUBLISHED',
+  interfaceNameTaken: 'INTERFACE_NAME_TAKEN',
+  filterInvalid: 'FILTER_INVALID',
 } as const
 
 export interface TapwireErrorDetails {
