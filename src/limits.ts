@@ -114,10 +114,10 @@ export const ADDRESS_REST_S = 30
 /** A host's name, and its domain, as uname(2) keeps them (__NEW_UTS_LEN). */
 export const HOSTNAME_MAX = 64
 
-/** Gateway priorities: what 32 bits hold, as a client on any machine can write them. */
-export const GATEWAY_PRIORITY_MAX = 2 ** 31 - 1
-
 /** Gratuitous ARPs of a joining endpoint, and milliseconds between them. */
 export const ADVERTISE_COUNT_MAX = 3
 export const ADVERTISE_INTERVAL_MS_MIN = 100
 export const ADVERTISE_INTERVAL_MS_MAX = 2000
+
+/** Seconds between the stop signal and SIGKILL: what a timer's 31 bits of milliseconds hold. */
+export const STOP_TIMEOUT_S_MAX = 2_147_483

@@ -25,7 +25,7 @@ export const ErrorCode = {
   referenceInvalid: 'REFERENCE_INVALID',
   referenceAmbiguous: 'REFERENCE_AMBIGUOUS',
   networkUnknown: 'NETWORK_UNKNOWN',
-  networkInvalid: 'NETWORK_INVALID',
+  networkConfigInvalid: 'NETWORK_CONFIG_INVALID',
   networkPredefined: 'NETWORK_PREDEFINED',
   driverUnknown: 'DRIVER_UNKNOWN',
   sandboxInvalid: 'SANDBOX_INVALID',
