@@ -34,6 +34,14 @@ export const ErrorCode = {
   portNotPublished: 'PORT_NOT_PUBLISHED',
   interfaceNameTaken: 'INTERFACE_NAME_TAKEN',
   filterInvalid: 'FILTER_INVALID',
+  poolOverlap: 'POOL_OVERLAP',
+  poolsExhausted: 'POOLS_EXHAUSTED',
+  addressInUse: 'ADDRESS_IN_USE',
+  addressOutOfRange: 'ADDRESS_OUT_OF_RANGE',
+  addressesExhausted: 'ADDRESSES_EXHAUSTED',
+  stateInvalid: 'STATE_INVALID',
+  stateUnwritable: 'STATE_UNWRITABLE',
+  eventsLost: 'EVENTS_LOST',
 } as const
 
 export interface TapwireErrorDetails {
