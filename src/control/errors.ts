@@ -55,6 +55,14 @@ export const ErrorCode = {
   stateInvalid: 'STATE_INVALID',
   stateUnwritable: 'STATE_UNWRITABLE',
   eventsLost: 'EVENTS_LOST',
+  networkInUse: 'NETWORK_IN_USE',
+  connectionRefused: 'CONNECTION_REFUSED',
+  notConnected: 'NOT_CONNECTED',
+  notRunning: 'NOT_RUNNING',
+  sandboxRunning: 'SANDBOX_RUNNING',
+  linkTarget: 'LINK_TARGET',
+  limitReached: 'LIMIT_REACHED',
+  daemonStopping: 'DAEMON_STOPPING',
 } as const
 
 export interface TapwireErrorDetails {
