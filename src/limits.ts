@@ -121,3 +121,6 @@ export const GATEWAY_PRIORITY_MAX = 2 ** 31 - 1
 export const ADVERTISE_COUNT_MAX = 3
 export const ADVERTISE_INTERVAL_MS_MIN = 100
 export const ADVERTISE_INTERVAL_MS_MAX = 2000
+
+/** Sandboxes, networks or endpoints of a lab that are made or removed at the same time. */
+export const LAB_PARALLEL = 8
