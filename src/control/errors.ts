@@ -11,6 +11,8 @@ export const ErrorCode = {
   labNotUp: 'LAB_NOT_UP',
   labUpAlready: 'LAB_UP_ALREADY',
   labAmbiguous: 'LAB_AMBIGUOUS',
+  labConflict: 'LAB_CONFLICT',
+  labIncomplete: 'LAB_INCOMPLETE',
   sandboxUnknown: 'SANDBOX_UNKNOWN',
   daemonUnreachable: 'DAEMON_UNREACHABLE',
   daemonAnswer: 'DAEMON_ANSWER',
