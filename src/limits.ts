@@ -110,3 +110,7 @@ export const EVENTS_KEPT_MAX = 4096
 
 /** Seconds that a released address rests before it is given out again. */
 export const ADDRESS_REST_S = 30
+export const ADDRESS_REST_S_MAX = 86_400
+
+/** Bytes of one line of a sandbox's log: a full frame of the shim in which JSON escapes every byte by six. */
+export const LOG_LINE_MAX = 8 * SHIM_FRAME_MAX

@@ -20,6 +20,16 @@ export const ErrorCode = {
   programMissing: 'PROGRAM_MISSING',
   notPermitted: 'NOT_PERMITTED',
   interrupted: 'INTERRUPTED',
+  networkConfigInvalid: 'NETWORK_CONFIG_INVALID',
+  poolOverlap: 'POOL_OVERLAP',
+  poolsExhausted: 'POOLS_EXHAUSTED',
+  addressInUse: 'ADDRESS_IN_USE',
+  addressOutOfRange: 'ADDRESS_OUT_OF_RANGE',
+  addressesExhausted: 'ADDRESSES_EXHAUSTED',
+  stateInvalid: 'STATE_INVALID',
+  stateUnwritable: 'STATE_UNWRITABLE',
+  filterInvalid: 'FILTER_INVALID',
+  eventsLost: 'EVENTS_LOST',
 } as const
 
 export interface TapwireErrorDetails {
