@@ -114,3 +114,14 @@ export const ADDRESS_REST_S_MAX = 86_400
 
 /** Bytes of one line of a sandbox's log: a full frame of the shim in which JSON escapes every byte by six. */
 export const LOG_LINE_MAX = 8 * SHIM_FRAME_MAX
+
+/** A host's name, and its domain, as uname(2) keeps them (__NEW_UTS_LEN). */
+export const HOSTNAME_MAX = 64
+
+/** Gratuitous ARPs of a joining endpoint, and milliseconds between them. */
+export const ADVERTISE_COUNT_MAX = 3
+export const ADVERTISE_INTERVAL_MS_MIN = 100
+export const ADVERTISE_INTERVAL_MS_MAX = 2000
+
+/** Seconds between the stop signal and SIGKILL: what a timer's 31 bits of milliseconds hold. */
+export const STOP_TIMEOUT_S_MAX = 2_147_483
