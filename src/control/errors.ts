@@ -42,6 +42,19 @@ export const ErrorCode = {
   stateInvalid: 'STATE_INVALID',
   stateUnwritable: 'STATE_UNWRITABLE',
   eventsLost: 'EVENTS_LOST',
+  badRequest: 'BAD_REQUEST',
+  routeUnknown: 'ROUTE_UNKNOWN',
+  bodyTooLarge: 'BODY_TOO_LARGE',
+  bodyTypeUnknown: 'BODY_TYPE_UNKNOWN',
+  requestTimeout: 'REQUEST_TIMEOUT',
+  upgradeRequired: 'UPGRADE_REQUIRED',
+  tooManyStreams: 'TOO_MANY_STREAMS',
+  rootLocked: 'ROOT_LOCKED',
+  rootUnusable: 'ROOT_UNUSABLE',
+  configurationInvalid: 'CONFIGURATION_INVALID',
+  addonMissing: 'ADDON_MISSING',
+  socketUnusable: 'SOCKET_UNUSABLE',
+  internal: 'INTERNAL',
 } as const
 
 export interface TapwireErrorDetails {

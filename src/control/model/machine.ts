@@ -16,7 +16,10 @@ export interface Fabric {
   removeDomain(domain: number): Promise<void>
   /** Opens the TAP in its namespace, or takes it up again where it is there already, and forwards for it from here on. */
   addPort(port: FabricPort): Promise<void>
-  /** No frame of the port is forwarded from here on; its TAP is removed. */
+  /**
+   * No frame of the port is forwarded from here on. Its TAP stays, without a carrier, until it is deleted by name in its
+   * namespace: that takes the kernel its time, which the switch must not wait for.
+   */
   removePort(port: number): Promise<void>
   /** A frame as though the port's station had sent it: an announcement of its address. */
   inject(port: number, frame: Uint8Array): Promise<void>
