@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Lab } from '../control/lab.ts'
+import type { Lab, LabEndpoint } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
 import { LabFileError } from '../control/lab-problem.ts'
 import type { Cli } from './cli.ts'
@@ -46,7 +46,11 @@ function describeLab(cli: Cli, path: string, lab: Lab): void {
   cli.stdout.write(
     formatTable(
       ['NETWORK', 'SUBNET', 'GATEWAY', 'MTU'],
-      lab.networks.map((network) => [network.name, network.subnet, network.gateway, network.mtu]),
+      lab.networks.flatMap(({ name, subnets, mtu }) =>
+        subnets.map(({ subnet, gateway = '' }, index) =>
+          index === 0 ? [name, subnet, gateway, mtu] : ['', subnet, gateway, ''],
+        ),
+      ),
     ),
   )
   cli.stdout.write('\n')
@@ -60,11 +64,18 @@ function describeLab(cli: Cli, path: string, lab: Lab): void {
           sandbox.name,
           endpoint.interface,
           endpoint.network,
-          `${endpoint.address}/${endpoint.prefixLength}`,
-          endpoint.mac,
+          addressesOf(endpoint).join(' '),
+          endpoint.mac ?? '',
           index === 0 ? command : '',
         ])
       }),
     ),
   )
+}
+
+function addressesOf({ address, prefixLength, ipv6, ipv6PrefixLength }: LabEndpoint): string[] {
+  return [
+    ...(address === undefined ? [] : [`${address}/${prefixLength}`]),
+    ...(ipv6 === undefined ? [] : [`${ipv6}/${ipv6PrefixLength}`]),
+  ]
 }
