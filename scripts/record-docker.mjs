@@ -103,5 +103,7 @@ function fillIn(word, kept) {
   if (word === 'IMAGE') return 'busybox'
   const [, before, name, length] = /^(.*)\$([a-z]\w*)(?::(\d+))?$/s.exec(word) ?? []
   const value = name === undefined ? undefined : kept.get(name)
-  return value === undefined ? word : `${before}${value.slice(0, length === undefined ? undefined : Number(length))}`
+  return value === undefined
+    ? word
+    : `${before}${value.slice(0, length === undefined ? undefined : Number(length))}`
 }
