@@ -59,6 +59,11 @@ async function connection(): Promise<Socket> {
   return socket
 }
 
+/** Fulfilled when no stream is counted any more; looks again whenever the event loop has gone round. */
+async function streamsEnded(): Promise<void> {
+  while (harness.streams.count > 0) await new Promise((resolve) => setImmediate(resolve))
+}
+
 const upgradeHead = (target: string, body = ''): string =>
   `POST ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: tapwire-stream\r\n` +
   `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -193,7 +198,7 @@ describe('an answer that goes on', () => {
     }
     answer.destroy()
     await harness.control.opened(0)
-    assert.equal(harness.streams.count, 0)
+    await streamsEnded()
   })
 
   it('events go on behind the last one that a client has seen', async () => {
@@ -309,7 +314,7 @@ describe('a connection that is upgraded', () => {
     socket.end('bye')
     assert.equal(await rest, 'bye')
     await harness.control.opened(0)
-    assert.equal(harness.streams.count, 0)
+    await streamsEnded()
   })
 
   it('runs a command that the body says, however the body arrives', async () => {
@@ -391,7 +396,7 @@ describe('a connection that is upgraded', () => {
     const second = await upgraded('/sandboxes/box/attach')
     second.socket.destroy()
     await harness.control.opened(0)
-    assert.equal(harness.streams.count, 0)
+    await streamsEnded()
   })
 
   it('ends with the server', async () => {
