@@ -102,6 +102,12 @@ export const SANDBOXES_MAX = PORTS_MAX
 /** A frame of the shim's protocol, without its header of eight bytes (native/shim/README.md). */
 export const SHIM_FRAME_MAX = 65_536
 
+/** Bytes of a shim's answer to its start: some warnings, and one line. */
+export const SHIM_ANSWER_MAX = 65_536
+
+/** Milliseconds that a shim may take to start, to answer, and to end orderly; then it is killed. */
+export const SHIM_TIMEOUT_MS = 20_000
+
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024
 
