@@ -147,5 +147,7 @@ export const ADVERTISE_COUNT_MAX = 3
 export const ADVERTISE_INTERVAL_MS_MIN = 100
 export const ADVERTISE_INTERVAL_MS_MAX = 2000
 
+/** Sandboxes, networks or endpoints of a lab that are made or removed at the same time. */
+export const LAB_PARALLEL = 8
 /** Seconds between the stop signal and SIGKILL: what a timer's 31 bits of milliseconds hold. */
 export const STOP_TIMEOUT_S_MAX = 2_147_483

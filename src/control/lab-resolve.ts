@@ -11,6 +11,7 @@ import { compareBigint, LINK_POOL, NETWORK_POOL, type NetworkPlan, planNetworks 
 import type { Report } from './lab-pool-plan.ts'
 import { resolveSandbox } from './lab-sandbox.ts'
 import type { LabPath } from './lab-problem.ts'
+import { LINK_LABEL } from './labs/labels.ts'
 import { isPredefinedNetwork } from './rules/names.ts'
 import { didYouMean } from './suggest.ts'
 
@@ -77,7 +78,11 @@ function draftLinks(draft: LabDraft, report: Report): Links {
     networks.push({
       name,
       path: link.path,
-      settings: { ...(subnet === undefined ? {} : { subnet }), ...(mtu === undefined ? {} : { mtu }) },
+      settings: {
+        ...(subnet === undefined ? undefined : { subnet }),
+        ...(mtu === undefined ? undefined : { mtu }),
+        labels: { [LINK_LABEL]: link.between.join(',') },
+      },
     })
     for (const [index, host] of link.between.entries()) {
       const joined = endpoints.get(host) ?? []

@@ -16,7 +16,9 @@ const prefix = z
   .refine((text) => parseCidr(text) !== undefined, 'must be a prefix, as in 10.200.0.0/16')
 
 const configurationSchema = z.strictObject({
-  'default-address-pools': z.array(z.strictObject({ base: prefix, size: z.int().min(1).max(128) })).optional(),
+  'default-address-pools': z
+    .array(z.strictObject({ base: prefix, size: z.int().min(1).max(128) }))
+    .optional(),
   'log-level': z.enum(LOG_LEVELS).optional(),
   mtu: z.int().min(MTU_MIN).max(MTU_MAX).optional(),
   dns: z.array(address).optional(),
@@ -67,7 +69,8 @@ export function readConfiguration(path: string, overrides: ConfigurationOverride
 function textOf(path: string): string {
   try {
     const text = readFileSync(path, 'utf8')
-    if (text.length > CONFIGURATION_SIZE_MAX) throw new Error(`it has more than ${CONFIGURATION_SIZE_MAX} bytes`)
+    if (text.length > CONFIGURATION_SIZE_MAX)
+      throw new Error(`it has more than ${CONFIGURATION_SIZE_MAX} bytes`)
     return text
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '{}'
@@ -90,7 +93,11 @@ function parse(path: string, text: string): z.infer<typeof configurationSchema> 
 }
 
 function invalid(path: string, why: string, cause: unknown): TapwireError {
-  return new TapwireError(ErrorCode.configurationInvalid, `The configuration file ${path} is invalid: ${why}`, {
-    cause,
-  })
+  return new TapwireError(
+    ErrorCode.configurationInvalid,
+    `The configuration file ${path} is invalid: ${why}`,
+    {
+      cause,
+    },
+  )
 }

@@ -145,8 +145,7 @@ function refuseForeign(path: string): void {
 function unusable(root: string, cause: unknown): TapwireError {
   const { code, message } = cause as NodeJS.ErrnoException
   return new TapwireError(ErrorCode.rootUnusable, `The root ${root} cannot be used: ${message}.`, {
-    hint:
-      code === 'EACCES' || code === 'EPERM' ? 'Run as root.' : 'Choose another folder with --root.',
+    hint: code === 'EACCES' || code === 'EPERM' ? 'Run as root.' : 'Choose another folder with --root.',
     cause,
   })
 }

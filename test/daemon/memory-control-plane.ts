@@ -2,7 +2,6 @@
 
 import { EventEmitter, on } from 'node:events'
 import { Duplex, PassThrough } from 'node:stream'
-import type { Fdb, FdbFlushed, Stats } from '../../src/control/api.ts'
 import type {
   NetworkConnect,
   NetworkCreate,
@@ -22,6 +21,7 @@ import type {
   Waited,
 } from '../../src/control/api/sandbox.ts'
 import type { Event } from '../../src/control/api/system.ts'
+import type { Fdb, FdbFlushed, Stats } from '../../src/control/api.ts'
 import type {
   ControlPlane,
   EventOptions,

@@ -21,7 +21,7 @@ const events = route({
   responses: {
     200: {
       description: 'The events. The data of each is an Event.',
-      content: { 'text/event-stream': { schema: eventSchema.openapi('Event') } },
+      content: { 'text/event-stream': { schema: eventSchema.meta({ id: 'Event' }) } },
     },
   },
 })
@@ -46,7 +46,10 @@ export function eventRoutes(
 }
 
 /** The events as text, and a comment now and then where nothing happens: a client that has gone is noticed by it. */
-async function* eventText(happening: () => AsyncIterable<Event>, heartbeatMs: number): AsyncGenerator<string> {
+async function* eventText(
+  happening: () => AsyncIterable<Event>,
+  heartbeatMs: number,
+): AsyncGenerator<string> {
   const iterator = happening()[Symbol.asyncIterator]()
   try {
     for (;;) {

@@ -19,7 +19,7 @@ import {
   serve,
 } from './routes.ts'
 
-const Network = networkInspectSchema.openapi('Network')
+const Network = networkInspectSchema.meta({ id: 'Network' })
 const tags = ['networks']
 const filtered = z.strictObject({ filters })
 
@@ -37,8 +37,8 @@ const create = route({
   path: '/networks',
   tags,
   summary: 'Makes a network',
-  request: { body: body(networkCreateSchema.openapi('NetworkCreate')) },
-  responses: { 201: json('It is made', networkCreatedSchema.openapi('NetworkCreated')) },
+  request: { body: body(networkCreateSchema.meta({ id: 'NetworkCreate' })) },
+  responses: { 201: json('It is made', networkCreatedSchema.meta({ id: 'NetworkCreated' })) },
 })
 
 const inspect = route({
@@ -65,7 +65,7 @@ const prune = route({
   tags,
   summary: 'Removes the networks that no sandbox uses',
   request: { query: filtered },
-  responses: { 200: json('What was removed', networksPrunedSchema.openapi('NetworksPruned')) },
+  responses: { 200: json('What was removed', networksPrunedSchema.meta({ id: 'NetworksPruned' })) },
 })
 
 const connect = route({
@@ -73,7 +73,7 @@ const connect = route({
   path: '/networks/{network}/connect',
   tags,
   summary: 'Joins a sandbox to the network, also one that runs',
-  request: { params: networkParameter, body: body(networkConnectSchema.openapi('NetworkConnect')) },
+  request: { params: networkParameter, body: body(networkConnectSchema.meta({ id: 'NetworkConnect' })) },
   responses: { 200: nothing('It is joined') },
 })
 
@@ -82,7 +82,10 @@ const disconnect = route({
   path: '/networks/{network}/disconnect',
   tags,
   summary: 'Takes a sandbox off the network',
-  request: { params: networkParameter, body: body(networkDisconnectSchema.openapi('NetworkDisconnect')) },
+  request: {
+    params: networkParameter,
+    body: body(networkDisconnectSchema.meta({ id: 'NetworkDisconnect' })),
+  },
   responses: { 200: nothing('It is off') },
 })
 

@@ -1,8 +1,8 @@
 /** Answers that are written to the connection itself, where there is no HTTP server between. */
 
 import { STATUS_CODES } from 'node:http'
-import { API_VERSION, API_VERSION_HEADER } from '../../control/api-version.ts'
 import type { Failure } from '../../control/api.ts'
+import { API_VERSION, API_VERSION_HEADER } from '../../control/api-version.ts'
 
 export function headText(status: number, headers: Readonly<Record<string, string>>): string {
   const lines = Object.entries({ ...headers, [API_VERSION_HEADER]: API_VERSION }).map(

@@ -125,5 +125,6 @@ const ofType = (expected: string): string => TYPES[expected] ?? expected
 function typeOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return TYPES[typeof value] ?? typeof value
 }

@@ -2,9 +2,9 @@
 
 import { createRoute, type OpenAPIHono, type RouteConfig, type RouteHandler, z } from '@hono/zod-openapi'
 import type { Env, MiddlewareHandler } from 'hono'
+import type { SystemPruned, Version } from '../../control/api/system.ts'
 import { failureSchema } from '../../control/api.ts'
 import type { ControlPlane } from '../../control/control-plane.ts'
-import type { SystemPruned, Version } from '../../control/api/system.ts'
 import { badPart, type RequestPart } from './request-issue.ts'
 import type { Streams } from './streams.ts'
 
@@ -27,7 +27,7 @@ export interface RouteContext {
   readonly streams: Streams
 }
 
-const Failure = failureSchema.openapi('Failure')
+const Failure = failureSchema.meta({ id: 'Failure' })
 
 type Route = Omit<RouteConfig, 'responses'> & {
   readonly responses: RouteConfig['responses']
@@ -63,11 +63,15 @@ export function serve<R extends RouteConfig>(api: Api, config: R, handler: Route
     param: request?.params,
     header: request?.headers,
   }
-  api.openapi(config, handler as never, ((result: HookResult) => {
-    if (result.success) return
-    const { target, data, error } = result
-    throw badPart(schemas[target] as z.ZodType | undefined, data, PARTS[target] ?? 'body', error!.issues)
-  }) as never)
+  api.openapi(
+    config,
+    handler as never,
+    ((result: HookResult) => {
+      if (result.success) return
+      const { target, data, error } = result
+      throw badPart(schemas[target] as z.ZodType | undefined, data, PARTS[target] ?? 'body', error!.issues)
+    }) as never,
+  )
 }
 
 interface HookResult {
@@ -92,11 +96,11 @@ export const body = <Schema extends z.ZodType>(schema: Schema) => ({
 
 export const nothing = (description: string) => ({ description })
 
-/** `1`, `0`, `true`, `false`; false where it is absent. */
+/** False where it is absent. */
 export const flag = z
-  .enum(['1', '0', 'true', 'false', 'True', 'False', ''])
+  .enum(['0', '1', 'false', 'true'])
   .optional()
-  .transform((value) => value === '1' || value?.toLowerCase() === 'true')
+  .transform((value) => value === '1' || value === 'true')
 
 export const wholeNumber = z
   .string()

@@ -1,8 +1,14 @@
 /** What goes on until something happens in a sandbox: its log, waiting for its end, its streams. */
 
 import { z } from '@hono/zod-openapi'
+import {
+  execSchema,
+  type LogEntry,
+  logEntrySchema,
+  type Waited,
+  waitedSchema,
+} from '../../control/api/sandbox.ts'
 import { STREAM_PROTOCOL } from '../../control/api-version.ts'
-import { execSchema, type LogEntry, logEntrySchema, type Waited, waitedSchema } from '../../control/api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import {
   type Api,
@@ -42,7 +48,7 @@ const logs = route({
   responses: {
     200: {
       description: 'The entries',
-      content: { 'application/x-ndjson': { schema: logEntrySchema.openapi('LogEntry') } },
+      content: { 'application/x-ndjson': { schema: logEntrySchema.meta({ id: 'LogEntry' }) } },
     },
   },
 })
@@ -54,13 +60,15 @@ const wait = route({
   summary: 'Answers at once that it waits, and in the body, when the time has come, with the exit code',
   request: {
     params: sandboxParameter,
-    query: z.strictObject({ condition: z.enum(['not-running', 'next-exit', 'removed', '']).optional() }),
+    query: z.strictObject({ condition: z.enum(['not-running', 'next-exit', 'removed']).optional() }),
   },
-  responses: { 200: json('The exit code', waitedSchema.openapi('Waited')) },
+  responses: { 200: json('The exit code', waitedSchema.meta({ id: 'Waited' })) },
 })
 
 const upgraded = {
-  101: nothing(`The connection carries the frames of native/shim/README.md from here on (${STREAM_PROTOCOL})`),
+  101: nothing(
+    `The connection carries the frames of native/shim/README.md from here on (${STREAM_PROTOCOL})`,
+  ),
 }
 
 const attach = route({
@@ -77,7 +85,7 @@ const exec = route({
   path: '/sandboxes/{sandbox}/exec',
   tags,
   summary: `Runs another command in it; unless detached with Connection: Upgrade and Upgrade: ${STREAM_PROTOCOL}`,
-  request: { params: sandboxParameter, body: body(execSchema.openapi('Exec')) },
+  request: { params: sandboxParameter, body: body(execSchema.meta({ id: 'Exec' })) },
   responses: { ...upgraded, 201: nothing('It runs, detached') },
 })
 
@@ -95,17 +103,16 @@ export function sandboxStreamRoutes(api: Api, { control, streams }: RouteContext
       untilMs: until,
       tail: tail === undefined || tail === 'all' ? undefined : Number(tail),
     }
-    const lines = await streamBody(stream, entryLines(() => control.logs(sandbox, options, stream.signal)))
+    const lines = await streamBody(
+      stream,
+      entryLines(() => control.logs(sandbox, options, stream.signal)),
+    )
     return c.body(lines, 200, { 'Content-Type': 'application/x-ndjson' }) as never
   })
   serve(api, wait, async (c) => {
-    const { condition = '' } = c.req.valid('query')
+    const { condition = 'not-running' } = c.req.valid('query')
     const stream = streams.open(c.req.raw.signal)
-    const waited = control.waitSandbox(
-      c.req.valid('param').sandbox,
-      condition === '' ? 'not-running' : condition,
-      stream.signal,
-    )
+    const waited = control.waitSandbox(c.req.valid('param').sandbox, condition, stream.signal)
     const answer = await streamBody(stream, waitedText(waited, stream.signal))
     return c.body(answer, 200, { 'Content-Type': 'application/json' }) as never
   })

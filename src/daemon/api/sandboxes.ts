@@ -28,7 +28,7 @@ const list = route({
   tags,
   summary: 'The sandboxes that run; with `all` the others too',
   request: { query: z.strictObject({ all: flag, limit: wholeNumber.optional(), filters }) },
-  responses: { 200: json('The sandboxes', z.array(sandboxSummarySchema.openapi('SandboxSummary'))) },
+  responses: { 200: json('The sandboxes', z.array(sandboxSummarySchema.meta({ id: 'SandboxSummary' }))) },
 })
 
 const create = route({
@@ -38,9 +38,9 @@ const create = route({
   summary: 'Makes a sandbox, which does not run yet',
   request: {
     query: z.strictObject({ name: z.string().optional() }),
-    body: body(sandboxCreateSchema.openapi('SandboxCreate')),
+    body: body(sandboxCreateSchema.meta({ id: 'SandboxCreate' })),
   },
-  responses: { 201: json('It is made', sandboxCreatedSchema.openapi('SandboxCreated')) },
+  responses: { 201: json('It is made', sandboxCreatedSchema.meta({ id: 'SandboxCreated' })) },
 })
 
 const inspect = route({
@@ -49,7 +49,7 @@ const inspect = route({
   tags,
   summary: 'One sandbox, by name, id or the beginning of an id',
   request: { params: sandboxParameter },
-  responses: { 200: json('The sandbox', sandboxInspectSchema.openapi('Sandbox')) },
+  responses: { 200: json('The sandbox', sandboxInspectSchema.meta({ id: 'Sandbox' })) },
 })
 
 const remove = route({
@@ -67,7 +67,7 @@ const prune = route({
   tags,
   summary: 'Removes the sandboxes that do not run',
   request: { query: z.strictObject({ filters }) },
-  responses: { 200: json('What was removed', sandboxesPrunedSchema.openapi('SandboxesPruned')) },
+  responses: { 200: json('What was removed', sandboxesPrunedSchema.meta({ id: 'SandboxesPruned' })) },
 })
 
 const start = route({

@@ -9,7 +9,7 @@ const fdb = route({
   path: '/fdb',
   tags,
   summary: 'The stations that the switch knows, and where they live',
-  responses: { 200: json('The forwarding database', fdbSchema.openapi('Fdb')) },
+  responses: { 200: json('The forwarding database', fdbSchema.meta({ id: 'Fdb' })) },
 })
 
 const flush = route({
@@ -20,7 +20,7 @@ const flush = route({
   request: {
     query: z.strictObject({ network: z.string().optional(), sandbox: z.string().optional() }),
   },
-  responses: { 200: json('How many were forgotten', fdbFlushedSchema.openapi('FdbFlushed')) },
+  responses: { 200: json('How many were forgotten', fdbFlushedSchema.meta({ id: 'FdbFlushed' })) },
 })
 
 const stats = route({
@@ -28,7 +28,7 @@ const stats = route({
   path: '/stats',
   tags,
   summary: 'What the switch has counted',
-  responses: { 200: json('The counters', statsSchema.openapi('Stats')) },
+  responses: { 200: json('The counters', statsSchema.meta({ id: 'Stats' })) },
 })
 
 export function switchRoutes(api: Api, { control }: RouteContext): void {

@@ -9,14 +9,14 @@ const version = route({
   path: '/version',
   tags,
   summary: 'Which daemon this is, and how much it has to do',
-  responses: { 200: json('The daemon', versionSchema.openapi('Version')) },
+  responses: { 200: json('The daemon', versionSchema.meta({ id: 'Version' })) },
 })
 
 const metrics = route({
   method: 'get',
   path: '/metrics',
   tags,
-  summary: "The counters for Prometheus, in its text format",
+  summary: 'The counters for Prometheus, in its text format',
   responses: { 200: { description: 'The metrics', content: { 'text/plain': { schema: z.string() } } } },
 })
 
@@ -25,7 +25,7 @@ const prune = route({
   path: '/system/prune',
   tags,
   summary: 'Removes what daemons that died have left behind, and only what is ours',
-  responses: { 200: json('What was removed', systemPrunedSchema.openapi('SystemPruned')) },
+  responses: { 200: json('What was removed', systemPrunedSchema.meta({ id: 'SystemPruned' })) },
 })
 
 const shutdown = route({

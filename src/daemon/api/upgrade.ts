@@ -3,15 +3,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { STREAM_PROTOCOL } from '../../control/api-version.ts'
 import { execSchema } from '../../control/api/sandbox.ts'
+import { STREAM_PROTOCOL } from '../../control/api-version.ts'
 import type { ControlPlane } from '../../control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { API_REQUEST_TIMEOUT_MS, REQUEST_BODY_MAX } from '../../limits.ts'
 import { describe, type Log } from '../log.ts'
 import { answerTo } from './failure.ts'
-import { parsePart } from './request-issue.ts'
 import { failureText, headText } from './raw-answer.ts'
+import { parsePart } from './request-issue.ts'
 import type { OpenStream, Streams } from './streams.ts'
 
 export interface UpgradeContext {
@@ -162,4 +162,3 @@ function splice(socket: Socket, target: Duplex, signal: AbortSignal): void {
   socket.pipe(target)
   target.pipe(socket)
 }
-
