@@ -5,7 +5,14 @@ import { parseIpAddress } from '../ip-address.ts'
 import { ADVERTISE_CHECKS } from './endpoint-options.ts'
 import { isInterfaceName } from './interface-name.ts'
 import type { MacMode } from './mac.ts'
-import { badOption, checkBoolean, checkInteger, checkOptions, type OptionCheck, parseBoolean } from './option-values.ts'
+import {
+  badOption,
+  checkBoolean,
+  checkInteger,
+  checkOptions,
+  type OptionCheck,
+  parseBoolean,
+} from './option-values.ts'
 
 export interface BridgeOptions {
   /** Bytes of IP packet. */
@@ -107,7 +114,9 @@ function checkMtu(network: NetworkTraits): OptionCheck {
 
 function checkAddress(family: 4 | 6): OptionCheck {
   return (name, value) =>
-    parseIpAddress(value)?.family === family ? undefined : badOption(name, value, `not an IPv${family} address`)
+    parseIpAddress(value)?.family === family
+      ? undefined
+      : badOption(name, value, `not an IPv${family} address`)
 }
 
 function checkGatewayMode(network: NetworkTraits): OptionCheck {
@@ -119,7 +128,9 @@ function checkGatewayMode(network: NetworkTraits): OptionCheck {
 }
 
 function gatewayMode(text: string | undefined): GatewayMode | undefined {
-  return text === 'nat' || text === 'nat-unprotected' || text === 'routed' || text === 'isolated' ? text : undefined
+  return text === 'nat' || text === 'nat-unprotected' || text === 'routed' || text === 'isolated'
+    ? text
+    : undefined
 }
 
 function checkInterfaceName(name: string, value: string): string | undefined {
@@ -130,9 +141,13 @@ function checkInterfacePrefix(name: string, value: string): string | undefined {
   if (value.length > INTERFACE_PREFIX_MAX) {
     return badOption(name, value, `longer than ${INTERFACE_PREFIX_MAX} characters`)
   }
-  return value !== '' && isInterfaceName(value) ? undefined : badOption(name, value, 'not the name of an interface')
+  return value !== '' && isInterfaceName(value)
+    ? undefined
+    : badOption(name, value, 'not the name of an interface')
 }
 
 function checkMacMode(name: string, value: string): string | undefined {
-  return value === 'address' || value === 'random' ? undefined : badOption(name, value, "must be 'address' or 'random'")
+  return value === 'address' || value === 'random'
+    ? undefined
+    : badOption(name, value, "must be 'address' or 'random'")
 }

@@ -2,7 +2,14 @@
 
 import { ADVERTISE_COUNT_MAX, ADVERTISE_INTERVAL_MS_MAX, ADVERTISE_INTERVAL_MS_MIN } from '../../limits.ts'
 import { isInterfaceName } from './interface-name.ts'
-import { badOption, checkBoolean, checkInteger, checkOptions, type OptionCheck, parseBoolean } from './option-values.ts'
+import {
+  badOption,
+  checkBoolean,
+  checkInteger,
+  checkOptions,
+  type OptionCheck,
+  parseBoolean,
+} from './option-values.ts'
 
 export interface EndpointOptions {
   /** The whole name of the interface. */
@@ -72,7 +79,10 @@ export function interfaceSysctls(
   // A dot in an interface's name stands as a slash in a sysctl's (sysctl(8)).
   const segment = interfaceName.replaceAll('.', '/')
   return Object.fromEntries(
-    Object.entries(options.sysctls).map(([name, value]) => [name.replace('.IFNAME.', () => `.${segment}.`), value]),
+    Object.entries(options.sysctls).map(([name, value]) => [
+      name.replace('.IFNAME.', () => `.${segment}.`),
+      value,
+    ]),
   )
 }
 

@@ -66,7 +66,8 @@ function staticAddress(
     return undefined
   }
   const inPool = network.ipam.pools.some((pool) => poolContains(pool.subnet, address))
-  if (!isPredefinedNetwork(network.name) && !inPool) problems.add(`no configured subnet contains IP address ${text}`)
+  if (!isPredefinedNetwork(network.name) && !inPool)
+    problems.add(`no configured subnet contains IP address ${text}`)
   return formatIpAddress(address)
 }
 
@@ -105,7 +106,8 @@ function aliases(texts: readonly string[], network: NetworkRecord, problems: Set
     problems.add('network-scoped aliases are only supported for user-defined networks')
   }
   for (const text of texts) {
-    if (!/^[a-zA-Z0-9_.-]{1,253}$/.test(text)) problems.add(`invalid network-scoped alias: ${printable(text)}`)
+    if (!/^[a-zA-Z0-9_.-]{1,253}$/.test(text))
+      problems.add(`invalid network-scoped alias: ${printable(text)}`)
   }
   return [...new Set(texts)]
 }

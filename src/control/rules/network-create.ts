@@ -2,9 +2,9 @@
 
 import type { NetworkCreate } from '../api/network.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
+import { formatSubnet, parseCidr, subnetOf } from '../ip-address.ts'
 import type { WantedPool, WantedPools } from '../ipam/address-space.ts'
 import { checkPools, subnetFamily } from '../ipam/check-pools.ts'
-import { formatSubnet, parseCidr, subnetOf } from '../ip-address.ts'
 import type { NetworkIpam, NetworkRecord, PoolRecord } from '../model/records.ts'
 import type { NetworkTraits } from './bridge-options.ts'
 import { checkNetworkName, printable } from './names.ts'
@@ -135,7 +135,8 @@ function planConfigOnly(request: NetworkCreate): NetworkPlan {
 
 function findDriver(name: string, context: NetworkContext): DriverRules {
   const driver = context.driver(name)
-  if (driver === undefined) throw new TapwireError(ErrorCode.driverUnknown, `plugin "${printable(name)}" not found`)
+  if (driver === undefined)
+    throw new TapwireError(ErrorCode.driverUnknown, `plugin "${printable(name)}" not found`)
   if (driver.creatable) return driver
   throw new TapwireError(ErrorCode.networkPredefined, `only one instance of "${name}" network is allowed`)
 }
@@ -153,15 +154,22 @@ function configSource(request: NetworkCreate, context: NetworkContext): NetworkR
   if (!reference) return undefined
   const own = ownSettings(request)
   if (Object.keys(own.options).length > 0) {
-    throw invalid('network driver options are not supported if the network depends on a configuration network')
+    throw invalid(
+      'network driver options are not supported if the network depends on a configuration network',
+    )
   }
   const configured = [own.labels, own.ipam.options].some((map) => Object.keys(map).length > 0)
   if (configured || own.pools.length > 0 || own.enableIPv6 || !own.enableIPv4) {
-    throw invalid('user specified configurations are not supported if the network depends on a configuration network')
+    throw invalid(
+      'user specified configurations are not supported if the network depends on a configuration network',
+    )
   }
   const source = context.find(reference)
   if (source.configOnly) return source
-  throw new TapwireError(ErrorCode.networkUnknown, `configuration network "${printable(reference)}" does not exist`)
+  throw new TapwireError(
+    ErrorCode.networkUnknown,
+    `configuration network "${printable(reference)}" does not exist`,
+  )
 }
 
 function ownSettings(request: NetworkCreate): NetworkSettings {

@@ -28,7 +28,9 @@ export function checkInteger(name: string, value: string, least: number, most: n
   if (number === undefined) {
     return badOption(name, value, `strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`)
   }
-  return number < least || number > most ? badOption(name, value, `must be from ${least} to ${most}`) : undefined
+  return number < least || number > most
+    ? badOption(name, value, `must be from ${least} to ${most}`)
+    : undefined
 }
 
 export type OptionCheck = (name: string, value: string) => string | undefined

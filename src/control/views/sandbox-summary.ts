@@ -2,7 +2,14 @@
 
 import type { SandboxSummary } from '../api/sandbox.ts'
 import type { SandboxRecord } from '../model/records.ts'
-import type { SandboxSurroundings } from './sandbox-inspect.ts'
+import { splitPort } from '../rules/port.ts'
+import { humanStatus } from './human-duration.ts'
+import {
+  formatNetworkMode,
+  inspectNetworks,
+  inspectPorts,
+  type SandboxSurroundings,
+} from './sandbox-inspect.ts'
 
 /** An entry of GET /sandboxes. */
 export function summarizeSandbox(
@@ -10,5 +17,34 @@ export function summarizeSandbox(
   surroundings: SandboxSurroundings,
   nowMs: number,
 ): SandboxSummary {
-  throw new Error('to be written')
+  return {
+    Id: sandbox.id,
+    Names: [`/${sandbox.name}`],
+    Command: sandbox.config.command.map(quoteWord).join(' '),
+    Created: Math.floor(Date.parse(sandbox.created) / 1000),
+    State: sandbox.state.status,
+    Status: humanStatus(sandbox.state, nowMs),
+    Ports: sandbox.state.status === 'running' ? summarizePorts(sandbox) : [],
+    Labels: { ...sandbox.config.labels },
+    HostConfig: { NetworkMode: formatNetworkMode(sandbox.config.networkMode) },
+    NetworkSettings: { Networks: inspectNetworks(sandbox, surroundings) },
+  }
+}
+
+function quoteWord(word: string, index: number): string {
+  return index > 0 && word.includes(' ') ? `'${word}'` : word
+}
+
+function summarizePorts(sandbox: SandboxRecord): SandboxSummary['Ports'] {
+  return Object.entries(inspectPorts(sandbox)).flatMap(([port, bindings]) => {
+    const { number, protocol } = splitPort(port)
+    const inside = { PrivatePort: number, Type: protocol }
+    if (bindings === null || bindings.length === 0) return [inside]
+    return bindings.map(({ HostIp, HostPort }) => ({
+      ...(HostIp === '' ? {} : { IP: HostIp }),
+      ...inside,
+      // A range or nothing: which port it is has not been decided.
+      ...(/^\d+$/.test(HostPort) ? { PublicPort: Number(HostPort) } : {}),
+    }))
+  })
 }
