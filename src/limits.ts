@@ -95,6 +95,9 @@ export const API_ANSWER_MAX = 256 * 1024 * 1024
 export const API_TIMEOUT_MS = 10_000
 export const DAEMON_END_TIMEOUT_MS = 60_000
 
+/** Milliseconds for a daemon to come up with all that it finds in its root. */
+export const DAEMON_START_TIMEOUT_MS = 60_000
+
 /** Networks, sandboxes and endpoints of one daemon: each network is a domain, each endpoint a port of the switch. */
 export const NETWORKS_MAX = DOMAINS_MAX
 export const SANDBOXES_MAX = PORTS_MAX
