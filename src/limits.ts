@@ -95,6 +95,9 @@ export const API_ANSWER_MAX = 256 * 1024 * 1024
 export const API_TIMEOUT_MS = 10_000
 export const DAEMON_END_TIMEOUT_MS = 60_000
 
+/** Milliseconds for a daemon to come up with all that it finds in its root. */
+export const DAEMON_START_TIMEOUT_MS = 60_000
+
 /** Networks, sandboxes and endpoints of one daemon: each network is a domain, each endpoint a port of the switch. */
 export const NETWORKS_MAX = DOMAINS_MAX
 export const SANDBOXES_MAX = PORTS_MAX
@@ -111,8 +114,43 @@ export const SHIM_TIMEOUT_MS = 20_000
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024
 
+/**
+ * Connections to the API, and of these the ones that go on until something happens: logs that are followed, events, waiting, attach and
+ * exec. Fewer than connections, so that ordinary requests always find one.
+ */
+export const API_CONNECTIONS_MAX = 4096
+export const API_STREAMS_MAX = 2048
+
+/** Milliseconds that a client may take to send a request's headers, and all of a request. */
+export const API_HEADERS_TIMEOUT_MS = 10_000
+export const API_REQUEST_TIMEOUT_MS = 60_000
+
+/** Milliseconds between the comments that keep a quiet stream of events alive. */
+export const EVENTS_HEARTBEAT_MS = 15_000
+
+/** Bytes of the daemon's configuration file, and of its log, of which one older piece is kept. */
+export const CONFIGURATION_SIZE_MAX = 1024 * 1024
+export const DAEMON_LOG_SIZE_MAX = 10 * 1024 * 1024
+
 /** Events that the daemon remembers, for clients that ask for what has been. */
 export const EVENTS_KEPT_MAX = 4096
 
 /** Seconds that a released address rests before it is given out again. */
 export const ADDRESS_REST_S = 30
+export const ADDRESS_REST_S_MAX = 86_400
+
+/** Bytes of one line of a sandbox's log: a full frame of the shim in which JSON escapes every byte by six. */
+export const LOG_LINE_MAX = 8 * SHIM_FRAME_MAX
+
+/** A host's name, and its domain, as uname(2) keeps them (__NEW_UTS_LEN). */
+export const HOSTNAME_MAX = 64
+
+/** Gratuitous ARPs of a joining endpoint, and milliseconds between them. */
+export const ADVERTISE_COUNT_MAX = 3
+export const ADVERTISE_INTERVAL_MS_MIN = 100
+export const ADVERTISE_INTERVAL_MS_MAX = 2000
+
+/** Sandboxes, networks or endpoints of a lab that are made or removed at the same time. */
+export const LAB_PARALLEL = 8
+/** Seconds between the stop signal and SIGKILL: what a timer's 31 bits of milliseconds hold. */
+export const STOP_TIMEOUT_S_MAX = 2_147_483

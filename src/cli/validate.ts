@@ -1,14 +1,12 @@
 import type { Command } from 'commander'
-import type { Lab } from '../control/lab.ts'
+import type { Lab, LabEndpoint } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
 import { LabFileError } from '../control/lab-problem.ts'
 import type { Cli } from './cli.ts'
 import { formatCommand, formatTable, plural, printJson } from './output.ts'
 
-export function addValidate(program: Command, cli: Cli): void {
-  program
-    .command('validate')
-    .summary('check a lab file and show the lab that it means')
+export function defineValidate(command: Command, cli: Cli): void {
+  command
     .description(
       'Checks a lab file without building anything, and shows the addresses that its sandboxes would get. All problems ' +
         'are told at once, as FILE:LINE:COLUMN: what is wrong.',
@@ -46,7 +44,11 @@ function describeLab(cli: Cli, path: string, lab: Lab): void {
   cli.stdout.write(
     formatTable(
       ['NETWORK', 'SUBNET', 'GATEWAY', 'MTU'],
-      lab.networks.map((network) => [network.name, network.subnet, network.gateway, network.mtu]),
+      lab.networks.flatMap(({ name, subnets, mtu }) =>
+        subnets.map(({ subnet, gateway = '' }, index) =>
+          index === 0 ? [name, subnet, gateway, mtu] : ['', subnet, gateway, ''],
+        ),
+      ),
     ),
   )
   cli.stdout.write('\n')
@@ -60,11 +62,18 @@ function describeLab(cli: Cli, path: string, lab: Lab): void {
           sandbox.name,
           endpoint.interface,
           endpoint.network,
-          `${endpoint.address}/${endpoint.prefixLength}`,
-          endpoint.mac,
+          addressesOf(endpoint).join(' '),
+          endpoint.mac ?? '',
           index === 0 ? command : '',
         ])
       }),
     ),
   )
+}
+
+function addressesOf({ address, prefixLength, ipv6, ipv6PrefixLength }: LabEndpoint): string[] {
+  return [
+    ...(address === undefined ? [] : [`${address}/${prefixLength}`]),
+    ...(ipv6 === undefined ? [] : [`${ipv6}/${ipv6PrefixLength}`]),
+  ]
 }

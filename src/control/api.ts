@@ -3,7 +3,6 @@
  * the daemon's standard output while it brings a lab up. The daemon builds these types; the command line checks them.
  */
 import { z } from 'zod'
-import { labNetworkSchema } from './lab.ts'
 
 /** Seconds or milliseconds stand in the names; frames and bytes are counted from the start of the daemon. */
 const count = z.int().min(0)
@@ -42,7 +41,15 @@ export const labStatusSchema = z.object({
   /** ISO 8601. */
   startedAt: z.string(),
   backend: z.enum(['io_uring', 'epoll']),
-  networks: z.array(labNetworkSchema),
+  networks: z.array(
+    z.object({
+      name: z.string(),
+      subnet: z.string(),
+      gateway: z.string(),
+      mtu: z.int(),
+      transparent: z.boolean(),
+    }),
+  ),
   sandboxes: z.array(sandboxStatus),
 })
 export type LabStatus = z.infer<typeof labStatusSchema>
@@ -63,6 +70,10 @@ export const fdbSchema = z.object({
   ),
 })
 export type Fdb = z.infer<typeof fdbSchema>
+
+/** DELETE /fdb */
+export const fdbFlushedSchema = z.object({ Stations: count })
+export type FdbFlushed = z.infer<typeof fdbFlushedSchema>
 
 const traffic = z.object({ frames: count, bytes: count })
 

@@ -3,18 +3,19 @@
  * still has its name, so that a lab file's problems can all be found at once and none is told twice.
  */
 import type { LabPath } from './lab-problem.ts'
-import {
-  type EndpointFile,
-  endpointSchema,
-  type NetworkFile,
-  networkSchema,
-  type SandboxFile,
-  sandboxSchema,
-} from './lab-schema.ts'
+import { type NetworkFile, networkSchema } from './lab-schema-network.ts'
+import { type EndpointFile, endpointSchema, type SandboxFile, sandboxSchema } from './lab-schema-sandbox.ts'
+import { mtu, subnet4 } from './lab-schema-values.ts'
 
-export interface LabDraft {
+/** What one daemon is to have. */
+export interface ScopeDraft {
   readonly networks: readonly NetworkDraft[]
   readonly sandboxes: readonly SandboxDraft[]
+}
+
+export interface LabDraft extends ScopeDraft {
+  readonly hosts: readonly HostDraft[]
+  readonly links: readonly LinkDraft[]
 }
 
 export interface NetworkDraft {
@@ -26,9 +27,10 @@ export interface NetworkDraft {
 
 export interface SandboxDraft {
   readonly name: string
+  readonly path: LabPath
   readonly endpoints: readonly EndpointDraft[]
-  readonly command: SandboxFile['command']
-  readonly offload: SandboxFile['offload']
+  /** Each of which fits the schema. */
+  readonly settings: Partial<Omit<SandboxFile, 'networks'>>
 }
 
 export interface EndpointDraft {
@@ -37,33 +39,79 @@ export interface EndpointDraft {
   readonly settings: EndpointFile
 }
 
+export interface HostDraft extends ScopeDraft {
+  readonly name: string
+  readonly path: LabPath
+}
+
+export interface LinkDraft {
+  readonly path: LabPath
+  readonly between: readonly string[]
+  readonly subnet: string | undefined
+  readonly mtu: number | undefined
+}
+
 export function draftLab(value: unknown): LabDraft {
+  const { hosts, links } = mapOf(value)
+  return {
+    ...draftScope(value, []),
+    hosts: Object.entries(mapOf(hosts)).map(([name, settings]) => {
+      const path = ['hosts', name]
+      return { name, path, ...draftScope(settings, path) }
+    }),
+    links: (Array.isArray(links) ? links : []).map((link, index) => draftLink(link, ['links', index])),
+  }
+}
+
+function draftScope(value: unknown, path: LabPath): ScopeDraft {
   const { networks, sandboxes } = mapOf(value)
   return {
     networks: Object.entries(mapOf(networks)).map(([name, settings]) => ({
       name,
-      path: ['networks', name],
+      path: [...path, 'networks', name],
       settings: networkSchema.safeParse(settings ?? {}).data,
     })),
-    sandboxes: Object.entries(mapOf(sandboxes)).map(([name, settings]) => draftSandbox(name, settings)),
+    sandboxes: Object.entries(mapOf(sandboxes)).map(([name, settings]) =>
+      draftSandbox(name, settings, [...path, 'sandboxes', name]),
+    ),
   }
 }
 
-function draftSandbox(name: string, value: unknown): SandboxDraft {
-  const { networks, command, offload } = mapOf(value)
-  const path = ['sandboxes', name, 'networks']
+function draftSandbox(name: string, value: unknown, owner: LabPath): SandboxDraft {
+  const { networks, ...others } = mapOf(value)
+  const path = [...owner, 'networks']
   const joined: [string | number, unknown, unknown][] = Array.isArray(networks)
     ? networks.map((network, index) => [index, network, {}])
     : Object.entries(mapOf(networks)).map(([network, settings]) => [network, network, settings ?? {}])
   return {
     name,
+    path: owner,
     endpoints: joined.flatMap(([step, network, settings]) => {
       const parsed = endpointSchema.safeParse(settings)
       if (typeof network !== 'string' || !parsed.success) return []
       return [{ network, path: [...path, step], settings: parsed.data }]
     }),
-    command: sandboxSchema.shape.command.safeParse(command).data,
-    offload: sandboxSchema.shape.offload.safeParse(offload).data,
+    settings: fitting(others),
+  }
+}
+
+function fitting(values: Readonly<Record<string, unknown>>): SandboxDraft['settings'] {
+  const kept: Record<string, unknown> = {}
+  for (const [key, schema] of Object.entries(sandboxSchema.shape)) {
+    const { data } = schema.safeParse(values[key])
+    if (data !== undefined) kept[key] = data
+  }
+  return kept
+}
+
+function draftLink(value: unknown, path: LabPath): LinkDraft {
+  const link = mapOf(value)
+  const between: unknown[] = Array.isArray(link['between']) ? link['between'] : []
+  return {
+    path,
+    between: between.filter((host) => typeof host === 'string'),
+    subnet: subnet4.safeParse(link['subnet']).data,
+    mtu: mtu.safeParse(link['mtu']).data,
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { LAB_FILE_SIZE_MAX, LAB_NAME_MAX } from '../limits.ts'
 import { ErrorCode, TapwireError } from './errors.ts'
 import type { Lab } from './lab.ts'
@@ -7,7 +7,7 @@ import { draftLab } from './lab-draft.ts'
 import { labIssues } from './lab-issues.ts'
 import { LabProblems } from './lab-problem.ts'
 import { resolveLab } from './lab-resolve.ts'
-import { NAME_PATTERN } from './lab-schema.ts'
+import { NAME_PATTERN } from './lab-schema-values.ts'
 import { readLabYaml } from './lab-yaml.ts'
 
 /** Reads a lab file. Throws LAB_FILE_UNREADABLE, or a LabFileError with all that is wrong in it. */
@@ -15,8 +15,11 @@ export function loadLab(path: string): Lab {
   return parseLab(readText(path), path)
 }
 
-/** Reads a lab file's text; `file` is its name in messages and, without its ending, the lab's default name. */
-export function parseLab(text: string, file: string): Lab {
+/**
+ * Reads a lab file's text; `file` is its name in messages and, without its ending, the lab's default name. Commands run in
+ * `folder`.
+ */
+export function parseLab(text: string, file: string, folder: string = dirname(resolve(file))): Lab {
   const problems = new LabProblems(file)
   const yaml = readLabYaml(text, problems)
   if (yaml === undefined) throw problems.toError()
@@ -25,7 +28,7 @@ export function parseLab(text: string, file: string): Lab {
     problems.add(yaml.place(path, at), message, hint)
   }
   const name = givenName(yaml.value) ?? nameOfFile(file, problems)
-  const lab = resolveLab(draftLab(yaml.value), name, (path, message, hint) =>
+  const lab = resolveLab(draftLab(yaml.value), name, folder, (path, message, hint) =>
     problems.add(yaml.place(path, 'value'), message, hint),
   )
   if (!problems.isEmpty) throw problems.toError()

@@ -1,10 +1,10 @@
-/** One network while its addresses are given out, and the choice of the subnets themselves. */
+/** The networks of a lab: which subnets they have, and which are chosen for them. */
 import { MTU_DEFAULT, SUBNET_PREFIX_MAX, SUBNET_PREFIX_MIN } from '../limits.ts'
 import {
   contains,
-  formatIpAddress,
   formatSubnet,
   type IpAddress,
+  type IpFamily,
   lastAddress,
   overlap,
   parseCidr,
@@ -14,165 +14,216 @@ import {
 } from './ip-address.ts'
 import type { LabNetwork } from './lab.ts'
 import type { NetworkDraft } from './lab-draft.ts'
+import { PoolPlan, type Report, type SubnetDraft } from './lab-pool-plan.ts'
 import type { LabPath } from './lab-problem.ts'
+import type { NetworkFile } from './lab-schema-network.ts'
 
-/** Tells a problem of what stands at a path. */
-export type Report = (path: LabPath, message: string, hint?: string | (() => string | undefined)) => void
+/** Where default subnets come from: each the lowest one that is free. */
+export interface DefaultPool {
+  readonly first: IpAddress
+  readonly last: IpAddress
+  readonly prefixLength: number
+}
 
-/** Where default subnets come from: each the lowest /24 that is free. */
-const DEFAULT_POOL = { first: parseIpAddress('10.1.0.0')!, last: parseIpAddress('10.255.255.255')! }
-const DEFAULT_PREFIX_LENGTH = 24
+function poolFrom(first: string, last: string, prefixLength: number): DefaultPool {
+  return { first: parseIpAddress(first)!, last: parseIpAddress(last)!, prefixLength }
+}
 
-/** Ranges in which no station of a network can live. */
-const UNUSABLE: readonly { readonly subnet: Subnet; readonly what: string }[] = [
-  { subnet: subnetFrom('0.0.0.0/8'), what: 'addresses of "this network" (RFC 1122, 3.2.1.3)' },
-  { subnet: subnetFrom('127.0.0.0/8'), what: 'loopback addresses (RFC 1122, 3.2.1.3)' },
-  { subnet: subnetFrom('224.0.0.0/4'), what: 'multicast addresses (RFC 5771)' },
-  { subnet: subnetFrom('240.0.0.0/4'), what: 'reserved addresses (RFC 1112, 4)' },
-]
+export const NETWORK_POOL = poolFrom('10.1.0.0', '10.255.255.255', 24)
+/** Apart from those of networks, so that a host's link is told from its networks at a glance. */
+export const LINK_POOL = poolFrom('10.0.0.0', '10.0.255.255', 24)
+/** 10.1 again, as unique local addresses (RFC 4193): not random, so that the same file makes the same lab. */
+export const NETWORK_POOL_IPV6 = poolFrom('fd00:10:1::', 'fd00:10:1:ffff::', 64)
 
+interface FamilyLimits {
+  readonly prefixMin: number
+  readonly prefixMax: number
+  readonly example: string
+  /** Ranges in which no station of a network can live. */
+  readonly unusable: readonly { readonly subnet: Subnet; readonly what: string }[]
+}
+
+const LIMITS: Readonly<Record<IpFamily, FamilyLimits>> = {
+  4: {
+    prefixMin: SUBNET_PREFIX_MIN,
+    prefixMax: SUBNET_PREFIX_MAX,
+    example: '10.0.0.0/8',
+    unusable: [
+      { subnet: subnetFrom('0.0.0.0/8'), what: 'addresses of "this network" (RFC 1122, 3.2.1.3)' },
+      { subnet: subnetFrom('127.0.0.0/8'), what: 'loopback addresses (RFC 1122, 3.2.1.3)' },
+      { subnet: subnetFrom('224.0.0.0/4'), what: 'multicast addresses (RFC 5771)' },
+      { subnet: subnetFrom('240.0.0.0/4'), what: 'reserved addresses (RFC 1112, 4)' },
+    ],
+  },
+  6: {
+    prefixMin: 16,
+    prefixMax: 126,
+    example: 'fd00::/8',
+    unusable: [
+      { subnet: subnetFrom('::/8'), what: 'reserved addresses (RFC 4291, 2.4)' },
+      { subnet: subnetFrom('fe80::/10'), what: 'link-local addresses (RFC 4291, 2.5.6)' },
+      { subnet: subnetFrom('ff00::/8'), what: 'multicast addresses (RFC 4291, 2.7)' },
+    ],
+  },
+}
+
+/** One network while its addresses are given out. */
 export class NetworkPlan {
   readonly name: string
-  readonly subnet: Subnet
-  readonly gateway: IpAddress
-  readonly mtu: number
-  readonly transparent: boolean
+  readonly pools: readonly PoolPlan[]
+  /** The daemon draws the MAC addresses. */
+  readonly hasRandomMacs: boolean
   /** Who holds which MAC address, and where the lab file says so if it does. */
   readonly macs = new Map<string, { readonly sandbox: string; readonly path: LabPath | undefined }>()
-  readonly #sandboxOf = new Map<bigint, string>()
-  readonly #gatewayPath: LabPath
-  #next: bigint
-  #isFullReported = false
+  readonly #settings: NetworkFile
 
-  constructor(draft: NetworkDraft, subnet: Subnet) {
-    const { gateway, mtu, transparent } = draft.settings ?? {}
+  constructor(draft: NetworkDraft, settings: NetworkFile, pools: readonly PoolPlan[]) {
     this.name = draft.name
-    this.subnet = subnet
-    this.gateway = (gateway === undefined ? undefined : parseIpAddress(gateway)) ?? {
-      family: subnet.family,
-      value: subnet.value + 1n,
-    }
-    this.mtu = mtu ?? MTU_DEFAULT
-    this.transparent = transparent ?? false
-    this.#gatewayPath = [...draft.path, 'gateway']
-    this.#next = subnet.value + 1n
+    this.pools = pools
+    this.hasRandomMacs = settings.options?.['tapwire.mac'] === 'random'
+    this.#settings = settings
   }
 
-  checkGateway(report: Report): void {
-    this.#isStation(this.gateway, 'gateway', this.#gatewayPath, report)
+  /** The pool that an address belongs to: the one around it, or else the first of its family. */
+  poolOf(address: IpAddress): PoolPlan | undefined {
+    return this.pools.find((pool) => contains(pool.subnet, address)) ?? this.firstPool(address.family)
   }
 
-  /** Gives a sandbox the address that the lab file wants for it. Fixed addresses come before all lowest free ones. */
-  reserve(address: IpAddress, sandbox: string, path: LabPath, report: Report): void {
-    if (!this.#isStation(address, 'address', path, report)) return
-    const text = formatIpAddress(address)
-    const holder = this.#sandboxOf.get(address.value)
-    if (address.value === this.gateway.value) {
-      report(path, `address ${text} is the gateway of network '${this.name}'`, LEAVE_OUT)
-    } else if (holder !== undefined) {
-      report(path, `address ${text} is taken by sandbox '${holder}'`, LEAVE_OUT)
-    } else {
-      this.#sandboxOf.set(address.value, sandbox)
-    }
-  }
-
-  /** The lowest address that is free; undefined, told once, where none is left. */
-  takeLowest(sandbox: string, path: LabPath, report: Report): IpAddress | undefined {
-    const end = lastAddress(this.subnet).value
-    while (this.#sandboxOf.has(this.#next) || this.#next === this.gateway.value) this.#next += 1n
-    if (this.#next < end) {
-      this.#sandboxOf.set(this.#next, sandbox)
-      return { family: this.subnet.family, value: this.#next }
-    }
-    if (!this.#isFullReported) {
-      const subnet = formatSubnet(this.subnet)
-      report(
-        path,
-        `network '${this.name}' (${subnet}) has no address left for sandbox '${sandbox}'`,
-        'give it a larger subnet',
-      )
-    }
-    this.#isFullReported = true
-    return undefined
+  firstPool(family: IpFamily): PoolPlan | undefined {
+    return this.pools.find((pool) => pool.subnet.family === family)
   }
 
   toLabNetwork(): LabNetwork {
+    const { driver, internal, mtu, transparent, options, labels } = this.#settings
     return {
       name: this.name,
-      subnet: formatSubnet(this.subnet),
-      gateway: formatIpAddress(this.gateway),
-      mtu: this.mtu,
-      transparent: this.transparent,
+      driver: driver ?? BRIDGE,
+      subnets: this.pools.map((pool) => pool.toLabSubnet()),
+      internal: internal ?? false,
+      mtu: mtu ?? MTU_DEFAULT,
+      transparent: transparent ?? false,
+      options: options ?? {},
+      labels: labels ?? {},
     }
-  }
-
-  #isStation(address: IpAddress, what: string, path: LabPath, report: Report): boolean {
-    const text = formatIpAddress(address)
-    const subnet = formatSubnet(this.subnet)
-    const last = lastAddress(this.subnet)
-    const hint = () => {
-      const [from, to] = [this.subnet.value + 1n, last.value - 1n].map((value) =>
-        formatIpAddress({ family: this.subnet.family, value }),
-      )
-      return `take one from ${from} to ${to}`
-    }
-    if (!contains(this.subnet, address)) {
-      report(path, `${what} ${text} is outside the subnet ${subnet} of network '${this.name}'`, hint)
-    } else if (address.value === this.subnet.value) {
-      report(path, `${what} ${text} is the network address of ${subnet}`, hint)
-    } else if (address.value === last.value) {
-      report(path, `${what} ${text} is the broadcast address of ${subnet}`, hint)
-    } else {
-      return true
-    }
-    return false
   }
 }
 
-const LEAVE_OUT = 'leave the address out to get the lowest free one'
+const BRIDGE = 'bridge'
 
-/** Plans of the networks whose settings are sound, by name: first those with a subnet of their own, then the others. */
-export function planNetworks(drafts: readonly NetworkDraft[], report: Report): Map<string, NetworkPlan> {
-  const fixed = new Map<NetworkDraft, Subnet>()
-  for (const draft of drafts) {
-    const subnet = draft.settings?.subnet
-    const usable = subnet === undefined ? undefined : usableSubnet(subnet, [...draft.path, 'subnet'], report)
-    if (usable !== undefined) fixed.set(draft, usable)
-  }
-  const defaults = freeSubnets([...fixed.values()])
+/** The networks of one daemon, and the pool that their default IPv4 subnets come from. */
+export interface NetworkScope {
+  readonly networks: readonly NetworkDraft[]
+  readonly pool: DefaultPool
+}
 
-  const plans = new Map<string, NetworkPlan>()
-  for (const draft of drafts) {
-    if (draft.settings === undefined) continue
-    let subnet = fixed.get(draft)
-    if (subnet === undefined && draft.settings.subnet === undefined) {
-      subnet = defaults.next().value
-      if (subnet === undefined) {
-        report(draft.path, `no default subnet is left for network '${draft.name}'`, 'give it a subnet')
-      }
+/**
+ * Plans of the networks whose settings are sound. Fixed subnets come first; default ones stay clear of all that the lab
+ * fixes, whichever daemon has it.
+ */
+export function planNetworks(scopes: readonly NetworkScope[], report: Report): Map<NetworkDraft, NetworkPlan> {
+  const drafts = scopes.flatMap(({ networks, pool }) => networks.map((draft) => ({ draft, pool })))
+  const fixed = new Map<SubnetDraft, Subnet>()
+  const wanted = new Map<NetworkDraft, readonly SubnetDraft[]>()
+  for (const { draft } of drafts) {
+    const subnets = wantedSubnets(draft, report)
+    wanted.set(draft, subnets)
+    for (const one of subnets) {
+      const usable = one.subnet === undefined ? undefined : usableSubnet(one.subnet, one, report)
+      if (usable !== undefined) fixed.set(one, usable)
     }
-    if (subnet === undefined) continue
-    const plan = new NetworkPlan(draft, subnet)
-    plan.checkGateway(report)
-    plans.set(draft.name, plan)
+  }
+  const taken = [...fixed.values()]
+  const defaults = new Map<DefaultPool, Generator<Subnet, undefined>>()
+  const nextOf = (pool: DefaultPool): Subnet | undefined => {
+    const generator = defaults.get(pool) ?? freeSubnets(pool, taken)
+    defaults.set(pool, generator)
+    return generator.next().value
+  }
+
+  const plans = new Map<NetworkDraft, NetworkPlan>()
+  for (const { draft, pool } of drafts) {
+    const { settings } = draft
+    if (settings === undefined) continue
+    const pools: PoolPlan[] = []
+    for (const one of wanted.get(draft)!) {
+      let subnet = fixed.get(one)
+      if (subnet === undefined && one.subnet === undefined) {
+        subnet = nextOf(one.family === 4 ? pool : NETWORK_POOL_IPV6)
+        if (subnet === undefined) {
+          report(draft.path, `no default subnet is left for network '${draft.name}'`, 'give it a subnet')
+        }
+      }
+      if (subnet === undefined) continue
+      const plan = new PoolPlan(draft.name, one, subnet, (settings.driver ?? BRIDGE) === BRIDGE)
+      plan.check(report)
+      pools.push(plan)
+    }
+    if (pools.length === wanted.get(draft)!.length) plans.set(draft, new NetworkPlan(draft, settings, pools))
   }
   return plans
 }
 
-function usableSubnet(text: string, path: LabPath, report: Report): Subnet | undefined {
+/** The subnets that a network's settings ask for, IPv4 before IPv6, those to be chosen among them. */
+function wantedSubnets({ name, path, settings }: NetworkDraft, report: Report): readonly SubnetDraft[] {
+  if (settings === undefined) return []
+  const { subnet, range, gateway, aux = {}, subnets = [], ipv4 = true, ipv6 } = settings
+  const listed = subnets.map((one, index): SubnetDraft => {
+    const written = typeof one === 'string' ? { subnet: one } : one
+    return {
+      family: written.subnet.includes(':') ? 6 : 4,
+      subnet: written.subnet,
+      range: written.range,
+      gateway: written.gateway,
+      aux: written.aux ?? {},
+      path: [...path, 'subnets', index],
+    }
+  })
+  const hasOwn = [subnet, range, gateway, settings.aux].some((value) => value !== undefined)
+  const needsIpv4 = ipv4 && !listed.some((one) => one.family === 4)
+  const own: SubnetDraft = { family: 4, subnet, range, gateway, aux, path }
+  const needsIpv6 = ipv6 === true && !listed.some((one) => one.family === 6)
+  const chosen: SubnetDraft = {
+    family: 6,
+    subnet: undefined,
+    range: undefined,
+    gateway: undefined,
+    aux: {},
+    path,
+  }
+  const all = [...(hasOwn || needsIpv4 ? [own] : []), ...listed, ...(needsIpv6 ? [chosen] : [])]
+  for (const family of [4, 6] as const) {
+    const ofFamily = all.filter((one) => one.family === family)
+    if (ofFamily.length > 1 && (settings.driver ?? BRIDGE) === BRIDGE) {
+      report(
+        [...path, 'subnets'],
+        `network '${name}' has ${ofFamily.length} IPv${family} subnets, and the bridge driver takes one`,
+      )
+    }
+    const isRefused = family === 4 ? !ipv4 : ipv6 === false
+    if (isRefused && ofFamily.length > 0) {
+      report([...path, `ipv${family}`], `network '${name}' has an IPv${family} subnet, and ipv${family} is false`)
+    }
+  }
+  if (all.length === 0) report(path, `network '${name}' has neither IPv4 nor IPv6`, 'set ipv6: true')
+  return all.toSorted((a, b) => a.family - b.family)
+}
+
+function usableSubnet(text: string, draft: SubnetDraft, report: Report): Subnet | undefined {
+  const path: LabPath = typeof draft.path.at(-1) === 'number' ? draft.path : [...draft.path, 'subnet']
   const cidr = parseCidr(text)
   if (cidr === undefined) return undefined
   const subnet = subnetOf(cidr.address, cidr.prefixLength)
-  if (cidr.prefixLength > SUBNET_PREFIX_MAX) {
-    report(path, `subnet ${text} is too small`, `its prefix length can be at most ${SUBNET_PREFIX_MAX}`)
-  } else if (cidr.prefixLength < SUBNET_PREFIX_MIN) {
-    report(path, `subnet ${text} is too large`, `its prefix length must be at least ${SUBNET_PREFIX_MIN}`)
+  const { prefixMin, prefixMax, unusable, example } = LIMITS[subnet.family]
+  if (cidr.prefixLength > prefixMax) {
+    report(path, `subnet ${text} is too small`, `its prefix length can be at most ${prefixMax}`)
+  } else if (cidr.prefixLength < prefixMin) {
+    report(path, `subnet ${text} is too large`, `its prefix length must be at least ${prefixMin}`)
   } else if (subnet.value !== cidr.address.value) {
     report(path, `subnet ${text} has host bits set`, `it should be ${formatSubnet(subnet)}`)
   } else {
-    const unusable = UNUSABLE.find((range) => overlap(range.subnet, subnet))
-    if (unusable === undefined) return subnet
-    report(path, `subnet ${text} holds ${unusable.what}`, 'take one from 10.0.0.0/8')
+    const holding = unusable.find((range) => overlap(range.subnet, subnet))
+    if (holding === undefined) return subnet
+    report(path, `subnet ${text} holds ${holding.what}`, `take one from ${example}`)
   }
   return undefined
 }
@@ -181,12 +232,15 @@ function usableSubnet(text: string, path: LabPath, report: Report): Subnet | und
  * The free default subnets, lowest first. Both the candidates and the subnets in the way go up, so one walk is enough:
  * prefixes nest or are apart, hence of two that start together the wider one comes first and hides the other.
  */
-function* freeSubnets(taken: readonly Subnet[]): Generator<Subnet, undefined> {
-  const inTheWay = [...taken].sort((a, b) => Number(a.value - b.value) || a.prefixLength - b.prefixLength)
+function* freeSubnets(pool: DefaultPool, taken: readonly Subnet[]): Generator<Subnet, undefined> {
+  const { family } = pool.first
+  const inTheWay = taken
+    .filter((subnet) => subnet.family === family)
+    .toSorted((a, b) => compareBigint(a.value, b.value) || a.prefixLength - b.prefixLength)
   let index = 0
-  let { value } = DEFAULT_POOL.first
-  while (value <= DEFAULT_POOL.last.value) {
-    const candidate = subnetOf({ family: 4, value }, DEFAULT_PREFIX_LENGTH)
+  let { value } = pool.first
+  while (value <= pool.last.value) {
+    const candidate = subnetOf({ family, value }, pool.prefixLength)
     while (index < inTheWay.length && lastAddress(inTheWay[index]!).value < candidate.value) index += 1
     const obstacle = inTheWay[index]
     if (obstacle !== undefined && overlap(obstacle, candidate)) {
@@ -198,6 +252,10 @@ function* freeSubnets(taken: readonly Subnet[]): Generator<Subnet, undefined> {
     }
   }
   return undefined
+}
+
+export function compareBigint(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function subnetFrom(text: string): Subnet {

@@ -3,179 +3,244 @@
  * The same file always makes the same lab.
  */
 import { DOMAINS_MAX, PORTS_MAX } from '../limits.ts'
-import { formatIpAddress, formatSubnet, type IpAddress, lastAddress, parseIpAddress } from './ip-address.ts'
-import type { Lab, LabEndpoint, LabSandbox } from './lab.ts'
-import type { EndpointDraft, LabDraft, SandboxDraft } from './lab-draft.ts'
-import { type NetworkPlan, planNetworks, type Report } from './lab-network-plan.ts'
-import { isMulticastMac, isZeroMac, macOfAddress, normalMac } from './mac-address.ts'
+import { formatSubnet, lastAddress } from './ip-address.ts'
+import type { Lab } from './lab.ts'
+import type { HostDraft, LabDraft, LinkDraft, NetworkDraft, SandboxDraft, ScopeDraft } from './lab-draft.ts'
+import { reserveFixed, resolveEndpoint } from './lab-endpoint.ts'
+import { compareBigint, LINK_POOL, NETWORK_POOL, type NetworkPlan, planNetworks } from './lab-network-plan.ts'
+import type { Report } from './lab-pool-plan.ts'
+import { resolveSandbox } from './lab-sandbox.ts'
+import type { LabPath } from './lab-problem.ts'
+import { LINK_LABEL } from './labs/labels.ts'
+import { isPredefinedNetwork } from './rules/names.ts'
 import { didYouMean } from './suggest.ts'
 
-/** The lab, which is only to be used where nothing was reported. */
-export function resolveLab(draft: LabDraft, name: string, report: Report): Lab {
-  checkCounts(draft, report)
-  const plans = planNetworks(draft.networks, report)
-  for (const sandbox of draft.sandboxes) checkJoins(sandbox, draft, plans, report)
-  // What is fixed is reserved first, wherever it stands in the file.
-  for (const sandbox of draft.sandboxes) reserveFixed(sandbox, plans, report)
+/** The network that is there without being made; joined without settings. */
+const DEFAULT_BRIDGE = 'bridge'
+
+/** The lab, which is only to be used where nothing was reported. `folder` is the lab file's. */
+export function resolveLab(draft: LabDraft, name: string, folder: string, report: Report): Lab {
+  const links = draft.links.length === 0 ? NO_LINKS : draftLinks(draft, report)
+  const outer: ScopeDraft = { networks: draft.networks, sandboxes: [...draft.sandboxes, ...links.hosts] }
+  const outerNetworks = [...draft.networks, ...links.networks]
+  const plans = planNetworks(
+    [
+      { networks: draft.networks, pool: NETWORK_POOL },
+      { networks: links.networks, pool: LINK_POOL },
+      ...draft.hosts.map(({ networks }) => ({ networks, pool: NETWORK_POOL })),
+    ],
+    report,
+  )
+  checkHosts(draft, report)
+  const scopes = [
+    { ...outer, networks: outerNetworks },
+    ...draft.hosts.map(({ networks, sandboxes }) => ({ networks, sandboxes })),
+  ]
+  for (const scope of scopes) checkScope(scope, plans, report)
+  const [resolvedOuter, ...resolvedHosts] = scopes.map((scope) => resolveScope(scope, plans, folder, report))
+  const { sandboxes } = resolvedOuter!
+  const linked = new Map(sandboxes.slice(draft.sandboxes.length).map((host) => [host.name, host.endpoints]))
   return {
     name,
-    networks: [...plans.values()].map((plan) => plan.toLabNetwork()),
-    sandboxes: draft.sandboxes.map((sandbox) => resolveSandbox(sandbox, plans, report)),
+    networks: labNetworks(draft.networks, plans),
+    sandboxes: sandboxes.slice(0, draft.sandboxes.length),
+    hosts: draft.hosts.map((host, index) => ({
+      name: host.name,
+      endpoints: linked.get(host.name) ?? [],
+      networks: labNetworks(host.networks, plans),
+      sandboxes: resolvedHosts[index]!.sandboxes,
+    })),
+    links: labNetworks(links.networks, plans),
   }
 }
 
-function checkCounts(draft: LabDraft, report: Report): void {
-  if (draft.networks.length > DOMAINS_MAX) {
-    const { path } = draft.networks[DOMAINS_MAX]!
-    report(path, `the lab has ${draft.networks.length} networks, and one switch takes ${DOMAINS_MAX}`)
+function labNetworks(drafts: readonly NetworkDraft[], plans: ReadonlyMap<NetworkDraft, NetworkPlan>) {
+  return drafts.flatMap((draft) => plans.get(draft)?.toLabNetwork() ?? [])
+}
+
+interface Links {
+  readonly networks: readonly NetworkDraft[]
+  readonly hosts: readonly SandboxDraft[]
+}
+
+const NO_LINKS: Links = { networks: [], hosts: [] }
+
+/** Each link becomes a network of the outer daemon, `left-right`, which its two hosts join in the order of the links. */
+function draftLinks(draft: LabDraft, report: Report): Links {
+  const hosts = new Map(draft.hosts.map((host) => [host.name, host]))
+  const used = new Set(draft.networks.map((network) => network.name))
+  const endpoints = new Map<string, SandboxDraft['endpoints'][number][]>()
+  const networks: NetworkDraft[] = []
+  for (const link of draft.links) {
+    if (!checkLink(link, hosts, report)) continue
+    const name = freeName(link.between.join('-'), used)
+    const { subnet, mtu } = link
+    networks.push({
+      name,
+      path: link.path,
+      settings: {
+        ...(subnet === undefined ? undefined : { subnet }),
+        ...(mtu === undefined ? undefined : { mtu }),
+        labels: { [LINK_LABEL]: link.between.join(',') },
+      },
+    })
+    for (const [index, host] of link.between.entries()) {
+      const joined = endpoints.get(host) ?? []
+      joined.push({ network: name, path: [...link.path, 'between', index], settings: {} })
+      endpoints.set(host, joined)
+    }
   }
-  const endpoints = draft.sandboxes.flatMap((sandbox) => sandbox.endpoints)
+  return {
+    networks,
+    hosts: [...endpoints].map(([name, joined]) => ({
+      name,
+      path: hosts.get(name)!.path,
+      endpoints: joined,
+      settings: {},
+    })),
+  }
+}
+
+function checkLink(link: LinkDraft, hosts: ReadonlyMap<string, HostDraft>, report: Report): boolean {
+  if (link.between.length !== 2) return false
+  for (const [index, host] of link.between.entries()) {
+    if (hosts.has(host)) continue
+    const hint = hosts.size === 0 ? undefined : () => didYouMean(host, [...hosts.keys()])
+    report([...link.path, 'between', index], `there is no host '${host}'`, hint)
+    return false
+  }
+  const [one, other] = link.between
+  if (one !== other) return true
+  report([...link.path, 'between', 1], `host '${one}' is linked to itself`)
+  return false
+}
+
+/** `name`, or `name-2` and so on where it is taken; takes it. */
+function freeName(name: string, used: Set<string>): string {
+  let free = name
+  for (let number = 2; used.has(free); number++) free = `${name}-${number}`
+  used.add(free)
+  return free
+}
+
+/** A host is a sandbox of the outer daemon, beside others. */
+function checkHosts(draft: LabDraft, report: Report): void {
+  const sandboxes = new Set(draft.sandboxes.map((sandbox) => sandbox.name))
+  for (const host of draft.hosts) {
+    if (sandboxes.has(host.name)) report(host.path, `host '${host.name}' has the name of a sandbox`)
+  }
+}
+
+function checkScope(
+  scope: ScopeDraft,
+  plans: ReadonlyMap<NetworkDraft, NetworkPlan>,
+  report: Report,
+): void {
+  checkCounts(scope, report)
+  checkOverlaps(scope.networks, plans, report)
+  for (const { name, path } of scope.networks) {
+    if (isPredefinedNetwork(name)) report(path, `network '${name}' is there already, and no one's to make`)
+  }
+  const known = new Set(scope.networks.map((network) => network.name))
+  const sandboxes = new Set(scope.sandboxes.map((sandbox) => sandbox.name))
+  for (const sandbox of scope.sandboxes) {
+    checkJoins(sandbox, known, report)
+    checkShared(sandbox, sandboxes, report)
+  }
+}
+
+function checkCounts(scope: ScopeDraft, report: Report): void {
+  if (scope.networks.length > DOMAINS_MAX) {
+    const { path } = scope.networks[DOMAINS_MAX]!
+    report(path, `the lab has ${scope.networks.length} networks, and one switch takes ${DOMAINS_MAX}`)
+  }
+  const endpoints = scope.sandboxes.flatMap((sandbox) => sandbox.endpoints)
   if (endpoints.length > PORTS_MAX) {
     const { path } = endpoints[PORTS_MAX]!
     report(path, `the lab has ${endpoints.length} endpoints, and one switch takes ${PORTS_MAX}`)
   }
 }
 
-/** A sandbox joins networks that exist, each once, and no two of which its kernel would mistake for one. */
-function checkJoins(
-  sandbox: SandboxDraft,
-  draft: LabDraft,
-  plans: ReadonlyMap<string, NetworkPlan>,
+/**
+ * One daemon has one address space. In the order of their first addresses, a subnet overlaps one before it only if it
+ * begins inside the one that reaches farthest.
+ */
+function checkOverlaps(
+  drafts: readonly NetworkDraft[],
+  plans: ReadonlyMap<NetworkDraft, NetworkPlan>,
   report: Report,
 ): void {
-  const known = new Set(draft.networks.map((network) => network.name))
-  const joined = new Map<NetworkPlan, EndpointDraft>()
+  for (const family of [4, 6] as const) {
+    const sorted = drafts
+      .flatMap((draft) =>
+        (plans.get(draft)?.pools ?? [])
+          .filter((pool) => pool.subnet.family === family)
+          .map(({ subnet }) => ({ draft, subnet })),
+      )
+      .toSorted((a, b) => compareBigint(a.subnet.value, b.subnet.value) || a.subnet.prefixLength - b.subnet.prefixLength)
+    let [farthest] = sorted
+    for (const one of sorted.slice(1)) {
+      if (farthest === undefined || one.subnet.value > lastAddress(farthest.subnet).value) {
+        farthest = one
+        continue
+      }
+      // The one that stands later in the file is the one to change.
+      const [first, second] = drafts.indexOf(farthest.draft) < drafts.indexOf(one.draft) ? [farthest, one] : [one, farthest]
+      report(
+        second.draft.path,
+        `subnet ${formatSubnet(second.subnet)} of network '${second.draft.name}' overlaps ${formatSubnet(first.subnet)} of network '${first.draft.name}'`,
+        'give one of them another subnet',
+      )
+    }
+  }
+}
+
+/** A sandbox joins networks that exist, each once. */
+function checkJoins(sandbox: SandboxDraft, known: ReadonlySet<string>, report: Report): void {
   const seen = new Set<string>()
-  for (const endpoint of sandbox.endpoints) {
-    const { network, path } = endpoint
-    const plan = plans.get(network)
-    if (!known.has(network)) {
+  for (const { network, path } of sandbox.endpoints) {
+    if (!known.has(network) && network !== DEFAULT_BRIDGE) {
       const hint = known.size === 0 ? undefined : () => didYouMean(network, [...known])
       report(path, `sandbox '${sandbox.name}' joins an unknown network '${network}'`, hint)
     } else if (seen.has(network)) {
       report(path, `sandbox '${sandbox.name}' joins network '${network}' twice`)
-    } else if (plan !== undefined) {
-      joined.set(plan, endpoint)
     }
     seen.add(network)
   }
-  checkOverlaps(sandbox, joined, report)
 }
 
-/**
- * Networks may have the same addresses, since they are isolated from one another; but a sandbox on both would have
- * two routes to them. In the order of their first addresses, a subnet overlaps one before it only if it begins inside
- * the one that reaches farthest.
- */
-function checkOverlaps(
-  sandbox: SandboxDraft,
-  joined: ReadonlyMap<NetworkPlan, EndpointDraft>,
-  report: Report,
-): void {
-  const sorted = [...joined.keys()].sort(
-    (a, b) => Number(a.subnet.value - b.subnet.value) || a.subnet.prefixLength - b.subnet.prefixLength,
-  )
-  let farthest: NetworkPlan | undefined
-  for (const plan of sorted) {
-    if (farthest === undefined || plan.subnet.value > lastAddress(farthest.subnet).value) {
-      farthest = plan
-      continue
-    }
-    const names = [farthest, plan].map((one) => `'${one.name}' (${formatSubnet(one.subnet)})`).join(' and ')
-    report(
-      joined.get(plan)!.path,
-      `sandbox '${sandbox.name}' joins networks ${names}, whose subnets overlap`,
-      'give one of them another subnet, or join only one',
-    )
+function checkShared(sandbox: SandboxDraft, known: ReadonlySet<string>, report: Report): void {
+  const path: LabPath = [...sandbox.path, 'network_mode']
+  const shared = /^container:(.+)$/.exec(sandbox.settings.network_mode ?? '')?.[1]
+  if (shared === undefined) return
+  if (shared === sandbox.name) report(path, `sandbox '${shared}' cannot share its own network`)
+  else if (!known.has(shared)) {
+    report(path, `there is no sandbox '${shared}'`, () => didYouMean(shared, [...known]))
   }
 }
 
-function reserveFixed(sandbox: SandboxDraft, plans: ReadonlyMap<string, NetworkPlan>, report: Report): void {
-  for (const endpoint of sandbox.endpoints) {
-    const { address, mac } = endpoint.settings
-    const plan = plans.get(endpoint.network)
-    const parsed = address === undefined ? undefined : parseIpAddress(address)
-    if (parsed !== undefined) {
-      plan?.reserve(parsed, sandbox.name, [...endpoint.path, 'address'], report)
-    }
-    if (mac !== undefined) reserveMac(mac, sandbox, endpoint, plan, report)
-  }
-}
-
-function reserveMac(
-  text: string,
-  sandbox: SandboxDraft,
-  endpoint: EndpointDraft,
-  plan: NetworkPlan | undefined,
+function resolveScope(
+  scope: ScopeDraft,
+  plans: ReadonlyMap<NetworkDraft, NetworkPlan>,
+  folder: string,
   report: Report,
-): void {
-  const path = [...endpoint.path, 'mac']
-  const mac = normalMac(text)
-  if (mac === undefined) return
-  const holder = plan?.macs.get(mac)
-  if (isMulticastMac(mac)) {
-    report(path, `MAC address ${mac} is a multicast address`, 'make its first byte even')
-  } else if (isZeroMac(mac)) {
-    report(path, `MAC address ${mac} belongs to no station`, 'leave it out to get one')
-  } else if (holder !== undefined) {
-    report(
-      path,
-      `MAC address ${mac} is taken by sandbox '${holder.sandbox}' on network '${endpoint.network}'`,
-    )
-  } else {
-    plan?.macs.set(mac, { sandbox: sandbox.name, path })
+) {
+  const byName = new Map<string, NetworkPlan>()
+  for (const draft of scope.networks) {
+    const plan = plans.get(draft)
+    if (plan !== undefined) byName.set(draft.name, plan)
   }
-}
-
-function resolveSandbox(
-  sandbox: SandboxDraft,
-  plans: ReadonlyMap<string, NetworkPlan>,
-  report: Report,
-): LabSandbox {
-  const endpoints = sandbox.endpoints.flatMap((endpoint, index) => {
-    const plan = plans.get(endpoint.network)
-    return plan === undefined ? [] : (resolveEndpoint(endpoint, index, sandbox, plan, report) ?? [])
-  })
-  const { command } = sandbox
+  const known = new Set(scope.networks.map((network) => network.name))
+  // What is fixed is reserved first, wherever it stands in the file.
+  for (const sandbox of scope.sandboxes) reserveFixed(sandbox, byName, report)
   return {
-    name: sandbox.name,
-    endpoints,
-    ...(command === undefined
-      ? undefined
-      : { command: typeof command === 'string' ? ['/bin/sh', '-c', command] : command }),
-    offload: sandbox.offload ?? true,
+    sandboxes: scope.sandboxes.map((sandbox) => {
+      const endpoints = sandbox.endpoints.flatMap((endpoint, index) => {
+        const plan = byName.get(endpoint.network)
+        if (plan === undefined && known.has(endpoint.network)) return []
+        return resolveEndpoint(endpoint, index, sandbox, plan, report) ?? []
+      })
+      return resolveSandbox(sandbox, endpoints, folder, report)
+    }),
   }
-}
-
-function resolveEndpoint(
-  endpoint: EndpointDraft,
-  index: number,
-  sandbox: SandboxDraft,
-  plan: NetworkPlan,
-  report: Report,
-): LabEndpoint | undefined {
-  const fixed = endpoint.settings.address
-  const address =
-    fixed === undefined ? plan.takeLowest(sandbox.name, endpoint.path, report) : parseIpAddress(fixed)
-  if (address === undefined) return undefined
-  const { mac } = endpoint.settings
-  return {
-    network: plan.name,
-    interface: `eth${index}`,
-    address: formatIpAddress(address),
-    prefixLength: plan.subnet.prefixLength,
-    mac: (mac === undefined ? undefined : normalMac(mac)) ?? defaultMac(address, sandbox, plan, report),
-  }
-}
-
-/** Default MAC addresses are unique as the addresses are; only a fixed one can have been there before. */
-function defaultMac(address: IpAddress, sandbox: SandboxDraft, plan: NetworkPlan, report: Report): string {
-  const mac = macOfAddress(address)
-  const holder = plan.macs.get(mac)
-  if (holder?.path !== undefined) {
-    const owner = `sandbox '${sandbox.name}' gets by default for ${formatIpAddress(address)}`
-    report(holder.path, `MAC address ${mac} is what ${owner}`, 'choose another')
-  }
-  plan.macs.set(mac, holder ?? { sandbox: sandbox.name, path: undefined })
-  return mac
 }

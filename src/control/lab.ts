@@ -1,80 +1,114 @@
+/**
+ * A lab: networks, and sandboxes joined to them by endpoints, as the lab file wants them, with every default filled in and
+ * every address given out. This is what `up` brings about, and what the command line sends to the daemon.
+ */
+
 import { z } from 'zod'
 import { ErrorCode, TapwireError } from './errors.ts'
 
-/**
- * A lab: networks, and sandboxes joined to them by endpoints, as the lab file wants them, with every default
- * filled in and every address assigned. This is what the daemon builds.
- */
-export interface Lab {
-  /** Names the lab's namespaces, run directory and socket. */
-  readonly name: string
-  readonly networks: readonly LabNetwork[]
-  readonly sandboxes: readonly LabSandbox[]
-}
+const text = z.string()
+const texts = z.array(text)
+const map = z.record(text, text)
 
-export interface LabNetwork {
-  readonly name: string
-  /** IPv4 subnet in CIDR notation, `10.1.0.0/24`. */
-  readonly subnet: string
-  /** Kept free for the network's router. The subnet's first address unless the lab says otherwise. */
-  readonly gateway: string
+const labSubnetSchema = z.strictObject({
+  /** CIDR notation, host bits 0. */
+  subnet: text,
+  /** Addresses that are not fixed come out of it; all of the subnet where it is missing. */
+  range: text.optional(),
+  /** Kept free for the network's router. Missing where the driver has none. */
+  gateway: text.optional(),
+  /** Addresses that others have, by name. */
+  aux: map,
+})
+export type LabSubnet = z.infer<typeof labSubnetSchema>
+
+const labNetworkSchema = z.strictObject({
+  name: text,
+  driver: text,
+  /** IPv4 before IPv6. */
+  subnets: z.array(labSubnetSchema),
+  /** Without a way out. */
+  internal: z.boolean(),
   /** Bytes of IP packet that a frame may carry. */
-  readonly mtu: number
-  /** Forwards frames to 01:80:c2:00:00:0X (STP, LLDP, LACP), which a bridge otherwise drops. */
-  readonly transparent: boolean
-}
-
-export interface LabSandbox {
-  readonly name: string
-  readonly endpoints: readonly LabEndpoint[]
-  /** Program and arguments that run in the sandbox, in the lab file's folder, as long as the lab is up. */
-  readonly command?: readonly string[] | undefined
-  /** False opens the sandbox's TAPs without checksum and segmentation offload, so that each frame is as on a wire. */
-  readonly offload: boolean
-}
-
-export interface LabEndpoint {
-  readonly network: string
-  /** Name inside the sandbox: eth0, eth1, … in the order of the lab file. */
-  readonly interface: string
-  readonly address: string
-  readonly prefixLength: number
-  readonly mac: string
-}
-
-export const labNetworkSchema = z.object({
-  name: z.string(),
-  subnet: z.string(),
-  gateway: z.string(),
   mtu: z.int(),
+  /** Forwards frames to 01:80:c2:00:00:0X (STP, LLDP, LACP), which a bridge otherwise drops. */
   transparent: z.boolean(),
+  /** The driver's. */
+  options: map,
+  labels: map,
 })
+export type LabNetwork = z.infer<typeof labNetworkSchema>
 
-export const labSchema = z.object({
-  name: z.string(),
-  networks: z.array(labNetworkSchema),
-  sandboxes: z.array(
-    z.object({
-      name: z.string(),
-      endpoints: z.array(
-        z.object({
-          network: z.string(),
-          interface: z.string(),
-          address: z.string(),
-          prefixLength: z.int(),
-          mac: z.string(),
-        }),
-      ),
-      command: z.array(z.string()).min(1).optional(),
-      offload: z.boolean(),
-    }),
-  ),
+const labEndpointSchema = z.strictObject({
+  network: text,
+  /** Name inside the sandbox, where it is made with all its endpoints: eth0, eth1, … in the order of the lab file. */
+  interface: text,
+  /** IPv4. Missing on a network whose subnets the lab does not know. */
+  address: text.optional(),
+  prefixLength: z.int().optional(),
+  ipv6: text.optional(),
+  ipv6PrefixLength: z.int().optional(),
+  /** Missing where the daemon is to choose it. */
+  mac: text.optional(),
+  aliases: texts,
+  /** The endpoint with the highest one gives the default route. */
+  gwPriority: z.int(),
+  /** The driver's. */
+  options: map,
 })
+export type LabEndpoint = z.infer<typeof labEndpointSchema>
+
+const labSandboxSchema = z.strictObject({
+  name: text,
+  /** `networks`: by its endpoints. Otherwise there are no endpoints: `none`, `host`, or `container:NAME`. */
+  networkMode: text,
+  endpoints: z.array(labEndpointSchema),
+  /** Program and arguments. Without one it is idle. */
+  command: texts.min(1).optional(),
+  /** `NAME=value`. */
+  environment: texts,
+  /** An absolute path; `/` where it is missing. */
+  workingDirectory: text.optional(),
+  hostname: text.optional(),
+  domainname: text.optional(),
+  dns: texts,
+  dnsSearch: texts,
+  dnsOptions: texts,
+  /** `name:address` */
+  extraHosts: texts,
+  labels: map,
+  /** In the syntax of -p and --expose. */
+  ports: texts,
+  expose: texts,
+  stopSignal: text.optional(),
+  stopTimeoutS: z.int().optional(),
+})
+export type LabSandbox = z.infer<typeof labSandboxSchema>
+
+const labHostSchema = z.strictObject({
+  name: text,
+  /** Its places on the links. */
+  endpoints: z.array(labEndpointSchema),
+  networks: z.array(labNetworkSchema),
+  sandboxes: z.array(labSandboxSchema),
+})
+/** A sandbox in which a daemon of its own runs, with networks and sandboxes of its own. */
+export type LabHost = z.infer<typeof labHostSchema>
+
+export const labSchema = z.strictObject({
+  name: text,
+  networks: z.array(labNetworkSchema),
+  sandboxes: z.array(labSandboxSchema),
+  hosts: z.array(labHostSchema),
+  /** Networks between hosts. */
+  links: z.array(labNetworkSchema),
+})
+export type Lab = z.infer<typeof labSchema>
 
 /** Reads a lab that was written with JSON.stringify. `source` names it in the error, LAB_FILE_INVALID. */
-export function parseLabJson(text: string, source: string): Lab {
+export function parseLabJson(json: string, source: string): Lab {
   try {
-    return labSchema.parse(JSON.parse(text))
+    return labSchema.parse(JSON.parse(json))
   } catch (cause) {
     throw new TapwireError(ErrorCode.labFileInvalid, `${source} holds no lab that Tapwire has written.`, {
       cause,

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { SOCKET_PATH_MAX } from '../limits.ts'
 import { ErrorCode, TapwireError } from './errors.ts'
-import { NAME_PATTERN } from './lab-schema.ts'
+import { NAME_PATTERN } from './lab-schema-values.ts'
 
 export const RUN_DIRECTORY_DEFAULT = '/run/tapwire'
 

@@ -101,7 +101,13 @@ export class LabRuntime {
       pid: process.pid,
       startedAt: this.#startedAt.toISOString(),
       backend: this.#running.backend,
-      networks: [...this.#lab.networks],
+      networks: this.#lab.networks.map(({ name, subnets: [pool], mtu, transparent }) => ({
+        name,
+        subnet: pool!.subnet,
+        gateway: pool!.gateway!,
+        mtu,
+        transparent,
+      })),
       sandboxes: this.#lab.sandboxes.map((sandbox) => this.#sandboxStatus(sandbox)),
     }
   }
@@ -203,9 +209,9 @@ export class LabRuntime {
         domain,
         namespace: namespacePath(namespace),
         name: endpoint.interface,
-        mac: endpoint.mac,
+        mac: endpoint.mac!,
         mtu: this.#lab.networks[domain]!.mtu,
-        offload: sandbox.offload,
+        offload: endpoint.options['tapwire.offload'] !== 'false',
       })
     }
     await configureInterfaces(namespace, sandbox.endpoints)
@@ -235,7 +241,10 @@ export class LabRuntime {
       ...(command !== undefined && { command: [...command.command] }),
       endpoints: endpoints.map((endpoint) => {
         const at = this.#attachments.find((attachment) => attachment.endpoint === endpoint)!
-        return { ...endpoint, port: at.port, state: at.gone ? 'gone' : 'up' }
+        const { network, interface: name, address, prefixLength, mac } = endpoint
+        const { port } = at
+        const state = at.gone ? 'gone' : 'up'
+        return { network, interface: name, address: address!, prefixLength: prefixLength!, mac: mac!, port, state }
       }),
     }
   }

@@ -7,6 +7,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { LogEntry } from '../api/sandbox.ts'
+import type { Stats } from '../api.ts'
 import type { LogOptions } from '../control-plane.ts'
 
 /** The switch: bridge domains and the TAPs that are its ports. */
@@ -16,12 +17,33 @@ export interface Fabric {
   removeDomain(domain: number): Promise<void>
   /** Opens the TAP in its namespace, or takes it up again where it is there already, and forwards for it from here on. */
   addPort(port: FabricPort): Promise<void>
-  /** No frame of the port is forwarded from here on; its TAP is removed. */
+  /**
+   * No frame of the port is forwarded from here on. Its TAP stays, without a carrier, until it is deleted by name in its
+   * namespace: that takes the kernel its time, which the switch must not wait for. One that is gone already is no error.
+   */
   removePort(port: number): Promise<void>
   /** A frame as though the port's station had sent it: an announcement of its address. */
   inject(port: number, frame: Uint8Array): Promise<void>
   /** Called when a TAP has vanished without our doing; the port is no more. */
   onPortGone(listener: (port: number) => void): void
+  /** All stations that the switch knows. */
+  stations(): Promise<readonly FabricStation[]>
+  /** The counters as they are now. */
+  stats(): FabricStats
+}
+
+export interface FabricStation {
+  readonly domain: number
+  readonly port: number
+  readonly mac: string
+  /** Seconds since its last frame. */
+  readonly ageS: number
+  readonly static: boolean
+}
+
+/** Stats, before anybody knows whose the ports are. */
+export type FabricStats = Omit<Stats, 'ports'> & {
+  readonly ports: readonly Pick<Stats['ports'][number], 'port' | 'received' | 'transmitted' | 'dropped'>[]
 }
 
 export interface DomainSettings {
@@ -103,6 +125,8 @@ export interface RunningSandbox {
   signal(signal: NodeJS.Signals): void
   /** Addresses, MTU, routes: what `ip -batch` takes, applied in the namespace in one go. */
   configure(commands: readonly string[]): Promise<void>
+  /** Names of the persistent TAPs in its namespace that no process has open: what a daemon that was killed has left there. */
+  idleTaps(): Promise<readonly string[]>
   /** Sets sysctls of the network namespace, `net.ipv4.conf.eth0.forwarding` to `1`. */
   setSysctls(values: Readonly<Record<string, string>>): Promise<void>
   /** Writes them anew, in place: who has them open sees the change. A file that the user has changed meanwhile is left alone. */

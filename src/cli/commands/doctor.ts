@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process'
+import type { Command } from 'commander'
+import type { DoctorCheck } from '../../control/api.ts'
+import type { Cli } from '../cli.ts'
+import { colorsFor } from '../colors.ts'
+import { parseFailure } from '../failure.ts'
+import { examples } from '../options.ts'
+import { printable, printJson } from '../output.ts'
+
+export function defineDoctor(command: Command, cli: Cli): void {
+  command
+    .description(
+      'Checks all that Tapwire needs from the machine, and says what to do where something is missing. The exit ' +
+        'code is 1 if a check fails.',
+    )
+    .option('--json', 'print the checks as JSON')
+    .addHelpText('after', examples('tapwire doctor', 'tapwire doctor --json | jq -r ".checks[].name"'))
+    .action(async (options: { json?: true }) => {
+      const checks = await examine(cli)
+      if (options.json === true) printJson(cli, { checks })
+      else cli.stdout.write(formatChecks(cli, checks))
+      cli.exitCode = checks.some((check) => check.state === 'fail') ? 1 : 0
+    })
+}
+
+/** The daemon is what needs the machine, so its program does the looking. */
+async function examine(cli: Cli): Promise<DoctorCheck[]> {
+  const { stdout, problem } = await runDoctor(cli)
+  try {
+    return (JSON.parse(stdout) as { checks: DoctorCheck[] }).checks
+  } catch {
+    const detail = problem ?? 'it prints no checks'
+    return [{ name: 'daemon', state: 'fail', detail, hint: 'Build Tapwire anew: npm run build.' }]
+  }
+}
+
+const DOCTOR_TIMEOUT_MS = 30_000
+
+function runDoctor(cli: Cli): Promise<{ stdout: string; problem: string | undefined }> {
+  return new Promise((resolve) => {
+    const options = { env: cli.env, timeout: DOCTOR_TIMEOUT_MS }
+    execFile(process.execPath, [cli.daemonProgram, '--doctor'], options, (error, stdout, stderr) => {
+      const errorLine = stderr.split('\n').find((line) => line.includes('Error'))
+      resolve({ stdout, problem: parseFailure(stderr)?.message ?? errorLine ?? error?.message })
+    })
+  })
+}
+
+function formatChecks(cli: Cli, checks: readonly DoctorCheck[]): string {
+  const colors = colorsFor(cli, cli.stdout)
+  const signs = { ok: colors.green('ok  '), warn: colors.yellow('warn'), fail: colors.red('fail') }
+  const width = Math.max(...checks.map((check) => check.name.length))
+  return checks
+    .map(({ name, state, detail, hint }) => {
+      const line = `${signs[state]}  ${name.padEnd(width)}  ${printable(detail)}\n`
+      return hint === undefined
+        ? line
+        : `${line}${' '.repeat(width + 8)}${colors.cyan('→')} ${printable(hint)}\n`
+    })
+    .join('')
+}

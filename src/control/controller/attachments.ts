@@ -1,0 +1,291 @@
+/**
+ * How a running sandbox comes onto networks and leaves them.
+ *
+ *     reserve    addresses, interface names                at once
+ *     attach     endpoint, TAP, sysctls, addresses, routes  with undo
+ *     detach     the other way round                        with undo
+ *     abandon    what a sandbox leaves that has ended        without: there is no way back
+ */
+
+import type { DriverEndpoint, EndpointPlace, NetworkDriver } from '../drivers/driver.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { IpFamily } from '../ip-address.ts'
+import type { RunningSandbox } from '../model/machine.ts'
+import type {
+  EndpointRecord,
+  InterfaceAddress,
+  JoinedEndpoint,
+  NetworkRecord,
+  SandboxRecord,
+} from '../model/records.ts'
+import { chooseDefaultRoutes } from '../rules/default-route.ts'
+import { endpointOptions, interfaceSysctls } from '../rules/endpoint-options.ts'
+import { chooseInterfaceName } from '../rules/interface-name.ts'
+import { routeCandidates } from '../views/sandbox-inspect.ts'
+import { Announcements } from './announcements.ts'
+import type { Context } from './context.ts'
+import {
+  type DefaultRoute,
+  type DefaultRoutes,
+  deleteInterfaceCommand,
+  interfaceCommands,
+  routeCommands,
+} from './interface-commands.ts'
+import type { Undo } from './undo.ts'
+
+export class Attachments {
+  readonly #context: Context
+  readonly #announcements: Announcements
+  /** Endpoints whose interface has vanished without our doing. */
+  readonly #gone = new Set<string>()
+
+  constructor(context: Context) {
+    this.#context = context
+    this.#announcements = new Announcements(context)
+  }
+
+  /**
+   * Reserves all that an endpoint needs, for those of the sandbox's endpoints that are on `networks`, before anybody else can.
+   * The sandbox as it will be; what only the driver knows is still empty.
+   */
+  reserve(undo: Undo, sandbox: SandboxRecord, networks: readonly string[]): SandboxRecord {
+    const taken = sandbox.endpoints.flatMap(({ joined }) => joined?.interface ?? [])
+    const endpoints = sandbox.endpoints.map((endpoint) => {
+      if (endpoint.joined !== undefined || !networks.includes(endpoint.network)) return endpoint
+      const joined = this.#reserveEndpoint(undo, endpoint, taken)
+      if (joined.interface !== '') taken.push(joined.interface)
+      return { ...endpoint, joined }
+    })
+    return { ...sandbox, endpoints }
+  }
+
+  /**
+   * Brings a running sandbox onto the networks that are reserved for it. `before` is the sandbox as it is, `reserved` as it
+   * will be. `stays` tells whether the sandbox lives on where this or a later step fails.
+   */
+  async attach(
+    undo: Undo,
+    running: RunningSandbox,
+    before: SandboxRecord,
+    reserved: SandboxRecord,
+    stays: boolean,
+  ): Promise<SandboxRecord> {
+    const endpoints: EndpointRecord[] = []
+    for (const endpoint of reserved.endpoints) {
+      const isNew =
+        findEndpoint(before, endpoint.network)?.joined === undefined && endpoint.joined !== undefined
+      endpoints.push(isNew ? await this.#join(undo, running, before, endpoint, stays) : endpoint)
+    }
+    const after = { ...reserved, endpoints }
+    await this.configure(running, before, after)
+    return after
+  }
+
+  /** Gives the interfaces that `after` has beyond `before` their addresses, and the sandbox its default routes. */
+  async configure(running: RunningSandbox, before: SandboxRecord, after: SandboxRecord): Promise<void> {
+    const fresh = after.endpoints.filter(
+      ({ network, joined }) =>
+        joined !== undefined &&
+        joined.interface !== '' &&
+        findEndpoint(before, network)?.joined === undefined,
+    )
+    const sysctls = Object.assign({}, ...fresh.map(sysctlsOf)) as Record<string, string>
+    if (Object.keys(sysctls).length > 0) await running.setSysctls(sysctls)
+    const commands = [
+      ...fresh.flatMap(({ joined, settings }) => interfaceCommands(joined!, settings)),
+      ...routeCommands(this.#routesOf(before), this.#routesOf(after)),
+    ]
+    if (commands.length > 0) await running.configure(commands)
+  }
+
+  /** Takes a running sandbox off a network. The sandbox as it then is; its address is released by `releaseAddresses`. */
+  async detach(
+    undo: Undo,
+    running: RunningSandbox,
+    before: SandboxRecord,
+    network: string,
+  ): Promise<SandboxRecord> {
+    const endpoint = findEndpoint(before, network)!
+    const joined = endpoint.joined!
+    const after = { ...before, endpoints: before.endpoints.filter((other) => other !== endpoint) }
+    const { driver, driverEndpoint } = this.#driverOf(before, endpoint)
+    this.#announcements.cancel(joined.id)
+    await driver.leave(driverEndpoint)
+    undo.add(async () => {
+      await driver.join(driverEndpoint, placeOf(running, joined))
+      if (joined.interface !== '') await this.configure(running, after, before)
+    })
+    if (joined.interface !== '') {
+      const routes = routeCommands(this.#routesOf(before), this.#routesOf(after), [joined.interface])
+      const gone = this.#gone.has(joined.id)
+      await running.configure([...(gone ? [] : [deleteInterfaceCommand(joined.interface)]), ...routes])
+    }
+    await driver.deleteEndpoint(driverEndpoint)
+    undo.add(async () => {
+      await driver.createEndpoint(driverEndpoint)
+    })
+    return after
+  }
+
+  /** What a sandbox leaves that has ended by itself: everything, whatever fails. The sandbox as it then is. */
+  async abandon(sandbox: SandboxRecord): Promise<SandboxRecord> {
+    for (const endpoint of sandbox.endpoints) {
+      if (endpoint.joined === undefined) continue
+      const { driver, driverEndpoint } = this.#driverOf(sandbox, endpoint)
+      this.#announcements.cancel(endpoint.joined.id)
+      this.#gone.delete(endpoint.joined.id)
+      try {
+        await driver.leave(driverEndpoint)
+        await driver.deleteEndpoint(driverEndpoint)
+      } catch (error) {
+        this.#context.warn(error, `an endpoint of ${sandbox.name} could not be removed`)
+      }
+    }
+    return {
+      ...sandbox,
+      endpoints: sandbox.endpoints.map((endpoint) => ({ ...endpoint, joined: undefined })),
+    }
+  }
+
+  /** Takes up an endpoint again that an earlier daemon made. */
+  async adopt(running: RunningSandbox, sandbox: SandboxRecord, endpoint: EndpointRecord): Promise<void> {
+    const { driver, driverEndpoint } = this.#driverOf(sandbox, endpoint)
+    await driver.createEndpoint(driverEndpoint)
+    await driver.join(driverEndpoint, placeOf(running, endpoint.joined!))
+  }
+
+  /** Tells the network where the endpoint's addresses are now. */
+  announce(sandbox: SandboxRecord, network: string): void {
+    const endpoint = findEndpoint(sandbox, network)!
+    const { driver, driverEndpoint } = this.#driverOf(sandbox, endpoint)
+    this.#announcements.start(driver, driverEndpoint, endpoint.joined!.mac)
+  }
+
+  /** The endpoint's interface has vanished; its addresses and its place in the sandbox stay reserved until it leaves. */
+  markGone(endpoint: string): void {
+    this.#announcements.cancel(endpoint)
+    this.#gone.add(endpoint)
+  }
+
+  endAnnouncements(): void {
+    this.#announcements.cancelAll()
+  }
+
+  /** Lets the addresses of an endpoint rest; the function returned takes them back. */
+  releaseAddresses(endpoint: EndpointRecord): () => void {
+    const { addresses } = this.#context.parts
+    const used = addressesOf(endpoint.joined)
+    for (const address of used) addresses.release(endpoint.network, address)
+    return () => {
+      for (const address of used) addresses.restore(endpoint.network, address)
+    }
+  }
+
+  #reserveEndpoint(undo: Undo, endpoint: EndpointRecord, taken: readonly string[]): JoinedEndpoint {
+    const network = this.#context.model.network(endpoint.network)
+    if (network === undefined || this.#context.isBeingRemoved(network.id)) {
+      throw new TapwireError(
+        ErrorCode.networkUnknown,
+        `network ${network?.name ?? endpoint.network} not found`,
+      )
+    }
+    undo.always(this.#context.holdNetwork(network.id))
+    const driver = this.#context.drivers.get(network.driver)
+    const id = this.#context.newId()
+    if (!driver.connects) return { id, interface: '', mac: '' }
+    const prefix = driver.interfacePrefix(network)
+    const name = endpointOptions(endpoint.settings.driverOptions).interfaceName
+    return {
+      id,
+      interface: chooseInterfaceName(taken, { prefix, name }),
+      mac: '',
+      ipv4: network.enableIPv4 ? this.#allocate(undo, network, 4, endpoint.settings.ipv4) : undefined,
+      ipv6: network.enableIPv6 ? this.#allocate(undo, network, 6, endpoint.settings.ipv6) : undefined,
+    }
+  }
+
+  #allocate(
+    undo: Undo,
+    network: NetworkRecord,
+    family: IpFamily,
+    wish: string | undefined,
+  ): InterfaceAddress {
+    const { addresses } = this.#context.parts
+    const allocated = addresses.allocate(network.id, family, wish)
+    undo.add(() => addresses.unallocate(network.id, allocated.address))
+    return allocated
+  }
+
+  async #join(
+    undo: Undo,
+    running: RunningSandbox,
+    before: SandboxRecord,
+    endpoint: EndpointRecord,
+    stays: boolean,
+  ): Promise<EndpointRecord> {
+    const { driver, driverEndpoint } = this.#driverOf(before, endpoint)
+    const { mac } = await driver.createEndpoint(driverEndpoint)
+    undo.add(() => driver.deleteEndpoint(driverEndpoint))
+    const joined = { ...endpoint.joined!, mac }
+    const place = await driver.join(driverEndpoint, placeOf(running, joined))
+    undo.add(async () => {
+      await driver.leave(driverEndpoint)
+      if (!stays || joined.interface === '') return
+      await running.configure([
+        deleteInterfaceCommand(joined.interface),
+        ...restoredRoutes(this.#routesOf(before)),
+      ])
+    })
+    return { ...endpoint, joined: { ...joined, ...place } }
+  }
+
+  #driverOf(
+    sandbox: SandboxRecord,
+    { network: id, settings, joined }: EndpointRecord,
+  ): { driver: NetworkDriver; driverEndpoint: DriverEndpoint } {
+    const network = this.#context.model.network(id)!
+    const { ipv4, ipv6 } = joined!
+    const mac = joined!.mac === '' ? settings.mac : joined!.mac
+    return {
+      driver: this.#context.drivers.get(network.driver),
+      driverEndpoint: { id: joined!.id, network, sandbox: sandbox.id, settings, ipv4, ipv6, mac },
+    }
+  }
+
+  #routesOf(sandbox: SandboxRecord): DefaultRoutes {
+    const { model } = this.#context
+    const { ipv4, ipv6 } = chooseDefaultRoutes(
+      routeCandidates(sandbox, { network: (id) => model.network(id) }),
+    )
+    const route = ({ endpoint, gateway }: typeof ipv4): DefaultRoute | undefined =>
+      endpoint && { gateway, interface: endpoint.endpoint.joined!.interface }
+    return { ipv4: route(ipv4), ipv6: route(ipv6) }
+  }
+}
+
+export function findEndpoint(sandbox: SandboxRecord, network: string): EndpointRecord | undefined {
+  return sandbox.endpoints.find((endpoint) => endpoint.network === network)
+}
+
+/** The addresses that an endpoint has, for as long as it is joined. */
+export function addressesOf(joined: JoinedEndpoint | undefined): readonly string[] {
+  return [joined?.ipv4, joined?.ipv6].flatMap((address) => (address === undefined ? [] : [address.address]))
+}
+
+function placeOf(running: RunningSandbox, joined: JoinedEndpoint): EndpointPlace {
+  return { namespace: running.networkNamespace, interface: joined.interface, mac: joined.mac }
+}
+
+/** The default routes as they were, whether or not they have been changed since. */
+function restoredRoutes(routes: DefaultRoutes): readonly string[] {
+  return routeCommands({ ipv4: undefined, ipv6: undefined }, routes)
+}
+
+/** What the user asked for goes before the rule that an interface has IPv6 where its network has. */
+function sysctlsOf({ joined, settings }: EndpointRecord): Readonly<Record<string, string>> {
+  const name = joined!.interface
+  return {
+    [`net.ipv6.conf.${name}.disable_ipv6`]: joined!.ipv6 === undefined ? '1' : '0',
+    ...interfaceSysctls(endpointOptions(settings.driverOptions), name),
+  }
+}

@@ -1,0 +1,117 @@
+import type { NetworkConnect, NetworkDisconnect } from '../api/network.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
+import { planEndpoint } from '../rules/endpoint-settings.ts'
+import { findEndpoint } from './attachments.ts'
+import type { Context } from './context.ts'
+import type { Runs } from './runs.ts'
+import type { Undo } from './undo.ts'
+
+/** Connecting sandboxes to networks and disconnecting them, while they run or not. */
+export class Connections {
+  readonly #context: Context
+  readonly #runs: Runs
+
+  constructor(context: Context, runs: Runs) {
+    this.#context = context
+    this.#runs = runs
+  }
+
+  async connect(reference: string, request: NetworkConnect): Promise<void> {
+    const network = this.#context.findNetwork(reference)
+    const { id } = this.#context.findSandbox(request.Container)
+    await this.#runs.locked(id, async (sandbox) => {
+      this.#refuseConnection(network, sandbox)
+      const settings = planEndpoint(network, request.EndpointConfig)
+      const connected = { ...sandbox, endpoints: [...sandbox.endpoints, { network: network.id, settings }] }
+      await this.#context.attempt((undo) => this.#connect(undo, sandbox, connected, network))
+    })
+  }
+
+  async disconnect(reference: string, request: NetworkDisconnect): Promise<void> {
+    const network = this.#context.findNetwork(reference)
+    const { id } = this.#context.findSandbox(request.Container)
+    await this.#runs.locked(id, async (sandbox) => {
+      if (network.driver === 'host') {
+        throw refused('container cannot be disconnected from host network or connected to host network')
+      }
+      if (findEndpoint(sandbox, network.id) === undefined) {
+        throw new TapwireError(
+          ErrorCode.notConnected,
+          `container ${sandbox.id} is not connected to network ${network.name}`,
+        )
+      }
+      await this.#context.attempt((undo) => this.#disconnect(undo, sandbox, network))
+    })
+  }
+
+  async #connect(
+    undo: Undo,
+    before: SandboxRecord,
+    connected: SandboxRecord,
+    network: NetworkRecord,
+  ): Promise<void> {
+    const run = this.#runs.find(before.id)
+    if (run === undefined) return this.#context.commitSandbox(undo, connected)
+    const { attachments } = this.#runs
+    const reserved = attachments.reserve(undo, connected, [network.id])
+    const after = await attachments.attach(undo, run.running, before, reserved, true)
+    this.#runs.writeFiles(undo, run, before, after)
+    await this.#context.commitSandbox(undo, after)
+    attachments.announce(after, network.id)
+    this.#runs.refreshDependents(after)
+    this.#context.networkEvent('connect', network, { container: before.id })
+  }
+
+  async #disconnect(undo: Undo, before: SandboxRecord, network: NetworkRecord): Promise<void> {
+    const run = this.#runs.find(before.id)
+    const endpoint = findEndpoint(before, network.id)!
+    if (run === undefined || endpoint.joined === undefined) {
+      const endpoints = before.endpoints.filter((other) => other !== endpoint)
+      return this.#context.commitSandbox(undo, { ...before, endpoints })
+    }
+    const { attachments } = this.#runs
+    const after = await attachments.detach(undo, run.running, before, network.id)
+    this.#runs.writeFiles(undo, run, before, after)
+    undo.add(attachments.releaseAddresses(endpoint))
+    await this.#context.commitSandbox(undo, after)
+    this.#runs.refreshDependents(after)
+    this.#context.networkEvent('disconnect', network, { container: before.id })
+  }
+
+  #refuseConnection(network: NetworkRecord, sandbox: SandboxRecord): void {
+    refuseConfigOnly(network)
+    const mode = sandbox.config.networkMode.kind
+    if (network.driver === 'host') {
+      throw refused(
+        'cannot connect container to host network - container must be created in host network mode',
+      )
+    }
+    if (mode === 'host' || mode === 'container') {
+      throw refused(
+        'container sharing network namespace with another container or host cannot be connected to any other network',
+      )
+    }
+    if (findEndpoint(sandbox, network.id) !== undefined) {
+      const running = this.#runs.find(sandbox.id) !== undefined
+      throw refused(
+        running
+          ? `endpoint with name ${sandbox.name} already exists in network ${network.name}`
+          : `${sandbox.name} is already attached to network ${network.name}`,
+      )
+    }
+    const others = sandbox.endpoints.map((endpoint) => this.#context.model.network(endpoint.network)?.driver)
+    if (others.includes('null') || (network.driver === 'null' && others.length > 0)) {
+      throw refused(
+        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+      )
+    }
+  }
+}
+
+/** A network that only holds settings for others. */
+export function refuseConfigOnly(network: NetworkRecord): void {
+  if (network.configOnly) throw refused('cannot create endpoint on configuration-only network')
+}
+
+const refused = (message: string): TapwireError => new TapwireError(ErrorCode.connectionRefused, message)

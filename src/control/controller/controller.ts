@@ -1,0 +1,198 @@
+/** The control plane: Docker's container network model, on the switch and the sandboxes that the machine gives. */
+
+import type { Duplex } from 'node:stream'
+import type {
+  NetworkConnect,
+  NetworkCreate,
+  NetworkCreated,
+  NetworkDisconnect,
+  NetworkInspect,
+  NetworksPruned,
+} from '../api/network.ts'
+import type {
+  Exec,
+  LogEntry,
+  SandboxCreate,
+  SandboxCreated,
+  SandboxesPruned,
+  SandboxInspect,
+  SandboxSummary,
+  Waited,
+} from '../api/sandbox.ts'
+import type { Event } from '../api/system.ts'
+import type { Fdb, Stats } from '../api.ts'
+import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
+import { BridgeDriver } from '../drivers/bridge.ts'
+import type { NetworkDriver } from '../drivers/driver.ts'
+import { DriverRegistry } from '../drivers/registry.ts'
+import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import { Connections } from './connections.ts'
+import { Context, type ControllerParts } from './context.ts'
+import { Lifecycle, type StopOptions } from './lifecycle.ts'
+import { Networks } from './networks.ts'
+import { Ports } from './ports.ts'
+import { Recovery } from './recovery.ts'
+import { Runs } from './runs.ts'
+import { Sandboxes } from './sandboxes.ts'
+import { Streams } from './streams.ts'
+import { Watchers } from './watchers.ts'
+
+export class Controller implements ControlPlane {
+  readonly #context: Context
+  readonly #runs: Runs
+  readonly #networks: Networks
+  readonly #connections: Connections
+  readonly #lifecycle: Lifecycle
+  readonly #sandboxes: Sandboxes
+  readonly #streams: Streams
+  readonly #ports: Ports
+  #closing = false
+
+  /** `drivers` are those beyond bridge, host and null. `recover` comes before everything else. */
+  constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
+    const bridge = new BridgeDriver(parts.fabric, parts.surroundings)
+    const registry = new DriverRegistry([bridge, hostDriver(), nullDriver(), ...drivers])
+    const context = new Context(parts, registry)
+    const watchers = new Watchers()
+    this.#context = context
+    this.#runs = new Runs(context)
+    this.#networks = new Networks(context)
+    this.#connections = new Connections(context, this.#runs)
+    this.#streams = new Streams(context, this.#runs)
+    this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
+    this.#sandboxes = new Sandboxes(context, this.#runs, this.#lifecycle, watchers)
+    this.#ports = new Ports(context, this.#runs, bridge)
+  }
+
+  /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */
+  async recover(): Promise<void> {
+    await new Recovery(this.#context, this.#networks, this.#runs, this.#lifecycle).run()
+  }
+
+  /** Changes nothing any more; stops what runs unless `liveRestore`, which leaves it to the next daemon. */
+  async shutdown({ liveRestore }: { readonly liveRestore: boolean }): Promise<void> {
+    this.#closing = true
+    this.#runs.attachments.endAnnouncements()
+    if (!liveRestore) {
+      await Promise.allSettled(this.#runs.all().map(({ running }) => this.#lifecycle.stop(running.id, {})))
+    }
+    await this.#context.save()
+  }
+
+  async createNetwork(request: NetworkCreate): Promise<NetworkCreated> {
+    this.#refuseWhileClosing()
+    return this.#networks.create(request)
+  }
+
+  listNetworks(filters: Filters): readonly NetworkInspect[] {
+    return this.#networks.list(filters)
+  }
+
+  inspectNetwork(network: string): NetworkInspect {
+    return this.#networks.inspect(network)
+  }
+
+  async removeNetwork(network: string): Promise<void> {
+    this.#refuseWhileClosing()
+    await this.#networks.remove(network)
+  }
+
+  async pruneNetworks(filters: Filters): Promise<NetworksPruned> {
+    this.#refuseWhileClosing()
+    return this.#networks.prune(filters)
+  }
+
+  async connect(network: string, request: NetworkConnect): Promise<void> {
+    this.#refuseWhileClosing()
+    await this.#connections.connect(network, request)
+  }
+
+  async disconnect(network: string, request: NetworkDisconnect): Promise<void> {
+    this.#refuseWhileClosing()
+    await this.#connections.disconnect(network, request)
+  }
+
+  async createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {
+    this.#refuseWhileClosing()
+    return this.#sandboxes.create(name, request)
+  }
+
+  async startSandbox(sandbox: string): Promise<void> {
+    this.#refuseWhileClosing()
+    await this.#lifecycle.start(sandbox)
+  }
+
+  async stopSandbox(sandbox: string, options: StopOptions): Promise<void> {
+    await this.#lifecycle.stop(sandbox, options)
+  }
+
+  async restartSandbox(sandbox: string, options: StopOptions): Promise<void> {
+    this.#refuseWhileClosing()
+    await this.#lifecycle.restart(sandbox, options)
+  }
+
+  async killSandbox(sandbox: string, signal: string): Promise<void> {
+    await this.#lifecycle.kill(sandbox, signal)
+  }
+
+  async removeSandbox(sandbox: string, options: { force: boolean }): Promise<void> {
+    this.#refuseWhileClosing()
+    await this.#lifecycle.remove(sandbox, options)
+  }
+
+  async renameSandbox(sandbox: string, name: string): Promise<void> {
+    this.#refuseWhileClosing()
+    await this.#sandboxes.rename(sandbox, name)
+  }
+
+  waitSandbox(
+    sandbox: string,
+    condition: 'not-running' | 'next-exit' | 'removed',
+    signal: AbortSignal,
+  ): Promise<Waited> {
+    return this.#sandboxes.wait(sandbox, condition, signal)
+  }
+
+  listSandboxes(options: SandboxListOptions): readonly SandboxSummary[] {
+    return this.#sandboxes.list(options)
+  }
+
+  inspectSandbox(sandbox: string): SandboxInspect {
+    return this.#sandboxes.inspect(sandbox)
+  }
+
+  async pruneSandboxes(filters: Filters): Promise<SandboxesPruned> {
+    this.#refuseWhileClosing()
+    return this.#sandboxes.prune(filters)
+  }
+
+  logs(sandbox: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogEntry> {
+    const { id } = this.#context.findSandbox(sandbox)
+    return this.#context.parts.host.logs(id, options, signal)
+  }
+
+  attach(sandbox: string): Promise<Duplex> {
+    return this.#streams.attach(sandbox)
+  }
+
+  exec(sandbox: string, request: Exec): Promise<Duplex | undefined> {
+    return this.#streams.exec(sandbox, request)
+  }
+
+  events(options: EventOptions, signal: AbortSignal): AsyncIterable<Event> {
+    return this.#context.parts.events.read(options, signal)
+  }
+
+  fdb(): Promise<Fdb> {
+    return this.#ports.fdb()
+  }
+
+  stats(): Stats {
+    return this.#ports.stats()
+  }
+
+  #refuseWhileClosing(): void {
+    if (this.#closing) throw new TapwireError(ErrorCode.daemonStopping, 'the daemon is about to end')
+  }
+}

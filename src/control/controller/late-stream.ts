@@ -1,0 +1,49 @@
+import { Duplex } from 'node:stream'
+
+/**
+ * A stream that is there before what it leads to. What is written waits until `connect`, and what is read comes from then on.
+ * Both ends push back: one chunk at a time is under way.
+ */
+export class LateStream extends Duplex {
+  #target: Duplex | undefined
+  #waiting: (() => void) | undefined
+
+  connect(target: Duplex): void {
+    if (this.destroyed) {
+      target.destroy()
+      return
+    }
+    this.#target = target
+    target.on('data', (chunk: Buffer) => {
+      if (!this.push(chunk)) target.pause()
+    })
+    target.on('end', () => this.push(null))
+    target.on('error', (error) => this.destroy(error))
+    target.on('close', () => this.destroy())
+    this.#waiting?.()
+    this.#waiting = undefined
+  }
+
+  override _read(): void {
+    this.#target?.resume()
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#whenConnected((target) => target.write(chunk, encoding, done))
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#whenConnected((target) => target.end(done))
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#target?.destroy()
+    done(error)
+  }
+
+  #whenConnected(use: (target: Duplex) => void): void {
+    const target = this.#target
+    if (target === undefined) this.#waiting = () => use(this.#target!)
+    else use(target)
+  }
+}

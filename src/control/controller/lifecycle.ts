@@ -1,0 +1,296 @@
+/** How sandboxes start and end. */
+
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { RunningSandbox, SandboxExit, SandboxPlan } from '../model/machine.ts'
+import type { SandboxRecord } from '../model/records.ts'
+import { parseSignal } from '../rules/stop-signal.ts'
+import type { Context } from './context.ts'
+import { commandEnvironment } from './environment.ts'
+import { Run, type Runs } from './runs.ts'
+import { filesOf, hostnameOf, linkVariables } from './sandbox-files.ts'
+import type { Streams } from './streams.ts'
+import type { Undo } from './undo.ts'
+import type { Watchers } from './watchers.ts'
+
+export interface StopOptions {
+  readonly signal?: string | undefined
+  readonly timeoutS?: number | undefined
+}
+
+/** What Docker notes where a sandbox could not be started for another reason than its command. */
+const START_FAILED = 128
+
+export class Lifecycle {
+  readonly #context: Context
+  readonly #runs: Runs
+  readonly #streams: Streams
+  readonly #watchers: Watchers
+
+  constructor(context: Context, runs: Runs, streams: Streams, watchers: Watchers) {
+    this.#context = context
+    this.#runs = runs
+    this.#streams = streams
+    this.#watchers = watchers
+  }
+
+  async start(reference: string): Promise<void> {
+    const { id } = this.#context.findSandbox(reference)
+    await this.#runs.locked(id, async (sandbox) => {
+      if (this.#runs.find(id) !== undefined) return
+      try {
+        await this.#context.attempt((undo) => this.#start(undo, sandbox))
+      } catch (error) {
+        await this.#noteFailure(sandbox, error)
+        throw error
+      }
+    })
+  }
+
+  async stop(reference: string, options: StopOptions): Promise<void> {
+    const { id } = this.#context.findSandbox(reference)
+    const { run, sandbox } = await this.#current(id)
+    if (run === undefined) return
+    await this.#end(run, sandbox, options)
+    await this.#context.save()
+    this.#context.sandboxEvent('stop', sandbox)
+  }
+
+  async restart(reference: string, options: StopOptions): Promise<void> {
+    const { id } = this.#context.findSandbox(reference)
+    const { run, sandbox } = await this.#current(id)
+    if (run !== undefined) {
+      run.restarting = true
+      await this.#end(run, sandbox, options)
+      this.#context.sandboxEvent('stop', sandbox)
+    }
+    await this.start(id)
+    this.#context.sandboxEvent('restart', sandbox)
+  }
+
+  async kill(reference: string, signalText: string): Promise<void> {
+    const signal = parseSignal(signalText)
+    const { id } = this.#context.findSandbox(reference)
+    const { run, sandbox } = await this.#current(id)
+    if (run === undefined) {
+      throw new TapwireError(
+        ErrorCode.notRunning,
+        `cannot kill container: ${reference}: container ${id} is not running`,
+      )
+    }
+    this.#signal(run, sandbox, signal)
+    if (signal !== 'SIGKILL') return
+    await run.ended
+    await this.#context.save()
+  }
+
+  async remove(reference: string, { force }: { readonly force: boolean }): Promise<void> {
+    const { id } = this.#context.findSandbox(reference)
+    const { run, sandbox } = await this.#current(id)
+    if (run !== undefined) {
+      if (!force) throw stillRuns(sandbox)
+      this.#signal(run, sandbox, 'SIGKILL')
+      await run.ended
+    }
+    await this.#context.lock.run(id, async () => {
+      const present = this.#context.model.sandbox(id)
+      // It may have removed itself at its end.
+      if (present === undefined) return
+      if (this.#runs.find(id) !== undefined) throw stillRuns(present)
+      await this.#remove(present)
+    })
+  }
+
+  /** Follows a sandbox that runs to its end. */
+  follow(run: Run): void {
+    this.#runs.add(run)
+    const { id, exited } = run.running
+    void exited.then((exit) => this.#context.lock.run(id, () => this.#ended(run, exit)))
+  }
+
+  /** Takes note of a sandbox's end in the model, which the caller then keeps. */
+  async noteEnd(sandbox: SandboxRecord, exit: SandboxExit): Promise<SandboxRecord> {
+    const left = await this.#runs.attachments.abandon(sandbox)
+    for (const endpoint of sandbox.endpoints) this.#runs.attachments.releaseAddresses(endpoint)
+    const ended: SandboxRecord = {
+      ...left,
+      ports: {},
+      state: {
+        ...sandbox.state,
+        status: 'exited',
+        pid: 0,
+        exitCode: exit.exitCode,
+        finishedAt: exit.finishedAt,
+      },
+    }
+    this.#context.model.putSandbox(ended)
+    return ended
+  }
+
+  async #start(undo: Undo, sandbox: SandboxRecord): Promise<void> {
+    const { host } = this.#context.parts
+    const { attachments } = this.#runs
+    const networks = sandbox.endpoints.map(({ network }) => network)
+    const variables = linkVariables(this.#context, sandbox)
+    const reserved = attachments.reserve(undo, sandbox, networks)
+    const running = await host.create(this.#plan(reserved))
+    undo.add(() => host.remove(sandbox.id, { log: false }))
+    const attached = await attachments.attach(undo, running, sandbox, reserved, false)
+    const pid = await this.#startCommand(running, attached, variables)
+    const state = {
+      status: 'running',
+      pid,
+      exitCode: 0,
+      error: '',
+      startedAt: this.#context.timestamp(),
+    } as const
+    const started = { ...attached, state: { ...sandbox.state, ...state } }
+    await this.#context.commitSandbox(undo, started)
+    this.follow(new Run(running))
+    for (const network of networks) {
+      attachments.announce(started, network)
+      this.#context.networkEvent('connect', this.#context.model.network(network)!, { container: sandbox.id })
+    }
+    this.#runs.refreshDependents(started)
+    this.#context.sandboxEvent('start', started)
+  }
+
+  #plan(sandbox: SandboxRecord): SandboxPlan {
+    const { networkMode: mode } = sandbox.config
+    return {
+      id: sandbox.id,
+      hostname: hostnameOf(this.#context, sandbox),
+      network:
+        mode.kind === 'host'
+          ? 'host'
+          : mode.kind === 'container'
+            ? this.#networkOwner(sandbox, mode.sandbox)
+            : 'own',
+      files: filesOf(this.#context, sandbox),
+    }
+  }
+
+  /** The sandbox whose network another one shares. */
+  #networkOwner(sandbox: SandboxRecord, id: string): { readonly sandbox: string } {
+    if (id === sandbox.id) throw new TapwireError(ErrorCode.notRunning, 'cannot join own network namespace')
+    const owner = this.#context.findSandbox(id)
+    if (this.#runs.find(id) !== undefined) return { sandbox: id }
+    throw new TapwireError(
+      ErrorCode.notRunning,
+      `cannot join network namespace of a non running container: container ${owner.name} is ${owner.state.status}`,
+    )
+  }
+
+  /** The id of the process that the sandbox lives as long as. */
+  async #startCommand(
+    running: RunningSandbox,
+    sandbox: SandboxRecord,
+    variables: readonly string[],
+  ): Promise<number> {
+    await this.#streams.connect(running)
+    const { config } = sandbox
+    if (config.command.length === 0) return running.pid
+    return running.start({
+      command: config.command,
+      environment: commandEnvironment(config, hostnameOf(this.#context, sandbox), variables),
+      workingDirectory: config.workingDirectory,
+      tty: config.tty,
+      openStdin: config.openStdin,
+    })
+  }
+
+  /** Inspect tells why a sandbox did not start. */
+  async #noteFailure(sandbox: SandboxRecord, error: unknown): Promise<void> {
+    if (sandbox.config.autoRemove) return this.#removeAtEnd(sandbox)
+    const { message, exitCode } =
+      error instanceof TapwireError ? error : { message: String(error), exitCode: START_FAILED }
+    const state = { ...sandbox.state, error: message, exitCode: exitCode > 1 ? exitCode : START_FAILED }
+    this.#context.model.putSandbox({ ...sandbox, state })
+    try {
+      await this.#context.save()
+    } catch (unsaved) {
+      this.#context.warn(unsaved, `why ${sandbox.name} did not start could not be kept`)
+    }
+  }
+
+  async #end(run: Run, { config }: SandboxRecord, { signal, timeoutS }: StopOptions): Promise<void> {
+    const seconds = timeoutS ?? config.stopTimeoutS
+    run.running.signal(parseSignal(signal ?? config.stopSignal))
+    // As in Docker, a negative time is for ever.
+    const cancel =
+      seconds < 0
+        ? () => undefined
+        : this.#context.parts.surroundings.after(seconds * 1000, () => run.running.signal('SIGKILL'))
+    await run.ended
+    cancel()
+  }
+
+  #signal(run: Run, sandbox: SandboxRecord, signal: NodeJS.Signals): void {
+    run.running.signal(signal)
+    this.#context.sandboxEvent('kill', sandbox, { signal })
+  }
+
+  /** The sandbox and its run, as they are when all that was asked before has been done. */
+  #current(id: string): Promise<{ run: Run | undefined; sandbox: SandboxRecord }> {
+    return this.#runs.locked(id, async (sandbox) => ({ run: this.#runs.find(id), sandbox }))
+  }
+
+  async #ended(run: Run, exit: SandboxExit): Promise<void> {
+    const { id } = run.running
+    const { model, parts } = this.#context
+    this.#runs.delete(id)
+    const before = model.sandbox(id)!
+    const sandbox = await this.noteEnd(before, exit)
+    try {
+      await this.#context.save()
+      // Only now: a daemon that starts meanwhile learns from what is left how the sandbox ended.
+      await parts.host.remove(id, { log: false })
+    } catch (error) {
+      this.#context.warn(error, `the end of ${sandbox.name} could not be kept`)
+    }
+    this.#tellEnd(before, sandbox)
+    if (sandbox.config.autoRemove && !run.restarting) await this.#removeAtEnd(sandbox)
+    run.settle()
+  }
+
+  #tellEnd(before: SandboxRecord, sandbox: SandboxRecord): void {
+    const { exitCode } = sandbox.state
+    for (const { network: id, joined } of before.endpoints) {
+      const network = this.#context.model.network(id)
+      if (network === undefined || joined === undefined) continue
+      this.#context.networkEvent('disconnect', network, { container: sandbox.id })
+    }
+    this.#runs.refreshDependents(sandbox)
+    this.#context.sandboxEvent('die', sandbox, { exitCode: String(exitCode) })
+    this.#watchers.exited(sandbox.id, exitCode)
+  }
+
+  async #removeAtEnd(sandbox: SandboxRecord): Promise<void> {
+    try {
+      await this.#remove(sandbox)
+    } catch (error) {
+      this.#context.warn(error, `${sandbox.name} could not be removed at its end`)
+    }
+  }
+
+  async #remove(sandbox: SandboxRecord): Promise<void> {
+    const { model, parts } = this.#context
+    await this.#context.attempt(async (undo) => {
+      await this.#context.commit(
+        undo,
+        () => model.deleteSandbox(sandbox.id),
+        () => model.putSandbox(sandbox),
+      )
+      await parts.host.remove(sandbox.id, { log: true })
+    })
+    model.sandboxNames.giveBack(sandbox.name)
+    this.#streams.drop(sandbox.id)
+    this.#context.sandboxEvent('destroy', sandbox)
+    this.#watchers.removed(sandbox.id, sandbox.state.exitCode)
+  }
+}
+
+const stillRuns = ({ name }: SandboxRecord): TapwireError =>
+  new TapwireError(
+    ErrorCode.sandboxRunning,
+    `cannot remove container "/${name}": container is running: stop the container before removing or force remove`,
+  )

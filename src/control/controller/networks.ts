@@ -1,0 +1,197 @@
+import { NETWORKS_MAX } from '../../limits.ts'
+import type { NetworkCreate, NetworkCreated, NetworkInspect, NetworksPruned } from '../api/network.ts'
+import type { Filters } from '../control-plane.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { PoolUsage, WantedPools } from '../ipam/address-space.ts'
+import type { NetworkRecord, PoolRecord } from '../model/records.ts'
+import { shortId } from '../rules/ids.ts'
+import { isPredefinedNetwork, networkNameTaken } from '../rules/names.ts'
+import { type NetworkPlan, planNetwork } from '../rules/network-create.ts'
+import { networkFilter, pruneFilter } from '../views/list-filters.ts'
+import { inspectNetwork, type NetworkMember, summarizeNetwork } from '../views/network-inspect.ts'
+import type { Context } from './context.ts'
+import type { Undo } from './undo.ts'
+
+/** Creation, removal and sight of networks. */
+export class Networks {
+  readonly #context: Context
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  async create(request: NetworkCreate): Promise<NetworkCreated> {
+    const plan = planNetwork(request, {
+      find: (reference) => this.#context.findNetwork(reference),
+      driver: (name) => this.#context.drivers.find(name)?.rules,
+    })
+    const network = await this.make(plan)
+    return { Id: network.id, Warning: plan.warning }
+  }
+
+  /** Makes a network, a built-in one too. Its name is reserved when this returns. */
+  make(plan: NetworkPlan): Promise<NetworkRecord> {
+    const { model } = this.#context
+    return this.#context.attempt(async (undo) => {
+      const id = this.#context.newId()
+      this.#reserveName(plan.record.name, id, undo)
+      const pools = plan.wanted === undefined ? plan.kept : await this.#choosePools(id, plan.wanted, undo)
+      const network: NetworkRecord = {
+        ...plan.record,
+        id,
+        created: this.#context.timestamp(),
+        ipam: { ...plan.record.ipam, pools },
+      }
+      if (!network.configOnly) {
+        const driver = this.#context.drivers.get(network.driver)
+        await driver.createNetwork(network)
+        undo.add(() => driver.deleteNetwork(network))
+      }
+      await this.#context.commit(
+        undo,
+        () => model.putNetwork(network),
+        () => model.deleteNetwork(id),
+      )
+      this.#context.networkEvent('create', network)
+      return network
+    })
+  }
+
+  /** Those that the filters let through, without members and status. */
+  list(filters: Filters): readonly NetworkInspect[] {
+    const passes = networkFilter(filters, (id) => this.#context.isJoined(id))
+    return [...this.#context.model.networks.values()].filter(passes).map(summarizeNetwork)
+  }
+
+  inspect(reference: string): NetworkInspect {
+    const network = this.#context.findNetwork(reference)
+    const members: NetworkMember[] = []
+    for (const { sandbox, endpoint } of this.#context.model.members(network.id)) {
+      if (endpoint.joined !== undefined) members.push({ sandbox, joined: endpoint.joined })
+    }
+    return inspectNetwork(network, members, this.#hasPools(network) ? this.#usage(network) : [])
+  }
+
+  async remove(reference: string): Promise<void> {
+    const network = this.#context.findNetwork(reference)
+    if (isPredefinedNetwork(network.name)) {
+      throw new TapwireError(
+        ErrorCode.networkPredefined,
+        `${network.name} is a pre-defined network and cannot be removed`,
+      )
+    }
+    await this.#remove(network)
+  }
+
+  async prune(filters: Filters): Promise<NetworksPruned> {
+    const passes = pruneFilter(filters, this.#context.parts.surroundings.now())
+    const unused = [...this.#context.model.networks.values()].filter(
+      (network) => !isPredefinedNetwork(network.name) && !this.#isUsed(network) && passes(network),
+    )
+    const removed: string[] = []
+    for (const network of unused) {
+      try {
+        await this.#remove(network)
+        removed.push(network.name)
+      } catch (error) {
+        // Others may have begun to use it, or removed it, since we looked.
+        this.#context.warn(error, 'a network could not be pruned')
+      }
+    }
+    return { NetworksDeleted: removed }
+  }
+
+  #remove(network: NetworkRecord): Promise<void> {
+    const { model, drivers } = this.#context
+    return this.#context.attempt(async (undo) => {
+      this.#refuseRemoval(network)
+      const open = this.#context.closeNetwork(network.id)
+      try {
+        if (!network.configOnly) {
+          const driver = drivers.get(network.driver)
+          await driver.deleteNetwork(network)
+          undo.add(() => driver.createNetwork(network))
+        }
+        const restorePools = this.#poolsOf(network)
+        await this.#context.commit(
+          undo,
+          () => {
+            model.deleteNetwork(network.id)
+            if (this.#hasPools(network)) this.#context.parts.addresses.removeNetwork(network.id)
+          },
+          () => {
+            restorePools()
+            model.putNetwork(network)
+          },
+        )
+      } finally {
+        open()
+      }
+      model.networkNames.giveBack(network.name)
+      this.#context.networkEvent('destroy', network)
+    })
+  }
+
+  #refuseRemoval(network: NetworkRecord): void {
+    const { model } = this.#context
+    if (this.#context.isBeingRemoved(network.id) || model.network(network.id) === undefined) {
+      throw new TapwireError(ErrorCode.networkUnknown, `network ${network.name} not found`)
+    }
+    if (network.configOnly && this.#isUsed(network)) {
+      throw new TapwireError(ErrorCode.networkInUse, `configuration network "${network.name}" is in use`)
+    }
+    if (!this.#context.isJoined(network.id)) return
+    const endpoints = model
+      .members(network.id)
+      .map(({ sandbox, endpoint }) => `name:"${sandbox.name}" id:"${shortId(endpoint.joined?.id ?? '')}"`)
+    throw new TapwireError(
+      ErrorCode.networkInUse,
+      `network ${network.name} has active endpoints${endpoints.length === 0 ? '' : ` (${endpoints.join(', ')})`}`,
+      { hint: `Disconnect or stop them first: 'tapwire network inspect ${network.name}' shows them.` },
+    )
+  }
+
+  #isUsed(network: NetworkRecord): boolean {
+    if (!network.configOnly) return this.#context.isJoined(network.id)
+    return [...this.#context.model.networks.values()].some(({ configFrom }) => configFrom === network.name)
+  }
+
+  #reserveName(name: string, id: string, undo: Undo): void {
+    const { model } = this.#context
+    if (model.networkNames.owner(name) !== undefined) throw networkNameTaken(name)
+    if (model.networkNames.size >= NETWORKS_MAX) {
+      throw new TapwireError(
+        ErrorCode.limitReached,
+        `there are ${NETWORKS_MAX} networks, and no more are possible`,
+      )
+    }
+    model.networkNames.take(name, id)
+    undo.add(() => model.networkNames.giveBack(name))
+  }
+
+  async #choosePools(id: string, wanted: WantedPools, undo: Undo): Promise<readonly PoolRecord[]> {
+    const { addresses, surroundings } = this.#context.parts
+    const pools = addresses.addNetwork(id, wanted, await surroundings.reservedPrefixes())
+    undo.add(() => addresses.removeNetwork(id))
+    return pools
+  }
+
+  /** What puts a network's pools back as they are now. */
+  #poolsOf(network: NetworkRecord): () => void {
+    if (!this.#hasPools(network)) return () => undefined
+    const { addresses } = this.#context.parts
+    const resting = addresses.resting().filter((address) => address.network === network.id)
+    return () => {
+      addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options)
+      addresses.restoreResting(resting)
+    }
+  }
+
+  #usage(network: NetworkRecord): readonly PoolUsage[] {
+    return this.#context.parts.addresses.usage(network.id)
+  }
+
+  #hasPools(network: NetworkRecord): boolean {
+    return !network.configOnly && this.#context.drivers.get(network.driver).connects
+  }
+}

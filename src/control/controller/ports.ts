@@ -1,0 +1,67 @@
+import type { Fdb, Stats } from '../api.ts'
+import type { BridgeDriver } from '../drivers/bridge.ts'
+import type { Context } from './context.ts'
+import type { Runs } from './runs.ts'
+
+/** Whose the switch's ports are: what the switch says of a number is told with names. */
+export class Ports {
+  readonly #context: Context
+  readonly #runs: Runs
+  readonly #bridge: BridgeDriver
+
+  constructor(context: Context, runs: Runs, bridge: BridgeDriver) {
+    this.#context = context
+    this.#runs = runs
+    this.#bridge = bridge
+    context.parts.fabric.onPortGone((port) => this.#gone(port))
+  }
+
+  async fdb(): Promise<Fdb> {
+    const stations = await this.#context.parts.fabric.stations()
+    return {
+      stations: stations.map(({ mac, port, ageS, static: isStatic }) => ({
+        ...this.#names(port),
+        mac,
+        port,
+        ageS,
+        static: isStatic,
+      })),
+    }
+  }
+
+  stats(): Stats {
+    const { ports, ...rest } = this.#context.parts.fabric.stats()
+    return { ...rest, ports: ports.map((counters) => ({ ...counters, ...this.#names(counters.port) })) }
+  }
+
+  /** Empty for a port that has just been removed. */
+  #names(port: number): { network: string; sandbox: string; interface: string } {
+    const owner = this.#bridge.portOf(port)
+    return {
+      network: owner?.endpoint.network.name ?? '',
+      sandbox: (owner && this.#context.model.sandbox(owner.endpoint.sandbox)?.name) ?? '',
+      interface: owner?.interface ?? '',
+    }
+  }
+
+  /** Somebody in the sandbox has deleted the interface. The endpoint stays: disconnecting and connecting makes it anew. */
+  #gone(port: number): void {
+    const owner = this.#bridge.portGone(port)
+    if (owner === undefined) return
+    const { id, network, sandbox } = owner.endpoint
+    this.#runs.attachments.markGone(id)
+    this.#context.parts.events.publish({
+      Type: 'endpoint',
+      Action: 'gone',
+      Actor: {
+        ID: id,
+        Attributes: {
+          container: sandbox,
+          interface: owner.interface,
+          name: network.name,
+          type: network.driver,
+        },
+      },
+    })
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * What a daemon does first: it makes the machine and the model agree. What was acknowledged is in the store, so the store is
+ * right: what it does not know is removed, and what it says runs is taken up again, or noted as ended where it has ended.
+ */
+
+import type { RunningSandbox, SandboxExit } from '../model/machine.ts'
+import type { ModelRecord, SandboxRecord } from '../model/records.ts'
+import { BUILT_IN_NETWORKS } from '../rules/names.ts'
+import type { NetworkPlan } from '../rules/network-create.ts'
+import { addressesOf } from './attachments.ts'
+import type { Context } from './context.ts'
+import { deleteInterfaceCommand } from './interface-commands.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Networks } from './networks.ts'
+import { Run, type Runs } from './runs.ts'
+import { filesOf } from './sandbox-files.ts'
+
+/** Of a sandbox that has ended and that could not say how: what Docker says of one whose shim it has lost. */
+const EXIT_UNKNOWN = 255
+
+/** Sandboxes that are taken up at a time: each of them may start a process. */
+const AT_A_TIME = 16
+
+export class Recovery {
+  readonly #context: Context
+  readonly #networks: Networks
+  readonly #runs: Runs
+  readonly #lifecycle: Lifecycle
+
+  constructor(context: Context, networks: Networks, runs: Runs, lifecycle: Lifecycle) {
+    this.#context = context
+    this.#networks = networks
+    this.#runs = runs
+    this.#lifecycle = lifecycle
+  }
+
+  async run(): Promise<void> {
+    const record = this.#context.parts.store.load()
+    if (record !== undefined) await this.#restoreModel(record)
+    await this.#makeBuiltInNetworks()
+    const running = [...this.#context.model.sandboxes.values()].filter(
+      ({ state }) => state.status === 'running',
+    )
+    await eachOf(running, AT_A_TIME, (sandbox) => this.#takeUp(sandbox))
+    await this.#context.save()
+    await this.#removeUnknown()
+    await this.#removeEnded()
+  }
+
+  async #restoreModel(record: ModelRecord): Promise<void> {
+    const { model, drivers, parts } = this.#context
+    for (const network of record.networks) {
+      model.networkNames.take(network.name, network.id)
+      model.putNetwork(network)
+      if (network.configOnly) continue
+      const driver = drivers.get(network.driver)
+      await driver.createNetwork(network)
+      if (driver.connects)
+        parts.addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options)
+    }
+    parts.addresses.restoreResting(record.resting)
+    for (const sandbox of record.sandboxes) {
+      model.sandboxNames.take(sandbox.name, sandbox.id)
+      model.putSandbox(sandbox)
+      for (const { network, joined } of sandbox.endpoints) {
+        for (const address of addressesOf(joined)) parts.addresses.restore(network, address)
+      }
+    }
+  }
+
+  async #makeBuiltInNetworks(): Promise<void> {
+    for (const name of BUILT_IN_NETWORKS) {
+      if (this.#context.model.networkNames.owner(name) === undefined) await this.#networks.make(builtIn(name))
+    }
+  }
+
+  #takeUp(sandbox: SandboxRecord): Promise<void> {
+    return this.#context.lock.run(sandbox.id, async () => {
+      const running = await this.#adopt(sandbox)
+      if (running === undefined) {
+        await this.#lifecycle.noteEnd(sandbox, this.#exitOf(sandbox))
+        return
+      }
+      this.#lifecycle.follow(new Run(running))
+      try {
+        await this.#takeUpNetworks(running, sandbox)
+      } catch (error) {
+        // It runs, can be stopped, and starts whole.
+        this.#context.warn(error, `the network of ${sandbox.name} could not be taken up again`)
+      }
+    })
+  }
+
+  /**
+   * The daemon that ended may have been about to connect the sandbox to a network, or to disconnect it: a TAP of ours is there
+   * that the model does not know, or one is missing. Then all is configured anew, else nothing is touched.
+   */
+  async #takeUpNetworks(running: RunningSandbox, sandbox: SandboxRecord): Promise<void> {
+    const { attachments } = this.#runs
+    const known = sandbox.endpoints.flatMap(({ joined }) => joined?.interface || [])
+    const idle = await running.idleTaps()
+    const unknown = idle.filter((name) => !known.includes(name))
+    if (unknown.length > 0) await running.configure(unknown.map(deleteInterfaceCommand))
+    for (const endpoint of sandbox.endpoints) {
+      if (endpoint.joined !== undefined) await attachments.adopt(running, sandbox, endpoint)
+    }
+    if (unknown.length === 0 && known.every((name) => idle.includes(name))) return
+    await attachments.configure(running, { ...sandbox, endpoints: [] }, sandbox)
+    running.writeFiles(filesOf(this.#context, sandbox))
+  }
+
+  async #adopt(sandbox: SandboxRecord): Promise<RunningSandbox | undefined> {
+    try {
+      return await this.#context.parts.host.adopt(sandbox.id)
+    } catch (error) {
+      this.#context.warn(error, `${sandbox.name} could not be taken up again`)
+      return undefined
+    }
+  }
+
+  #exitOf(sandbox: SandboxRecord): SandboxExit {
+    const noted = this.#context.parts.host.lastExit(sandbox.id)
+    return noted ?? { exitCode: EXIT_UNKNOWN, finishedAt: this.#context.timestamp() }
+  }
+
+  /** Of sandboxes that the model knows the log stays. */
+  async #removeUnknown(): Promise<void> {
+    const { host } = this.#context.parts
+    const ended = host.present().filter((id) => this.#runs.find(id) === undefined)
+    await eachOf(ended, AT_A_TIME, async (id) => {
+      try {
+        await host.remove(id, { log: this.#context.model.sandbox(id) === undefined })
+      } catch (error) {
+        this.#context.warn(error, `what is left of sandbox ${id} could not be removed`)
+      }
+    })
+  }
+
+  /** Those that ended while no daemon was there to remove them, as they had asked for. */
+  async #removeEnded(): Promise<void> {
+    for (const { id, config, state } of this.#context.model.sandboxes.values()) {
+      if (state.status === 'exited' && config.autoRemove) await this.#lifecycle.remove(id, { force: false })
+    }
+  }
+}
+
+function builtIn(name: (typeof BUILT_IN_NETWORKS)[number]): NetworkPlan {
+  const driver = name === 'none' ? 'null' : name
+  const ipv4 = name === 'bridge'
+  return {
+    record: {
+      name,
+      driver,
+      scope: 'local',
+      enableIPv4: true,
+      enableIPv6: false,
+      internal: false,
+      attachable: false,
+      ingress: false,
+      configOnly: false,
+      configFrom: '',
+      ipam: { driver: 'default', options: {} },
+      options: {},
+      labels: {},
+    },
+    wanted: ipv4 ? { ipv4, ipv6: false, pools: [], wantsGateway: true, options: {} } : undefined,
+    kept: [],
+    warning: '',
+  }
+}
+
+/** At most `atATime` of the tasks are under way. */
+async function eachOf<T>(
+  items: readonly T[],
+  atATime: number,
+  task: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values()
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await task(item)
+  }
+  await Promise.all(Array.from({ length: Math.min(atATime, items.length) }, worker))
+}

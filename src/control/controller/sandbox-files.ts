@@ -1,0 +1,135 @@
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { SandboxFiles } from '../model/machine.ts'
+import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
+import { type HostsFile, hostsFile, hostsFileOfHost, type LinkedHost } from '../rules/hosts-file.ts'
+import { linkEnvironment, parseLink } from '../rules/link-environment.ts'
+import { resolvConf } from '../rules/resolv-conf.ts'
+import type { Context } from './context.ts'
+
+/** A sandbox that another one is linked to, and where it is. */
+interface LinkTarget {
+  readonly alias: string
+  readonly child: SandboxRecord
+  /** On the default bridge. */
+  readonly address: string
+}
+
+/** What the sandbox finds in /etc. `sandbox` is as it is to be, which the model need not know yet. */
+export function filesOf(context: Context, sandbox: SandboxRecord): SandboxFiles {
+  const { surroundings } = context.parts
+  const { config } = sandbox
+  const mode = config.networkMode
+  if (mode.kind === 'container') {
+    const target = context.model.sandbox(mode.sandbox)
+    if (target !== undefined) return filesOf(context, target)
+  }
+  const host = mode.kind === 'host'
+  const dns = { dns: config.dns, dnsSearch: config.dnsSearch, dnsOptions: config.dnsOptions }
+  return {
+    hosts: host
+      ? hostsFileOfHost(surroundings.hostHosts(), config.extraHosts, hostGateway(context))
+      : hostsFile(hostsOf(context, sandbox)),
+    resolvConf: resolvConf({
+      kind: host ? 'host' : onUserNetwork(context, sandbox) ? 'user-defined' : 'bridge',
+      hostResolvConf: surroundings.hostResolvConf(),
+      ipv6: hasIpv6(sandbox),
+      ...dns,
+    }),
+    hostname: `${hostnameOf(context, sandbox)}\n`,
+  }
+}
+
+/** The name that uname(2) gives: its own, or that of whose network it shares. */
+export function hostnameOf(context: Context, sandbox: SandboxRecord): string {
+  const { networkMode: mode, hostname } = sandbox.config
+  if (mode.kind === 'container') return context.model.sandbox(mode.sandbox)?.config.hostname ?? hostname
+  if (mode.kind === 'host' && hostname === '') return context.parts.surroundings.hostHostname()
+  return hostname
+}
+
+/** Writes anew what other running sandboxes know of this one: those that are linked to it, and those that share its network. */
+export function dependents(context: Context, sandbox: SandboxRecord): SandboxRecord[] {
+  return [...context.model.sandboxes.values()].filter(
+    ({ config, state }) =>
+      state.status === 'running' &&
+      ((config.networkMode.kind === 'container' && config.networkMode.sandbox === sandbox.id) ||
+        config.links.some((link) => names(sandbox, parseLink(link).child))),
+  )
+}
+
+/** What --link adds to the environment. Throws LINK_TARGET where one does not run, or is not on the default bridge. */
+export function linkVariables(context: Context, sandbox: SandboxRecord): readonly string[] {
+  return sandbox.config.links.flatMap((link) => {
+    const { child, alias } = parseLink(link)
+    const target = linkTarget(context, child, alias)
+    if (target === undefined) {
+      throw new TapwireError(
+        ErrorCode.linkTarget,
+        `Cannot link to a non running container: /${child} AS /${sandbox.name}/${alias}`,
+      )
+    }
+    return linkEnvironment({
+      parent: sandbox.name,
+      alias,
+      address: target.address,
+      exposedPorts: target.child.config.exposedPorts,
+      environment: target.child.config.environment,
+    })
+  })
+}
+
+function hostsOf(context: Context, sandbox: SandboxRecord): HostsFile {
+  const { config } = sandbox
+  return {
+    hostname: hostnameOf(context, sandbox),
+    domainname: config.domainname,
+    ipv6: hasIpv6(sandbox),
+    extraHosts: config.extraHosts,
+    hostGateway: hostGateway(context),
+    addresses: sandbox.endpoints.flatMap(({ joined }) =>
+      [joined?.ipv4, joined?.ipv6].flatMap((address) => (address === undefined ? [] : [address.address])),
+    ),
+    links: linkedHosts(context, sandbox),
+  }
+}
+
+function linkedHosts(context: Context, sandbox: SandboxRecord): readonly LinkedHost[] {
+  return sandbox.config.links.flatMap((link) => {
+    const { child, alias } = parseLink(link)
+    const target = linkTarget(context, child, alias)
+    if (target === undefined) return []
+    const { hostname } = target.child.config
+    return [{ address: target.address, alias, hostname, name: target.child.name }]
+  })
+}
+
+function linkTarget(context: Context, reference: string, alias: string): LinkTarget | undefined {
+  const child = [...context.model.sandboxes.values()].find((sandbox) => names(sandbox, reference))
+  const onBridge = child?.endpoints.find(({ network }) => network === defaultBridge(context)?.id)
+  const address = onBridge?.joined?.ipv4?.address
+  return child === undefined || address === undefined ? undefined : { alias, child, address }
+}
+
+/** Whether a link's word for a sandbox means this one. */
+const names = (sandbox: SandboxRecord, reference: string): boolean =>
+  reference === sandbox.name || (reference.length >= 12 && sandbox.id.startsWith(reference))
+
+const hasIpv6 = ({ endpoints }: SandboxRecord): boolean =>
+  endpoints.some(({ joined }) => joined?.ipv6 !== undefined)
+
+function onUserNetwork(context: Context, { endpoints }: SandboxRecord): boolean {
+  const bridge = defaultBridge(context)?.id
+  return endpoints.some(
+    ({ network, joined }) => joined !== undefined && joined.interface !== '' && network !== bridge,
+  )
+}
+
+/** What `host-gateway` stands for: the machine as seen from the default bridge. */
+function hostGateway(context: Context): readonly string[] {
+  return (defaultBridge(context)?.ipam.pools ?? []).flatMap(({ gateway }) => gateway ?? [])
+}
+
+function defaultBridge(context: Context): NetworkRecord | undefined {
+  const id = context.model.networkNames.owner('bridge')
+  return id === undefined ? undefined : context.model.network(id)
+}

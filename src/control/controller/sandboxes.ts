@@ -1,0 +1,197 @@
+import { dirname, join } from 'node:path'
+import { SANDBOXES_MAX } from '../../limits.ts'
+import type {
+  SandboxCreate,
+  SandboxCreated,
+  SandboxesPruned,
+  SandboxInspect,
+  SandboxSummary,
+  Waited,
+} from '../api/sandbox.ts'
+import type { Filters, SandboxListOptions } from '../control-plane.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { EndpointRecord, SandboxRecord } from '../model/records.ts'
+import { planEndpoint } from '../rules/endpoint-settings.ts'
+import { parseLink } from '../rules/link-environment.ts'
+import { checkSandboxName, sandboxNameTaken } from '../rules/names.ts'
+import { randomName } from '../rules/random-name.ts'
+import { planSandbox, type WantedEndpoint } from '../rules/sandbox-create.ts'
+import { pruneFilter, sandboxFilter } from '../views/list-filters.ts'
+import { inspectSandbox, type SandboxPaths, type SandboxSurroundings } from '../views/sandbox-inspect.ts'
+import { summarizeSandbox } from '../views/sandbox-summary.ts'
+import { refuseConfigOnly } from './connections.ts'
+import type { Context } from './context.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Runs } from './runs.ts'
+import type { Watchers } from './watchers.ts'
+
+const NEVER = '0001-01-01T00:00:00Z'
+
+/** Creation, sight and naming of sandboxes. */
+export class Sandboxes {
+  readonly #context: Context
+  readonly #runs: Runs
+  readonly #lifecycle: Lifecycle
+  readonly #watchers: Watchers
+  readonly #surroundings: SandboxSurroundings
+
+  constructor(context: Context, runs: Runs, lifecycle: Lifecycle, watchers: Watchers) {
+    this.#context = context
+    this.#runs = runs
+    this.#lifecycle = lifecycle
+    this.#watchers = watchers
+    this.#surroundings = {
+      network: (id) => context.model.network(id),
+      sandboxName: (id) => context.model.sandbox(id)?.name,
+    }
+  }
+
+  create(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {
+    const { model } = this.#context
+    return this.#context.attempt(async (undo) => {
+      const id = this.#context.newId()
+      const plan = planSandbox(id, request, { findSandbox: (word) => this.#context.findSandbox(word) })
+      const endpoints = this.#planEndpoints(plan.endpoints)
+      this.#checkLinks(plan.config.links)
+      const chosen = name === undefined ? this.#randomName() : checkSandboxName(name)
+      this.#takeName(chosen, id)
+      undo.add(() => model.sandboxNames.giveBack(chosen))
+      const sandbox: SandboxRecord = {
+        id,
+        name: chosen,
+        created: this.#context.timestamp(),
+        config: plan.config,
+        state: { status: 'created', pid: 0, exitCode: 0, error: '', startedAt: NEVER, finishedAt: NEVER },
+        endpoints,
+        ports: {},
+      }
+      await this.#context.commitSandbox(undo, sandbox)
+      this.#context.sandboxEvent('create', sandbox)
+      return { Id: id, Warnings: [...plan.warnings] }
+    })
+  }
+
+  async rename(reference: string, wanted: string): Promise<void> {
+    const { id } = this.#context.findSandbox(reference)
+    const { sandboxNames } = this.#context.model
+    const name = checkSandboxName(wanted)
+    await this.#runs.locked(id, async (sandbox) => {
+      if (sandbox.name === name) {
+        throw new TapwireError(
+          ErrorCode.nameTaken,
+          'Renaming a container with the same name as its current name',
+        )
+      }
+      await this.#context.attempt(async (undo) => {
+        this.#takeName(name, id)
+        undo.add(() => sandboxNames.giveBack(name))
+        await this.#context.commitSandbox(undo, { ...sandbox, name })
+        sandboxNames.giveBack(sandbox.name)
+      })
+      const renamed = this.#context.model.sandbox(id)!
+      this.#context.sandboxEvent('rename', renamed, { oldName: `/${sandbox.name}` })
+    })
+  }
+
+  async wait(
+    reference: string,
+    condition: 'not-running' | 'next-exit' | 'removed',
+    signal: AbortSignal,
+  ): Promise<Waited> {
+    const sandbox = this.#context.findSandbox(reference)
+    if (condition === 'not-running' && sandbox.state.status !== 'running') {
+      return { StatusCode: sandbox.state.exitCode }
+    }
+    return { StatusCode: await this.#watchers.next(sandbox.id, condition === 'removed', signal) }
+  }
+
+  /** The youngest first. A limit takes the last that were created, whether or not they run. */
+  list({ all, limit, filters }: SandboxListOptions): readonly SandboxSummary[] {
+    const passes = sandboxFilter(filters, (id) => this.#context.model.network(id)?.name)
+    const everything = all || limit !== undefined || filters.status !== undefined
+    const now = this.#context.parts.surroundings.now()
+    return [...this.#context.model.sandboxes.values()]
+      .filter((sandbox) => (everything || sandbox.state.status === 'running') && passes(sandbox))
+      .toSorted((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0))
+      .slice(0, limit)
+      .map((sandbox) => summarizeSandbox(sandbox, this.#surroundings, now))
+  }
+
+  inspect(reference: string): SandboxInspect {
+    const sandbox = this.#context.findSandbox(reference)
+    return inspectSandbox(sandbox, this.#surroundings, this.#pathsOf(sandbox.id))
+  }
+
+  async prune(filters: Filters): Promise<SandboxesPruned> {
+    const passes = pruneFilter(filters, this.#context.parts.surroundings.now())
+    const removed: string[] = []
+    for (const { id, created, config, state } of this.#context.model.sandboxes.values()) {
+      if (state.status === 'running' || !passes({ created, labels: config.labels })) continue
+      try {
+        await this.#lifecycle.remove(id, { force: false })
+        removed.push(id)
+      } catch (error) {
+        // Others may have started it, or removed it, since we looked.
+        this.#context.warn(error, 'a sandbox could not be pruned')
+      }
+    }
+    return { SandboxesDeleted: removed }
+  }
+
+  #planEndpoints(wanted: readonly WantedEndpoint[]): readonly EndpointRecord[] {
+    const endpoints = new Map<string, EndpointRecord>()
+    for (const { network: reference, config } of wanted) {
+      const network = this.#context.findNetwork(reference)
+      refuseConfigOnly(network)
+      if (endpoints.has(network.id)) {
+        throw new TapwireError(ErrorCode.sandboxInvalid, `network ${network.name} is named twice`)
+      }
+      endpoints.set(network.id, { network: network.id, settings: planEndpoint(network, config) })
+    }
+    return [...endpoints.values()]
+  }
+
+  #checkLinks(links: readonly string[]): void {
+    for (const { child } of links.map(parseLink)) {
+      try {
+        this.#context.findSandbox(child)
+      } catch (error) {
+        const { code, message } = error as TapwireError
+        throw new TapwireError(code, `could not get container for ${child}: ${message}`)
+      }
+    }
+  }
+
+  #randomName(): string {
+    const { model, parts } = this.#context
+    return randomName(
+      (count) => parts.surroundings.randomBytes(count),
+      (name) => model.sandboxNames.owner(name) !== undefined,
+    )
+  }
+
+  #takeName(name: string, id: string): void {
+    const { sandboxNames } = this.#context.model
+    const owner = sandboxNames.owner(name)
+    if (owner !== undefined) throw sandboxNameTaken(name, owner)
+    if (sandboxNames.size >= SANDBOXES_MAX) {
+      throw new TapwireError(
+        ErrorCode.limitReached,
+        `there are ${SANDBOXES_MAX} sandboxes, and no more are possible`,
+      )
+    }
+    sandboxNames.take(name, id)
+  }
+
+  #pathsOf(id: string): SandboxPaths {
+    const log = this.#context.parts.host.logPath(id)
+    const file = (name: string): string => join(dirname(log), name)
+    return {
+      log,
+      hosts: file('hosts'),
+      resolvConf: file('resolv.conf'),
+      hostname: file('hostname'),
+      networkNamespace: this.#runs.find(id)?.running.networkNamespace ?? '',
+    }
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Networks that are a bridge domain of the switch each, and endpoints that are a TAP in the sandbox, a port of the switch.
+ * Domain and port numbers are reserved before the first wait of the call that needs them.
+ */
+
+import { DOMAINS_MAX, PORTS_MAX } from '../../limits.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { Fabric, Surroundings } from '../model/machine.ts'
+import type { NetworkRecord } from '../model/records.ts'
+import { bridgeOptions } from '../rules/bridge-options.ts'
+import { bridgeDriver as bridgeRules } from '../rules/built-in-drivers.ts'
+import { endpointOptions } from '../rules/endpoint-options.ts'
+import { chooseMac } from '../rules/mac.ts'
+import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver } from './driver.ts'
+import { NumberPool } from './number-pool.ts'
+
+/** What a port of the switch belongs to. */
+export interface BridgePort {
+  readonly port: number
+  readonly interface: string
+  readonly endpoint: DriverEndpoint
+}
+
+export class BridgeDriver implements NetworkDriver {
+  readonly rules = bridgeRules
+  readonly connects = true
+  readonly #fabric: Fabric
+  readonly #surroundings: Surroundings
+  readonly #domainNumbers = new NumberPool(DOMAINS_MAX)
+  readonly #portNumbers = new NumberPool(PORTS_MAX)
+  /** By network. */
+  readonly #domains = new Map<string, number>()
+  /** MAC addresses by endpoint, by network. */
+  readonly #macs = new Map<string, Map<string, string>>()
+  /** By endpoint. */
+  readonly #ports = new Map<string, BridgePort>()
+
+  constructor(fabric: Fabric, surroundings: Surroundings) {
+    this.#fabric = fabric
+    this.#surroundings = surroundings
+  }
+
+  interfacePrefix(network: NetworkRecord): string {
+    return bridgeOptions(network.options).interfacePrefix
+  }
+
+  async createNetwork(network: NetworkRecord): Promise<void> {
+    const domain = taken(this.#domainNumbers, `the switch has no bridge domain left (${DOMAINS_MAX})`)
+    try {
+      await this.#fabric.addDomain(domain, { transparent: bridgeOptions(network.options).transparent })
+    } catch (error) {
+      this.#domainNumbers.giveBack(domain)
+      throw error
+    }
+    this.#domains.set(network.id, domain)
+    this.#macs.set(network.id, new Map())
+  }
+
+  async deleteNetwork(network: NetworkRecord): Promise<void> {
+    const domain = this.#domains.get(network.id)
+    if (domain === undefined) return
+    await this.#fabric.removeDomain(domain)
+    this.#domains.delete(network.id)
+    this.#macs.delete(network.id)
+    this.#domainNumbers.giveBack(domain)
+  }
+
+  async createEndpoint(endpoint: DriverEndpoint): Promise<CreatedEndpoint> {
+    const { id, network, ipv4, ipv6 } = endpoint
+    const macs = this.#macs.get(network.id)!
+    const mac = chooseMac(
+      {
+        given: endpoint.mac,
+        ipv4: ipv4?.address,
+        ipv6: ipv6?.address,
+        mode: bridgeOptions(network.options).mac,
+      },
+      (candidate) => [...macs.values()].includes(candidate),
+      (count) => this.#surroundings.randomBytes(count),
+    )
+    macs.set(id, mac)
+    return { mac }
+  }
+
+  async deleteEndpoint({ id, network }: DriverEndpoint): Promise<void> {
+    this.#macs.get(network.id)?.delete(id)
+  }
+
+  async join(endpoint: DriverEndpoint, place: EndpointPlace): Promise<JoinedPlace> {
+    const port = taken(this.#portNumbers, `the switch has no port left (${PORTS_MAX})`)
+    try {
+      await this.#fabric.addPort({
+        port,
+        domain: this.#domains.get(endpoint.network.id)!,
+        namespace: place.namespace,
+        name: place.interface,
+        mac: place.mac,
+        mtu: bridgeOptions(endpoint.network.options).mtu,
+        offload: endpointOptions(endpoint.settings.driverOptions).offload,
+      })
+    } catch (error) {
+      this.#portNumbers.giveBack(port)
+      throw error
+    }
+    this.#ports.set(endpoint.id, { port, interface: place.interface, endpoint })
+    return gatewaysOf(endpoint.network)
+  }
+
+  async leave(endpoint: DriverEndpoint): Promise<void> {
+    const entry = this.#ports.get(endpoint.id)
+    if (entry === undefined) return
+    await this.#fabric.removePort(entry.port)
+    this.#forget(entry)
+  }
+
+  async announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
+    const entry = this.#ports.get(endpoint.id)
+    if (entry !== undefined) await this.#fabric.inject(entry.port, frame)
+  }
+
+  operationalInfo({ id }: DriverEndpoint): Readonly<Record<string, string>> {
+    const entry = this.#ports.get(id)
+    return entry === undefined ? {} : { port: String(entry.port) }
+  }
+
+  /** The fabric says that a port is no more. What it belonged to; undefined where nobody has it any more. */
+  portGone(port: number): BridgePort | undefined {
+    const entry = this.portOf(port)
+    if (entry !== undefined) this.#forget(entry)
+    return entry
+  }
+
+  portOf(port: number): BridgePort | undefined {
+    for (const entry of this.#ports.values()) if (entry.port === port) return entry
+    return undefined
+  }
+
+  /** Both the fabric's word that a TAP is gone and our own removal come here, in either order. */
+  #forget(entry: BridgePort): void {
+    if (this.#ports.get(entry.endpoint.id) !== entry) return
+    this.#ports.delete(entry.endpoint.id)
+    this.#portNumbers.giveBack(entry.port)
+  }
+}
+
+function taken(numbers: NumberPool, exhausted: string): number {
+  const number = numbers.take()
+  if (number === undefined) throw new TapwireError(ErrorCode.limitReached, exhausted)
+  return number
+}
+
+/** An auxiliary address of this name takes the gateway's place as the sandboxes' next hop, as in Docker. */
+function gatewaysOf(network: NetworkRecord): JoinedPlace {
+  const of = (family: 4 | 6): string | undefined => {
+    const pool = network.ipam.pools.find((candidate) => candidate.family === family)
+    return pool?.auxiliary[`DefaultGatewayIPv${family}`] ?? pool?.gateway
+  }
+  return { gateway4: of(4), gateway6: of(6) }
+}

@@ -1,0 +1,49 @@
+/** The kinds of value in a lab file. Each `error` completes the sentence "… must be". */
+
+import { z } from 'zod'
+import { MTU_MAX, MTU_MIN, NAME_MAX } from '../limits.ts'
+
+/** Of labs and hosts: they become parts of paths, and a lab's name goes in front of its hosts'. */
+export const NAME_PATTERN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/
+
+export function nameUpTo(max: number) {
+  const error = `1 to ${max} small letters, digits and hyphens, no hyphen at either end`
+  return z.string({ error }).max(max, { error }).regex(NAME_PATTERN, { error })
+}
+
+/** Of networks and sandboxes: what the daemon takes. */
+const nameError = `1 to ${NAME_MAX} letters, digits, dots, hyphens and underscores, a letter or digit first`
+export const name = z
+  .string({ error: nameError })
+  .max(NAME_MAX, { error: nameError })
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, { error: nameError })
+
+export const subnet4 = z.cidrv4({ error: 'an IPv4 subnet in CIDR notation, such as 10.1.0.0/24' })
+export const address4 = z.ipv4({ error: 'an IPv4 address, such as 10.1.0.10' })
+export const address6 = z.ipv6({ error: 'an IPv6 address, such as fd00:1::10' })
+export const address = z.union([z.ipv4(), z.ipv6()], { error: 'an IPv4 or IPv6 address' })
+export const subnet = z.union([z.cidrv4(), z.cidrv6()], {
+  error: 'an IPv4 or IPv6 subnet in CIDR notation, such as 10.1.0.0/24 or fd00:1::/64',
+})
+export const truth = z.boolean({ error: 'true or false' })
+
+const mtuError = `a whole number from ${MTU_MIN} to ${MTU_MAX}`
+export const mtu = z
+  .int({ error: mtuError })
+  .min(MTU_MIN, { error: mtuError })
+  .max(MTU_MAX, { error: mtuError })
+
+const macError = 'a MAC address of six bytes, such as 02:00:00:00:00:0a'
+export const mac = z
+  .string({ error: macError })
+  .regex(/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/, { error: macError })
+
+/** A NUL byte would end the argument early: execve(2) takes C strings. */
+const wordError = 'text without NUL bytes'
+export const word = z
+  .string({ error: wordError })
+  .refine((text) => !text.includes('\0'), { error: wordError })
+
+export const words = z.array(word, { error: 'a list of texts' })
+
+export const textMap = z.record(word.min(1), word, { error: 'a map from texts to texts' })

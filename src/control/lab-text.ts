@@ -1,0 +1,130 @@
+/** A lab as the text of a lab file: the shortest one that means it, always the same for the same lab. */
+
+import { stringify } from 'yaml'
+import { MTU_DEFAULT } from '../limits.ts'
+import { formatIpAddress, parseCidr, parseIpAddress } from './ip-address.ts'
+import type { Lab, LabEndpoint, LabNetwork, LabSandbox, LabSubnet } from './lab.ts'
+import { LINK_LABEL } from './labs/labels.ts'
+import { macOfAddress } from './mac-address.ts'
+
+/** Whether the name is written: a file that is to be used under any name has none. */
+export function labText(lab: Lab, { named }: { readonly named: boolean }): string {
+  const { networks, sandboxes, hosts, links } = lab
+  return stringify(
+    present({
+      name: named ? lab.name : undefined,
+      ...scopeFile(networks, sandboxes),
+      hosts: byName(hosts, (host) => nullIfEmpty(scopeFile(host.networks, host.sandboxes))),
+      links: links.length === 0 ? undefined : sorted(links).map(linkFile),
+    }),
+    { lineWidth: 0 },
+  )
+}
+
+function scopeFile(networks: readonly LabNetwork[], sandboxes: readonly LabSandbox[]) {
+  return present({ networks: byName(networks, networkFile), sandboxes: byName(sandboxes, sandboxFile) })
+}
+
+function networkFile({ driver, subnets, internal, mtu, transparent, options, labels }: LabNetwork) {
+  const ofIpv4 = subnets.filter(({ subnet }) => !subnet.includes(':'))
+  const [own] = ofIpv4.length === 1 ? ofIpv4 : []
+  const others = subnets.filter((one) => one !== own).map(subnetFile)
+  return nullIfEmpty(
+    present({
+      driver: driver === 'bridge' ? undefined : driver,
+      ...(own === undefined ? undefined : subnetFile(own)),
+      subnets: others.length === 0 ? undefined : others,
+      ipv4: ofIpv4.length === 0 ? false : undefined,
+      internal: internal || undefined,
+      mtu: mtu === MTU_DEFAULT ? undefined : mtu,
+      transparent: transparent || undefined,
+      options: undefinedIfEmpty(options),
+      labels: undefinedIfEmpty(labels),
+    }),
+  )
+}
+
+function subnetFile({ subnet, range, gateway, aux }: LabSubnet) {
+  const { address } = parseCidr(subnet)!
+  const first = formatIpAddress({ ...address, value: address.value + 1n })
+  return present({
+    subnet,
+    range,
+    gateway: gateway === first ? undefined : gateway,
+    aux: undefinedIfEmpty(aux),
+  })
+}
+
+function linkFile({ subnets: [pool], mtu, labels }: LabNetwork) {
+  return present({
+    between: labels[LINK_LABEL]?.split(','),
+    subnet: pool?.subnet,
+    mtu: mtu === MTU_DEFAULT ? undefined : mtu,
+  })
+}
+
+function sandboxFile(sandbox: LabSandbox) {
+  const { name, networkMode, endpoints, hostname } = sandbox
+  return present({
+    networks:
+      networkMode === 'networks'
+        ? Object.fromEntries(endpoints.map((endpoint) => [endpoint.network, endpointFile(endpoint)]))
+        : undefined,
+    network_mode: networkMode === 'networks' ? undefined : networkMode,
+    command: sandbox.command,
+    environment: undefinedIfNone(sandbox.environment),
+    working_dir: sandbox.workingDirectory,
+    hostname: hostname === name ? undefined : hostname,
+    domainname: sandbox.domainname,
+    dns: undefinedIfNone(sandbox.dns),
+    dns_search: undefinedIfNone(sandbox.dnsSearch),
+    dns_opt: undefinedIfNone(sandbox.dnsOptions),
+    extra_hosts: undefinedIfNone(sandbox.extraHosts),
+    labels: undefinedIfEmpty(sandbox.labels),
+    ports: undefinedIfNone(sandbox.ports),
+    expose: undefinedIfNone(sandbox.expose),
+    stop_signal: sandbox.stopSignal,
+    stop_timeout: sandbox.stopTimeoutS,
+  })
+}
+
+function endpointFile({ address, ipv6, mac, aliases, gwPriority, options }: LabEndpoint) {
+  const parsed = parseIpAddress(address ?? ipv6 ?? '')
+  const defaultMac = parsed === undefined ? undefined : macOfAddress(parsed)
+  return nullIfEmpty(
+    present({
+      address,
+      ipv6,
+      mac: mac === defaultMac ? undefined : mac,
+      aliases: undefinedIfNone(aliases),
+      gw_priority: gwPriority === 0 ? undefined : gwPriority,
+      options: undefinedIfEmpty(options),
+    }),
+  )
+}
+
+function byName<T extends { readonly name: string }>(items: readonly T[], file: (item: T) => unknown) {
+  if (items.length === 0) return undefined
+  return Object.fromEntries(sorted(items).map((item) => [item.name, file(item)]))
+}
+
+function sorted<T extends { readonly name: string }>(items: readonly T[]): T[] {
+  return items.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function present(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+}
+
+function nullIfEmpty(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | null {
+  return Object.keys(values).length === 0 ? null : values
+}
+
+function undefinedIfEmpty(values: Readonly<Record<string, string>>) {
+  if (Object.keys(values).length === 0) return undefined
+  return Object.fromEntries(Object.entries(values).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function undefinedIfNone(values: readonly string[]) {
+  return values.length === 0 ? undefined : values
+}

@@ -1,0 +1,23 @@
+/** The labels by which a lab knows what it has made. */
+
+/** The lab's name, on its networks and sandboxes. */
+export const LAB_LABEL = 'tapwire.lab'
+
+/** Digest of the settings that cannot change while the network or sandbox lives: other settings mean another one. */
+export const DIGEST_LABEL = 'tapwire.lab.digest'
+
+/** Digest of the endpoints that the sandbox was made with, for one that does not run and shows them in part. */
+export const ENDPOINTS_LABEL = 'tapwire.lab.endpoints'
+
+/** The host's name, on the sandbox that it is. */
+export const HOST_LABEL = 'tapwire.lab.host'
+
+/** On the network that a link is: its two hosts, with a comma between them. */
+export const LINK_LABEL = 'tapwire.lab.link'
+
+const OURS: readonly string[] = [LAB_LABEL, DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL, LINK_LABEL]
+
+/** The labels that the user gave. */
+export function userLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => !OURS.includes(name)))
+}

@@ -1,0 +1,238 @@
+/** Labs as desired state: what is wanted is compared with what is there, and the difference is done. */
+
+import type { LabAction, LabStatus, LabSummary } from '../api/lab.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { Lab, LabHost, LabSandbox } from '../lab.ts'
+import { parseLab } from '../lab-file.ts'
+import { labText } from '../lab-text.ts'
+import { didYouMean } from '../suggest.ts'
+import { applyPlan } from './apply.ts'
+import { memberConflicts } from './conflicts.ts'
+import { HOST_LABEL, LAB_LABEL } from './labels.ts'
+import { isHost, type LabPlan, planLab, type Wanted } from './plan.ts'
+import {
+  type LabPlane,
+  NOTHING_PRESENT,
+  type Present,
+  presentLabs,
+  presentOfLab,
+  presentState,
+} from './present.ts'
+import { savedLab } from './saved.ts'
+import { labStatus } from './status.ts'
+import { type Steps, stepsOf } from './steps.ts'
+import { wantedNetwork, wantedSandbox } from './wanted.ts'
+
+/** The labs of one daemon: this one, or the one that a host runs. */
+export interface LabService {
+  /** What `up` would do. Throws LAB_CONFLICT where it could not. */
+  plan(lab: Lab): Promise<readonly LabAction[]>
+  /** Does it, and resolves to what was done. Throws LAB_CONFLICT and does nothing, or LAB_INCOMPLETE. */
+  up(lab: Lab, steps: Steps, signal?: AbortSignal): Promise<readonly LabAction[]>
+  /** Removes all of a lab. Throws LAB_UNKNOWN, LAB_CONFLICT or LAB_INCOMPLETE. */
+  down(lab: string, steps: Steps, signal?: AbortSignal): Promise<void>
+  /** The lab file's text of what is there: of a lab, or of all there is. Throws LAB_UNKNOWN. */
+  save(lab: string | undefined): Promise<string>
+}
+
+/** The daemons that run in a lab's hosts. */
+export interface LabHosts {
+  /** Program and arguments of a host's daemon. */
+  command(lab: string, host: string): readonly string[]
+  /** Where that daemon listens. */
+  socket(lab: string, host: string): string
+  /** Its labs, once it answers. */
+  labs(lab: string, host: string, signal?: AbortSignal): Promise<LabService>
+  /** Removes what a daemon that has ended kept. */
+  remove(lab: string, host: string): Promise<void>
+}
+
+export class Labs implements LabService {
+  readonly #plane: LabPlane
+  readonly #hosts: LabHosts
+  /** What is under way for each lab; the next one waits for it. */
+  readonly #busy = new Map<string, Promise<unknown>>()
+
+  constructor(plane: LabPlane, hosts: LabHosts) {
+    this.#plane = plane
+    this.#hosts = hosts
+  }
+
+  list(): readonly LabSummary[] {
+    const present = presentState(this.#plane)
+    return presentLabs(present).map((name) => {
+      const { networks, sandboxes } = presentOfLab(present, name)
+      return {
+        name,
+        networks: networks.length,
+        sandboxes: sandboxes.filter((sandbox) => !isHost(sandbox)).length,
+        running: sandboxes.filter((sandbox) => !isHost(sandbox) && sandbox.State.Running).length,
+        hosts: sandboxes.flatMap((sandbox) => sandbox.Config.Labels[HOST_LABEL] ?? []).toSorted(),
+      }
+    })
+  }
+
+  /** Throws LAB_UNKNOWN. */
+  status(lab: string): LabStatus {
+    return labStatus(lab, this.#known(lab), (host) => this.#hosts.socket(lab, host))
+  }
+
+  async plan(lab: Lab): Promise<readonly LabAction[]> {
+    const present = presentState(this.#plane)
+    const { actions } = planLab(this.#wanted(lab), present)
+    const inner = await Promise.all(lab.hosts.map((host) => this.#planHost(lab, host, present, actions)))
+    return [...actions, ...inner.flat()]
+  }
+
+  up(lab: Lab, steps: Steps, signal?: AbortSignal): Promise<readonly LabAction[]> {
+    return this.#alone(lab.name, async () => {
+      const present = presentState(this.#plane)
+      const plan = planLab(this.#wanted(lab), present)
+      await this.#apply(lab.name, plan, presentOfLab(present, lab.name), steps, signal)
+      const inner = await Promise.all(
+        lab.hosts.map(async (host) => {
+          const labs = await this.#hosts.labs(lab.name, host.name, signal)
+          const actions = await labs.up(innerLab(lab, host), stepsOf(host.name, steps), signal)
+          return actions.map((action) => ({ ...action, host: host.name }))
+        }),
+      )
+      return [...plan.actions, ...inner.flat()]
+    })
+  }
+
+  down(lab: string, steps: Steps, signal?: AbortSignal): Promise<void> {
+    return this.#alone(lab, async () => {
+      const own = this.#known(lab)
+      const conflict = memberConflicts(lab, presentState(this.#plane), own.networks)[0]
+      if (conflict !== undefined) {
+        throw new TapwireError(ErrorCode.labConflict, `Lab '${lab}' cannot be taken down: ${conflict}.`, {
+          hint: 'Disconnect it first with `tapwire network disconnect NETWORK SANDBOX`.',
+        })
+      }
+      const plan = planLab({ lab, networks: [], sandboxes: [] }, presentState(this.#plane))
+      await this.#apply(lab, plan, own, steps, signal)
+    })
+  }
+
+  async save(lab: string | undefined): Promise<string> {
+    const present = lab === undefined ? presentState(this.#plane) : this.#known(lab)
+    const inner = new Map<string, Lab>()
+    for (const { Name, State, Config } of present.sandboxes) {
+      const owner = Config.Labels[LAB_LABEL]
+      if (Config.Labels[HOST_LABEL] === undefined || owner === undefined || !State.Running) continue
+      const labs = await this.#hosts.labs(owner, Name)
+      inner.set(Name, parseLab(await labs.save(undefined), `${Name}.yaml`, '/'))
+    }
+    return labText(savedLab(lab ?? 'saved', present, inner), { named: lab !== undefined })
+  }
+
+  #wanted({ name, networks, sandboxes, hosts, links }: Lab): Wanted {
+    return {
+      lab: name,
+      networks: [...networks, ...links].map((network) => wantedNetwork(name, network)),
+      sandboxes: [
+        ...sandboxes.map((sandbox) => wantedSandbox(name, sandbox)),
+        ...hosts.map((host) => wantedSandbox(name, this.#hostSandbox(name, host), true)),
+      ],
+    }
+  }
+
+  #hostSandbox(lab: string, { name, endpoints }: LabHost): LabSandbox {
+    return {
+      name,
+      networkMode: endpoints.length === 0 ? 'none' : 'networks',
+      endpoints,
+      command: [...this.#hosts.command(lab, name)],
+      environment: [],
+      hostname: name,
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      extraHosts: [],
+      labels: {},
+      ports: [],
+      expose: [],
+    }
+  }
+
+  /** What a host's own daemon would do; all of it where the daemon is to begin anew. */
+  async #planHost(
+    lab: Lab,
+    host: LabHost,
+    present: Present,
+    actions: readonly LabAction[],
+  ): Promise<readonly LabAction[]> {
+    const isThere = presentOfLab(present, lab.name).sandboxes.some((sandbox) => sandbox.Name === host.name)
+    const begins = actions.some(
+      ({ kind, name, action }) =>
+        kind === 'host' && name === host.name && (action === 'create' || action === 'recreate' || action === 'start'),
+    )
+    const inner = innerLab(lab, host)
+    const planned =
+      isThere && !begins
+        ? await (await this.#hosts.labs(lab.name, host.name)).plan(inner)
+        : planLab(this.#wanted(inner), NOTHING_PRESENT).actions
+    return planned.map((action) => ({ ...action, host: host.name }))
+  }
+
+  async #apply(
+    lab: string,
+    plan: LabPlan,
+    own: Present,
+    steps: Steps,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const hosts = new Map(own.sandboxes.filter(isHost).map((host) => [host.Name, host.State.Running]))
+    const going = plan.removeSandboxes.filter(({ Name }) => hosts.has(Name)).map(({ Name }) => Name)
+    await applyPlan(this.#plane, plan, {
+      lab,
+      steps,
+      signal,
+      beforeRemoval: async (name) => {
+        if (hosts.get(name) === true) await this.#downInside(lab, name, steps, signal)
+      },
+    })
+    await Promise.all(going.map((host) => this.#hosts.remove(lab, host)))
+  }
+
+  async #downInside(lab: string, host: string, steps: Steps, signal: AbortSignal | undefined): Promise<void> {
+    const labs = await this.#hosts.labs(lab, host, signal)
+    try {
+      await labs.down(lab, stepsOf(host, steps), signal)
+    } catch (error) {
+      // A host without anything in it.
+      if (!(error instanceof TapwireError) || error.code !== ErrorCode.labUnknown) throw error
+    }
+  }
+
+  #known(lab: string): Present {
+    const present = presentState(this.#plane)
+    const own = presentOfLab(present, lab)
+    if (own.networks.length + own.sandboxes.length > 0) return own
+    const known = presentLabs(present)
+    throw new TapwireError(ErrorCode.labUnknown, `There is no lab '${lab}'.`, {
+      hint: known.length === 0 ? 'No lab is up.' : capitalized(didYouMean(lab, known)),
+    })
+  }
+
+  /** One thing at a time for each lab. */
+  async #alone<T>(lab: string, action: () => Promise<T>): Promise<T> {
+    const before = this.#busy.get(lab)
+    const mine = (before ?? Promise.resolve()).then(action, action)
+    this.#busy.set(lab, mine)
+    try {
+      return await mine
+    } finally {
+      if (this.#busy.get(lab) === mine) this.#busy.delete(lab)
+    }
+  }
+}
+
+/** What a host's own daemon is to have. */
+function innerLab(lab: Lab, { networks, sandboxes }: LabHost): Lab {
+  return { name: lab.name, networks, sandboxes, hosts: [], links: [] }
+}
+
+function capitalized(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,68 @@
+/** A lab as `ps` and programs see it. */
+
+import type { LabStatus } from '../api/lab.ts'
+import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
+import { isHost } from './plan.ts'
+import type { Present } from './present.ts'
+
+type SandboxStatus = LabStatus['sandboxes'][number]
+type EndpointStatus = SandboxStatus['endpoints'][number]
+
+/** `own` is what the lab has made; `socketOf` tells where a host's daemon listens. */
+export function labStatus(lab: string, own: Present, socketOf: (host: string) => string): LabStatus {
+  return {
+    name: lab,
+    networks: own.networks.map(({ Name, Driver, IPAM }) => ({
+      name: Name,
+      driver: Driver,
+      subnets: IPAM.Config.map(({ Subnet, Gateway }) => ({
+        subnet: Subnet,
+        ...(Gateway === undefined ? undefined : { gateway: Gateway }),
+      })),
+    })),
+    sandboxes: own.sandboxes.filter((sandbox) => !isHost(sandbox)).map(sandboxStatus),
+    hosts: own.sandboxes.filter(isHost).map((host) => ({
+      name: host.Name,
+      id: host.Id,
+      state: host.State.Status,
+      socket: socketOf(host.Name),
+      endpoints: endpointsOf(host),
+    })),
+  }
+}
+
+function sandboxStatus(sandbox: SandboxInspect): SandboxStatus {
+  const { Id, Name, State, Config, NetworkSettings } = sandbox
+  const command = Config.Cmd ?? []
+  return {
+    name: Name,
+    id: Id,
+    namespace: State.Running ? NetworkSettings.SandboxKey : '',
+    state: State.Status === 'running' && command.length === 0 ? 'idle' : State.Status,
+    ...(State.Running && State.Pid !== 0 ? { pid: State.Pid } : undefined),
+    ...(State.Status === 'exited' ? { exitCode: State.ExitCode } : undefined),
+    ...(command.length === 0 ? undefined : { command }),
+    endpoints: endpointsOf(sandbox),
+  }
+}
+
+function endpointsOf({ NetworkSettings }: SandboxInspect): EndpointStatus[] {
+  return Object.entries(NetworkSettings.Networks)
+    .filter(([network]) => network !== 'none' && network !== 'host')
+    .map(([network, endpoint]) => endpointStatus(network, endpoint))
+    .toSorted((a, b) => a.interface.localeCompare(b.interface, 'en', { numeric: true }))
+}
+
+function endpointStatus(network: string, endpoint: EndpointInspect): EndpointStatus {
+  const { InterfaceName, IPAddress, IPPrefixLen, MacAddress, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint
+  return {
+    network,
+    interface: InterfaceName,
+    address: IPAddress,
+    prefixLength: IPPrefixLen,
+    ...(GlobalIPv6Address === ''
+      ? undefined
+      : { ipv6: GlobalIPv6Address, ipv6PrefixLength: GlobalIPv6PrefixLen }),
+    mac: MacAddress,
+  }
+}

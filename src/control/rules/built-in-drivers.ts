@@ -1,0 +1,35 @@
+/** The rules of the drivers that Tapwire has. */
+
+import { bridgeOptions, checkBridgeOptions, type NetworkTraits } from './bridge-options.ts'
+import type { DriverRules } from './network-create.ts'
+
+export const bridgeDriver: DriverRules = {
+  name: 'bridge',
+  scope: 'local',
+  creatable: true,
+  poolsPerFamily: 1,
+  checkOptions: checkBridgeOptions,
+  wantsGateway: bridgeWantsGateway,
+}
+
+/** Sandboxes of this network share the network of the machine. */
+export const hostDriver: DriverRules = withoutInterface('host')
+
+/** The driver of the network `none`. */
+export const nullDriver: DriverRules = withoutInterface('null')
+
+function bridgeWantsGateway(options: Readonly<Record<string, string>>, network: NetworkTraits): boolean {
+  const { gatewayMode4, inhibitIpv4 } = bridgeOptions(options)
+  return gatewayMode4 !== 'isolated' && !(inhibitIpv4 && network.internal)
+}
+
+function withoutInterface(name: string): DriverRules {
+  return {
+    name,
+    scope: 'local',
+    creatable: false,
+    poolsPerFamily: 0,
+    checkOptions: () => [],
+    wantsGateway: () => false,
+  }
+}

@@ -1,0 +1,43 @@
+/** Ports as Docker names them, `80/tcp`. */
+
+import { ErrorCode, TapwireError } from '../errors.ts'
+import { printable } from './names.ts'
+
+export type PortProtocol = 'tcp' | 'udp' | 'sctp'
+
+const PORT_MAX = 65_535
+
+export function isProtocol(text: string): text is PortProtocol {
+  return text === 'tcp' || text === 'udp' || text === 'sctp'
+}
+
+/** What stands before the slash, and the protocol behind it: TCP where there is none. Throws PORT_INVALID. */
+export function parseProtocol(text: string): { readonly ports: string; readonly protocol: PortProtocol } {
+  const [ports = '', ...rest] = text.split('/')
+  const protocol = rest.join('/').toLowerCase() || 'tcp'
+  if (!isProtocol(protocol))
+    throw new TapwireError(ErrorCode.portInvalid, `invalid proto: ${printable(protocol)}`)
+  return { ports, protocol }
+}
+
+/** `80` or `80-90`, of 0 to 65535 and in ascending order; undefined if it is no such thing. */
+export function parsePortRange(text: string): { readonly first: number; readonly last: number } | undefined {
+  const [, firstText, lastText = firstText] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? []
+  const [first, last] = [Number(firstText), Number(lastText)]
+  return firstText !== undefined && first <= last && last <= PORT_MAX ? { first, last } : undefined
+}
+
+/** The number and the protocol of a `80/tcp` that is in normal form. */
+export function splitPort(port: string): { readonly number: number; readonly protocol: PortProtocol } {
+  const { ports, protocol } = parseProtocol(port)
+  return { number: Number(ports), protocol }
+}
+
+/** Orders `80/tcp`s by number, and those of one number by protocol. */
+export function comparePorts(a: string, b: string): number {
+  const [first, second] = [splitPort(a), splitPort(b)]
+  return (
+    first.number - second.number ||
+    (first.protocol < second.protocol ? -1 : Number(first.protocol !== second.protocol))
+  )
+}
