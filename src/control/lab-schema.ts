@@ -48,7 +48,9 @@ const linkSchema = z
           "The link's IPv4 subnet. Default: the lowest /24 from 10.0.0.0/24 on that no other link or network of the lab has.",
         examples: ['10.0.0.0/24'],
       }),
-      mtu: mtu.optional().meta({ description: 'The largest IP packet that a frame may carry, in bytes.', default: 1500 }),
+      mtu: mtu
+        .optional()
+        .meta({ description: 'The largest IP packet that a frame may carry, in bytes.', default: 1500 }),
     },
     { error: 'a map of the settings between, subnet and mtu' },
   )
