@@ -138,7 +138,7 @@ export class Recovery {
 
   /** Those that ended while no daemon was there to remove them, as they had asked for. */
   async #removeEnded(): Promise<void> {
-    for (const { id, config, state } of [...this.#context.model.sandboxes.values()]) {
+    for (const { id, config, state } of this.#context.model.sandboxes.values()) {
       if (state.status === 'exited' && config.autoRemove) await this.#lifecycle.remove(id, { force: false })
     }
   }

@@ -125,7 +125,7 @@ export class Sandboxes {
   async prune(filters: Filters): Promise<SandboxesPruned> {
     const passes = pruneFilter(filters, this.#context.parts.surroundings.now())
     const removed: string[] = []
-    for (const { id, created, config, state } of [...this.#context.model.sandboxes.values()]) {
+    for (const { id, created, config, state } of this.#context.model.sandboxes.values()) {
       if (state.status === 'running' || !passes({ created, labels: config.labels })) continue
       try {
         await this.#lifecycle.remove(id, { force: false })

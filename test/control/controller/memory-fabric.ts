@@ -1,0 +1,84 @@
+import type { Fabric, FabricPort, FabricStation, FabricStats } from '../../../src/control/model/machine.ts'
+import type { MemoryNamespace } from './memory-namespace.ts'
+
+/** Runs one step that changes something outside the daemon, or makes it fail. */
+export type Step = <T>(name: string, apply: () => T) => Promise<T>
+
+/** The switch of one daemon. */
+export class MemoryFabric implements Fabric {
+  readonly domains = new Map<number, { transparent: boolean }>()
+  readonly ports = new Map<number, FabricPort>()
+  readonly injected: { port: number; frame: Uint8Array }[] = []
+  readonly #step: Step
+  readonly #namespaceAt: (path: string) => MemoryNamespace
+  #gone: (port: number) => void = () => undefined
+
+  constructor(step: Step, namespaceAt: (path: string) => MemoryNamespace) {
+    this.#step = step
+    this.#namespaceAt = namespaceAt
+  }
+
+  addDomain(domain: number, settings: { transparent: boolean }): Promise<void> {
+    return this.#step('addDomain', () => {
+      if (this.domains.has(domain)) throw new Error(`domain ${domain} is there already`)
+      this.domains.set(domain, settings)
+    })
+  }
+
+  removeDomain(domain: number): Promise<void> {
+    return this.#step('removeDomain', () => {
+      if ([...this.ports.values()].some((port) => port.domain === domain)) throw new Error('it has ports')
+      if (!this.domains.delete(domain)) throw new Error(`there is no domain ${domain}`)
+    })
+  }
+
+  addPort(port: FabricPort): Promise<void> {
+    return this.#step('addPort', () => {
+      if (this.ports.has(port.port)) throw new Error(`port ${port.port} is there already`)
+      if (!this.domains.has(port.domain)) throw new Error(`there is no domain ${port.domain}`)
+      this.#namespaceAt(port.namespace).openTap(port.name, port.mac, port.mtu)
+      this.ports.set(port.port, port)
+    })
+  }
+
+  removePort(number: number): Promise<void> {
+    return this.#step('removePort', () => {
+      const port = this.ports.get(number)
+      this.ports.delete(number)
+      if (port !== undefined) this.#namespaceAt(port.namespace).closeTap(port.name)
+    })
+  }
+
+  async inject(port: number, frame: Uint8Array): Promise<void> {
+    if (!this.ports.has(port)) throw new Error(`there is no port ${port}`)
+    this.injected.push({ port, frame })
+  }
+
+  onPortGone(listener: (port: number) => void): void {
+    this.#gone = listener
+  }
+
+  /** Somebody deletes the interface of a port in its namespace. */
+  lose(number: number): void {
+    const port = this.ports.get(number)!
+    this.ports.delete(number)
+    this.#namespaceAt(port.namespace).configure([`link delete dev ${port.name}`])
+    this.#gone(number)
+  }
+
+  async stations(): Promise<readonly FabricStation[]> {
+    return [...this.ports.values()].map(({ port, domain, mac }) => ({ port, domain, mac, ageS: 1, static: false }))
+  }
+
+  stats(): FabricStats {
+    const traffic = { frames: 0, bytes: 0 }
+    const counts = { received: 0, forwarded: 0, flooded: 0, copies: 0, segments: 0, transmitted: 0, dropped: 0 }
+    const ports = [...this.ports.keys()].map((port) => ({
+      port,
+      received: traffic,
+      transmitted: traffic,
+      dropped: 0,
+    }))
+    return { at: 0, uptimeS: 0, totals: counts, ports, drops: [] }
+  }
+}
