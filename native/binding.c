@@ -368,12 +368,28 @@ static napi_value open_tap(napi_env env, napi_callback_info info)
 	if (!call.ok)
 		return NULL;
 	struct tap_failure failure = { 0 };
-	int fd = tap_open(&options, &failure);
+	bool taken_up = false;
+	int fd = tap_open(&options, &taken_up, &failure);
 	if (fd < 0)
 		return throw_errno(env, failure.step, failure.error);
-	napi_value result;
-	napi_create_int32(env, fd, &result);
+	napi_value result, descriptor, taken;
+	napi_create_object(env, &result);
+	napi_create_int32(env, fd, &descriptor);
+	napi_set_named_property(env, result, "descriptor", descriptor);
+	napi_get_boolean(env, taken_up, &taken);
+	napi_set_named_property(env, result, "takenUp", taken);
 	return result;
+}
+
+static napi_value set_persistent(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	int32_t fd = int32_argument(&call, 0);
+	int32_t persistent = int32_argument(&call, 1);
+	if (!call.ok)
+		return NULL;
+	int result = tap_set_persistent(fd, persistent != 0);
+	return result < 0 ? throw_errno(env, "set-persistent", -result) : NULL;
 }
 
 static napi_value set_offload(napi_env env, napi_callback_info info)
@@ -398,6 +414,7 @@ NAPI_MODULE_INIT()
 		{ "transmit", NULL, transmit_frames, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "poll", NULL, poll_frames, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "openTap", NULL, open_tap, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "setPersistent", NULL, set_persistent, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "setOffload", NULL, set_offload, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 	napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions);

@@ -123,8 +123,21 @@ static int configure_link(const struct tap_options *options, struct tap_failure 
 	return result;
 }
 
-/* Opens the device in the namespace that the thread is in. */
-static int open_device(const struct tap_options *options, struct tap_failure *failure)
+static bool link_exists(const struct tap_options *options)
+{
+	int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = request(options);
+	bool exists = control >= 0 && ioctl(control, SIOCGIFINDEX, &ifr) == 0;
+	if (control >= 0)
+		close(control);
+	return exists;
+}
+
+/*
+ * Opens the device in the namespace that the thread is in. A persistent one that is there already is taken up as it
+ * is: its addresses may have been changed meanwhile, and to set them once more would make its neighbours ask anew.
+ */
+static int open_device(const struct tap_options *options, bool *taken_up, struct tap_failure *failure)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -135,12 +148,13 @@ static int open_device(const struct tap_options *options, struct tap_failure *fa
 		ifr.ifr_flags |= IFF_VNET_HDR;
 	if (options->multi_queue)
 		ifr.ifr_flags |= IFF_MULTI_QUEUE;
+	*taken_up = options->persistent && link_exists(options);
 	int result = 0, header_size = 10;
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
 		result = fail(failure, "create");
 	else if (options->virtio && ioctl(fd, TUNSETVNETHDRSZ, &header_size) < 0)
 		result = fail(failure, "set-header-size");
-	else
+	else if (!*taken_up)
 		result = configure_link(options, failure);
 	/* Last: a new TAP that could not be made as it should be goes again, with its descriptor. */
 	if (result == 0 && ioctl(fd, TUNSETPERSIST, options->persistent ? 1 : 0) < 0)
@@ -211,11 +225,11 @@ static int move_to(const struct tap_options *options, int namespace_fd, struct t
 
 /* ------------------------------------------------------------------------------------------------ the way */
 
-static int open_moved(const struct tap_options *options, int namespace_fd, struct tap_failure *failure)
+static int open_moved(const struct tap_options *options, int namespace_fd, bool *taken_up, struct tap_failure *failure)
 {
 	if (enter_nursery(failure) < 0)
 		return -1;
-	int fd = open_device(options, failure);
+	int fd = open_device(options, taken_up, failure);
 	if (fd >= 0 && move_to(options, namespace_fd, failure) < 0) {
 		close(fd);
 		fd = -1;
@@ -223,17 +237,17 @@ static int open_moved(const struct tap_options *options, int namespace_fd, struc
 	return fd;
 }
 
-static int open_in(const struct tap_options *options, int namespace_fd, struct tap_failure *failure)
+static int open_in(const struct tap_options *options, int namespace_fd, bool *taken_up, struct tap_failure *failure)
 {
 	if (setns(namespace_fd, CLONE_NEWNET) < 0)
 		return fail(failure, "enter-namespace");
-	return open_device(options, failure);
+	return open_device(options, taken_up, failure);
 }
 
-int tap_open(const struct tap_options *options, struct tap_failure *failure)
+int tap_open(const struct tap_options *options, bool *taken_up, struct tap_failure *failure)
 {
 	if (options->namespace_path == NULL)
-		return open_device(options, failure);
+		return open_device(options, taken_up, failure);
 	/* O_NONBLOCK: the path may lead to anything, and a named pipe would wait for its writer. */
 	int namespace_fd = open(options->namespace_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (namespace_fd < 0)
@@ -244,12 +258,18 @@ int tap_open(const struct tap_options *options, struct tap_failure *failure)
 		return fail(failure, "open-namespace");
 	}
 	pthread_mutex_lock(&nursery_lock);
-	int fd = options->persistent ? open_in(options, namespace_fd, failure) : open_moved(options, namespace_fd, failure);
+	int fd = options->persistent ? open_in(options, namespace_fd, taken_up, failure)
+	                             : open_moved(options, namespace_fd, taken_up, failure);
 	return_home(home);
 	pthread_mutex_unlock(&nursery_lock);
 	close(home);
 	close(namespace_fd);
 	return fd;
+}
+
+int tap_set_persistent(int fd, bool persistent)
+{
+	return ioctl(fd, TUNSETPERSIST, persistent ? 1 : 0) < 0 ? -errno : 0;
 }
 
 int tap_set_offload(int fd, uint32_t features)

@@ -25,8 +25,14 @@ struct tap_failure {
 	int error;
 };
 
-/* Opens or takes up a TAP; returns its descriptor, or -1 with `failure` filled in. */
-int tap_open(const struct tap_options *options, struct tap_failure *failure);
+/*
+ * Opens a TAP, or takes up a persistent one as it is. Returns its descriptor and says in `taken_up` which of both it was,
+ * or returns -1 with `failure` filled in.
+ */
+int tap_open(const struct tap_options *options, bool *taken_up, struct tap_failure *failure);
+
+/* TUNSETPERSIST: 0, or a negative errno. */
+int tap_set_persistent(int fd, bool persistent);
 
 /* TUNSETOFFLOAD: 0, or a negative errno. */
 int tap_set_offload(int fd, uint32_t features);

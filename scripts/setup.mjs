@@ -11,21 +11,21 @@ import {
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { addonIsCurrent, buildAddon } from './addon.mjs'
+import { buildNative, nativeIsCurrent } from './addon.mjs'
 import { Failure, hashOf, root, run, runMain, seconds, step, withLock } from './steps.mjs'
 
 /**
- * Makes the checkout ready to run: npm packages, native addon, compiled TypeScript, each only where it is out of
+ * Makes the checkout ready to run: npm packages, native addon and shim, compiled TypeScript, each only where it is out of
  * date. Two of them at once are safe; the second waits for the first and finds nothing to do.
- * @param {{ sanitize?: boolean, rebuild?: boolean, typescript?: boolean }} [options] sanitize: the addon for the
+ * @param {{ sanitize?: boolean, rebuild?: boolean, typescript?: boolean }} [options] sanitize: addon and shim for the
  *   sanitizer tests as well; rebuild: build anew what is up to date; typescript: false leaves that as it is
  * @returns {Promise<boolean>} whether there was anything to do
  */
 export async function setup({ sanitize = false, rebuild = false, typescript = true } = {}) {
   const current = () =>
     packagesAreCurrent() &&
-    addonIsCurrent() &&
-    (!sanitize || addonIsCurrent({ sanitize })) &&
+    nativeIsCurrent() &&
+    (!sanitize || nativeIsCurrent({ sanitize })) &&
     (!typescript || typescriptIsCurrent())
   if (current() && !rebuild) return false
   await withLock(`set-up of ${root}`, 'Waiting: another process sets this checkout up.', async () => {
@@ -33,8 +33,8 @@ export async function setup({ sanitize = false, rebuild = false, typescript = tr
       for (const folder of ['dist', 'build']) rmSync(join(root, folder), { recursive: true, force: true })
     }
     await installPackages()
-    await buildAddon()
-    if (sanitize) await buildAddon({ sanitize })
+    await buildNative()
+    if (sanitize) await buildNative({ sanitize })
     if (typescript) await compileTypescript()
   })
   return true

@@ -102,8 +102,32 @@ export const SANDBOXES_MAX = PORTS_MAX
 /** A frame of the shim's protocol, without its header of eight bytes (native/shim/README.md). */
 export const SHIM_FRAME_MAX = 65_536
 
+/** Bytes of a shim's answer to its start: some warnings, and one line. */
+export const SHIM_ANSWER_MAX = 65_536
+
+/** Milliseconds that a shim may take to start, to answer, and to end orderly; then it is killed. */
+export const SHIM_TIMEOUT_MS = 20_000
+
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024
+
+/**
+ * Connections to the API, and of these the ones that go on until something happens: logs that are followed, events, waiting, attach and
+ * exec. Fewer than connections, so that ordinary requests always find one.
+ */
+export const API_CONNECTIONS_MAX = 4096
+export const API_STREAMS_MAX = 2048
+
+/** Milliseconds that a client may take to send a request's headers, and all of a request. */
+export const API_HEADERS_TIMEOUT_MS = 10_000
+export const API_REQUEST_TIMEOUT_MS = 60_000
+
+/** Milliseconds between the comments that keep a quiet stream of events alive. */
+export const EVENTS_HEARTBEAT_MS = 15_000
+
+/** Bytes of the daemon's configuration file, and of its log, of which one older piece is kept. */
+export const CONFIGURATION_SIZE_MAX = 1024 * 1024
+export const DAEMON_LOG_SIZE_MAX = 10 * 1024 * 1024
 
 /** Events that the daemon remembers, for clients that ask for what has been. */
 export const EVENTS_KEPT_MAX = 4096

@@ -71,6 +71,10 @@ export const fdbSchema = z.object({
 })
 export type Fdb = z.infer<typeof fdbSchema>
 
+/** DELETE /fdb */
+export const fdbFlushedSchema = z.object({ Stations: count })
+export type FdbFlushed = z.infer<typeof fdbFlushedSchema>
+
 const traffic = z.object({ frames: count, bytes: count })
 
 /**

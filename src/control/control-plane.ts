@@ -20,7 +20,7 @@ import type {
   Waited,
 } from './api/sandbox.ts'
 import type { Event } from './api/system.ts'
-import type { Fdb, Stats } from './api.ts'
+import type { Fdb, FdbFlushed, Stats } from './api.ts'
 
 /** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */
 export type Filters = Readonly<Record<string, readonly string[]>>
@@ -90,5 +90,10 @@ export interface ControlPlane {
 
   events(options: EventOptions, signal: AbortSignal): AsyncIterable<Event>
   fdb(): Promise<Fdb>
+  /** Forgets learned stations: all, or those of a network, of a sandbox, or of a sandbox's place on a network. */
+  flushFdb(selection: {
+    readonly network?: string | undefined
+    readonly sandbox?: string | undefined
+  }): Promise<FdbFlushed>
   stats(): Stats
 }

@@ -14,6 +14,7 @@ export type DatapathRequest =
       readonly virtio: boolean
     }
   | { readonly kind: 'removePort'; readonly port: number }
+  | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }
   | { readonly kind: 'stations' }
   | { readonly kind: 'flushPort'; readonly port: number }
   | { readonly kind: 'flushDomain'; readonly domain: number }
@@ -25,6 +26,7 @@ export interface DatapathResults {
   removeDomain: undefined
   addPort: undefined
   removePort: undefined
+  inject: undefined
   stations: readonly Station[]
   flushPort: number
   flushDomain: number

@@ -116,6 +116,11 @@ class DatapathWorker {
         engine.removePort(request.port)
         this.#io.detach(request.port)
         return undefined
+      case 'inject':
+        engine.inject(request.port, request.frame, nowS)
+        // At once: the next call may remove the port that it goes to.
+        this.#transmit()
+        return undefined
       case 'stations':
         return [...engine.stations.stations(nowS)]
       case 'flushPort':

@@ -9,7 +9,7 @@ import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import { openWake, wake } from '../ports/native-frame-io.ts'
-import { openTap, type Tap, type TapOptions } from '../ports/tap.ts'
+import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
 import type { Station } from '../tables/mac-table.ts'
 import { putMac } from '../wire/address.ts'
 import type {
@@ -36,7 +36,7 @@ export interface DatapathDomain {
   readonly transparent?: boolean
 }
 
-export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'persistent' | 'mac'> {
+export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'mac'> {
   readonly port: number
   readonly domain: number
   /** `02:42:0a:00:00:02`; the kernel chooses where undefined. */
@@ -131,6 +131,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       mac: port.mac === undefined ? undefined : macBytes(port.mac),
       mtu: port.mtu,
       offload: port.offload ?? true,
+      persistent: port.persistent ?? false,
     })
     const { descriptor, virtio } = tap
     try {
@@ -144,15 +145,20 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       })
     } catch (error) {
       // A worker that has ended may have closed it, and its number may be another's by now.
-      if (!this.#ended) closeSync(descriptor)
+      if (!this.#ended) discardTap(tap)
       throw error
     }
     return tap
   }
 
-  /** Forgets the port, and closes its TAP. */
+  /** Forgets the port, and closes its TAP; one that is persistent stays, without a carrier. */
   removePort(port: number): Promise<undefined> {
     return this.#call({ kind: 'removePort', port })
+  }
+
+  /** Forwards a frame as though the port had received it. */
+  inject(port: number, frame: Uint8Array): Promise<undefined> {
+    return this.#call({ kind: 'inject', port, frame })
   }
 
   /** All stations that the switch knows. */

@@ -56,7 +56,9 @@ export interface NativeAddon {
   detach(handle: NativeHandle, port: number): void
   transmit(handle: NativeHandle, count: number): void
   poll(handle: NativeHandle, transmitCount: number, timeoutMs: number): number
-  openTap(options: NativeTapOptions): number
+  openTap(options: NativeTapOptions): { readonly descriptor: number; readonly takenUp: boolean }
+  /** 1: the TAP outlives its descriptors; 0: it does not. */
+  setPersistent(descriptor: number, persistent: 0 | 1): void
   setOffload(descriptor: number, features: number): void
 }
 

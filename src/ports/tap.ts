@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { INTERFACE_NAME_MAX } from '../limits.ts'
-import { isNativeError, type NativeError, native } from './native.ts'
+import { isNativeError, type NativeAddon, type NativeError, native } from './native.ts'
 
 /** TUNSETOFFLOAD features (linux/if_tun.h): what the interface's own stack may leave for the other end to do. */
 export const TapFeature = {
@@ -35,8 +35,8 @@ export interface TapOptions {
   /** Opens one queue of a multi-queue TAP. */
   readonly multiQueue?: boolean
   /**
-   * The interface outlives the descriptor, and is taken up again by opening it anew. Such a descriptor keeps its namespace
-   * alive; one of an ordinary TAP does not, and the TAP vanishes with the namespace.
+   * The interface outlives the descriptor, and is taken up again by opening it anew: as it is then, whatever `mac` and `mtu`
+   * say. Such a descriptor keeps its namespace alive; one of an ordinary TAP does not, and the TAP vanishes with the namespace.
    */
   readonly persistent?: boolean
 }
@@ -48,6 +48,8 @@ export interface Tap {
   readonly virtio: boolean
   /** The offloads that the kernel granted, bits of TapFeature. */
   readonly features: number
+  /** It was persistent and there already. */
+  readonly takenUp: boolean
 }
 
 /** What a TAP could not be opened for, with what to do about it. `code` is the errno's name. */
@@ -67,9 +69,9 @@ export class TapError extends Error {
 export function openTap(options: TapOptions): Tap {
   checkName(options.name)
   const virtio = options.offload ?? true
-  let descriptor: number
+  let opened: ReturnType<NativeAddon['openTap']>
   try {
-    descriptor = native().openTap({
+    opened = native().openTap({
       namespace: options.namespace,
       name: options.name,
       mac: options.mac,
@@ -82,12 +84,19 @@ export function openTap(options: TapOptions): Tap {
   } catch (error) {
     throw isNativeError(error) ? explain(error, options) : error
   }
+  const { descriptor, takenUp } = opened
   try {
-    return { descriptor, name: options.name, virtio, features: grantedFeatures(descriptor, virtio) }
+    return { descriptor, name: options.name, virtio, features: grantedFeatures(descriptor, virtio), takenUp }
   } catch (error) {
-    closeSync(descriptor)
+    discardTap(opened)
     throw isNativeError(error) ? explain(error, options) : error
   }
+}
+
+/** Closes a TAP that nobody has use for. One that was made for this use goes with it, even if it is persistent. */
+export function discardTap({ descriptor, takenUp }: Pick<Tap, 'descriptor' | 'takenUp'>): void {
+  if (!takenUp) native().setPersistent(descriptor, 0)
+  closeSync(descriptor)
 }
 
 /** USO needs Linux 6.2; without it the kernel refuses the whole set. */

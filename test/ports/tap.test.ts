@@ -14,7 +14,7 @@ import {
 } from '../../src/datapath/frame-memory.ts'
 import { MTU_MAX } from '../../src/limits.ts'
 import { NativeFrameIo, openWake } from '../../src/ports/native-frame-io.ts'
-import { openTap, type Tap, TapError, TapFeature, type TapOptions } from '../../src/ports/tap.ts'
+import { discardTap, openTap, type Tap, TapError, TapFeature, type TapOptions } from '../../src/ports/tap.ts'
 import * as virtio from '../../src/wire/virtio-net.ts'
 import { openDescriptors } from '../support/descriptors.ts'
 import { failures } from '../support/frame-io.ts'
@@ -148,12 +148,11 @@ function options(namespace: () => NetworkNamespace, withTap: WithTap): void {
 
 function persistence(namespace: () => NetworkNamespace, withTap: WithTap): void {
   it('a persistent TAP outlives its descriptor, and is taken up again by name', async () => {
-    await withTap({ persistent: true, mac: MAC }, () => undefined)
+    await withTap({ persistent: true, mac: MAC }, ({ takenUp }) => assert.equal(takenUp, false))
     assert.equal(namespace().link('t0')?.linkinfo?.info_data['persist'], true)
-    await withTap({ persistent: true, mtu: 1400 }, () => {
-      const again = namespace().link('t0')
-      assert.equal(again?.address, '02:42:0a:00:00:02')
-      assert.equal(again?.mtu, 1400)
+    await withTap({ persistent: true }, ({ takenUp }) => {
+      assert.equal(takenUp, true)
+      assert.equal(namespace().link('t0')?.address, '02:42:0a:00:00:02')
       assert.equal(namespace().links().length, 1)
       assert.throws(() => openTap({ namespace: namespace().path, name: 't0', mtu: 1500, persistent: true }), {
         name: 'TapError',
@@ -162,6 +161,56 @@ function persistence(namespace: () => NetworkNamespace, withTap: WithTap): void 
       })
     })
     namespace().ip('link', 'delete', 't0')
+    assert.deepEqual(namespace().links(), [])
+  })
+
+  it('a persistent TAP is taken up as it is, with all that was changed about it meanwhile', async () => {
+    await withTap({ persistent: true, mac: MAC }, () => {
+      namespace().ip(
+        'link',
+        'set',
+        't0',
+        'mtu',
+        '1400',
+        'address',
+        '02:00:00:00:00:07',
+        'txqueuelen',
+        '77',
+        'up',
+      )
+      namespace().ip('address', 'add', '10.1.2.3/24', 'dev', 't0')
+    })
+    assert.ok(!namespace().link('t0')?.flags.includes('LOWER_UP'))
+    await withTap({ persistent: true, mac: MAC, mtu: 9000 }, () => {
+      const { address, mtu, txqlen, flags } = namespace().link('t0')!
+      assert.deepEqual({ address, mtu, txqlen }, { address: '02:00:00:00:00:07', mtu: 1400, txqlen: 77 })
+      assert.ok(flags.includes('LOWER_UP'))
+      assert.match(namespace().ip('-4', 'address', 'show', 't0'), /inet 10\.1\.2\.3\/24/)
+    })
+    namespace().ip('link', 'delete', 't0')
+  })
+
+  it('the offloads of a persistent TAP are those of whom it is taken up by', {
+    skip: needs('ethtool'),
+  }, async () => {
+    for (const offload of [true, false, true]) {
+      await withTap({ persistent: true, offload }, (tap) => {
+        const wanted = offload ? TapFeature.checksum | TapFeature.tso4 : 0
+        assert.equal(tap.features & (TapFeature.checksum | TapFeature.tso4), wanted)
+        const shown = features(namespace(), 't0').get('tx-checksumming')
+        assert.ok(shown?.startsWith(offload ? 'on' : 'off'), shown)
+      })
+    }
+    namespace().ip('link', 'delete', 't0')
+  })
+
+  it('a TAP that nobody has use for goes again where it was made for it, and stays where it was there', () => {
+    const first = openTap({ namespace: namespace().path, name: 't0', mtu: 1500, persistent: true })
+    closeSync(first.descriptor)
+    discardTap(openTap({ namespace: namespace().path, name: 't0', mtu: 1500, persistent: true }))
+    assert.equal(namespace().links().length, 1)
+    namespace().ip('link', 'delete', 't0')
+    discardTap(openTap({ namespace: namespace().path, name: 't0', mtu: 1500, persistent: true }))
     assert.deepEqual(namespace().links(), [])
   })
 

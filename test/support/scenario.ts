@@ -19,6 +19,7 @@
  *     t=300                        the clock, in seconds
  *     tick                         what the data path's loop does once a second
  *     1> FRAME                     a frame arrives at port 1
+ *     1+ FRAME                     a frame of ours enters the path as though it had arrived at port 1
  *     1< FRAME                     it leaves by port 1
  *     1! REASON [xN]               a drop, counted at port 1
  *
@@ -26,7 +27,7 @@
  * A word is vlan=5 or svlan=5 (a tag), type=0800, length=60 (fill up to so many bytes), cut=13 (leave so many),
  * virtio=FLAGS,TYPE,HDR_LEN,GSO_SIZE,CSUM_START,CSUM_OFFSET; anything else is payload.
  *
- * Arrivals in consecutive lines are one burst. What leaves, each port in its own order, what is dropped and what the
+ * Arrivals in consecutive lines are one burst; what is injected enters behind it. What leaves, each port in its own order, what is dropped and what the
  * counters say must be exactly what the lines behind them name, and nothing is to be said where nothing happens.
  */
 
@@ -73,6 +74,14 @@ export class Scenario {
 
   arrive(port: number, { frame, virtioHeader }: QueuedFrame): void {
     this.io.inject(port, frame, virtioHeader)
+  }
+
+  inject(port: number, { frame }: QueuedFrame): void {
+    const { engine, io } = this
+    engine.inject(port, frame, this.nowS)
+    io.transmit(engine.transmitCount)
+    engine.settle()
+    assertAllAccountedFor(engine.counters.total())
   }
 
   /** Turns as the worker does, until nothing arrives any more and all is transmitted. */
@@ -135,7 +144,7 @@ export function play(text: string, options: Partial<EngineOptions> = {}): Scenar
 /** A burst and what is said of it. */
 class Step {
   readonly line: number
-  readonly arrivals: { readonly port: number; readonly frame: QueuedFrame }[] = []
+  readonly arrivals: { readonly port: number; readonly frame: QueuedFrame; readonly injected: boolean }[] = []
   readonly departures: { readonly port: number; readonly frame: QueuedFrame }[] = []
   readonly drops: string[] = []
 
@@ -155,17 +164,17 @@ class Player {
 
   play(words: string[], line: number): void {
     const [command, ...rest] = words
-    const event = /^(\d+)([><!])$/.exec(command!)
+    const event = /^(\d+)([>+<!])$/.exec(command!)
     if (event === null) {
       this.finish()
       this.#command(command!, rest)
       return
     }
     const port = Number(event[1])
-    if (event[2] === '>') {
+    if (event[2] === '>' || event[2] === '+') {
       if (this.#told) this.finish()
       this.#step ??= new Step(line)
-      this.#step.arrivals.push({ port, frame: frameOf(rest) })
+      this.#step.arrivals.push({ port, frame: frameOf(rest), injected: event[2] === '+' })
       return
     }
     assert.ok(this.#step, `line ${line}: nothing has arrived`)
@@ -182,8 +191,9 @@ class Player {
     this.#told = false
     const { scenario } = this
     const before = new Map(scenario.ports.map((port) => [port, scenario.engine.counters.port(port)]))
-    for (const { port, frame } of step.arrivals) scenario.arrive(port, frame)
+    for (const { port, frame, injected } of step.arrivals) if (!injected) scenario.arrive(port, frame)
     scenario.run()
+    for (const { port, frame, injected } of step.arrivals) if (injected) scenario.inject(port, frame)
 
     const left = scenario.ports.flatMap((port) => departureLines(port, scenario.departures(port)))
     const wanted = step.departures.toSorted((one, other) => one.port - other.port)

@@ -1,0 +1,223 @@
+#define _GNU_SOURCE
+#include "namespaces.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Of linux/mount.h, which older C libraries cannot have beside sys/mount.h. */
+#define TREE_CLONE 1
+#define TREE_CLOEXEC O_CLOEXEC
+#define TREE_RECURSIVE 0x8000
+#define MOVE_FROM_DESCRIPTOR 0x00000004
+
+/* Mounts right below /sys that are put back over the new one. Machines have five to ten. */
+#define SUBMOUNTS_MAX 64
+
+#define NAMESPACE_NAMES "/run/netns"
+
+static bool fail(struct failure *failure, const char *step)
+{
+	*failure = (struct failure){ step, errno };
+	return false;
+}
+
+/* ---------------------------------------------------------------------------------------------- network */
+
+static bool raise_loopback(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	const int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (control < 0)
+		return false;
+	const int result = ioctl(control, SIOCSIFFLAGS, &request);
+	const int error = errno;
+	close(control);
+	errno = error;
+	return result == 0;
+}
+
+static bool join_network(const char *path)
+{
+	/* O_NONBLOCK: the path may lead to anything, and a named pipe would wait for its writer. */
+	const int namespace = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (namespace < 0)
+		return false;
+	const int result = setns(namespace, CLONE_NEWNET);
+	const int error = errno;
+	close(namespace);
+	errno = error;
+	return result == 0;
+}
+
+static bool enter_network(const char *network, struct failure *failure)
+{
+	if (strcmp(network, "host") == 0)
+		return true;
+	if (strcmp(network, "own") != 0)
+		return join_network(network) || fail(failure, "join-network");
+	if (unshare(CLONE_NEWNET) < 0)
+		return fail(failure, "make-network");
+	return raise_loopback() || fail(failure, "raise-loopback");
+}
+
+/* ------------------------------------------------------------------------------------------------- /sys */
+
+struct submounts {
+	size_t count;
+	struct {
+		char *path;
+		int tree;
+	} entries[SUBMOUNTS_MAX];
+};
+
+/* mountinfo writes blank, tab, newline and backslash as three octal digits (proc(5)). */
+static void unescape(char *text)
+{
+	char *to = text;
+	for (const char *from = text; *from != '\0'; from++) {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' && from[2] <= '7' && from[3] >= '0' &&
+		    from[3] <= '7') {
+			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+			from += 3;
+		} else
+			*to++ = *from;
+	}
+	*to = '\0';
+}
+
+struct mount_line {
+	int id;
+	int parent;
+	char *path; /* in the line */
+};
+
+/* `36 35 98:0 /root /path options …` */
+static bool parse_mount(char *line, struct mount_line *mount)
+{
+	int at = 0;
+	if (sscanf(line, "%d %d %*s %*s %n", &mount->id, &mount->parent, &at) < 2 || at == 0)
+		return false;
+	mount->path = line + at;
+	mount->path[strcspn(mount->path, " \n")] = '\0';
+	unescape(mount->path);
+	return true;
+}
+
+/* Calls back for every mount of this namespace, in the kernel's order, which has a mount behind the one that it is on. */
+static bool each_mount(void (*visit)(const struct mount_line *mount, void *context), void *context)
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t room = 0;
+	struct mount_line mount;
+	if (mounts == NULL)
+		return false;
+	while (getline(&line, &room, mounts) >= 0)
+		if (parse_mount(line, &mount))
+			visit(&mount, context);
+	free(line);
+	fclose(mounts);
+	return true;
+}
+
+static void note_sys(const struct mount_line *mount, void *context)
+{
+	if (strcmp(mount->path, "/sys") == 0)
+		*(int *)context = mount->id;
+}
+
+struct below {
+	int parent;
+	struct submounts *found;
+};
+
+/* Takes hold of the mount, with what is mounted on it in turn, before /sys is covered. */
+static void take_submount(const struct mount_line *mount, void *context)
+{
+	const struct below *below = context;
+	struct submounts *found = below->found;
+	if (mount->parent != below->parent || strcmp(mount->path, "/sys") == 0 || found->count == SUBMOUNTS_MAX)
+		return;
+	const int tree =
+		(int)syscall(SYS_open_tree, AT_FDCWD, mount->path, TREE_CLONE | TREE_CLOEXEC | TREE_RECURSIVE);
+	char *path = tree < 0 ? NULL : strdup(mount->path);
+	if (path != NULL) {
+		found->entries[found->count].path = path;
+		found->entries[found->count++].tree = tree;
+	} else if (tree >= 0)
+		close(tree);
+}
+
+static void put_back(struct submounts *submounts, bool covered, void (*warn)(const char *, int))
+{
+	for (size_t index = 0; index < submounts->count; index++) {
+		char *path = submounts->entries[index].path;
+		const int tree = submounts->entries[index].tree;
+		if (covered && syscall(SYS_move_mount, tree, "", AT_FDCWD, path, MOVE_FROM_DESCRIPTOR) < 0)
+			warn(path, errno);
+		close(tree);
+		free(path);
+	}
+}
+
+/* /sys/class/net shows the interfaces of the network namespace that the sysfs was mounted in. */
+static void mount_sys(void (*warn)(const char *, int))
+{
+	struct submounts submounts = { 0 };
+	int sys = -1;
+	if (each_mount(note_sys, &sys) && sys >= 0)
+		each_mount(take_submount, &(struct below){ sys, &submounts });
+	const bool covered = mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
+	if (!covered)
+		warn("/sys", errno);
+	put_back(&submounts, covered, warn);
+}
+
+/* ----------------------------------------------------------------------------------------------- mounts */
+
+static void mount_namespace_names(void (*warn)(const char *, int))
+{
+	if (mkdir(NAMESPACE_NAMES, 0755) < 0 && errno != EEXIST)
+		warn(NAMESPACE_NAMES, errno);
+	else if (mount("tmpfs", NAMESPACE_NAMES, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=1m") < 0)
+		warn(NAMESPACE_NAMES, errno);
+}
+
+static void mount_binds(const struct sandbox *sandbox, void (*warn)(const char *, int))
+{
+	for (size_t index = 0; index < sandbox->bind_count; index++) {
+		const struct bind *bind = &sandbox->binds[index];
+		if (mount(bind->source, bind->target, NULL, MS_BIND, NULL) < 0)
+			warn(bind->target, errno);
+	}
+}
+
+bool namespaces_enter(const struct sandbox *sandbox, void (*warn)(const char *, int), struct failure *failure)
+{
+	if (!enter_network(sandbox->network, failure))
+		return false;
+	if (unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0)
+		return fail(failure, "make-namespaces");
+	if (sethostname(sandbox->hostname, strlen(sandbox->hostname)) < 0)
+		return fail(failure, "set-hostname");
+	/* What the machine mounts from now on is seen; what the sandbox mounts stays its own. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return fail(failure, "separate-mounts");
+	if (strcmp(sandbox->network, "host") != 0)
+		mount_sys(warn);
+	mount_namespace_names(warn);
+	mount_binds(sandbox, warn);
+	return true;
+}

@@ -1,0 +1,109 @@
+import './node-version.mjs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { SCENARIOS } from './docker-scenarios.mjs'
+import { setup } from './setup.mjs'
+import { Failure, isRoot, root, runMain, step } from './steps.mjs'
+
+const USAGE = `npm run record:docker -- [--daemon PATH] [--client PATH] [SCENARIO…]
+
+Starts a Docker engine in a network namespace of its own, asks it what scripts/docker-scenarios.mjs lists, and writes the answers to
+test/fixtures/docker. Needs root and /bin/busybox (busybox-static). Without the options dockerd and docker are those on the PATH; the
+recordings in the repository are Debian sid's docker.io and docker-cli, unpacked with \`dpkg-deb -x\`: they run on older systems, too.`
+
+const FOLDER = join(root, 'test/fixtures/docker')
+
+/**
+ * @typedef {{ code: number, stdout: string, stderr: string }} Outcome
+ * @typedef {{ client(args: readonly string[], input?: string): Outcome, succeed(args: readonly string[]): string, empty(): void }} Engine
+ * @typedef {{ command: readonly string[], as?: string, stdin?: string } & Outcome} Recorded
+ */
+
+await runMain(async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      daemon: { type: 'string', default: 'dockerd' },
+      client: { type: 'string', default: 'docker' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) {
+    console.log(USAGE)
+    return
+  }
+  if (!isRoot) throw new Failure('A Docker engine takes root.')
+  const chosen = choose(positionals)
+  await setup()
+  const { DockerEngine } = await import('../dist/bench/support/docker-engine.js')
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
+
+  const engine = await step('Docker engine', () => DockerEngine.start(values))
+  try {
+    const docker = JSON.parse(engine.succeed(['version', '--format', 'json']))
+    const versions = { client: docker.Client.Version, engine: docker.Server.Version }
+    mkdirSync(FOLDER, { recursive: true })
+    if (positionals.length === 0)
+      for (const file of readdirSync(FOLDER)) if (file.endsWith('.json')) rmSync(join(FOLDER, file))
+    for (const scenario of chosen) {
+      await step(scenario.name, async () => {
+        engine.empty()
+        const steps = record(engine, scenario)
+        const text = JSON.stringify({ scenario: scenario.name, docker: versions, steps }, null, 2)
+        writeFileSync(join(FOLDER, `${scenario.name}.json`), `${text}\n`)
+      })
+    }
+  } finally {
+    await engine.stop()
+  }
+})
+
+/** @param {readonly string[]} names */
+function choose(names) {
+  const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
+  if (unknown !== undefined)
+    throw new Failure(`There is no scenario ${unknown}: ${SCENARIOS.map(({ name }) => name).join(' ')}`)
+  return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => names.includes(name))
+}
+
+/**
+ * @param {Engine} engine
+ * @param {import('./docker-scenarios.mjs').Scenario} scenario
+ * @returns {Recorded[]}
+ */
+function record(engine, scenario) {
+  /** @type {Map<string, string>} */
+  const kept = new Map()
+  return scenario.steps.map((one) => {
+    const { command, as, stdin } =
+      typeof one === 'object' && 'command' in one
+        ? { as: undefined, stdin: undefined, ...one }
+        : { command: one, as: undefined, stdin: undefined }
+    const words = typeof command === 'string' ? command.split(' ') : command
+    const outcome = engine.client(
+      words.map((word) => fillIn(word, kept)),
+      stdin,
+    )
+    if (as !== undefined) kept.set(as, outcome.stdout.trim())
+    return {
+      command: words,
+      ...(as === undefined ? {} : { as }),
+      ...(stdin === undefined ? {} : { stdin }),
+      ...outcome,
+    }
+  })
+}
+
+/**
+ * @param {string} word
+ * @param {ReadonlyMap<string, string>} kept
+ */
+function fillIn(word, kept) {
+  if (word === 'IMAGE') return 'busybox'
+  const [, before, name, length] = /^(.*)\$([a-z]\w*)(?::(\d+))?$/s.exec(word) ?? []
+  const value = name === undefined ? undefined : kept.get(name)
+  return value === undefined
+    ? word
+    : `${before}${value.slice(0, length === undefined ? undefined : Number(length))}`
+}

@@ -1,0 +1,177 @@
+/** Serves the API on a Unix socket. Who may use it is said by the socket's mode and group. */
+
+import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs'
+import type { IncomingMessage, Server } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { Failure } from '../../control/api.ts'
+import { ErrorCode, TapwireError } from '../../control/errors.ts'
+import {
+  API_CONNECTIONS_MAX,
+  API_HEADERS_TIMEOUT_MS,
+  API_REQUEST_TIMEOUT_MS,
+  SOCKET_PATH_MAX,
+} from '../../limits.ts'
+import { describe } from '../log.ts'
+import { type ApiOptions, createApi } from './api.ts'
+import { failureText } from './raw-answer.ts'
+import { upgrade } from './upgrade.ts'
+
+const SOCKET_MODE = 0o660
+/** So that nobody else can connect in the moment between binding and chmod. */
+const SOCKET_UMASK = 0o117
+
+/** Its members may use the socket, where there is such a group. */
+const GROUP = 'tapwire'
+
+/** How long an answer that is under way may take when the daemon ends. */
+const CLOSE_GRACE_MS = 500
+
+/** How often connections are looked at whose request takes too long. */
+const TIMEOUT_CHECK_MS = 2000
+
+export class ApiServer {
+  readonly #server: Server
+  readonly #path: string
+  readonly #options: ApiOptions
+  /** Connections that HTTP is done with, and that the server does not know of any more. */
+  readonly #upgraded = new Set<Socket>()
+
+  /** Listens at `path`. The caller has locked the root. Throws SOCKET_UNUSABLE. */
+  static async listen(path: string, options: ApiOptions): Promise<ApiServer> {
+    await clearPath(path)
+    const api = createApi(options)
+    const server = createAdaptorServer({
+      fetch: api.fetch,
+      serverOptions: {
+        headersTimeout: API_HEADERS_TIMEOUT_MS,
+        requestTimeout: API_REQUEST_TIMEOUT_MS,
+        connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      },
+    }) as Server
+    server.maxConnections = API_CONNECTIONS_MAX
+    try {
+      await bind(server, path)
+    } catch (cause) {
+      throw unusable(path, (cause as Error).message, cause)
+    }
+    return new ApiServer(server, path, options)
+  }
+
+  private constructor(server: Server, path: string, options: ApiOptions) {
+    this.#server = server
+    this.#path = path
+    this.#options = options
+    server.on('error', (error) =>
+      options.log.error({ error: describe(error) }, 'the API failed to take a connection'),
+    )
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      this.#upgraded.add(socket)
+      socket.once('close', () => this.#upgraded.delete(socket))
+      void upgrade(options, request, socket, head)
+    })
+    server.on('clientError', refuseUnreadable)
+  }
+
+  /** Answers that are under way are finished; a client that says nothing, or does not read, is not waited for. */
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.#options.streams.end()
+    this.#server.closeIdleConnections()
+    const timer = setTimeout(() => {
+      this.#server.closeAllConnections()
+      for (const socket of this.#upgraded) socket.destroy()
+    }, CLOSE_GRACE_MS)
+    await closed
+    clearTimeout(timer)
+    rmSync(this.#path, { force: true })
+  }
+}
+
+/** Removes the socket of a daemon that has died. Throws SOCKET_UNUSABLE where the path is somebody's. */
+async function clearPath(path: string): Promise<void> {
+  const length = Buffer.byteLength(path)
+  if (length > SOCKET_PATH_MAX) {
+    const message = `it has ${length} bytes, and a socket's path can have ${SOCKET_PATH_MAX}`
+    throw unusable(path, message, undefined)
+  }
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return
+  if (!found.isSocket()) throw unusable(path, 'it is there, and no socket', undefined)
+  if (await listens(path)) throw unusable(path, 'another process listens there', undefined)
+  rmSync(path, { force: true })
+}
+
+function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path)
+    connection.once('connect', () => {
+      connection.destroy()
+      resolve(true)
+    })
+    connection.once('error', () => resolve(false))
+  })
+}
+
+async function bind(server: Server, path: string): Promise<void> {
+  const before = process.umask(SOCKET_UMASK)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+      process.umask(before)
+    })
+  } finally {
+    process.umask(before)
+    server.removeAllListeners('error')
+  }
+  const group = groupId(GROUP)
+  if (group !== undefined) giveToGroup(path, group)
+  chmodSync(path, SOCKET_MODE)
+}
+
+function giveToGroup(path: string, group: number): void {
+  try {
+    chownSync(path, process.geteuid!(), group)
+  } catch {
+    // We may not; the socket stays with our own group.
+  }
+}
+
+/** group(5): NAME:PASSWORD:ID:MEMBERS */
+function groupId(name: string): number | undefined {
+  const [, id] = new RegExp(`^${name}:[^:]*:(\\d+):`, 'm').exec(readFileSync('/etc/group', 'utf8')) ?? []
+  return id === undefined ? undefined : Number(id)
+}
+
+function unusable(path: string, why: string, cause: unknown): TapwireError {
+  return new TapwireError(ErrorCode.socketUnusable, `The socket ${path} cannot be used: ${why}.`, {
+    hint: 'Choose another one with --socket.',
+    cause,
+  })
+}
+
+const UNREADABLE: Readonly<Record<string, { status: number; failure: Failure }>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    failure: { code: ErrorCode.requestTimeout, message: 'The request took too long to arrive.' },
+  },
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    failure: { code: ErrorCode.badRequest, message: "The request's headers, or its path, are too long." },
+  },
+}
+
+/** What is no HTTP, or too much of it, or comes too slowly. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, failure } = UNREADABLE[error.code ?? ''] ?? {
+    status: 400,
+    failure: { code: ErrorCode.badRequest, message: 'The request is no HTTP.' },
+  }
+  socket.end(failureText(status, failure))
+  socket.destroySoon()
+}

@@ -1,0 +1,103 @@
+/** What daemon.json in the root may say, and what holds where it says nothing. The names are those of dockerd where it has them. */
+
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { ErrorCode, TapwireError } from '../control/errors.ts'
+import { parseCidr, parseIpAddress } from '../control/ip-address.ts'
+import { ADDRESS_REST_S, CONFIGURATION_SIZE_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN } from '../limits.ts'
+import { parsePart } from './api/request-issue.ts'
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+const address = z.string().refine((text) => parseIpAddress(text) !== undefined, 'must be an IP address')
+const prefix = z
+  .string()
+  .refine((text) => parseCidr(text) !== undefined, 'must be a prefix, as in 10.200.0.0/16')
+
+const configurationSchema = z.strictObject({
+  'default-address-pools': z
+    .array(z.strictObject({ base: prefix, size: z.int().min(1).max(128) }))
+    .optional(),
+  'log-level': z.enum(LOG_LEVELS).optional(),
+  mtu: z.int().min(MTU_MIN).max(MTU_MAX).optional(),
+  dns: z.array(address).optional(),
+  'dns-search': z.array(z.string()).optional(),
+  'dns-opts': z.array(z.string()).optional(),
+  /** What `host-gateway` in --add-host stands for. */
+  'host-gateway-ip': address.optional(),
+  'live-restore': z.boolean().optional(),
+  /** Seconds that a released address rests. */
+  'address-rest': z.number().min(0).max(86_400).optional(),
+})
+
+export interface Configuration {
+  /** Undefined: Docker's own. */
+  readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[] | undefined
+  readonly logLevel: LogLevel
+  readonly mtu: number
+  readonly dns: readonly string[]
+  readonly dnsSearch: readonly string[]
+  readonly dnsOptions: readonly string[]
+  readonly hostGateway: string | undefined
+  readonly liveRestore: boolean
+  readonly addressRestS: number
+}
+
+/** What the command line says goes before what the file says. */
+export interface ConfigurationOverrides {
+  readonly logLevel?: LogLevel | undefined
+  readonly liveRestore?: boolean | undefined
+}
+
+/** Reads the file; where there is none, all is as by default. Throws CONFIGURATION_INVALID, which names the place. */
+export function readConfiguration(path: string, overrides: ConfigurationOverrides): Configuration {
+  const given = parse(path, textOf(path))
+  return {
+    defaultAddressPools: given['default-address-pools'],
+    logLevel: overrides.logLevel ?? given['log-level'] ?? 'info',
+    mtu: given.mtu ?? MTU_DEFAULT,
+    dns: given.dns ?? [],
+    dnsSearch: given['dns-search'] ?? [],
+    dnsOptions: given['dns-opts'] ?? [],
+    hostGateway: given['host-gateway-ip'],
+    liveRestore: overrides.liveRestore ?? given['live-restore'] ?? false,
+    addressRestS: given['address-rest'] ?? ADDRESS_REST_S,
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    const text = readFileSync(path, 'utf8')
+    if (text.length > CONFIGURATION_SIZE_MAX)
+      throw new Error(`it has more than ${CONFIGURATION_SIZE_MAX} bytes`)
+    return text
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '{}'
+    throw invalid(path, (error as Error).message, error)
+  }
+}
+
+function parse(path: string, text: string): z.infer<typeof configurationSchema> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw invalid(path, `it is no JSON: ${(cause as Error).message}`, cause)
+  }
+  try {
+    return parsePart(configurationSchema, value, 'file')
+  } catch (cause) {
+    throw invalid(path, (cause as TapwireError).message, cause)
+  }
+}
+
+function invalid(path: string, why: string, cause: unknown): TapwireError {
+  return new TapwireError(
+    ErrorCode.configurationInvalid,
+    `The configuration file ${path} is invalid: ${why}`,
+    {
+      cause,
+    },
+  )
+}

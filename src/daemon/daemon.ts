@@ -1,0 +1,222 @@
+/** The daemon as a program: takes its root, puts the model together, serves it until something ends it. */
+
+import { closeSync, readFileSync, writeSync } from 'node:fs'
+import type { Version } from '../control/api/system.ts'
+import type { Failure } from '../control/api.ts'
+import { API_VERSION } from '../control/api-version.ts'
+import { ErrorCode, TapwireError } from '../control/errors.ts'
+import { API_CONNECTIONS_MAX, PORTS_MAX } from '../limits.ts'
+import { native } from '../ports/native.ts'
+import { failureOf } from './api/failure.ts'
+import { ApiServer } from './api/server.ts'
+import { Streams } from './api/streams.ts'
+import { missingCapabilities } from './capabilities.ts'
+import { type Configuration, type LogLevel, readConfiguration } from './configuration.ts'
+import { Datapath } from './datapath.ts'
+import { Endings } from './endings.ts'
+import { describe, fileLog, type Log, stderrLog } from './log.ts'
+import type { Compose, RunningModel } from './model.ts'
+import { RootDirectory, rootPaths } from './root-directory.ts'
+import { programVersion } from './version.ts'
+
+export interface DaemonOptions {
+  readonly root: string
+  readonly socket?: string | undefined
+  readonly io: 'auto' | 'io_uring' | 'epoll'
+  readonly logLevel?: LogLevel | undefined
+  readonly liveRestore?: boolean | undefined
+  /** Told in one line of JSON that the API listens, or why it does not, and closed. The log goes to the root then. */
+  readonly readyDescriptor?: number | undefined
+}
+
+/** Resolves to the exit code when the daemon has ended; more than that is not to be done in this process. */
+export async function runDaemon(options: DaemonOptions, compose: Compose): Promise<number> {
+  const endings = new Endings()
+  const starter = new Starter(options.readyDescriptor)
+  try {
+    requireMachine()
+    const directory = await RootDirectory.take(rootPaths(options.root, options.socket))
+    try {
+      return await new Daemon(options, directory, compose, endings).run(starter)
+    } finally {
+      directory.leave()
+    }
+  } catch (error) {
+    starter.failed(error)
+    return error instanceof TapwireError ? error.exitCode : 1
+  }
+}
+
+class Daemon {
+  readonly #options: DaemonOptions
+  readonly #directory: RootDirectory
+  readonly #compose: Compose
+  readonly #endings: Endings
+  readonly #log: Log
+  readonly #streams = new Streams()
+  readonly #startedAt = new Date()
+  #configuration: Configuration
+  #model: RunningModel | undefined
+
+  constructor(options: DaemonOptions, directory: RootDirectory, compose: Compose, endings: Endings) {
+    this.#options = options
+    this.#directory = directory
+    this.#compose = compose
+    this.#endings = endings
+    this.#configuration = this.#readConfiguration()
+    const { logLevel } = this.#configuration
+    this.#log =
+      options.readyDescriptor === undefined ? stderrLog(logLevel) : fileLog(directory.paths.log, logLevel)
+    endings.logTo(this.#log)
+    process.on('SIGHUP', () => this.#reload())
+  }
+
+  async run(starter: Starter): Promise<number> {
+    warnOfLimits(this.#log)
+    const datapath = await this.#startDatapath()
+    try {
+      this.#model = await this.#compose({
+        paths: this.#directory.paths,
+        configuration: this.#configuration,
+        datapath,
+        log: this.#log,
+      })
+      return await this.#serve(this.#model, datapath, starter)
+    } catch (error) {
+      this.#log.fatal({ error: describe(error) }, 'the daemon could not start')
+      throw error
+    } finally {
+      await datapath.stop()
+    }
+  }
+
+  async #serve(model: RunningModel, datapath: Datapath, starter: Starter): Promise<number> {
+    const { socket } = this.#directory.paths
+    const api = await ApiServer.listen(socket, {
+      control: model.control,
+      streams: this.#streams,
+      log: this.#log,
+      mount: (routes) => model.mount(routes),
+      daemon: {
+        version: () => this.#version(model, datapath),
+        metrics: () => model.metrics(),
+        prune: () => model.prune(),
+        shutdown: () => this.#endings.now({ reason: 'a request to shut down', exitCode: 0 }),
+      },
+    })
+    this.#log.info({ pid: process.pid, socket, backend: datapath.backend }, 'the daemon is ready')
+    starter.ready()
+    const { reason, exitCode } = await this.#endings.wait
+    this.#log.info({ reason }, 'the daemon ends')
+    // The model first: who waits for the end of a sandbox is told of it.
+    await model.stop({ keepSandboxes: this.#configuration.liveRestore })
+    await api.close()
+    return exitCode
+  }
+
+  async #startDatapath(): Promise<Datapath> {
+    const datapath = await Datapath.start({ io: this.#options.io })
+    datapath.on('failed', (error) => this.#endings.crash('the data path failed', error))
+    if (datapath.fallbackReason !== undefined) {
+      this.#log.warn({ reason: datapath.fallbackReason }, 'io_uring is not available; using epoll')
+    }
+    return datapath
+  }
+
+  #readConfiguration(): Configuration {
+    return readConfiguration(this.#directory.paths.configuration, this.#options)
+  }
+
+  /** What holds stays where the file is invalid. */
+  #reload(): void {
+    try {
+      this.#configuration = this.#readConfiguration()
+    } catch (error) {
+      this.#log.error({ error: (error as Error).message }, 'the configuration was not reloaded')
+      return
+    }
+    this.#log.level = this.#configuration.logLevel
+    this.#model?.reload(this.#configuration)
+    this.#log.info('the configuration was reloaded')
+  }
+
+  #version(model: RunningModel, { backend }: Datapath): Version {
+    const sandboxes = model.control.listSandboxes({ all: true, filters: {} })
+    return {
+      Version: programVersion(),
+      ApiVersion: API_VERSION,
+      Pid: process.pid,
+      Root: this.#directory.paths.root,
+      Backend: backend,
+      StartedAt: this.#startedAt.toISOString(),
+      Networks: model.control.listNetworks({}).length,
+      Sandboxes: sandboxes.length,
+      SandboxesRunning: sandboxes.filter(({ State }) => State === 'running').length,
+    }
+  }
+}
+
+/** Who started the daemon and waits to hear that it runs; nobody where it runs in the foreground. */
+class Starter {
+  #descriptor: number | undefined
+
+  constructor(descriptor: number | undefined) {
+    this.#descriptor = descriptor
+  }
+
+  ready(): void {
+    this.#tell({ ready: true })
+  }
+
+  failed(error: unknown): void {
+    const failure = failureOf(error)
+    if (this.#descriptor !== undefined) this.#tell({ failed: failure })
+    else process.stderr.write(failureText(failure))
+  }
+
+  #tell(line: { ready: true } | { failed: Failure }): void {
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) return
+    this.#descriptor = undefined
+    try {
+      writeSync(descriptor, `${JSON.stringify(line)}\n`)
+      closeSync(descriptor)
+    } catch {
+      // It does not wait any more.
+    }
+  }
+}
+
+const failureText = ({ message, hint }: Failure): string =>
+  `tapwire: ${message}\n${hint === undefined ? '' : `${hint}\n`}`
+
+function requireMachine(): void {
+  const missing = missingCapabilities()
+  if (missing.length > 0) {
+    throw new TapwireError(ErrorCode.notPermitted, `The daemon needs ${missing.join(' and ')}.`, {
+      hint: 'Run it as root, with sudo for example.',
+    })
+  }
+  try {
+    native()
+  } catch (cause) {
+    throw new TapwireError(
+      ErrorCode.addonMissing,
+      `The native addon cannot be loaded: ${(cause as Error).message.split('\n', 1)[0]}.`,
+      { hint: 'Build it: npm run setup', cause },
+    )
+  }
+}
+
+/** Descriptors for all ports and connections that there may be, two for each sandbox, and some to spare. */
+const DESCRIPTORS_WANTED = 3 * PORTS_MAX + API_CONNECTIONS_MAX + 256
+
+/** Node has raised the soft limit to the hard one already. */
+function warnOfLimits(log: Log): void {
+  const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+  if (soft === undefined || Number(soft) >= DESCRIPTORS_WANTED) return
+  log.warn(
+    { limit: Number(soft), wanted: DESCRIPTORS_WANTED },
+    'the limit of open files is low: it may be met before that of sandboxes (ulimit -n)',
+  )
+}

@@ -1,0 +1,32 @@
+/** What the daemon runs: the model with all that it is built of, behind what a daemon has to be able to do with it. */
+
+import type { SystemPruned } from '../control/api/system.ts'
+import type { ControlPlane } from '../control/control-plane.ts'
+import type { Api } from './api/routes.ts'
+import type { Configuration } from './configuration.ts'
+import type { Datapath } from './datapath.ts'
+import type { Log } from './log.ts'
+import type { RootPaths } from './root-directory.ts'
+
+export interface RunningModel {
+  readonly control: ControlPlane
+  metrics(): Promise<{ readonly text: string; readonly contentType: string }>
+  /** Removes what daemons that died have left behind. */
+  prune(): Promise<SystemPruned>
+  /** Takes a changed configuration. */
+  reload(configuration: Configuration): void
+  /** Ends what is under way, and all sandboxes unless they are to stay; nothing is accepted from here on. */
+  stop(options: { readonly keepSandboxes: boolean }): Promise<void>
+  /** Routes beside those of the model. */
+  mount(api: Api): void
+}
+
+export interface ModelParts {
+  readonly paths: RootPaths
+  readonly configuration: Configuration
+  readonly datapath: Datapath
+  readonly log: Log
+}
+
+/** Puts the model together from what was saved and what still runs; resolves when it has taken all of that up. */
+export type Compose = (parts: ModelParts) => Promise<RunningModel>

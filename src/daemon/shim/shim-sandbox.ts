@@ -1,0 +1,115 @@
+/** A sandbox that runs: its shim, and the daemon's connection to it. */
+
+import { constants } from 'node:os'
+import type { Duplex } from 'node:stream'
+import type { CommandPlan, RunningSandbox, SandboxExit, SandboxFiles } from '../../control/model/machine.ts'
+import { decodeNumber, encodeFrame, encodePlan, encodeSignal, FrameType } from '../../control/shim-frames.ts'
+import { SHIM_TIMEOUT_MS } from '../../limits.ts'
+import { run } from '../program.ts'
+import type { Holder } from './holder.ts'
+import type { LeftBehind } from './left-behind.ts'
+import type { SandboxDirectory } from './sandbox-directory.ts'
+import { openStream, type ShimConnection } from './shim-connection.ts'
+
+/** What a killed shim's sandbox is taken to have ended with. */
+const KILLED = 128 + constants.signals.SIGKILL
+
+export interface ShimSandboxParts {
+  readonly id: string
+  readonly directory: SandboxDirectory
+  readonly holder: Holder
+  readonly connection: ShimConnection
+  readonly leftBehind: LeftBehind
+  readonly networkNamespace: string
+  /** As `ip -n` takes it; undefined where the namespace is the daemon's own. */
+  readonly namespaceName: string | undefined
+}
+
+export class ShimSandbox implements RunningSandbox {
+  readonly id: string
+  readonly networkNamespace: string
+  readonly exited: Promise<SandboxExit>
+  readonly #parts: ShimSandboxParts
+  #pid: number
+
+  constructor(parts: ShimSandboxParts) {
+    this.#parts = parts
+    this.id = parts.id
+    this.networkNamespace = parts.networkNamespace
+    this.#pid = parts.connection.commandPid || parts.holder.pid
+    this.exited = this.#end()
+  }
+
+  get pid(): number {
+    return this.#pid
+  }
+
+  async start(plan: CommandPlan): Promise<number> {
+    const { tty, openStdin, workingDirectory, command, environment } = plan
+    const frames = encodePlan(FrameType.start, { tty, openStdin }, workingDirectory, command, environment)
+    this.#pid = decodeNumber(await this.#parts.connection.request(...frames))
+    return this.#pid
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#parts.connection.send(encodeSignal(constants.signals[signal]))
+  }
+
+  async configure(commands: readonly string[]): Promise<void> {
+    const { namespaceName } = this.#parts
+    if (commands.length === 0) return
+    const where = namespaceName === undefined ? [] : ['-n', namespaceName]
+    await run('ip', [...where, '-batch', '-'], commands.join('\n'))
+  }
+
+  async setSysctls(values: Readonly<Record<string, string>>): Promise<void> {
+    const requests = Object.entries(values).map(([name, value]) =>
+      this.#parts.connection.request(
+        encodeFrame(FrameType.sysctl, Buffer.from(`${sysctlPath(name)}\0${value}`)),
+      ),
+    )
+    // All of them have been tried when one is told to have failed.
+    const failed = (await Promise.allSettled(requests)).find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  writeFiles(files: SandboxFiles): void {
+    this.#parts.directory.writeFiles(files)
+  }
+
+  attach(): Promise<Duplex> {
+    return openStream(this.#parts.directory.socketPath, encodeFrame(FrameType.attach))
+  }
+
+  exec(plan: CommandPlan): Promise<Duplex> {
+    const { command, environment, workingDirectory } = plan
+    return openStream(
+      this.#parts.directory.socketPath,
+      ...encodePlan(FrameType.exec, plan, workingDirectory, command, environment),
+    )
+  }
+
+  /** Ends it with all that runs in it, by force if it must be; resolves when it has ended. */
+  async stop(): Promise<void> {
+    const { connection, holder } = this.#parts
+    connection.send(encodeFrame(FrameType.lastwords))
+    const timer = setTimeout(() => void holder.kill(), SHIM_TIMEOUT_MS)
+    await this.exited
+    clearTimeout(timer)
+  }
+
+  async #end(): Promise<SandboxExit> {
+    const { connection, holder, directory, leftBehind } = this.#parts
+    const exitCode = await connection.ended
+    if (exitCode === undefined) {
+      // Killed, or as good as that: a shim that does not tell of the exit before it hangs up is of no use any more.
+      await holder.kill()
+      await leftBehind.kill(directory.name)
+    }
+    return directory.readExit() ?? { exitCode: exitCode ?? KILLED, finishedAt: new Date().toISOString() }
+  }
+}
+
+/** `net.ipv4.conf.eth0/1.forwarding` is net/ipv4/conf/eth0.1/forwarding, as sysctl(8) has it. */
+const sysctlPath = (name: string): string =>
+  name.replaceAll(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))

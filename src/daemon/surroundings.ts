@@ -1,0 +1,111 @@
+/** The machine that the daemon runs on, as far as the model asks about it. */
+
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { formatIpAddress, parseCidr, parseIpAddress } from '../control/ip-address.ts'
+import type { Surroundings } from '../control/model/machine.ts'
+import { describe, type Log } from './log.ts'
+import { run } from './program.ts'
+
+const RESOLV_CONF = '/etc/resolv.conf'
+/** What systemd-resolved itself asks, where /etc/resolv.conf names its stub, which no sandbox can reach. */
+const RESOLV_CONF_BEHIND_STUB = '/run/systemd/resolve/resolv.conf'
+const STUB = '127.0.0.53'
+
+export interface SurroundingsPaths {
+  readonly resolvConf?: string | undefined
+  readonly resolvConfBehindStub?: string | undefined
+  readonly hosts?: string | undefined
+}
+
+export class MachineSurroundings implements Surroundings {
+  readonly #log: Log
+  readonly #paths: SurroundingsPaths
+
+  constructor(log: Log, paths: SurroundingsPaths = {}) {
+    this.#log = log
+    this.#paths = paths
+  }
+
+  now(): number {
+    return Date.now()
+  }
+
+  randomBytes(count: number): Uint8Array {
+    return randomBytes(count)
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const timer = setTimeout(callback, ms)
+    return () => clearTimeout(timer)
+  }
+
+  hostResolvConf(): string {
+    const text = textOf(this.#paths.resolvConf ?? RESOLV_CONF)
+    const [server, ...others] = nameservers(text)
+    if (server !== STUB || others.length > 0) return text
+    const behind = textOf(this.#paths.resolvConfBehindStub ?? RESOLV_CONF_BEHIND_STUB)
+    return behind === '' ? text : behind
+  }
+
+  hostHosts(): string {
+    return textOf(this.#paths.hosts ?? '/etc/hosts')
+  }
+
+  hostHostname(): string {
+    return hostname()
+  }
+
+  async reservedPrefixes(): Promise<readonly string[]> {
+    const routes = await Promise.all([this.#routes('-4'), this.#routes('-6')])
+    const servers = nameservers(this.hostResolvConf()).flatMap(hostPrefix)
+    return [...new Set([...routes.flat(), ...servers])]
+  }
+
+  /** Where nothing can be said of the routes, default pools are chosen without them. */
+  async #routes(family: '-4' | '-6'): Promise<string[]> {
+    try {
+      const answer = await run('ip', ['-j', family, 'route', 'show'])
+      return onLinkPrefixes(JSON.parse(answer === '' ? '[]' : answer) as Route[])
+    } catch (error) {
+      this.#log.warn({ error: describe(error) }, "the machine's routes could not be read")
+      return []
+    }
+  }
+}
+
+/** As `ip -j route` prints it, as far as it is looked at. */
+interface Route {
+  readonly dst?: string
+  readonly gateway?: string
+  readonly type?: string
+}
+
+/** Prefixes that the machine reaches without a router. IPv6 link-local is on every link and says nothing. */
+export function onLinkPrefixes(routes: readonly Route[]): string[] {
+  return routes.flatMap(({ dst = 'default', gateway, type }) => {
+    if (dst === 'default' || gateway !== undefined || type === 'unreachable') return []
+    if (dst.startsWith('fe80:')) return []
+    return parseCidr(dst) === undefined ? hostPrefix(dst) : [dst]
+  })
+}
+
+function hostPrefix(address: string): string[] {
+  const parsed = parseIpAddress(address.split('%', 1)[0]!)
+  return parsed === undefined ? [] : [`${formatIpAddress(parsed)}/${parsed.family === 4 ? 32 : 128}`]
+}
+
+/** The servers of a resolv.conf(5), in order. */
+export function nameservers(text: string): string[] {
+  return [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].map(([, server]) => server!)
+}
+
+/** Empty where the file is not there, or not for us. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,348 @@
+/** A control plane without a machine: networks and sandboxes that are only remembered, and streams that say back what they hear. */
+
+import { EventEmitter, on } from 'node:events'
+import { Duplex, PassThrough } from 'node:stream'
+import type {
+  NetworkConnect,
+  NetworkCreate,
+  NetworkCreated,
+  NetworkDisconnect,
+  NetworkInspect,
+  NetworksPruned,
+} from '../../src/control/api/network.ts'
+import type {
+  Exec,
+  LogEntry,
+  SandboxCreate,
+  SandboxCreated,
+  SandboxesPruned,
+  SandboxInspect,
+  SandboxSummary,
+  Waited,
+} from '../../src/control/api/sandbox.ts'
+import type { Event } from '../../src/control/api/system.ts'
+import type { Fdb, FdbFlushed, Stats } from '../../src/control/api.ts'
+import type {
+  ControlPlane,
+  EventOptions,
+  Filters,
+  LogOptions,
+  SandboxListOptions,
+} from '../../src/control/control-plane.ts'
+import { ErrorCode, TapwireError } from '../../src/control/errors.ts'
+
+interface MemorySandbox {
+  readonly id: string
+  name: string
+  readonly request: SandboxCreate
+  running: boolean
+}
+
+const unknown = (kind: string, reference: string): TapwireError =>
+  new TapwireError(ErrorCode.sandboxUnknown, `No such ${kind}: ${reference}`)
+
+export class MemoryControlPlane implements ControlPlane {
+  /** Every call, as `method argument…`, in order. */
+  readonly calls: unknown[][] = []
+  readonly networks = new Map<string, NetworkInspect>()
+  readonly sandboxes = new Map<string, MemorySandbox>()
+  readonly entries: LogEntry[] = []
+  /** What attach and exec gave, the last one last. */
+  readonly streams: Duplex[] = []
+  /** Streams and waits that have not ended. */
+  open = 0
+  /** What attach and exec give instead of an echo. */
+  makeStream: () => Duplex = () => new PassThrough()
+  readonly #happening = new EventEmitter()
+  #lastEvent = 0
+
+  async createNetwork(request: NetworkCreate): Promise<NetworkCreated> {
+    this.calls.push(['createNetwork', request])
+    if (this.networks.has(request.Name)) {
+      throw new TapwireError('NAME_TAKEN', `network with name ${request.Name} already exists`)
+    }
+    const id = String(this.networks.size + 1).padStart(64, '0')
+    this.networks.set(request.Name, networkOf(request, id))
+    return { Id: id, Warning: '' }
+  }
+
+  listNetworks(filters: Filters): readonly NetworkInspect[] {
+    this.calls.push(['listNetworks', filters])
+    return [...this.networks.values()]
+  }
+
+  inspectNetwork(network: string): NetworkInspect {
+    const found = this.networks.get(network)
+    if (found === undefined) throw unknown('network', network)
+    return found
+  }
+
+  async removeNetwork(network: string): Promise<void> {
+    this.inspectNetwork(network)
+    this.networks.delete(network)
+  }
+
+  async pruneNetworks(filters: Filters): Promise<NetworksPruned> {
+    this.calls.push(['pruneNetworks', filters])
+    return { NetworksDeleted: [...this.networks.keys()] }
+  }
+
+  async connect(network: string, request: NetworkConnect): Promise<void> {
+    this.calls.push(['connect', network, request])
+    this.inspectNetwork(network)
+  }
+
+  async disconnect(network: string, request: NetworkDisconnect): Promise<void> {
+    this.calls.push(['disconnect', network, request])
+    this.inspectNetwork(network)
+  }
+
+  async createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {
+    this.calls.push(['createSandbox', name, request])
+    const id = String(this.sandboxes.size + 1).padStart(64, 'a')
+    this.sandboxes.set(name ?? id, { id, name: name ?? id, request, running: false })
+    return { Id: id, Warnings: [] }
+  }
+
+  async startSandbox(sandbox: string): Promise<void> {
+    this.#sandbox(sandbox).running = true
+    this.tell('start', sandbox)
+  }
+
+  async stopSandbox(sandbox: string, options: object): Promise<void> {
+    this.calls.push(['stopSandbox', sandbox, options])
+    this.#sandbox(sandbox).running = false
+    this.tell('die', sandbox)
+  }
+
+  async restartSandbox(sandbox: string, options: object): Promise<void> {
+    this.calls.push(['restartSandbox', sandbox, options])
+    this.#sandbox(sandbox)
+  }
+
+  async killSandbox(sandbox: string, signal: string): Promise<void> {
+    this.calls.push(['killSandbox', sandbox, signal])
+    this.#sandbox(sandbox)
+  }
+
+  async removeSandbox(sandbox: string, options: { force: boolean }): Promise<void> {
+    this.calls.push(['removeSandbox', sandbox, options])
+    this.#sandbox(sandbox)
+    this.sandboxes.delete(sandbox)
+  }
+
+  async renameSandbox(sandbox: string, name: string): Promise<void> {
+    this.calls.push(['renameSandbox', sandbox, name])
+    this.#sandbox(sandbox).name = name
+  }
+
+  async waitSandbox(sandbox: string, condition: string, signal: AbortSignal): Promise<Waited> {
+    this.calls.push(['waitSandbox', sandbox, condition])
+    const found = this.#sandbox(sandbox)
+    if (condition === 'not-running' && !found.running) return { StatusCode: 0 }
+    this.open += 1
+    try {
+      for await (const event of this.#events(signal)) if (event.Action === 'die') return { StatusCode: 7 }
+      throw new Error('nobody waits any more')
+    } finally {
+      this.open -= 1
+    }
+  }
+
+  listSandboxes(options: SandboxListOptions): readonly SandboxSummary[] {
+    this.calls.push(['listSandboxes', options])
+    return [...this.sandboxes.values()].map(summaryOf)
+  }
+
+  inspectSandbox(sandbox: string): SandboxInspect {
+    return inspectOf(this.#sandbox(sandbox))
+  }
+
+  async pruneSandboxes(filters: Filters): Promise<SandboxesPruned> {
+    this.calls.push(['pruneSandboxes', filters])
+    return { SandboxesDeleted: [] }
+  }
+
+  async *logs(sandbox: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogEntry> {
+    this.calls.push(['logs', sandbox, options])
+    this.#sandbox(sandbox)
+    yield* this.entries
+    if (!options.follow) return
+    this.open += 1
+    try {
+      for await (const event of this.#events(signal)) if (event.Action === 'die') return
+    } finally {
+      this.open -= 1
+    }
+  }
+
+  async attach(sandbox: string): Promise<Duplex> {
+    this.#sandbox(sandbox)
+    return this.#stream()
+  }
+
+  async exec(sandbox: string, request: Exec): Promise<Duplex | undefined> {
+    this.calls.push(['exec', sandbox, request])
+    this.#sandbox(sandbox)
+    return request.Detach === true ? undefined : this.#stream()
+  }
+
+  async *events(options: EventOptions, signal: AbortSignal): AsyncGenerator<Event> {
+    this.calls.push(['events', options])
+    this.open += 1
+    try {
+      yield* this.#events(signal)
+    } finally {
+      this.open -= 1
+    }
+  }
+
+  async fdb(): Promise<Fdb> {
+    return { stations: [] }
+  }
+
+  async flushFdb(selection: object): Promise<FdbFlushed> {
+    this.calls.push(['flushFdb', selection])
+    return { Stations: 3 }
+  }
+
+  stats(): Stats {
+    const zero = { received: 0, forwarded: 0, flooded: 0, copies: 0, segments: 0, transmitted: 0, dropped: 0 }
+    return { at: 1, uptimeS: 2, totals: zero, ports: [], drops: [] }
+  }
+
+  /** Something happens. */
+  tell(action: string, sandbox: string): void {
+    const now = Date.now()
+    this.#happening.emit('event', {
+      Id: ++this.#lastEvent,
+      Type: 'container',
+      Action: action,
+      Actor: { ID: sandbox, Attributes: { name: sandbox } },
+      scope: 'local',
+      time: Math.floor(now / 1000),
+      timeNano: now * 1e6,
+    } satisfies Event)
+  }
+
+  /** Fulfilled when `open` is as wanted; looks again whenever the event loop has gone round. */
+  async opened(count: number): Promise<void> {
+    while (this.open !== count) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  async *#events(signal: AbortSignal): AsyncGenerator<Event> {
+    try {
+      for await (const [event] of on(this.#happening, 'event', { signal })) yield event as Event
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  #stream(): Duplex {
+    const stream = this.makeStream()
+    this.streams.push(stream)
+    this.open += 1
+    stream.once('close', () => {
+      this.open -= 1
+    })
+    return stream
+  }
+
+  #sandbox(reference: string): MemorySandbox {
+    const found = this.sandboxes.get(reference)
+    if (found === undefined) throw unknown('container', reference)
+    return found
+  }
+}
+
+const CREATED = '2026-01-02T03:04:05.678901234Z'
+
+function networkOf(request: NetworkCreate, id: string): NetworkInspect {
+  return {
+    Name: request.Name,
+    Id: id,
+    Created: CREATED,
+    Scope: 'local',
+    Driver: request.Driver ?? 'bridge',
+    EnableIPv4: true,
+    EnableIPv6: false,
+    IPAM: { Driver: 'default', Options: null, Config: [{ Subnet: '10.1.0.0/24', Gateway: '10.1.0.1' }] },
+    Internal: false,
+    Attachable: false,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: {},
+    Options: {},
+    Labels: request.Labels ?? {},
+  }
+}
+
+function summaryOf({ id, name, running }: MemorySandbox): SandboxSummary {
+  return {
+    Id: id,
+    Names: [`/${name}`],
+    Command: 'sleep 1',
+    Created: 1,
+    State: running ? 'running' : 'created',
+    Status: running ? 'Up 1 second' : 'Created',
+    Ports: [],
+    Labels: {},
+    HostConfig: { NetworkMode: 'bridge' },
+    NetworkSettings: { Networks: {} },
+  }
+}
+
+function inspectOf({ id, name, running, request }: MemorySandbox): SandboxInspect {
+  const route = { Network: '', Gateway: '', Reason: 'No endpoint gives one.' }
+  return {
+    Id: id,
+    Created: CREATED,
+    Path: request.Cmd?.[0] ?? '',
+    Args: request.Cmd?.slice(1) ?? [],
+    State: {
+      Status: running ? 'running' : 'created',
+      Running: running,
+      Pid: 0,
+      ExitCode: 0,
+      Error: '',
+      StartedAt: '0001-01-01T00:00:00Z',
+      FinishedAt: '0001-01-01T00:00:00Z',
+    },
+    ResolvConfPath: '',
+    HostnamePath: '',
+    HostsPath: '',
+    LogPath: '',
+    Name: `/${name}`,
+    Config: {
+      Hostname: id.slice(0, 12),
+      Domainname: '',
+      Tty: false,
+      OpenStdin: false,
+      Env: [],
+      Cmd: request.Cmd ?? null,
+      WorkingDir: '',
+      Labels: {},
+      StopSignal: 'SIGTERM',
+      StopTimeout: 10,
+    },
+    HostConfig: {
+      NetworkMode: 'bridge',
+      AutoRemove: false,
+      PortBindings: {},
+      PublishAllPorts: false,
+      Dns: [],
+      DnsSearch: [],
+      DnsOptions: [],
+      ExtraHosts: [],
+      Links: null,
+    },
+    NetworkSettings: {
+      SandboxID: id,
+      SandboxKey: '',
+      Ports: {},
+      Networks: {},
+      DefaultRoute: { IPv4: route, IPv6: route },
+    },
+  }
+}
