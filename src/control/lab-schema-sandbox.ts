@@ -1,7 +1,18 @@
 /** What a lab file says of a sandbox, and of its place on each network. */
 
 import { z } from 'zod'
-import { address, address4, address6, mac, name, textMap, truth, word, words } from './lab-schema-values.ts'
+import {
+  address,
+  address4,
+  address6,
+  anyKeyOf,
+  mac,
+  name,
+  textMap,
+  truth,
+  word,
+  words,
+} from './lab-schema-values.ts'
 
 const priorityError = 'a whole number'
 
@@ -176,7 +187,7 @@ export const sandboxSchema = z
   )
   .meta({
     description: 'A sandbox: namespaces of its own, and maybe a program that runs in them.',
-    oneOf: [{ required: ['networks'] }, { required: ['network_mode'] }],
+    anyOf: anyKeyOf(['networks', 'network_mode']),
   })
 
 export type EndpointFile = z.infer<typeof endpointSchema>

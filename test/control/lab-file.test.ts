@@ -796,7 +796,7 @@ links:
       "3:3: host 'left' has the name of a sandbox",
       "3:30: unknown key 'mtuu'; did you mean 'mtu'?",
       "3:72: sandbox 'a' joins an unknown network 'wbe'; did you mean 'web'?",
-      "4:3: 'Right' is no name for a host; it must be 1 to 63 small letters, digits and hyphens, no hyphen at either end",
+      "4:3: 'Right' is no name for a host; it must be 1 to 32 small letters, digits and hyphens, no hyphen at either end",
       "6:21: there is no host 'middle'; known: left, Right",
       "7:21: host 'left' is linked to itself",
       '8:5: between must be a list of two hosts, not a list',

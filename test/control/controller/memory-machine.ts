@@ -149,7 +149,9 @@ export class MemoryMachine implements MemoryProcesses {
     return {
       now: () => this.now,
       randomBytes: (count) =>
-        createHash('shake256', { outputLength: count }).update(String(this.#drawn++)).digest(),
+        createHash('shake256', { outputLength: count })
+          .update(String(this.#drawn++))
+          .digest(),
       after: (ms, callback) => {
         const timer = { at: this.now + ms, callback }
         this.#timers.add(timer)
