@@ -7,7 +7,6 @@ import type { RunningSandbox, SandboxExit } from '../model/machine.ts'
 import type { ModelRecord, SandboxRecord } from '../model/records.ts'
 import { BUILT_IN_NETWORKS } from '../rules/names.ts'
 import type { NetworkPlan } from '../rules/network-create.ts'
-import { addressesOf } from './attachments.ts'
 import type { Context } from './context.ts'
 import { deleteInterfaceCommand } from './interface-commands.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -62,9 +61,7 @@ export class Recovery {
     for (const sandbox of record.sandboxes) {
       model.sandboxNames.take(sandbox.name, sandbox.id)
       model.putSandbox(sandbox)
-      for (const { network, joined } of sandbox.endpoints) {
-        for (const address of addressesOf(joined)) parts.addresses.restore(network, address)
-      }
+      for (const endpoint of sandbox.endpoints) this.#runs.attachments.restoreAddresses(endpoint)
     }
   }
 

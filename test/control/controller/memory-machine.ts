@@ -39,6 +39,7 @@ interface Timer {
 
 export class MemoryMachine implements MemoryProcesses {
   readonly sandboxes = new Map<string, MemorySandbox>()
+  readonly namespaces = new Map<string, MemoryNamespace>()
   readonly exits = new Map<string, SandboxExit>()
   readonly logs = new Set<string>()
   disk: ModelRecord | undefined
@@ -140,9 +141,9 @@ export class MemoryMachine implements MemoryProcesses {
   }
 
   #namespaceAt(path: string): MemoryNamespace {
-    const namespace = this.#namespaces.get(path)?.deref()
-    for (const { namespace } of this.sandboxes.values()) if (namespace.path === path) return namespace
-    throw new Error(`${path}: No such file or directory`)
+    const namespace = this.namespaces.get(path)
+    if (namespace === undefined) throw new Error(`${path}: No such file or directory`)
+    return namespace
   }
 
   #surroundings(): Surroundings {
