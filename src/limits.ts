@@ -154,3 +154,6 @@ export const ADVERTISE_INTERVAL_MS_MAX = 2000
 export const LAB_PARALLEL = 8
 /** Seconds between the stop signal and SIGKILL: what a timer's 31 bits of milliseconds hold. */
 export const STOP_TIMEOUT_S_MAX = 2_147_483
+
+/** Milliseconds that a lab waits for the daemon of one of its hosts to answer. */
+export const HOST_READY_TIMEOUT_MS = 30_000
