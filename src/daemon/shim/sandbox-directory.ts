@@ -38,7 +38,12 @@ export interface SandboxFacts {
 
 const RUN_FILES = [
   ...BINDS.flatMap(([, name]) => [name, hashName(name)]),
-  ...['shim.sock', 'holder', 'holder.new', 'exit', 'exit.new', `${FACTS}.new`],
+  'shim.sock',
+  'holder',
+  'holder.new',
+  'exit',
+  'exit.new',
+  `${FACTS}.new`,
 ]
 
 export class SandboxDirectory {
