@@ -108,8 +108,8 @@ export const SHIM_FRAME_MAX = 65_536
 /** Bytes of a shim's answer to its start: some warnings, and one line. */
 export const SHIM_ANSWER_MAX = 65_536
 
-/** Milliseconds that a shim may take to start, to answer, and to end orderly; then it is killed. */
-export const SHIM_TIMEOUT_MS = 20_000
+/** Milliseconds that a shim may take to start, and to end orderly, among a thousand that do so at once; then it is killed. */
+export const SHIM_TIMEOUT_MS = 60_000
 
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024

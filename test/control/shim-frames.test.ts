@@ -75,7 +75,7 @@ describe('shim frames', () => {
         assert.ok(last !== undefined && last.payload.length < SHIM_FRAME_MAX)
         assert.ok(frames.slice(0, -1).every(({ payload }) => payload.length === SHIM_FRAME_MAX))
         const text = Buffer.concat(frames.map(({ payload }) => payload)).toString()
-        assert.equal(text, `ti\0/tmp\0${2}\0a\0\0${variable}\0`)
+        assert.equal(text, `ti\0/tmp\x002\0a\0\0${variable}\0`)
       }),
     )
     assert.throws(
