@@ -98,6 +98,9 @@ export const DAEMON_END_TIMEOUT_MS = 60_000
 /** Milliseconds for a daemon to come up with all that it finds in its root. */
 export const DAEMON_START_TIMEOUT_MS = 60_000
 
+/** Milliseconds that the completion of a shell waits for names. */
+export const COMPLETION_TIMEOUT_MS = 500
+
 /** Networks, sandboxes and endpoints of one daemon: each network is a domain, each endpoint a port of the switch. */
 export const NETWORKS_MAX = DOMAINS_MAX
 export const SANDBOXES_MAX = PORTS_MAX
