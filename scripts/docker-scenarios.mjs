@@ -3,7 +3,7 @@
  * networks. The recordings under test/fixtures/docker are the answers, and our own command line is asked the same.
  *
  * A command is a line of words, or a list where a word has blanks. IMAGE stands for the image; with `as`, what was printed can be
- * named later as $NAME (an id), and as $NAME:12 (its beginning).
+ * named later as $NAME (an id), and as $NAME:12 (its beginning). @START is the time when the scenario began, @NOW the present.
  *
  * @typedef {string | readonly string[]} Command
  * @typedef {{ command: Command, as?: string, stdin?: string }} Step
@@ -241,16 +241,18 @@ export const SCENARIOS = [
       'network create -o nosuch.option=1 x-unknown-option',
       'network create -o justkey x-option-without-value',
       ['network', 'create', '--label', '=novalue', 'x'],
-      ['network', 'create', '-o', '=novalue', 'x'],
+      ['network', 'create', '-o', '=novalue', 'x-option-without-key'],
       'network create --config-from nosuch x',
       'network create --config-only --config-from first x',
       'network create --config-only conf',
       'network create --config-from conf --subnet 10.44.0.0/24 x',
       'network create --config-from first x',
-      'run -d --name c --network conf IMAGE sleep 1000',
-      'network rm conf',
+      idle('--name on-conf --network conf'),
       'network create --config-from conf uses-conf',
+      'network rm conf',
       'network rm uses-conf',
+      'network rm conf',
+      'network create --config-from conf too-late',
       'network ls --format {{.Name}}',
     ],
   },
@@ -609,7 +611,7 @@ export const SCENARIOS = [
     steps: [
       'run',
       'run --nosuch IMAGE',
-      'run -d --name taken IMAGE sleep 1000',
+      idle('--name taken'),
       'run -d --name taken IMAGE sleep 1000',
       'create --name taken IMAGE sleep 1000',
       ['run', '-d', '--name', '', 'IMAGE', 'sleep', '1000'],
@@ -1003,12 +1005,12 @@ export const SCENARIOS = [
       'stop -t 0 c2',
       'rm c2',
       'network rm red',
-      'events --since 10m --until 0s',
-      'events --since 10m --until 0s --filter network=red --format json',
-      'events --since 10m --until 0s --filter type=network',
-      'events --since 10m --until 0s --filter event=start',
-      'events --since 10m --until 0s --filter container=c1 --filter event=create',
-      'events --since 10m --until 0s --filter label=k=v --filter event=destroy',
+      'events --since @START --until @NOW',
+      'events --since @START --until @NOW --filter network=red --format json',
+      'events --since @START --until @NOW --filter type=network',
+      'events --since @START --until @NOW --filter event=start',
+      'events --since @START --until @NOW --filter container=c1 --filter event=create',
+      'events --since @START --until @NOW --filter label=k=v --filter event=destroy',
       [
         'events',
         '--since',
@@ -1018,10 +1020,10 @@ export const SCENARIOS = [
         '--format',
         '{{.Type}} {{.Action}} {{.Actor.Attributes.name}} {{.Scope}}',
       ],
-      'events --since 10m --until 0s --filter nosuch=1',
-      'events --since nonsense --until 0s',
-      'events --since 10m --until 0s --filter type=nosuch',
-      ['events', '--since', '10m', '--until', '0s', '--format', '{{.Nosuch}}'],
+      'events --since @START --until @NOW --filter nosuch=1',
+      'events --since nonsense --until @NOW',
+      'events --since @START --until @NOW --filter type=nosuch',
+      ['events', '--since', '@START', '--until', '@NOW', '--format', '{{.Nosuch}}'],
       'events nosuch',
     ],
   },
