@@ -192,7 +192,7 @@ export class DockerEngine {
 function runOrThrow(program: string, args: readonly string[]): SpawnSyncReturns<Buffer> {
   const result = spawnSync(program, args, { maxBuffer: 64 * 1024 * 1024 })
   if (result.error !== undefined) throw result.error
-  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${result.stderr}`)
+  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${result.stderr.toString()}`)
   return result
 }
 
