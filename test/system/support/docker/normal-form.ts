@@ -1,7 +1,7 @@
 /**
  * Two runs of one scenario differ in ids, times, MAC addresses and the like, and in nothing else. The normal form has
- * placeholders in their place. Those of ids are as long as the ids, so that tables keep their shape, and numbered by first
- * appearance, so that what was the same id in one run has to be the same in the other.
+ * placeholders in their place. Those of ids are as long as the ids, so that tables keep their shape. Ids that a command printed
+ * alone, as those that make something do, are numbered: what was the same thing in one run has to be the same in the other.
  */
 
 import type { Answer } from './recording.ts'
@@ -26,6 +26,8 @@ export class NormalForm {
   readonly #ids = new Map<string, string>()
 
   text(text: string): string {
+    if (/^[0-9a-f]{64}\s*$/.test(text) && !this.#ids.has(text.trim()))
+      this.#ids.set(text.trim(), `id${this.#ids.size + 1}_`.padEnd(64, 'x'))
     return this.#table(text.replace(/\b[0-9a-f]{64}\b/g, (id) => this.#placeholder(id)))
   }
 
@@ -51,16 +53,11 @@ export class NormalForm {
     ).trimEnd()
   }
 
+  /** Has no hexadecimal digits: a placeholder is not taken for an id. */
   #placeholder(id: string): string {
-    const known = this.#ids.get(id)
-    if (known !== undefined) return known
-    // No hexadecimal digits: a placeholder is not taken for an id.
-    const placeholder = `id${this.#ids.size + 1}_`.padEnd(64, 'x')
-    this.#ids.set(id, placeholder)
-    return placeholder
+    return this.#ids.get(id) ?? 'id?_'.padEnd(64, 'x')
   }
 
-  /** Short ids are often seen before the whole ones: what a short id begins is the same thing. */
   #short(short: string): string {
     for (const [id, placeholder] of this.#ids) if (id.startsWith(short)) return placeholder.slice(0, 12)
     // Words of decimal digits alone are numbers; ids have letters.
