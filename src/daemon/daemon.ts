@@ -96,7 +96,7 @@ class Daemon {
       control: model.control,
       streams: this.#streams,
       log: this.#log,
-      mount: (routes) => model.mount(routes),
+      mount: (routes, context) => model.mount(routes, context),
       daemon: {
         version: () => this.#version(model, datapath),
         metrics: () => model.metrics(),
