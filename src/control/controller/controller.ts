@@ -20,7 +20,7 @@ import type {
   Waited,
 } from '../api/sandbox.ts'
 import type { Event } from '../api/system.ts'
-import type { Fdb, Stats } from '../api.ts'
+import type { Fdb, FdbFlushed, Stats } from '../api.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
 import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'
@@ -31,7 +31,7 @@ import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Networks } from './networks.ts'
-import { Ports } from './ports.ts'
+import { type FdbSelection, Ports } from './ports.ts'
 import { Recovery } from './recovery.ts'
 import { Runs } from './runs.ts'
 import { Sandboxes } from './sandboxes.ts'
@@ -186,6 +186,10 @@ export class Controller implements ControlPlane {
 
   fdb(): Promise<Fdb> {
     return this.#ports.fdb()
+  }
+
+  flushFdb(selection: FdbSelection): Promise<FdbFlushed> {
+    return this.#ports.flush(selection)
   }
 
   stats(): Stats {

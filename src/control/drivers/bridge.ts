@@ -130,6 +130,18 @@ export class BridgeDriver implements NetworkDriver {
     return entry
   }
 
+  domains(): readonly number[] {
+    return [...this.#domains.values()]
+  }
+
+  domainOf(network: string): number | undefined {
+    return this.#domains.get(network)
+  }
+
+  ports(): readonly BridgePort[] {
+    return [...this.#ports.values()]
+  }
+
   portOf(port: number): BridgePort | undefined {
     for (const entry of this.#ports.values()) if (entry.port === port) return entry
     return undefined

@@ -28,6 +28,9 @@ export interface Fabric {
   onPortGone(listener: (port: number) => void): void
   /** All stations that the switch knows. */
   stations(): Promise<readonly FabricStation[]>
+  /** Forgets the stations that were learned of a port, or of all ports of a domain; resolves to how many they were. */
+  flushPort(port: number): Promise<number>
+  flushDomain(domain: number): Promise<number>
   /** The counters as they are now. */
   stats(): FabricStats
 }
