@@ -79,6 +79,7 @@ class Daemon {
         paths: this.#directory.paths,
         configuration: this.#configuration,
         datapath,
+        io: this.#options.io,
         log: this.#log,
       })
       return await this.#serve(this.#model, datapath, starter)
