@@ -244,7 +244,15 @@ export class LabRuntime {
         const { network, interface: name, address, prefixLength, mac } = endpoint
         const { port } = at
         const state = at.gone ? 'gone' : 'up'
-        return { network, interface: name, address: address!, prefixLength: prefixLength!, mac: mac!, port, state }
+        return {
+          network,
+          interface: name,
+          address: address!,
+          prefixLength: prefixLength!,
+          mac: mac!,
+          port,
+          state,
+        }
       }),
     }
   }
