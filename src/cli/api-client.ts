@@ -6,7 +6,6 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { API_ANSWER_MAX, API_TIMEOUT_MS } from '../limits.ts'
 import type { Cli } from './cli.ts'
 import { type DaemonAddress, daemonAddress } from './daemon-address.ts'
-import { parseFailure } from './failure.ts'
 
 export type QueryValue = string | number | boolean | undefined
 
@@ -68,9 +67,9 @@ export class ApiClient {
     for await (const chunk of answer as AsyncIterable<string>) {
       const lines = (rest + chunk).split('\n')
       rest = lines.pop()!
-      for (const line of lines) if (line !== '') yield this.#parse<T>(line, path)
+      for (const line of lines) if (line !== '') yield this.#parse(line, path) as T
     }
-    if (rest !== '') yield this.#parse<T>(rest, path)
+    if (rest !== '') yield this.#parse(rest, path) as T
   }
 
   /** Server-sent events: the `data` of each, as JSON. */
@@ -82,7 +81,7 @@ export class ApiClient {
     answer.setEncoding('utf8')
     for await (const chunk of answer as AsyncIterable<string>) {
       parser.feed(chunk)
-      for (const data of arrived.splice(0)) yield this.#parse<T>(data, path)
+      for (const data of arrived.splice(0)) yield this.#parse(data, path) as T
     }
   }
 
@@ -104,7 +103,7 @@ export class ApiClient {
     const text = await readText(answer).catch((cause: unknown) => {
       throw this.#unreachable(cause as NodeJS.ErrnoException)
     })
-    return text === '' ? (undefined as T) : this.#parse<T>(text, path)
+    return text === '' ? (undefined as T) : (this.#parse(text, path) as T)
   }
 
   #exchange(method: string, path: string, options: ApiRequest): Promise<IncomingMessage>
@@ -128,6 +127,7 @@ export class ApiClient {
     // 304: what was asked for is so already.
     if (statusCode === 304) return answer
     const text = await readText(answer)
+    const { parseFailure } = await import('./failure.ts')
     const failure = parseFailure(text)
     if (failure === undefined) throw this.#badAnswer(`${method} ${path}`, `HTTP status ${statusCode}`)
     throw new ApiError(statusCode, failure.code, failure.message, failure.hint)
@@ -188,9 +188,9 @@ export class ApiClient {
     })
   }
 
-  #parse<T>(text: string, path: string): T {
+  #parse(text: string, path: string): unknown {
     try {
-      return JSON.parse(text) as T
+      return JSON.parse(text)
     } catch (cause) {
       throw this.#badAnswer(path, cause)
     }

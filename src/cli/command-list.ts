@@ -291,4 +291,10 @@ export const COMMANDS: readonly CommandEntry[] = [
       },
     ],
   },
+  {
+    name: 'complete',
+    summary: 'print the completion script of a shell',
+    group: SYSTEM,
+    define: async () => (await import('./commands/complete.ts')).defineComplete,
+  },
 ]

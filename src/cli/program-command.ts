@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, CommanderError, type Option } from 'commander'
 
 /**
  * A command of commander's that also takes boolean options as Docker's command line does: `--internal=true`,
@@ -18,6 +18,22 @@ export class ProgramCommand extends Command {
     let at = 0
     while (at < args.length && args[at]!.startsWith('-')) at += this.#takesNext(args[at]!) ? 2 : 1
     return args.slice(at)
+  }
+
+  /** The option that the next word is the value of, if `arg` is such a one. */
+  optionAwaitingValue(arg: string): Option | undefined {
+    if (!this.#takesNext(arg)) return undefined
+    const short = `-${arg.at(-1) ?? ''}`
+    return this.options.find(
+      (option) => option.long === arg || (!arg.startsWith('--') && option.short === short),
+    )
+  }
+
+  /** Throws where there is none. */
+  commandNamed(name: string): ProgramCommand {
+    const found = this.commands.find((one) => one.name() === name || one.aliases().includes(name))
+    if (found instanceof ProgramCommand) return found
+    throw new CommanderError(1, 'commander.unknownCommand', `unknown command '${name}'`)
   }
 
   /** Takes `--name=true` and `--name=false` out of the options; what stands behind the first operand is not touched. */

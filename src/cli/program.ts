@@ -10,8 +10,9 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   const cli = Object.assign(Object.create(context) as CliContext, { exitCode: 0, globals: {} }) satisfies Cli
   try {
     const program = createProgram(cli)
-    await addCommands(program, cli, COMMANDS, program.wordsFrom(args))
-    await program.parseAsync(args, { from: 'user' })
+    const words = helpWanted(args)
+    await addCommands(program, cli, COMMANDS, program.wordsFrom(words))
+    await program.parseAsync(words, { from: 'user' })
     return cli.exitCode
   } catch (error) {
     // commander has written its message, and throws for --help as well.
@@ -34,19 +35,24 @@ export async function addCommands(
   entries: readonly CommandEntry[],
   words: readonly string[],
 ): Promise<void> {
-  const [first, ...others] = words[0] === 'help' ? words.slice(1) : words
-  const isHelp = words[0] === 'help'
+  const [first, ...others] = words
   const chosen = entries.find(
     (entry) => entry.name === first || entry.aliases?.includes(first ?? '') === true,
   )
-  for (const entry of chosen === undefined || isHelp ? entries : [chosen]) {
+  for (const entry of chosen === undefined ? entries : [chosen]) {
     const command = new ProgramCommand(entry.name).summary(entry.summary)
     command.copyInheritedSettings(parent)
     if (entry.group !== undefined) command.helpGroup(entry.group)
     if (entry.aliases !== undefined) command.aliases(entry.aliases)
-    if (entry === chosen) await define(command, cli, entry, isHelp ? ['help', ...others] : others)
+    if (entry === chosen) await define(command, cli, entry, others)
     parent.addCommand(command, { hidden: entry.hidden === true })
   }
+}
+
+/** `help network create` is `network create --help`. */
+function helpWanted(args: readonly string[]): readonly string[] {
+  const [first, ...others] = args
+  return first === 'help' ? [...others, '--help'] : args
 }
 
 async function define(

@@ -3,6 +3,7 @@
  * the daemon's standard output while it brings a lab up. The daemon builds these types; the command line checks them.
  */
 import { z } from 'zod'
+import { labActionSchema } from './api/lab.ts'
 
 /** Seconds or milliseconds stand in the names; frames and bytes are counted from the start of the daemon. */
 const count = z.int().min(0)
@@ -140,7 +141,7 @@ export const progressSchema = z.union([
     detail: z.string().optional(),
   }),
   /** The last line where all went well; the pipe is closed behind it. */
-  z.object({ ready: z.literal(true) }),
+  z.object({ ready: z.literal(true), actions: z.array(labActionSchema).optional() }),
   /** The last line where it did not. */
   z.object({ failed: failureSchema }),
 ])

@@ -40,7 +40,6 @@ export const ErrorCode = {
   requestTimeout: 'REQUEST_TIMEOUT',
   upgradeRequired: 'UPGRADE_REQUIRED',
   tooManyStreams: 'TOO_MANY_STREAMS',
-  rootLocked: 'ROOT_LOCKED',
   rootUnusable: 'ROOT_UNUSABLE',
   configurationInvalid: 'CONFIGURATION_INVALID',
   addonMissing: 'ADDON_MISSING',

@@ -29,6 +29,8 @@ export interface SandboxDraft {
   readonly name: string
   readonly path: LabPath
   readonly endpoints: readonly EndpointDraft[]
+  /** Whether the file says where it is at all, right or wrong. */
+  readonly isPlaced: boolean
   /** Each of which fits the schema. */
   readonly settings: Partial<Omit<SandboxFile, 'networks'>>
 }
@@ -86,6 +88,7 @@ function draftSandbox(name: string, value: unknown, owner: LabPath): SandboxDraf
   return {
     name,
     path: owner,
+    isPlaced: mapOf(value) !== value || 'networks' in value || 'network_mode' in value,
     endpoints: joined.flatMap(([step, network, settings]) => {
       const parsed = endpointSchema.safeParse(settings)
       if (typeof network !== 'string' || !parsed.success) return []

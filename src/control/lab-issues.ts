@@ -74,8 +74,7 @@ function wrongValue(expected: string, root: unknown, path: LabPath): LabIssue {
   if (value === undefined) {
     return { path, at: 'key', message: `${label} is missing`, hint: () => `it must be ${expected}` }
   }
-  const hint =
-    typeof value === 'number' && expected.startsWith('text') ? () => `write "${value}"` : undefined
+  const hint = typeof value === 'number' && expected.startsWith('text') ? () => `write "${value}"` : undefined
   return { path, at: 'value', message: `${label} must be ${expected}, not ${shown(value)}`, hint }
 }
 

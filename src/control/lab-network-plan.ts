@@ -120,7 +120,10 @@ export interface NetworkScope {
  * Plans of the networks whose settings are sound. Fixed subnets come first; default ones stay clear of all that the lab
  * fixes, whichever daemon has it.
  */
-export function planNetworks(scopes: readonly NetworkScope[], report: Report): Map<NetworkDraft, NetworkPlan> {
+export function planNetworks(
+  scopes: readonly NetworkScope[],
+  report: Report,
+): Map<NetworkDraft, NetworkPlan> {
   const drafts = scopes.flatMap(({ networks, pool }) => networks.map((draft) => ({ draft, pool })))
   const fixed = new Map<SubnetDraft, Subnet>()
   const wanted = new Map<NetworkDraft, readonly SubnetDraft[]>()
@@ -201,7 +204,10 @@ function wantedSubnets({ name, path, settings }: NetworkDraft, report: Report): 
     }
     const isRefused = family === 4 ? !ipv4 : ipv6 === false
     if (isRefused && ofFamily.length > 0) {
-      report([...path, `ipv${family}`], `network '${name}' has an IPv${family} subnet, and ipv${family} is false`)
+      report(
+        [...path, `ipv${family}`],
+        `network '${name}' has an IPv${family} subnet, and ipv${family} is false`,
+      )
     }
   }
   if (all.length === 0) report(path, `network '${name}' has neither IPv4 nor IPv6`, 'set ipv6: true')

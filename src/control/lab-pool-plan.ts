@@ -46,8 +46,7 @@ export class PoolPlan {
     this.subnet = subnet
     this.#network = network
     this.#draft = draft
-    this.#gateway =
-      given ?? (wantsGateway ? { family: subnet.family, value: subnet.value + 1n } : undefined)
+    this.#gateway = given ?? (wantsGateway ? { family: subnet.family, value: subnet.value + 1n } : undefined)
     this.#range = range === undefined ? subnet : subnetOf(range.address, range.prefixLength)
     this.#next = this.#range.value > subnet.value ? this.#range.value : subnet.value + 1n
   }
@@ -116,9 +115,16 @@ export class PoolPlan {
     if (cidr === undefined) return
     const subnet = formatSubnet(this.subnet)
     if (!contains(this.subnet, cidr.address) || cidr.prefixLength < this.subnet.prefixLength) {
-      report(path, `range ${this.#draft.range} is not inside the subnet ${subnet} of network '${this.#network}'`)
+      report(
+        path,
+        `range ${this.#draft.range} is not inside the subnet ${subnet} of network '${this.#network}'`,
+      )
     } else if (cidr.address.value !== this.#range.value) {
-      report(path, `range ${this.#draft.range} has host bits set`, `it should be ${formatSubnet(this.#range)}`)
+      report(
+        path,
+        `range ${this.#draft.range} has host bits set`,
+        `it should be ${formatSubnet(this.#range)}`,
+      )
     }
   }
 

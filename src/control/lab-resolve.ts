@@ -9,8 +9,8 @@ import type { HostDraft, LabDraft, LinkDraft, NetworkDraft, SandboxDraft, ScopeD
 import { reserveFixed, resolveEndpoint } from './lab-endpoint.ts'
 import { compareBigint, LINK_POOL, NETWORK_POOL, type NetworkPlan, planNetworks } from './lab-network-plan.ts'
 import type { Report } from './lab-pool-plan.ts'
-import { resolveSandbox } from './lab-sandbox.ts'
 import type { LabPath } from './lab-problem.ts'
+import { resolveSandbox } from './lab-sandbox.ts'
 import { LINK_LABEL } from './labs/labels.ts'
 import { isPredefinedNetwork } from './rules/names.ts'
 import { didYouMean } from './suggest.ts'
@@ -96,6 +96,7 @@ function draftLinks(draft: LabDraft, report: Report): Links {
       name,
       path: hosts.get(name)!.path,
       endpoints: joined,
+      isPlaced: true,
       settings: {},
     })),
   }
@@ -131,11 +132,7 @@ function checkHosts(draft: LabDraft, report: Report): void {
   }
 }
 
-function checkScope(
-  scope: ScopeDraft,
-  plans: ReadonlyMap<NetworkDraft, NetworkPlan>,
-  report: Report,
-): void {
+function checkScope(scope: ScopeDraft, plans: ReadonlyMap<NetworkDraft, NetworkPlan>, report: Report): void {
   checkCounts(scope, report)
   checkOverlaps(scope.networks, plans, report)
   for (const { name, path } of scope.networks) {
@@ -177,7 +174,10 @@ function checkOverlaps(
           .filter((pool) => pool.subnet.family === family)
           .map(({ subnet }) => ({ draft, subnet })),
       )
-      .toSorted((a, b) => compareBigint(a.subnet.value, b.subnet.value) || a.subnet.prefixLength - b.subnet.prefixLength)
+      .toSorted(
+        (a, b) =>
+          compareBigint(a.subnet.value, b.subnet.value) || a.subnet.prefixLength - b.subnet.prefixLength,
+      )
     let [farthest] = sorted
     for (const one of sorted.slice(1)) {
       if (farthest === undefined || one.subnet.value > lastAddress(farthest.subnet).value) {
@@ -185,7 +185,8 @@ function checkOverlaps(
         continue
       }
       // The one that stands later in the file is the one to change.
-      const [first, second] = drafts.indexOf(farthest.draft) < drafts.indexOf(one.draft) ? [farthest, one] : [one, farthest]
+      const [first, second] =
+        drafts.indexOf(farthest.draft) < drafts.indexOf(one.draft) ? [farthest, one] : [one, farthest]
       report(
         second.draft.path,
         `subnet ${formatSubnet(second.subnet)} of network '${second.draft.name}' overlaps ${formatSubnet(first.subnet)} of network '${first.draft.name}'`,

@@ -4,6 +4,7 @@ import type { LabEndpoint, LabSandbox } from './lab.ts'
 import type { SandboxDraft } from './lab-draft.ts'
 import type { Report } from './lab-pool-plan.ts'
 import { normalAddress } from './lab-pool-plan.ts'
+import { NETWORKS_FORM } from './lab-schema-sandbox.ts'
 import { parseExpose, parsePublish } from './rules/publish.ts'
 
 export function resolveSandbox(
@@ -65,8 +66,9 @@ function workingDirectoryOf(settings: SandboxDraft['settings'], folder: string):
   return settings.command === undefined ? undefined : folder
 }
 
-function checkMode({ name, path, settings, endpoints }: SandboxDraft, report: Report): void {
+function checkMode({ name, path, settings, endpoints, isPlaced }: SandboxDraft, report: Report): void {
   const mode = settings.network_mode
+  if (!isPlaced) report(path, 'networks is missing', `it must be ${NETWORKS_FORM}`)
   if (mode === undefined) return
   if (endpoints.length > 0) {
     report([...path, 'network_mode'], `sandbox '${name}' has networks, and so no network_mode`)
@@ -108,7 +110,12 @@ function checkPorts(
 }
 
 /** Both forms as the list of texts that the API takes. */
-function pairs(value: Readonly<Record<string, string>> | readonly string[] | undefined, between: string): string[] {
+function pairs(
+  value: Readonly<Record<string, string>> | readonly string[] | undefined,
+  between: string,
+): string[] {
   if (value === undefined) return []
-  return Array.isArray(value) ? [...value] : Object.entries(value).map(([key, one]) => `${key}${between}${one}`)
+  return Array.isArray(value)
+    ? [...value]
+    : Object.entries(value).map(([key, one]) => `${key}${between}${one}`)
 }

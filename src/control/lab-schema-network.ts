@@ -12,7 +12,8 @@ const aux = z
     examples: [{ printer: '10.1.0.9' }],
   })
 
-const rangeDescription = 'Addresses that are not fixed come out of this part of the subnet. Default: all of it.'
+const rangeDescription =
+  'Addresses that are not fixed come out of this part of the subnet. Default: all of it.'
 const gatewayDescription =
   "The address that is kept free for the network's router. Default: the subnet's first address."
 

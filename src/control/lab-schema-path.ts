@@ -6,34 +6,43 @@ type Schema = z.core.$ZodType
 
 /** The schema of what stands at `path`; undefined where it knows of no such place. */
 export function schemaAt(schema: Schema, value: unknown, path: LabPath): Schema | undefined {
-  const { def } = (schema as z.core.$ZodTypes)._zod
-  if (def.type === 'optional' || def.type === 'nullable') return schemaAt(def.innerType, value, path)
-  if (def.type === 'union') {
-    const meant = def.options.find((option) => takes(option, value))
-    return meant === undefined ? undefined : schemaAt(meant, value, path)
-  }
   const [step, ...others] = path
   if (step === undefined) return schema
+  const def = definition(schema, value)
   const inner = Object(value)[step] as unknown
-  if (def.type === 'object') {
+  if (def?.type === 'object') {
     const { [step]: property } = def.shape
     return property === undefined ? undefined : schemaAt(property, inner, others)
   }
-  if (def.type === 'record') return schemaAt(def.valueType, inner, others)
-  if (def.type === 'array') return schemaAt(def.element, inner, others)
+  if (def?.type === 'record') return schemaAt(def.valueType, inner, others)
+  if (def?.type === 'array') return schemaAt(def.element, inner, others)
   return undefined
 }
 
 /** The keys that the map at `path` may have, where they are fixed. */
-export function keysAt(schema: Schema, value: unknown, path: LabPath): string[] {
-  const found = schemaAt(schema, value, path) as z.core.$ZodTypes | undefined
-  return found?._zod.def.type === 'object' ? Object.keys(found._zod.def.shape) : []
+export function keysAt(schema: Schema, root: unknown, path: LabPath): string[] {
+  const def = definitionAt(schema, root, path)
+  return def?.type === 'object' ? Object.keys(def.shape) : []
 }
 
 /** Whether a map stands at `path` whose keys are the user's. */
-export function isRecord(schema: Schema, value: unknown, path: LabPath): boolean {
-  const found = schemaAt(schema, value, path) as z.core.$ZodTypes | undefined
-  return found?._zod.def.type === 'record'
+export function isRecord(schema: Schema, root: unknown, path: LabPath): boolean {
+  return definitionAt(schema, root, path)?.type === 'record'
+}
+
+function definitionAt(schema: Schema, root: unknown, path: LabPath) {
+  const found = schemaAt(schema, root, path)
+  const value = path.reduce<unknown>((owner, step) => Object(owner)[step] as unknown, root)
+  return found === undefined ? undefined : definition(found, value)
+}
+
+/** What a schema is, behind what makes it optional, and of several the one that is meant for the value. */
+function definition(schema: Schema, value: unknown): z.core.$ZodTypes['_zod']['def'] | undefined {
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  if (def.type === 'optional' || def.type === 'nullable') return definition(def.innerType, value)
+  if (def.type !== 'union') return def
+  const meant = def.options.find((option) => takes(option, value))
+  return meant === undefined ? undefined : definition(meant, value)
 }
 
 function takes(schema: Schema, value: unknown): boolean {

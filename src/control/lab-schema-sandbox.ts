@@ -1,8 +1,18 @@
 /** What a lab file says of a sandbox, and of its place on each network. */
 
 import { z } from 'zod'
-import { GATEWAY_PRIORITY_MAX } from '../limits.ts'
-import { address, address4, address6, mac, name, textMap, truth, word, words } from './lab-schema-values.ts'
+import {
+  address,
+  address4,
+  address6,
+  anyKeyOf,
+  mac,
+  name,
+  textMap,
+  truth,
+  word,
+  words,
+} from './lab-schema-values.ts'
 
 const priorityError = 'a whole number'
 
@@ -27,15 +37,10 @@ export const endpointSchema = z
         .array(name, { error: 'a list of names' })
         .optional()
         .meta({ description: 'Further names of the sandbox on this network.', examples: [['db']] }),
-      gw_priority: z
-        .int({ error: priorityError })
-        .min(-GATEWAY_PRIORITY_MAX, { error: priorityError })
-        .max(GATEWAY_PRIORITY_MAX, { error: priorityError })
-        .optional()
-        .meta({
-          description: 'The network with the highest one gives the default route.',
-          default: 0,
-        }),
+      gw_priority: z.int({ error: priorityError }).optional().meta({
+        description: 'The network with the highest one gives the default route.',
+        default: 0,
+      }),
       options: textMap.optional().meta({
         description: "The driver's options for this endpoint.",
         examples: [{ 'tapwire.offload': 'false' }],
@@ -47,6 +52,9 @@ export const endpointSchema = z
 
 const joinedNetwork = z.string({ error: "a network's name" })
 
+/** Completes the sentence "networks must be". */
+export const NETWORKS_FORM = 'a list of network names, or a map from network names to their settings'
+
 const networks = z
   .union(
     [
@@ -55,7 +63,7 @@ const networks = z
         .record(joinedNetwork, endpointSchema.nullable())
         .meta({ description: 'Networks with settings for each; the first one becomes eth0.' }),
     ],
-    { error: 'a list of network names, or a map from network names to their settings' },
+    { error: NETWORKS_FORM },
   )
   .meta({
     description:
@@ -142,9 +150,13 @@ const settings = {
     .optional()
     .meta({ description: "Name servers for the sandbox's resolv.conf." }),
   dns_search: words.optional().meta({ description: "Search domains for the sandbox's resolv.conf." }),
-  dns_opt: words.optional().meta({ description: "Options for the sandbox's resolv.conf.", examples: [['ndots:2']] }),
+  dns_opt: words
+    .optional()
+    .meta({ description: "Options for the sandbox's resolv.conf.", examples: [['ndots:2']] }),
   extra_hosts: extraHosts.optional(),
-  labels: textMap.optional().meta({ description: 'Labels, to find the sandbox by.', examples: [{ tier: 'front' }] }),
+  labels: textMap
+    .optional()
+    .meta({ description: 'Labels, to find the sandbox by.', examples: [{ tier: 'front' }] }),
   ports: ports.optional().meta({
     description: 'Published ports, [[ADDRESS:]PORT:]SANDBOX PORT[/PROTOCOL].',
     examples: [['8080:80', '127.0.0.1:5353:53/udp']],
@@ -175,7 +187,7 @@ export const sandboxSchema = z
   )
   .meta({
     description: 'A sandbox: namespaces of its own, and maybe a program that runs in them.',
-    oneOf: [{ required: ['networks'] }, { required: ['network_mode'] }],
+    anyOf: anyKeyOf(['networks', 'network_mode']),
   })
 
 export type EndpointFile = z.infer<typeof endpointSchema>

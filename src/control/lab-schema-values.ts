@@ -47,3 +47,8 @@ export const word = z
 export const words = z.array(word, { error: 'a list of texts' })
 
 export const textMap = z.record(word.min(1), word, { error: 'a map from texts to texts' })
+
+/** In JSON schema: a map that has at least one of the keys. */
+export function anyKeyOf(keys: readonly string[]) {
+  return keys.map((key) => ({ type: 'object' as const, properties: { [key]: {} }, required: [key] }))
+}

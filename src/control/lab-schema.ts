@@ -5,10 +5,10 @@
  * What concerns more than one value (an address and its subnet, a network's name and who uses it) is in lab-resolve.ts.
  */
 import { z } from 'zod'
-import { LAB_NAME_MAX, NAME_MAX } from '../limits.ts'
+import { LAB_NAME_MAX } from '../limits.ts'
 import { networkSchema } from './lab-schema-network.ts'
 import { sandboxSchema } from './lab-schema-sandbox.ts'
-import { mtu, name, nameUpTo, subnet4 } from './lab-schema-values.ts'
+import { anyKeyOf, mtu, name, nameUpTo, subnet4 } from './lab-schema-values.ts'
 
 /** A lab file has at least one of them. */
 export const LAB_PARTS = ['networks', 'sandboxes', 'hosts'] as const
@@ -34,7 +34,8 @@ const hostSchema = z
       'A host: a sandbox in which a daemon of its own runs, with networks and sandboxes of its own. `tapwire -H LAB/HOST` reaches it.',
   })
 
-const hostName = nameUpTo(NAME_MAX)
+/** Short, since the path of its socket has the lab's name and its own. */
+const hostName = nameUpTo(LAB_NAME_MAX)
 
 const linkSchema = z
   .strictObject(
@@ -48,7 +49,9 @@ const linkSchema = z
           "The link's IPv4 subnet. Default: the lowest /24 from 10.0.0.0/24 on that no other link or network of the lab has.",
         examples: ['10.0.0.0/24'],
       }),
-      mtu: mtu.optional().meta({ description: 'The largest IP packet that a frame may carry, in bytes.', default: 1500 }),
+      mtu: mtu
+        .optional()
+        .meta({ description: 'The largest IP packet that a frame may carry, in bytes.', default: 1500 }),
     },
     { error: 'a map of the settings between, subnet and mtu' },
   )
@@ -90,7 +93,7 @@ export const labFileSchema = z
   .meta({
     title: 'Tapwire lab',
     description: 'Networks, and sandboxes joined to them, as `tapwire up` builds them.',
-    anyOf: LAB_PARTS.map((part) => ({ required: [part] })),
+    anyOf: anyKeyOf(LAB_PARTS),
   })
 
 function notEmpty(map: object): boolean {

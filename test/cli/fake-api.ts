@@ -19,13 +19,27 @@ export function statusOf(lab: Lab, daemon: Pick<LabStatus, 'pid' | 'backend'>): 
     name: lab.name,
     ...daemon,
     startedAt: '2026-01-01T00:00:00.000Z',
-    networks: [...lab.networks],
+    networks: lab.networks.map(({ name, subnets: [pool], mtu, transparent }) => ({
+      name,
+      subnet: pool!.subnet,
+      gateway: pool!.gateway!,
+      mtu,
+      transparent,
+    })),
     sandboxes: lab.sandboxes.map((sandbox) => ({
       name: sandbox.name,
       namespace: `tw-${lab.name}.${sandbox.name}`,
       state: sandbox.command === undefined ? 'idle' : 'running',
       ...(sandbox.command === undefined ? undefined : { pid: 4242, command: [...sandbox.command] }),
-      endpoints: sandbox.endpoints.map((endpoint) => ({ ...endpoint, port: port++, state: 'up' })),
+      endpoints: sandbox.endpoints.map(({ network, interface: name, address, prefixLength, mac }) => ({
+        network,
+        interface: name,
+        address: address!,
+        prefixLength: prefixLength!,
+        mac: mac!,
+        port: port++,
+        state: 'up',
+      })),
     })),
   }
 }

@@ -85,12 +85,13 @@ describe('a lab that parses', () => {
         const lab = labOf(file)
         if (lab === undefined) return
         parsed += 1
-        for (const { name, subnet, gateway } of lab.networks) {
+        for (const { name, subnets } of lab.networks) {
+          const { subnet, gateway = '' } = subnets[0]!
           const range = subnetFrom(subnet)
           const endpoints: LabEndpoint[] = lab.sandboxes
             .flatMap((one) => one.endpoints)
             .filter((one) => one.network === name)
-          const all: string[] = [gateway, ...endpoints.map((one) => one.address)]
+          const all: string[] = [gateway, ...endpoints.map((one) => one.address!)]
           assert.equal(new Set(all).size, all.length, `addresses of ${name}: ${all.join(' ')}`)
           for (const text of all) {
             const address = parseIpAddress(text)!
@@ -112,7 +113,9 @@ describe('a lab that parses', () => {
       fc.property(labFile, (file) => {
         const lab = labOf(file)
         if (lab === undefined) return
-        const subnetOfNetwork = new Map(lab.networks.map((one) => [one.name, subnetFrom(one.subnet)]))
+        const subnetOfNetwork = new Map(
+          lab.networks.map((one) => [one.name, subnetFrom(one.subnets[0]!.subnet)]),
+        )
         const free = new Map(lab.networks.map(({ name }) => [name, freeAddresses(lab, name, file)]))
         for (const { name, endpoints } of lab.sandboxes) {
           const { networks } = file.sandboxes[name]!
@@ -138,7 +141,7 @@ function* freeAddresses(
   name: string,
   file: { sandboxes: Record<string, unknown> },
 ): Generator<string> {
-  const { subnet, gateway } = lab.networks.find((one) => one.name === name)!
+  const { subnet, gateway } = lab.networks.find((one) => one.name === name)!.subnets[0]!
   const range = subnetFrom(subnet)
   const written = JSON.stringify(
     Object.values(file.sandboxes).map((one) => (one as { networks: object }).networks),

@@ -35,6 +35,19 @@ function endpointsOf(lab: Lab): string[] {
   )
 }
 
+const NO_OPTIONS = { internal: false, mtu: 1500, transparent: false, options: {}, labels: {} }
+
+const NO_SETTINGS = {
+  environment: [],
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+  extraHosts: [],
+  labels: {},
+  ports: [],
+  expose: [],
+}
+
 describe('parseLab', () => {
   it('fills in every default', () => {
     const lab = parseLab(
@@ -43,10 +56,22 @@ describe('parseLab', () => {
     )
     assert.deepEqual(lab, {
       name: 'my-lab',
-      networks: [{ name: 'web', subnet: '10.1.0.0/24', gateway: '10.1.0.1', mtu: 1500, transparent: false }],
+      networks: [
+        {
+          name: 'web',
+          driver: 'bridge',
+          subnets: [{ subnet: '10.1.0.0/24', gateway: '10.1.0.1', aux: {} }],
+          internal: false,
+          mtu: 1500,
+          transparent: false,
+          options: {},
+          labels: {},
+        },
+      ],
       sandboxes: [
         {
           name: 'alice',
+          networkMode: 'networks',
           endpoints: [
             {
               network: 'web',
@@ -54,52 +79,213 @@ describe('parseLab', () => {
               address: '10.1.0.2',
               prefixLength: 24,
               mac: '02:42:0a:01:00:02',
+              aliases: [],
+              gwPriority: 0,
+              options: {},
             },
           ],
-          offload: true,
+          hostname: 'alice',
+          ...NO_SETTINGS,
         },
       ],
+      hosts: [],
+      links: [],
     })
   })
 
-  it('takes every setting', () => {
-    const lab = parseLab(
-      `name: demo
-networks:
-  web: { subnet: 192.168.7.0/28, mtu: 9000, gateway: 192.168.7.14, transparent: true }
-sandboxes:
-  alice:
-    networks: { web: { address: 192.168.7.1, mac: 02:00:00:00:00:0A } }
-    command: [sleep, '60']
-    offload: false
-  bob: { networks: [], command: 'echo "$HOME"' }
+  it('takes every setting of a network', () => {
+    const { networks } = parseLab(
+      `networks:
+  web:
+    subnet: 192.168.7.0/28
+    range: 192.168.7.8/29
+    gateway: 192.168.7.14
+    aux: { printer: 192.168.7.9 }
+    subnets: [{ subnet: FD00:1::/64, gateway: fd00:1::ff }]
+    mtu: 9000
+    internal: true
+    transparent: true
+    options: { tapwire.mac: random }
+    labels: { tier: front }
+  six: { ipv4: false, ipv6: true }
+  lan: { driver: macvlan, subnets: [10.9.0.0/24, 10.10.0.0/24] }
 `,
       'x.yaml',
     )
-    assert.deepEqual(lab, {
-      name: 'demo',
-      networks: [
-        { name: 'web', subnet: '192.168.7.0/28', gateway: '192.168.7.14', mtu: 9000, transparent: true },
-      ],
-      sandboxes: [
+    assert.deepEqual(networks, [
+      {
+        name: 'web',
+        driver: 'bridge',
+        subnets: [
+          {
+            subnet: '192.168.7.0/28',
+            range: '192.168.7.8/29',
+            gateway: '192.168.7.14',
+            aux: { printer: '192.168.7.9' },
+          },
+          { subnet: 'fd00:1::/64', gateway: 'fd00:1::ff', aux: {} },
+        ],
+        internal: true,
+        mtu: 9000,
+        transparent: true,
+        options: { 'tapwire.mac': 'random' },
+        labels: { tier: 'front' },
+      },
+      {
+        name: 'six',
+        driver: 'bridge',
+        subnets: [{ subnet: 'fd00:10:1::/64', gateway: 'fd00:10:1::1', aux: {} }],
+        ...NO_OPTIONS,
+      },
+      {
+        name: 'lan',
+        driver: 'macvlan',
+        subnets: [
+          { subnet: '10.9.0.0/24', aux: {} },
+          { subnet: '10.10.0.0/24', aux: {} },
+        ],
+        ...NO_OPTIONS,
+      },
+    ])
+  })
+
+  it('takes every setting of a sandbox', () => {
+    const lab = parseLab(
+      `name: demo
+networks: { web: { subnet: 192.168.7.0/28, ipv6: true } }
+sandboxes:
+  alice:
+    networks:
+      web:
+        address: 192.168.7.2
+        ipv6: FD00:10:1::00:7
+        mac: 02:00:00:00:00:0A
+        aliases: [www]
+        gw_priority: -3
+        options: { a: b }
+    command: [sleep, '60']
+    environment: { LANG: C }
+    working_dir: www
+    hostname: al
+    domainname: example.org
+    dns: [10.0.0.1, 'FD00::1']
+    dns_search: [example.org]
+    dns_opt: ['ndots:2']
+    extra_hosts: { printer: 10.1.0.9 }
+    labels: { tier: front }
+    ports: ['8080:80']
+    expose: ['53/udp']
+    stop_signal: SIGINT
+    stop_timeout: 3
+    offload: false
+  bob: { networks: [], command: 'echo "$HOME"', environment: [A=b=c], extra_hosts: ['a:::1'] }
+  carol: { network_mode: 'container:alice' }
+  dave: { network_mode: host }
+  erin: { network_mode: bridge }
+`,
+      'x.yaml',
+      '/srv/labs',
+    )
+    const [alice, bob, carol, dave, erin] = lab.sandboxes
+    assert.deepEqual(alice, {
+      name: 'alice',
+      networkMode: 'networks',
+      endpoints: [
         {
-          name: 'alice',
-          endpoints: [
-            {
-              network: 'web',
-              interface: 'eth0',
-              address: '192.168.7.1',
-              prefixLength: 28,
-              mac: '02:00:00:00:00:0a',
-            },
-          ],
-          command: ['sleep', '60'],
-          offload: false,
+          network: 'web',
+          interface: 'eth0',
+          address: '192.168.7.2',
+          prefixLength: 28,
+          ipv6: 'fd00:10:1::7',
+          ipv6PrefixLength: 64,
+          mac: '02:00:00:00:00:0a',
+          aliases: ['www'],
+          gwPriority: -3,
+          options: { a: 'b', 'tapwire.offload': 'false' },
         },
-        { name: 'bob', endpoints: [], command: ['/bin/sh', '-c', 'echo "$HOME"'], offload: true },
       ],
+      command: ['sleep', '60'],
+      environment: ['LANG=C'],
+      workingDirectory: '/srv/labs/www',
+      hostname: 'al',
+      domainname: 'example.org',
+      dns: ['10.0.0.1', 'fd00::1'],
+      dnsSearch: ['example.org'],
+      dnsOptions: ['ndots:2'],
+      extraHosts: ['printer:10.1.0.9'],
+      labels: { tier: 'front' },
+      ports: ['8080:80'],
+      expose: ['53/udp'],
+      stopSignal: 'SIGINT',
+      stopTimeoutS: 3,
+    })
+    assert.deepEqual(bob, {
+      name: 'bob',
+      networkMode: 'none',
+      endpoints: [],
+      command: ['/bin/sh', '-c', 'echo "$HOME"'],
+      workingDirectory: '/srv/labs',
+      hostname: 'bob',
+      ...NO_SETTINGS,
+      environment: ['A=b=c'],
+      extraHosts: ['a:::1'],
+    })
+    assert.deepEqual(carol, {
+      name: 'carol',
+      networkMode: 'container:alice',
+      endpoints: [],
+      ...NO_SETTINGS,
+    })
+    assert.deepEqual(dave, { name: 'dave', networkMode: 'host', endpoints: [], ...NO_SETTINGS })
+    assert.deepEqual(erin, {
+      name: 'erin',
+      networkMode: 'networks',
+      endpoints: [{ network: 'bridge', interface: 'eth0', aliases: [], gwPriority: 0, options: {} }],
+      hostname: 'erin',
+      ...NO_SETTINGS,
     })
     assert.deepEqual(parseLabJson(JSON.stringify(lab), 'lab.json'), lab)
+  })
+
+  it('gives hosts networks of their own, and links between them', () => {
+    const lab = parseLab(
+      `hosts:
+  left: { networks: { web: }, sandboxes: { alice: { networks: [web] } } }
+  right: { networks: { web: }, sandboxes: { bob: { networks: [web] } } }
+  far:
+links:
+  - between: [left, right]
+  - { between: [right, far], subnet: 192.168.1.0/29, mtu: 9000 }
+  - between: [left, right]
+`,
+      'two.yaml',
+    )
+    assert.deepEqual(
+      lab.links.map(({ name, subnets, mtu }) => [name, subnets[0]?.subnet, mtu]),
+      [
+        ['left-right', '10.0.0.0/24', 1500],
+        ['right-far', '192.168.1.0/29', 9000],
+        ['left-right-2', '10.0.1.0/24', 1500],
+      ],
+    )
+    assert.deepEqual(
+      lab.hosts.map(({ name, endpoints }) => [
+        name,
+        ...endpoints.map((one) => `${one.interface} ${one.network} ${one.address}`),
+      ]),
+      [
+        ['left', 'eth0 left-right 10.0.0.2', 'eth1 left-right-2 10.0.1.2'],
+        ['right', 'eth0 left-right 10.0.0.3', 'eth1 right-far 192.168.1.2', 'eth2 left-right-2 10.0.1.3'],
+        ['far', 'eth0 right-far 192.168.1.3'],
+      ],
+    )
+    assert.deepEqual(
+      lab.hosts.flatMap(({ networks, sandboxes }) => [
+        ...networks.map(({ subnets }) => subnets[0]?.subnet),
+        ...sandboxes.map(({ endpoints }) => endpoints[0]?.address),
+      ]),
+      ['10.1.0.0/24', '10.1.0.2', '10.1.1.0/24', '10.1.1.2'],
+    )
   })
 
   it('gives out the lowest free addresses around those that are fixed, wherever these stand', () => {
@@ -121,13 +307,12 @@ sandboxes:
     ])
   })
 
-  it('gives out the lowest free subnets around those that are fixed, nested ones too', () => {
+  it('gives out the lowest free subnets around those that are fixed', () => {
     const lab = parseLab(
       `networks:
   a:
   b: { subnet: 10.1.1.128/25 }
   c: { subnet: 10.1.2.0/23 }
-  d: { subnet: 10.1.3.0/24 }
   e:
   f: { subnet: 10.1.0.0/30 }
   g:
@@ -135,12 +320,11 @@ sandboxes: { x: { networks: [] } }
 `,
       'x.yaml',
     )
-    const subnets = lab.networks.map(({ name, subnet }) => `${name} ${subnet}`)
+    const subnets = lab.networks.map(({ name, subnets: [pool] }) => `${name} ${pool?.subnet}`)
     assert.deepEqual(subnets, [
       'a 10.1.4.0/24',
       'b 10.1.1.128/25',
       'c 10.1.2.0/23',
-      'd 10.1.3.0/24',
       'e 10.1.5.0/24',
       'f 10.1.0.0/30',
       'g 10.1.6.0/24',
@@ -164,13 +348,18 @@ sandboxes:
     ])
   })
 
-  it('lets isolated networks have the same subnet, and the same MAC address', () => {
-    const text = `networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.1.0.0/24 } }
-sandboxes: { x: { networks: [a] }, y: { networks: [b] } }
+  it('lets networks of several hosts have the same subnet, and isolated ones the same MAC address', () => {
+    const text = `networks: { a: , b: }
+sandboxes:
+  x: { networks: { a: { mac: 02:00:00:00:00:01 } } }
+  y: { networks: { b: { mac: 02:00:00:00:00:01 } } }
+hosts:
+  h: { networks: { a: { subnet: 10.7.0.0/24 } } }
+  i: { networks: { a: { subnet: 10.7.0.0/24 } } }
 `
     assert.deepEqual(endpointsOf(parseLab(text, 'x.yaml')), [
-      'x eth0 a 10.1.0.2/24 02:42:0a:01:00:02',
-      'y eth0 b 10.1.0.2/24 02:42:0a:01:00:02',
+      'x eth0 a 10.1.0.2/24 02:00:00:00:00:01',
+      'y eth0 b 10.1.1.2/24 02:00:00:00:00:01',
     ])
   })
 
@@ -202,7 +391,7 @@ sandboxes: { x: { networks: [a] }, y: { networks: [b] } }
     const networks = Array.from({ length: DOMAINS_MAX }, (_, index) => `  n-${index}:\n`)
     const lab = parseLab(`networks:\n${networks.join('')}sandboxes:\n${sandboxes.join('')}`, 'x.yaml')
     assert.equal(endpointsOf(lab).length, PORTS_MAX)
-    assert.equal(lab.networks.at(-1)?.subnet, '10.16.255.0/24')
+    assert.equal(lab.networks.at(-1)?.subnets[0]?.subnet, '10.16.255.0/24')
   })
 })
 
@@ -226,10 +415,7 @@ const BAD: readonly { readonly what: string; readonly text: string; readonly say
   {
     what: 'missing keys',
     text: 'name: x\n',
-    says: [
-      '1:1: networks is missing; it must be a map from names to networks',
-      '1:1: sandboxes is missing; it must be a map from names to sandboxes',
-    ],
+    says: ['1:1: the file has none of the keys networks, sandboxes, hosts'],
   },
   {
     what: 'empty maps',
@@ -320,24 +506,24 @@ sandboxes:
       "2:20: unknown key 'subnett'; did you mean 'subnet'?",
       "4:27: unknown key 'adress'; did you mean 'address'?",
       "4:49: unknown key 'comand'; did you mean 'command'?",
-      "5:25: unknown key 'zzzzzz'; known: networks, command, offload",
+      "5:25: unknown key 'zzzzzz'; known: networks, network_mode, command, environment, working_dir, hostname, domainname, dns, dns_search, dns_opt, and 7 more",
     ],
   },
   {
     what: 'names that are none, and what is wrong inside',
     text: `name: My_Lab
-networks: { Web: { mtu: 1 } }
+networks: { We!: { mtu: 1 } }
 sandboxes:
-  -a: { networks: [Web], offload: maybe }
-  ${'a'.repeat(64)}: { networks: [Web] }
+  -a: { networks: [We!], offload: maybe }
+  ${'a'.repeat(64)}: { networks: [We!] }
 `,
     says: [
       "1:7: name must be 1 to 32 small letters, digits and hyphens, no hyphen at either end, not 'My_Lab'",
-      "2:13: 'Web' is no name for a network; it must be 1 to 63 small letters, digits and hyphens, no hyphen at either end",
+      "2:13: 'We!' is no name for a network; it must be 1 to 63 letters, digits, dots, hyphens and underscores, a letter or digit first",
       '2:25: mtu must be a whole number from 576 to 65521, not 1',
-      "4:3: '-a' is no name for a sandbox; it must be 1 to 63 small letters, digits and hyphens, no hyphen at either end",
+      "4:3: '-a' is no name for a sandbox; it must be 1 to 63 letters, digits, dots, hyphens and underscores, a letter or digit first",
       "4:35: offload must be true or false, not 'maybe'",
-      `5:3: '${'a'.repeat(60)}…' is no name for a sandbox; it must be 1 to 63 small letters, digits and hyphens, no hyphen at either end`,
+      `5:3: '${'a'.repeat(60)}…' is no name for a sandbox; it must be 1 to 63 letters, digits, dots, hyphens and underscores, a letter or digit first`,
     ],
   },
   {
@@ -360,16 +546,16 @@ sandboxes:
       '3:33: mtu must be a whole number from 576 to 65521, not 1500.5',
       "3:50: gateway must be an IPv4 address, such as 10.1.0.10, not '10.01.0.1'",
       '3:74: transparent must be true or false, not 1',
-      "4:7: network 'db' must be a map of the settings subnet, mtu, gateway and transparent, or empty, not 7",
+      "4:7: network 'db' must be a map of settings, such as { subnet: 10.1.0.0/24 }, or empty, not 7",
       "6:18: networks must be a list of network names, or a map from network names to their settings, not 'web'",
       "7:24: networks[1] must be a network's name, not 4",
       '7:45: command[1] must be text without NUL bytes, not 60; write "60"',
-      "8:20: network 'web' must be a map of the settings address and mac, or empty, not an empty list",
+      "8:20: network 'web' must be a map of settings, such as { address: 10.1.0.10 }, or empty, not an empty list",
       '8:31: command must be a program and its arguments; leave it out to run none, not an empty list',
       "9:36: address must be an IPv4 address, such as 10.1.0.10, not '10.1.0'",
       "9:49: mac must be a MAC address of six bytes, such as 02:00:00:00:00:0a, not '02-00'",
       "9:69: command must be a command; leave it out to run none, not ''",
-      "10:3: sandbox 'e' must be a map of the settings networks, command and offload, not empty",
+      "10:3: sandbox 'e' must be a map of settings, such as { networks: [web] }, not empty",
       '11:3: networks is missing; it must be a list of network names, or a map from network names to their settings',
       '11:8: command must be a list of a program and its arguments, or one line for /bin/sh, not a map',
     ],
@@ -413,14 +599,14 @@ sandboxes: { x: { networks: [a, b, c, d, e, f, g] } }
     what: 'gateways that cannot be',
     text: `networks:
   a: { subnet: 10.1.0.0/24, gateway: 10.2.0.1 }
-  b: { subnet: 10.1.0.0/24, gateway: 10.1.0.0 }
-  c: { subnet: 10.1.0.0/24, gateway: 10.1.0.255 }
+  b: { subnet: 10.1.1.0/24, gateway: 10.1.1.0 }
+  c: { subnet: 10.1.2.0/24, gateway: 10.1.2.255 }
 sandboxes: { x: { networks: [] } }
 `,
     says: [
       "2:38: gateway 10.2.0.1 is outside the subnet 10.1.0.0/24 of network 'a'; take one from 10.1.0.1 to 10.1.0.254",
-      '3:38: gateway 10.1.0.0 is the network address of 10.1.0.0/24; take one from 10.1.0.1 to 10.1.0.254',
-      '4:38: gateway 10.1.0.255 is the broadcast address of 10.1.0.0/24; take one from 10.1.0.1 to 10.1.0.254',
+      '3:38: gateway 10.1.1.0 is the network address of 10.1.1.0/24; take one from 10.1.1.1 to 10.1.1.254',
+      '4:38: gateway 10.1.2.255 is the broadcast address of 10.1.2.0/24; take one from 10.1.2.1 to 10.1.2.254',
     ],
   },
   {
@@ -463,7 +649,7 @@ sandboxes:
     ],
   },
   {
-    what: 'networks that are unknown, joined twice, or overlap',
+    what: 'networks that are unknown, joined twice, or overlap (each subnet told once)',
     text: `networks: { web: { subnet: 10.1.0.0/16 }, db: { subnet: 10.1.7.0/24 }, lan: }
 sandboxes:
   a: { networks: [wbe] }
@@ -473,10 +659,10 @@ sandboxes:
   e: { networks: [web, lan] }
 `,
     says: [
+      "1:43: subnet 10.1.7.0/24 of network 'db' overlaps 10.1.0.0/16 of network 'web'; give one of them another subnet",
       "3:19: sandbox 'a' joins an unknown network 'wbe'; did you mean 'web'?",
       "4:20: sandbox 'b' joins an unknown network 'wan'; did you mean 'lan'?",
       "5:29: sandbox 'c' joins network 'lan' twice",
-      "6:19: sandbox 'd' joins networks 'web' (10.1.0.0/16) and 'db' (10.1.7.0/24), whose subnets overlap; give one of them another subnet, or join only one",
     ],
   },
   {
@@ -518,8 +704,116 @@ sandboxes:
   },
 ]
 
+/** What the settings beyond addresses can get wrong. */
+const BAD_SETTINGS: typeof BAD = [
+  {
+    what: 'subnets of a network that do not go together',
+    text: `networks:
+  a: { subnets: [10.1.0.0/24, 10.2.0.0/24] }
+  b: { ipv4: false }
+  c: { ipv4: false, subnet: 10.3.0.0/24 }
+  d: { subnets: [{ subnet: fd00:1::/64, range: fd00:2::/80 }, fe80::/64], ipv6: false }
+  e: { subnet: 10.4.0.0/24, range: 10.4.0.9/29 }
+  f: { subnet: 10.5.0.0/24, aux: { x: 10.5.0.1, y: 10.6.0.1 } }
+`,
+    says: [
+      "2:8: network 'a' has 2 IPv4 subnets, and the bridge driver takes one",
+      "3:3: network 'b' has neither IPv4 nor IPv6; set ipv6: true",
+      "4:14: network 'c' has an IPv4 subnet, and ipv4 is false",
+      "5:8: network 'd' has 2 IPv6 subnets, and the bridge driver takes one",
+      "5:48: range fd00:2::/80 is not inside the subnet fd00:1::/64 of network 'd'",
+      '5:63: subnet fe80::/64 holds link-local addresses (RFC 4291, 2.5.6); take one from fd00::/8',
+      "5:81: network 'd' has an IPv6 subnet, and ipv6 is false",
+      '6:36: range 10.4.0.9/29 has host bits set; it should be 10.4.0.8/29',
+      "7:39: address 10.5.0.1 is the gateway of network 'f'; leave the address out to get the lowest free one",
+      "7:52: address 10.6.0.1 is outside the subnet 10.5.0.0/24 of network 'f'; take one from 10.5.0.1 to 10.5.0.254",
+    ],
+  },
+  {
+    what: 'IPv6 where there is none, and an address that is kept for another',
+    text: `networks: { web: { aux: { printer: 10.1.0.9 } } }
+sandboxes:
+  a: { networks: { web: { ipv6: 'fd00::1' } } }
+  b: { networks: { web: { address: 10.1.0.9 } } }
+`,
+    says: [
+      "3:33: network 'web' has no IPv6",
+      "4:36: address 10.1.0.9 is taken by 'printer'; leave the address out to get the lowest free one",
+    ],
+  },
+  {
+    what: 'modes that exclude other settings',
+    text: `networks: { web: }
+sandboxes:
+  a: { networks: [web], network_mode: none }
+  b: { network_mode: 'container:c', hostname: x, dns: [10.0.0.1] }
+  c: { network_mode: 'container:c' }
+  d: { network_mode: macvlan }
+  e: { network_mode: host, ports: ['80'] }
+  f: {}
+`,
+    says: [
+      "3:39: sandbox 'a' has networks, and so no network_mode",
+      "4:47: sandbox 'b' cannot have hostname with network_mode container:c",
+      "4:50: sandbox 'b' cannot have dns with network_mode container:c",
+      "5:22: sandbox 'c' cannot share its own network",
+      "6:22: network_mode must be none, host, bridge, or container:NAME, not 'macvlan'",
+      "7:28: sandbox 'e' cannot have ports with network_mode host",
+      '8:3: networks is missing; it must be a list of network names, or a map from network names to their settings',
+    ],
+  },
+  {
+    what: 'lists and maps of settings',
+    text: `networks: { web: { options: { a: 1 }, labels: [x] } }
+sandboxes:
+  a: { networks: [web], environment: [A], extra_hosts: [b], dns: [x], ports: ['80:x'], expose: [80] }
+  b: { networks: [web], environment: 7, stop_timeout: -1 }
+`,
+    says: [
+      '1:34: a must be text without NUL bytes, not 1; write "1"',
+      '1:39: labels must be a map from texts to texts, not a list',
+      "3:39: environment[0] must be text of the form NAME=value, not 'A'",
+      "3:57: extra_hosts[0] must be text of the form name:address, not 'b'",
+      "3:67: dns[0] must be an IPv4 or IPv6 address, not 'x'",
+      '3:79: invalid containerPort: x',
+      '3:97: expose[0] must be text without NUL bytes, not 80; write "80"',
+      '4:38: environment must be a map from names to values, or a list of NAME=value, not 7',
+      '4:55: stop_timeout must be a whole number of seconds, not -1',
+    ],
+  },
+  {
+    what: 'hosts and links that cannot be',
+    text: `sandboxes: { left: { networks: [] } }
+hosts:
+  left: { networks: { web: { mtuu: 1 } }, sandboxes: { a: { networks: [wbe] } } }
+  Right:
+links:
+  - between: [left, middle]
+  - between: [left, left]
+  - between: [left]
+`,
+    says: [
+      "3:3: host 'left' has the name of a sandbox",
+      "3:30: unknown key 'mtuu'; did you mean 'mtu'?",
+      "3:72: sandbox 'a' joins an unknown network 'wbe'; did you mean 'web'?",
+      "4:3: 'Right' is no name for a host; it must be 1 to 32 small letters, digits and hyphens, no hyphen at either end",
+      "6:21: there is no host 'middle'; known: left, Right",
+      "7:21: host 'left' is linked to itself",
+      '8:5: between must be a list of two hosts, not a list',
+    ],
+  },
+  {
+    what: 'a name that a built-in network has',
+    text: 'networks: { bridge: , host: }\n',
+    says: [
+      "1:13: network 'bridge' is there already, and no one's to make",
+      "1:23: network 'host' is there already, and no one's to make",
+    ],
+  },
+]
+
 describe('parseLab tells', () => {
-  for (const { what, text, says } of BAD) {
+  for (const { what, text, says } of [...BAD, ...BAD_SETTINGS]) {
     it(what, () => assert.deepEqual(problemsOf(text), says))
   }
 
@@ -586,7 +880,7 @@ describe('loadLab', () => {
       (error) => {
         assert.ok(error instanceof LabFileError)
         assert.deepEqual(error.problems.map(formatLabProblem), [
-          `${path}:1:20: unknown key 'foo'; known: subnet, mtu, gateway, transparent`,
+          `${path}:1:20: unknown key 'foo'; known: driver, subnet, range, gateway, aux, subnets, ipv4, ipv6, internal, mtu, and 3 more`,
         ])
         return true
       },

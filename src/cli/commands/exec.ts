@@ -5,7 +5,6 @@ import type { Cli } from '../cli.ts'
 import { collect, examples } from '../options.ts'
 import { environmentOf } from '../sandbox/environment.ts'
 import { checkTerminal, sessionOptions, withStartExitCodes } from '../sandbox/foreground.ts'
-import { Session } from '../stream/session.ts'
 import { exitNotStarted } from './run.ts'
 
 interface ExecOptions {
@@ -71,6 +70,7 @@ async function exec(
   }
   const stream = await apiClient(cli).upgrade(`/sandboxes/${segment(sandbox)}/exec`, { body: request })
   if (stream === undefined) return 0
+  const { Session } = await import('../stream/session.ts')
   const end = await new Session(cli, stream, session).run()
   if (end.kind === 'exit') return end.code
   cli.stderr.write('read escape sequence\n')

@@ -93,7 +93,7 @@ const SHORT_ID = 12
 const COMMAND_SHOWN = 20
 
 function quoted(command: string, trunc: boolean): string {
-  const letters = [...printable(command)]
+  const letters = Array.from(printable(command))
   const text =
     trunc && letters.length > COMMAND_SHOWN
       ? `${letters.slice(0, COMMAND_SHOWN - 1).join('')}…`

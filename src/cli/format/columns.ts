@@ -41,5 +41,5 @@ function pad(cell: string, width: number): string {
 
 /** In characters, as people count them. */
 function lengthOf(cell: string): number {
-  return [...cell].length
+  return Array.from(cell).length
 }

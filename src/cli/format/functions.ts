@@ -19,7 +19,7 @@ export const FUNCTIONS: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['title', (value) => text(value, 'title').replaceAll(/(^|\s)\S/g, (letter) => letter.toUpperCase())],
   [
     'truncate',
-    (value, length) => [...text(value, 'truncate')].slice(0, integer(length, 'truncate')).join(''),
+    (value, length) => Array.from(text(value, 'truncate')).slice(0, integer(length, 'truncate')).join(''),
   ],
   ['pad', pad],
   ['len', length],

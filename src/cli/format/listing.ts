@@ -1,7 +1,6 @@
 /** Lists of objects as docker's commands print them: a table, names only, JSON, or by a template. */
 
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
-import { didYouMean } from '../../control/suggest.ts'
 import type { Cli } from '../cli.ts'
 import { alignColumns } from './columns.ts'
 
@@ -64,7 +63,7 @@ async function formatByTemplate<T>(
   const { Template } = await import('./template.ts')
   const isTable = /^table\s/.test(format)
   const text = unescape((isTable ? format.slice('table'.length) : format).trim())
-  checkWords(text)
+  await checkWords(text)
   const template = new Template(text)
   const lines = items.map((item) => template.execute(withLabel(listing, item)))
   if (!isTable) return lines.map((line) => `${line}\n`).join('')
@@ -78,8 +77,9 @@ function unescape(template: string): string {
 }
 
 /** A word that is no template would be printed once for each object: it is a slip. */
-function checkWords(text: string): void {
+async function checkWords(text: string): Promise<void> {
   if (text.includes('{{') || !/^[a-z]+$/.test(text)) return
+  const { didYouMean } = await import('../../control/suggest.ts')
   throw new TapwireError(ErrorCode.templateInvalid, `Unknown format '${text}'.`, {
     hint: `It is a template or one of table, wide, json; ${didYouMean(text, ['table', 'wide', 'json'])}`,
     exitCode: 64,

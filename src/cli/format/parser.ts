@@ -86,11 +86,11 @@ class Parser {
     const scope = this.#variables.length
     const pipe = this.#pipe(kind, 'close')
     if (kind === 'range') this.#rangeDepth += 1
-    const { nodes: then, end } = this.#list()
+    const { nodes: body, end } = this.#list()
     if (kind === 'range') this.#rangeDepth -= 1
     const otherwise = this.#otherwise(end)
     this.#variables.length = scope
-    return { kind, pipe, then, otherwise }
+    return { kind, pipe, body, otherwise }
   }
 
   #otherwise(end: ListEnd): TemplateNode[] {

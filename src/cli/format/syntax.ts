@@ -14,21 +14,21 @@ export type TemplateNode =
 export interface IfNode {
   readonly kind: 'if'
   readonly pipe: Pipe
-  readonly then: readonly TemplateNode[]
+  readonly body: readonly TemplateNode[]
   readonly otherwise: readonly TemplateNode[]
 }
 
 export interface WithNode {
   readonly kind: 'with'
   readonly pipe: Pipe
-  readonly then: readonly TemplateNode[]
+  readonly body: readonly TemplateNode[]
   readonly otherwise: readonly TemplateNode[]
 }
 
 export interface RangeNode {
   readonly kind: 'range'
   readonly pipe: Pipe
-  readonly then: readonly TemplateNode[]
+  readonly body: readonly TemplateNode[]
   readonly otherwise: readonly TemplateNode[]
 }
 

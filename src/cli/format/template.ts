@@ -85,7 +85,7 @@ class Execution {
       case 'with':
         return this.#scoped(() => {
           const value = this.#pipe(node.pipe, dot)
-          if (isTrue(value)) return this.list(node.then, node.kind === 'with' ? value : dot)
+          if (isTrue(value)) return this.list(node.body, node.kind === 'with' ? value : dot)
           return this.list(node.otherwise, dot)
         })
     }
@@ -108,7 +108,7 @@ class Execution {
       const left = this.#scoped(() => {
         const values = variables.length === 1 ? [item] : [key, item]
         for (const [at, name] of variables.entries()) this.#set(name, values[at], node.pipe.isAssignment)
-        return this.list(node.then, item)
+        return this.list(node.body, item)
       })
       if (left === 'break') break
     }

@@ -8,7 +8,7 @@ export interface EnvironmentOptions {
   readonly envFile?: readonly string[]
 }
 
-const TAKEN = ['PATH', 'HOME', 'LANG', 'TZ', 'USER', 'SHELL']
+const TAKEN = new Set(['PATH', 'HOME', 'LANG', 'TZ', 'USER', 'SHELL'])
 
 /** `NAME=value`, each name once; options come after files, later ones over earlier ones. Throws USAGE. */
 export function environmentOf(
@@ -18,7 +18,7 @@ export function environmentOf(
 ): string[] {
   const values = new Map<string, string>()
   for (const [name, value] of Object.entries(env)) {
-    const isTaken = TAKEN.includes(name) || name.startsWith('LC_') || (tty && name === 'TERM')
+    const isTaken = TAKEN.has(name) || name.startsWith('LC_') || (tty && name === 'TERM')
     if (isTaken && value !== undefined) values.set(name, value)
   }
   if (tty && !values.has('TERM')) values.set('TERM', 'xterm')

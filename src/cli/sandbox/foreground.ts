@@ -5,8 +5,7 @@ import { TapwireError } from '../../control/errors.ts'
 import { type ApiClient, segment } from '../api-client.ts'
 import { type Cli, EXIT_NOT_STARTED } from '../cli.ts'
 import { usage } from '../options.ts'
-import { DETACH_KEYS_DEFAULT, parseDetachKeys } from '../stream/detach-keys.ts'
-import { Session, type SessionOptions } from '../stream/session.ts'
+import type { SessionOptions } from '../stream/session.ts'
 
 export interface ForegroundOptions {
   readonly detachKeys?: string
@@ -30,7 +29,7 @@ export function sessionOptions(
     tty,
     // With a terminal, keys do what signals do without one.
     signalProxy: sigProxy && !tty,
-    detachKeys: detachKeys === undefined ? DETACH_KEYS_DEFAULT : parseDetachKeys(detachKeys),
+    detachKeys,
   }
 }
 
@@ -48,6 +47,7 @@ export async function attachAndStay(
   options: SessionOptions,
   begin: () => Promise<void> = async () => {},
 ): Promise<number> {
+  const { Session } = await import('../stream/session.ts')
   const stream = await openStream(api, sandbox)
   const ended = new Session(cli, stream, options).run()
   try {

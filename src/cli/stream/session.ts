@@ -13,6 +13,7 @@ import {
   FrameType,
 } from '../../control/shim-frames.ts'
 import type { Cli, OutputStream } from '../cli.ts'
+import { DETACH_KEYS_DEFAULT, parseDetachKeys } from './detach-keys.ts'
 import { StdinPump } from './stdin-pump.ts'
 
 export interface SessionOptions {
@@ -23,8 +24,8 @@ export interface SessionOptions {
   readonly stderr: boolean
   /** Signals to this process are handed on. */
   readonly signalProxy: boolean
-  /** Bytes that leave the command alone with its terminal. */
-  readonly detachKeys: readonly number[]
+  /** What leaves the command alone with its terminal, in Docker's notation; ctrl-p,ctrl-q where undefined. */
+  readonly detachKeys: string | undefined
 }
 
 export type SessionEnd =
@@ -37,14 +38,22 @@ export class Session {
   readonly #cli: Cli
   readonly #stream: Duplex
   readonly #options: SessionOptions
+  readonly #detachKeys: readonly number[]
   readonly #decoder = new FrameDecoder()
   readonly #undo: (() => void)[] = []
   #settle: { resolve(end: SessionEnd): void; reject(error: unknown): void } | undefined
 
+  /** Throws USAGE for keys that are none. */
   constructor(cli: Cli, stream: Duplex, options: SessionOptions) {
     this.#cli = cli
     this.#stream = stream
     this.#options = options
+    const { tty, detachKeys } = options
+    this.#detachKeys = !tty
+      ? []
+      : detachKeys === undefined
+        ? DETACH_KEYS_DEFAULT
+        : parseDetachKeys(detachKeys)
   }
 
   /**
@@ -62,7 +71,7 @@ export class Session {
       if (this.#options.signalProxy) this.#connectSignals()
       return await ended
     } finally {
-      for (const undo of this.#undo.reverse()) undo()
+      for (const undo of this.#undo.toReversed()) undo()
       this.#stream.destroy()
     }
   }
@@ -102,8 +111,7 @@ export class Session {
   }
 
   #connectStdin(): void {
-    const { tty, detachKeys } = this.#options
-    const pump = new StdinPump(this.#cli.stdin, tty ? detachKeys : [])
+    const pump = new StdinPump(this.#cli.stdin, this.#detachKeys)
     this.#undo.push(() => pump.stop())
     pump.start({
       data: (bytes) => this.#send(encodeFrame(FrameType.stdin, bytes)),

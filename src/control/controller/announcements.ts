@@ -14,7 +14,10 @@ export class Announcements {
   }
 
   start(driver: NetworkDriver, endpoint: DriverEndpoint, mac: string): void {
-    const { advertiseCount, advertiseIntervalMs } = endpointOptions(endpoint.settings.driverOptions)
+    const { advertiseCount, advertiseIntervalMs } = endpointOptions(
+      endpoint.settings.driverOptions,
+      endpoint.network.options,
+    )
     const frames: Uint8Array[] = []
     if (endpoint.ipv4 !== undefined) frames.push(gratuitousArp(mac, endpoint.ipv4.address))
     if (endpoint.ipv6 !== undefined) frames.push(unsolicitedAdvertisement(mac, endpoint.ipv6.address))

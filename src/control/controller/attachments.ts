@@ -21,7 +21,7 @@ import type {
 import { chooseDefaultRoutes } from '../rules/default-route.ts'
 import { endpointOptions, interfaceSysctls } from '../rules/endpoint-options.ts'
 import { chooseInterfaceName } from '../rules/interface-name.ts'
-import { routeCandidates } from '../views/sandbox-inspect.ts'
+import { routeCandidates } from '../views/default-route-inspect.ts'
 import { Announcements } from './announcements.ts'
 import type { Context } from './context.ts'
 import {
@@ -33,11 +33,19 @@ import {
 } from './interface-commands.ts'
 import type { Undo } from './undo.ts'
 
+/** An endpoint as its driver sees it. */
+interface DriverPart {
+  readonly driver: NetworkDriver
+  readonly driverEndpoint: DriverEndpoint
+}
+
 export class Attachments {
   readonly #context: Context
   readonly #announcements: Announcements
   /** Endpoints whose interface has vanished without our doing. */
   readonly #gone = new Set<string>()
+  /** What could not be removed at its sandbox's end. */
+  readonly #leftovers: DriverPart[] = []
 
   constructor(context: Context) {
     this.#context = context
@@ -127,17 +135,18 @@ export class Attachments {
     return after
   }
 
-  /** What a sandbox leaves that has ended by itself: everything, whatever fails. The sandbox as it then is. */
+  /** What a sandbox leaves that has ended: everything. What cannot be removed is told, and tried again at the next end. */
   async abandon(sandbox: SandboxRecord): Promise<SandboxRecord> {
-    for (const endpoint of sandbox.endpoints) {
-      if (endpoint.joined === undefined) continue
-      const { driver, driverEndpoint } = this.#driverOf(sandbox, endpoint)
-      this.#announcements.cancel(endpoint.joined.id)
-      this.#gone.delete(endpoint.joined.id)
+    const left = sandbox.endpoints.filter(({ joined }) => joined !== undefined)
+    const parts = [...this.#leftovers.splice(0), ...left.map((endpoint) => this.#driverOf(sandbox, endpoint))]
+    for (const part of parts) {
+      this.#announcements.cancel(part.driverEndpoint.id)
+      this.#gone.delete(part.driverEndpoint.id)
       try {
-        await driver.leave(driverEndpoint)
-        await driver.deleteEndpoint(driverEndpoint)
+        await part.driver.leave(part.driverEndpoint)
+        await part.driver.deleteEndpoint(part.driverEndpoint)
       } catch (error) {
+        this.#leftovers.push(part)
         this.#context.warn(error, `an endpoint of ${sandbox.name} could not be removed`)
       }
     }
@@ -171,14 +180,14 @@ export class Attachments {
     this.#announcements.cancelAll()
   }
 
-  /** Lets the addresses of an endpoint rest; the function returned takes them back. */
-  releaseAddresses(endpoint: EndpointRecord): () => void {
-    const { addresses } = this.#context.parts
-    const used = addressesOf(endpoint.joined)
-    for (const address of used) addresses.release(endpoint.network, address)
-    return () => {
-      for (const address of used) addresses.restore(endpoint.network, address)
-    }
+  /** Lets the addresses of an endpoint rest. */
+  releaseAddresses({ network, joined }: EndpointRecord): void {
+    for (const address of addressesOf(joined)) this.#context.parts.addresses.release(network, address)
+  }
+
+  /** Takes them again. */
+  restoreAddresses({ network, joined }: EndpointRecord): void {
+    for (const address of addressesOf(joined)) this.#context.parts.addresses.restore(network, address)
   }
 
   #reserveEndpoint(undo: Undo, endpoint: EndpointRecord, taken: readonly string[]): JoinedEndpoint {
@@ -239,10 +248,7 @@ export class Attachments {
     return { ...endpoint, joined: { ...joined, ...place } }
   }
 
-  #driverOf(
-    sandbox: SandboxRecord,
-    { network: id, settings, joined }: EndpointRecord,
-  ): { driver: NetworkDriver; driverEndpoint: DriverEndpoint } {
+  #driverOf(sandbox: SandboxRecord, { network: id, settings, joined }: EndpointRecord): DriverPart {
     const network = this.#context.model.network(id)!
     const { ipv4, ipv6 } = joined!
     const mac = joined!.mac === '' ? settings.mac : joined!.mac
@@ -268,7 +274,7 @@ export function findEndpoint(sandbox: SandboxRecord, network: string): EndpointR
 }
 
 /** The addresses that an endpoint has, for as long as it is joined. */
-export function addressesOf(joined: JoinedEndpoint | undefined): readonly string[] {
+function addressesOf(joined: JoinedEndpoint | undefined): readonly string[] {
   return [joined?.ipv4, joined?.ipv6].flatMap((address) => (address === undefined ? [] : [address.address]))
 }
 

@@ -73,8 +73,17 @@ export class Connections {
     const { attachments } = this.#runs
     const after = await attachments.detach(undo, run.running, before, network.id)
     this.#runs.writeFiles(undo, run, before, after)
-    undo.add(attachments.releaseAddresses(endpoint))
-    await this.#context.commitSandbox(undo, after)
+    await this.#context.commit(
+      undo,
+      () => {
+        this.#context.model.putSandbox(after)
+        attachments.releaseAddresses(endpoint)
+      },
+      () => {
+        this.#context.model.putSandbox(before)
+        attachments.restoreAddresses(endpoint)
+      },
+    )
     this.#runs.refreshDependents(after)
     this.#context.networkEvent('disconnect', network, { container: before.id })
   }

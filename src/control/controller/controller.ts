@@ -20,7 +20,7 @@ import type {
   Waited,
 } from '../api/sandbox.ts'
 import type { Event } from '../api/system.ts'
-import type { Fdb, Stats } from '../api.ts'
+import type { Fdb, FdbFlushed, Stats } from '../api.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
 import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'
@@ -186,6 +186,17 @@ export class Controller implements ControlPlane {
 
   fdb(): Promise<Fdb> {
     return this.#ports.fdb()
+  }
+
+  async flushFdb(selection: {
+    network?: string | undefined
+    sandbox?: string | undefined
+  }): Promise<FdbFlushed> {
+    const { network, sandbox } = selection
+    return this.#ports.flush(
+      network === undefined ? undefined : this.#context.findNetwork(network).id,
+      sandbox === undefined ? undefined : this.#context.findSandbox(sandbox).id,
+    )
   }
 
   stats(): Stats {

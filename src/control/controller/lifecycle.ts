@@ -7,7 +7,7 @@ import { parseSignal } from '../rules/stop-signal.ts'
 import type { Context } from './context.ts'
 import { commandEnvironment } from './environment.ts'
 import { Run, type Runs } from './runs.ts'
-import { filesOf, hostnameOf, linkVariables } from './sandbox-files.ts'
+import { filesOf, linkVariables } from './sandbox-files.ts'
 import type { Streams } from './streams.ts'
 import type { Undo } from './undo.ts'
 import type { Watchers } from './watchers.ts'
@@ -16,6 +16,9 @@ export interface StopOptions {
   readonly signal?: string | undefined
   readonly timeoutS?: number | undefined
 }
+
+/** The time of what has not happened. */
+export const NEVER = '0001-01-01T00:00:00Z'
 
 /** What Docker notes where a sandbox could not be started for another reason than its command. */
 const START_FAILED = 128
@@ -51,7 +54,7 @@ export class Lifecycle {
     const { run, sandbox } = await this.#current(id)
     if (run === undefined) return
     await this.#end(run, sandbox, options)
-    await this.#context.save()
+    if (!run.kept) await this.#context.save()
     this.#context.sandboxEvent('stop', sandbox)
   }
 
@@ -80,7 +83,7 @@ export class Lifecycle {
     this.#signal(run, sandbox, signal)
     if (signal !== 'SIGKILL') return
     await run.ended
-    await this.#context.save()
+    if (!run.kept) await this.#context.save()
   }
 
   async remove(reference: string, { force }: { readonly force: boolean }): Promise<void> {
@@ -133,7 +136,8 @@ export class Lifecycle {
     const variables = linkVariables(this.#context, sandbox)
     const reserved = attachments.reserve(undo, sandbox, networks)
     const running = await host.create(this.#plan(reserved))
-    undo.add(() => host.remove(sandbox.id, { log: false }))
+    // What it printed in an earlier life stays.
+    undo.add(() => host.remove(sandbox.id, { log: sandbox.state.startedAt === NEVER }))
     const attached = await attachments.attach(undo, running, sandbox, reserved, false)
     const pid = await this.#startCommand(running, attached, variables)
     const state = {
@@ -158,7 +162,7 @@ export class Lifecycle {
     const { networkMode: mode } = sandbox.config
     return {
       id: sandbox.id,
-      hostname: hostnameOf(this.#context, sandbox),
+      hostname: sandbox.config.hostname,
       network:
         mode.kind === 'host'
           ? 'host'
@@ -191,7 +195,7 @@ export class Lifecycle {
     if (config.command.length === 0) return running.pid
     return running.start({
       command: config.command,
-      environment: commandEnvironment(config, hostnameOf(this.#context, sandbox), variables),
+      environment: commandEnvironment(config, variables),
       workingDirectory: config.workingDirectory,
       tty: config.tty,
       openStdin: config.openStdin,
@@ -242,10 +246,11 @@ export class Lifecycle {
     const sandbox = await this.noteEnd(before, exit)
     try {
       await this.#context.save()
+      run.kept = true
       // Only now: a daemon that starts meanwhile learns from what is left how the sandbox ended.
       await parts.host.remove(id, { log: false })
     } catch (error) {
-      this.#context.warn(error, `the end of ${sandbox.name} could not be kept`)
+      this.#context.warn(error, `what ${sandbox.name} left at its end could not all be dealt with`)
     }
     this.#tellEnd(before, sandbox)
     if (sandbox.config.autoRemove && !run.restarting) await this.#removeAtEnd(sandbox)

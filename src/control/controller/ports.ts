@@ -1,4 +1,4 @@
-import type { Fdb, Stats } from '../api.ts'
+import type { Fdb, FdbFlushed, Stats } from '../api.ts'
 import type { BridgeDriver } from '../drivers/bridge.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
@@ -27,6 +27,17 @@ export class Ports {
         static: isStatic,
       })),
     }
+  }
+
+  /** Those of a sandbox are behind its own ports; those of a network are all of its domain. */
+  async flush(network: string | undefined, sandbox: string | undefined): Promise<FdbFlushed> {
+    const { fabric } = this.#context.parts
+    const flushed =
+      sandbox === undefined
+        ? this.#bridge.domains(network).map((domain) => fabric.flushDomain(domain))
+        : this.#bridge.ports(network, sandbox).map(({ port }) => fabric.flushPort(port))
+    const counts = await Promise.all(flushed)
+    return { Stations: counts.reduce((sum, count) => sum + count, 0) }
   }
 
   stats(): Stats {

@@ -7,7 +7,6 @@ import type { RunningSandbox, SandboxExit } from '../model/machine.ts'
 import type { ModelRecord, SandboxRecord } from '../model/records.ts'
 import { BUILT_IN_NETWORKS } from '../rules/names.ts'
 import type { NetworkPlan } from '../rules/network-create.ts'
-import { addressesOf } from './attachments.ts'
 import type { Context } from './context.ts'
 import { deleteInterfaceCommand } from './interface-commands.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -62,9 +61,7 @@ export class Recovery {
     for (const sandbox of record.sandboxes) {
       model.sandboxNames.take(sandbox.name, sandbox.id)
       model.putSandbox(sandbox)
-      for (const { network, joined } of sandbox.endpoints) {
-        for (const address of addressesOf(joined)) parts.addresses.restore(network, address)
-      }
+      for (const endpoint of sandbox.endpoints) this.#runs.attachments.restoreAddresses(endpoint)
     }
   }
 
@@ -82,6 +79,7 @@ export class Recovery {
         return
       }
       this.#lifecycle.follow(new Run(running))
+      if (!hasOwnNamespace(sandbox)) return
       try {
         await this.#takeUpNetworks(running, sandbox)
       } catch (error) {
@@ -142,6 +140,11 @@ export class Recovery {
       if (state.status === 'exited' && config.autoRemove) await this.#lifecycle.remove(id, { force: false })
     }
   }
+}
+
+/** Else the interfaces that are there are another's: those of the machine, or of the sandbox that it shares a network with. */
+function hasOwnNamespace({ config }: SandboxRecord): boolean {
+  return config.networkMode.kind === 'networks' || config.networkMode.kind === 'none'
 }
 
 function builtIn(name: (typeof BUILT_IN_NETWORKS)[number]): NetworkPlan {

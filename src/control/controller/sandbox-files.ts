@@ -35,19 +35,11 @@ export function filesOf(context: Context, sandbox: SandboxRecord): SandboxFiles 
       ipv6: hasIpv6(sandbox),
       ...dns,
     }),
-    hostname: `${hostnameOf(context, sandbox)}\n`,
+    hostname: `${config.hostname}\n`,
   }
 }
 
-/** The name that uname(2) gives: its own, or that of whose network it shares. */
-export function hostnameOf(context: Context, sandbox: SandboxRecord): string {
-  const { networkMode: mode, hostname } = sandbox.config
-  if (mode.kind === 'container') return context.model.sandbox(mode.sandbox)?.config.hostname ?? hostname
-  if (mode.kind === 'host' && hostname === '') return context.parts.surroundings.hostHostname()
-  return hostname
-}
-
-/** Writes anew what other running sandboxes know of this one: those that are linked to it, and those that share its network. */
+/** The running sandboxes whose files speak of this one: those that are linked to it, and those that share its network. */
 export function dependents(context: Context, sandbox: SandboxRecord): SandboxRecord[] {
   return [...context.model.sandboxes.values()].filter(
     ({ config, state }) =>
@@ -81,7 +73,7 @@ export function linkVariables(context: Context, sandbox: SandboxRecord): readonl
 function hostsOf(context: Context, sandbox: SandboxRecord): HostsFile {
   const { config } = sandbox
   return {
-    hostname: hostnameOf(context, sandbox),
+    hostname: config.hostname,
     domainname: config.domainname,
     ipv6: hasIpv6(sandbox),
     extraHosts: config.extraHosts,

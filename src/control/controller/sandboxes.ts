@@ -16,16 +16,15 @@ import { parseLink } from '../rules/link-environment.ts'
 import { checkSandboxName, sandboxNameTaken } from '../rules/names.ts'
 import { randomName } from '../rules/random-name.ts'
 import { planSandbox, type WantedEndpoint } from '../rules/sandbox-create.ts'
-import { pruneFilter, sandboxFilter } from '../views/list-filters.ts'
+import { asksForStopped, sandboxFilter } from '../views/list-filters.ts'
+import { pruneFilter } from '../views/prune-filters.ts'
 import { inspectSandbox, type SandboxPaths, type SandboxSurroundings } from '../views/sandbox-inspect.ts'
 import { summarizeSandbox } from '../views/sandbox-summary.ts'
 import { refuseConfigOnly } from './connections.ts'
 import type { Context } from './context.ts'
-import type { Lifecycle } from './lifecycle.ts'
+import { type Lifecycle, NEVER } from './lifecycle.ts'
 import type { Runs } from './runs.ts'
 import type { Watchers } from './watchers.ts'
-
-const NEVER = '0001-01-01T00:00:00Z'
 
 /** Creation, sight and naming of sandboxes. */
 export class Sandboxes {
@@ -50,7 +49,11 @@ export class Sandboxes {
     const { model } = this.#context
     return this.#context.attempt(async (undo) => {
       const id = this.#context.newId()
-      const plan = planSandbox(id, request, { findSandbox: (word) => this.#context.findSandbox(word) })
+      const plan = planSandbox(id, request, {
+        findSandbox: (word) => this.#context.findSandbox(word),
+        findNetwork: (word) => this.#context.findNetwork(word),
+        hostHostname: () => this.#context.parts.surroundings.hostHostname(),
+      })
       const endpoints = this.#planEndpoints(plan.endpoints)
       this.#checkLinks(plan.config.links)
       const chosen = name === undefined ? this.#randomName() : checkSandboxName(name)
@@ -108,7 +111,7 @@ export class Sandboxes {
   /** The youngest first. A limit takes the last that were created, whether or not they run. */
   list({ all, limit, filters }: SandboxListOptions): readonly SandboxSummary[] {
     const passes = sandboxFilter(filters, (id) => this.#context.model.network(id)?.name)
-    const everything = all || limit !== undefined || filters.status !== undefined
+    const everything = all || limit !== undefined || asksForStopped(filters)
     const now = this.#context.parts.surroundings.now()
     return [...this.#context.model.sandboxes.values()]
       .filter((sandbox) => (everything || sandbox.state.status === 'running') && passes(sandbox))

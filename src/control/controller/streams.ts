@@ -6,7 +6,6 @@ import type { Context } from './context.ts'
 import { commandEnvironment } from './environment.ts'
 import { LateStream } from './late-stream.ts'
 import type { Runs } from './runs.ts'
-import { hostnameOf } from './sandbox-files.ts'
 
 /** The standard streams of what runs in sandboxes. */
 export class Streams {
@@ -39,10 +38,11 @@ export class Streams {
     const execId = this.#context.newId()
     const stream = await run.running.exec({
       command: request.Cmd,
-      environment: commandEnvironment(
-        { tty: request.Tty ?? false, environment: [...sandbox.config.environment, ...(request.Env ?? [])] },
-        hostnameOf(this.#context, sandbox),
-      ),
+      environment: commandEnvironment({
+        hostname: sandbox.config.hostname,
+        tty: request.Tty ?? false,
+        environment: [...sandbox.config.environment, ...(request.Env ?? [])],
+      }),
       workingDirectory: request.WorkingDir ?? sandbox.config.workingDirectory,
       tty: request.Tty ?? false,
       openStdin: request.AttachStdin ?? false,

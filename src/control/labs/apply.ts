@@ -89,7 +89,11 @@ function createStage(plane: LabPlane, sandboxes: readonly Wanted[]): Stage {
   })
 }
 
-function startStage(verb: string, sandboxes: readonly Wanted[], start: (name: string) => Promise<void>): Stage {
+function startStage(
+  verb: string,
+  sandboxes: readonly Wanted[],
+  start: (name: string) => Promise<void>,
+): Stage {
   return {
     name: `${verb} ${counted(sandboxes.length, 'sandbox')}`,
     tasks: sandboxes.map(({ name }) => ({
@@ -140,7 +144,13 @@ async function runStages(stages: readonly Stage[], { lab, steps, signal }: Apply
         if (signal?.aborted === true) throw new TapwireError(ErrorCode.interrupted, 'Interrupted.')
       })
       .catch((cause: unknown) => {
-        throw incomplete(lab, failures[0]?.task.what, cause, tasks.filter((task) => !done.has(task)), done.size)
+        throw incomplete(
+          lab,
+          failures[0]?.task.what,
+          cause,
+          tasks.filter((task) => !done.has(task)),
+          done.size,
+        )
       })
   }
 }
@@ -166,10 +176,14 @@ function incomplete(
   const message = what === undefined ? reason : `could not ${what}: ${reason}`
   const shown = left.slice(0, SHOWN_MAX).map((task) => task.what)
   const more = left.length > shown.length ? `, and ${left.length - shown.length} more` : ''
-  return new TapwireError(ErrorCode.labIncomplete, `Lab '${lab}' is as wanted only in part: ${ended(message)}`, {
-    hint: `${done} of ${done + left.length} are done; not done: ${shown.join(', ')}${more}. The next \`tapwire up\` goes on from there.`,
-    cause,
-  })
+  return new TapwireError(
+    ErrorCode.labIncomplete,
+    `Lab '${lab}' is as wanted only in part: ${ended(message)}`,
+    {
+      hint: `${done} of ${done + left.length} are done; not done: ${shown.join(', ')}${more}. The next \`tapwire up\` goes on from there.`,
+      cause,
+    },
+  )
 }
 
 const SHOWN_MAX = 10

@@ -8,11 +8,7 @@ import type { Wanted } from './plan.ts'
 import { ownerOf, type Present } from './present.ts'
 
 /** Throws LAB_CONFLICT, which names what is in the way and whose it is. */
-export function checkConflicts(
-  wanted: Wanted,
-  present: Present,
-  removed: readonly NetworkInspect[],
-): void {
+export function checkConflicts(wanted: Wanted, present: Present, removed: readonly NetworkInspect[]): void {
   const found = [
     ...nameConflicts(wanted, present),
     ...subnetConflicts(wanted, present),
@@ -20,7 +16,12 @@ export function checkConflicts(
   ]
   if (found.length === 0) return
   const [first, ...others] = found
-  const more = others.length === 0 ? '' : others.length === 1 ? `, and ${others[0]}` : `, and ${others.length} more conflicts`
+  const more =
+    others.length === 0
+      ? ''
+      : others.length === 1
+        ? `, and ${others[0]}`
+        : `, and ${others.length} more conflicts`
   throw new TapwireError(
     ErrorCode.labConflict,
     `Lab '${wanted.lab}' is in conflict with what is there: ${first}${more}.`,
@@ -76,6 +77,9 @@ export function memberConflicts(lab: string, present: Present, removed: readonly
     .flatMap(({ Name, Config, NetworkSettings }) =>
       Object.keys(NetworkSettings.Networks)
         .filter((network) => names.has(network))
-        .map((network) => `network '${network}' has to go, and sandbox '${Name}' ${ownerOf(Config.Labels)} is on it`),
+        .map(
+          (network) =>
+            `network '${network}' has to go, and sandbox '${Name}' ${ownerOf(Config.Labels)} is on it`,
+        ),
     )
 }

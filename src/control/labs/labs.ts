@@ -165,7 +165,9 @@ export class Labs implements LabService {
     const isThere = presentOfLab(present, lab.name).sandboxes.some((sandbox) => sandbox.Name === host.name)
     const begins = actions.some(
       ({ kind, name, action }) =>
-        kind === 'host' && name === host.name && (action === 'create' || action === 'recreate' || action === 'start'),
+        kind === 'host' &&
+        name === host.name &&
+        (action === 'create' || action === 'recreate' || action === 'start'),
     )
     const inner = innerLab(lab, host)
     const planned =

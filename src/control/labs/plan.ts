@@ -1,7 +1,7 @@
 /** The difference between the lab that is wanted and what is there, as operations in the order in which they can be done. */
 
-import type { EndpointConfig, NetworkInspect } from '../api/network.ts'
 import type { LabAction } from '../api/lab.ts'
+import type { EndpointConfig, NetworkInspect } from '../api/network.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
 import { normalAddress } from '../lab-pool-plan.ts'
 import { checkConflicts } from './conflicts.ts'
@@ -43,7 +43,11 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
   const networks = compareNetworks(wanted, own)
   const sandboxes = compareSandboxes(wanted, own)
   const remade = new Set(networks.recreated.map(({ name }) => name))
-  const kept = sandboxes.kept.map(({ want, have }) => ({ want, have, ...compareEndpoints(want, have, remade) }))
+  const kept = sandboxes.kept.map(({ want, have }) => ({
+    want,
+    have,
+    ...compareEndpoints(want, have, remade),
+  }))
   const removeNetworks = [
     ...networks.unwanted,
     ...networks.recreated.map(({ name }) => own.networks.find((network) => network.Name === name)!),
@@ -189,7 +193,12 @@ function endpointChange(
   // Names that the daemon adds by itself are no one's wish.
   const added = [sandbox.Name, sandbox.Id.slice(0, 12)]
   const aliases = (endpoint.Aliases ?? []).filter((alias) => !added.includes(alias))
-  if (!sameTexts((config.Aliases ?? []).filter((alias) => !added.includes(alias)), aliases))
+  if (
+    !sameTexts(
+      (config.Aliases ?? []).filter((alias) => !added.includes(alias)),
+      aliases,
+    )
+  )
     return 'its aliases have changed'
   if ((config.GwPriority ?? 0) !== endpoint.GwPriority) return 'its gateway priority has changed'
   if (!sameMap(config.DriverOpts ?? {}, endpoint.DriverOpts ?? {})) return 'its options have changed'
@@ -203,7 +212,9 @@ function sameTexts(a: readonly string[], b: readonly string[]): boolean {
 
 function sameMap(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key])
+  return (
+    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key])
+  )
 }
 
 export function isHost(sandbox: SandboxInspect): boolean {

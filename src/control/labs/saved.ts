@@ -22,11 +22,18 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
   const links = made.filter((network) => LINK_LABEL in network.Labels)
   const file = {
     name,
-    networks: byName(made.filter((network) => !links.includes(network)), networkFile),
-    sandboxes: byName(present.sandboxes.filter(({ Config }) => !(HOST_LABEL in Config.Labels)), (sandbox) =>
-      sandboxFile(sandbox, present),
+    networks: byName(
+      made.filter((network) => !links.includes(network)),
+      networkFile,
     ),
-    hosts: byName(present.sandboxes.filter(({ Config }) => HOST_LABEL in Config.Labels), () => null),
+    sandboxes: byName(
+      present.sandboxes.filter(({ Config }) => !(HOST_LABEL in Config.Labels)),
+      (sandbox) => sandboxFile(sandbox, present),
+    ),
+    hosts: byName(
+      present.sandboxes.filter(({ Config }) => HOST_LABEL in Config.Labels),
+      () => null,
+    ),
     links: links.length === 0 ? undefined : byOrder(links).map(linkFile),
   }
   const lab = parsed(file)

@@ -54,7 +54,8 @@ function endpointsOf({ NetworkSettings }: SandboxInspect): EndpointStatus[] {
 }
 
 function endpointStatus(network: string, endpoint: EndpointInspect): EndpointStatus {
-  const { InterfaceName, IPAddress, IPPrefixLen, MacAddress, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint
+  const { InterfaceName, IPAddress, IPPrefixLen, MacAddress, GlobalIPv6Address, GlobalIPv6PrefixLen } =
+    endpoint
   return {
     network,
     interface: InterfaceName,

@@ -147,7 +147,10 @@ function endpointConfig(endpoint: LabEndpoint): EndpointConfig {
 
 /** 16 hexadecimal digits that are the same for the same settings, in whatever order a map has them. */
 function digestOf(settings: unknown): string {
-  return createHash('sha256').update(JSON.stringify(sorted(settings))).digest('hex').slice(0, 16)
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(settings)))
+    .digest('hex')
+    .slice(0, 16)
 }
 
 function sorted(value: unknown): unknown {

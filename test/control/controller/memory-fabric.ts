@@ -67,12 +67,34 @@ export class MemoryFabric implements Fabric {
   }
 
   async stations(): Promise<readonly FabricStation[]> {
-    return [...this.ports.values()].map(({ port, domain, mac }) => ({ port, domain, mac, ageS: 1, static: false }))
+    return [...this.ports.values()].map(({ port, domain, mac }) => ({
+      port,
+      domain,
+      mac,
+      ageS: 1,
+      static: false,
+    }))
+  }
+
+  async flushPort(port: number): Promise<number> {
+    return this.ports.has(port) ? 1 : 0
+  }
+
+  async flushDomain(domain: number): Promise<number> {
+    return [...this.ports.values()].filter((port) => port.domain === domain).length
   }
 
   stats(): FabricStats {
     const traffic = { frames: 0, bytes: 0 }
-    const counts = { received: 0, forwarded: 0, flooded: 0, copies: 0, segments: 0, transmitted: 0, dropped: 0 }
+    const counts = {
+      received: 0,
+      forwarded: 0,
+      flooded: 0,
+      copies: 0,
+      segments: 0,
+      transmitted: 0,
+      dropped: 0,
+    }
     const ports = [...this.ports.keys()].map((port) => ({
       port,
       received: traffic,

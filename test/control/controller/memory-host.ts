@@ -29,6 +29,8 @@ export interface MemorySandbox {
 /** What survives daemons. */
 export interface MemoryProcesses {
   readonly sandboxes: Map<string, MemorySandbox>
+  /** By path, also those whose sandbox has ended. */
+  readonly namespaces: Map<string, MemoryNamespace>
   /** What a holder noted of its end. */
   readonly exits: Map<string, SandboxExit>
   readonly logs: Set<string>
@@ -100,7 +102,11 @@ export class MemoryHost implements SandboxHost {
 
   #namespaceOf({ id, network }: SandboxPlan): MemoryNamespace {
     if (network === 'host') return HOST_NAMESPACE
-    if (network === 'own') return new MemoryNamespace(`/run/netns/tw-${id.slice(0, 12)}`)
+    if (network === 'own') {
+      const namespace = new MemoryNamespace(`/run/netns/tw-${id.slice(0, 12)}`)
+      this.#processes.namespaces.set(namespace.path, namespace)
+      return namespace
+    }
     return this.#processes.sandboxes.get(network.sandbox)!.namespace
   }
 

@@ -39,6 +39,7 @@ interface Timer {
 
 export class MemoryMachine implements MemoryProcesses {
   readonly sandboxes = new Map<string, MemorySandbox>()
+  readonly namespaces = new Map<string, MemoryNamespace>()
   readonly exits = new Map<string, SandboxExit>()
   readonly logs = new Set<string>()
   disk: ModelRecord | undefined
@@ -140,16 +141,18 @@ export class MemoryMachine implements MemoryProcesses {
   }
 
   #namespaceAt(path: string): MemoryNamespace {
-    const namespace = this.#namespaces.get(path)?.deref()
-    for (const { namespace } of this.sandboxes.values()) if (namespace.path === path) return namespace
-    throw new Error(`${path}: No such file or directory`)
+    const namespace = this.namespaces.get(path)
+    if (namespace === undefined) throw new Error(`${path}: No such file or directory`)
+    return namespace
   }
 
   #surroundings(): Surroundings {
     return {
       now: () => this.now,
       randomBytes: (count) =>
-        createHash('shake256', { outputLength: count }).update(String(this.#drawn++)).digest(),
+        createHash('shake256', { outputLength: count })
+          .update(String(this.#drawn++))
+          .digest(),
       after: (ms, callback) => {
         const timer = { at: this.now + ms, callback }
         this.#timers.add(timer)

@@ -126,11 +126,11 @@ export class Daemon {
 
   /** An IPv4 address of a sandbox. */
   address(sandbox: string, index = 0): string {
-    return this.lab.sandboxes.find(({ name }) => name === sandbox)!.endpoints[index]!.address
+    return this.lab.sandboxes.find(({ name }) => name === sandbox)!.endpoints[index]!.address!
   }
 
   mac(sandbox: string, index = 0): string {
-    return this.lab.sandboxes.find(({ name }) => name === sandbox)!.endpoints[index]!.mac
+    return this.lab.sandboxes.find(({ name }) => name === sandbox)!.endpoints[index]!.mac!
   }
 
   async status(): Promise<LabStatus> {

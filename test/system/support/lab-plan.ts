@@ -32,23 +32,48 @@ export function labOf(plan: LabPlan, name = newLabName()): Lab {
       address: `10.77.${subnet(network)}.${host}`,
       prefixLength: PREFIX_LENGTH,
       mac: `02:42:0a:4d:${hex(subnet(network))}:${hex(host)}`,
+      aliases: [],
+      gwPriority: 0,
+      options: {},
     }
   }
   return {
     name,
     networks: Object.entries(plan.networks).map(([network, { mtu, transparent }]) => ({
       name: network,
-      subnet: `10.77.${subnet(network)}.0/${PREFIX_LENGTH}`,
-      gateway: `10.77.${subnet(network)}.1`,
+      driver: 'bridge',
+      subnets: [
+        {
+          subnet: `10.77.${subnet(network)}.0/${PREFIX_LENGTH}`,
+          gateway: `10.77.${subnet(network)}.1`,
+          aux: {},
+        },
+      ],
+      internal: false,
+      options: {},
+      labels: {},
       mtu: mtu ?? MTU,
       transparent: transparent ?? false,
     })),
     sandboxes: Object.entries(plan.sandboxes).map(([sandbox, { on, command, offload }]) => ({
       name: sandbox,
-      endpoints: on.map(endpoint),
-      command,
-      offload: offload ?? true,
+      networkMode: 'networks',
+      endpoints: on.map(endpoint).map((one) => ({
+        ...one,
+        options: offload === false ? { 'tapwire.offload': 'false' } : {},
+      })),
+      command: command === undefined ? undefined : [...command],
+      environment: [],
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+      extraHosts: [],
+      labels: {},
+      ports: [],
+      expose: [],
     })),
+    hosts: [],
+    links: [],
   }
 }
 

@@ -1,0 +1,150 @@
+/** Everything that can be asked of the controller, each from a state in which it does all that it can do. */
+
+import type { Daemon, MemoryMachine } from './memory-machine.ts'
+
+export interface Operation {
+  readonly name: string
+  arrange(daemon: Daemon, machine: MemoryMachine): Promise<void>
+  act(daemon: Daemon, machine: MemoryMachine): Promise<unknown>
+  /** There is a step behind which there is no way back, so that a failure leaves what success leaves. */
+  readonly final?: boolean
+}
+
+const twoNetworks = async ({ controller }: Daemon): Promise<void> => {
+  await controller.createNetwork({ Name: 'front', EnableIPv6: true })
+  await controller.createNetwork({ Name: 'back', Options: { 'tapwire.mac': 'random' } })
+}
+
+const create = async (daemon: Daemon, name: string, more: object = {}): Promise<void> => {
+  await daemon.controller.createSandbox(name, {
+    Cmd: ['serve'],
+    HostConfig: { NetworkMode: 'back' },
+    ...more,
+  })
+}
+
+const run = async (daemon: Daemon, name: string, more: object = {}): Promise<void> => {
+  await create(daemon, name, more)
+  await daemon.controller.startSandbox(name)
+}
+
+const onTwo = { NetworkingConfig: { EndpointsConfig: { back: {}, front: { GwPriority: 1 } } } }
+
+export const OPERATIONS: readonly Operation[] = [
+  {
+    name: 'network create',
+    arrange: async () => undefined,
+    act: ({ controller }) => controller.createNetwork({ Name: 'n', EnableIPv6: true, Labels: { a: 'b' } }),
+  },
+  {
+    name: 'network rm',
+    arrange: twoNetworks,
+    act: ({ controller }) => controller.removeNetwork('front'),
+  },
+  {
+    name: 'network connect to one that does not run',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await create(daemon, 'c1')
+    },
+    act: ({ controller }) => controller.connect('front', { Container: 'c1' }),
+  },
+  {
+    name: 'network connect to one that runs',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1')
+    },
+    act: ({ controller }) =>
+      controller.connect('front', { Container: 'c1', EndpointConfig: { GwPriority: 1, Aliases: ['web'] } }),
+  },
+  {
+    name: 'network disconnect from one that does not run',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await create(daemon, 'c1', onTwo)
+    },
+    act: ({ controller }) => controller.disconnect('front', { Container: 'c1' }),
+  },
+  {
+    name: 'network disconnect from one that runs',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+    },
+    act: ({ controller }) => controller.disconnect('front', { Container: 'c1' }),
+  },
+  {
+    name: 'create',
+    arrange: twoNetworks,
+    act: (daemon) => create(daemon, 'c1', onTwo),
+  },
+  {
+    name: 'start on two networks',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'other', onTwo)
+      await create(daemon, 'c1', onTwo)
+    },
+    act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'start in mode none',
+    arrange: (daemon) => create(daemon, 'c1', { HostConfig: { NetworkMode: 'none' } }),
+    act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'start in mode host',
+    arrange: (daemon) => create(daemon, 'c1', { HostConfig: { NetworkMode: 'host' } }),
+    act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'start in mode container',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'owner')
+      await create(daemon, 'c1', { HostConfig: { NetworkMode: 'container:owner' } })
+    },
+    act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'start with a link',
+    arrange: async (daemon) => {
+      await run(daemon, 'db', { HostConfig: {} })
+      await create(daemon, 'c1', { HostConfig: { Links: ['db:database'] } })
+    },
+    act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'stop',
+    final: true,
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+    },
+    act: ({ controller }) => controller.stopSandbox('c1', {}),
+  },
+  {
+    name: 'kill',
+    final: true,
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+    },
+    act: ({ controller }) => controller.killSandbox('c1', 'SIGKILL'),
+  },
+  {
+    name: 'rename',
+    arrange: (daemon) => create(daemon, 'c1', { HostConfig: {} }),
+    act: ({ controller }) => controller.renameSandbox('c1', 'd1'),
+  },
+  {
+    name: 'rm',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+      await daemon.controller.stopSandbox('c1', {})
+    },
+    act: ({ controller }) => controller.removeSandbox('c1', { force: false }),
+  },
+]

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import type { ModelRecord, SandboxRecord } from '../../../src/control/model/records.ts'
+import type { Daemon, MemoryMachine } from './memory-machine.ts'
+
+/** Everything that an operation could have left: model, disk, address space, switch and machine, as plain values in one order. */
+export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
+  return structuredClone({
+    model: modelValues(daemon.model()),
+    disk: machine.disk && modelValues(machine.disk),
+    usage: usageOf(daemon),
+    domains: [...daemon.fabric.domains.values()],
+    ports: [...daemon.fabric.ports.values()].map(({ port: _port, domain: _domain, ...port }) => port),
+    ...machineValues(machine),
+  })
+}
+
+export function modelValues({ networks, sandboxes, resting }: ModelRecord): unknown {
+  return { networks: byId(networks), sandboxes: byId(sandboxes).map(withoutFailure), resting }
+}
+
+export function machineValues(machine: MemoryMachine): { sandboxes: unknown; logs: unknown } {
+  const sandboxes = byId([...machine.sandboxes.values()]).map(({ id, files, command, namespace }) => ({
+    id,
+    files,
+    command,
+    taps: namespace.taps,
+    routes: namespace.routes,
+  }))
+  return { sandboxes, logs: [...machine.logs].toSorted() }
+}
+
+/**
+ * What has to hold at any time at which nothing is under way: machine, switch and addresses are what the model says, no more and no
+ * less.
+ */
+export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
+  const model = daemon.model()
+  assert.deepEqual(modelValues(machine.disk!), modelValues(model), 'the disk has the model')
+  const running = model.sandboxes.filter(({ state }) => state.status === 'running')
+  assert.deepEqual([...machine.sandboxes.keys()].toSorted(), running.map(({ id }) => id).toSorted())
+  const switched = model.networks.filter(({ driver, configOnly }) => driver === 'bridge' && !configOnly)
+  assert.equal(daemon.fabric.domains.size, switched.length, 'every network has a domain')
+  for (const sandbox of model.sandboxes) assertSandbox(sandbox, daemon, machine)
+  const joined = model.sandboxes.flatMap(({ endpoints }) =>
+    endpoints.flatMap(({ joined }) => (joined?.interface ? [joined] : [])),
+  )
+  assert.equal(daemon.fabric.ports.size, joined.length, 'every endpoint has a port')
+  assertAddresses(daemon, model)
+}
+
+function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMachine): void {
+  const networks = new Set(daemon.model().networks.map(({ id }) => id))
+  if (sandbox.state.status !== 'running') {
+    assert.ok(sandbox.endpoints.every(({ joined }) => joined === undefined))
+    return
+  }
+  const mode = sandbox.config.networkMode.kind
+  if (mode === 'container' || mode === 'host') return
+  const { namespace } = machine.sandboxes.get(sandbox.id)!
+  const expected = sandbox.endpoints.flatMap(({ network, joined }) => {
+    assert.ok(networks.has(network), 'the network of an endpoint is there')
+    assert.ok(joined !== undefined)
+    if (joined.interface === '') return []
+    const addresses = [joined.ipv4, joined.ipv6].flatMap((address) =>
+      address === undefined ? [] : [`${address.address}/${address.prefixLength}`],
+    )
+    return [{ name: joined.interface, mac: joined.mac, addresses }]
+  })
+  const taps = [...namespace.taps].map(([name, { mac, addresses, up, open }]) => {
+    assert.ok(up && open, `${name} is up and the switch has it`)
+    return { name, mac, addresses: [...addresses] }
+  })
+  const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
+  assert.deepEqual(taps.toSorted(byName), expected.toSorted(byName))
+  const { IPv4, IPv6 } = daemon.controller.inspectSandbox(sandbox.id).NetworkSettings.DefaultRoute
+  for (const [destination, route] of [['0.0.0.0/0', IPv4] as const, ['::/0', IPv6] as const]) {
+    const nextHop = namespace.routes.get(destination)?.split(' ')[0] ?? ''
+    assert.equal(nextHop, route.Gateway, 'the default route is the one that inspect tells')
+  }
+}
+
+/** No address has two owners, and nobody else has one. */
+function assertAddresses(daemon: Daemon, model: ModelRecord): void {
+  for (const network of model.networks) {
+    if (network.driver !== 'bridge' || network.configOnly) continue
+    const taken = model.sandboxes.flatMap(({ endpoints }) =>
+      endpoints.flatMap(({ network: id, joined }) =>
+        id === network.id
+          ? [joined?.ipv4?.address, joined?.ipv6?.address].filter((text) => text !== undefined)
+          : [],
+      ),
+    )
+    assert.equal(new Set(taken).size, taken.length, 'no address twice')
+    const used = daemon.addresses.usage(network.id).reduce((sum, { inUse }) => sum + inUse, 0)
+    const ofNetwork = network.ipam.pools.reduce(
+      (sum, { family, gateway, auxiliary }) =>
+        // The network's own address, in IPv4 also the broadcast address, the gateway, and those of others.
+        sum + (family === 4 ? 2 : 1) + (gateway === undefined ? 0 : 1) + Object.keys(auxiliary).length,
+      0,
+    )
+    assert.equal(used, ofNetwork + taken.length, `addresses in use on ${network.name}`)
+  }
+}
+
+function usageOf(daemon: Daemon): unknown {
+  const networks = daemon
+    .model()
+    .networks.filter(({ driver, configOnly }) => driver === 'bridge' && !configOnly)
+  return byId(networks).map(({ id }) => daemon.addresses.usage(id))
+}
+
+/** Why the last start failed is noted, and is all that it leaves. */
+const withoutFailure = ({ state, ...sandbox }: SandboxRecord): unknown => ({
+  ...sandbox,
+  state: { ...state, error: '', exitCode: 0 },
+})
+
+const byId = <T extends { readonly id: string }>(values: readonly T[]): T[] =>
+  values.toSorted((a, b) => (a.id < b.id ? -1 : 1))
