@@ -311,12 +311,9 @@ links:
     assert.deepEqual(sandboxes, [])
     assert.deepEqual(
       hosts
-        .map(({ name, state, socket, endpoints }) => [name, state, socket, endpoints[0]?.address])
+        .map(({ name, state, socket, endpoints }) => [name, state, socket, endpoints[0]?.address].join(' '))
         .toSorted(),
-      [
-        ['left', 'running', '/hosts/lab.left', '10.0.0.2'],
-        ['right', 'running', '/hosts/lab.right', '10.0.0.3'],
-      ],
+      ['left running /hosts/lab.left 10.0.0.2', 'right running /hosts/lab.right 10.0.0.3'],
     )
     assert.deepEqual(await bench.up(TWO.replace('alice', 'anna')), [
       'left: remove sandbox alice',
