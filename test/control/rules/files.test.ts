@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  type HostsFile,
+  hostsFile,
+  hostsFileOfHost,
+  parseExtraHost,
+} from '../../../src/control/rules/hosts-file.ts'
+import { type ResolvConf, resolvConf } from '../../../src/control/rules/resolv-conf.ts'
+import { assertRefused } from './refusal.ts'
+
+const HOSTS: HostsFile = {
+  hostname: 'web',
+  domainname: '',
+  ipv6: false,
+  extraHosts: [],
+  hostGateway: ['172.17.0.1'],
+  addresses: ['10.1.0.2'],
+  links: [],
+}
+
+describe('/etc/hosts', () => {
+  it('has localhost and the sandbox itself', () => {
+    assert.equal(hostsFile(HOSTS), '127.0.0.1\tlocalhost\n10.1.0.2\tweb\n')
+  })
+  it('has the names of IPv6, extra hosts, links, and a line for each address', () => {
+    const text = hostsFile({
+      ...HOSTS,
+      domainname: 'lab.example',
+      ipv6: true,
+      extraHosts: ['a:10.0.0.1', 'six:2001:db8::1', 'machine:host-gateway'],
+      hostGateway: ['172.17.0.1', 'fd00::1'],
+      addresses: ['10.1.0.2', 'fd01::2'],
+      links: [
+        { address: '10.1.0.3', alias: 'store', hostname: 'b2b2b2b2b2b2', name: 'db' },
+        { address: '10.1.0.4', alias: 'db2', hostname: 'db2', name: 'db2' },
+      ],
+    })
+    assert.equal(
+      text,
+      [
+        '127.0.0.1\tlocalhost',
+        '::1\tlocalhost ip6-localhost ip6-loopback',
+        'fe00::\tip6-localnet',
+        'ff00::\tip6-mcastprefix',
+        'ff02::1\tip6-allnodes',
+        'ff02::2\tip6-allrouters',
+        '10.0.0.1\ta',
+        '2001:db8::1\tsix',
+        '172.17.0.1\tmachine',
+        'fd00::1\tmachine',
+        '10.1.0.3\tstore b2b2b2b2b2b2 db',
+        '10.1.0.4\tdb2',
+        '10.1.0.2\tweb.lab.example web',
+        'fd01::2\tweb.lab.example web',
+        '',
+      ].join('\n'),
+    )
+  })
+  it('is the machine’s in the mode host, and the extra hosts', () => {
+    assert.equal(hostsFileOfHost('127.0.0.1 localhost\n', [], []), '127.0.0.1 localhost\n')
+    assert.equal(
+      hostsFileOfHost('127.0.0.1 localhost', ['a:10.0.0.1'], []),
+      '127.0.0.1 localhost\n10.0.0.1\ta\n',
+    )
+    assert.equal(hostsFileOfHost('', ['a:10.0.0.1'], []), '10.0.0.1\ta\n')
+  })
+})
+
+describe('--add-host', () => {
+  const forms: [string, string][] = [
+    ['a:10.0.0.1', 'a:10.0.0.1'],
+    ['a=10.0.0.1', 'a:10.0.0.1'],
+    ['a:::1', 'a:::1'],
+    ['a=::1', 'a:::1'],
+    ['a:[2001:db8::1]', 'a:2001:db8::1'],
+    ['a=[10.0.0.1]', 'a:10.0.0.1'],
+    ['a.b_c-d:host-gateway', 'a.b_c-d:host-gateway'],
+  ]
+  for (const [text, normal] of forms) it(`takes ${text}`, () => assert.equal(parseExtraHost(text), normal))
+
+  const refused: [string, string][] = [
+    ['', 'bad format for add-host: ""'],
+    ['a', 'bad format for add-host: "a"'],
+    [':10.0.0.1', 'bad format for add-host: ":10.0.0.1"'],
+    ['=10.0.0.1', 'bad format for add-host: "=10.0.0.1"'],
+    ['a b:10.0.0.1', 'bad format for add-host: "a b:10.0.0.1"'],
+    ['a\n6.6.6.6 b:10.0.0.1', 'bad format for add-host: "a\\n6.6.6.6 b:10.0.0.1"'],
+    ['a:', 'invalid IP address in add-host: ""'],
+    ['a:10.0.0', 'invalid IP address in add-host: "10.0.0"'],
+    ['a:[]', 'invalid IP address in add-host: "[]"'],
+    ['a:10.0.0.1\n6.6.6.6 b', 'invalid IP address in add-host: "10.0.0.1\\n6.6.6.6 b"'],
+  ]
+  for (const [text, message] of refused) {
+    it(`refuses ${JSON.stringify(text)}`, () =>
+      assertRefused(() => parseExtraHost(text), 'SANDBOX_INVALID', message))
+  }
+})
+
+const HOST_FILE = `# the machine's
+nameserver 127.0.0.53
+nameserver 192.0.2.1
+nameserver 2001:db8::53
+nameserver fe80::1%eth0
+domain old.example
+search corp.example example
+options edns0
+options ndots:1
+; nameserver 6.6.6.6
+`
+
+const RESOLV: ResolvConf = {
+  kind: 'bridge',
+  hostResolvConf: HOST_FILE,
+  ipv6: false,
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+}
+
+function directives(file: Partial<ResolvConf>): string[] {
+  return resolvConf({ ...RESOLV, ...file })
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+describe('/etc/resolv.conf', () => {
+  const rest = ['search corp.example example', 'options edns0 ndots:1']
+  const cases: [string, Partial<ResolvConf>, string[]][] = [
+    ['is the machine’s, as far as it can be reached', {}, ['nameserver 192.0.2.1', ...rest]],
+    [
+      'has the machine’s IPv6 servers where the sandbox has IPv6',
+      { ipv6: true },
+      ['nameserver 192.0.2.1', 'nameserver 2001:db8::53', ...rest],
+    ],
+    [
+      'falls back on public servers',
+      { hostResolvConf: 'nameserver 127.0.0.1\nnameserver ::1\n' },
+      ['nameserver 8.8.8.8', 'nameserver 8.8.4.4'],
+    ],
+    [
+      'falls back on public servers of both families',
+      { hostResolvConf: '', ipv6: true },
+      [
+        'nameserver 8.8.8.8',
+        'nameserver 8.8.4.4',
+        'nameserver 2001:4860:4860::8888',
+        'nameserver 2001:4860:4860::8844',
+      ],
+    ],
+    ['names no server on a user-defined network', { kind: 'user-defined' }, rest],
+    [
+      'names the user’s servers on a user-defined network',
+      { kind: 'user-defined', dns: ['127.0.0.1', '1.1.1.1'] },
+      ['nameserver 127.0.0.1', 'nameserver 1.1.1.1', ...rest],
+    ],
+    [
+      'has the user’s words in place of the machine’s',
+      { dns: ['1.1.1.1'], dnsSearch: ['lab'], dnsOptions: ['ndots:2', 'rotate'] },
+      ['nameserver 1.1.1.1', 'search lab', 'options ndots:2 rotate'],
+    ],
+    [
+      'has no search domain for a dot',
+      { dnsSearch: ['.'] },
+      ['nameserver 192.0.2.1', 'options edns0 ndots:1'],
+    ],
+    [
+      'of the mode host has the user’s words too',
+      { kind: 'host', dnsSearch: ['lab'] },
+      [
+        'nameserver 127.0.0.53',
+        'nameserver 192.0.2.1',
+        'nameserver 2001:db8::53',
+        'nameserver fe80::1%eth0',
+        'search lab',
+        'options edns0 ndots:1',
+      ],
+    ],
+  ]
+  for (const [title, file, expected] of cases) it(title, () => assert.deepEqual(directives(file), expected))
+
+  it('is a plain copy in the mode host', () => {
+    assert.equal(resolvConf({ ...RESOLV, kind: 'host' }), HOST_FILE)
+  })
+  it('says what the user decided', () => {
+    assert.match(
+      resolvConf({ ...RESOLV, dns: ['1.1.1.1'], dnsOptions: ['a'] }),
+      /\n# Overrides: \[nameservers options\]\n$/,
+    )
+    assert.doesNotMatch(resolvConf(RESOLV), /Overrides/)
+  })
+})
