@@ -75,6 +75,7 @@ function choose(names) {
 function record(engine, scenario) {
   /** @type {Map<string, string>} */
   const kept = new Map()
+  const start = Date.now()
   return scenario.steps.map((one) => {
     const { command, as, stdin } =
       typeof one === 'object' && 'command' in one
@@ -82,7 +83,7 @@ function record(engine, scenario) {
         : { command: one, as: undefined, stdin: undefined }
     const words = typeof command === 'string' ? command.split(' ') : command
     const outcome = engine.client(
-      words.map((word) => fillIn(word, kept)),
+      words.map((word) => fillIn(word, kept, start)),
       stdin,
     )
     if (as !== undefined) kept.set(as, outcome.stdout.trim())
@@ -98,8 +99,11 @@ function record(engine, scenario) {
 /**
  * @param {string} word
  * @param {ReadonlyMap<string, string>} kept
+ * @param {number} start milliseconds
  */
-function fillIn(word, kept) {
+function fillIn(word, kept, start) {
+  if (word === '@START') return (start / 1000).toFixed(3)
+  if (word === '@NOW') return (Date.now() / 1000).toFixed(3)
   if (word === 'IMAGE') return 'busybox'
   const [, before, name, length] = /^(.*)\$([a-z]\w*)(?::(\d+))?$/s.exec(word) ?? []
   const value = name === undefined ? undefined : kept.get(name)

@@ -95,6 +95,12 @@ export const API_ANSWER_MAX = 256 * 1024 * 1024
 export const API_TIMEOUT_MS = 10_000
 export const DAEMON_END_TIMEOUT_MS = 60_000
 
+/** Milliseconds for a daemon to come up with all that it finds in its root. */
+export const DAEMON_START_TIMEOUT_MS = 60_000
+
+/** Milliseconds that the completion of a shell waits for names. */
+export const COMPLETION_TIMEOUT_MS = 500
+
 /** Networks, sandboxes and endpoints of one daemon: each network is a domain, each endpoint a port of the switch. */
 export const NETWORKS_MAX = DOMAINS_MAX
 export const SANDBOXES_MAX = PORTS_MAX
@@ -105,8 +111,8 @@ export const SHIM_FRAME_MAX = 65_536
 /** Bytes of a shim's answer to its start: some warnings, and one line. */
 export const SHIM_ANSWER_MAX = 65_536
 
-/** Milliseconds that a shim may take to start, to answer, and to end orderly; then it is killed. */
-export const SHIM_TIMEOUT_MS = 20_000
+/** Milliseconds that a shim may take to start, and to end orderly, among a thousand that do so at once; then it is killed. */
+export const SHIM_TIMEOUT_MS = 60_000
 
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024

@@ -107,7 +107,10 @@ export class DockerEngine {
   empty(): void {
     const containers = this.succeed(['ps', '-aq'])
     if (containers !== '') this.succeed(['rm', '-f', ...containers.split('\n')])
-    this.succeed(['network', 'prune', '-f'])
+    const custom = ['network', 'ls', '--no-trunc', '-qf', 'type=custom']
+    // A configuration network can only go when those that were made from it have gone.
+    for (let networks = this.succeed(custom); networks !== ''; networks = this.succeed(custom))
+      this.client(['network', 'rm', ...networks.split('\n')])
   }
 
   async #start(): Promise<void> {
@@ -192,7 +195,7 @@ export class DockerEngine {
 function runOrThrow(program: string, args: readonly string[]): SpawnSyncReturns<Buffer> {
   const result = spawnSync(program, args, { maxBuffer: 64 * 1024 * 1024 })
   if (result.error !== undefined) throw result.error
-  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${result.stderr}`)
+  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${result.stderr.toString()}`)
   return result
 }
 

@@ -39,17 +39,24 @@ static void rotate(struct log *log)
 		unlinkat(log->directory, NAME, 0);
 }
 
-/* Whole or not at all: half an entry would spoil the one behind it as well. */
+/* Bytes of the entries that are whole in the first `length` of them. */
+static size_t whole_entries(const uint8_t *entries, size_t length)
+{
+	const uint8_t *end = memrchr(entries, '\n', length);
+	return end == NULL ? 0 : (size_t)(end - entries) + 1;
+}
+
+/* An entry is in the file as a whole or not at all: half of one would spoil the one behind it as well. */
 static void write_entries(struct log *log)
 {
 	const size_t length = log->entries.length;
 	if (log->file >= 0 && log->size > 0 && log->size + length > LOG_FILE_MAX)
 		rotate(log);
 	if (length > 0 && (log->file >= 0 || open_file(log))) {
-		ssize_t written = write(log->file, queue_front(&log->entries), length);
-		if (written == (ssize_t)length)
-			log->size += length;
-		else if (written > 0 && ftruncate(log->file, (off_t)log->size) < 0)
+		const ssize_t written = write(log->file, queue_front(&log->entries), length);
+		if (written > 0)
+			log->size += whole_entries(queue_front(&log->entries), (size_t)written);
+		if (written > 0 && (size_t)written < length && ftruncate(log->file, (off_t)log->size) < 0)
 			rotate(log);
 	}
 	queue_clear(&log->entries);

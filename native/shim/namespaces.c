@@ -21,8 +21,14 @@
 #define TREE_CLOEXEC O_CLOEXEC
 #define TREE_RECURSIVE 0x8000
 #define MOVE_FROM_DESCRIPTOR 0x00000004
+#define OPEN_CLOEXEC 1
+#define CONFIG_CREATE 6
+#define MOUNT_CLOEXEC 1
+#define MOUNT_NOSUID 0x00000002
+#define MOUNT_NODEV 0x00000004
+#define MOUNT_NOEXEC 0x00000008
 
-/* Mounts right below /sys that are put back over the new one. Machines have five to ten. */
+/* Mounts right below /sys that are put back on the new one. Machines have five to ten. */
 #define SUBMOUNTS_MAX 64
 
 #define NAMESPACE_NAMES "/run/netns"
@@ -143,7 +149,7 @@ struct below {
 	struct submounts *found;
 };
 
-/* Takes hold of the mount, with what is mounted on it in turn, before /sys is covered. */
+/* Takes hold of the mount, with what is mounted on it in turn, before /sys goes. */
 static void take_submount(const struct mount_line *mount, void *context)
 {
 	const struct below *below = context;
@@ -160,29 +166,59 @@ static void take_submount(const struct mount_line *mount, void *context)
 		close(tree);
 }
 
-static void put_back(struct submounts *submounts, bool covered, void (*warn)(const char *, int))
+static bool attach(int mount, const char *path)
+{
+	return syscall(SYS_move_mount, mount, "", AT_FDCWD, path, MOVE_FROM_DESCRIPTOR) == 0;
+}
+
+static void put_back(struct submounts *submounts, bool replaced, void (*warn)(const char *, int))
 {
 	for (size_t index = 0; index < submounts->count; index++) {
 		char *path = submounts->entries[index].path;
 		const int tree = submounts->entries[index].tree;
-		if (covered && syscall(SYS_move_mount, tree, "", AT_FDCWD, path, MOVE_FROM_DESCRIPTOR) < 0)
+		if (replaced && !attach(tree, path))
 			warn(path, errno);
 		close(tree);
 		free(path);
 	}
 }
 
-/* /sys/class/net shows the interfaces of the network namespace that the sysfs was mounted in. */
+/* A sysfs that is mounted nowhere yet: its descriptor, or -1. */
+static int make_sysfs(void)
+{
+	const int context = (int)syscall(SYS_fsopen, "sysfs", OPEN_CLOEXEC);
+	if (context < 0)
+		return -1;
+	int mount = -1;
+	if (syscall(SYS_fsconfig, context, CONFIG_CREATE, NULL, NULL, 0) == 0)
+		mount = (int)syscall(SYS_fsmount, context, MOUNT_CLOEXEC, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC);
+	const int error = errno;
+	close(context);
+	errno = error;
+	return mount;
+}
+
+/*
+ * /sys/class/net shows the interfaces of the network namespace that the sysfs was made in. The machine's goes only when
+ * the new one is there; where it may not go, it is covered.
+ */
 static void mount_sys(void (*warn)(const char *, int))
 {
 	struct submounts submounts = { 0 };
+	const int sysfs = make_sysfs();
 	int sys = -1;
+	if (sysfs < 0) {
+		warn("/sys", errno);
+		return;
+	}
 	if (each_mount(note_sys, &sys) && sys >= 0)
 		each_mount(take_submount, &(struct below){ sys, &submounts });
-	const bool covered = mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
-	if (!covered)
+	(void)umount2("/sys", MNT_DETACH);
+	const bool replaced = attach(sysfs, "/sys");
+	if (!replaced)
 		warn("/sys", errno);
-	put_back(&submounts, covered, warn);
+	close(sysfs);
+	put_back(&submounts, replaced, warn);
 }
 
 /* ----------------------------------------------------------------------------------------------- mounts */

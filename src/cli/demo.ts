@@ -8,15 +8,15 @@ import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { type LabStatus, type Stats, statsSchema } from '../control/api.ts'
+import { fdbSchema, type LabStatus, type Stats, statsSchema } from '../control/api.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Lab } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
 import { labPaths, runDirectory } from '../control/run-directory.ts'
-import { get } from './api-client.ts'
 import { type Cli, EXIT_INTERRUPTED } from './cli.ts'
 import { down } from './down.ts'
-import { listStations } from './fdb.ts'
+import { formatStations } from './fdb-text.ts'
+import { get } from './lab-client.ts'
 import { plural } from './output.ts'
 import { formatTotals } from './stats-text.ts'
 import { bringUp } from './up.ts'
@@ -25,10 +25,8 @@ const LAB_FILE = fileURLToPath(new URL('../../../examples/demo.yaml', import.met
 
 const IPERF_SECONDS = '2'
 
-export function addDemo(program: Command, cli: Cli): void {
-  program
-    .command('demo')
-    .summary('a tour of one minute')
+export function defineDemo(command: Command, cli: Cli): void {
+  command
     .description(
       'Brings the lab examples/demo.yaml up under a name of its own, lets ping, curl and iperf3 talk through its switch, ' +
         'tells what the switch did, and takes the lab down. Needs root, and touches no interface of this machine.',
@@ -193,7 +191,8 @@ class Tour {
     await this.#begin('what the switch knows now, and what it counted')
     const { name } = this.#lab
     this.#echo('tapwire fdb ls')
-    await listStations(this.#cli, { lab: name })
+    const fdb = await get(labPaths(runDirectory(this.#cli.env), name), '/fdb', fdbSchema)
+    this.#cli.stdout.write(formatStations(fdb))
     this.#echo('tapwire stats')
     const now = await this.#stats()
     this.#cli.stdout.write(formatTotals(now))

@@ -6,9 +6,9 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { loadLab } from '../control/lab-file.ts'
 import { livingDaemon, processRuns, runDirectory } from '../control/run-directory.ts'
 import { DAEMON_END_TIMEOUT_MS } from '../limits.ts'
-import { post } from './api-client.ts'
 import type { Cli } from './cli.ts'
 import { runDaemon } from './daemon-process.ts'
+import { post } from './lab-client.ts'
 import {
   findLab,
   type KnownLab,
@@ -25,10 +25,8 @@ interface DownOptions {
   readonly all?: true
 }
 
-export function addDown(program: Command, cli: Cli): void {
-  program
-    .command('down')
-    .summary('take a lab down')
+export function defineDown(command: Command, cli: Cli): void {
+  command
     .description(
       "Ends the commands of a lab's sandboxes and removes all that belongs to the lab. Clears up as well after a daemon " +
         'that has died.',

@@ -1,7 +1,7 @@
 import { TapwireError } from '../control/errors.ts'
 import { formatLabProblem, LabFileError } from '../control/lab-problem.ts'
 import type { Cli } from './cli.ts'
-import { colorsFor } from './output.ts'
+import { colorsFor } from './colors.ts'
 
 /**
  * Tells an error on standard error: what is wrong and what to do next, and returns the exit code. How the program got
@@ -15,7 +15,7 @@ export function reportError(cli: Cli, error: unknown): number {
     if (error.unlisted > 0) write(`… and ${error.unlisted} more`)
   }
   const { message } = error instanceof Error ? error : new Error(String(error))
-  write(`${colors.red('error:')} ${message}`)
+  write(`${colors.red('tapwire:')} ${message}`)
   if (error instanceof TapwireError) {
     if (error.hint !== undefined) write(`${colors.cyan('hint:')} ${error.hint}`)
   } else {

@@ -3,8 +3,8 @@ import { type LabStatus, labStatusSchema } from '../control/api.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { type LabPaths, labPaths, labsIn, livingDaemon, runDirectory } from '../control/run-directory.ts'
 import { didYouMean } from '../control/suggest.ts'
-import { get } from './api-client.ts'
 import type { Cli } from './cli.ts'
+import { get } from './lab-client.ts'
 
 interface LabEntry {
   readonly name: string

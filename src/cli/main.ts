@@ -5,17 +5,27 @@ import { runCli } from './program.ts'
 
 const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
+/** What may be caught and says something to the command behind; not those of this process's own terminal, children and pipes. */
+const PROXIED = [...INTERRUPTS, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGCONT'] as const
+
+function listen(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void {
+  for (const signal of signals) process.on(signal, listener)
+  return () => {
+    for (const signal of signals) process.off(signal, listener)
+  }
+}
+
 const context: CliContext = {
   env: process.env,
+  // A getter: to look at it opens it.
+  get stdin() {
+    return process.stdin
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   daemonProgram: fileURLToPath(new URL('../daemon/main.js', import.meta.url)),
-  onInterrupt(listener) {
-    for (const signal of INTERRUPTS) process.on(signal, listener)
-    return () => {
-      for (const signal of INTERRUPTS) process.off(signal, listener)
-    }
-  },
+  onInterrupt: (listener) => listen(INTERRUPTS, listener),
+  onSignal: (listener) => listen(PROXIED, listener),
 }
 
 // A reader that has seen enough (`tapwire stats --watch | head`) is no error.

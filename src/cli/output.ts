@@ -1,15 +1,4 @@
-import pc from 'picocolors'
-import type { Cli, OutputStream } from './cli.ts'
-
-/** A colour for a stream: on a terminal, unless NO_COLOR (no-color.org) or a terminal that knows none says otherwise. */
-export function colorsFor(cli: Cli, stream: OutputStream): ReturnType<typeof pc.createColors> {
-  const { NO_COLOR = '', TERM } = cli.env
-  return pc.createColors(isTerminal(stream) && NO_COLOR === '' && TERM !== 'dumb')
-}
-
-export function isTerminal(stream: OutputStream): boolean {
-  return stream.isTTY === true
-}
+import type { Cli } from './cli.ts'
 
 export function printJson(cli: Cli, value: unknown): void {
   cli.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)

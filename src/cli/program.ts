@@ -1,71 +1,122 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 import { type Cli, type CliContext, EXIT_USAGE } from './cli.ts'
-import { addDemo } from './demo.ts'
-import { addDoctor } from './doctor.ts'
-import { addDown } from './down.ts'
-import { reportError } from './error-report.ts'
-import { addExec } from './exec.ts'
-import { addFdb } from './fdb.ts'
-import { isTerminal } from './output.ts'
-import { addPs } from './ps.ts'
-import { addStats } from './stats.ts'
-import { addUp } from './up.ts'
-import { addValidate } from './validate.ts'
+import { COMMANDS, type CommandEntry } from './command-list.ts'
+import { ProgramCommand } from './program-command.ts'
 
 /** Runs one command line (without `node` and the program's path) and returns the exit code. Never throws. */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
-  const cli: Cli = { ...context, exitCode: 0 }
+  // Not copied: to look at standard input opens it.
+  const cli = Object.assign(Object.create(context) as CliContext, { exitCode: 0, globals: {} }) satisfies Cli
   try {
-    await createProgram(cli).parseAsync(args, { from: 'user' })
+    const program = createProgram(cli)
+    const words = helpWanted(args)
+    await addCommands(program, cli, COMMANDS, program.wordsFrom(words))
+    await program.parseAsync(words, { from: 'user' })
     return cli.exitCode
   } catch (error) {
     // commander has written its message, and throws for --help as well.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
-    return reportError(cli, error)
+    if (!(error instanceof CommanderError)) {
+      const { reportError } = await import('./error-report.ts')
+      return reportError(cli, error)
+    }
+    // 1 is what commander says of every mistake; other codes are a command's wish.
+    return error.exitCode === 1 ? EXIT_USAGE : error.exitCode
   }
 }
 
-function createProgram(cli: Cli): Command {
-  const program = new Command('tapwire')
+/**
+ * Adds the command that `words` begin with, whose module is loaded for that; or all commands, by name and summary only,
+ * where they begin with none. Loading every module would cost more time than most commands take.
+ */
+export async function addCommands(
+  parent: ProgramCommand,
+  cli: Cli,
+  entries: readonly CommandEntry[],
+  words: readonly string[],
+): Promise<void> {
+  const [first, ...others] = words
+  const chosen = entries.find(
+    (entry) => entry.name === first || entry.aliases?.includes(first ?? '') === true,
+  )
+  for (const entry of chosen === undefined ? entries : [chosen]) {
+    const command = new ProgramCommand(entry.name).summary(entry.summary)
+    command.copyInheritedSettings(parent)
+    if (entry.group !== undefined) command.helpGroup(entry.group)
+    if (entry.aliases !== undefined) command.aliases(entry.aliases)
+    if (entry === chosen) await define(command, cli, entry, others)
+    parent.addCommand(command, { hidden: entry.hidden === true })
+  }
+}
+
+/** `help network create` is `network create --help`. */
+function helpWanted(args: readonly string[]): readonly string[] {
+  const [first, ...others] = args
+  return first === 'help' ? [...others, '--help'] : args
+}
+
+async function define(
+  command: ProgramCommand,
+  cli: Cli,
+  entry: CommandEntry,
+  words: readonly string[],
+): Promise<void> {
+  if (entry.define !== undefined) {
+    const addTo = await entry.define()
+    addTo(command, cli)
+  }
+  if (entry.commands === undefined) return
+  if (entry.define === undefined) command.description(`${entry.summary}.`)
+  await addCommands(command, cli, entry.commands, words)
+}
+
+export function createProgram(cli: Cli): ProgramCommand {
+  const program: ProgramCommand = new ProgramCommand('tapwire')
+  program
     .description('Networks of sandboxes whose switch is this program: no kernel bridge, no iptables.')
-    .version(ownVersion(), '--version', 'print the version')
+    .option('--version', 'print the version')
+    .on('option:version', () => {
+      cli.stdout.write(`${ownVersion()}\n`)
+      throw new CommanderError(0, 'commander.version', '')
+    })
+    .option('--root <folder>', "the daemon's folder; /var/lib/tapwire unless given")
+    .option('--socket <path>', "the daemon's socket; in --root unless given")
+    .option('-H, --host <url>', 'a daemon that runs, as unix:///PATH of its socket')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => cli.stdout.write(text),
       writeErr: (text) => cli.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'tapwire: ')),
       getOutHelpWidth: () => cli.stdout.columns ?? 80,
       getErrHelpWidth: () => cli.stderr.columns ?? 80,
-      getOutHasColors: () => isTerminal(cli.stdout),
-      getErrHasColors: () => isTerminal(cli.stderr),
+      getOutHasColors: () => cli.stdout.isTTY === true,
+      getErrHasColors: () => cli.stderr.isTTY === true,
     })
     .enablePositionalOptions()
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', AFTER_HELP)
-  addDemo(program, cli)
-  addUp(program, cli)
-  addDown(program, cli)
-  addValidate(program, cli)
-  addExec(program, cli)
-  addPs(program, cli)
-  addFdb(program, cli)
-  addStats(program, cli)
-  addDoctor(program, cli)
+    .hook('preAction', () => {
+      cli.globals = program.opts()
+    })
   return program
 }
 
 const AFTER_HELP = `
 Examples:
+  tapwire run -d --name web python3 -m http.server
+                                             run a command in a sandbox
+  tapwire network create blue                make a network
+  tapwire network connect blue web           plug the sandbox into it
   tapwire up examples/demo.yaml              bring a lab up
-  tapwire exec alice -- ping -c 3 10.1.0.3   run a command in one of its sandboxes
   tapwire stats --watch                      see what the switch does
-  tapwire down                               take the lab down
 
 Environment:
-  TAPWIRE_RUN    folder of running labs, /run/tapwire unless set
+  TAPWIRE_ROOT   the daemon's folder, as --root
+  TAPWIRE_HOST   a daemon that runs, as --host
   TAPWIRE_DEBUG  1 shows where in the program an error comes from
   NO_COLOR       anything turns colours off`
 
+/** Only read where it is shown. */
 function ownVersion(): string {
   const file = new URL('../../../package.json', import.meta.url)
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }

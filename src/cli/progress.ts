@@ -1,5 +1,6 @@
-import type { Cli } from './cli.ts'
-import { colorsFor, isTerminal, printable } from './output.ts'
+import { type Cli, isTerminal } from './cli.ts'
+import { colorsFor } from './colors.ts'
+import { printable } from './output.ts'
 
 /**
  * Shows what goes on, on standard error. A terminal has a turning sign before each step that is under way, and the

@@ -66,7 +66,7 @@ export function formatTotals(stats: Stats): string {
 }
 
 /** Without rates, as at the first look, blanks stand in their place. */
-export function formatRates(lab: string, stats: Stats, rates: Rates | undefined): string {
+export function formatRates(stats: Stats, rates: Rates | undefined): string {
   const columns = [
     'SANDBOX',
     'INTERFACE',
@@ -88,7 +88,7 @@ export function formatRates(lab: string, stats: Stats, rates: Rates | undefined)
           ]
     return [sandbox, name, network, ...numbers]
   })
-  const head = `Lab ${lab}, up for ${formatAge(stats.uptimeS)}\n\n`
+  const head = `Up for ${formatAge(stats.uptimeS)}\n\n`
   return `${head}${formatTable(columns, rows)}\n${formatSummary(stats)}${formatDrops(stats)}`
 }
 

@@ -7,19 +7,18 @@ import type { Lab } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
 import { labPaths, runDirectory } from '../control/run-directory.ts'
 import type { Cli } from './cli.ts'
+import { colorsFor } from './colors.ts'
 import { runDaemon } from './daemon-process.ts'
 import { findLab, theLab } from './labs.ts'
-import { colorsFor, formatTable, printJson } from './output.ts'
+import { formatTable, printJson } from './output.ts'
 
 interface UpOptions {
   readonly io?: 'io_uring' | 'epoll'
   readonly json?: true
 }
 
-export function addUp(program: Command, cli: Cli): void {
-  program
-    .command('up')
-    .summary('bring a lab up')
+export function defineUp(command: Command, cli: Cli): void {
+  command
     .description(
       "Builds the lab's sandboxes and networks and starts the commands of its sandboxes. A daemon stays in the " +
         'background and forwards their frames until `tapwire down`. Needs root.',

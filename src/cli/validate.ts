@@ -5,10 +5,8 @@ import { LabFileError } from '../control/lab-problem.ts'
 import type { Cli } from './cli.ts'
 import { formatCommand, formatTable, plural, printJson } from './output.ts'
 
-export function addValidate(program: Command, cli: Cli): void {
-  program
-    .command('validate')
-    .summary('check a lab file and show the lab that it means')
+export function defineValidate(command: Command, cli: Cli): void {
+  command
     .description(
       'Checks a lab file without building anything, and shows the addresses that its sandboxes would get. All problems ' +
         'are told at once, as FILE:LINE:COLUMN: what is wrong.',

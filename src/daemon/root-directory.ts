@@ -138,7 +138,7 @@ function refuseForeign(path: string): void {
   }
   const entries = readdirSync(path)
   if (entries.includes(PID_FILE)) return
-  const [foreign] = entries.filter((entry) => !PREPARED.has(entry))
+  const foreign = entries.find((entry) => !PREPARED.has(entry))
   if (foreign !== undefined) throw new Error(`it has ${foreign} in it, and is no root of a daemon`)
 }
 

@@ -14,10 +14,10 @@ import type { LogEntry } from '../control/api/sandbox.ts'
 import type { LogOptions } from '../control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { RunningSandbox, SandboxExit, SandboxHost, SandboxPlan } from '../control/model/machine.ts'
-import { namespaceIdentity, namespacePath } from './namespace.ts'
+import { namespacePath } from './namespace.ts'
 import { Holder } from './shim/holder.ts'
 import { LeftBehind } from './shim/left-behind.ts'
-import { SandboxDirectory } from './shim/sandbox-directory.ts'
+import { SandboxDirectory, type SandboxFacts } from './shim/sandbox-directory.ts'
 import { ShimConnection } from './shim/shim-connection.ts'
 import { SHIM_PATH, startShim } from './shim/shim-process.ts'
 import { ShimSandbox } from './shim/shim-sandbox.ts'
@@ -65,7 +65,7 @@ export class ShimHost implements SandboxHost {
     if (this.#running.has(directory.name))
       throw new TapwireError(ErrorCode.sandboxStart, 'The sandbox runs already.')
     try {
-      directory.prepare()
+      directory.prepare({ id: plan.id, network: kindOf(plan.network) })
       directory.writeFiles(plan.files)
       const { pid, warnings } = await startShim(this.#shim, {
         directory: directory.path,
@@ -114,7 +114,8 @@ export class ShimHost implements SandboxHost {
 
   present(): readonly string[] {
     try {
-      return readdirSync(this.#directory).filter((name) => /^[0-9a-f]{12}$/.test(name))
+      const names = readdirSync(this.#directory).filter((name) => /^[0-9a-f]{12}$/.test(name))
+      return names.map((name) => this.#directoryOf(name).readFacts()?.id ?? name)
     } catch {
       return []
     }
@@ -135,16 +136,18 @@ export class ShimHost implements SandboxHost {
     try {
       if (connection.holderPid !== holder.pid)
         throw new TapwireError(ErrorCode.sandboxStart, 'Another process holds the sandbox.')
-      const shared = this.#sharesOurNetwork(holder)
-      if (!shared) this.#writeLink(directory, holder)
+      const network = directory.readFacts()?.network ?? 'own'
+      const isOurs = network === 'host'
+      if (!isOurs) this.#writeLink(directory, holder)
       const sandbox = new ShimSandbox({
         id,
         directory,
         holder,
         connection,
         leftBehind: this.#leftBehind,
-        networkNamespace: shared ? OWN_NAMESPACE : this.#link(directory),
-        namespaceName: shared ? undefined : `tw-${directory.name}`,
+        network,
+        networkNamespace: isOurs ? OWN_NAMESPACE : this.#link(directory),
+        namespaceName: isOurs ? undefined : `tw-${directory.name}`,
       })
       this.#running.set(directory.name, sandbox)
       void sandbox.exited.then(() => this.#forget(directory, sandbox))
@@ -184,10 +187,6 @@ export class ShimHost implements SandboxHost {
     return `/proc/${other.pid}/ns/net`
   }
 
-  #sharesOurNetwork(holder: Holder): boolean {
-    return namespaceIdentity(`/proc/${holder.pid}/ns/net`) === namespaceIdentity(OWN_NAMESPACE)
-  }
-
   /** In place of one that an earlier run has left. */
   #writeLink(directory: SandboxDirectory, holder: Holder): void {
     const link = this.#link(directory)
@@ -206,6 +205,9 @@ export class ShimHost implements SandboxHost {
     return new SandboxDirectory(join(this.#directory, id.slice(0, NAME_LENGTH)))
   }
 }
+
+const kindOf = (network: SandboxPlan['network']): SandboxFacts['network'] =>
+  typeof network === 'string' ? network : 'shared'
 
 function startError(error: unknown): unknown {
   if (error instanceof TapwireError && error.code === ErrorCode.sandboxStart) return error

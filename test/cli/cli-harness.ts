@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import type { OutputStream } from '../../src/cli/cli.ts'
+import type { InputStream, OutputStream } from '../../src/cli/cli.ts'
 import { runCli } from '../../src/cli/program.ts'
 
 export interface CliResult {
@@ -19,6 +20,8 @@ export interface CliOptions {
   /** Sees all that is written, as it is written. */
   readonly onWrite?: (text: string) => void
   readonly daemonProgram?: string
+  /** Empty unless given. */
+  readonly stdin?: InputStream
 }
 
 const FAKE_DAEMON = fileURLToPath(new URL('fake-daemon.js', import.meta.url))
@@ -45,6 +48,11 @@ export class CliHarness {
       env: { ...process.env, NO_COLOR: '', TAPWIRE_DEBUG: '', TAPWIRE_RUN: this.run, ...options.env },
       stdout: out.stream,
       stderr: err.stream,
+      stdin: options.stdin ?? Readable.from([]),
+      onSignal: (listener) => {
+        this.#listeners.add(listener)
+        return () => this.#listeners.delete(listener)
+      },
       daemonProgram: options.daemonProgram ?? FAKE_DAEMON,
       onInterrupt: (listener) => {
         this.#listeners.add(listener)
@@ -61,7 +69,8 @@ export class CliHarness {
 
 function recorder({ terminal, onWrite }: CliOptions): { stream: OutputStream; text: () => string } {
   let written = ''
-  const write = (text: string) => {
+  const write = (data: string | Uint8Array) => {
+    const text = typeof data === 'string' ? data : Buffer.from(data).toString()
     written += text
     onWrite?.(text)
   }

@@ -1,7 +1,7 @@
 /** A control plane without a machine: networks and sandboxes that are only remembered, and streams that say back what they hear. */
 
 import { EventEmitter, on } from 'node:events'
-import { Duplex, PassThrough } from 'node:stream'
+import { type Duplex, PassThrough } from 'node:stream'
 import type {
   NetworkConnect,
   NetworkCreate,

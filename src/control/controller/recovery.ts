@@ -79,6 +79,7 @@ export class Recovery {
         return
       }
       this.#lifecycle.follow(new Run(running))
+      if (!hasOwnNamespace(sandbox)) return
       try {
         await this.#takeUpNetworks(running, sandbox)
       } catch (error) {
@@ -139,6 +140,11 @@ export class Recovery {
       if (state.status === 'exited' && config.autoRemove) await this.#lifecycle.remove(id, { force: false })
     }
   }
+}
+
+/** Else the interfaces that are there are another's: those of the machine, or of the sandbox that it shares a network with. */
+function hasOwnNamespace({ config }: SandboxRecord): boolean {
+  return config.networkMode.kind === 'networks' || config.networkMode.kind === 'none'
 }
 
 function builtIn(name: (typeof BUILT_IN_NETWORKS)[number]): NetworkPlan {

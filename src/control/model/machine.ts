@@ -112,6 +112,8 @@ export interface CommandPlan {
   readonly workingDirectory: string
   readonly tty: boolean
   readonly openStdin: boolean
+  /** Of `exec`: nobody listens. Its standard streams are /dev/null, and the daemon's end is not its own. */
+  readonly detached?: boolean | undefined
 }
 
 export interface RunningSandbox {

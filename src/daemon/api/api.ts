@@ -61,9 +61,9 @@ export function openApiDocument(api: Api) {
   })
 }
 
-async function announceVersion(context: Context, next: Next): Promise<void> {
-  await next()
+function announceVersion(context: Context, next: Next): Promise<void> {
   context.header(API_VERSION_HEADER, API_VERSION)
+  return next()
 }
 
 function refuseBody(): never {
@@ -74,7 +74,7 @@ function refuseBody(): never {
 }
 
 /** A body of another type would be passed over, and the request look as though it had none. */
-async function requireJson(context: Context, next: Next): Promise<void> {
+function requireJson(context: Context, next: Next): Promise<void> {
   const type = context.req.header('content-type')
   const length = context.req.header('content-length')
   const hasBody = context.req.header('transfer-encoding') !== undefined || (length ?? '0') !== '0'
@@ -87,7 +87,7 @@ async function requireJson(context: Context, next: Next): Promise<void> {
       { hint: 'Send JSON, with the header Content-Type: application/json.' },
     )
   }
-  await next()
+  return next()
 }
 
 function notFound(context: Context): never {

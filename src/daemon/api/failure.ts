@@ -6,21 +6,65 @@ import type { Failure } from '../../control/api.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { TapError } from '../../ports/tap.ts'
 
-/** By ErrorCode, as Docker's API has it. What is not here is a failure of ours or of the machine: 500. */
-const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
-  [ErrorCode.badRequest]: 400,
-  [ErrorCode.notPermitted]: 403,
-  [ErrorCode.routeUnknown]: 404,
-  [ErrorCode.labUnknown]: 404,
-  [ErrorCode.sandboxUnknown]: 404,
-  [ErrorCode.requestTimeout]: 408,
-  [ErrorCode.labUpAlready]: 409,
-  [ErrorCode.bodyTooLarge]: 413,
-  [ErrorCode.bodyTypeUnknown]: 415,
-  [ErrorCode.labFileInvalid]: 400,
-  [ErrorCode.upgradeRequired]: 426,
-  [ErrorCode.tooManyStreams]: 503,
+/** By status: the codes that it is for, as Docker's API has it. All others are failures of ours or of the machine: 500. */
+const CODES: Readonly<Partial<Record<ContentfulStatusCode, readonly string[]>>> = {
+  400: [
+    ErrorCode.badRequest,
+    ErrorCode.nameInvalid,
+    ErrorCode.referenceInvalid,
+    ErrorCode.referenceAmbiguous,
+    ErrorCode.networkConfigInvalid,
+    ErrorCode.sandboxInvalid,
+    ErrorCode.endpointInvalid,
+    ErrorCode.portInvalid,
+    ErrorCode.filterInvalid,
+    ErrorCode.addressOutOfRange,
+    ErrorCode.commandNotFound,
+    ErrorCode.commandNotExecutable,
+    ErrorCode.linkTarget,
+    ErrorCode.labFileInvalid,
+  ],
+  403: [
+    ErrorCode.notPermitted,
+    ErrorCode.networkPredefined,
+    ErrorCode.networkInUse,
+    ErrorCode.poolOverlap,
+    ErrorCode.addressInUse,
+    ErrorCode.connectionRefused,
+    ErrorCode.notConnected,
+  ],
+  404: [
+    ErrorCode.routeUnknown,
+    ErrorCode.networkUnknown,
+    ErrorCode.sandboxUnknown,
+    ErrorCode.driverUnknown,
+    ErrorCode.portNotPublished,
+    ErrorCode.labUnknown,
+  ],
+  408: [ErrorCode.requestTimeout],
+  409: [
+    ErrorCode.nameTaken,
+    ErrorCode.interfaceNameTaken,
+    ErrorCode.notRunning,
+    ErrorCode.sandboxRunning,
+    ErrorCode.sandboxEnded,
+    ErrorCode.poolsExhausted,
+    ErrorCode.addressesExhausted,
+    ErrorCode.limitReached,
+    ErrorCode.labUpAlready,
+    ErrorCode.labConflict,
+  ],
+  413: [ErrorCode.bodyTooLarge],
+  415: [ErrorCode.bodyTypeUnknown],
+  426: [ErrorCode.upgradeRequired],
+  503: [ErrorCode.tooManyStreams, ErrorCode.daemonStopping],
 }
+
+const STATUS: ReadonlyMap<string, ContentfulStatusCode> = new Map(
+  Object.entries(CODES).flatMap(([status, codes]) =>
+    codes.map((code) => [code, Number(status) as ContentfulStatusCode]),
+  ),
+)
 
 export interface Answer {
   readonly status: ContentfulStatusCode
@@ -30,7 +74,7 @@ export interface Answer {
 /** What to answer to a request that failed with `error`. */
 export function answerTo(error: unknown): Answer {
   if (error instanceof TapwireError) {
-    return { status: STATUS[error.code] ?? 500, failure: failureOf(error) }
+    return { status: STATUS.get(error.code) ?? 500, failure: failureOf(error) }
   }
   if (error instanceof HTTPException) {
     return { status: error.status, failure: { code: ErrorCode.badRequest, message: `${error.message}.` } }

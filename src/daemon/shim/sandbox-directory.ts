@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -24,12 +25,25 @@ const BINDS = [
   ['hostname', 'hostname', '/etc/hostname'],
 ] as const
 
-/** Logs outlive the sandbox, until it is removed as a whole. */
+/** Logs outlive the sandbox's runs, until it is removed as a whole, and so does the file that says whose they are. */
 const LOGS = ['log.json', 'log.json.1']
+const FACTS = 'sandbox.json'
+
+/** What a daemon has to know of a sandbox that an earlier one made. */
+export interface SandboxFacts {
+  readonly id: string
+  /** Whether the network namespace is its own, the machine's, or another sandbox's. */
+  readonly network: 'own' | 'host' | 'shared'
+}
 
 const RUN_FILES = [
   ...BINDS.flatMap(([, name]) => [name, hashName(name)]),
-  ...['shim.sock', 'holder', 'holder.new', 'exit', 'exit.new'],
+  'shim.sock',
+  'holder',
+  'holder.new',
+  'exit',
+  'exit.new',
+  `${FACTS}.new`,
 ]
 
 export class SandboxDirectory {
@@ -61,9 +75,18 @@ export class SandboxDirectory {
   }
 
   /** For a new run: with nothing of the last one but its log. */
-  prepare(): void {
+  prepare(facts: SandboxFacts): void {
     mkdirSync(this.path, { recursive: true, mode: 0o710 })
     this.#removeRunFiles()
+    const temporary = join(this.path, `${FACTS}.new`)
+    writeFileSync(temporary, JSON.stringify(facts), { mode: 0o640 })
+    renameSync(temporary, join(this.path, FACTS))
+  }
+
+  /** Undefined where there are none, as of a sandbox whose making was cut short. */
+  readFacts(): SandboxFacts | undefined {
+    const text = this.#read(FACTS)
+    return text === undefined ? undefined : (JSON.parse(text) as SandboxFacts)
   }
 
   /** There may be nothing. */
@@ -76,7 +99,7 @@ export class SandboxDirectory {
     const empty = LOGS.every(
       (name) => !(statSync(join(this.path, name), { throwIfNoEntry: false })?.size ?? 0),
     )
-    if (empty) for (const name of LOGS) rmSync(join(this.path, name), { force: true })
+    if (empty) for (const name of [...LOGS, FACTS]) rmSync(join(this.path, name), { force: true })
     try {
       rmdirSync(this.path)
     } catch {

@@ -7,8 +7,9 @@ import { decodeNumber, encodeFrame, encodePlan, encodeSignal, FrameType } from '
 import { SHIM_TIMEOUT_MS } from '../../limits.ts'
 import { run } from '../program.ts'
 import type { Holder } from './holder.ts'
+import { idleTapsOf } from './idle-taps.ts'
 import type { LeftBehind } from './left-behind.ts'
-import type { SandboxDirectory } from './sandbox-directory.ts'
+import type { SandboxDirectory, SandboxFacts } from './sandbox-directory.ts'
 import { openStream, type ShimConnection } from './shim-connection.ts'
 
 /** What a killed shim's sandbox is taken to have ended with. */
@@ -20,6 +21,7 @@ export interface ShimSandboxParts {
   readonly holder: Holder
   readonly connection: ShimConnection
   readonly leftBehind: LeftBehind
+  readonly network: SandboxFacts['network']
   readonly networkNamespace: string
   /** As `ip -n` takes it; undefined where the namespace is the daemon's own. */
   readonly namespaceName: string | undefined
@@ -60,6 +62,11 @@ export class ShimSandbox implements RunningSandbox {
     if (commands.length === 0) return
     const where = namespaceName === undefined ? [] : ['-n', namespaceName]
     await run('ip', [...where, '-batch', '-'], commands.join('\n'))
+  }
+
+  /** Only of a namespace of its own: TAPs in another's are the other's. */
+  async idleTaps(): Promise<readonly string[]> {
+    return this.#parts.network === 'own' ? idleTapsOf(this.#parts.holder.pid) : []
   }
 
   async setSysctls(values: Readonly<Record<string, string>>): Promise<void> {

@@ -76,6 +76,14 @@ export class MemoryFabric implements Fabric {
     }))
   }
 
+  async flushPort(port: number): Promise<number> {
+    return this.ports.has(port) ? 1 : 0
+  }
+
+  async flushDomain(domain: number): Promise<number> {
+    return [...this.ports.values()].filter((port) => port.domain === domain).length
+  }
+
   stats(): FabricStats {
     const traffic = { frames: 0, bytes: 0 }
     const counts = {

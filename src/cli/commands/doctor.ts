@@ -1,20 +1,20 @@
 import { execFile } from 'node:child_process'
 import type { Command } from 'commander'
-import { type DoctorCheck, doctorSchema } from '../control/api.ts'
-import type { Cli } from './cli.ts'
-import { parseFailure } from './failure.ts'
-import { colorsFor, printable, printJson } from './output.ts'
+import type { DoctorCheck } from '../../control/api.ts'
+import type { Cli } from '../cli.ts'
+import { colorsFor } from '../colors.ts'
+import { parseFailure } from '../failure.ts'
+import { examples } from '../options.ts'
+import { printable, printJson } from '../output.ts'
 
-export function addDoctor(program: Command, cli: Cli): void {
-  program
-    .command('doctor')
-    .summary('check what this machine can do')
+export function defineDoctor(command: Command, cli: Cli): void {
+  command
     .description(
       'Checks all that Tapwire needs from the machine, and says what to do where something is missing. The exit ' +
         'code is 1 if a check fails.',
     )
     .option('--json', 'print the checks as JSON')
-    .addHelpText('after', '\nExamples:\n  tapwire doctor\n  tapwire doctor --json | jq -r ".checks[].name"')
+    .addHelpText('after', examples('tapwire doctor', 'tapwire doctor --json | jq -r ".checks[].name"'))
     .action(async (options: { json?: true }) => {
       const checks = await examine(cli)
       if (options.json === true) printJson(cli, { checks })
@@ -27,7 +27,7 @@ export function addDoctor(program: Command, cli: Cli): void {
 async function examine(cli: Cli): Promise<DoctorCheck[]> {
   const { stdout, problem } = await runDoctor(cli)
   try {
-    return doctorSchema.parse(JSON.parse(stdout)).checks
+    return (JSON.parse(stdout) as { checks: DoctorCheck[] }).checks
   } catch {
     const detail = problem ?? 'it prints no checks'
     return [{ name: 'daemon', state: 'fail', detail, hint: 'Build Tapwire anew: npm run build.' }]

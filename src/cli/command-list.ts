@@ -1,0 +1,300 @@
+/** All commands. Names and summaries are here, the rest is in their modules, which are loaded when they are wanted. */
+import type { Command } from 'commander'
+import type { Cli } from './cli.ts'
+
+/** Gives a command its description, options and action. */
+export type Define = (command: Command, cli: Cli) => void
+
+export interface CommandEntry {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  readonly summary: string
+  /** The heading under which help lists it. */
+  readonly group?: string
+  readonly hidden?: boolean
+  /** Absent where it only has commands of its own. */
+  define?(): Promise<Define>
+  readonly commands?: readonly CommandEntry[]
+}
+
+const SANDBOXES = 'Sandboxes:'
+const NETWORKS = 'Networks:'
+const LABS = 'Labs:'
+const SYSTEM = 'Switch and system:'
+
+const attach: CommandEntry = {
+  name: 'attach',
+  summary: 'take over the streams of a running sandbox',
+  define: async () => (await import('./commands/attach.ts')).defineAttach,
+}
+const create: CommandEntry = {
+  name: 'create',
+  summary: 'make a sandbox without starting it',
+  define: async () => (await import('./commands/create.ts')).defineCreate,
+}
+const exec: CommandEntry = {
+  name: 'exec',
+  summary: 'run a command in a running sandbox',
+  define: async () => (await import('./commands/exec.ts')).defineExec,
+}
+const inspectSandbox: CommandEntry = {
+  name: 'inspect',
+  summary: 'show all that is known of sandboxes',
+  define: async () => (await import('./commands/inspect.ts')).defineSandboxInspect,
+}
+const kill: CommandEntry = {
+  name: 'kill',
+  summary: 'send a signal to sandboxes',
+  define: async () => (await import('./commands/stop.ts')).defineKill,
+}
+const logs: CommandEntry = {
+  name: 'logs',
+  summary: 'show what a sandbox has printed',
+  define: async () => (await import('./commands/logs.ts')).defineLogs,
+}
+const port: CommandEntry = {
+  name: 'port',
+  summary: 'list the published ports of a sandbox',
+  define: async () => (await import('./commands/port.ts')).definePort,
+}
+const ps: CommandEntry = {
+  name: 'ps',
+  summary: 'list sandboxes',
+  define: async () => (await import('./commands/ps.ts')).definePs,
+}
+const rename: CommandEntry = {
+  name: 'rename',
+  summary: 'give a sandbox another name',
+  define: async () => (await import('./commands/rename.ts')).defineRename,
+}
+const restart: CommandEntry = {
+  name: 'restart',
+  summary: 'stop sandboxes and start them again',
+  define: async () => (await import('./commands/stop.ts')).defineRestart,
+}
+const rm: CommandEntry = {
+  name: 'rm',
+  aliases: ['remove'],
+  summary: 'remove sandboxes',
+  define: async () => (await import('./commands/rm.ts')).defineRm,
+}
+const run: CommandEntry = {
+  name: 'run',
+  summary: 'make a sandbox and run a command in it',
+  define: async () => (await import('./commands/run.ts')).defineRun,
+}
+const start: CommandEntry = {
+  name: 'start',
+  summary: 'start sandboxes that do not run',
+  define: async () => (await import('./commands/start.ts')).defineStart,
+}
+const stats: CommandEntry = {
+  name: 'stats',
+  summary: 'show what the switch has done',
+  define: async () => (await import('./commands/stats.ts')).defineStats,
+}
+const stop: CommandEntry = {
+  name: 'stop',
+  summary: 'stop running sandboxes',
+  define: async () => (await import('./commands/stop.ts')).defineStop,
+}
+const wait: CommandEntry = {
+  name: 'wait',
+  summary: 'wait until sandboxes end, and print their exit codes',
+  define: async () => (await import('./commands/wait.ts')).defineWait,
+}
+
+const SANDBOX_COMMANDS: readonly CommandEntry[] = [
+  run,
+  create,
+  start,
+  stop,
+  restart,
+  kill,
+  rm,
+  ps,
+  exec,
+  attach,
+  logs,
+  inspectSandbox,
+  rename,
+  wait,
+  port,
+]
+
+const NETWORK_COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'create',
+    summary: 'make a network',
+    define: async () => (await import('./commands/network-create.ts')).defineNetworkCreate,
+  },
+  {
+    name: 'ls',
+    aliases: ['list'],
+    summary: 'list networks',
+    define: async () => (await import('./commands/network-ls.ts')).defineNetworkLs,
+  },
+  {
+    name: 'inspect',
+    summary: 'show all that is known of networks',
+    define: async () => (await import('./commands/inspect.ts')).defineNetworkInspect,
+  },
+  {
+    name: 'rm',
+    aliases: ['remove'],
+    summary: 'remove networks',
+    define: async () => (await import('./commands/network-rm.ts')).defineNetworkRm,
+  },
+  {
+    name: 'prune',
+    summary: 'remove all networks that no sandbox uses',
+    define: async () => (await import('./commands/prune.ts')).defineNetworkPrune,
+  },
+  {
+    name: 'connect',
+    summary: 'plug a sandbox into a network',
+    define: async () => (await import('./commands/network-connect.ts')).defineNetworkConnect,
+  },
+  {
+    name: 'disconnect',
+    summary: 'unplug a sandbox from a network',
+    define: async () => (await import('./commands/network-connect.ts')).defineNetworkDisconnect,
+  },
+]
+
+export const COMMANDS: readonly CommandEntry[] = [
+  ...SANDBOX_COMMANDS.map((entry) =>
+    entry === inspectSandbox
+      ? {
+          ...entry,
+          summary: 'show all that is known of sandboxes and networks',
+          define: async () => (await import('./commands/inspect.ts')).defineInspect,
+        }
+      : { ...entry, ...(entry === rm ? { aliases: [] } : undefined) },
+  ).map((entry) => ({ ...entry, group: SANDBOXES })),
+  {
+    name: 'sandbox',
+    aliases: ['container'],
+    summary: 'all commands for sandboxes, and prune',
+    group: SANDBOXES,
+    commands: [
+      ...SANDBOX_COMMANDS.map((entry) =>
+        entry === ps ? { ...ps, name: 'ls', aliases: ['list', 'ps'] } : entry,
+      ),
+      {
+        name: 'prune',
+        summary: 'remove all sandboxes that do not run',
+        define: async () => (await import('./commands/prune.ts')).defineSandboxPrune,
+      },
+    ],
+  },
+  { name: 'network', summary: 'manage networks', group: NETWORKS, commands: NETWORK_COMMANDS },
+  {
+    name: 'demo',
+    summary: 'a tour of one minute',
+    group: LABS,
+    define: async () => (await import('./demo.ts')).defineDemo,
+  },
+  {
+    name: 'up',
+    summary: 'bring a lab up',
+    group: LABS,
+    define: async () => (await import('./up.ts')).defineUp,
+  },
+  {
+    name: 'down',
+    summary: 'take a lab down',
+    group: LABS,
+    define: async () => (await import('./down.ts')).defineDown,
+  },
+  {
+    name: 'validate',
+    summary: 'check a lab file',
+    group: LABS,
+    define: async () => (await import('./validate.ts')).defineValidate,
+  },
+  {
+    name: 'fdb',
+    summary: "look at the switch's MAC table",
+    group: SYSTEM,
+    commands: [
+      {
+        name: 'ls',
+        aliases: ['list'],
+        summary: 'list the stations',
+        define: async () => (await import('./commands/fdb.ts')).defineFdbLs,
+      },
+      {
+        name: 'flush',
+        summary: 'forget the stations',
+        define: async () => (await import('./commands/fdb.ts')).defineFdbFlush,
+      },
+    ],
+  },
+  { ...stats, group: SYSTEM },
+  {
+    name: 'events',
+    summary: 'show what happens, as it happens',
+    group: SYSTEM,
+    define: async () => (await import('./commands/events.ts')).defineEvents,
+  },
+  {
+    name: 'info',
+    summary: 'show what the daemon is and has',
+    group: SYSTEM,
+    define: async () => (await import('./commands/version.ts')).defineInfo,
+  },
+  {
+    name: 'version',
+    summary: 'show the versions of program and daemon',
+    group: SYSTEM,
+    define: async () => (await import('./commands/version.ts')).defineVersion,
+  },
+  {
+    name: 'doctor',
+    summary: 'check what this machine can do',
+    group: SYSTEM,
+    define: async () => (await import('./commands/doctor.ts')).defineDoctor,
+  },
+  {
+    name: 'daemon',
+    summary: 'run the daemon in the foreground, or stop it',
+    group: SYSTEM,
+    define: async () => (await import('./commands/daemon.ts')).defineDaemon,
+    commands: [
+      {
+        name: 'stop',
+        summary: 'stop the daemon and all sandboxes',
+        define: async () => (await import('./commands/daemon.ts')).defineDaemonStop,
+      },
+    ],
+  },
+  {
+    name: 'system',
+    summary: 'prune, events and info',
+    group: SYSTEM,
+    commands: [
+      {
+        name: 'prune',
+        summary: 'remove what is unused, and what dead daemons left',
+        define: async () => (await import('./commands/prune.ts')).defineSystemPrune,
+      },
+      {
+        name: 'events',
+        summary: 'show what happens, as it happens',
+        define: async () => (await import('./commands/events.ts')).defineEvents,
+      },
+      {
+        name: 'info',
+        summary: 'show what the daemon is and has',
+        define: async () => (await import('./commands/version.ts')).defineInfo,
+      },
+    ],
+  },
+  {
+    name: 'complete',
+    summary: 'print the completion script of a shell',
+    group: SYSTEM,
+    define: async () => (await import('./commands/complete.ts')).defineComplete,
+  },
+]

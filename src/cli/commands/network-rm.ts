@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import { ApiError, apiClient, segment } from '../api-client.ts'
+import type { Cli } from '../cli.ts'
+import { examples } from '../options.ts'
+import { forEachPrinted } from '../several.ts'
+
+export function defineNetworkRm(command: Command, cli: Cli): void {
+  command
+    .description('Removes networks that no sandbox is connected to.')
+    .argument('<network...>', 'names or ids')
+    .option('-f, --force', 'do not error if the network does not exist')
+    .addHelpText('after', examples('tapwire network rm blue green'))
+    .action(async (networks: string[], { force = false }: { force?: boolean }) => {
+      const api = apiClient(cli)
+      await forEachPrinted(cli, networks, async (network) => {
+        await api.delete(`/networks/${segment(network)}`).catch((error: unknown) => {
+          if (!(force && error instanceof ApiError && error.status === 404)) throw error
+        })
+      })
+    })
+}

@@ -1,0 +1,43 @@
+import type { Command } from 'commander'
+import { apiClient } from '../api-client.ts'
+import type { Cli } from '../cli.ts'
+import { examples, usage } from '../options.ts'
+import { inspectSandbox } from '../sandbox/foreground.ts'
+
+export function definePort(command: Command, cli: Cli): void {
+  command
+    .description("Lists a sandbox's published ports, or tells where one of them is published.")
+    .argument('<sandbox>', 'name or id')
+    .argument('[port]', 'a port of the sandbox: 80, 80/udp')
+    .addHelpText('after', examples('tapwire port web', 'tapwire port web 80/tcp'))
+    .action((sandbox: string, port: string | undefined) => showPorts(cli, sandbox, port))
+}
+
+async function showPorts(cli: Cli, sandbox: string, port: string | undefined): Promise<void> {
+  const { NetworkSettings } = await inspectSandbox(apiClient(cli), sandbox)
+  const published = Object.entries(NetworkSettings.Ports).flatMap(([name, bindings]) =>
+    (bindings ?? []).map(({ HostIp, HostPort }) => ({
+      name,
+      address: `${HostIp.includes(':') ? `[${HostIp}]` : HostIp}:${HostPort}`,
+    })),
+  )
+  if (port === undefined) {
+    const lines = published.map(({ name, address }) => `${name} -> ${address}`)
+    cli.stdout.write(
+      lines
+        .sort(naturally)
+        .map((line) => `${line}\n`)
+        .join(''),
+    )
+    return
+  }
+  const wanted = port.includes('/') ? port : `${port}/tcp`
+  const found = published.filter(({ name }) => name === wanted)
+  if (found.length === 0) throw usage(`no public port '${wanted}' published for ${sandbox}`)
+  cli.stdout.write(found.map(({ address }) => `${address}\n`).join(''))
+}
+
+/** 80 before 443. */
+function naturally(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true })
+}

@@ -1,0 +1,15 @@
+import type { Command } from 'commander'
+import { apiClient, segment } from '../api-client.ts'
+import type { Cli } from '../cli.ts'
+import { examples } from '../options.ts'
+
+export function defineRename(command: Command, cli: Cli): void {
+  command
+    .description('Gives a sandbox another name, also while it runs.')
+    .argument('<sandbox>', 'name or id')
+    .argument('<name>', 'the new name')
+    .addHelpText('after', examples('tapwire rename web old-web'))
+    .action(async (sandbox: string, name: string) => {
+      await apiClient(cli).post(`/sandboxes/${segment(sandbox)}/rename`, { query: { name } })
+    })
+}

@@ -1,0 +1,122 @@
+import { writeFileSync } from 'node:fs'
+import { type Command, CommanderError } from 'commander'
+import type { SandboxCreated } from '../../control/api/sandbox.ts'
+import { type ApiClient, apiClient } from '../api-client.ts'
+import { type Cli, EXIT_NOT_STARTED } from '../cli.ts'
+import { examples, usage } from '../options.ts'
+import { addCreateOptions, type CreateOptions, createRequest } from '../sandbox/create-options.ts'
+import {
+  attachAndStay,
+  checkTerminal,
+  type Streams,
+  sessionOptions,
+  startSandbox,
+  whenRemoved,
+  withStartExitCodes,
+} from '../sandbox/foreground.ts'
+
+interface RunOptions extends CreateOptions {
+  readonly detach?: boolean
+  readonly detachKeys?: string
+  readonly sigProxy: boolean
+}
+
+export function defineRun(command: Command, cli: Cli): void {
+  command
+    .description(
+      "Makes a sandbox, a network namespace with its own /etc/hosts and host name, and runs one of this machine's programs " +
+        'in it. Without a command the sandbox is idle: it stays, and `tapwire exec` runs commands in it. The exit code is ' +
+        "the command's; 125 if the sandbox could not be made, 126 and 127 as in a shell.",
+    )
+    .argument('[command...]', 'the program and its arguments')
+    .option('-d, --detach', 'run in the background and print the id')
+  addCreateOptions(command)
+    .option('--detach-keys <keys>', 'keys that leave the command alone; ctrl-p,ctrl-q unless given')
+    .option('--sig-proxy', 'hand signals on to the command', true)
+    .passThroughOptions()
+    .exitOverride(exitNotStarted)
+    .addHelpText(
+      'after',
+      examples(
+        'tapwire run -d --name web --network blue python3 -m http.server 80',
+        'tapwire run --rm --network blue curl http://web/',
+        'tapwire run -it --rm bash',
+        'tapwire run --name router --network blue --network name=green,ip=10.9.0.2',
+      ),
+    )
+    .action(async (words: string[], options: RunOptions) => {
+      cli.exitCode = await withStartExitCodes(() => run(cli, words, options))
+    })
+}
+
+/** Mistakes in the command line, too, must differ from the command's exit codes. */
+export function exitNotStarted(error: CommanderError): never {
+  const exitCode = error.exitCode === 0 ? 0 : EXIT_NOT_STARTED
+  throw new CommanderError(exitCode, error.code, error.message)
+}
+
+async function run(cli: Cli, words: readonly string[], options: RunOptions): Promise<number> {
+  const isIdle = words.length === 0
+  const { detach = isIdle, tty = false } = options
+  checkIdle(isIdle, options)
+  const streams = streamsOf(options)
+  if (detach && options.attach !== undefined) {
+    throw usage('conflicting options: cannot specify both --attach and --detach')
+  }
+  if (!detach) checkTerminal(cli, tty, streams.stdin)
+  const session = sessionOptions(options, tty, streams)
+  const api = apiClient(cli)
+  const id = await createSandbox(cli, api, words, options)
+  if (detach) {
+    await startSandbox(api, id)
+    cli.stdout.write(`${id}\n`)
+    return 0
+  }
+  const removed = options.rm === true ? whenRemoved(api, id) : undefined
+  const code = await attachAndStay(cli, api, id, session, () => startSandbox(api, id))
+  await removed
+  return code
+}
+
+function checkIdle(isIdle: boolean, { interactive, tty, attach }: RunOptions): void {
+  if (!isIdle || (interactive !== true && tty !== true && attach === undefined)) return
+  throw usage('-i, -t and -a are for a command, and there is none.', 'For a shell: tapwire run -it bash')
+}
+
+/** Makes the sandbox, tells warnings, and returns its id. */
+export async function createSandbox(
+  cli: Cli,
+  api: ApiClient,
+  words: readonly string[],
+  options: CreateOptions,
+): Promise<string> {
+  const { Id, Warnings } = await api.post<SandboxCreated>('/sandboxes', {
+    query: { name: options.name },
+    body: createRequest(cli, options, words),
+    patient: true,
+  })
+  for (const warning of Warnings) cli.stderr.write(`WARNING: ${warning}\n`)
+  if (options.cidfile !== undefined) writeIdFile(options.cidfile, Id)
+  return Id
+}
+
+function writeIdFile(path: string, id: string): void {
+  try {
+    writeFileSync(path, id, { flag: 'wx' })
+  } catch (cause) {
+    throw usage(`failed to create the container ID file: ${(cause as Error).message}`)
+  }
+}
+
+/** Without -a: output always, input with -i. */
+function streamsOf({ attach, interactive = false }: RunOptions): Streams {
+  if (attach === undefined) return { stdin: interactive, stdout: true, stderr: true }
+  const names = attach.map((name) => name.toLowerCase())
+  const bad = names.find((name) => !['stdin', 'stdout', 'stderr'].includes(name))
+  if (bad !== undefined) throw usage(`valid streams are STDIN, STDOUT and STDERR`)
+  return {
+    stdin: names.includes('stdin'),
+    stdout: names.includes('stdout'),
+    stderr: names.includes('stderr'),
+  }
+}

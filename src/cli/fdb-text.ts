@@ -1,0 +1,18 @@
+import type { Fdb } from '../control/api.ts'
+import { formatAge, formatTable } from './output.ts'
+
+/** The stations as a table, by network and port. */
+export function formatStations({ stations }: Fdb): string {
+  const sorted = stations.toSorted(
+    (a, b) => a.network.localeCompare(b.network) || a.port - b.port || a.mac.localeCompare(b.mac),
+  )
+  const rows = sorted.map(({ network, mac, sandbox, interface: name, port, ...station }) => {
+    const age = station.static ? 'static' : formatAge(station.ageS)
+    return [network, mac, sandbox, name, port, age]
+  })
+  const columns = ['NETWORK', 'MAC', 'SANDBOX', 'INTERFACE'] as const
+  return formatTable(
+    [...columns, { heading: 'PORT', align: 'right' }, { heading: 'AGE', align: 'right' }],
+    rows,
+  )
+}

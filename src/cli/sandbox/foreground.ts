@@ -1,0 +1,112 @@
+/** What the commands that stay with a sandbox's command share: run, start -a, attach and exec. */
+import type { Duplex } from 'node:stream'
+import type { SandboxInspect, Waited } from '../../control/api/sandbox.ts'
+import { TapwireError } from '../../control/errors.ts'
+import { type ApiClient, segment } from '../api-client.ts'
+import { type Cli, EXIT_NOT_STARTED } from '../cli.ts'
+import { usage } from '../options.ts'
+import type { SessionOptions } from '../stream/session.ts'
+
+export interface ForegroundOptions {
+  readonly detachKeys?: string
+  readonly sigProxy: boolean
+}
+
+/** Which of the streams are ours. */
+export interface Streams {
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+}
+
+export function sessionOptions(
+  { detachKeys, sigProxy }: ForegroundOptions,
+  tty: boolean,
+  streams: Streams,
+): SessionOptions {
+  return {
+    ...streams,
+    tty,
+    // With a terminal, keys do what signals do without one.
+    signalProxy: sigProxy && !tty,
+    detachKeys,
+  }
+}
+
+/** Throws where -t is asked for and standard input is no terminal, in Docker's words. */
+export function checkTerminal(cli: Cli, tty: boolean, stdin: boolean): void {
+  if (!tty || !stdin || cli.stdin.isTTY === true) return
+  throw usage('the input device is not a TTY', 'Leave -t away where input comes from a pipe.')
+}
+
+/** Attaches to a sandbox, does `begin`, and stays until the command ends. Returns the exit code; 0 where it was left by the keys. */
+export async function attachAndStay(
+  cli: Cli,
+  api: ApiClient,
+  sandbox: string,
+  options: SessionOptions,
+  begin: () => Promise<void> = async () => {},
+): Promise<number> {
+  const { Session } = await import('../stream/session.ts')
+  const stream = await openStream(api, sandbox)
+  const ended = new Session(cli, stream, options).run()
+  try {
+    // A start that fails closes the stream as well; its own error says more.
+    ended.catch(() => undefined)
+    await begin()
+  } catch (error) {
+    stream.destroy()
+    await ended.catch(() => undefined)
+    throw error
+  }
+  const end = await ended
+  if (end.kind === 'exit') return end.code
+  cli.stderr.write('read escape sequence\n')
+  return 0
+}
+
+async function openStream(api: ApiClient, sandbox: string): Promise<Duplex> {
+  const stream = await api.upgrade(`/sandboxes/${segment(sandbox)}/attach`)
+  if (stream === undefined) throw new Error('the daemon opens no stream')
+  return stream
+}
+
+/** Waits until a sandbox that removes itself is gone. Asked for before the start, so that nothing is missed. */
+export function whenRemoved(api: ApiClient, sandbox: string): Promise<Waited | undefined> {
+  const waited = api.post<Waited>(`/sandboxes/${segment(sandbox)}/wait`, {
+    query: { condition: 'removed' },
+    patient: true,
+  })
+  // Where it is gone already, that is what was waited for; another trouble shows itself elsewhere.
+  return waited.catch(() => undefined)
+}
+
+export function startSandbox(api: ApiClient, sandbox: string): Promise<void> {
+  return api.post(`/sandboxes/${segment(sandbox)}/start`, { patient: true })
+}
+
+export function inspectSandbox(api: ApiClient, sandbox: string): Promise<SandboxInspect> {
+  return api.get<SandboxInspect>(`/sandboxes/${segment(sandbox)}`)
+}
+
+/**
+ * Runs `action`; what it throws ends the program with 125, or with 126 and 127 where the command cannot be executed or is
+ * not there, which differ from the command's own codes (as `docker run`).
+ */
+export async function withStartExitCodes<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    if (!(error instanceof TapwireError)) throw error
+    const { code, message, hint, cause } = error
+    throw new TapwireError(code, message, { hint, cause, exitCode: exitCodeOf(error) })
+  }
+}
+
+function exitCodeOf({ exitCode, message }: TapwireError): number {
+  if (exitCode > 1) return exitCode
+  // The texts by which docker's client judges as well.
+  if (/executable file not found|no such file or directory/i.test(message)) return 127
+  if (/permission denied|is a directory/i.test(message)) return 126
+  return EXIT_NOT_STARTED
+}

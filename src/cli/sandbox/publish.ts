@@ -1,0 +1,86 @@
+/** The short syntax of --publish and --expose, as docker's client reads it (go-connections' nat). */
+import { isIP } from 'node:net'
+import { usage } from '../options.ts'
+
+export interface PublishedPort {
+  /** `80/tcp` */
+  readonly port: string
+  readonly hostIp: string
+  /** A port, a range, or empty for any. */
+  readonly hostPort: string
+}
+
+/** `[[hostIP:]hostPort[-end]:]port[-end][/protocol]`, or `target=80,published=8080,protocol=tcp`. Throws USAGE. */
+export function parsePublish(spec: string): PublishedPort[] {
+  const short = spec.includes('=') ? shortOf(spec) : spec
+  const { hostIp, host, ports, protocol } = split(short)
+  const [first, last] = parseRange(ports, 'containerPort')
+  if (host === '')
+    return span(first, last).map((port) => ({ port: `${port}/${protocol}`, hostIp, hostPort: '' }))
+  const [hostFirst, hostLast] = parseRange(host, 'hostPort')
+  if (first === last) return [{ port: `${first}/${protocol}`, hostIp, hostPort: host }]
+  if (hostLast - hostFirst !== last - first) {
+    throw usage(`invalid ranges specified for container and host Ports: ${ports} and ${host}`)
+  }
+  return span(first, last).map((port, at) => ({
+    port: `${port}/${protocol}`,
+    hostIp,
+    hostPort: String(hostFirst + at),
+  }))
+}
+
+/** `80-90/udp` as `80/udp`, `81/udp`, … Throws USAGE. */
+export function parseExpose(spec: string): string[] {
+  if (spec.includes(':')) throw usage(`invalid port format for --expose: ${spec}`)
+  const { ports, protocol } = split(spec)
+  const [first, last] = parseRange(ports, 'containerPort')
+  return span(first, last).map((port) => `${port}/${protocol}`)
+}
+
+interface Parts {
+  readonly hostIp: string
+  readonly host: string
+  readonly ports: string
+  readonly protocol: string
+}
+
+function split(spec: string): Parts {
+  const fields = spec.split(':')
+  const [ports = '', protocolGiven] = fields.pop()!.split('/', 2)
+  const host = fields.pop() ?? ''
+  const ip = fields.join(':')
+  const hostIp = ip.startsWith('[') && ip.endsWith(']') ? ip.slice(1, -1) : ip
+  if (hostIp !== '' && isIP(hostIp) === 0) throw usage(`invalid IP address: ${hostIp}`)
+  if (ports === '') throw usage(`no port specified: ${spec}<empty>`)
+  const protocol = (protocolGiven ?? 'tcp').toLowerCase()
+  if (!['tcp', 'udp', 'sctp'].includes(protocol)) throw usage(`invalid proto: ${protocolGiven ?? ''}`)
+  return { hostIp, host, ports, protocol }
+}
+
+function parseRange(text: string, what: 'containerPort' | 'hostPort'): [number, number] {
+  const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? []
+  const [from, to] = [Number(first), Number(last)]
+  const least = what === 'containerPort' ? 1 : 0
+  if (first === undefined || from < least || to < from || to > 65_535) throw usage(`invalid ${what}: ${text}`)
+  return [from, to]
+}
+
+function span(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, at) => first + at)
+}
+
+/** The long syntax, written short. */
+function shortOf(spec: string): string {
+  const values = new Map<string, string>()
+  for (const part of spec.split(',')) {
+    const [, key = '', value = ''] = /^([^=]+)=(.*)$/.exec(part) ?? []
+    if (key === '') throw usage(`invalid field: ${part}`)
+    values.set(key, value)
+  }
+  for (const key of values.keys()) {
+    if (!['target', 'published', 'protocol', 'mode'].includes(key)) throw usage(`invalid field key: ${key}`)
+  }
+  const target = values.get('target') ?? ''
+  const published = values.get('published')
+  return `${published === undefined ? '' : `${published}:`}${target}/${values.get('protocol') ?? 'tcp'}`
+}

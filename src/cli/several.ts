@@ -1,0 +1,33 @@
+import type { Cli } from './cli.ts'
+
+/**
+ * Does `action` for each reference, one after the other. One that fails is told and the others go on; the exit code is 1
+ * then, or `failed` is told the error and decides.
+ */
+export async function forEach(
+  cli: Cli,
+  references: readonly string[],
+  action: (reference: string) => Promise<void>,
+): Promise<void> {
+  for (const reference of references) {
+    try {
+      await action(reference)
+    } catch (error) {
+      const { reportError } = await import('./error-report.ts')
+      reportError(cli, error)
+      cli.exitCode = 1
+    }
+  }
+}
+
+/** The same, with the reference printed where all went well, as docker does. */
+export async function forEachPrinted(
+  cli: Cli,
+  references: readonly string[],
+  action: (reference: string) => Promise<void>,
+): Promise<void> {
+  await forEach(cli, references, async (reference) => {
+    await action(reference)
+    cli.stdout.write(`${reference}\n`)
+  })
+}

@@ -1,0 +1,137 @@
+/** The shape of the stored model, by which a file is checked before anything in it is believed. */
+
+import { z } from 'zod'
+import type { ModelRecord } from './records.ts'
+
+/** Grows when what is stored changes so that an older Tapwire would misread it. */
+export const MODEL_VERSION = 1
+
+const text = z.string()
+const texts = z.array(text)
+const map = z.record(text, text)
+const id = text.regex(/^[\da-f]{64}$/, 'is no id of 64 hexadecimal digits')
+const count = z.int().min(0)
+
+const poolRecord = z.strictObject({
+  family: z.union([z.literal(4), z.literal(6)]),
+  subnet: text,
+  range: text.optional(),
+  gateway: text.optional(),
+  gatewayGiven: z.boolean(),
+  subnetGiven: z.boolean(),
+  auxiliary: map,
+})
+
+const networkRecord = z.strictObject({
+  id,
+  name: text,
+  created: text,
+  driver: text,
+  scope: z.enum(['local', 'global', 'swarm']),
+  enableIPv4: z.boolean(),
+  enableIPv6: z.boolean(),
+  internal: z.boolean(),
+  attachable: z.boolean(),
+  ingress: z.boolean(),
+  configOnly: z.boolean(),
+  configFrom: text,
+  ipam: z.strictObject({ driver: text, options: map, pools: z.array(poolRecord) }),
+  options: map,
+  labels: map,
+})
+
+const interfaceAddress = z.strictObject({ address: text, prefixLength: z.int().min(0).max(128) })
+
+const endpointRecord = z.strictObject({
+  network: id,
+  settings: z.strictObject({
+    ipv4: text.optional(),
+    ipv6: text.optional(),
+    linkLocal: texts,
+    links: texts,
+    aliases: texts,
+    mac: text.optional(),
+    driverOptions: map,
+    gatewayPriority: z.int(),
+  }),
+  joined: z
+    .strictObject({
+      id,
+      interface: text,
+      mac: text,
+      ipv4: interfaceAddress.optional(),
+      ipv6: interfaceAddress.optional(),
+      gateway4: text.optional(),
+      gateway6: text.optional(),
+    })
+    .optional(),
+})
+
+const portBindings = z.record(text, z.array(z.strictObject({ hostIp: text, hostPort: text })))
+
+const networkMode = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('networks'), name: text }),
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({ kind: z.literal('host') }),
+  z.strictObject({ kind: z.literal('container'), sandbox: id }),
+])
+
+const sandboxRecord = z.strictObject({
+  id,
+  name: text,
+  created: text,
+  config: z.strictObject({
+    command: texts,
+    environment: texts,
+    workingDirectory: text,
+    tty: z.boolean(),
+    openStdin: z.boolean(),
+    hostname: text,
+    domainname: text,
+    labels: map,
+    stopSignal: text,
+    stopTimeoutS: z.int(),
+    autoRemove: z.boolean(),
+    networkMode,
+    dns: texts,
+    dnsSearch: texts,
+    dnsOptions: texts,
+    extraHosts: texts,
+    links: texts,
+    exposedPorts: texts,
+    portBindings,
+    publishAll: z.boolean(),
+  }),
+  state: z.strictObject({
+    status: z.enum(['created', 'running', 'exited']),
+    pid: count,
+    exitCode: z.int(),
+    error: text,
+    startedAt: text,
+    finishedAt: text,
+  }),
+  endpoints: z.array(endpointRecord),
+  ports: portBindings,
+})
+
+/** The whole file. That `satisfies` holds is what keeps it and the records in step. */
+export const storedModelSchema = z
+  .strictObject({
+    version: z.literal(MODEL_VERSION),
+    networks: z.array(networkRecord),
+    sandboxes: z.array(sandboxRecord),
+    resting: z.array(z.strictObject({ network: id, address: text, untilMs: z.number() })),
+  })
+  .superRefine((model, context) => {
+    for (const kind of ['networks', 'sandboxes'] as const) {
+      for (const key of ['id', 'name'] as const) {
+        const seen = new Set<string>()
+        for (const [index, record] of model[kind].entries()) {
+          if (seen.has(record[key])) {
+            context.addIssue({ code: 'custom', path: [kind, index, key], message: 'is there twice' })
+          }
+          seen.add(record[key])
+        }
+      }
+    }
+  }) satisfies z.ZodType<ModelRecord>
