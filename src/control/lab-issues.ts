@@ -24,8 +24,8 @@ export function labIssues(value: unknown): LabIssue[] {
   return issues
 }
 
-function issuesOf(schema: z.core.$ZodType, value: unknown, root: unknown, path: LabPath): LabIssue[] {
-  const result = (schema as z.ZodType).safeParse(value)
+function issuesOf(schema: z.ZodType, value: unknown, root: unknown, path: LabPath): LabIssue[] {
+  const result = schema.safeParse(value)
   return result.success ? [] : result.error.issues.flatMap((issue) => explain(issue, root, path))
 }
 

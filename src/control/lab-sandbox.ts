@@ -6,6 +6,7 @@ import type { Report } from './lab-pool-plan.ts'
 import { normalAddress } from './lab-pool-plan.ts'
 import { NETWORKS_FORM } from './lab-schema-sandbox.ts'
 import { parseExpose, parsePublish } from './rules/publish.ts'
+import { parseSignal } from './rules/stop-signal.ts'
 
 export function resolveSandbox(
   sandbox: SandboxDraft,
@@ -41,10 +42,14 @@ export function resolveSandbox(
     labels: settings.labels ?? {},
     ports: settings.ports ?? [],
     expose: settings.expose ?? [],
-    ...(settings.stop_signal === undefined ? undefined : { stopSignal: settings.stop_signal }),
-    ...(settings.stop_timeout === undefined ? undefined : { stopTimeoutS: settings.stop_timeout }),
+    stopSignal: signalOf(sandbox, report),
+    stopTimeoutS: settings.stop_timeout ?? STOP_TIMEOUT_S,
   }
 }
+
+/** Docker's, and the daemon's. */
+export const STOP_SIGNAL = 'SIGTERM'
+export const STOP_TIMEOUT_S = 10
 
 const DEFAULT_BRIDGE_ENDPOINT: LabEndpoint = {
   network: 'bridge',
@@ -52,6 +57,15 @@ const DEFAULT_BRIDGE_ENDPOINT: LabEndpoint = {
   aliases: [],
   gwPriority: 0,
   options: {},
+}
+
+function signalOf({ settings, path }: SandboxDraft, report: Report): string {
+  try {
+    return settings.stop_signal === undefined ? STOP_SIGNAL : parseSignal(settings.stop_signal)
+  } catch (error) {
+    report([...path, 'stop_signal'], error instanceof Error ? error.message : String(error))
+    return STOP_SIGNAL
+  }
 }
 
 function modeOf(mode: string | undefined, endpoints: readonly LabEndpoint[]): string {

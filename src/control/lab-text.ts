@@ -4,6 +4,7 @@ import { stringify } from 'yaml'
 import { MTU_DEFAULT } from '../limits.ts'
 import { formatIpAddress, parseCidr, parseIpAddress } from './ip-address.ts'
 import type { Lab, LabEndpoint, LabNetwork, LabSandbox, LabSubnet } from './lab.ts'
+import { STOP_SIGNAL, STOP_TIMEOUT_S } from './lab-sandbox.ts'
 import { LINK_LABEL } from './labs/labels.ts'
 import { macOfAddress } from './mac-address.ts'
 
@@ -83,8 +84,8 @@ function sandboxFile(sandbox: LabSandbox) {
     labels: undefinedIfEmpty(sandbox.labels),
     ports: undefinedIfNone(sandbox.ports),
     expose: undefinedIfNone(sandbox.expose),
-    stop_signal: sandbox.stopSignal,
-    stop_timeout: sandbox.stopTimeoutS,
+    stop_signal: sandbox.stopSignal === STOP_SIGNAL ? undefined : sandbox.stopSignal,
+    stop_timeout: sandbox.stopTimeoutS === STOP_TIMEOUT_S ? undefined : sandbox.stopTimeoutS,
   })
 }
 

@@ -80,8 +80,9 @@ const labSandboxSchema = z.strictObject({
   /** In the syntax of -p and --expose. */
   ports: texts,
   expose: texts,
-  stopSignal: text.optional(),
-  stopTimeoutS: z.int().optional(),
+  /** `SIGTERM` */
+  stopSignal: text,
+  stopTimeoutS: z.int(),
 })
 export type LabSandbox = z.infer<typeof labSandboxSchema>
 

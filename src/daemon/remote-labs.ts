@@ -94,6 +94,14 @@ function stepEnd(
   })
 }
 
-function failure({ code, message, hint }: { code: string; message: string; hint?: string | undefined }): TapwireError {
+function failure({
+  code,
+  message,
+  hint,
+}: {
+  code: string
+  message: string
+  hint?: string | undefined
+}): TapwireError {
   return new TapwireError(code, message, { hint })
 }

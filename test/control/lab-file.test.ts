@@ -46,6 +46,8 @@ const NO_SETTINGS = {
   labels: {},
   ports: [],
   expose: [],
+  stopSignal: 'SIGTERM',
+  stopTimeoutS: 10,
 }
 
 describe('parseLab', () => {
@@ -175,7 +177,7 @@ sandboxes:
     labels: { tier: front }
     ports: ['8080:80']
     expose: ['53/udp']
-    stop_signal: SIGINT
+    stop_signal: INT
     stop_timeout: 3
     offload: false
   bob: { networks: [], command: 'echo "$HOME"', environment: [A=b=c], extra_hosts: ['a:::1'] }
@@ -767,7 +769,7 @@ sandboxes:
     text: `networks: { web: { options: { a: 1 }, labels: [x] } }
 sandboxes:
   a: { networks: [web], environment: [A], extra_hosts: [b], dns: [x], ports: ['80:x'], expose: [80] }
-  b: { networks: [web], environment: 7, stop_timeout: -1 }
+  b: { networks: [web], environment: 7, stop_timeout: -1, stop_signal: FOO }
 `,
     says: [
       '1:34: a must be text without NUL bytes, not 1; write "1"',
@@ -779,6 +781,7 @@ sandboxes:
       '3:97: expose[0] must be text without NUL bytes, not 80; write "80"',
       '4:38: environment must be a map from names to values, or a list of NAME=value, not 7',
       '4:55: stop_timeout must be a whole number of seconds, not -1',
+      '4:72: invalid signal: FOO',
     ],
   },
   {

@@ -25,7 +25,11 @@ describe('docs/lab.schema.json', () => {
     const visit = (node: unknown, path: string): void => {
       if (typeof node !== 'object' || node === null) return
       for (const [key, value] of Object.entries(node)) {
-        if (path.endsWith("/properties") && !path.includes("/anyOf/") && !Object.hasOwn(value as object, "description")) {
+        if (
+          path.endsWith('/properties') &&
+          !path.includes('/anyOf/') &&
+          !Object.hasOwn(value as object, 'description')
+        ) {
           unexplained.push(`${path}/${key}`)
         }
         visit(value, `${path}/${key}`)

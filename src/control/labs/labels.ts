@@ -15,9 +15,9 @@ export const HOST_LABEL = 'tapwire.lab.host'
 /** On the network that a link is: its two hosts, with a comma between them. */
 export const LINK_LABEL = 'tapwire.lab.link'
 
-const OURS: readonly string[] = [LAB_LABEL, DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL, LINK_LABEL]
+const OURS: ReadonlySet<string> = new Set([LAB_LABEL, DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL, LINK_LABEL])
 
 /** The labels that the user gave. */
 export function userLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(labels).filter(([name]) => !OURS.includes(name)))
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => !OURS.has(name)))
 }

@@ -4,7 +4,9 @@ import type { LabAction, LabStatus, LabSummary } from '../api/lab.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabHost, LabSandbox } from '../lab.ts'
 import { parseLab } from '../lab-file.ts'
+import { STOP_SIGNAL, STOP_TIMEOUT_S } from '../lab-sandbox.ts'
 import { labText } from '../lab-text.ts'
+import { isPredefinedNetwork } from '../rules/names.ts'
 import { didYouMean } from '../suggest.ts'
 import { applyPlan } from './apply.ts'
 import { memberConflicts } from './conflicts.ts'
@@ -46,6 +48,9 @@ export interface LabHosts {
   /** Removes what a daemon that has ended kept. */
   remove(lab: string, host: string): Promise<void>
 }
+
+/** A host's daemon ends its own sandboxes first, each of which may take as long as others do. */
+const HOST_STOP_TIMEOUT_S = 3 * STOP_TIMEOUT_S
 
 export class Labs implements LabService {
   readonly #plane: LabPlane
@@ -116,12 +121,14 @@ export class Labs implements LabService {
 
   async save(lab: string | undefined): Promise<string> {
     const present = lab === undefined ? presentState(this.#plane) : this.#known(lab)
+    if (present.sandboxes.length + present.networks.filter(isMade).length === 0) throw nothingThere()
     const inner = new Map<string, Lab>()
     for (const { Name, State, Config } of present.sandboxes) {
       const owner = Config.Labels[LAB_LABEL]
       if (Config.Labels[HOST_LABEL] === undefined || owner === undefined || !State.Running) continue
       const labs = await this.#hosts.labs(owner, Name)
-      inner.set(Name, parseLab(await labs.save(undefined), `${Name}.yaml`, '/'))
+      const text = await ifKnown(() => labs.save(undefined))
+      if (text !== undefined) inner.set(Name, parseLab(text, `${Name}.yaml`, '/'))
     }
     return labText(savedLab(lab ?? 'saved', present, inner), { named: lab !== undefined })
   }
@@ -152,6 +159,8 @@ export class Labs implements LabService {
       labels: {},
       ports: [],
       expose: [],
+      stopSignal: STOP_SIGNAL,
+      stopTimeoutS: HOST_STOP_TIMEOUT_S,
     }
   }
 
@@ -199,12 +208,7 @@ export class Labs implements LabService {
 
   async #downInside(lab: string, host: string, steps: Steps, signal: AbortSignal | undefined): Promise<void> {
     const labs = await this.#hosts.labs(lab, host, signal)
-    try {
-      await labs.down(lab, stepsOf(host, steps), signal)
-    } catch (error) {
-      // A host without anything in it.
-      if (!(error instanceof TapwireError) || error.code !== ErrorCode.labUnknown) throw error
-    }
+    await ifKnown(() => labs.down(lab, stepsOf(host, steps), signal))
   }
 
   #known(lab: string): Present {
@@ -228,6 +232,26 @@ export class Labs implements LabService {
       if (this.#busy.get(lab) === mine) this.#busy.delete(lab)
     }
   }
+}
+
+/** Undefined where there is nothing: a host may be empty. */
+async function ifKnown<T>(action: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await action()
+  } catch (error) {
+    if (error instanceof TapwireError && error.code === ErrorCode.labUnknown) return undefined
+    throw error
+  }
+}
+
+function isMade(network: { readonly Name: string }): boolean {
+  return !isPredefinedNetwork(network.Name)
+}
+
+function nothingThere(): TapwireError {
+  return new TapwireError(ErrorCode.labUnknown, 'There is nothing to save.', {
+    hint: 'Bring a lab up with `tapwire up LAB.yaml`, or make networks and sandboxes.',
+  })
 }
 
 /** What a host's own daemon is to have. */

@@ -191,11 +191,11 @@ function endpointChange(
   if (sandbox.State.Running && mac !== undefined && mac !== endpoint.MacAddress)
     return 'its MAC address has changed'
   // Names that the daemon adds by itself are no one's wish.
-  const added = [sandbox.Name, sandbox.Id.slice(0, 12)]
-  const aliases = (endpoint.Aliases ?? []).filter((alias) => !added.includes(alias))
+  const added = new Set([sandbox.Name, sandbox.Id.slice(0, 12)])
+  const aliases = (endpoint.Aliases ?? []).filter((alias) => !added.has(alias))
   if (
     !sameTexts(
-      (config.Aliases ?? []).filter((alias) => !added.includes(alias)),
+      (config.Aliases ?? []).filter((alias) => !added.has(alias)),
       aliases,
     )
   )

@@ -124,13 +124,10 @@ function sandboxFile(sandbox: SandboxInspect, present: Present) {
     expose: unless(
       sortedPorts(Object.keys(Config.ExposedPorts ?? {})).filter((port) => !Object.hasOwn(bindings, port)),
     ),
-    stop_signal: Config.StopSignal === 'SIGTERM' || Config.StopSignal === '' ? undefined : Config.StopSignal,
-    stop_timeout: Config.StopTimeout === STOP_TIMEOUT_S ? undefined : Config.StopTimeout,
+    stop_signal: Config.StopSignal === '' ? undefined : Config.StopSignal,
+    stop_timeout: Config.StopTimeout,
   }
 }
-
-/** Docker's, and ours. */
-const STOP_TIMEOUT_S = 10
 
 function unless<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list

@@ -112,8 +112,8 @@ function baseRequest(sandbox: LabSandbox): SandboxCreate {
     ...(command === undefined ? undefined : { Cmd: [...command] }),
     Env: [...sandbox.environment],
     ...(workingDirectory === undefined ? undefined : { WorkingDir: workingDirectory }),
-    ...(stopSignal === undefined ? undefined : { StopSignal: stopSignal }),
-    ...(stopTimeoutS === undefined ? undefined : { StopTimeout: stopTimeoutS }),
+    StopSignal: stopSignal,
+    StopTimeout: stopTimeoutS,
     ExposedPorts,
     HostConfig: {
       PortBindings,

@@ -71,6 +71,8 @@ export function labOf(plan: LabPlan, name = newLabName()): Lab {
       labels: {},
       ports: [],
       expose: [],
+      stopSignal: 'SIGTERM',
+      stopTimeoutS: 10,
     })),
     hosts: [],
     links: [],
