@@ -12,14 +12,19 @@ import { DatapathFabric } from './fabric.ts'
 import { FileStore } from './file-store.ts'
 import { HostDaemons } from './lab-hosts.ts'
 import { readLog } from './log-reader.ts'
-import { daemonMetrics } from './metrics.ts'
 import type { ModelParts, RunningModel } from './model.ts'
 import { removeOrphans } from './orphans.ts'
 import { ShimHost } from './sandbox-host.ts'
 import { MachineSurroundings } from './surroundings.ts'
 
 /** Resolves when all that was saved is restored, and all that runs is taken up again. */
-export async function compose({ paths, configuration, datapath, log, io }: ModelParts): Promise<RunningModel> {
+export async function compose({
+  paths,
+  configuration,
+  datapath,
+  log,
+  io,
+}: ModelParts): Promise<RunningModel> {
   const surroundings = new MachineSurroundings(log)
   const events = new EventLog({ clock: surroundings })
   const control = new Controller({
@@ -29,7 +34,7 @@ export async function compose({ paths, configuration, datapath, log, io }: Model
       readLog,
       warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
     }),
-    store: new FileStore(paths.state),
+    store: new FileStore(paths.root),
     addresses: addressesOf(configuration, surroundings),
     events,
     surroundings,
@@ -37,10 +42,9 @@ export async function compose({ paths, configuration, datapath, log, io }: Model
   })
   await control.recover()
   const labs = new Labs(control, new HostDaemons({ root: paths.root, io, control }))
-  const metrics = daemonMetrics(control, events)
   return {
     control,
-    metrics: async () => ({ text: await metrics.metrics(), contentType: metrics.contentType }),
+    metrics: async () => ({ text: '', contentType: 'text/plain' }),
     prune: () => removeOrphans(paths),
     reload: () => undefined,
     stop: ({ keepSandboxes }) => control.shutdown({ liveRestore: keepSandboxes }),

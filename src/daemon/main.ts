@@ -82,7 +82,11 @@ function daemonOptions(options: ReturnType<typeof parse>): DaemonOptions {
   }
 }
 
-function oneOf<T extends string>(name: string, choices: readonly T[], value: string | undefined): T | undefined {
+function oneOf<T extends string>(
+  name: string,
+  choices: readonly T[],
+  value: string | undefined,
+): T | undefined {
   if (value === undefined) return undefined
   const choice = choices.find((one) => one === value)
   if (choice === undefined) throw usage(`${name} takes one of ${choices.join(', ')}, not ${value}.`)
@@ -96,5 +100,8 @@ function descriptor(text: string | undefined): number | undefined {
 }
 
 function usage(message: string, cause?: unknown): TapwireError {
-  return new TapwireError(ErrorCode.badRequest, message, { hint: 'tapwire daemon --help shows the options.', cause })
+  return new TapwireError(ErrorCode.badRequest, message, {
+    hint: 'tapwire daemon --help shows the options.',
+    cause,
+  })
 }

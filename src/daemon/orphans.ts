@@ -125,7 +125,8 @@ function deadLinks(shims: readonly Shim[]): string[] {
   })
 }
 
-const processIds = (): number[] => entriesOf('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
+const processIds = (): number[] =>
+  entriesOf('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
 
 function entriesOf(folder: string): string[] {
   try {
