@@ -10,6 +10,10 @@ export interface TemplateOptions {
   readonly functions?: ReadonlyMap<string, Method>
   /** Keys whose values are maps of strings: what they do not hold is the empty string and no error. */
   readonly stringMaps?: ReadonlySet<string>
+  /** Keys that may be left out, and what they are then. */
+  readonly absent?: ReadonlyMap<string, unknown>
+  /** Of the program, where the data does not fit. */
+  readonly exitCode?: number
 }
 
 /** Throws TEMPLATE_INVALID where the template is wrong in itself, and when it is executed with data that it does not fit. */
@@ -17,17 +21,18 @@ export class Template {
   readonly #text: string
   readonly #nodes: readonly TemplateNode[]
   readonly #functions: ReadonlyMap<string, Method>
-  readonly #stringMaps: ReadonlySet<string>
+  readonly #options: TemplateOptions
 
-  constructor(text: string, { functions = new Map(), stringMaps = new Set() }: TemplateOptions = {}) {
+  constructor(text: string, options: TemplateOptions = {}) {
+    const { functions = new Map<string, Method>() } = options
     this.#text = text
     this.#functions = functions.size === 0 ? FUNCTIONS : new Map([...FUNCTIONS, ...functions])
     this.#nodes = parseTemplate(text, new Set(this.#functions.keys()))
-    this.#stringMaps = stringMaps
+    this.#options = options
   }
 
   execute(data: unknown): string {
-    const run = new Execution(this.#text, this.#functions, this.#stringMaps, data)
+    const run = new Execution(this.#text, this.#functions, this.#options, data)
     run.list(this.#nodes, data)
     return run.output
   }
@@ -43,17 +48,21 @@ class Execution {
   readonly #text: string
   readonly #functions: ReadonlyMap<string, Method>
   readonly #stringMaps: ReadonlySet<string>
+  readonly #absent: ReadonlyMap<string, unknown>
+  readonly #exitCode: number | undefined
   readonly #variables: Variable[]
 
   constructor(
     text: string,
     functions: ReadonlyMap<string, Method>,
-    stringMaps: ReadonlySet<string>,
+    { stringMaps = new Set(), absent = new Map(), exitCode }: TemplateOptions,
     data: unknown,
   ) {
     this.#text = text
     this.#functions = functions
     this.#stringMaps = stringMaps
+    this.#absent = absent
+    this.#exitCode = exitCode
     this.#variables = [{ name: '$', value: data }]
   }
 
@@ -238,6 +247,7 @@ class Execution {
     const key = Object.hasOwn(from, name) ? name : GO_NAMES[name]
     if (key === undefined || !Object.hasOwn(from, key)) {
       if (isStringMap) return ''
+      if (this.#absent.has(name)) return this.#absent.get(name)
       throw this.#error(place, `map has no entry for key "${name}"`, from)
     }
     const value = from[key]
@@ -258,6 +268,7 @@ class Execution {
     return templateError(
       `:${line}:${column}: executing "" at <${place.source}>: ${message}`,
       known.length === 0 ? undefined : `There are ${known.map((key) => `.${key}`).join(' ')}`,
+      this.#exitCode,
     )
   }
 }

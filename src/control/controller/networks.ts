@@ -3,13 +3,14 @@ import type { NetworkCreate, NetworkCreated, NetworkInspect, NetworksPruned } fr
 import type { Filters } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { PoolUsage, WantedPools } from '../ipam/address-space.ts'
-import type { NetworkRecord, PoolRecord } from '../model/records.ts'
+import type { NetworkRecord, PoolRecord, SandboxRecord } from '../model/records.ts'
 import { shortId } from '../rules/ids.ts'
 import { isPredefinedNetwork, networkNameTaken } from '../rules/names.ts'
 import { type NetworkPlan, planNetwork } from '../rules/network-create.ts'
 import { networkFilter } from '../views/list-filters.ts'
 import { inspectNetwork, type NetworkMember, summarizeNetwork } from '../views/network-inspect.ts'
 import { pruneFilter } from '../views/prune-filters.ts'
+import { findEndpoint } from './attachments.ts'
 import type { Context } from './context.ts'
 import type { Undo } from './undo.ts'
 
@@ -114,15 +115,18 @@ export class Networks {
           undo.add(() => driver.createNetwork(network))
         }
         const restorePools = this.#poolsOf(network)
+        const members = this.#waiting(network)
         await this.#context.commit(
           undo,
           () => {
+            for (const member of members) model.putSandbox(withFormerName(member, network))
             model.deleteNetwork(network.id)
             if (this.#hasPools(network)) this.#context.parts.addresses.removeNetwork(network.id)
           },
           () => {
             restorePools()
             model.putNetwork(network)
+            for (const member of members) model.putSandbox(member)
           },
         )
       } finally {
@@ -133,13 +137,23 @@ export class Networks {
     })
   }
 
+  /** Sandboxes that do not run, and would join the network at their next start. */
+  #waiting(network: NetworkRecord): readonly SandboxRecord[] {
+    return [...this.#context.model.sandboxes.values()].filter(
+      (sandbox) => findEndpoint(sandbox, network.id) !== undefined,
+    )
+  }
+
   #refuseRemoval(network: NetworkRecord): void {
     const { model } = this.#context
     if (this.#context.isBeingRemoved(network.id) || model.network(network.id) === undefined) {
       throw new TapwireError(ErrorCode.networkUnknown, `network ${network.name} not found`)
     }
     if (network.configOnly && this.#isUsed(network)) {
-      throw new TapwireError(ErrorCode.networkInUse, `configuration network "${network.name}" is in use`)
+      throw new TapwireError(
+        ErrorCode.networkInUse,
+        `error while removing network: configuration network "${network.name}" is in use`,
+      )
     }
     if (!this.#context.isJoined(network.id)) return
     const endpoints = model
@@ -147,7 +161,7 @@ export class Networks {
       .map(({ sandbox, endpoint }) => `name:"${sandbox.name}" id:"${shortId(endpoint.joined?.id ?? '')}"`)
     throw new TapwireError(
       ErrorCode.networkInUse,
-      `network ${network.name} has active endpoints${endpoints.length === 0 ? '' : ` (${endpoints.join(', ')})`}`,
+      `error while removing network: network ${network.name} has active endpoints${endpoints.length === 0 ? '' : ` (${endpoints.join(', ')})`}`,
       { hint: `Disconnect or stop them first: 'tapwire network inspect ${network.name}' shows them.` },
     )
   }
@@ -195,4 +209,11 @@ export class Networks {
   #hasPools(network: NetworkRecord): boolean {
     return !network.configOnly && this.#context.drivers.get(network.driver).connects
   }
+}
+
+function withFormerName(sandbox: SandboxRecord, { id, name }: NetworkRecord): SandboxRecord {
+  const endpoints = sandbox.endpoints.map((endpoint) =>
+    endpoint.network === id ? { ...endpoint, formerName: name } : endpoint,
+  )
+  return { ...sandbox, endpoints }
 }

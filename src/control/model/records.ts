@@ -57,6 +57,8 @@ export interface PoolRecord {
 export interface EndpointRecord {
   /** The network's id. */
   readonly network: string
+  /** The name of a network that was removed meanwhile: the next start takes another one of this name. */
+  readonly formerName?: string | undefined
   readonly settings: EndpointSettings
   /** Undefined while the sandbox does not run. */
   readonly joined?: JoinedEndpoint | undefined

@@ -33,6 +33,9 @@ export const REWORDED: readonly (readonly [RegExp, string])[] = [
   [/^Invalid ip address/gm, 'invalid IP address'],
   [/^Invalid ranges specified/gm, 'invalid ranges specified'],
   [/^No port specified/gm, 'no port specified'],
+  // Types of Docker's program.
+  [/^Error parsing format: template:/gm, 'template parsing error: template:'],
+  [/can't evaluate field (\w+) in type \S+/g, 'map has no entry for key "$1"'],
   // The steps of Docker's runtime, which we have none of.
   [
     /^(?:failed to create task for container: failed to create shim task: )?OCI runtime (?:create|exec) failed: (?:runc create|exec) failed: unable to start container process: (?:error during container init: )?(.*): unknown$/gm,

@@ -8,6 +8,22 @@ import type { Answer } from './recording.ts'
 
 const RELATIVE = String.raw`(?:Less than a second|\d+ seconds?|About a minute|\d+ minutes?)`
 
+/**
+ * What Docker prints of images, of space on disks and of published ports, which sandboxes have none of (ports: not yet), and its
+ * name.
+ */
+const DOCKER_ALONE: readonly (readonly [RegExp, string])[] = [
+  [/\bimage=busybox, /g, ''],
+  [/"image":"busybox",/g, ''],
+  [/\n+Total reclaimed space: .*$/m, ''],
+  [/\b0\.0\.0\.0:[\d-]+->([\d-]+\/\w+), \[::\]:[\d-]+->[\d-]+\/\w+/g, '$1'],
+  [/^CONTAINER ID/gm, 'SANDBOX ID'],
+  [/Docker Engine/g, 'Tapwire'],
+]
+
+export const dockerOutput = (stdout: string): string =>
+  DOCKER_ALONE.reduce((text, [pattern, by]) => text.replace(pattern, by), stdout)
+
 /** In this order. */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '<mac>'],
@@ -42,6 +58,7 @@ export class NormalForm {
       columns.some(({ title }) => ['CREATED', 'STATUS'].includes(title)) && columns.length > 1
         ? lines.map((line) =>
             columns
+              .filter(({ title }) => title !== 'IMAGE')
               .map(({ from, to }) => line.slice(from, to).trim())
               .join(' | ')
               .trimEnd(),
