@@ -49,7 +49,12 @@ export function filtersOf(entries: readonly string[] | undefined): string | unde
   for (const entry of entries) {
     // docker network prune takes `label!=x`, whose key is `label!`.
     const at = entry.indexOf('=')
-    if (at < 1) throw usage(`invalid argument "${entry}" for "-f, --filter" flag: invalid filter '${entry}'`, undefined, EXIT_BAD_OPTION)
+    if (at < 1)
+      throw usage(
+        `invalid argument "${entry}" for "-f, --filter" flag: invalid filter '${entry}'`,
+        undefined,
+        EXIT_BAD_OPTION,
+      )
     const key = entry.slice(0, at).trim().toLowerCase()
     filters[key] = [...(filters[key] ?? []), entry.slice(at + 1).trim()]
   }

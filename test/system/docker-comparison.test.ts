@@ -118,8 +118,7 @@ function compareAnswers(
 
 function compareOutput(docker: string, ours: string): string[] {
   const [theirs, own] = [splitJson(docker), splitJson(ours)]
-  if (theirs.text !== own.text)
-    return [`stdout: docker ${quoted(docker)}\n         tapwire ${quoted(ours)}`]
+  if (theirs.text !== own.text) return [`stdout: docker ${quoted(docker)}\n         tapwire ${quoted(ours)}`]
   return theirs.documents.flatMap((document, index) => jsonDifferences(document, own.documents[index]!))
 }
 

@@ -4,7 +4,16 @@ import type { IpamConfig, NetworkCreate, NetworkCreated } from '../../control/ap
 import { apiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { contains } from '../network/contains.ts'
-import { collect, collectList, examples, splitAtEquals, toLabels, toMap, toStrictMap, usage } from '../options.ts'
+import {
+  collect,
+  collectList,
+  examples,
+  splitAtEquals,
+  toLabels,
+  toMap,
+  toStrictMap,
+  usage,
+} from '../options.ts'
 import { compact } from '../sandbox/create-options.ts'
 
 interface CreateOptions {

@@ -33,7 +33,9 @@ async function showPorts(cli: Cli, sandbox: string, port: string | undefined): P
   }
   const [number = '', protocol = 'tcp'] = port.split('/', 2)
   if (!/^\d+$/.test(number)) {
-    throw usage(`invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`)
+    throw usage(
+      `invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`,
+    )
   }
   const wanted = `${Number(number)}/${protocol}`
   const found = published.filter(({ name }) => name === wanted)

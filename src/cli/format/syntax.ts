@@ -64,7 +64,11 @@ export interface Place {
 }
 
 /** An error of a template, in the words of Go's. Throws nothing itself. */
-export function templateError(message: string, hint?: string, exitCode: number = EXIT_TEMPLATE): TapwireError {
+export function templateError(
+  message: string,
+  hint?: string,
+  exitCode: number = EXIT_TEMPLATE,
+): TapwireError {
   return new TapwireError(ErrorCode.templateInvalid, `template parsing error: template: ${message}`, {
     hint,
     exitCode,

@@ -55,7 +55,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     name: 'a pool that overlaps',
     act: (c) => c.createNetwork({ Name: 'twin', IPAM: { Config: [{ Subnet: '10.1.0.0/24' }] } }),
-    message: 'Pool overlaps with other one on this address space',
+    message: 'invalid pool request: Pool overlaps with other one on this address space',
   },
   {
     name: 'removing a built-in network',

@@ -97,7 +97,6 @@ const OURS_FILLS: readonly RegExp[] = [
 /** Where Docker has something and a sandbox nothing, as nothing is published yet. */
 const OURS_LACKS = /^container\.NetworkSettings\.Ports\.[^.]+$/
 
-
 /** Always written by Docker's Go code as null or as empty, by chance of how it was made. */
 const EMPTY_IS_NULL = /^(?:container\.(?:Config|HostConfig)\.|.*\b(?:IPAMConfig|Aliases|DriverOpts|Links)$)/
 

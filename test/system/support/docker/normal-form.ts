@@ -16,13 +16,21 @@ const DOCKER_ALONE: readonly (readonly [RegExp, string])[] = [
   [/\bimage=busybox, /g, ''],
   [/"image":"busybox",/g, ''],
   [/\n+Total reclaimed space: .*$/m, ''],
-  [/\b0\.0\.0\.0:[\d-]+->([\d-]+\/\w+), \[::\]:[\d-]+->[\d-]+\/\w+/g, '$1'],
   [/^CONTAINER ID/gm, 'SANDBOX ID'],
   [/Docker Engine/g, 'Tapwire'],
 ]
 
 export const dockerOutput = (stdout: string): string =>
-  DOCKER_ALONE.reduce((text, [pattern, by]) => text.replace(pattern, by), stdout)
+  DOCKER_ALONE.reduce((text, [pattern, by]) => text.replace(pattern, by), unpublished(stdout))
+
+/** In JSON, Docker spells `>` by its number. In a table, the columns stay where they are. */
+const PUBLISHED =
+  /\b0\.0\.0\.0:[\d-]+-(?:>|\\u003e)([\d-]+\/\w+), \[::\]:[\d-]+-(?:>|\\u003e)[\d-]+\/\w+( {2})?/g
+
+const unpublished = (text: string): string =>
+  text.replace(PUBLISHED, (all: string, port: string, inTable?: string) =>
+    inTable === undefined ? port : port.padEnd(all.length),
+  )
 
 /** In this order. */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
@@ -117,7 +125,10 @@ const DOCKER_TALK = [
 
 export function dockerComplaint({ stderr }: Answer): Complaint {
   const message = DOCKER_TALK.reduce((text, pattern) => text.replace(pattern, ''), stderr)
-  return { message: withoutBlankLines(message), usage: /^Usage: /m.test(stderr) }
+  return {
+    message: withoutBlankLines(message),
+    usage: /^(?:Usage: |docker: unknown command: )/m.test(stderr),
+  }
 }
 
 export function ourComplaint({ stderr }: Answer): Complaint {
