@@ -38,15 +38,20 @@ const DAEMON = join(repositoryRoot, 'dist/src/daemon/main.js')
 /** Of the command line: nothing of it is a sandbox's but what is asked for. */
 const ENVIRONMENT: NodeJS.ProcessEnv = { NO_COLOR: '1' }
 
+/** Of the scenarios, which wait for programs for most of their time. */
+const AT_A_TIME = 2
+
 const used = new Set<Difference>()
 
-describe('the command line beside a real Docker', { skip, concurrency: 2 }, () => {
-  for (const recording of recordings) {
-    it(recording.scenario, async () => {
-      const problems = await play(recording)
-      assert.ok(problems.length === 0, `otherwise than Docker:\n${problems.join('\n')}`)
-    })
-  }
+describe('the command line beside a real Docker', { skip }, () => {
+  describe('answers alike', { concurrency: AT_A_TIME }, () => {
+    for (const recording of recordings) {
+      it(recording.scenario, async () => {
+        const problems = await play(recording)
+        assert.ok(problems.length === 0, `otherwise than Docker:\n${problems.join('\n')}`)
+      })
+    }
+  })
 
   it('differs on purpose only where it does', () => {
     const idle = DIFFERENCES.filter((difference) => !used.has(difference))
