@@ -18,6 +18,7 @@ const PROVIDES = {
   'linux-libc-dev': { file: '/usr/include/linux/if_tun.h' },
   'openvswitch-switch': { program: 'ovs-vswitchd' },
   procps: { program: 'ps' },
+  prometheus: { program: 'promtool' },
   python3: { program: 'python3' },
   tcpdump: { program: 'tcpdump' },
   tshark: { program: 'tshark' },
@@ -41,6 +42,7 @@ export const PACKAGES = {
     'util-linux',
     'procps',
     'busybox-static',
+    'prometheus',
   ],
   bench: [
     'openvswitch-switch',

@@ -818,10 +818,10 @@ export const SCENARIOS = [
       idle('--name c7 --network red --network blue --network six'),
       'exec c7 ls /sys/class/net',
       // Docker numbers the interfaces of several networks in any order.
-      ['exec', 'c7', 'sh', '-c', 'ip route show default | cut -d" " -f1-3'],
+      ['exec', 'c7', 'sh', '-c', 'ip route | grep default | cut -d" " -f1-3'],
       'stop -t 0 c7',
       'start c7',
-      ['exec', 'c7', 'sh', '-c', 'ip route show default | cut -d" " -f1-3'],
+      ['exec', 'c7', 'sh', '-c', 'ip route | grep default | cut -d" " -f1-3'],
       idle('--name c8 --network name=red,driver-opt=com.docker.network.endpoint.ifname=lan0'),
       'exec c8 ls /sys/class/net',
       idle(
@@ -1014,9 +1014,9 @@ export const SCENARIOS = [
       [
         'events',
         '--since',
-        '10m',
+        '@START',
         '--until',
-        '0s',
+        '@NOW',
         '--format',
         '{{.Type}} {{.Action}} {{.Actor.Attributes.name}} {{.Scope}}',
       ],

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SCENARIOS } from './docker-scenarios.mjs'
 import { setup } from './setup.mjs'
-import { Failure, isRoot, root, runMain, step } from './steps.mjs'
+import { Failure, isRoot, root, run, runMain, step } from './steps.mjs'
 
 const USAGE = `npm run record:docker -- [--daemon PATH] [--client PATH] [SCENARIO…]
 
@@ -57,6 +57,7 @@ await runMain(async () => {
   } finally {
     await engine.stop()
   }
+  await step('Format', () => run(join(root, 'node_modules/.bin/biome'), ['format', '--write', FOLDER]))
 })
 
 /** @param {readonly string[]} names */

@@ -329,6 +329,24 @@ void process_flush_input(struct process *process)
 		close_end(&process->input);
 }
 
+/* A terminal does not tell of all that is on its way to us; it holds no more than this. */
+#define TERMINAL_OUTPUT_MAX (128 * 1024)
+
+static size_t bytes_in(int end, bool tty)
+{
+	int count = 0;
+	if (tty)
+		return TERMINAL_OUTPUT_MAX;
+	return end >= 0 && ioctl(end, FIONREAD, &count) == 0 && count > 0 ? (size_t)count : 0;
+}
+
+void process_begin_draining(struct process *process)
+{
+	process->draining = true;
+	process->output_left = bytes_in(process->output, process->tty);
+	process->errors_left = bytes_in(process->errors, false);
+}
+
 void process_close_output(struct process *process, int *end)
 {
 	if (*end == process->input)

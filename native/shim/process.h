@@ -23,6 +23,9 @@ struct process {
 	int input; /* with a terminal the same descriptor as output */
 	int output;
 	int errors;
+	bool draining; /* only what is there already is read of its output: */
+	size_t output_left;
+	size_t errors_left;
 	bool tty;
 	struct winsize size; /* of its terminal; all 0 where nobody has said */
 	struct queue waiting; /* standard input */
@@ -49,6 +52,12 @@ bool process_input(struct process *process, const uint8_t *bytes, size_t length)
 void process_end_input(struct process *process);
 /* Writes as much of it as the process takes now. */
 void process_flush_input(struct process *process);
+
+/*
+ * From now on its output ends with what it has printed so far. What it has left running may go on printing for ever, and
+ * nobody waits for that.
+ */
+void process_begin_draining(struct process *process);
 
 /* Closes our ends and forgets what waits. */
 void process_close(struct process *process);

@@ -59,15 +59,19 @@ static void deliver(struct shim *shim, struct source source, bool errors, const 
 			connection_send(shim->connections[index], type, bytes, length);
 }
 
-/* One read. A stream that is at its end is closed; so is one whose process has ended and that has nothing more. */
+/* One read. A stream that is at its end is closed; so is one that is drained. */
 static void read_output(struct shim *shim, struct source source, int *end)
 {
 	static uint8_t bytes[READ_SIZE];
 	struct process *process = source.process;
-	const ssize_t length = read(*end, bytes, sizeof(bytes));
-	if (length > 0)
-		deliver(shim, source, end == &process->errors, bytes, (size_t)length);
-	else if (length == 0 || process->ended || (errno != EAGAIN && errno != EINTR))
+	const bool errors = end == &process->errors;
+	size_t *left = errors ? &process->errors_left : &process->output_left;
+	const size_t wanted = process->draining && *left < sizeof(bytes) ? *left : sizeof(bytes);
+	const ssize_t length = wanted == 0 ? 0 : read(*end, bytes, wanted);
+	if (length > 0) {
+		deliver(shim, source, errors, bytes, (size_t)length);
+		*left -= process->draining ? (size_t)length : 0;
+	} else if (length == 0 || process->draining || (errno != EAGAIN && errno != EINTR))
 		process_close_output(process, end);
 }
 
@@ -201,6 +205,8 @@ static bool reap(struct shim *shim)
 		process->exit_code = exit_code_of(status);
 		if (process == &shim->command)
 			ending_begin(shim, process->exit_code);
+		else
+			process_begin_draining(process);
 	}
 }
 
@@ -297,6 +303,7 @@ static void forget_gone(struct shim *shim)
 /* All that the command, and what else ran, has printed; then how it ended. */
 static void tell_exit(struct shim *shim)
 {
+	process_begin_draining(&shim->command);
 	drain(shim, (struct source){ &shim->command, NULL }, true);
 	ending_note(shim);
 	process_close(&shim->command);
@@ -311,6 +318,7 @@ static void tell_exit(struct shim *shim)
 		}
 		const int exit_code = process->ended ? process->exit_code : 128 + SIGKILL;
 		process->ended = true;
+		process_begin_draining(process);
 		drain(shim, (struct source){ process, connection }, true);
 		connection_send_exit(connection, exit_code);
 	}

@@ -32,6 +32,7 @@ export interface Frame {
 }
 
 const HEADER_SIZE = 8
+const SIGNAL_MAX = 64
 const NOTHING = new Uint8Array(0)
 
 /** Throws RangeError for a payload longer than SHIM_FRAME_MAX. */
@@ -62,9 +63,11 @@ export function encodeResize(rows: number, columns: number): Uint8Array {
   return encodeFrame(FrameType.resize, payload)
 }
 
-/** `number` as in signal(7). */
-export const encodeSignal = (number: number): Uint8Array =>
-  encodeFrame(FrameType.signal, Uint8Array.of(number))
+/** `number` as in signal(7). Throws RangeError for what is none. */
+export function encodeSignal(number: number): Uint8Array {
+  if (!(number >= 1 && number <= SIGNAL_MAX)) throw new RangeError(`there is no signal ${number}`)
+  return encodeFrame(FrameType.signal, Uint8Array.of(number))
+}
 
 export interface PlanFlags {
   readonly tty: boolean

@@ -79,6 +79,7 @@ class Daemon {
         paths: this.#directory.paths,
         configuration: this.#configuration,
         datapath,
+        io: this.#options.io,
         log: this.#log,
       })
       return await this.#serve(this.#model, datapath, starter)
@@ -96,7 +97,7 @@ class Daemon {
       control: model.control,
       streams: this.#streams,
       log: this.#log,
-      mount: (routes) => model.mount(routes),
+      mount: (routes, context) => model.mount(routes, context),
       daemon: {
         version: () => this.#version(model, datapath),
         metrics: () => model.metrics(),

@@ -1,76 +1,107 @@
 /**
- * The daemon of one lab. Started by `tapwire up`:
+ * The daemon's program. `tapwire daemon` runs it in the foreground; other commands start it in the background.
  *
- *     main.js --lab-json FILE --run DIR [--io io_uring|epoll] [--attached]
- *                                                                brings the lab up and serves its API until it is told to stop;
- *                                                                attached, also until its standard input ends
- *     main.js --cleanup --run DIR --lab NAME                     removes what a dead daemon left
- *     main.js --doctor                                           examines the machine; JSON on standard output
+ *     main.js [--root DIR] [--socket PATH] [--io io_uring|epoll] [--live-restore] [--log-level LEVEL] [--ready-fd N]
+ *     main.js --doctor          examines the machine; JSON on standard output
  */
 
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { Failure } from '../control/api.ts'
-import { TapwireError } from '../control/errors.ts'
-import { parseLabJson } from '../control/lab.ts'
-import { TapError } from '../ports/tap.ts'
+import { ErrorCode, TapwireError } from '../control/errors.ts'
+import { failureOf } from './api/failure.ts'
+import { compose } from './compose.ts'
+import { LOG_LEVELS, type LogLevel } from './configuration.ts'
+import { type DaemonOptions, runDaemon } from './daemon.ts'
 import { examine } from './doctor.ts'
-import { runLab } from './lab-daemon.ts'
-import { LabDirectory } from './lab-directory.ts'
-import { ProgressWriter } from './progress.ts'
+import { ROOT_DEFAULT } from './root-directory.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    'lab-json': { type: 'string' },
-    run: { type: 'string' },
-    lab: { type: 'string' },
-    io: { type: 'string', default: 'auto' },
-    attached: { type: 'boolean', default: false },
-    cleanup: { type: 'boolean' },
-    doctor: { type: 'boolean' },
-  },
-})
+const USAGE = `usage: tapwire daemon [options]
 
-const progress = new ProgressWriter(process.stdout)
+  --root DIR         the folder that the daemon keeps everything in (${ROOT_DEFAULT}; $TAPWIRE_ROOT)
+  --socket PATH      where its API listens (/run/tapwire/tapwire.sock; with another root ROOT/tapwire.sock)
+  --io BACKEND       io_uring or epoll; the best that works unless given
+  --live-restore     sandboxes go on running when the daemon ends
+  --log-level LEVEL  ${LOG_LEVELS.join(', ')}
+  --ready-fd N       a descriptor that is told in a line of JSON when the API listens, or why it does not
+  --doctor           examine the machine, and end
+`
+
+const EXIT_USAGE = 2
+
+const IO = ['auto', 'io_uring', 'epoll'] as const
 
 try {
-  if (options.doctor) process.stdout.write(`${JSON.stringify({ checks: await examine() })}\n`)
-  else if (options.cleanup) await LabDirectory.cleanUp(required('run'), required('lab'))
-  else await bringUp()
+  process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  if (options.doctor || options.cleanup) process.stderr.write(`${JSON.stringify(failure(error))}\n`)
-  else progress.failed(failure(error))
-  process.exitCode = 1
+  const { message, hint } = failureOf(error)
+  process.stderr.write(`tapwire: ${message}\n${hint === undefined ? '' : `${hint}\n`}`)
+  process.exitCode = EXIT_USAGE
 }
 
-async function bringUp(): Promise<void> {
-  const path = required('lab-json')
-  const lab = parseLabJson(readFileSync(path, 'utf8'), path)
-  process.exitCode = await runLab({
-    lab,
-    run: required('run'),
-    io: backend(),
-    progress,
-    attached: options.attached,
-  })
-}
-
-function backend(): 'auto' | 'io_uring' | 'epoll' {
-  const { io } = options
-  if (io === 'auto' || io === 'io_uring' || io === 'epoll') return io
-  throw new TapwireError('USAGE', `--io takes auto, io_uring or epoll, not ${io}.`)
-}
-
-function required(name: 'lab-json' | 'run' | 'lab'): string {
-  const value = options[name]
-  if (value === undefined) throw new TapwireError('USAGE', `The daemon needs --${name}.`)
-  return value
-}
-
-function failure(error: unknown): Failure {
-  if (error instanceof TapwireError || error instanceof TapError) {
-    const { code, message, hint } = error
-    return { code, message, hint }
+async function main(args: string[]): Promise<number> {
+  const options = parse(args)
+  if (options.help) {
+    process.stdout.write(USAGE)
+    return 0
   }
-  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) }
+  if (options.doctor) {
+    process.stdout.write(`${JSON.stringify({ checks: await examine() })}\n`)
+    return 0
+  }
+  return runDaemon(daemonOptions(options), compose)
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        root: { type: 'string' },
+        socket: { type: 'string' },
+        io: { type: 'string' },
+        'live-restore': { type: 'boolean' },
+        'log-level': { type: 'string' },
+        'ready-fd': { type: 'string' },
+        doctor: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values
+  } catch (cause) {
+    throw usage((cause as Error).message, cause)
+  }
+}
+
+function daemonOptions(options: ReturnType<typeof parse>): DaemonOptions {
+  const { TAPWIRE_ROOT = '' } = process.env
+  return {
+    root: options.root ?? (TAPWIRE_ROOT === '' ? ROOT_DEFAULT : TAPWIRE_ROOT),
+    socket: options.socket,
+    io: oneOf('--io', IO, options.io) ?? 'auto',
+    logLevel: oneOf<LogLevel>('--log-level', LOG_LEVELS, options['log-level']),
+    liveRestore: options['live-restore'],
+    readyDescriptor: descriptor(options['ready-fd']),
+  }
+}
+
+function oneOf<T extends string>(
+  name: string,
+  choices: readonly T[],
+  value: string | undefined,
+): T | undefined {
+  if (value === undefined) return undefined
+  const choice = choices.find((one) => one === value)
+  if (choice === undefined) throw usage(`${name} takes one of ${choices.join(', ')}, not ${value}.`)
+  return choice
+}
+
+function descriptor(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,9}$/.test(text)) throw usage(`--ready-fd takes the number of an open descriptor, not ${text}.`)
+  return Number(text)
+}
+
+function usage(message: string, cause?: unknown): TapwireError {
+  return new TapwireError(ErrorCode.badRequest, message, {
+    hint: 'tapwire daemon --help shows the options.',
+    cause,
+  })
 }

@@ -2,7 +2,7 @@
 
 import type { SystemPruned } from '../control/api/system.ts'
 import type { ControlPlane } from '../control/control-plane.ts'
-import type { Api } from './api/routes.ts'
+import type { Api, RouteContext } from './api/routes.ts'
 import type { Configuration } from './configuration.ts'
 import type { Datapath } from './datapath.ts'
 import type { Log } from './log.ts'
@@ -18,13 +18,15 @@ export interface RunningModel {
   /** Ends what is under way, and all sandboxes unless they are to stay; nothing is accepted from here on. */
   stop(options: { readonly keepSandboxes: boolean }): Promise<void>
   /** Routes beside those of the model. */
-  mount(api: Api): void
+  mount(api: Api, context: Pick<RouteContext, 'streams'>): void
 }
 
 export interface ModelParts {
   readonly paths: RootPaths
   readonly configuration: Configuration
   readonly datapath: Datapath
+  /** What the daemons of a lab's hosts are to use as well. */
+  readonly io: 'auto' | 'io_uring' | 'epoll'
   readonly log: Log
 }
 

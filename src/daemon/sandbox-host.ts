@@ -130,6 +130,11 @@ export class ShimHost implements SandboxHost {
     return this.#readLog([logPath, olderLogPath], options, () => !this.#running.has(name), signal)
   }
 
+  /** Sandboxes do not keep this process up any more; they themselves live on without it. */
+  release(): void {
+    for (const sandbox of this.#running.values()) sandbox.release()
+  }
+
   /** Throws where the shim does not answer, or is another one than the holder. */
   async #take(id: string, directory: SandboxDirectory, holder: Holder): Promise<ShimSandbox> {
     const connection = await ShimConnection.open(directory.socketPath)
@@ -159,7 +164,10 @@ export class ShimHost implements SandboxHost {
   }
 
   #forget(directory: SandboxDirectory, sandbox: ShimSandbox): void {
-    if (this.#running.get(directory.name) === sandbox) this.#running.delete(directory.name)
+    if (this.#running.get(directory.name) !== sandbox) return
+    this.#running.delete(directory.name)
+    // The number in it may be another process's from now on.
+    rmSync(this.#link(directory), { force: true })
   }
 
   /** What an earlier daemon has left, or a start that failed. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import {
   existsSync,
   mkdtempSync,
@@ -276,6 +277,7 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     assert.equal(isGone(sandbox.pid), true)
     assert.equal(host.lastExit(id), undefined)
     assert.equal(await host.adopt(id), undefined)
+    assert.equal(existsSync(link(id)), false)
     // It starts again in the same folder.
     const again = await host.create(planOf(id))
     assert.deepEqual(await read(await again.exec(command('true'))), { stdout: '', exitCode: 0 })
@@ -299,6 +301,17 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     assert.deepEqual((await read(await sandbox.exec(command('cat', '/etc/hosts')))).stdout, 'first\n')
     sandbox.signal('SIGTERM')
     assert.equal((await sandbox.exited).exitCode, 6)
+  })
+
+  it('do not keep a daemon up that has let them go', async () => {
+    const id = newId()
+    const program = join(repositoryRoot, 'dist/test/support/adopting-daemon.js')
+    const daemon = spawn(process.execPath, [program, directory, SHIM, id, 'release'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    assert.deepEqual(await once(daemon, 'exit'), [0, null])
+    const sandbox = await newHost().adopt(id)
+    assert.deepEqual((await read(await sandbox!.exec(command('cat', '/etc/hosts')))).stdout, 'first\n')
   })
 
   it('are removed by a daemon that does not know them', async () => {

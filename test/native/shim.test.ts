@@ -277,6 +277,17 @@ describe('the shim', { skip: needsRoot() }, () => {
     assert.match(outcome.stdout, /12 34\r\nearly\r\n$/)
   })
 
+  it('ends the output of a process with the process, whatever that leaves running', async () => {
+    for (const flags of [{}, { tty: true }]) {
+      const { stdout, exitCode } = await run(['sh', '-c', 'echo first; (trap "" HUP; exec yes) & exit 3'], {
+        flags,
+      })
+      assert.ok(stdout.startsWith('first'))
+      assert.ok(stdout.length < 500_000)
+      assert.equal(exitCode, 3)
+    }
+  })
+
   it('kills what the command leaves behind, also daemons, also what was started by exec', async () => {
     const other = await shim.connect()
     other.sendPlan(exec, ['sleep', '1000'])

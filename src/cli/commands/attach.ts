@@ -33,6 +33,6 @@ async function attach(cli: Cli, sandbox: string, options: AttachOptions): Promis
     throw usage('cannot attach to a stopped container, start it first', `tapwire start ${sandbox}`)
   const stdin = options.stdin && Config.OpenStdin
   checkTerminal(cli, Config.Tty, stdin)
-  const session = sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })
+  const session = await sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })
   return await attachAndStay(cli, api, Id, session)
 }

@@ -59,7 +59,8 @@ async function exec(
 ): Promise<number> {
   const { detach = false, interactive = false, tty = false } = options
   if (!detach) checkTerminal(cli, tty, interactive)
-  const session = sessionOptions(options, tty, { stdin: interactive, stdout: true, stderr: true })
+  const { Session } = await import('../stream/session.ts')
+  const session = await sessionOptions(options, tty, { stdin: interactive, stdout: true, stderr: true })
   const request: Exec = {
     Cmd: [...words],
     Env: environmentOf(cli.env, options, tty),
@@ -70,7 +71,6 @@ async function exec(
   }
   const stream = await apiClient(cli).upgrade(`/sandboxes/${segment(sandbox)}/exec`, { body: request })
   if (stream === undefined) return 0
-  const { Session } = await import('../stream/session.ts')
   const end = await new Session(cli, stream, session).run()
   if (end.kind === 'exit') return end.code
   cli.stderr.write('read escape sequence\n')

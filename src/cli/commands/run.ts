@@ -64,7 +64,7 @@ async function run(cli: Cli, words: readonly string[], options: RunOptions): Pro
     throw usage('conflicting options: cannot specify both --attach and --detach')
   }
   if (!detach) checkTerminal(cli, tty, streams.stdin)
-  const session = sessionOptions(options, tty, streams)
+  const session = await sessionOptions(options, tty, streams)
   const api = apiClient(cli)
   const id = await createSandbox(cli, api, words, options)
   if (detach) {

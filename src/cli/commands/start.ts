@@ -51,7 +51,7 @@ async function startAttached(
   const { Id, Config, HostConfig } = await inspectSandbox(api, sandbox)
   const stdin = options.interactive === true && Config.OpenStdin
   checkTerminal(cli, Config.Tty, stdin)
-  const session = sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })
+  const session = await sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })
   const removed = HostConfig.AutoRemove ? whenRemoved(api, Id) : undefined
   const code = await attachAndStay(cli, api, Id, session, () => startSandbox(api, Id))
   await removed

@@ -19,18 +19,24 @@ export interface Streams {
   readonly stderr: boolean
 }
 
-export function sessionOptions(
+/** Throws USAGE for detach keys that are none. */
+export async function sessionOptions(
   { detachKeys, sigProxy }: ForegroundOptions,
   tty: boolean,
   streams: Streams,
-): SessionOptions {
+): Promise<SessionOptions> {
   return {
     ...streams,
     tty,
     // With a terminal, keys do what signals do without one.
     signalProxy: sigProxy && !tty,
-    detachKeys,
+    detachKeys: detachKeys === undefined ? undefined : await parsedKeys(detachKeys),
   }
+}
+
+async function parsedKeys(text: string): Promise<number[]> {
+  const { parseDetachKeys } = await import('../stream/detach-keys.ts')
+  return parseDetachKeys(text)
 }
 
 /** Throws where -t is asked for and standard input is no terminal, in Docker's words. */

@@ -13,7 +13,7 @@ import {
   FrameType,
 } from '../../control/shim-frames.ts'
 import type { Cli, OutputStream } from '../cli.ts'
-import { DETACH_KEYS_DEFAULT, parseDetachKeys } from './detach-keys.ts'
+import { DETACH_KEYS_DEFAULT } from './detach-keys.ts'
 import { StdinPump } from './stdin-pump.ts'
 
 export interface SessionOptions {
@@ -24,8 +24,8 @@ export interface SessionOptions {
   readonly stderr: boolean
   /** Signals to this process are handed on. */
   readonly signalProxy: boolean
-  /** What leaves the command alone with its terminal, in Docker's notation; ctrl-p,ctrl-q where undefined. */
-  readonly detachKeys: string | undefined
+  /** Bytes that leave the command alone with its terminal; ctrl-p,ctrl-q where undefined. */
+  readonly detachKeys: readonly number[] | undefined
 }
 
 export type SessionEnd =
@@ -38,22 +38,14 @@ export class Session {
   readonly #cli: Cli
   readonly #stream: Duplex
   readonly #options: SessionOptions
-  readonly #detachKeys: readonly number[]
   readonly #decoder = new FrameDecoder()
   readonly #undo: (() => void)[] = []
   #settle: { resolve(end: SessionEnd): void; reject(error: unknown): void } | undefined
 
-  /** Throws USAGE for keys that are none. */
   constructor(cli: Cli, stream: Duplex, options: SessionOptions) {
     this.#cli = cli
     this.#stream = stream
     this.#options = options
-    const { tty, detachKeys } = options
-    this.#detachKeys = !tty
-      ? []
-      : detachKeys === undefined
-        ? DETACH_KEYS_DEFAULT
-        : parseDetachKeys(detachKeys)
   }
 
   /**
@@ -77,6 +69,7 @@ export class Session {
   }
 
   #connectStream(): void {
+    if (this.#stream.destroyed) throw streamBroken()
     this.#stream.on('data', (chunk: Buffer) => this.#receive(chunk))
     this.#stream.once('error', (cause) => this.#settle?.reject(streamBroken(cause)))
     this.#stream.once('close', () => this.#settle?.reject(streamBroken()))
@@ -111,7 +104,8 @@ export class Session {
   }
 
   #connectStdin(): void {
-    const pump = new StdinPump(this.#cli.stdin, this.#detachKeys)
+    const { tty, detachKeys = DETACH_KEYS_DEFAULT } = this.#options
+    const pump = new StdinPump(this.#cli.stdin, tty ? detachKeys : [])
     this.#undo.push(() => pump.stop())
     pump.start({
       data: (bytes) => this.#send(encodeFrame(FrameType.stdin, bytes)),

@@ -31,7 +31,7 @@ import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Networks } from './networks.ts'
-import { Ports } from './ports.ts'
+import { type FdbSelection, Ports } from './ports.ts'
 import { Recovery } from './recovery.ts'
 import { Runs } from './runs.ts'
 import { Sandboxes } from './sandboxes.ts'
@@ -188,15 +188,8 @@ export class Controller implements ControlPlane {
     return this.#ports.fdb()
   }
 
-  async flushFdb(selection: {
-    network?: string | undefined
-    sandbox?: string | undefined
-  }): Promise<FdbFlushed> {
-    const { network, sandbox } = selection
-    return this.#ports.flush(
-      network === undefined ? undefined : this.#context.findNetwork(network).id,
-      sandbox === undefined ? undefined : this.#context.findSandbox(sandbox).id,
-    )
+  flushFdb(selection: FdbSelection): Promise<FdbFlushed> {
+    return this.#ports.flush(selection)
   }
 
   stats(): Stats {

@@ -3,6 +3,11 @@ import type { BridgeDriver } from '../drivers/bridge.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
 
+export interface FdbSelection {
+  readonly network?: string | undefined
+  readonly sandbox?: string | undefined
+}
+
 /** Whose the switch's ports are: what the switch says of a number is told with names. */
 export class Ports {
   readonly #context: Context
@@ -29,20 +34,31 @@ export class Ports {
     }
   }
 
-  /** Those of a sandbox are behind its own ports; those of a network are all of its domain. */
-  async flush(network: string | undefined, sandbox: string | undefined): Promise<FdbFlushed> {
+  async flush({ network, sandbox }: FdbSelection): Promise<FdbFlushed> {
     const { fabric } = this.#context.parts
-    const flushed =
-      sandbox === undefined
-        ? this.#bridge.domains(network).map((domain) => fabric.flushDomain(domain))
-        : this.#bridge.ports(network, sandbox).map(({ port }) => fabric.flushPort(port))
-    const counts = await Promise.all(flushed)
+    const onNetwork = network === undefined ? undefined : this.#context.findNetwork(network).id
+    const ofSandbox = sandbox === undefined ? undefined : this.#context.findSandbox(sandbox).id
+    const counts = await Promise.all(
+      ofSandbox === undefined
+        ? this.#domains(onNetwork).map((domain) => fabric.flushDomain(domain))
+        : this.#bridge
+            .ports()
+            .filter(({ endpoint }) => endpoint.sandbox === ofSandbox)
+            .filter(({ endpoint }) => onNetwork === undefined || endpoint.network.id === onNetwork)
+            .map(({ port }) => fabric.flushPort(port)),
+    )
     return { Stations: counts.reduce((sum, count) => sum + count, 0) }
   }
 
   stats(): Stats {
     const { ports, ...rest } = this.#context.parts.fabric.stats()
     return { ...rest, ports: ports.map((counters) => ({ ...counters, ...this.#names(counters.port) })) }
+  }
+
+  #domains(network: string | undefined): readonly number[] {
+    if (network === undefined) return this.#bridge.domains()
+    const domain = this.#bridge.domainOf(network)
+    return domain === undefined ? [] : [domain]
   }
 
   /** Empty for a port that has just been removed. */

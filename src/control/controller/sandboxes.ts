@@ -11,7 +11,7 @@ import type {
 import type { Filters, SandboxListOptions } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { EndpointRecord, SandboxRecord } from '../model/records.ts'
-import { planEndpoint } from '../rules/endpoint-settings.ts'
+import { planFirstEndpoint } from '../rules/endpoint-settings.ts'
 import { parseLink } from '../rules/link-environment.ts'
 import { checkSandboxName, sandboxNameTaken } from '../rules/names.ts'
 import { randomName } from '../rules/random-name.ts'
@@ -110,7 +110,10 @@ export class Sandboxes {
 
   /** The youngest first. A limit takes the last that were created, whether or not they run. */
   list({ all, limit, filters }: SandboxListOptions): readonly SandboxSummary[] {
-    const passes = sandboxFilter(filters, (id) => this.#context.model.network(id)?.name)
+    const passes = sandboxFilter(filters, {
+      networkName: (id) => this.#context.model.network(id)?.name,
+      findSandbox: (reference) => this.#context.findSandbox(reference),
+    })
     const everything = all || limit !== undefined || asksForStopped(filters)
     const now = this.#context.parts.surroundings.now()
     return [...this.#context.model.sandboxes.values()]
@@ -149,7 +152,7 @@ export class Sandboxes {
       if (endpoints.has(network.id)) {
         throw new TapwireError(ErrorCode.sandboxInvalid, `network ${network.name} is named twice`)
       }
-      endpoints.set(network.id, { network: network.id, settings: planEndpoint(network, config) })
+      endpoints.set(network.id, { network: network.id, settings: planFirstEndpoint(network, config) })
     }
     return [...endpoints.values()]
   }

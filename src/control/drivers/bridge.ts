@@ -113,21 +113,6 @@ export class BridgeDriver implements NetworkDriver {
     this.#forget(entry)
   }
 
-  /** Domains of all networks, or of one. */
-  domains(network: string | undefined): number[] {
-    if (network === undefined) return [...this.#domains.values()]
-    const domain = this.#domains.get(network)
-    return domain === undefined ? [] : [domain]
-  }
-
-  /** A sandbox's ports, on all networks or on one. */
-  ports(network: string | undefined, sandbox: string): BridgePort[] {
-    return [...this.#ports.values()].filter(
-      ({ endpoint }) =>
-        endpoint.sandbox === sandbox && (network === undefined || endpoint.network.id === network),
-    )
-  }
-
   async announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
     const entry = this.#ports.get(endpoint.id)
     if (entry !== undefined) await this.#fabric.inject(entry.port, frame)
@@ -143,6 +128,18 @@ export class BridgeDriver implements NetworkDriver {
     const entry = this.portOf(port)
     if (entry !== undefined) this.#forget(entry)
     return entry
+  }
+
+  domains(): readonly number[] {
+    return [...this.#domains.values()]
+  }
+
+  domainOf(network: string): number | undefined {
+    return this.#domains.get(network)
+  }
+
+  ports(): readonly BridgePort[] {
+    return [...this.#ports.values()]
   }
 
   portOf(port: number): BridgePort | undefined {

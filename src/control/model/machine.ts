@@ -28,7 +28,7 @@ export interface Fabric {
   onPortGone(listener: (port: number) => void): void
   /** All stations that the switch knows. */
   stations(): Promise<readonly FabricStation[]>
-  /** Forgets learned stations; resolves to how many they were. */
+  /** Forgets the stations that were learned of a port, or of all ports of a domain; resolves to how many they were. */
   flushPort(port: number): Promise<number>
   flushDomain(domain: number): Promise<number>
   /** The counters as they are now. */
@@ -112,8 +112,6 @@ export interface CommandPlan {
   readonly workingDirectory: string
   readonly tty: boolean
   readonly openStdin: boolean
-  /** Of `exec`: nobody listens. Its standard streams are /dev/null, and the daemon's end is not its own. */
-  readonly detached?: boolean | undefined
 }
 
 export interface RunningSandbox {

@@ -12,6 +12,7 @@ import {
   checkOptions,
   type OptionCheck,
   parseBoolean,
+  parseInteger,
 } from './option-values.ts'
 
 export interface BridgeOptions {
@@ -94,7 +95,7 @@ export function checkBridgeOptions(
     [BRIDGE_OPTION.inhibitIpv4]: checkBoolean,
     [BRIDGE_OPTION.defaultBridge]: checkBoolean,
     [BRIDGE_OPTION.transparent]: checkBoolean,
-    [BRIDGE_OPTION.hostBinding]: checkAddress(4),
+    [BRIDGE_OPTION.hostBinding]: checkHostBinding,
     [BRIDGE_OPTION.hostIpv4]: checkAddress(4),
     [BRIDGE_OPTION.hostIpv6]: checkAddress(6),
     [BRIDGE_OPTION.gatewayMode4]: checkGatewayMode(network),
@@ -106,10 +107,12 @@ export function checkBridgeOptions(
 }
 
 function checkMtu(network: NetworkTraits): OptionCheck {
-  return (name, value) =>
-    /^[+-]?0+$/.test(value)
-      ? undefined
-      : checkInteger(name, value, network.ipv6 ? IPV6_MTU_MIN : MTU_MIN, MTU_MAX)
+  return (name, value) => {
+    const mtu = parseInteger(value)
+    if (mtu === 0) return undefined
+    if (mtu !== undefined && mtu < 0) return `invalid MTU number: ${mtu}`
+    return checkInteger(name, value, network.ipv6 ? IPV6_MTU_MIN : MTU_MIN, MTU_MAX)
+  }
 }
 
 function checkAddress(family: 4 | 6): OptionCheck {
@@ -117,6 +120,10 @@ function checkAddress(family: 4 | 6): OptionCheck {
     parseIpAddress(value)?.family === family
       ? undefined
       : badOption(name, value, `not an IPv${family} address`)
+}
+
+function checkHostBinding(name: string, value: string): string | undefined {
+  return parseIpAddress(value)?.family === 4 ? undefined : badOption(name, value, 'nil ip')
 }
 
 function checkGatewayMode(network: NetworkTraits): OptionCheck {

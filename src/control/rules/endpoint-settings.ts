@@ -16,6 +16,7 @@ import type { EndpointSettings, NetworkRecord } from '../model/records.ts'
 import { checkEndpointOptions, ENDPOINT_OPTION } from './endpoint-options.ts'
 import { parseLink } from './link-environment.ts'
 import { isPredefinedNetwork, printable } from './names.ts'
+import { problemList } from './problem-list.ts'
 
 /** The settings of an endpoint that its user said nothing of. */
 export const NO_WISHES: EndpointSettings = {
@@ -31,6 +32,9 @@ export function planEndpoint(
   network: NetworkRecord,
   config: EndpointConfig | null | undefined,
 ): EndpointSettings {
+  if (network.configOnly) {
+    throw new TapwireError(ErrorCode.endpointInvalid, 'cannot create endpoint on configuration-only network')
+  }
   const wishes = config ?? {}
   const problems = new Set<string>()
   const settings: EndpointSettings = {
@@ -44,9 +48,21 @@ export function planEndpoint(
     gatewayPriority: wishes.GwPriority ?? 0,
   }
   for (const problem of checkEndpointOptions(settings.driverOptions)) problems.add(problem)
-  if (network.configOnly) problems.add('cannot create endpoint on configuration-only network')
   if (problems.size > 0) throw invalid(problems)
   return settings
+}
+
+/** As planEndpoint, for a sandbox that is about to be made: what is wrong is told with the network, as there may be several. */
+export function planFirstEndpoint(
+  network: NetworkRecord,
+  config: EndpointConfig | null | undefined,
+): EndpointSettings {
+  try {
+    return planEndpoint(network, config)
+  } catch (error) {
+    if (!(error instanceof TapwireError) || network.configOnly) throw error
+    throw new TapwireError(error.code, `invalid config for network ${network.name}: ${error.message}`)
+  }
 }
 
 /** An address of its own is for networks that a user made; in the others it would not be there again after a restart. */
@@ -61,19 +77,20 @@ function staticAddress(
     problems.add('user-specified IP address is supported on user-defined networks only')
   }
   const address = specificAddress(text)
-  if (address?.family !== family) {
-    problems.add(`invalid IPv${family} address: ${printable(text)}`)
-    return undefined
-  }
+  if (address?.family !== family) problems.add(`invalid IPv${family} address: ${printable(text)}`)
+  if (isPredefinedNetwork(network.name)) return address && formatIpAddress(address)
   const inPool = network.ipam.pools.some((pool) => poolContains(pool.subnet, address))
-  if (!isPredefinedNetwork(network.name) && !inPool)
-    problems.add(`no configured subnet contains IP address ${text}`)
-  return formatIpAddress(address)
+  if (!inPool) problems.add(`no configured subnet contains IP address ${printable(text)}`)
+  return address && formatIpAddress(address)
 }
 
-function poolContains(text: string, address: IpAddress): boolean {
+function poolContains(text: string, address: IpAddress | undefined): boolean {
   const cidr = parseCidr(text)
-  return cidr !== undefined && contains(subnetOf(cidr.address, cidr.prefixLength), address)
+  return (
+    address !== undefined &&
+    cidr !== undefined &&
+    contains(subnetOf(cidr.address, cidr.prefixLength), address)
+  )
 }
 
 function linkLocalAddress(text: string, problems: Set<string>): string[] {
@@ -115,12 +132,13 @@ function aliases(texts: readonly string[], network: NetworkRecord, problems: Set
 function mac(text: string | undefined, problems: Set<string>): string | undefined {
   if (text === undefined || text === '') return undefined
   const normal = normalMac(text.includes(':') ? text : text.replaceAll('-', ':'))
-  if (normal === undefined) problems.add(`invalid MAC address: ${printable(text)}`)
-  else if (isMulticastMac(normal)) problems.add(`invalid MAC address: ${normal} is a multicast address`)
-  else if (isZeroMac(normal)) problems.add(`invalid MAC address: ${normal} is no station's address`)
+  if (normal === undefined) problems.add(`${printable(text)} is not a valid mac address`)
+  else if (isMulticastMac(normal))
+    problems.add(`${normal} is not a valid mac address: it is a multicast address`)
+  else if (isZeroMac(normal)) problems.add(`${normal} is not a valid mac address: no station has it`)
   return normal
 }
 
 function invalid(problems: Iterable<string>): TapwireError {
-  return new TapwireError(ErrorCode.endpointInvalid, ['invalid endpoint settings:', ...problems].join('\n'))
+  return new TapwireError(ErrorCode.endpointInvalid, problemList('invalid endpoint settings:', problems))
 }

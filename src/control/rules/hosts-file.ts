@@ -9,7 +9,7 @@ export const HOST_GATEWAY = 'host-gateway'
 export interface HostsFile {
   readonly hostname: string
   readonly domainname: string
-  /** Whether the sandbox has IPv6 on a network. */
+  /** Whether the sandbox has IPv6 on its loopback interface: always, unless the kernel has no IPv6. */
   readonly ipv6: boolean
   /** `name:address`, checked; the address may be `host-gateway`. */
   readonly extraHosts: readonly string[]

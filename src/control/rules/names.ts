@@ -53,15 +53,14 @@ export function networkNameTaken(name: string): TapwireError {
 }
 
 /**
- * What uname(2) and the files in /etc can hold: labels of letters, digits, `-` and `_` (which many hosts have, though RFC 1123
- * does not want it), with dots between them. `what` is `hostname` or `domainname`. Throws NAME_INVALID.
+ * What uname(2) and the files in /etc can hold. Docker takes anything; what has a blank or a slash in it would break those files.
+ * `what` is `hostname` or `domainname`. Throws NAME_INVALID.
  */
 export function checkHostname(what: 'hostname' | 'domainname', text: string): void {
   if (text.length > HOSTNAME_MAX) {
     throw invalid(`invalid ${what}: ${text.length} characters, at most ${HOSTNAME_MAX} are possible`)
   }
-  const label = '[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?'
-  if (!new RegExp(`^${label}(\\.${label})*$`).test(text)) {
+  if (!/^[a-zA-Z0-9_.-]*[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text)) {
     throw invalid(`invalid ${what} format: ${printable(text)}`)
   }
 }

@@ -8,6 +8,7 @@ import { checkPools, subnetFamily } from '../ipam/check-pools.ts'
 import type { NetworkIpam, NetworkRecord, PoolRecord } from '../model/records.ts'
 import type { NetworkTraits } from './bridge-options.ts'
 import { checkNetworkName, printable } from './names.ts'
+import { problemList } from './problem-list.ts'
 
 /** What a driver says of the networks that it may make. A driver is added by one more of these. */
 export interface DriverRules {
@@ -50,7 +51,7 @@ const CONFIG_ONLY_DRIVER = 'null'
 
 /**
  * Does not look whether the name is taken: who reserves it does. Throws NAME_INVALID, NETWORK_PREDEFINED, DRIVER_UNKNOWN,
- * NETWORK_UNKNOWN (for ConfigFrom), and NETWORK_CONFIG_INVALID with all that is wrong with pools and options.
+ * NETWORK_UNKNOWN (for ConfigFrom), and NETWORK_CONFIG_INVALID with all that is wrong with the pools, or with the options.
  */
 export function planNetwork(request: NetworkCreate, context: NetworkContext): NetworkPlan {
   checkNetworkName(request.Name)
@@ -73,12 +74,10 @@ function planOrdinary(request: NetworkCreate, context: NetworkContext): NetworkP
   const source = configSource(request, context)
   const settings = source === undefined ? ownSettings(request) : settingsOf(source)
   const traits: NetworkTraits = { internal: request.Internal ?? false, ipv6: settings.enableIPv6 }
-  refuse([
-    ...checkFamilies(settings),
-    ...checkPools(wantedPools(settings)),
-    ...checkPoolCount(settings, driver),
-    ...driver.checkOptions(settings.options, traits),
-  ])
+  refusePools(settings)
+  refusePoolCount(settings, driver)
+  const problems = driver.checkOptions(settings.options, traits)
+  if (problems.length > 0) throw invalid(problems.join('\n'))
   const { pools: _, ...kept } = settings
   return {
     record: {
@@ -113,7 +112,7 @@ function planConfigOnly(request: NetworkCreate): NetworkPlan {
     throw invalid('a configuration network cannot depend on another configuration network')
   }
   const settings = ownSettings(request)
-  refuse([...checkFamilies(settings), ...checkPools(wantedPools(settings))])
+  refusePools(settings)
   const { pools, ...kept } = settings
   return {
     record: {
@@ -164,12 +163,21 @@ function configSource(request: NetworkCreate, context: NetworkContext): NetworkR
       'user specified configurations are not supported if the network depends on a configuration network',
     )
   }
-  const source = context.find(reference)
-  if (source.configOnly) return source
+  const source = findOrNone(reference, context)
+  if (source?.configOnly === true) return source
   throw new TapwireError(
     ErrorCode.networkUnknown,
     `configuration network "${printable(reference)}" does not exist`,
   )
+}
+
+function findOrNone(reference: string, context: NetworkContext): NetworkRecord | undefined {
+  try {
+    return context.find(reference)
+  } catch (error) {
+    if (error instanceof TapwireError && error.code === ErrorCode.networkUnknown) return undefined
+    throw error
+  }
 }
 
 function ownSettings(request: NetworkCreate): NetworkSettings {
@@ -208,14 +216,16 @@ function wantedPools(settings: NetworkSettings): Pick<WantedPools, 'ipv4' | 'ipv
   return { ipv4: settings.enableIPv4, ipv6: settings.enableIPv6, pools: settings.pools }
 }
 
-function checkFamilies(settings: NetworkSettings): string[] {
-  return settings.enableIPv4 || settings.enableIPv6 ? [] : ['IPv4 or IPv6 must be enabled']
+function refusePools(settings: NetworkSettings): void {
+  if (!settings.enableIPv4 && !settings.enableIPv6) throw invalid('IPv4 or IPv6 must be enabled')
+  const problems = checkPools(wantedPools(settings))
+  if (problems.length > 0) throw invalid(problemList('invalid network config:', problems))
 }
 
-function checkPoolCount(settings: NetworkSettings, driver: DriverRules): string[] {
+function refusePoolCount(settings: NetworkSettings, driver: DriverRules): void {
   const families = settings.pools.map(subnetFamily)
   const most = Math.max(...[4, 6].map((family) => families.filter((other) => other === family).length))
-  return most > driver.poolsPerFamily ? [`${driver.name} driver doesn't support multiple subnets`] : []
+  if (most > driver.poolsPerFamily) throw invalid(`${driver.name} driver doesn't support multiple subnets`)
 }
 
 /** A pool that was checked, without addresses: what a network that takes it over will ask for. */
@@ -233,10 +243,6 @@ function unallocatedPool(pool: WantedPool): PoolRecord[] {
       auxiliary: pool.auxiliary,
     },
   ]
-}
-
-function refuse(problems: readonly string[]): void {
-  if (problems.length > 0) throw invalid(['invalid network config:', ...new Set(problems)].join('\n'))
 }
 
 function invalid(message: string): TapwireError {

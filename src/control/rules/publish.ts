@@ -53,11 +53,7 @@ export function parseExpose(spec: string): readonly string[] {
   const { ports, protocol } = parseProtocol(spec)
   const range = parsePortRange(ports)
   if (range === undefined || range.first === 0) {
-    const why =
-      ports === ''
-        ? 'empty string specified for ports'
-        : `invalid range specified for port: ${printable(ports)}`
-    throw invalid(`invalid range format for --expose: ${printable(spec)}, error: ${why}`)
+    throw invalid(`invalid range format for --expose: ${printable(spec)}, error: ${whyNoRange(ports)}`)
   }
   return numbers(range.first, range.last).map((number) => `${number}/${protocol}`)
 }
@@ -105,6 +101,10 @@ export function portLines(
     return Object.keys(ports)
       .sort(comparePorts)
       .flatMap((name) => (ports[name] ?? []).map((binding) => `${name} -> ${hostSide(binding)}`))
+  }
+  const { ports: number } = parseProtocol(port)
+  if (parsePortRange(number) === undefined || number.includes('-')) {
+    throw invalid(`invalid port (${printable(number)}): ${whyNoNumber(number)}`)
   }
   const bindings = ports[portName(port)]
   if (bindings === undefined || bindings === null || bindings.length === 0) {
@@ -157,7 +157,6 @@ function shortForm(spec: string): string {
     checkField(key, value)
     fields[key] = value
   }
-  if (fields['target'] === '') throw invalid("missing mandatory field 'target'")
   return `${fields['published']}:${fields['target']}/${fields['protocol']}`
 }
 
@@ -199,6 +198,18 @@ function checkBinding(binding: {
   const range = parsePortRange(hostPort)
   if (range === undefined) throw invalid(`invalid port specification: ${JSON.stringify(hostPort)}`)
   return { hostIp: checkHostIp(hostIp), hostPort: rangeText(range.first, range.last) }
+}
+
+/** In the words of Go's strconv, which Docker passes on. */
+function whyNoRange(text: string): string {
+  if (text === '') return 'empty string specified for ports'
+  if (/^\d+-\d+$/.test(text)) return `invalid range specified for port: ${text}`
+  return whyNoNumber(text)
+}
+
+function whyNoNumber(text: string): string {
+  const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'
+  return `strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`
 }
 
 function rangeText(first: number, last: number): string {

@@ -151,8 +151,9 @@ function dnsServer(text: string): string {
 /** `.` stands for no search domain at all. */
 function searchDomain(text: string): string {
   const domain = text.trim()
-  const label = '[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?'
-  if (domain === '.' || new RegExp(`^${label}(\\.${label})*\\.?$`).test(domain)) return domain
+  const label = '[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?'
+  const valid = /[a-zA-Z]/.test(domain) && new RegExp(`^${label}(\\.${label})*\\.?$`).test(domain)
+  if (domain === '.' || valid) return domain
   throw invalid(`${printable(text)} is not a valid domain`)
 }
 

@@ -53,7 +53,10 @@ export function parseSignal(text: string): NodeJS.Signals {
     ? SIGNALS[Number(text) - 1]
     : (SIGNALS.find((known) => known === name) ?? SYNONYMS[name])
   if (signal !== undefined) return signal
-  throw new TapwireError(ErrorCode.sandboxInvalid, `invalid signal: ${printable(text)}`)
+  const message = /^0*[1-9]\d*$/.test(text)
+    ? `the linux daemon does not support signal ${text}`
+    : `invalid signal: ${printable(text)}`
+  throw new TapwireError(ErrorCode.sandboxInvalid, message)
 }
 
 /** The number that a process which the signal ended adds to 128. */

@@ -7,7 +7,9 @@ import type { Filters } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { BUILT_IN_NETWORKS, printable } from '../rules/names.ts'
-import { parseBoolean } from '../rules/option-values.ts'
+import { parseInteger } from '../rules/option-values.ts'
+import { splitPort } from '../rules/port.ts'
+import { parseExpose } from '../rules/publish.ts'
 
 type Test<T> = (candidate: T) => boolean
 type Tests<T> = Readonly<Record<string, (values: readonly string[]) => Test<T>>>
@@ -32,11 +34,17 @@ export function networkFilter(
   })
 }
 
-/** id, name, label, status, network, exited. `networkName` gives a network's name by its id. Throws FILTER_INVALID. */
-export function sandboxFilter(
-  filters: Filters,
-  networkName: (id: string) => string | undefined,
-): Test<SandboxRecord> {
+export interface SandboxFilterContext {
+  /** A network's name by its id. */
+  networkName(id: string): string | undefined
+  /** For before and since. Throws SANDBOX_UNKNOWN. */
+  findSandbox(reference: string): SandboxRecord
+}
+
+/** id, name, label, status, network, exited, before, since, publish, expose. Throws FILTER_INVALID and SANDBOX_UNKNOWN. */
+export function sandboxFilter(filters: Filters, context: SandboxFilterContext): Test<SandboxRecord> {
+  // Times with nanoseconds in UTC: their texts have the order of the times, and a Date has only milliseconds.
+  const created = (reference: string) => context.findSandbox(reference).created
   return conjunction(filters, {
     id: (values) => (sandbox) => values.some((value) => matches(value, sandbox.id)),
     name: (values) => (sandbox) => {
@@ -46,9 +54,19 @@ export function sandboxFilter(
     status: sandboxStatus,
     exited: sandboxExit,
     network: (values) => (sandbox) =>
-      sandbox.endpoints.some(
-        ({ network }) => values.includes(network) || values.includes(networkName(network) ?? ''),
-      ),
+      sandbox.endpoints.some(({ network }) => {
+        return values.includes(network) || values.includes(context.networkName(network) ?? '')
+      }),
+    before: (values) => {
+      const ends = values.map(created)
+      return (sandbox) => ends.some((end) => sandbox.created < end)
+    },
+    since: (values) => {
+      const starts = values.map(created)
+      return (sandbox) => starts.some((start) => sandbox.created > start)
+    },
+    publish: portFilter('publish', publishedPorts),
+    expose: portFilter('expose', (sandbox) => sandbox.config.exposedPorts),
   })
 }
 
@@ -77,10 +95,6 @@ export function conjunction<T>(filters: Filters, tests: Tests<T>): Test<T> {
   return (candidate) => passed.every((test) => test(candidate))
 }
 
-export function invalidValue(filter: string, values: readonly string[]): TapwireError {
-  return invalid(`invalid filter '${filter}=[${values.map(printable).join(' ')}]'`)
-}
-
 export function invalid(message: string): TapwireError {
   return new TapwireError(ErrorCode.filterInvalid, message)
 }
@@ -106,7 +120,8 @@ function matches(pattern: string, text: string): boolean {
 }
 
 function networkType(values: readonly string[]): Test<NetworkRecord> {
-  if (!values.every((value) => value === 'custom' || value === 'builtin')) throw invalidValue('type', values)
+  const wrong = values.find((value) => value !== 'custom' && value !== 'builtin')
+  if (wrong !== undefined) throw invalid(`invalid filter: 'type'='${printable(wrong)}'`)
   return (network) => values.includes(isBuiltIn(network) ? 'builtin' : 'custom')
 }
 
@@ -115,21 +130,64 @@ function isBuiltIn(network: NetworkRecord): boolean {
 }
 
 /** Those of Docker's that no sandbox ever has are good to ask for, and fit none. */
-const STATUSES = new Set(['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'])
+const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const
 
 function sandboxStatus(values: readonly string[]): Test<SandboxRecord> {
-  if (!values.every((value) => STATUSES.has(value))) throw invalidValue('status', values)
+  const wrong = values.find((value) => !STATUSES.some((status) => status === value))
+  if (wrong !== undefined) {
+    const shown = printable(wrong)
+    throw invalid(
+      `invalid filter 'status=${shown}': invalid value for state (${shown}): must be one of ${STATUSES.join(', ')}`,
+    )
+  }
   return (sandbox) => values.includes(sandbox.state.status)
 }
 
 function sandboxExit(values: readonly string[]): Test<SandboxRecord> {
-  if (!values.every((value) => /^\d{1,3}$/.test(value))) throw invalidValue('exited', values)
-  const codes = new Set(values.map(Number))
+  const codes = new Set(values.map(exitCode))
   return ({ state }) => state.status === 'exited' && codes.has(state.exitCode)
 }
 
+function exitCode(text: string): number {
+  const code = parseInteger(text)
+  if (code !== undefined) return code
+  throw invalid(
+    `invalid filter 'exited=${printable(text)}': strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`,
+  )
+}
+
+/** Takes `80`, `80/udp` and `80-90/tcp`. */
+function portFilter(
+  filter: string,
+  portsOf: (sandbox: SandboxRecord) => readonly string[],
+): (values: readonly string[]) => Test<SandboxRecord> {
+  return (values) => {
+    const wanted = new Set(values.flatMap((value) => portsWanted(filter, value)))
+    return (sandbox) => portsOf(sandbox).some((port) => wanted.has(port))
+  }
+}
+
+function portsWanted(filter: string, value: string): readonly string[] {
+  try {
+    return parseExpose(value)
+  } catch (error) {
+    if (!(error instanceof TapwireError)) throw error
+    throw invalid(`invalid filter '${filter}=${printable(value)}'`)
+  }
+}
+
+/** The ports of the machine, and not those of the sandbox behind them. */
+function publishedPorts(sandbox: SandboxRecord): string[] {
+  return Object.entries(sandbox.ports).flatMap(([port, bindings]) => {
+    const { protocol } = splitPort(port)
+    return bindings.map(({ hostPort }) => `${hostPort}/${protocol}`)
+  })
+}
+
 function booleanFilter(filter: string, values: readonly string[]): boolean {
-  const [first, ...others] = values.map(parseBoolean)
-  if (first === undefined || others.some((other) => other !== first)) throw invalidValue(filter, values)
-  return first
+  const [first, ...others] = values
+  const agreed = others.every((other) => other === first)
+  if (agreed && (first === 'true' || first === '1')) return true
+  if (agreed && (first === 'false' || first === '0')) return false
+  throw invalid(`invalid value for filter '${filter}', must be "true" (or "1"), or "false" (or "0")`)
 }

@@ -65,10 +65,12 @@ function inspectMember({ sandbox, joined }: NetworkMember): NetworkInspect['Cont
 }
 
 function inspectPool(pool: PoolRecord): NetworkInspect['IPAM']['Config'][number] {
+  // Docker shows the gateway that it chose only where it chose the subnet, too.
+  const gateway = pool.gatewayGiven || !pool.subnetGiven ? pool.gateway : undefined
   return {
     Subnet: pool.subnet,
     ...(pool.range === undefined ? {} : { IPRange: pool.range }),
-    ...(pool.gateway === undefined ? {} : { Gateway: pool.gateway }),
+    ...(gateway === undefined ? {} : { Gateway: gateway }),
     ...(Object.keys(pool.auxiliary).length === 0 ? {} : { AuxiliaryAddresses: { ...pool.auxiliary } }),
   }
 }

@@ -1,7 +1,7 @@
 /** The filters of prune. */
 
 import type { Filters } from '../control-plane.ts'
-import { conjunction, hasLabels, invalid, invalidValue } from './list-filters.ts'
+import { conjunction, hasLabels, invalid } from './list-filters.ts'
 
 export interface Prunable {
   /** RFC 3339. */
@@ -37,7 +37,8 @@ function parseUntil(values: readonly string[], nowMs: number): number {
   if (values.length > 1) throw invalid('more than one until filter specified')
   const [text = ''] = values
   const untilMs = parseSpan(text, nowMs) ?? parseSeconds(text) ?? parseDate(text)
-  if (untilMs === undefined) throw invalidValue('until', values)
+  if (untilMs === undefined)
+    throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`)
   return untilMs
 }
 

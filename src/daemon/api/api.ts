@@ -20,7 +20,7 @@ export interface ApiOptions extends RouteContext {
   readonly log: Log
   readonly heartbeatMs?: number | undefined
   /** Adds routes of other parts, labs for example. */
-  readonly mount?: ((api: Api) => void) | undefined
+  readonly mount?: ((api: Api, context: RouteContext) => void) | undefined
 }
 
 export function createApi(options: ApiOptions): Api {
@@ -40,7 +40,7 @@ export function createApi(options: ApiOptions): Api {
   sandboxStreamRoutes(api, options)
   switchRoutes(api, options)
   eventRoutes(api, options, options.heartbeatMs)
-  options.mount?.(api)
+  options.mount?.(api, options)
   api.get('/openapi.json', (context) => context.json(openApiDocument(api)))
   return api
 }

@@ -16,6 +16,12 @@ export class Holder {
     this.startTime = startTime
   }
 
+  /** The process that has the number now; undefined where none has. */
+  static of(pid: number): Holder | undefined {
+    const found = processFacts(pid)
+    return found && new Holder({ pid, startTime: found.startTime })
+  }
+
   isAlive(): boolean {
     const found = processFacts(this.pid)
     return found !== undefined && found.startTime === this.startTime && !'ZX'.includes(found.state)

@@ -79,8 +79,8 @@ function killMarked(markers: ReadonlySet<string>): Set<string> {
   return found
 }
 
-/** A sandbox in a sandbox has the outer one's marker in front of its own, with a slash between. */
-function markersOf(pid: number): readonly string[] {
+/** The sandboxes that a process is in. One in a sandbox has the outer one's marker in front of its own, with a slash between. */
+export function markersOf(pid: number): readonly string[] {
   let environment: string
   try {
     environment = readFileSync(`/proc/${pid}/environ`, 'latin1')

@@ -69,6 +69,11 @@ export class ShimConnection {
     for (const frame of frames) this.#socket.write(frame)
   }
 
+  /** Does not keep this process up any more. */
+  unref(): void {
+    this.#socket.unref()
+  }
+
   close(): void {
     this.#socket.destroy()
   }

@@ -57,6 +57,11 @@ export class ShimSandbox implements RunningSandbox {
     this.#parts.connection.send(encodeSignal(constants.signals[signal]))
   }
 
+  /** Lets the daemon end, and the sandbox live on. */
+  release(): void {
+    this.#parts.connection.unref()
+  }
+
   async configure(commands: readonly string[]): Promise<void> {
     const { namespaceName } = this.#parts
     if (commands.length === 0) return

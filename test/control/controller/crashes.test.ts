@@ -28,9 +28,11 @@ describe('a daemon that dies in the middle of an operation', () => {
           const { machine, daemon } = await arranged(operation)
           machine.dieAt(index + 1, early)
           let acknowledged = false
-          void operation.act(daemon, machine).then(() => {
+          const acted = async (): Promise<void> => {
+            await operation.act(daemon, machine)
             acknowledged = true
-          })
+          }
+          void acted()
           await settled()
           const next = await machine.boot()
           await settled()
@@ -68,7 +70,7 @@ describe('a daemon that dies in the middle of an operation', () => {
       await controller.startSandbox(name)
     }
     machine.die()
-    for (const id of [...machine.sandboxes.keys()]) machine.end(id, 3)
+    for (const id of machine.sandboxes.keys()) machine.end(id, 3)
 
     const next = await machine.boot()
 

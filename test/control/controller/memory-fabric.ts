@@ -76,6 +76,7 @@ export class MemoryFabric implements Fabric {
     }))
   }
 
+  /** Every port has one station. */
   async flushPort(port: number): Promise<number> {
     return this.ports.has(port) ? 1 : 0
   }

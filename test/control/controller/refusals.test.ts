@@ -7,7 +7,7 @@ import { assertConsistent, snapshot } from './snapshot.ts'
 
 interface Refusal {
   readonly name: string
-  act(controller: Controller): Promise<unknown>
+  readonly act: (controller: Controller) => Promise<unknown>
   readonly message: string | RegExp
   readonly exitCode?: number
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type EndpointConfig, endpointConfigSchema } from '../../../src/control/api/network.ts'
 import { endpointOptions, interfaceSysctls } from '../../../src/control/rules/endpoint-options.ts'
-import { planEndpoint } from '../../../src/control/rules/endpoint-settings.ts'
+import { planEndpoint, planFirstEndpoint } from '../../../src/control/rules/endpoint-settings.ts'
 import { network, pool } from './records.ts'
 import { assertRefused } from './refusal.ts'
 
@@ -74,26 +74,36 @@ describe("wishes that a network can't fulfil", () => {
       { IPAMConfig: { IPv6Address: 'fd01::9' } },
       'no configured subnet contains IP address fd01::9',
     ],
-    [dual, address('10.1.0'), 'invalid IPv4 address: 10.1.0'],
-    [dual, address('0.0.0.0'), 'invalid IPv4 address: 0.0.0.0'],
+    [
+      dual,
+      address('10.1.0'),
+      'invalid IPv4 address: 10.1.0',
+      'no configured subnet contains IP address 10.1.0',
+    ],
+    [
+      dual,
+      address('0.0.0.0'),
+      'invalid IPv4 address: 0.0.0.0',
+      'no configured subnet contains IP address 0.0.0.0',
+    ],
     [dual, address('fd01::9'), 'invalid IPv4 address: fd01::9'],
     [dual, { IPAMConfig: { IPv6Address: '10.1.0.9' } }, 'invalid IPv6 address: 10.1.0.9'],
     [dual, { IPAMConfig: { LinkLocalIPs: ['x'] } }, 'invalid link-local IP address: x'],
-    [dual, { MacAddress: '02:42' }, 'invalid MAC address: 02:42'],
+    [dual, { MacAddress: '02:42' }, '02:42 is not a valid mac address'],
     [
       dual,
       { MacAddress: '01:00:5e:00:00:01' },
-      'invalid MAC address: 01:00:5e:00:00:01 is a multicast address',
+      '01:00:5e:00:00:01 is not a valid mac address: it is a multicast address',
     ],
     [
       dual,
       { MacAddress: 'ff:ff:ff:ff:ff:ff' },
-      'invalid MAC address: ff:ff:ff:ff:ff:ff is a multicast address',
+      'ff:ff:ff:ff:ff:ff is not a valid mac address: it is a multicast address',
     ],
     [
       dual,
       { MacAddress: '00:00:00:00:00:00' },
-      "invalid MAC address: 00:00:00:00:00:00 is no station's address",
+      '00:00:00:00:00:00 is not a valid mac address: no station has it',
     ],
     [dual, { Aliases: ['a b'] }, 'invalid network-scoped alias: a b'],
     [dual, { Links: ['a:b:c'] }, 'bad format for links: a:b:c'],
@@ -129,24 +139,45 @@ describe("wishes that a network can't fulfil", () => {
       'failed to parse com.docker.network.advertise_addr_nmsgs value: 4 (must be from 0 to 3)',
     ],
     [dual, { DriverOpts: { 'tapwire.ofload': 'true' } }, 'unknown option tapwire.ofload'],
-    [network({ configOnly: true }), {}, 'cannot create endpoint on configuration-only network'],
     [
       bridge,
       { ...address('10.1.0.9'), Aliases: ['web'], MacAddress: 'x' },
       USER_DEFINED,
       'network-scoped aliases are only supported for user-defined networks',
-      'invalid MAC address: x',
+      'x is not a valid mac address',
     ],
   ]
   for (const [where, config, ...messages] of cases) {
     it(messages.join(' / '), () =>
-      assertRefused(
-        () => planEndpoint(where, config),
-        'ENDPOINT_INVALID',
-        ['invalid endpoint settings:', ...messages].join('\n'),
-      ),
+      assertRefused(() => planEndpoint(where, config), 'ENDPOINT_INVALID', problems(messages)),
     )
   }
+})
+
+/** One stands alone, several have an asterisk each. */
+function problems(messages: readonly string[]): string {
+  const lines = messages.length === 1 ? messages : messages.map((message) => `* ${message}`)
+  return `invalid endpoint settings:\n${lines.join('\n')}`
+}
+
+describe('an endpoint', () => {
+  it('cannot be on a configuration network', () => {
+    for (const make of [planEndpoint, planFirstEndpoint]) {
+      assertRefused(
+        () => make(network({ configOnly: true }), {}),
+        'ENDPOINT_INVALID',
+        'cannot create endpoint on configuration-only network',
+      )
+    }
+  })
+  it('of a new sandbox is told with its network', () => {
+    assert.equal(planFirstEndpoint(dual, { GwPriority: 1 }).gatewayPriority, 1)
+    assertRefused(
+      () => planFirstEndpoint(dual, { MacAddress: 'x' }),
+      'ENDPOINT_INVALID',
+      'invalid config for network net1: invalid endpoint settings:\nx is not a valid mac address',
+    )
+  })
 })
 
 describe('endpointOptions', () => {

@@ -88,7 +88,9 @@ describe('a signal', () => {
       assert.equal(signalNumber(signal), number)
     }
   })
-  for (const text of ['', '0', '32', '-1', 'SIG', 'SIGRTMIN', 'TERM ', '1e1']) {
+  it('is told where it is a number that none has', () =>
+    assertRefused(() => parseSignal('99'), 'SANDBOX_INVALID', 'the linux daemon does not support signal 99'))
+  for (const text of ['', '0', '-1', 'SIG', 'SIGRTMIN', 'TERM ', '1e1']) {
     it(`is not '${text}'`, () =>
       assertRefused(() => parseSignal(text), 'SANDBOX_INVALID', `invalid signal: ${text}`))
   }

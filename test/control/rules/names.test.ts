@@ -98,10 +98,10 @@ describe("a network's name", () => {
 
 describe('a hostname', () => {
   it('has labels of letters, digits, - and _', () => {
-    for (const name of ['web', 'b2b2b2b2b2b2', 'a.b.example', 'my_host', 'x'.repeat(64)])
+    for (const name of ['web', 'b2b2b2b2b2b2', 'a.b.example', 'my_host', '-dash', 'a..b', 'x'.repeat(64)])
       checkHostname('hostname', name)
   })
-  for (const name of ['a b', '-a', 'a-', 'a..b', '.', 'a\nb', 'a/b']) {
+  for (const name of ['a b', '-', '..', '.', 'a\nb', 'a/b', 'é']) {
     it(`is not '${printable(name)}'`, () =>
       assertRefused(
         () => checkHostname('hostname', name),

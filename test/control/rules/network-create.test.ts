@@ -109,79 +109,55 @@ describe('a network that cannot be', () => {
     [{ Name: 'n', IPAM: { Driver: 'dhcp' } }, 'DRIVER_UNKNOWN', 'plugin "dhcp" not found'],
     [{ Name: 'n', Scope: 'swarm' }, INVALID, 'the driver bridge has no networks of the scope swarm'],
     [{ Name: 'n', Ingress: true }, INVALID, 'Ingress network can only be global scope network'],
-    [{ Name: 'n', EnableIPv4: false }, INVALID, 'invalid network config:\nIPv4 or IPv6 must be enabled'],
+    [{ Name: 'n', EnableIPv4: false }, INVALID, 'IPv4 or IPv6 must be enabled'],
     [
       config([{ Subnet: '10.5.0.1/16', Gateway: '10.6.0.1' }]),
       INVALID,
-      'invalid network config:\ninvalid subnet 10.5.0.1/16: it should be 10.5.0.0/16\n' +
-        "invalid gateway 10.6.0.1: parent subnet 10.5.0.1/16 doesn't contain this address",
+      'invalid network config:\n* invalid subnet 10.5.0.1/16: it should be 10.5.0.0/16\n' +
+        "* invalid gateway 10.6.0.1: parent subnet 10.5.0.1/16 doesn't contain this address",
     ],
     [
       config([{ Subnet: '10.5.0.0/16' }, { Subnet: '10.6.0.0/16' }]),
       INVALID,
-      "invalid network config:\nbridge driver doesn't support multiple subnets",
+      "bridge driver doesn't support multiple subnets",
     ],
     [
       option(MTU, 'big'),
       INVALID,
-      `invalid network config:\nfailed to parse ${MTU} value: big (strconv.Atoi: parsing "big": invalid syntax)`,
+      `failed to parse ${MTU} value: big (strconv.Atoi: parsing "big": invalid syntax)`,
     ],
-    [
-      option(MTU, '575'),
-      INVALID,
-      `invalid network config:\nfailed to parse ${MTU} value: 575 (must be from 576 to 65521)`,
-    ],
+    [option(MTU, '575'), INVALID, `failed to parse ${MTU} value: 575 (must be from 576 to 65521)`],
     [
       { ...option(MTU, '1279'), EnableIPv6: true },
       INVALID,
-      `invalid network config:\nfailed to parse ${MTU} value: 1279 (must be from 1280 to 65521)`,
+      `failed to parse ${MTU} value: 1279 (must be from 1280 to 65521)`,
     ],
     [
       option('com.docker.network.bridge.enable_icc', 'yes'),
       INVALID,
-      'invalid network config:\nfailed to parse com.docker.network.bridge.enable_icc value: yes ' +
+      'failed to parse com.docker.network.bridge.enable_icc value: yes ' +
         '(strconv.ParseBool: parsing "yes": invalid syntax)',
     ],
-    [
-      option(MODE, 'bridge'),
-      INVALID,
-      `invalid network config:\nfailed to parse ${MODE} value: bridge (unknown gateway mode bridge)`,
-    ],
-    [
-      option(MODE, 'isolated'),
-      INVALID,
-      "invalid network config:\ngateway mode 'isolated' can only be used for an internal network",
-    ],
-    [
-      option(PREFIX, 'a/b'),
-      INVALID,
-      `invalid network config:\nfailed to parse ${PREFIX} value: a/b (not the name of an interface)`,
-    ],
+    [option(MODE, 'bridge'), INVALID, `failed to parse ${MODE} value: bridge (unknown gateway mode bridge)`],
+    [option(MODE, 'isolated'), INVALID, "gateway mode 'isolated' can only be used for an internal network"],
+    [option(PREFIX, 'a/b'), INVALID, `failed to parse ${PREFIX} value: a/b (not the name of an interface)`],
     [
       option(PREFIX, 'abcdefghijkl'),
       INVALID,
-      `invalid network config:\nfailed to parse ${PREFIX} value: abcdefghijkl (longer than 11 characters)`,
+      `failed to parse ${PREFIX} value: abcdefghijkl (longer than 11 characters)`,
     ],
     [
       option('com.docker.network.bridge.host_binding_ipv4', '::1'),
       INVALID,
-      'invalid network config:\nfailed to parse com.docker.network.bridge.host_binding_ipv4 value: ::1 (not an IPv4 address)',
+      'failed to parse com.docker.network.bridge.host_binding_ipv4 value: ::1 (nil ip)',
     ],
     [
       option('tapwire.mac', 'zero'),
       INVALID,
-      "invalid network config:\nfailed to parse tapwire.mac value: zero (must be 'address' or 'random')",
+      "failed to parse tapwire.mac value: zero (must be 'address' or 'random')",
     ],
-    [
-      option('tapwire.transparant', 'true'),
-      INVALID,
-      'invalid network config:\nunknown option tapwire.transparant',
-    ],
-    [
-      { Name: 'n', EnableIPv4: false, Options: { [MTU]: '1' } },
-      INVALID,
-      `invalid network config:\nIPv4 or IPv6 must be enabled\nfailed to parse ${MTU} value: 1 (must be from 576 to 65521)`,
-    ],
+    [option('tapwire.transparant', 'true'), INVALID, 'unknown option tapwire.transparant'],
+    [{ Name: 'n', EnableIPv4: false, Options: { [MTU]: '1' } }, INVALID, 'IPv4 or IPv6 must be enabled'],
   ]
   for (const [request, code, message] of cases) {
     it(message.replaceAll('\n', ' / '), () => assertRefused(() => plan(request), code, message))
@@ -256,7 +232,11 @@ describe('a configuration network', () => {
       'NETWORK_CONFIG_INVALID',
       'network driver options are not supported if the network depends on a configuration network',
     ],
-    [{ ...from, ConfigFrom: { Network: 'nope' } }, 'NETWORK_UNKNOWN', 'network nope not found'],
+    [
+      { ...from, ConfigFrom: { Network: 'nope' } },
+      'NETWORK_UNKNOWN',
+      'configuration network "nope" does not exist',
+    ],
     [
       { ...from, ConfigFrom: { Network: 'net1' } },
       'NETWORK_UNKNOWN',

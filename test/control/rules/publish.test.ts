@@ -69,7 +69,7 @@ describe('-p', () => {
     ['80/tcp/udp', 'invalid proto: tcp/udp'],
     ['8000-8010:80-81', 'invalid ranges specified for container and host Ports: 80-81 and 8000-8010'],
     ['8000:80-81', 'invalid ranges specified for container and host Ports: 80-81 and 8000'],
-    ['published=80', "missing mandatory field 'target'"],
+    ['published=80', 'no port specified: 80:/tcp<empty>'],
     ['target=80,published', "invalid publish opts format (should be name=value but got 'published')"],
     ['target=80,=1', "invalid publish opts format (should be name=value but got '=1')"],
     ['target=80,host_ip=1.2.3.4', 'invalid field key: host_ip'],
@@ -113,7 +113,7 @@ describe('-p', () => {
   })
 
   it('never answers with a port that is none', () => {
-    const text = fc.string({ unit: fc.constantFrom(...'0189:-/.[]=,tcpudsa'), maxLength: 24 })
+    const text = fc.string({ unit: fc.constantFrom(...Array.from('0189:-/.[]=,tcpudsa')), maxLength: 24 })
     fc.assert(
       fc.property(text, (spec) => {
         try {
@@ -150,8 +150,12 @@ describe('--expose', () => {
   const errors: [string, string][] = [
     ['8080:80', 'invalid port format for --expose: 8080:80'],
     ['', 'invalid range format for --expose: , error: empty string specified for ports'],
-    ['x', 'invalid range format for --expose: x, error: invalid range specified for port: x'],
+    ['x', 'invalid range format for --expose: x, error: strconv.ParseUint: parsing "x": invalid syntax'],
     ['90-80', 'invalid range format for --expose: 90-80, error: invalid range specified for port: 90-80'],
+    [
+      '70000',
+      'invalid range format for --expose: 70000, error: strconv.ParseUint: parsing "70000": value out of range',
+    ],
     ['80/x', 'invalid proto: x'],
   ]
   for (const [spec, message] of errors) {
@@ -211,6 +215,15 @@ describe('port', () => {
   })
   it('tells the addresses of one port', () => {
     assert.deepEqual(portLines(ports, 'c1', '80'), ['0.0.0.0:8080', '[::]:8080'])
+  })
+  it('takes one port', () => {
+    for (const port of ['x', '80-81']) {
+      assertRefused(
+        () => portLines(ports, 'c1', port),
+        'PORT_INVALID',
+        `invalid port (${port}): strconv.ParseUint: parsing "${port}": invalid syntax`,
+      )
+    }
   })
   it('knows which one is not published', () => {
     for (const port of ['53/udp', '80/udp', '81/tcp']) {

@@ -270,7 +270,11 @@ describe('what cannot be read', () => {
       'SANDBOX_INVALID',
       'IP address is not correctly formatted: dns.example',
     ],
-    [{ HostConfig: { DnsSearch: ['a b'] } }, 'SANDBOX_INVALID', 'a b is not a valid domain'],
+    ...['a b', 'bad_domain.', '1.2', '-a'].map((domain): [SandboxCreate, string, string] => [
+      { HostConfig: { DnsSearch: [domain] } },
+      'SANDBOX_INVALID',
+      `${domain} is not a valid domain`,
+    ]),
     [
       { HostConfig: { DnsOptions: ['a\nnameserver 6.6.6.6'] } },
       'SANDBOX_INVALID',

@@ -52,7 +52,7 @@ describe('network inspect', () => {
       Driver: 'bridge',
       EnableIPv4: true,
       EnableIPv6: false,
-      IPAM: { Driver: 'default', Options: {}, Config: [{ Subnet: '10.1.0.0/16', Gateway: '10.1.0.1' }] },
+      IPAM: { Driver: 'default', Options: {}, Config: [{ Subnet: '10.1.0.0/16' }] },
       Internal: false,
       Attachable: false,
       Ingress: false,
@@ -86,6 +86,17 @@ describe('network inspect', () => {
     assert.deepEqual(shown.Status, {
       IPAM: { Subnets: { '10.1.0.0/16': { IPsInUse: 4, DynamicIPsAvailable: 251 } } },
     })
+  })
+  it('shows a gateway that was given, and that of a subnet that was not', () => {
+    const gatewayOf = (gatewayGiven: boolean, subnetGiven: boolean) => {
+      const pools = [pool('10.1.0.0/16', { gateway: '10.1.0.1', gatewayGiven, subnetGiven })]
+      return summarizeNetwork(network({ ipam: { driver: 'default', options: {}, pools } })).IPAM.Config[0]
+        ?.Gateway
+    }
+    assert.deepEqual(
+      [gatewayOf(true, true), gatewayOf(false, false), gatewayOf(false, true)],
+      ['10.1.0.1', '10.1.0.1', undefined],
+    )
   })
   it('has null for the options of a built-in network', () => {
     assert.equal(summarizeNetwork(network({ name: 'bridge' })).IPAM.Options, null)

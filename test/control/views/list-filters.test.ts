@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import type { Filters } from '../../../src/control/control-plane.ts'
 import type { NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
+import { findSandbox } from '../../../src/control/rules/references.ts'
 import { asksForStopped, networkFilter, sandboxFilter } from '../../../src/control/views/list-filters.ts'
 import { pruneFilter } from '../../../src/control/views/prune-filters.ts'
 import { config, network, sandbox } from '../rules/records.ts'
@@ -55,12 +56,13 @@ describe('the filters of networks', () => {
     it(`${JSON.stringify(filters)} lets through ${names || 'none'}`, () =>
       assert.equal(networksOf(filters).join(' '), names))
   }
+  const DANGLING = 'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")'
   const refused: [Filters, string][] = [
     [{ colour: ['red'] }, "invalid filter 'colour'"],
     [{ toString: [] }, "invalid filter 'toString'"],
-    [{ type: ['own'] }, "invalid filter 'type=[own]'"],
-    [{ dangling: ['maybe'] }, "invalid filter 'dangling=[maybe]'"],
-    [{ dangling: ['true', 'false'] }, "invalid filter 'dangling=[true false]'"],
+    [{ type: ['custom', 'own'] }, "invalid filter: 'type'='own'"],
+    [{ dangling: ['maybe'] }, DANGLING],
+    [{ dangling: ['true', 'false'] }, DANGLING],
   ]
   for (const [filters, message] of refused) {
     it(message, () => assertRefused(() => networksOf(filters), 'FILTER_INVALID', message))
@@ -112,13 +114,29 @@ describe('the filters of networks', () => {
 
 const { state } = sandbox()
 const sandboxes: SandboxRecord[] = [
-  sandbox({ id: 'a'.repeat(64), name: 'web', config: config({ labels: { a: '1' } }) }),
+  sandbox({
+    id: 'a'.repeat(64),
+    name: 'web',
+    created: '2026-01-01T00:00:00.000000001Z',
+    config: config({ labels: { a: '1' }, exposedPorts: ['80/tcp'] }),
+    ports: { '80/tcp': [{ hostIp: '', hostPort: '8080' }] },
+  }),
   sandbox({ id: 'b'.repeat(64), name: 'db', state: { ...state, status: 'exited', exitCode: 137 } }),
-  sandbox({ id: 'd'.repeat(64), name: 'idle', state: { ...state, status: 'created' }, endpoints: [] }),
+  sandbox({
+    id: 'd'.repeat(64),
+    name: 'idle',
+    created: '2026-01-03T00:00:00Z',
+    state: { ...state, status: 'created' },
+    endpoints: [],
+  }),
 ]
 
 function sandboxesOf(filters: Filters): string[] {
-  return sandboxes.filter(sandboxFilter(filters, () => 'net1')).map(({ name }) => name)
+  const passes = sandboxFilter(filters, {
+    networkName: () => 'net1',
+    findSandbox: (reference) => findSandbox(sandboxes, reference),
+  })
+  return sandboxes.filter(passes).map(({ name }) => name)
 }
 
 describe('the filters of sandboxes', () => {
@@ -136,6 +154,15 @@ describe('the filters of sandboxes', () => {
     [{ network: ['net1'] }, 'web db'],
     [{ network: ['a1'.repeat(32)] }, 'web db'],
     [{ network: ['net'] }, ''],
+    [{ before: ['db'] }, 'web'],
+    [{ since: ['web'] }, 'db idle'],
+    [{ since: ['web'], before: ['idle'] }, 'db'],
+    [{ publish: ['8080'] }, 'web'],
+    [{ publish: ['8000-8100/tcp'] }, 'web'],
+    [{ publish: ['80'] }, ''],
+    [{ publish: ['8080/udp'] }, ''],
+    [{ expose: ['80/tcp', '81'] }, 'web'],
+    [{ expose: ['8080'] }, ''],
   ]
   for (const [filters, names] of cases) {
     it(`${JSON.stringify(filters)} lets through ${names || 'none'}`, () =>
@@ -143,8 +170,13 @@ describe('the filters of sandboxes', () => {
   }
   const refused: [Filters, string][] = [
     [{ ancestor: ['busybox'] }, "invalid filter 'ancestor'"],
-    [{ status: ['idle'] }, "invalid filter 'status=[idle]'"],
-    [{ exited: ['x'] }, "invalid filter 'exited=[x]'"],
+    [
+      { status: ['running', 'idle'] },
+      "invalid filter 'status=idle': invalid value for state (idle): must be one of " +
+        'created, running, paused, restarting, removing, exited, dead',
+    ],
+    [{ exited: ['x'] }, `invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax`],
+    [{ publish: ['x'] }, "invalid filter 'publish=x'"],
   ]
   for (const [filters, message] of refused) {
     it(message, () => assertRefused(() => sandboxesOf(filters), 'FILTER_INVALID', message))
@@ -188,9 +220,9 @@ describe('the filters of prune', () => {
   const refused: [Filters, string][] = [
     [{ name: ['a'] }, "invalid filter 'name'"],
     [{ until: ['1h', '2h'] }, 'more than one until filter specified'],
-    [{ until: ['yesterday'] }, "invalid filter 'until=[yesterday]'"],
-    [{ until: ['2026-13-01'] }, "invalid filter 'until=[2026-13-01]'"],
-    [{ until: ['-1h'] }, "invalid filter 'until=[-1h]'"],
+    [{ until: ['yesterday'] }, 'failed to parse value as time or duration: "yesterday"'],
+    [{ until: ['2026-13-01'] }, 'failed to parse value as time or duration: "2026-13-01"'],
+    [{ until: ['-1h'] }, 'failed to parse value as time or duration: "-1h"'],
   ]
   for (const [filters, message] of refused) {
     it(message, () => assertRefused(() => passes(filters, '2026-01-01T00:00:00Z'), 'FILTER_INVALID', message))

@@ -1,0 +1,71 @@
+/** The model, put together: what it keeps, what it acts on, and what is told of it. */
+
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { Controller } from '../control/controller/controller.ts'
+import { EventLog } from '../control/event-log.ts'
+import { Ipam } from '../control/ipam/ipam.ts'
+import { Labs } from '../control/labs/labs.ts'
+import { labRoutes } from './api/labs.ts'
+import type { Configuration } from './configuration.ts'
+import { DatapathFabric } from './fabric.ts'
+import { FileStore } from './file-store.ts'
+import { HostDaemons } from './lab-hosts.ts'
+import { readLog } from './log-reader.ts'
+import type { ModelParts, RunningModel } from './model.ts'
+import { removeOrphans } from './orphans.ts'
+import { ShimHost } from './sandbox-host.ts'
+import { MachineSurroundings } from './surroundings.ts'
+
+/** Resolves when all that was saved is restored, and all that runs is taken up again. */
+export async function compose({
+  paths,
+  configuration,
+  datapath,
+  log,
+  io,
+}: ModelParts): Promise<RunningModel> {
+  const surroundings = new MachineSurroundings(log)
+  const events = new EventLog({ clock: surroundings })
+  const control = new Controller({
+    fabric: new DatapathFabric(datapath),
+    host: new ShimHost({
+      directory: paths.sandboxes,
+      readLog,
+      warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
+    }),
+    store: new FileStore(paths.root),
+    addresses: addressesOf(configuration, surroundings),
+    events,
+    surroundings,
+    log,
+  })
+  await control.recover()
+  const labs = new Labs(control, new HostDaemons({ root: paths.root, io, control }))
+  return {
+    control,
+    metrics: async () => ({ text: '', contentType: 'text/plain' }),
+    prune: () => removeOrphans(paths),
+    reload: () => undefined,
+    stop: ({ keepSandboxes }) => control.shutdown({ liveRestore: keepSandboxes }),
+    mount: (api, context) => labRoutes(api, labs, context),
+  }
+}
+
+function addressesOf(configuration: Configuration, clock: { now(): number }): Ipam {
+  return new Ipam({
+    hostId: machineId(),
+    now: () => clock.now(),
+    defaultPools: configuration.defaultAddressPools,
+    restS: configuration.addressRestS,
+  })
+}
+
+/** The same at each start, as far as the machine knows itself. */
+function machineId(): string {
+  try {
+    return readFileSync('/etc/machine-id', 'utf8').trim() || hostname()
+  } catch {
+    return hostname()
+  }
+}

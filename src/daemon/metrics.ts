@@ -1,0 +1,210 @@
+/** What the daemon tells Prometheus: counters are copied when somebody asks for them, and cost nothing otherwise. */
+
+import { readdirSync } from 'node:fs'
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { NetworkInspect } from '../control/api/network.ts'
+import type { Fdb, Stats } from '../control/api.ts'
+import type { ControlPlane } from '../control/control-plane.ts'
+import type { EventLog } from '../control/event-log.ts'
+import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
+
+export interface MetricsSource {
+  readonly control: Pick<ControlPlane, 'stats' | 'fdb' | 'listNetworks' | 'listSandboxes'>
+  readonly events: Pick<EventLog, 'published' | 'readers' | 'readersLost'>
+  /** Frames of a port that were dropped, by DropReason. */
+  portDrops(port: number): readonly number[]
+  readonly version: string
+  readonly backend: string
+}
+
+export interface MetricsAnswer {
+  readonly text: string
+  readonly contentType: string
+}
+
+/** Milliseconds between two looks at how late the event loop is. */
+const LAG_RESOLUTION_MS = 20
+
+type Labels = Readonly<Record<string, string>>
+
+export class Metrics {
+  readonly #source: MetricsSource
+  readonly #lag: IntervalHistogram
+
+  constructor(source: MetricsSource) {
+    this.#source = source
+    this.#lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
+    this.#lag.enable()
+  }
+
+  /** In the text format of Prometheus. */
+  async render(): Promise<MetricsAnswer> {
+    const { control } = this.#source
+    const fdb = await control.fdb()
+    // A registry for each answer: what was removed is then no longer told, and two answers at a time do not mix.
+    const sheet = new Sheet()
+    const stats = control.stats()
+    this.#addBuild(sheet)
+    addTotals(sheet, stats)
+    this.#addPorts(sheet, stats)
+    addNetworks(sheet, control.listNetworks({}), fdb)
+    this.#addSandboxes(sheet)
+    this.#addEvents(sheet)
+    this.#addProcess(sheet)
+    return { text: await sheet.registry.metrics(), contentType: sheet.registry.contentType }
+  }
+
+  close(): void {
+    this.#lag.disable()
+  }
+
+  #addBuild(sheet: Sheet): void {
+    const { version, backend } = this.#source
+    const set = sheet.gauge('tapwire_build_info', 'Always 1; the labels say what runs.', [
+      'version',
+      'backend',
+      'node',
+    ])
+    set(1, { version, backend, node: process.version })
+  }
+
+  #addPorts(sheet: Sheet, { ports }: Stats): void {
+    const labels = ['network', 'sandbox', 'interface']
+    const counter = (name: string, help: string) => sheet.counter(`tapwire_port_${name}_total`, help, labels)
+    const receivedFrames = counter('received_frames', 'Frames that the switch received from the sandbox.')
+    const receivedBytes = counter('received_bytes', 'Bytes that the switch received from the sandbox.')
+    const transmittedFrames = counter(
+      'transmitted_frames',
+      'Frames that the switch transmitted to the sandbox.',
+    )
+    const transmittedBytes = counter('transmitted_bytes', 'Bytes that the switch transmitted to the sandbox.')
+    const dropped = sheet.counter(
+      'tapwire_port_dropped_frames_total',
+      'Frames that were dropped on the way from or to the sandbox; reasons that did not occur are left out.',
+      [...labels, 'reason'],
+    )
+    for (const port of ports) {
+      const { network, sandbox } = port
+      const owner = { network, sandbox, interface: port.interface }
+      receivedFrames(port.received.frames, owner)
+      receivedBytes(port.received.bytes, owner)
+      transmittedFrames(port.transmitted.frames, owner)
+      transmittedBytes(port.transmitted.bytes, owner)
+      for (const [reason, frames] of this.#source.portDrops(port.port).entries()) {
+        if (frames > 0) dropped(frames, { ...owner, reason: DROP_REASONS[reason]!.name })
+      }
+    }
+  }
+
+  #addSandboxes(sheet: Sheet): void {
+    const counts = { created: 0, running: 0, exited: 0 }
+    const sandboxes = this.#source.control.listSandboxes({ all: true, filters: {} })
+    for (const { State } of sandboxes) counts[State] += 1
+    const set = sheet.gauge('tapwire_sandboxes', 'Sandboxes by state.', ['state'])
+    for (const [state, count] of Object.entries(counts)) set(count, { state })
+  }
+
+  #addEvents(sheet: Sheet): void {
+    const { published, readers, readersLost } = this.#source.events
+    sheet.counter('tapwire_events_total', 'Events since the start of the daemon.')(published)
+    sheet.gauge('tapwire_event_readers', 'Clients that read the stream of events.')(readers)
+    sheet.counter(
+      'tapwire_event_readers_lost_total',
+      'Clients whose stream of events ended because they read it too slowly.',
+    )(readersLost)
+  }
+
+  /** Under the names that Prometheus has for them in any program. */
+  #addProcess(sheet: Sheet): void {
+    const { user, system } = process.cpuUsage()
+    const memory = process.memoryUsage()
+    const seconds = (percentile: number): number =>
+      Math.max(0, this.#lag.percentile(percentile) / 1e9 - LAG_RESOLUTION_MS / 1000)
+    const startedS = Date.now() / 1000 - process.uptime()
+    sheet.counter(
+      'process_cpu_seconds_total',
+      'Processor time of the daemon, all threads.',
+    )((user + system) / 1e6)
+    sheet.gauge('process_start_time_seconds', 'When the daemon started, since 1970.')(startedS)
+    sheet.gauge('process_resident_memory_bytes', 'Resident memory of the daemon.')(memory.rss)
+    sheet.gauge('process_open_fds', 'Open file descriptors of the daemon.')(openDescriptors())
+    sheet.gauge('nodejs_heap_size_used_bytes', 'JavaScript heap in use.')(memory.heapUsed)
+    const lag = sheet.gauge(
+      'tapwire_event_loop_lag_seconds',
+      'How late the control plane was, since the last answer: the median, one in a hundred, and the worst.',
+      ['statistic'],
+    )
+    lag(seconds(50), { statistic: 'p50' })
+    lag(seconds(99), { statistic: 'p99' })
+    lag(seconds(100), { statistic: 'max' })
+    this.#lag.reset()
+  }
+}
+
+/** One answer. A metric is declared with its name, and then set for each set of labels. */
+class Sheet {
+  readonly registry = new Registry()
+
+  counter(
+    name: string,
+    help: string,
+    labelNames: readonly string[] = [],
+  ): (value: number, labels?: Labels) => void {
+    const counter = new Counter({ name, help, labelNames, registers: [this.registry] })
+    return (value, labels = {}) => counter.inc(labels, value)
+  }
+
+  gauge(
+    name: string,
+    help: string,
+    labelNames: readonly string[] = [],
+  ): (value: number, labels?: Labels) => void {
+    const gauge = new Gauge({ name, help, labelNames, registers: [this.registry] })
+    return (value, labels = {}) => gauge.set(labels, value)
+  }
+}
+
+/** Of all ports that there are and were: received + copied + segments = transmitted + dropped. */
+function addTotals(sheet: Sheet, { totals, drops }: Stats): void {
+  const counter = (name: string, help: string, value: number): void =>
+    sheet.counter(`tapwire_${name}_total`, help)(value)
+  counter('received_frames', 'Frames that the switch received.', totals.received)
+  counter('forwarded_frames', 'Received frames that left by the one port of their target.', totals.forwarded)
+  counter('flooded_frames', 'Received frames that left by all other ports of their network.', totals.flooded)
+  counter('copied_frames', 'Frames that flooding made, the originals not counted.', totals.copies)
+  counter('segmented_frames', 'Frames that segmentation made, the originals not counted.', totals.segments)
+  counter('transmitted_frames', 'Frames that the switch transmitted.', totals.transmitted)
+  const dropped = sheet.counter('tapwire_dropped_frames_total', 'Frames that were dropped, by reason.', [
+    'reason',
+  ])
+  const byReason = new Map(drops.map(({ reason, frames }) => [reason, frames]))
+  for (const [number, { name }] of DROP_REASONS.entries()) {
+    if (number !== DropReason.none) dropped(byReason.get(name) ?? 0, { reason: name })
+  }
+}
+
+function addNetworks(sheet: Sheet, networks: readonly NetworkInspect[], fdb: Fdb): void {
+  const endpoints = sheet.gauge('tapwire_network_endpoints', 'Endpoints of the network.', [
+    'network',
+    'driver',
+  ])
+  const stations = sheet.gauge('tapwire_network_stations', 'Stations that the switch knows.', ['network'])
+  const addresses = sheet.gauge(
+    'tapwire_network_addresses',
+    'Addresses of the subnet that are in use, and that can still be given out.',
+    ['network', 'subnet', 'state'],
+  )
+  const known = new Map<string, number>()
+  for (const { network } of fdb.stations) known.set(network, (known.get(network) ?? 0) + 1)
+  for (const { Name: network, Driver: driver, Containers, Status } of networks) {
+    endpoints(Object.keys(Containers).length, { network, driver })
+    stations(known.get(network) ?? 0, { network })
+    for (const [subnet, usage] of Object.entries(Status?.IPAM.Subnets ?? {})) {
+      addresses(usage.IPsInUse, { network, subnet, state: 'used' })
+      addresses(usage.DynamicIPsAvailable, { network, subnet, state: 'available' })
+    }
+  }
+}
+
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length

@@ -1,0 +1,317 @@
+/** run, exec, start -a and attach: streams, exit codes and the order of requests, against a daemon that only plays. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Frame } from '../../src/control/shim-frames.ts'
+import { needs } from '../support/requirements.ts'
+import { CliHarness, type CliOptions, type CliResult } from './cli-harness.ts'
+import { Failure, FakeControl, type FakeStream, SANDBOX, WEB_ID } from './fake-control.ts'
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+
+let harness: CliHarness
+let control: FakeControl
+
+beforeEach(async () => {
+  harness = new CliHarness()
+  control = await FakeControl.serve(join(harness.folder, 's'))
+  control.answers.set('POST /sandboxes', () => ({ Id: WEB_ID, Warnings: [] }))
+  control.answers.set('POST /sandboxes/*/start', () => undefined)
+  control.answers.set('GET /sandboxes/*', () => SANDBOX)
+})
+
+afterEach(async () => {
+  await control.close()
+  harness.remove()
+})
+
+function tapwire(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const { TERM, SHELL, PATH } = { TERM: 'xterm-test', SHELL: '/bin/sh', PATH: '/bin' }
+  const env = { TAPWIRE_HOST: `unix://${control.socket}`, TERM, SHELL, PATH, ...options.env }
+  return harness.tapwire(args, { ...options, env })
+}
+
+/** The body of the request that makes a sandbox. */
+function created(): Record<string, unknown> {
+  return control.seen.find(({ method, path }) => method === 'POST' && path === '/sandboxes')?.body as Record<
+    string,
+    unknown
+  >
+}
+
+const STDIN = 0
+const STDOUT = 1
+const STDERR = 2
+const RESIZE = 3
+const SIGNAL = 5
+const FAILED = 10
+
+describe('tapwire run -d', () => {
+  it('creates, starts, and prints the id', async () => {
+    control.answers.set('POST /sandboxes', () => ({ Id: WEB_ID, Warnings: ['It is late.'] }))
+    const { code, out, err } = await tapwire(['run', '-d', '--name', 'web', 'sleep', '-v', '5'])
+    assert.deepEqual([code, out, err], [0, `${WEB_ID}\n`, 'WARNING: It is late.\n'])
+    assert.deepEqual(control.asked, ['POST /sandboxes?name=web', `POST /sandboxes/${WEB_ID}/start`])
+    assert.deepEqual(created()['Cmd'], ['sleep', '-v', '5'])
+    assert.equal(created()['WorkingDir'], process.cwd())
+  })
+
+  it('is implied without a command: an idle sandbox', async () => {
+    const { code, out } = await tapwire(['run', '--network', 'blue'])
+    assert.deepEqual([code, out], [0, `${WEB_ID}\n`])
+    assert.equal(created()['Cmd'], undefined)
+    const { code: refused, err } = await tapwire(['run', '-it'])
+    assert.equal(refused, 125)
+    assert.match(err, /hint: For a shell: tapwire run -it bash/)
+  })
+
+  it('takes a command behind -- and options of its own', async () => {
+    await tapwire(['run', '-d', '--', 'ls', '--', '-l'])
+    assert.deepEqual(created()['Cmd'], ['ls', '--', '-l'])
+  })
+
+  it('sends who and where the caller is, and what options say', async () => {
+    const env = { HOME: '/h', LANG: 'C', LC_ALL: 'C.UTF-8', SECRET: 's', GIVEN: 'g' }
+    await tapwire(['run', '-d', '-e', 'GIVEN', '-e', 'LANG=de', '-e', 'NOT_THERE', '-w', '/tmp', 'ls'], {
+      env,
+    })
+    const sent = created()['Env'] as string[]
+    for (const entry of ['HOME=/h', 'LANG=de', 'LC_ALL=C.UTF-8', 'GIVEN=g', 'PATH=/bin', 'SHELL=/bin/sh']) {
+      assert.ok(sent.includes(entry), entry)
+    }
+    assert.ok(!sent.some((entry) => /^(SECRET|TERM|NOT_THERE)\b/.test(entry)))
+    assert.equal(created()['WorkingDir'], '/tmp')
+  })
+
+  it('ends with 125 where the sandbox cannot be made, 126 and 127 where the command cannot run', async () => {
+    const messages = [
+      ['network nope not found', 125],
+      ['exec: "ls": executable file not found in $PATH', 127],
+      ['exec: "/etc": permission denied', 126],
+    ] as const
+    for (const [message, expected] of messages) {
+      control.answers.set('POST /sandboxes/*/start', () => new Failure(400, message))
+      const { code, err } = await tapwire(['run', '-d', 'ls'])
+      assert.deepEqual([code, err], [expected, `tapwire: ${message}\n`])
+    }
+  })
+
+  it('ends with 125 where the command line is wrong', async () => {
+    for (const args of [
+      ['--nope', 'ls'],
+      ['-p', '80:x', 'ls'],
+      ['-a', 'stdout', '-d', 'ls'],
+      ['--network', 'a', '--network', 'host', 'ls'],
+      ['--network-alias', 'x', 'ls'],
+      ['--detach-keys', 'ctrl-!', '-t', 'ls'],
+    ]) {
+      assert.equal((await tapwire(['run', ...args])).code, 125, args.join(' '))
+    }
+    assert.equal(created(), undefined)
+  })
+})
+
+describe('tapwire run', () => {
+  it('attaches before it starts, shows both streams, and ends as the command does', async () => {
+    control.onStream = (stream) => {
+      control.answers.set('POST /sandboxes/*/start', () => {
+        stream.send(STDOUT, 'to out\n')
+        stream.send(STDERR, 'to err\n')
+        stream.exit(7)
+      })
+    }
+    const { code, out, err } = await tapwire(['run', 'ls'])
+    assert.deepEqual([code, out, err], [7, 'to out\n', 'to err\n'])
+    assert.deepEqual(control.asked.slice(1), [
+      `UPGRADE /sandboxes/${WEB_ID}/attach`,
+      `POST /sandboxes/${WEB_ID}/start`,
+    ])
+  })
+
+  it('with --rm waits until the sandbox is gone', async () => {
+    let isGone = false
+    control.onStream = (stream) => {
+      control.answers.set('POST /sandboxes/*/start', () => stream.exit(0))
+    }
+    control.answers.set('POST /sandboxes/*/wait', ({ query }) => {
+      isGone = query['condition'] === 'removed'
+      return { StatusCode: 0 }
+    })
+    assert.equal((await tapwire(['run', '--rm', 'ls'])).code, 0)
+    assert.ok(isGone)
+    assert.equal((created()['HostConfig'] as { AutoRemove: boolean }).AutoRemove, true)
+  })
+
+  it('with -i sends its input and the end of it', async () => {
+    let received = ''
+    control.onStream = (stream) =>
+      stream.onFrame(({ type, payload }) => {
+        if (type !== STDIN) return
+        received += Buffer.from(payload).toString()
+        if (payload.length === 0) stream.exit(received.length)
+      })
+    const stdin = new PassThrough()
+    stdin.end('hello')
+    assert.equal((await tapwire(['run', '-i', 'cat'], { stdin })).code, 5)
+    assert.equal(received, 'hello')
+  })
+
+  it('hands signals on, but not with --sig-proxy=false', async () => {
+    control.onStream = (stream) => {
+      stream.onFrame(({ type, payload }) => {
+        if (type === SIGNAL) stream.exit(128 + payload[0]!)
+      })
+      control.answers.set(
+        'POST /sandboxes/*/start',
+        () => setImmediate(() => harness.interrupt('SIGTERM')) && undefined,
+      )
+    }
+    assert.equal((await tapwire(['run', 'sleep', '9'])).code, 143)
+    control.onStream = (stream) => {
+      control.answers.set('POST /sandboxes/*/start', () => {
+        assert.equal(harness.listening, 0)
+        stream.exit(0)
+      })
+    }
+    assert.equal((await tapwire(['run', '--sig-proxy=false', 'sleep', '9'])).code, 0)
+  })
+
+  it('tells where the daemon hangs up', async () => {
+    control.onStream = (stream) => {
+      control.answers.set('POST /sandboxes/*/start', () => stream.hangUp())
+    }
+    const { code, err } = await tapwire(['run', 'ls'])
+    assert.equal(code, 125)
+    assert.match(err, /^tapwire: The daemon has hung up/)
+  })
+
+  it('refuses a terminal where input is none', async () => {
+    const { code, err } = await tapwire(['run', '-it', 'ls'])
+    assert.equal(code, 125)
+    assert.match(err, /^tapwire: the input device is not a TTY\n/)
+  })
+})
+
+describe('tapwire exec', () => {
+  it('runs a command and ends as it does', async () => {
+    control.onStream = (stream, { body }) => {
+      stream.send(STDOUT, JSON.stringify((body as { Cmd: string[] }).Cmd))
+      stream.exit(3)
+    }
+    for (const dashes of [[], ['--']]) {
+      const { code, out } = await tapwire(['exec', 'web', ...dashes, 'ls', '--', '-e'])
+      assert.deepEqual([code, out], [3, '["ls","--","-e"]'])
+    }
+  })
+
+  it('tells why a command could not be started, with its exit code', async () => {
+    control.onStream = (stream) => stream.send(FAILED, Uint8Array.of(127, ...Buffer.from('no such program')))
+    const { code, err } = await tapwire(['exec', 'web', 'nope'])
+    assert.deepEqual([code, err], [127, 'tapwire: no such program\n'])
+    control.answers.set('UPGRADE /sandboxes/web/exec', () => new Failure(409, 'container web is not running'))
+    assert.deepEqual(await tapwire(['exec', 'web', 'ls']), {
+      code: 125,
+      out: '',
+      err: 'tapwire: container web is not running\n',
+    })
+  })
+
+  it('goes away at once with -d', async () => {
+    assert.deepEqual(await tapwire(['exec', '-d', 'web', 'sleep', '9']), { code: 0, out: '', err: '' })
+  })
+})
+
+describe('tapwire attach and start -a', () => {
+  it('show what the command prints until it ends', async () => {
+    control.onStream = (stream) => {
+      stream.send(STDOUT, 'x')
+      stream.exit(4)
+    }
+    assert.deepEqual(await tapwire(['attach', '--no-stdin', 'web']), { code: 4, out: 'x', err: '' })
+    assert.deepEqual(await tapwire(['start', '-a', 'web']), { code: 4, out: 'x', err: '' })
+  })
+
+  it('refuse a sandbox that does not run, and several at once', async () => {
+    control.answers.set('GET /sandboxes/*', () => ({
+      ...SANDBOX,
+      State: { ...SANDBOX.State, Running: false },
+    }))
+    const { code, err } = await tapwire(['attach', 'web'])
+    assert.equal(code, 1)
+    assert.match(err, /^tapwire: cannot attach to a stopped container, start it first\n/)
+    assert.match(
+      (await tapwire(['start', '-a', 'web', 'db'])).err,
+      /cannot start and attach multiple containers/,
+    )
+  })
+})
+
+describe('a terminal', () => {
+  /**
+   * Runs the program with a pseudo-terminal, by script(1), whose size stty sets first. `keys` are typed when the program
+   * has told the size: the terminal is raw then.
+   */
+  async function inTerminal(
+    args: string,
+    keys: string,
+    play: (stream: FakeStream, frame: Frame) => void,
+  ): Promise<string> {
+    const command = `stty rows 30 cols 100; ${process.execPath} ${main} -H ${control.socket} ${args}; echo "code $?"; stty -a`
+    const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    control.onStream = (stream) =>
+      stream.onFrame((frame) => {
+        if (frame.type === RESIZE) child.stdin.write(keys)
+        play(stream, frame)
+      })
+    const [shown] = await Promise.all([text(child.stdout), once(child, 'close')])
+    return shown
+  }
+
+  const skip = needs('script')
+
+  it('is raw while the command has it, tells its size, and is as before afterwards', { skip }, async () => {
+    const sizes: number[] = []
+    let typed = ''
+    const shown = await inTerminal('run -it sh', 'a\x03', (stream, { type, payload }) => {
+      const bytes = Buffer.from(payload)
+      if (type === RESIZE) sizes.push(bytes.readUInt16BE(0), bytes.readUInt16BE(2))
+      if (type !== STDIN) return
+      typed += bytes.toString()
+      if (!typed.endsWith('\x03')) return
+      stream.send(STDOUT, 'bye\r\n')
+      stream.exit(9)
+    })
+    // Ctrl-C is a key for the command, and no signal for this program.
+    assert.deepEqual([sizes, typed], [[30, 100], 'a\x03'])
+    assert.match(shown, /bye\r\n/)
+    assertEnded(shown, 9)
+  })
+
+  it('is left by ctrl-p ctrl-q, with all other keys handed on', { skip }, async () => {
+    let typed = ''
+    const shown = await inTerminal('run -it sh', 'x\x10y\x10\x11', (_, { type, payload }) => {
+      if (type === STDIN) typed += Buffer.from(payload).toString()
+    })
+    assert.equal(typed, 'x\x10y')
+    assert.match(shown, /read escape sequence/)
+    assertEnded(shown, 0)
+  })
+
+  it('is as before where the daemon hangs up', { skip }, async () => {
+    const shown = await inTerminal('exec -it web sh', 'x', (stream, { type }) => {
+      if (type === STDIN) stream.hangUp()
+    })
+    assert.match(shown, /tapwire: The daemon has hung up/)
+    assertEnded(shown, 125)
+  })
+
+  function assertEnded(shown: string, code: number): void {
+    assert.match(shown, new RegExp(`code ${code}\\b`))
+    assert.match(shown, /[^-]icanon .*[^-]echo /)
+  }
+})

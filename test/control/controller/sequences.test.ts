@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { TapwireError } from '../../../src/control/errors.ts'
+import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
+import { assertConsistent } from './snapshot.ts'
+
+/** What a user would write down: which networks there are, and of each sandbox whether it runs and where it belongs. */
+interface Notes {
+  /** By name, which of the networks that have had it: one that is made again is another one. */
+  readonly networks: Map<string, number>
+  readonly sandboxes: Map<string, SandboxNotes>
+  made: number
+}
+
+interface SandboxNotes {
+  running: boolean
+  /** Names of networks, and which of those that have had it: `n1/3`. */
+  readonly on: Set<string>
+}
+
+interface World {
+  readonly machine: MemoryMachine
+  daemon: Daemon
+}
+
+/** Something that a user asks for. What cannot be has to be refused; whether it was done is seen by what is shown. */
+interface Wish {
+  readonly text: string
+  readonly possible: (notes: Notes) => boolean
+  readonly note: (notes: Notes) => void
+  readonly ask: (world: World) => Promise<unknown>
+}
+
+class Ask implements fc.AsyncCommand<Notes, World> {
+  readonly #wish: Wish
+
+  constructor(wish: Wish) {
+    this.#wish = wish
+  }
+
+  check(): boolean {
+    return true
+  }
+
+  async run(notes: Notes, world: World): Promise<void> {
+    const { possible, note, ask } = this.#wish
+    if (possible(notes)) {
+      await ask(world)
+      note(notes)
+    } else {
+      await assert.rejects(ask(world), TapwireError)
+    }
+    await settled()
+    assertConsistent(world.daemon, world.machine)
+    assertNotes(notes, world.daemon)
+  }
+
+  toString(): string {
+    return this.#wish.text
+  }
+}
+
+function assertNotes({ networks, sandboxes }: Notes, { controller }: Daemon): void {
+  const names = controller.listNetworks({}).map(({ Name }) => Name)
+  assert.deepEqual(new Set(names), new Set(['bridge', 'host', 'none', ...networks.keys()]))
+  assert.equal(controller.listSandboxes({ all: true, filters: {} }).length, sandboxes.size)
+  for (const [name, { running, on }] of sandboxes) {
+    const { State, NetworkSettings } = controller.inspectSandbox(name)
+    assert.equal(State.Running, running, name)
+    const shown = Object.keys(NetworkSettings.Networks)
+    assert.equal(shown.length, on.size)
+    for (const each of on) {
+      // Of one that is no more inspect shows the id.
+      const [network = ''] = each.split('/')
+      assert.ok(
+        isThere({ networks }, each) ? shown.includes(network) : shown.some((key) => key.length === 64),
+      )
+    }
+  }
+}
+
+const present = ({ networks }: Notes, name: string): string => `${name}/${networks.get(name)}`
+
+const isThere = ({ networks }: Pick<Notes, 'networks'>, each: string): boolean => {
+  const [name = '', which] = each.split('/')
+  return networks.get(name) === Number(which)
+}
+
+const isUsed = (notes: Notes, network: string): boolean =>
+  [...notes.sandboxes.values()].some(({ running, on }) => running && on.has(present(notes, network)))
+
+const createNetwork = (name: string): Wish => ({
+  text: `network create ${name}`,
+  possible: (notes) => !notes.networks.has(name),
+  note: (notes) => void notes.networks.set(name, ++notes.made),
+  ask: ({ daemon }) => daemon.controller.createNetwork({ Name: name, EnableIPv6: name === 'n2' }),
+})
+
+const removeNetwork = (name: string): Wish => ({
+  text: `network rm ${name}`,
+  possible: (notes) => notes.networks.has(name) && !isUsed(notes, name),
+  note: (notes) => void notes.networks.delete(name),
+  ask: ({ daemon }) => daemon.controller.removeNetwork(name),
+})
+
+const create = (name: string, network: string): Wish => ({
+  text: `create --name ${name} --network ${network}`,
+  possible: (notes) => notes.networks.has(network) && !notes.sandboxes.has(name),
+  note: (notes) => void notes.sandboxes.set(name, { running: false, on: new Set([present(notes, network)]) }),
+  ask: ({ daemon }) =>
+    daemon.controller.createSandbox(name, { Cmd: ['serve'], HostConfig: { NetworkMode: network } }),
+})
+
+const start = (name: string): Wish => ({
+  text: `start ${name}`,
+  possible: (notes) =>
+    notes.sandboxes.has(name) && [...notes.sandboxes.get(name)!.on].every((each) => isThere(notes, each)),
+  note: ({ sandboxes }) => {
+    sandboxes.get(name)!.running = true
+  },
+  ask: ({ daemon }) => daemon.controller.startSandbox(name),
+})
+
+const stop = (name: string): Wish => ({
+  text: `stop ${name}`,
+  possible: ({ sandboxes }) => sandboxes.has(name),
+  note: ({ sandboxes }) => {
+    sandboxes.get(name)!.running = false
+  },
+  ask: ({ daemon }) => daemon.controller.stopSandbox(name, {}),
+})
+
+const remove = (name: string, force: boolean): Wish => ({
+  text: `rm ${force ? '-f ' : ''}${name}`,
+  possible: ({ sandboxes }) => sandboxes.has(name) && (force || !sandboxes.get(name)!.running),
+  note: ({ sandboxes }) => void sandboxes.delete(name),
+  ask: ({ daemon }) => daemon.controller.removeSandbox(name, { force }),
+})
+
+const connect = (name: string, network: string): Wish => ({
+  text: `network connect ${network} ${name}`,
+  possible: (notes) =>
+    notes.networks.has(network) && notes.sandboxes.get(name)?.on.has(present(notes, network)) === false,
+  note: (notes) => void notes.sandboxes.get(name)!.on.add(present(notes, network)),
+  ask: ({ daemon }) => daemon.controller.connect(network, { Container: name }),
+})
+
+const disconnect = (name: string, network: string): Wish => ({
+  text: `network disconnect ${network} ${name}`,
+  possible: (notes) => notes.sandboxes.get(name)?.on.has(present(notes, network)) === true,
+  note: (notes) => void notes.sandboxes.get(name)!.on.delete(present(notes, network)),
+  ask: ({ daemon }) => daemon.controller.disconnect(network, { Container: name }),
+})
+
+const end = (name: string): Wish => ({
+  text: `${name} ends`,
+  possible: () => true,
+  note: ({ sandboxes }) => {
+    const sandbox = sandboxes.get(name)
+    if (sandbox !== undefined) sandbox.running = false
+  },
+  ask: async ({ daemon, machine }) => {
+    const sandbox = daemon.model().sandboxes.find((candidate) => candidate.name === name)
+    if (sandbox !== undefined) machine.end(sandbox.id, 1)
+  },
+})
+
+const crash: Wish = {
+  text: 'kill -9 and a new daemon',
+  possible: () => true,
+  note: () => undefined,
+  ask: async (world) => {
+    world.machine.die()
+    world.daemon = await world.machine.boot()
+  },
+}
+
+const wait: Wish = {
+  text: 'a minute passes',
+  possible: () => true,
+  note: () => undefined,
+  ask: ({ machine }) => machine.pass(60_000),
+}
+
+const network = fc.constantFrom('n1', 'n2', 'n3')
+const sandbox = fc.constantFrom('s1', 's2', 's3')
+const wish: fc.Arbitrary<Wish> = fc.oneof(
+  network.map(createNetwork),
+  network.map(removeNetwork),
+  { weight: 2, arbitrary: fc.tuple(sandbox, network).map(([s, n]) => create(s, n)) },
+  { weight: 3, arbitrary: sandbox.map(start) },
+  sandbox.map(stop),
+  fc.tuple(sandbox, fc.boolean()).map(([s, force]) => remove(s, force)),
+  { weight: 2, arbitrary: fc.tuple(sandbox, network).map(([s, n]) => connect(s, n)) },
+  fc.tuple(sandbox, network).map(([s, n]) => disconnect(s, n)),
+  sandbox.map(end),
+  fc.constant(crash),
+  fc.constant(wait),
+)
+
+describe('any sequence of operations', () => {
+  it('leaves model, machine, switch and addresses in agreement', async () => {
+    const commands = fc.commands([wish.map((each) => new Ask(each))], { maxCommands: 60, size: 'max' })
+    await fc.assert(
+      fc.asyncProperty(commands, (sequence) =>
+        fc.asyncModelRun(async () => {
+          const machine = new MemoryMachine()
+          const daemon = await machine.boot()
+          const model: Notes = { networks: new Map(), sandboxes: new Map(), made: 0 }
+          for (const name of ['n1', 'n2']) {
+            await daemon.controller.createNetwork({ Name: name, EnableIPv6: name === 'n2' })
+            model.networks.set(name, ++model.made)
+          }
+          return { model, real: { machine, daemon } }
+        }, sequence),
+      ),
+      { numRuns: 60 },
+    )
+  })
+})

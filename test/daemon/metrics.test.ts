@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { describe, it, type TestContext } from 'node:test'
+import type { NetworkInspect } from '../../src/control/api/network.ts'
+import type { SandboxSummary } from '../../src/control/api/sandbox.ts'
+import type { Stats } from '../../src/control/api.ts'
+import { Metrics, type MetricsSource } from '../../src/daemon/metrics.ts'
+import { DROP_REASON_COUNT, DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
+import { needs, programPath } from '../support/requirements.ts'
+
+const network: NetworkInspect = {
+  Name: 'red',
+  Id: 'a1',
+  Created: '',
+  Scope: 'local',
+  Driver: 'bridge',
+  EnableIPv4: true,
+  EnableIPv6: false,
+  IPAM: { Driver: 'default', Options: null, Config: [] },
+  Internal: false,
+  Attachable: false,
+  Ingress: false,
+  ConfigFrom: { Network: '' },
+  ConfigOnly: false,
+  Containers: {
+    c1: { Name: 'one', EndpointID: '', MacAddress: '', IPv4Address: '', IPv6Address: '' },
+    c2: { Name: 'two', EndpointID: '', MacAddress: '', IPv4Address: '', IPv6Address: '' },
+  },
+  Options: {},
+  Labels: {},
+  Status: { IPAM: { Subnets: { '10.1.0.0/16': { IPsInUse: 5, DynamicIPsAvailable: 65_531 } } } },
+}
+
+const port = (number: number, sandbox: string): Stats['ports'][number] => ({
+  port: number,
+  network: 'red',
+  sandbox,
+  interface: 'eth0',
+  received: { frames: 10 + number, bytes: 1000 + number },
+  transmitted: { frames: 20 + number, bytes: 2000 + number },
+  dropped: number,
+})
+
+const station = (name: string) => ({
+  network: name,
+  mac: '02:00:00:00:00:01',
+  sandbox: 'one',
+  interface: 'eth0',
+  port: 1,
+  ageS: 1,
+  static: false,
+})
+
+const summary = (State: SandboxSummary['State']) => ({ State }) as SandboxSummary
+
+/** Two sandboxes on a network; `change` takes some of it away, or puts more in. */
+function newSource(change: { ports?: Stats['ports']; networks?: NetworkInspect[] } = {}): MetricsSource {
+  return {
+    version: '1.2.3',
+    backend: 'io_uring',
+    events: { published: 7, readers: 2, readersLost: 1 },
+    control: {
+      stats: () => ({
+        at: 0,
+        uptimeS: 1,
+        totals: {
+          received: 100,
+          forwarded: 60,
+          flooded: 30,
+          copies: 5,
+          segments: 4,
+          transmitted: 99,
+          dropped: 10,
+        },
+        ports: change.ports ?? [port(1, 'one'), port(2, 'two')],
+        drops: [{ reason: 'device-queue-full', sentence: '', frames: 10 }],
+      }),
+      fdb: async () => ({ stations: [station('red'), station('red'), station('blue')] }),
+      listNetworks: () => change.networks ?? [network],
+      listSandboxes: () => [summary('running'), summary('running'), summary('exited')],
+    },
+    portDrops: (number) =>
+      Array.from({ length: DROP_REASON_COUNT }, (_, reason) => (reason === DropReason.samePort ? number : 0)),
+  }
+}
+
+function newMetrics(t: TestContext, source = newSource()): Metrics {
+  const metrics = new Metrics(source)
+  t.after(() => metrics.close())
+  return metrics
+}
+
+describe('the metrics', () => {
+  it('are the counters as they are', async (t) => {
+    const { text, contentType } = await newMetrics(t).render()
+    assert.match(contentType, /^text\/plain; version=0\.0\.4/)
+    const lines = new Set(text.split('\n'))
+    for (const line of [
+      `tapwire_build_info{version="1.2.3",backend="io_uring",node="${process.version}"} 1`,
+      'tapwire_received_frames_total 100',
+      'tapwire_forwarded_frames_total 60',
+      'tapwire_flooded_frames_total 30',
+      'tapwire_copied_frames_total 5',
+      'tapwire_segmented_frames_total 4',
+      'tapwire_transmitted_frames_total 99',
+      'tapwire_dropped_frames_total{reason="device-queue-full"} 10',
+      'tapwire_dropped_frames_total{reason="same-port"} 0',
+      'tapwire_port_received_frames_total{network="red",sandbox="one",interface="eth0"} 11',
+      'tapwire_port_received_bytes_total{network="red",sandbox="one",interface="eth0"} 1001',
+      'tapwire_port_transmitted_frames_total{network="red",sandbox="two",interface="eth0"} 22',
+      'tapwire_port_transmitted_bytes_total{network="red",sandbox="two",interface="eth0"} 2002',
+      'tapwire_port_dropped_frames_total{network="red",sandbox="two",interface="eth0",reason="same-port"} 2',
+      'tapwire_network_endpoints{network="red",driver="bridge"} 2',
+      'tapwire_network_stations{network="red"} 2',
+      'tapwire_network_addresses{network="red",subnet="10.1.0.0/16",state="used"} 5',
+      'tapwire_network_addresses{network="red",subnet="10.1.0.0/16",state="available"} 65531',
+      'tapwire_sandboxes{state="created"} 0',
+      'tapwire_sandboxes{state="running"} 2',
+      'tapwire_sandboxes{state="exited"} 1',
+      'tapwire_events_total 7',
+      'tapwire_event_readers 2',
+      'tapwire_event_readers_lost_total 1',
+    ]) {
+      assert.ok(lines.has(line), `${line} is not in\n${text}`)
+    }
+    // Every reason but "not dropped".
+    assert.equal(text.match(/^tapwire_dropped_frames_total\{/gm)?.length, DROP_REASONS.length - 1)
+    assert.equal(text.match(/^tapwire_port_dropped_frames_total\{/gm)?.length, 2)
+  })
+
+  it('tell of the process', async (t) => {
+    const { text } = await newMetrics(t).render()
+    const value = (name: string): number => Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1])
+    assert.ok(Math.abs(value('process_start_time_seconds') - (Date.now() / 1000 - process.uptime())) < 5)
+    assert.ok(value('process_resident_memory_bytes') > 2 ** 20)
+    assert.ok(value('process_cpu_seconds_total') > 0)
+    assert.ok(value('process_open_fds') > 3)
+    assert.match(text, /^tapwire_event_loop_lag_seconds\{statistic="max"\} \d/m)
+  })
+
+  it('tell no more of what was removed', async (t) => {
+    const change = { ports: [port(1, 'one'), port(2, 'two')], networks: [network] }
+    const metrics = newMetrics(t, newSource(change))
+    await metrics.render()
+    change.ports.pop()
+    change.networks.pop()
+    const { text } = await metrics.render()
+    assert.match(text, /sandbox="one"/)
+    assert.doesNotMatch(text, /sandbox="two"/)
+    assert.doesNotMatch(text, /tapwire_network_endpoints\{/)
+  })
+
+  it('are what promtool takes without a remark', { skip: needs('promtool') }, async (t) => {
+    const { text } = await newMetrics(t).render()
+    const check = spawnSync(programPath('promtool') ?? '', ['check', 'metrics'], {
+      input: text,
+      encoding: 'utf8',
+    })
+    assert.deepEqual([check.stdout, check.stderr, check.status], ['', '', 0])
+  })
+})
