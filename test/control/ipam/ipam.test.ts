@@ -151,7 +151,7 @@ describe('a network', () => {
     for (const subnet of ['10.1.2.0/24', '10.1.0.0/16', '10.1.2.128/25', '10.0.0.0/8']) {
       assert.throws(() => add(ipam, 'b', [{ subnet }]), {
         code: 'POOL_OVERLAP',
-        message: 'Pool overlaps with other one on this address space',
+        message: 'invalid pool request: Pool overlaps with other one on this address space',
       })
     }
     add(ipam, 'b', [{ subnet: '10.1.3.0/24' }, { subnet: '10.1.1.0/24' }])
