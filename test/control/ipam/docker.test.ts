@@ -64,7 +64,7 @@ function create(ipam: Ipam, args: readonly string[]): string | undefined | typeo
 
 const OTHER = Symbol('about something else')
 
-const docker = (text: string): string => text.replace(/^Error response from daemon: /, '').trimEnd()
+const docker = (text: string): string => text.replace(/^Error response from daemon: /, '').replace(/\n$/, '')
 
 describe('what a real engine says', () => {
   it('of pools that it refuses, and of those that it takes', () => {
