@@ -98,8 +98,8 @@ export function failureOf(failure: Failure | undefined, logged: string, path: st
   if (failure !== undefined) {
     return new TapwireError(failure.code, failure.message, { hint: failure.hint ?? `Its log is ${path}.` })
   }
-  const lastLine = logged.trimEnd().split('\n').at(-1)
-  const why = lastLine === undefined || lastLine === '' ? 'it says nothing' : lastLine
+  const lines = logged.split('\n').filter((line) => line !== '')
+  const why = lines.findLast((line) => line.includes('Error')) ?? lines.at(-1) ?? 'it says nothing'
   return new TapwireError(ErrorCode.daemonFailed, `The daemon has ended: ${why}`, {
     hint: `Its log is ${path}.`,
   })
