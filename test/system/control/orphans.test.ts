@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, rmSync, symlinkSync } from 'node:fs'
+import { after, before, describe, it } from 'node:test'
+import type { SystemPruned } from '../../../src/control/api/system.ts'
+import { needs, needsTap } from '../../support/requirements.ts'
+import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
+import { isAlive } from '../support/leftovers.ts'
+import { Program, run } from '../support/program.ts'
+import { namespacePath, newNamespaceName } from '../support/scene.ts'
+
+/** A process that leaves its shim's process tree, and one that stays in it. */
+const COMMAND = ['sh', '-c', 'setsid sleep 1000 & exec sleep 1001']
+
+describe('system prune', { skip: needsTap() || needs('ip', 'unshare') }, () => {
+  let daemon: ControlDaemon
+  let own: string
+  before(async () => {
+    daemon = await ControlDaemon.start()
+    own = await daemon.run('own', { Cmd: ['sleep', '1000'] })
+  })
+  after(() => daemon.stop())
+
+  const prune = (): Promise<SystemPruned> => daemon.call('POST', '/system/prune')
+
+  for (const rootStays of [true, false]) {
+    it(`removes what a killed daemon has left, its root ${rootStays ? 'still there' : 'removed as well'}`, async () => {
+      const dead = await ControlDaemon.start()
+      const ids = [await dead.run('one', { Cmd: COMMAND }), await dead.run('two')]
+      const pids = await Promise.all(ids.map(async (id) => (await dead.inspect(id)).State.Pid))
+      await dead.kill()
+      if (!rootStays) rmSync(dead.root, { recursive: true })
+
+      const { code, output } = await daemon.attempt('system', 'prune', '-f')
+      assert.equal(code, 0)
+      for (const id of ids) {
+        assert.equal(linkOf(id), undefined)
+        assert.ok(output.includes(id.slice(0, 12)), output)
+      }
+      assert.deepEqual(pids.filter(isAlive), [])
+      const { shims, processes } = dead.traces()
+      assert.deepEqual({ shims, processes }, { shims: [], processes: [] })
+      await stays()
+    })
+  }
+
+  it('removes what a shim left that was killed after its daemon', async () => {
+    const dead = await ControlDaemon.start()
+    const id = await dead.run('one', { Cmd: COMMAND })
+    const { shims } = dead.traces()
+    assert.deepEqual(shims, [id.slice(0, 12)])
+    const holder = Number(linkOf(id)!.split('/')[2])
+    await dead.kill()
+    process.kill(holder, 'SIGKILL')
+    await prune()
+    assert.equal(linkOf(id), undefined)
+    assert.deepEqual(dead.traces().processes, [])
+    await stays()
+  })
+
+  it('leaves what another daemon runs, and what one may take up that has just been started again', async () => {
+    const other = await ControlDaemon.start()
+    const id = await other.run('other', { Cmd: COMMAND })
+    assert.deepEqual(await prune(), { Namespaces: [], Processes: [], Sandboxes: [], NetworksDeleted: [] })
+    assert.equal((await other.inspect(id)).State.Status, 'running')
+    await other.do('exec', 'other', 'true')
+    await other.kill()
+    await other.again()
+    await prune()
+    assert.equal((await other.inspect(id)).State.Status, 'running')
+    await other.stop()
+  })
+
+  it('leaves namespaces, links, TAPs and processes that are not ours', async () => {
+    const foreign = newNamespaceName()
+    execFileSync('ip', ['netns', 'add', foreign])
+    execFileSync('ip', ['-n', foreign, 'tuntap', 'add', 'eth0', 'mode', 'tap'])
+    // A mount point of a name that only differs by being none of ours; and a link to a process that lives.
+    const alike = `tw-${process.pid.toString(16).padStart(12, '0')}`
+    execFileSync('ip', ['netns', 'add', alike])
+    const linked = `${alike.slice(0, -1)}-linked`
+    symlinkSync(`/proc/${process.pid}/ns/net`, namespacePath(linked))
+    const sleeper = new Program({ namespace: foreign }, 'sleep', '1000')
+    try {
+      const pruned = await prune()
+      assert.deepEqual(pruned, { Namespaces: [], Processes: [], Sandboxes: [], NetworksDeleted: [] })
+      assert.ok(existsSync(namespacePath(alike)))
+      assert.ok(existsSync(namespacePath(linked)))
+      assert.ok(isAlive(sleeper.pid))
+      assert.match(await run({ namespace: foreign }, 'ip', 'link'), /eth0/)
+    } finally {
+      rmSync(namespacePath(linked), { force: true })
+      execFileSync('ip', ['netns', 'delete', alike])
+      await sleeper.stop()
+    }
+    await stays()
+  })
+
+  /** The pruning daemon's own sandbox. */
+  async function stays(): Promise<void> {
+    assert.equal((await daemon.inspect(own)).State.Status, 'running')
+    await daemon.do('exec', 'own', 'true')
+  }
+})
