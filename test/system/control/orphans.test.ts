@@ -2,17 +2,41 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, rmSync, symlinkSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { SystemPruned } from '../../../src/control/api/system.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
 import { isAlive } from '../support/leftovers.ts'
-import { Program, run } from '../support/program.ts'
-import { namespacePath, newNamespaceName } from '../support/scene.ts'
+import { attempt, Program, run } from '../support/program.ts'
+import { namespacePath, newFolder, newNamespaceName } from '../support/scene.ts'
 
 /** A process that leaves its shim's process tree, and one that stays in it. */
 const COMMAND = ['sh', '-c', 'setsid sleep 1000 & exec sleep 1001']
 
-describe('system prune', { skip: needsTap() || needs('ip', 'unshare') }, () => {
+/**
+ * Pruning is for the whole machine, where other tests have daemons that are dead for a moment. So the tests are run on a
+ * machine of their own, as far as pruning looks: one with other processes, names of namespaces, and temporary files.
+ */
+const INSIDE = 'TAPWIRE_TEST_MACHINE'
+const isInside = process.env[INSIDE] !== undefined
+
+describe('system prune, on its own', { skip: isInside || needsTap() || needs('ip', 'unshare') }, () => {
+  it('passes its tests', async () => {
+    const separate = 'mkdir -p /run/netns; mount -t tmpfs tmpfs /run/netns; exec "$@"'
+    const unshare = ['unshare', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc', '--']
+    const test = [process.execPath, '--enable-source-maps', '--test', fileURLToPath(import.meta.url)]
+    const { code, output } = await attempt(
+      { environment: { NODE_TEST_CONTEXT: undefined, TMPDIR: newFolder(), [INSIDE]: '1' } },
+      ...(unshare as [string, ...string[]]),
+      ...['sh', '-ec', separate, 'sh', ...test],
+    )
+    assert.equal(code, 0, output)
+    assert.match(output, /^# pass [1-9]/m)
+    assert.match(output, /^# fail 0/m)
+  })
+})
+
+describe('system prune', { skip: !isInside }, () => {
   let daemon: ControlDaemon
   let own: string
   before(async () => {

@@ -26,7 +26,11 @@ describe('the state file', { skip: needsTap() }, () => {
     ['cut short', (text) => text.slice(0, text.length / 2), /ends in the middle/],
     ['empty', () => '', /ends in the middle/],
     ['no JSON', (text) => text.replace(':', '='), /is not valid JSON/],
-    ['of another shape', () => '{"version":1,"networks":7,"sandboxes":[],"resting":[]}', /is damaged \(networks: /],
+    [
+      'of another shape',
+      () => '{"version":1,"networks":7,"sandboxes":[],"resting":[]}',
+      /is damaged \(networks: /,
+    ],
     ['newer', newer, /was written by a newer Tapwire: it has schema version 1000/],
   ]
   for (const [name, change, message] of cases) {
@@ -71,7 +75,12 @@ describe('a full disk', { skip: needsTap() || needs('unshare', 'mount') }, () =>
 
   const root = (): string => `/proc/${daemon.pid}/root${daemon.root}`
   const fill = (): Promise<string> =>
-    run({}, 'sh', '-c', `dd if=/dev/zero of=${root()}/fill bs=4k 2>/dev/null; dd if=/dev/zero bs=1 count=4096 2>/dev/null >> ${root()}/fill; true`)
+    run(
+      {},
+      'sh',
+      '-c',
+      `dd if=/dev/zero of=${root()}/fill bs=4k 2>/dev/null; dd if=/dev/zero bs=1 count=4096 2>/dev/null >> ${root()}/fill; true`,
+    )
   const free = (): void => rmSync(`${root()}/fill`)
   const state = (): { networks: { name: string }[]; sandboxes: { name: string }[] } =>
     JSON.parse(readFileSync(`${root()}/state.json`, 'utf8')) as ReturnType<typeof state>
