@@ -18,6 +18,9 @@ export interface ApiRequest {
   readonly signal?: AbortSignal
 }
 
+/** Unset, Node looks whether the host is an address, with a pattern that takes 9 ms to compile. */
+const NO_TLS = { servername: '' }
+
 /** What the daemon refused; `status` is HTTP's. */
 export class ApiError extends TapwireError {
   readonly status: number
@@ -59,9 +62,17 @@ export class ApiClient {
     return this.#json('DELETE', path, options)
   }
 
+  /** An answer that is text. */
+  async text(path: string, options: ApiRequest = {}): Promise<string> {
+    return await readText(await this.#exchange('GET', path, options))
+  }
+
   /** The bodies of answers that go on: each line of NDJSON. */
-  async *lines<T>(path: string, options: ApiRequest = {}): AsyncGenerator<T> {
-    const answer = await this.#exchange('GET', path, { ...options, patient: true })
+  async *lines<T>(
+    path: string,
+    { method = 'GET', ...options }: ApiRequest & { readonly method?: 'GET' | 'PUT' | 'DELETE' } = {},
+  ): AsyncGenerator<T> {
+    const answer = await this.#exchange(method, path, { ...options, patient: true })
     let rest = ''
     answer.setEncoding('utf8')
     for await (const chunk of answer as AsyncIterable<string>) {
@@ -168,6 +179,7 @@ export class ApiClient {
     return new Promise((resolve, reject) => {
       const sent: ClientRequest = request({
         socketPath: this.address.socket,
+        ...NO_TLS,
         agent: protocol === undefined && !patient ? this.#agent : false,
         method,
         path: `${path}${queryText(query)}`,
@@ -261,10 +273,12 @@ export function apiClientOfRunning(cli: Cli): ApiClient {
   return new ApiClient(daemonAddress(cli.globals, cli.env))
 }
 
-/** A reference in a path. */
+/** A reference as a segment of a path. Throws USAGE for one that would lead elsewhere, which no name does. */
 export function segment(reference: string): string {
-  // encodeURIComponent leaves dots, and `..` would lead out of the resource.
-  return encodeURIComponent(reference).replaceAll('.', '%2E')
+  // Dots stay dots to a URL, however they are written.
+  if (!['', '.', '..'].includes(reference)) return encodeURIComponent(reference)
+  const why = reference === '' ? 'value is empty' : `'${reference}' is none`
+  throw new TapwireError(ErrorCode.usage, `invalid name or ID: ${why}`)
 }
 
 export function isNobodyThere(cause: unknown): boolean {

@@ -5,7 +5,7 @@ import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { type ApiClient, ApiError, apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { examples, usage } from '../options.ts'
-import { forEach } from '../several.ts'
+import { tellFailure } from '../several.ts'
 
 interface InspectOptions {
   readonly format?: string
@@ -98,7 +98,7 @@ async function inspect(
     )
   }
   cli.stdout.write(print(found))
-  await forEach(cli, failures.map(String), (at) => Promise.reject(failures[failures.map(String).indexOf(at)]))
+  for (const failure of failures) await tellFailure(cli, failure)
 }
 
 async function find(
@@ -120,7 +120,7 @@ async function printerOf(format: string | undefined): Promise<(values: readonly 
   if (format === undefined || format === '') return (values) => `${JSON.stringify(values, undefined, 4)}\n`
   if (format === 'json') return (values) => `${JSON.stringify(values)}\n`
   const { Template } = await import('../format/template.ts')
-  const template = new Template(format, { stringMaps: STRING_MAPS, absent: ABSENT, exitCode: 1 })
+  const template = new Template(format, { maps: MAPS, absent: ABSENT })
   return (values) => values.map((value) => `${template.execute(value)}\n`).join('')
 }
 
@@ -131,5 +131,16 @@ const ABSENT: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['AuxiliaryAddresses', {}],
 ])
 
-/** Where a missing key is an empty string, as in docker's types. */
-const STRING_MAPS = new Set(['Labels', 'Options', 'DriverOpts', 'AuxiliaryAddresses', 'Attributes'])
+/** What has keys of its users' choice. */
+const MAPS = new Set([
+  'AuxiliaryAddresses',
+  'Containers',
+  'DriverOpts',
+  'ExposedPorts',
+  'Labels',
+  'Networks',
+  'Options',
+  'PortBindings',
+  'Ports',
+  'Subnets',
+])

@@ -64,7 +64,7 @@ async function formatByTemplate<T>(
   const isTable = /^table\s/.test(format)
   const text = unescape((isTable ? format.slice('table'.length) : format).trim())
   await checkWords(text)
-  const template = withExitCode(() => new Template(text, { exitCode: 1 }))
+  const template = withExitCode(() => new Template(text))
   const lines = items.map((item) => template.execute(withLabel(listing, item)))
   if (!isTable) return lines.map((line) => `${line}\n`).join('')
   const headings = template.execute(headingsOf(listing))

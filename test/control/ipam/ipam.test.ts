@@ -315,6 +315,23 @@ describe('addresses', () => {
   })
 })
 
+describe('a clock that is set back', () => {
+  it('lets each address rest until its own time', () => {
+    let nowMs = START_MS
+    const ipam = newIpam({ now: () => nowMs })
+    add(ipam, 'n', [{ subnet: '10.1.0.0/24' }])
+    for (let count = 0; count < 2; count++) ipam.allocate('n', 4)
+    ipam.release('n', '10.1.0.2')
+    nowMs -= 5000
+    ipam.release('n', '10.1.0.3')
+    nowMs = START_MS + 27_000
+    assert.equal(ipam.allocate('n', 4).address, '10.1.0.3')
+    assert.equal(ipam.allocate('n', 4).address, '10.1.0.4')
+    nowMs = START_MS + 30_000
+    assert.equal(ipam.allocate('n', 4).address, '10.1.0.2')
+  })
+})
+
 describe('a restarted daemon', () => {
   it('goes on where it was', () => {
     let nowMs = START_MS
