@@ -128,10 +128,10 @@ export class Lifecycle {
     return ended
   }
 
-  async #start(undo: Undo, before: SandboxRecord): Promise<void> {
+  async #start(undo: Undo, sandbox: SandboxRecord): Promise<void> {
     const { host } = this.#context.parts
     const { attachments } = this.#runs
-    const sandbox = onNetworks(() => this.#onPresentNetworks(before))
+    onNetworks(() => this.#refuseFormerNetworks(sandbox))
     const networks = sandbox.endpoints.map(({ network }) => network)
     const variables = linkVariables(this.#context, sandbox)
     const reserved = onNetworks(() => attachments.reserve(undo, sandbox, networks))
@@ -160,17 +160,10 @@ export class Lifecycle {
     this.#context.sandboxEvent('start', started)
   }
 
-  /** A network that was removed is replaced by the one that has its name now. */
-  #onPresentNetworks(sandbox: SandboxRecord): SandboxRecord {
-    const { model } = this.#context
-    const endpoints = sandbox.endpoints.map((endpoint) => {
-      const { network, formerName, settings } = endpoint
-      if (formerName === undefined || model.network(network) !== undefined) return endpoint
-      const present = model.networkNames.owner(formerName)
-      if (present !== undefined && model.network(present) !== undefined) return { network: present, settings }
-      throw new TapwireError(ErrorCode.networkUnknown, `network ${formerName} not found`)
-    })
-    return { ...sandbox, endpoints }
+  #refuseFormerNetworks({ endpoints }: SandboxRecord): void {
+    const former = endpoints.find(({ formerName }) => formerName !== undefined)
+    if (former === undefined) return
+    throw new TapwireError(ErrorCode.networkUnknown, `network ${former.formerName} not found`)
   }
 
   #plan(sandbox: SandboxRecord): SandboxPlan {

@@ -3,14 +3,13 @@ import type { NetworkCreate, NetworkCreated, NetworkInspect, NetworksPruned } fr
 import type { Filters } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { PoolUsage, WantedPools } from '../ipam/address-space.ts'
-import type { NetworkRecord, PoolRecord, SandboxRecord } from '../model/records.ts'
+import type { EndpointRecord, NetworkRecord, PoolRecord, SandboxRecord } from '../model/records.ts'
 import { shortId } from '../rules/ids.ts'
 import { isPredefinedNetwork, networkNameTaken } from '../rules/names.ts'
 import { type NetworkPlan, planNetwork } from '../rules/network-create.ts'
 import { networkFilter } from '../views/list-filters.ts'
 import { inspectNetwork, type NetworkMember, summarizeNetwork } from '../views/network-inspect.ts'
 import { pruneFilter } from '../views/prune-filters.ts'
-import { findEndpoint } from './attachments.ts'
 import type { Context } from './context.ts'
 import type { Undo } from './undo.ts'
 
@@ -49,10 +48,17 @@ export class Networks {
         await driver.createNetwork(network)
         undo.add(() => driver.deleteNetwork(network))
       }
+      const returning = this.#sandboxesWith(({ formerName }) => formerName === network.name)
       await this.#context.commit(
         undo,
-        () => model.putNetwork(network),
-        () => model.deleteNetwork(id),
+        () => {
+          model.putNetwork(network)
+          for (const sandbox of returning) model.putSandbox(withSuccessor(sandbox, network))
+        },
+        () => {
+          for (const sandbox of returning) model.putSandbox(sandbox)
+          model.deleteNetwork(id)
+        },
       )
       this.#context.networkEvent('create', network)
       return network
@@ -115,7 +121,7 @@ export class Networks {
           undo.add(() => driver.createNetwork(network))
         }
         const restorePools = this.#poolsOf(network)
-        const members = this.#waiting(network)
+        const members = this.#sandboxesWith((endpoint) => endpoint.network === network.id)
         await this.#context.commit(
           undo,
           () => {
@@ -137,11 +143,8 @@ export class Networks {
     })
   }
 
-  /** Sandboxes that do not run, and would join the network at their next start. */
-  #waiting(network: NetworkRecord): readonly SandboxRecord[] {
-    return [...this.#context.model.sandboxes.values()].filter(
-      (sandbox) => findEndpoint(sandbox, network.id) !== undefined,
-    )
+  #sandboxesWith(wanted: (endpoint: EndpointRecord) => boolean): readonly SandboxRecord[] {
+    return [...this.#context.model.sandboxes.values()].filter(({ endpoints }) => endpoints.some(wanted))
   }
 
   #refuseRemoval(network: NetworkRecord): void {
@@ -211,9 +214,18 @@ export class Networks {
   }
 }
 
+/** The sandbox, which does not run, without the network: it waits for another one of its name. */
 function withFormerName(sandbox: SandboxRecord, { id, name }: NetworkRecord): SandboxRecord {
   const endpoints = sandbox.endpoints.map((endpoint) =>
     endpoint.network === id ? { ...endpoint, formerName: name } : endpoint,
+  )
+  return { ...sandbox, endpoints }
+}
+
+function withSuccessor(sandbox: SandboxRecord, { id, name }: NetworkRecord): SandboxRecord {
+  const endpoints = sandbox.endpoints.map(
+    (endpoint): EndpointRecord =>
+      endpoint.formerName === name ? { network: id, settings: endpoint.settings } : endpoint,
   )
   return { ...sandbox, endpoints }
 }

@@ -57,7 +57,7 @@ export interface PoolRecord {
 export interface EndpointRecord {
   /** The network's id. */
   readonly network: string
-  /** The name of a network that was removed meanwhile: the next start takes another one of this name. */
+  /** Where the network was removed meanwhile, its name: another one that is given this name takes its place. */
   readonly formerName?: string | undefined
   readonly settings: EndpointSettings
   /** Undefined while the sandbox does not run. */

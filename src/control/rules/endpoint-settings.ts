@@ -77,10 +77,10 @@ function staticAddress(
   if (predefined) problems.add('user-specified IP address is supported on user-defined networks only')
   const address = specificAddress(text)
   if (address?.family !== family) problems.add(`invalid IPv${family} address: ${printable(text)}`)
-  const pools = network.ipam.pools.filter((pool) => pool.family === family)
+  const { pools } = network.ipam
   if (predefined || !pools.some((pool) => poolContains(pool.subnet, address))) {
     problems.add(
-      !predefined && pools.some((pool) => pool.subnetGiven)
+      !predefined && pools.some((pool) => pool.family === family && pool.subnetGiven)
         ? `no configured subnet contains IP address ${printable(text)}`
         : 'user-specified IP address is supported only when connecting to networks with user configured subnets',
     )
