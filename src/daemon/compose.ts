@@ -13,7 +13,7 @@ import { DatapathFabric } from './fabric.ts'
 import { FileStore } from './file-store.ts'
 import { HostDaemons } from './lab-hosts.ts'
 import { readLog } from './log-reader.ts'
-import type { Metrics, MetricsSource } from './metrics.ts'
+import type { Metrics, MetricsAnswer, MetricsSource } from './metrics.ts'
 import type { ModelParts, RunningModel } from './model.ts'
 import { removeOrphans } from './orphans.ts'
 import { ShimHost } from './sandbox-host.ts'
@@ -42,7 +42,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   })
   await control.recover()
   const labs = new Labs(control, new HostDaemons({ root: paths.root, io, control }))
-  const metrics = metricsOf({
+  const metrics = new MetricsOnDemand({
     control,
     events,
     portDrops: (port) => datapath.counters.port(port).drops,
@@ -51,7 +51,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   })
   return {
     control,
-    metrics: async () => (await metrics()).render(),
+    metrics: () => metrics.render(),
     prune: () => removeOrphans(paths),
     tell: (action, attributes = {}) => {
       const actor = { ID: paths.root, Attributes: { name: surroundings.hostHostname(), ...attributes } }
@@ -62,17 +62,31 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       configuration = changed
       return waiting
     },
-    stop: ({ keepSandboxes }) => control.shutdown({ liveRestore: keepSandboxes }),
+    stop: async ({ keepSandboxes }) => {
+      await control.shutdown({ liveRestore: keepSandboxes })
+      await metrics.close()
+    },
     mount: (api, context) => labRoutes(api, labs, context),
   }
 }
 
 /** A daemon that nobody asks for metrics neither loads what makes them nor measures for them. */
-function metricsOf(source: MetricsSource): () => Promise<Metrics> {
-  let metrics: Promise<Metrics> | undefined
-  return () => {
-    metrics ??= import('./metrics.ts').then((module) => new module.Metrics(source))
-    return metrics
+class MetricsOnDemand {
+  readonly #source: MetricsSource
+  #metrics: Promise<Metrics> | undefined
+
+  constructor(source: MetricsSource) {
+    this.#source = source
+  }
+
+  async render(): Promise<MetricsAnswer> {
+    this.#metrics ??= import('./metrics.ts').then((module) => new module.Metrics(this.#source))
+    return (await this.#metrics).render()
+  }
+
+  async close(): Promise<void> {
+    const metrics = await this.#metrics
+    metrics?.close()
   }
 }
 

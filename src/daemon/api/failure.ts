@@ -40,6 +40,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.driverUnknown]: 404,
   [ErrorCode.portNotPublished]: 404,
   [ErrorCode.labUnknown]: 404,
+  [ErrorCode.labHostUnknown]: 404,
 
   [ErrorCode.requestTimeout]: 408,
 
@@ -85,6 +86,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.templateInvalid]: 500,
   [ErrorCode.interrupted]: 500,
   [ErrorCode.labFileUnreadable]: 500,
+  [ErrorCode.outputUnwritable]: 500,
   [ErrorCode.daemonUnreachable]: 500,
   [ErrorCode.daemonAddress]: 500,
   [ErrorCode.daemonVersion]: 500,
