@@ -26,13 +26,14 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   let { configuration } = parts
   const surroundings = new MachineSurroundings(log)
   const events = new EventLog({ clock: surroundings })
+  const host = new ShimHost({
+    directory: paths.sandboxes,
+    readLog,
+    warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
+  })
   const control = new Controller({
     fabric: new DatapathFabric(datapath),
-    host: new ShimHost({
-      directory: paths.sandboxes,
-      readLog,
-      warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
-    }),
+    host,
     store: new FileStore(paths.root),
     addresses: addressesOf(configuration, surroundings),
     events,
@@ -64,6 +65,8 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     },
     stop: async ({ keepSandboxes }) => {
       await control.shutdown({ liveRestore: keepSandboxes })
+      // Those that stay are no reason for this process to stay.
+      host.release()
       await metrics.close()
     },
     mount: (api, context) => labRoutes(api, labs, context),
