@@ -156,13 +156,16 @@ static void take_submount(const struct mount_line *mount, void *context)
 	struct submounts *found = below->found;
 	if (mount->parent != below->parent || strcmp(mount->path, "/sys") == 0 || found->count == SUBMOUNTS_MAX)
 		return;
+	char *path = strdup(mount->path);
 	const int tree =
 		(int)syscall(SYS_open_tree, AT_FDCWD, mount->path, TREE_CLONE | TREE_CLOEXEC | TREE_RECURSIVE);
-	char *path = tree < 0 ? NULL : strdup(mount->path);
-	if (path != NULL) {
+	if (path != NULL && tree >= 0) {
 		found->entries[found->count].path = path;
 		found->entries[found->count++].tree = tree;
-	} else if (tree >= 0)
+		return;
+	}
+	free(path);
+	if (tree >= 0)
 		close(tree);
 }
 

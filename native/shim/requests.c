@@ -256,6 +256,13 @@ bool requests_wait(const struct shim *shim, const struct connection *connection)
 	return process != NULL && process->waiting.length >= INPUT_MAX;
 }
 
+bool requests_ready(const struct shim *shim, const struct connection *connection)
+{
+	struct frame frame;
+	return !requests_wait(shim, connection) &&
+	       frame_parse(connection->input, connection->have, &frame) != FRAME_INCOMPLETE;
+}
+
 /* Those that follow a malformed one could be anything, so the connection ends. */
 static void end_malformed(struct connection *connection)
 {

@@ -146,8 +146,22 @@ static void watch_all(struct shim *shim)
 		watch_connection(shim, shim->connections[index]);
 }
 
+/* What can go on although nothing more happens: sending has made room since we looked. */
+static bool has_work(const struct shim *shim, const struct connection *connection)
+{
+	const struct process *process = connection->process;
+	if (connection->closing)
+		return false;
+	if (process != NULL && process->ended && connection_has_room(connection))
+		return true;
+	return requests_ready(shim, connection);
+}
+
 static int time_to_wait(const struct shim *shim)
 {
+	for (size_t index = 0; index < shim->connection_count; index++)
+		if (has_work(shim, shim->connections[index]))
+			return 0;
 	if (shim->phase == PHASE_ENDS || shim->listener_rests)
 		return AGAIN_MS;
 	if (shim->phase == PHASE_HOLDS)

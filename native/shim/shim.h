@@ -45,6 +45,8 @@ void shim_run(struct shim *shim);
 void requests_handle(struct shim *shim, struct connection *connection);
 /* Whether the connection's next frame has to wait, and so nothing more is read from it. */
 bool requests_wait(const struct shim *shim, const struct connection *connection);
+/* Whether there is a whole frame that need not wait. */
+bool requests_ready(const struct shim *shim, const struct connection *connection);
 /* As the frame `signal` of an idle shim, or one from outside. */
 void take_signal(struct shim *shim, int number);
 

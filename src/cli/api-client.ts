@@ -18,6 +18,9 @@ export interface ApiRequest {
   readonly signal?: AbortSignal
 }
 
+/** Unset, Node looks whether the host is an address, with a pattern that takes 9 ms to compile. */
+const NO_TLS = { servername: '' }
+
 /** What the daemon refused; `status` is HTTP's. */
 export class ApiError extends TapwireError {
   readonly status: number
@@ -59,9 +62,17 @@ export class ApiClient {
     return this.#json('DELETE', path, options)
   }
 
+  /** An answer that is text. */
+  async text(path: string, options: ApiRequest = {}): Promise<string> {
+    return await readText(await this.#exchange('GET', path, options))
+  }
+
   /** The bodies of answers that go on: each line of NDJSON. */
-  async *lines<T>(path: string, options: ApiRequest = {}): AsyncGenerator<T> {
-    const answer = await this.#exchange('GET', path, { ...options, patient: true })
+  async *lines<T>(
+    path: string,
+    { method = 'GET', ...options }: ApiRequest & { readonly method?: 'GET' | 'PUT' | 'DELETE' } = {},
+  ): AsyncGenerator<T> {
+    const answer = await this.#exchange(method, path, { ...options, patient: true })
     let rest = ''
     answer.setEncoding('utf8')
     for await (const chunk of answer as AsyncIterable<string>) {
@@ -168,6 +179,7 @@ export class ApiClient {
     return new Promise((resolve, reject) => {
       const sent: ClientRequest = request({
         socketPath: this.address.socket,
+        ...NO_TLS,
         agent: protocol === undefined && !patient ? this.#agent : false,
         method,
         path: `${path}${queryText(query)}`,

@@ -27,6 +27,7 @@ export interface OutputStream {
 export interface InputStream extends NodeJS.ReadableStream {
   readonly isTTY?: boolean
   setRawMode?(raw: boolean): unknown
+  readonly fd?: number
   destroy?(): unknown
   unref?(): unknown
 }

@@ -214,6 +214,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import('./validate.ts')).defineValidate,
   },
   {
+    name: 'save',
+    summary: 'write a lab file of what is there',
+    group: LABS,
+    define: async () => (await import('./save.ts')).defineSave,
+  },
+  {
+    name: 'graph',
+    summary: 'draw a lab',
+    group: LABS,
+    define: async () => (await import('./graph.ts')).defineGraph,
+  },
+  {
     name: 'fdb',
     summary: "look at the switch's MAC table",
     group: SYSTEM,

@@ -52,7 +52,7 @@ function openLog(root: string, path: string): number {
 }
 
 /** What the daemon tells on its ready pipe, `{"ready":true}` or `{"failed":…}`; nothing where it ended without a word. */
-function firstLine(child: ChildProcess): Promise<string> {
+export function firstLine(child: ChildProcess): Promise<string> {
   const pipe = child.stdio[3] as Readable
   return new Promise((resolve, reject) => {
     let told = ''
@@ -94,12 +94,12 @@ function listens(socket: string): Promise<boolean> {
   })
 }
 
-function failureOf(failure: Failure | undefined, logged: string, path: string): TapwireError {
+export function failureOf(failure: Failure | undefined, logged: string, path: string): TapwireError {
   if (failure !== undefined) {
     return new TapwireError(failure.code, failure.message, { hint: failure.hint ?? `Its log is ${path}.` })
   }
-  const lastLine = logged.trimEnd().split('\n').at(-1)
-  const why = lastLine === undefined || lastLine === '' ? 'it says nothing' : lastLine
+  const lines = logged.split('\n').filter((line) => line !== '')
+  const why = lines.findLast((line) => line.includes('Error')) ?? lines.at(-1) ?? 'it says nothing'
   return new TapwireError(ErrorCode.daemonFailed, `The daemon has ended: ${why}`, {
     hint: `Its log is ${path}.`,
   })

@@ -4,49 +4,55 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { fdbSchema, type LabStatus, type Stats, statsSchema } from '../control/api.ts'
+import type { LabStatus } from '../control/api/lab.ts'
+import type { Fdb, Stats } from '../control/api.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
-import type { Lab } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
-import { labPaths, runDirectory } from '../control/run-directory.ts'
+import { ApiClient } from './api-client.ts'
 import { type Cli, EXIT_INTERRUPTED } from './cli.ts'
-import { down } from './down.ts'
+import { DemoDaemon } from './demo-daemon.ts'
 import { formatStations } from './fdb-text.ts'
-import { get } from './lab-client.ts'
+import { followLab } from './labs.ts'
+import { examples } from './options.ts'
 import { plural } from './output.ts'
 import { formatTotals } from './stats-text.ts'
 import { bringUp } from './up.ts'
 
 const LAB_FILE = fileURLToPath(new URL('../../../examples/demo.yaml', import.meta.url))
 
+/** This program itself, for `tapwire exec`. */
+const MAIN = fileURLToPath(new URL('./main.js', import.meta.url))
+
 const IPERF_SECONDS = '2'
 
 export function defineDemo(command: Command, cli: Cli): void {
   command
     .description(
-      'Brings the lab examples/demo.yaml up under a name of its own, lets ping, curl and iperf3 talk through its switch, ' +
-        'tells what the switch did, and takes the lab down. Needs root, and touches no interface of this machine.',
+      'Brings the lab examples/demo.yaml up on a daemon of its own, lets ping, curl and iperf3 talk through its switch, ' +
+        'tells what the switch did, and removes all of it. Needs root, and touches no interface of this machine.',
     )
-    .addHelpText('after', '\nExamples:\n  tapwire demo')
+    .addHelpText('after', examples('tapwire demo'))
     .action(() => demo(cli))
 }
 
 async function demo(cli: Cli): Promise<void> {
-  const lab: Lab = { ...loadLab(LAB_FILE), name: `demo-${process.pid}` }
+  const lab = loadLab(LAB_FILE)
   cli.stdout.write(INTRODUCTION)
   const interrupt = new Interrupt(cli)
   try {
-    // Attached: the lab ends with us, also where a closed terminal leaves no time to take it down.
-    const status = await bringUp(cli, lab, dirname(LAB_FILE), { attached: true })
+    const daemon = await DemoDaemon.start(cli)
     try {
-      await new Tour(cli, status, interrupt).run()
-    } finally {
+      await interrupt.check()
+      const api = new ApiClient(daemon.address)
+      const { status } = await bringUp(cli, api, lab)
+      await new Tour(cli, { api, daemon, lab: status, interrupt }).run()
       cli.stdout.write('\n')
-      await down(cli, lab.name)
+      await followLab(cli, api, lab.name, { method: 'DELETE' })
+    } finally {
+      await daemon.end()
     }
   } finally {
     interrupt.close()
@@ -85,15 +91,26 @@ No kernel bridge, no iptables, no interface of this machine takes part.
 
 `
 
+interface TourParts {
+  readonly api: ApiClient
+  readonly daemon: DemoDaemon
+  readonly lab: LabStatus
+  readonly interrupt: Interrupt
+}
+
 class Tour {
   readonly #cli: Cli
+  readonly #api: ApiClient
+  readonly #daemon: DemoDaemon
   readonly #lab: LabStatus
   readonly #interrupt: Interrupt
   #chapter = 0
   #before: Stats | undefined
 
-  constructor(cli: Cli, lab: LabStatus, interrupt: Interrupt) {
+  constructor(cli: Cli, { api, daemon, lab, interrupt }: TourParts) {
     this.#cli = cli
+    this.#api = api
+    this.#daemon = daemon
     this.#lab = lab
     this.#interrupt = interrupt
   }
@@ -114,7 +131,7 @@ class Tour {
         "alice did not know bob's MAC address, so she asked everybody: an ARP request to ff:ff:ff:ff:ff:ff. The switch " +
         "sent it to all other ports of the network (flooding), and learned from its source where alice is. bob's answer, " +
         'and all that followed, went to one port only: ' +
-        `${now.forwarded} frames forwarded, ${now.flooded} flooded (some are IPv6 greetings of fresh interfaces), with ${now.copies} more copies.`,
+        `${now.forwarded} frames forwarded, ${now.flooded} flooded (some announce addresses of fresh interfaces), with ${now.copies} more copies.`,
     )
   }
 
@@ -189,10 +206,8 @@ class Tour {
 
   async #show(): Promise<void> {
     await this.#begin('what the switch knows now, and what it counted')
-    const { name } = this.#lab
     this.#echo('tapwire fdb ls')
-    const fdb = await get(labPaths(runDirectory(this.#cli.env), name), '/fdb', fdbSchema)
-    this.#cli.stdout.write(formatStations(fdb))
+    this.#cli.stdout.write(formatStations(await this.#api.get<Fdb>('/fdb')))
     this.#echo('tapwire stats')
     const now = await this.#stats()
     this.#cli.stdout.write(formatTotals(now))
@@ -240,7 +255,7 @@ class Tour {
   }
 
   #stats(): Promise<Stats> {
-    return get(labPaths(runDirectory(this.#cli.env), this.#lab.name), '/stats', statsSchema)
+    return this.#api.get<Stats>('/stats')
   }
 
   #address(sandbox: string): string {
@@ -253,7 +268,7 @@ class Tour {
 
   /** Runs a command in a sandbox and shows it; throws where it ends with another code than it should. */
   async #expect(exitCode: number, sandbox: string, command: readonly string[]): Promise<void> {
-    this.#echo(`tapwire exec ${sandbox} -- ${command.join(' ')}`)
+    this.#echo(`tapwire exec ${sandbox} ${command.join(' ')}`)
     const child = this.#spawn(sandbox, command, ['ignore', 'inherit', 'inherit'])
     const [code] = (await once(child, 'close')) as [number | null]
     await this.#interrupt.check()
@@ -272,11 +287,8 @@ class Tour {
     command: readonly string[],
     stdio: ('ignore' | 'inherit' | 'pipe')[],
   ): ChildProcess {
-    const child = spawn(
-      'nsenter',
-      [`--net=/run/netns/${this.#sandbox(sandbox).namespace}`, '--', ...command],
-      { stdio },
-    )
+    const program = [MAIN, '--root', this.#daemon.root, 'exec', sandbox, ...command]
+    const child = spawn(process.execPath, program, { env: this.#cli.env, stdio })
     this.#interrupt.running = child
     return child
   }

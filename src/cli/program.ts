@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { type Cli, type CliContext, EXIT_USAGE } from './cli.ts'
 import { COMMANDS, type CommandEntry } from './command-list.ts'
@@ -81,7 +81,7 @@ export function createProgram(cli: Cli): ProgramCommand {
     })
     .option('--root <folder>', "the daemon's folder; /var/lib/tapwire unless given")
     .option('--socket <path>', "the daemon's socket; in --root unless given")
-    .option('-H, --host <url>', 'a daemon that runs, as unix:///PATH of its socket')
+    .option('-H, --host <url>', 'a daemon that runs: unix:///PATH, or LAB/HOST')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => cli.stdout.write(text),
@@ -95,10 +95,19 @@ export function createProgram(cli: Cli): ProgramCommand {
     .enablePositionalOptions()
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', AFTER_HELP)
-    .hook('preAction', () => {
+    .hook('preAction', async () => {
       cli.globals = program.opts()
+      const host = cli.globals.host ?? cli.env['TAPWIRE_HOST']
+      if (host === undefined || !isLabHost(host)) return
+      const { socketOfHost } = await import('./lab-host.ts')
+      cli.globals = { ...cli.globals, host: await socketOfHost(cli, host) }
     })
   return program
+}
+
+/** `lab/host`, as long as it is no path of a socket. */
+function isLabHost(host: string): boolean {
+  return /^[a-z0-9-]+\/[a-z0-9-]+$/.test(host) && !existsSync(host)
 }
 
 const AFTER_HELP = `

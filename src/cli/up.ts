@@ -1,107 +1,99 @@
-import { writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { type Command, Option } from 'commander'
-import type { LabStatus } from '../control/api.ts'
-import { ErrorCode, TapwireError } from '../control/errors.ts'
+import type { Command } from 'commander'
+import type { LabAction, LabPlanned, LabStatus } from '../control/api/lab.ts'
 import type { Lab } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
-import { labPaths, runDirectory } from '../control/run-directory.ts'
+import { formatAction } from '../control/labs/plan.ts'
+import { type ApiClient, apiClient, segment } from './api-client.ts'
 import type { Cli } from './cli.ts'
 import { colorsFor } from './colors.ts'
-import { runDaemon } from './daemon-process.ts'
-import { findLab, theLab } from './labs.ts'
+import { followLab } from './labs.ts'
+import { examples } from './options.ts'
 import { formatTable, printJson } from './output.ts'
 
 interface UpOptions {
-  readonly io?: 'io_uring' | 'epoll'
+  readonly dryRun?: true
   readonly json?: true
 }
 
 export function defineUp(command: Command, cli: Cli): void {
   command
     .description(
-      "Builds the lab's sandboxes and networks and starts the commands of its sandboxes. A daemon stays in the " +
-        'background and forwards their frames until `tapwire down`. Needs root.',
+      'Makes networks and sandboxes as the lab file wants them, and starts their commands. Where the lab is up, only what ' +
+        'differs is changed: connections of sandboxes that stay go on. What others have is left alone. Needs root.',
     )
-    .argument('<lab.yaml>', 'the lab file')
-    .addOption(
-      new Option('--io <backend>', 'how frames get in and out; the best that works unless given').choices([
-        'io_uring',
-        'epoll',
-      ]),
+    .argument('<lab.yaml>', 'the lab file; - is standard input')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--json', 'print the lab, or with --dry-run what would be done, as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'tapwire up examples/demo.yaml',
+        'tapwire up --dry-run lab.yaml',
+        'tapwire save | tapwire --root /tmp/copy up -',
+      ),
     )
-    .option('--json', 'print the lab as JSON')
-    .addHelpText('after', '\nExamples:\n  tapwire up examples/demo.yaml\n  tapwire up --io epoll lab.yaml')
     .action((path: string, options: UpOptions) => up(cli, path, options))
 }
 
-async function up(cli: Cli, path: string, options: UpOptions): Promise<void> {
-  const status = await bringUp(cli, loadLab(path), dirname(resolve(path)), {
-    backend: options.io,
-  })
-  if (options.json === true) printJson(cli, status)
+async function up(cli: Cli, path: string, { dryRun, json }: UpOptions): Promise<void> {
+  const lab = loadLab(path)
+  const api = apiClient(cli)
+  if (dryRun === true) {
+    const { actions } = await api.put<LabPlanned>(`/labs/${lab.name}`, {
+      query: { dryRun: true },
+      body: lab,
+    })
+    if (json === true) printJson(cli, { actions })
+    else cli.stdout.write(actionsText(actions))
+    return
+  }
+  const { actions, status } = await bringUp(cli, api, lab)
+  if (json === true) printJson(cli, status)
+  else if (actions.length === 0) cli.stdout.write(NOTHING_TO_DO)
   else describeUp(cli, status)
 }
 
-export interface BringUpOptions {
-  readonly backend?: 'io_uring' | 'epoll' | undefined
-  /** The lab ends with this process. */
-  readonly attached?: boolean
+const NOTHING_TO_DO = 'Nothing to do.\n'
+
+function actionsText(actions: readonly LabAction[]): string {
+  if (actions.length === 0) return NOTHING_TO_DO
+  return actions.map((action) => `${formatAction(action)}\n`).join('')
 }
 
-/** Starts the lab's daemon, whose commands run in `directory`, and returns when the lab is up. */
+/** Returns when the lab is as it should be. */
 export async function bringUp(
   cli: Cli,
+  api: ApiClient,
   lab: Lab,
-  directory: string,
-  { backend, attached = false }: BringUpOptions = {},
-): Promise<LabStatus> {
-  const run = runDirectory(cli.env)
-  labPaths(run, lab.name)
-  await refuseIfUp(cli, lab)
-  await runDaemon(cli, {
-    until: 'ready',
-    directory,
-    attached,
-    args(folder) {
-      const file = join(folder, 'lab.json')
-      writeFileSync(file, JSON.stringify(lab))
-      const io = backend === undefined ? [] : ['--io', backend]
-      return ['--lab-json', file, '--run', resolve(run), ...io]
-    },
-  })
-  const { status } = await theLab(cli, lab.name)
-  return status
-}
-
-/** Remains of a daemon that has died are the new daemon's to clear away. */
-async function refuseIfUp(cli: Cli, lab: Lab): Promise<void> {
-  const found = await findLab(cli, lab.name)
-  if (found?.state === 'up') {
-    throw new TapwireError(ErrorCode.labUpAlready, `Lab '${lab.name}' is up already.`, {
-      hint: `Take it down first with \`tapwire down ${lab.name}\`, or give this one another name.`,
-    })
-  }
-  if (found?.state === 'silent') throw found.reason
+): Promise<{ readonly actions: readonly LabAction[]; readonly status: LabStatus }> {
+  const actions = await followLab(cli, api, lab.name, { method: 'PUT', body: lab })
+  return { actions, status: await api.get<LabStatus>(`/labs/${segment(lab.name)}`) }
 }
 
 function describeUp(cli: Cli, status: LabStatus): void {
   const colors = colorsFor(cli, cli.stdout)
-  const rows = status.sandboxes.flatMap((sandbox) =>
-    sandbox.endpoints.map((endpoint) => [
-      sandbox.name,
-      endpoint.interface,
-      endpoint.network,
-      `${endpoint.address}/${endpoint.prefixLength}`,
-      endpoint.mac,
-    ]),
+  const places = [...status.sandboxes, ...status.hosts]
+  const rows = places.flatMap(({ name, endpoints }) =>
+    endpoints.length === 0
+      ? [[name, '', '', '', '']]
+      : endpoints.map(({ interface: port, network, address, prefixLength, ipv6, ipv6PrefixLength, mac }) => [
+          name,
+          port,
+          network,
+          [
+            ...(address === '' ? [] : [`${address}/${prefixLength}`]),
+            ...(ipv6 === undefined ? [] : [`${ipv6}/${ipv6PrefixLength}`]),
+          ].join(' '),
+          mac,
+        ]),
   )
+  cli.stdout.write(`${colors.bold(`Lab ${status.name} is up`)}.\n\n`)
+  if (rows.length > 0) {
+    cli.stdout.write(formatTable(['SANDBOX', 'INTERFACE', 'NETWORK', 'ADDRESS', 'MAC'], rows))
+    cli.stdout.write('\n')
+  }
   cli.stdout.write(
-    `${colors.bold(`Lab ${status.name} is up`)} (${status.backend}, process ${status.pid}).\n\n`,
-  )
-  cli.stdout.write(formatTable(['SANDBOX', 'INTERFACE', 'NETWORK', 'ADDRESS', 'MAC'], rows))
-  cli.stdout.write(
-    `\nTry the following:\n${whatToTry(status)
+    `Try the following:\n${whatToTry(status)
       .map((line) => `  ${line}\n`)
       .join('')}`,
   )
@@ -109,10 +101,12 @@ function describeUp(cli: Cli, status: LabStatus): void {
 
 function whatToTry(status: LabStatus): string[] {
   const ping = pingOf(status)
-  const [sandbox] = status.sandboxes
+  const sandbox = status.sandboxes.find(({ state }) => state === 'idle' || state === 'running')
+  const [host] = status.hosts
   return [
     ...(ping === undefined ? [] : [ping]),
-    ...(sandbox === undefined ? [] : [`tapwire exec ${sandbox.name} -- ip address`]),
+    ...(sandbox === undefined ? [] : [`tapwire exec ${sandbox.name} ip address`]),
+    ...(host === undefined ? [] : [`tapwire -H ${status.name}/${host.name} ps`]),
     'tapwire fdb ls',
     'tapwire stats --watch',
     `tapwire down ${status.name}`,
@@ -122,13 +116,12 @@ function whatToTry(status: LabStatus): string[] {
 /** From one sandbox to another one on the same network, if there are two. */
 function pingOf(status: LabStatus): string | undefined {
   for (const { name: network } of status.networks) {
-    const [from, to] = status.sandboxes.flatMap((sandbox) =>
-      sandbox.endpoints
-        .filter((endpoint) => endpoint.network === network)
-        .map((endpoint) => ({ sandbox: sandbox.name, address: endpoint.address })),
+    const [from, to] = [...status.sandboxes, ...status.hosts].flatMap(({ name, endpoints, state }) =>
+      endpoints
+        .filter((endpoint) => endpoint.network === network && (state === 'idle' || state === 'running'))
+        .map(({ address, ipv6 }) => ({ name, address: address === '' ? (ipv6 ?? '') : address })),
     )
-    if (from !== undefined && to !== undefined)
-      return `tapwire exec ${from.sandbox} -- ping -c 3 ${to.address}`
+    if (from !== undefined && to !== undefined) return `tapwire exec ${from.name} ping -c 3 ${to.address}`
   }
   return undefined
 }

@@ -11,6 +11,8 @@ export const ErrorCode = {
   labNotUp: 'LAB_NOT_UP',
   labUpAlready: 'LAB_UP_ALREADY',
   labAmbiguous: 'LAB_AMBIGUOUS',
+  labHostUnknown: 'LAB_HOST_UNKNOWN',
+  outputUnwritable: 'OUTPUT_UNWRITABLE',
   labConflict: 'LAB_CONFLICT',
   labIncomplete: 'LAB_INCOMPLETE',
   sandboxUnknown: 'SANDBOX_UNKNOWN',

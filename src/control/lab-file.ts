@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { fstatSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { LAB_FILE_SIZE_MAX, LAB_NAME_MAX } from '../limits.ts'
 import { ErrorCode, TapwireError } from './errors.ts'
@@ -10,9 +10,9 @@ import { resolveLab } from './lab-resolve.ts'
 import { NAME_PATTERN } from './lab-schema-values.ts'
 import { readLabYaml } from './lab-yaml.ts'
 
-/** Reads a lab file. Throws LAB_FILE_UNREADABLE, or a LabFileError with all that is wrong in it. */
+/** Reads a lab file; `-` is standard input. Throws LAB_FILE_UNREADABLE, or a LabFileError with all that is wrong in it. */
 export function loadLab(path: string): Lab {
-  return parseLab(readText(path), path)
+  return path === '-' ? parseLab(readText(0, 'standard input'), 'stdin') : parseLab(readText(path), path)
 }
 
 /**
@@ -35,12 +35,12 @@ export function parseLab(text: string, file: string, folder: string = dirname(re
   return lab
 }
 
-function readText(path: string): string {
+function readText(file: string | number, path = String(file)): string {
   let bytes: Uint8Array
   try {
-    const { size } = statSync(path)
+    const { size } = typeof file === 'number' ? fstatSync(file) : statSync(file)
     if (size > LAB_FILE_SIZE_MAX) throw tooLarge(path)
-    bytes = readFileSync(path)
+    bytes = readFileSync(file)
   } catch (cause) {
     if (cause instanceof TapwireError) throw cause
     const { code = '', message } = cause as NodeJS.ErrnoException

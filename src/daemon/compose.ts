@@ -12,10 +12,12 @@ import { DatapathFabric } from './fabric.ts'
 import { FileStore } from './file-store.ts'
 import { HostDaemons } from './lab-hosts.ts'
 import { readLog } from './log-reader.ts'
+import { Metrics } from './metrics.ts'
 import type { ModelParts, RunningModel } from './model.ts'
 import { removeOrphans } from './orphans.ts'
 import { ShimHost } from './sandbox-host.ts'
 import { MachineSurroundings } from './surroundings.ts'
+import { programVersion } from './version.ts'
 
 /** Resolves when all that was saved is restored, and all that runs is taken up again. */
 export async function compose({
@@ -42,12 +44,22 @@ export async function compose({
   })
   await control.recover()
   const labs = new Labs(control, new HostDaemons({ root: paths.root, io, control }))
+  const metrics = new Metrics({
+    control,
+    events,
+    portDrops: (port) => datapath.counters.port(port).drops,
+    version: programVersion(),
+    backend: datapath.backend,
+  })
   return {
     control,
-    metrics: async () => ({ text: '', contentType: 'text/plain' }),
+    metrics: () => metrics.render(),
     prune: () => removeOrphans(paths),
     reload: () => undefined,
-    stop: ({ keepSandboxes }) => control.shutdown({ liveRestore: keepSandboxes }),
+    stop: async ({ keepSandboxes }) => {
+      await control.shutdown({ liveRestore: keepSandboxes })
+      metrics.close()
+    },
     mount: (api, context) => labRoutes(api, labs, context),
   }
 }

@@ -1,6 +1,6 @@
 /** The daemon as a program: takes its root, puts the model together, serves it until something ends it. */
 
-import { closeSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import type { Version } from '../control/api/system.ts'
 import type { Failure } from '../control/api.ts'
 import { API_VERSION } from '../control/api-version.ts'
@@ -25,6 +25,8 @@ export interface DaemonOptions {
   readonly io: 'auto' | 'io_uring' | 'epoll'
   readonly logLevel?: LogLevel | undefined
   readonly liveRestore?: boolean | undefined
+  /** Ends with its standard input, and removes its root at the end. */
+  readonly ephemeral?: boolean | undefined
   /** Told in one line of JSON that the API listens, or why it does not, and closed. The log goes to the root then. */
   readonly readyDescriptor?: number | undefined
 }
@@ -33,18 +35,26 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions, compose: Compose): Promise<number> {
   const endings = new Endings()
   const starter = new Starter(options.readyDescriptor)
+  if (options.ephemeral === true) endWithInput(endings)
   try {
     requireMachine()
     const directory = await RootDirectory.take(rootPaths(options.root, options.socket))
     try {
       return await new Daemon(options, directory, compose, endings).run(starter)
     } finally {
+      if (options.ephemeral === true) rmSync(directory.paths.root, { recursive: true, force: true })
       directory.leave()
     }
   } catch (error) {
     starter.failed(error)
     return error instanceof TapwireError ? error.exitCode : 1
   }
+}
+
+/** Who started the daemon has the other end; the kernel closes it where that process is killed. */
+function endWithInput(endings: Endings): void {
+  const end = (): void => endings.now({ reason: 'the end of the standard input', exitCode: 0 })
+  process.stdin.on('end', end).on('error', end).resume()
 }
 
 class Daemon {

@@ -1,7 +1,7 @@
 /**
  * The daemon's program. `tapwire daemon` runs it in the foreground; other commands start it in the background.
  *
- *     main.js [--root DIR] [--socket PATH] [--io io_uring|epoll] [--live-restore] [--log-level LEVEL] [--ready-fd N]
+ *     main.js [--root DIR] [--socket PATH] [--io io_uring|epoll] [--live-restore] [--ephemeral] [--log-level LEVEL] [--ready-fd N]
  *     main.js --doctor          examines the machine; JSON on standard output
  */
 
@@ -20,6 +20,7 @@ const USAGE = `usage: tapwire daemon [options]
   --socket PATH      where its API listens (/run/tapwire/tapwire.sock; with another root ROOT/tapwire.sock)
   --io BACKEND       io_uring or epoll; the best that works unless given
   --live-restore     sandboxes go on running when the daemon ends
+  --ephemeral        ends with its standard input, and removes its folder at the end
   --log-level LEVEL  ${LOG_LEVELS.join(', ')}
   --ready-fd N       a descriptor that is told in a line of JSON when the API listens, or why it does not
   --doctor           examine the machine, and end
@@ -59,6 +60,7 @@ function parse(args: string[]) {
         socket: { type: 'string' },
         io: { type: 'string' },
         'live-restore': { type: 'boolean' },
+        ephemeral: { type: 'boolean' },
         'log-level': { type: 'string' },
         'ready-fd': { type: 'string' },
         doctor: { type: 'boolean' },
@@ -78,6 +80,7 @@ function daemonOptions(options: ReturnType<typeof parse>): DaemonOptions {
     io: oneOf('--io', IO, options.io) ?? 'auto',
     logLevel: oneOf<LogLevel>('--log-level', LOG_LEVELS, options['log-level']),
     liveRestore: options['live-restore'],
+    ephemeral: options.ephemeral,
     readyDescriptor: descriptor(options['ready-fd']),
   }
 }

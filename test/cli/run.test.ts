@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -9,7 +10,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Frame } from '../../src/control/shim-frames.ts'
 import { needs } from '../support/requirements.ts'
-import { CliHarness, type CliOptions, type CliResult } from './cli-harness.ts'
+import { CliHarness, type CliOptions, type CliResult, plain } from './cli-harness.ts'
 import { Failure, FakeControl, type FakeStream, SANDBOX, WEB_ID } from './fake-control.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
@@ -172,13 +173,10 @@ describe('tapwire run', () => {
       )
     }
     assert.equal((await tapwire(['run', 'sleep', '9'])).code, 143)
-    control.onStream = (stream) => {
-      control.answers.set('POST /sandboxes/*/start', () => {
-        assert.equal(harness.listening, 0)
-        stream.exit(0)
-      })
-    }
-    assert.equal((await tapwire(['run', '--sig-proxy=false', 'sleep', '9'])).code, 0)
+    control.onStream = (stream) => stream.onFrame(() => assert.fail('a signal was handed on'))
+    control.answers.set('POST /sandboxes/*/start', () => harness.interrupt('SIGTERM'))
+    assert.equal((await tapwire(['run', '--sig-proxy=false', 'sleep', '9'])).code, 143)
+    assert.equal(harness.listening, 0)
   })
 
   it('tells where the daemon hangs up', async () => {
@@ -261,7 +259,7 @@ describe('a terminal', () => {
     keys: string,
     play: (stream: FakeStream, frame: Frame) => void,
   ): Promise<string> {
-    const command = `stty rows 30 cols 100; ${process.execPath} ${main} -H ${control.socket} ${args}; echo "code $?"; stty -a`
+    const command = `stty rows 30 cols 100; sh -c 'echo $$ >${pidFile()}; exec ${process.execPath} ${main} -H ${control.socket} ${args}'; echo "code $?"; stty -a`
     const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
     control.onStream = (stream) =>
       stream.onFrame((frame) => {
@@ -271,6 +269,9 @@ describe('a terminal', () => {
     const [shown] = await Promise.all([text(child.stdout), once(child, 'close')])
     return shown
   }
+
+  /** Of the program in the terminal. */
+  const pidFile = (): string => join(harness.folder, 'pid')
 
   const skip = needs('script')
 
@@ -306,8 +307,15 @@ describe('a terminal', () => {
     const shown = await inTerminal('exec -it web sh', 'x', (stream, { type }) => {
       if (type === STDIN) stream.hangUp()
     })
-    assert.match(shown, /tapwire: The daemon has hung up/)
+    assert.match(plain(shown), /tapwire: The daemon has hung up/)
     assertEnded(shown, 125)
+  })
+
+  it('is as before where the program is told to end', { skip }, async () => {
+    const shown = await inTerminal('exec -it web sh', 'x', (_, { type }) => {
+      if (type === STDIN) process.kill(Number(readFileSync(pidFile(), 'utf8')), 'SIGTERM')
+    })
+    assertEnded(shown, 143)
   })
 
   function assertEnded(shown: string, code: number): void {

@@ -109,6 +109,20 @@ describe('the shim and clients that send anything', { skip: needsRoot() }, () =>
     }
   })
 
+  it('answers all of many requests that come at once', async () => {
+    const other = await TestShim.start()
+    try {
+      const client = await other.connect()
+      // As many as one read takes; their answers are three times what may wait to be sent.
+      const count = 8000
+      client.socket.write(Buffer.concat(Array.from({ length: count }, () => encodeFrame(FrameType.sysctl))))
+      for (let answers = 0; answers < count; answers += 1) await client.expect(FrameType.failed)
+      client.close()
+    } finally {
+      await other.remove()
+    }
+  })
+
   it('answers no more requests of a client that does not read', async () => {
     const other = await TestShim.start()
     try {

@@ -120,9 +120,20 @@ async function printerOf(format: string | undefined): Promise<(values: readonly 
   if (format === undefined || format === '') return (values) => `${JSON.stringify(values, undefined, 4)}\n`
   if (format === 'json') return (values) => values.map((value) => `${JSON.stringify(value)}\n`).join('')
   const { Template } = await import('../format/template.ts')
-  const template = new Template(format, { stringMaps: STRING_MAPS })
+  const template = new Template(format, { maps: MAPS })
   return (values) => values.map((value) => `${template.execute(value)}\n`).join('')
 }
 
-/** Where a missing key is an empty string, as in docker's types. */
-const STRING_MAPS = new Set(['Labels', 'Options', 'DriverOpts', 'AuxiliaryAddresses', 'Attributes'])
+/** What has keys of its users' choice. */
+const MAPS = new Set([
+  'AuxiliaryAddresses',
+  'Containers',
+  'DriverOpts',
+  'ExposedPorts',
+  'Labels',
+  'Networks',
+  'Options',
+  'PortBindings',
+  'Ports',
+  'Subnets',
+])

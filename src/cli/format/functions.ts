@@ -12,14 +12,17 @@ export const SHORT_CIRCUIT = new Set(['and', 'or'])
 
 export const FUNCTIONS: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['json', (value) => JSON.stringify(value ?? null)],
-  ['join', (list, separator) => texts(list, 'join').join(text(separator, 'join'))],
-  ['split', (value, separator) => text(value, 'split').split(text(separator, 'split'))],
-  ['upper', (value) => text(value, 'upper').toUpperCase()],
-  ['lower', (value) => text(value, 'lower').toLowerCase()],
-  ['title', (value) => text(value, 'title').replaceAll(/(^|\s)\S/g, (letter) => letter.toUpperCase())],
+  ['join', (list, separator) => ((list ?? []) as string[]).join(separator as string)],
+  ['split', (value, separator) => (value as string).split(separator as string)],
+  ['upper', (value) => (value as string).toUpperCase()],
+  ['lower', (value) => (value as string).toLowerCase()],
+  ['title', (value) => (value as string).replaceAll(/(^|\s)\S/g, (letter) => letter.toUpperCase())],
   [
     'truncate',
-    (value, length) => Array.from(text(value, 'truncate')).slice(0, integer(length, 'truncate')).join(''),
+    (value, length) =>
+      Array.from(value as string)
+        .slice(0, length as number)
+        .join(''),
   ],
   ['pad', pad],
   ['len', length],
@@ -30,7 +33,7 @@ export const FUNCTIONS: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['or', () => undefined],
   ['print', print],
   ['println', (...values) => `${values.map(printValue).join(' ')}\n`],
-  ['printf', (format, ...values) => printf(text(format, 'printf'), values)],
+  ['printf', (format, ...values) => printf(format as string, values)],
   ['eq', (value, ...others) => others.some((other) => isEqual(value, other))],
   ['ne', (a, b) => !isEqual(a, b)],
   ['lt', (a, b) => compare(a, b) < 0],
@@ -39,51 +42,61 @@ export const FUNCTIONS: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['ge', (a, b) => compare(a, b) >= 0],
 ])
 
-/** How many arguments: at least, at most. Those that are not named take any number. */
-export const ARGUMENTS: Readonly<Record<string, readonly [number, number]>> = {
-  json: [1, 1],
-  join: [2, 2],
-  split: [2, 2],
-  upper: [1, 1],
-  lower: [1, 1],
-  title: [1, 1],
-  truncate: [2, 2],
-  pad: [3, 3],
-  len: [1, 1],
-  index: [1, Infinity],
-  slice: [1, 4],
-  not: [1, 1],
-  and: [1, Infinity],
-  or: [1, Infinity],
-  printf: [1, Infinity],
-  eq: [2, Infinity],
-  ne: [2, 2],
-  lt: [2, 2],
-  le: [2, 2],
-  gt: [2, 2],
-  ge: [2, 2],
+export type ParameterType = 'string' | 'int' | '[]string' | 'any'
+
+export interface Signature {
+  readonly parameters: readonly ParameterType[]
+  /** The last one may be given any number of times, also none. */
+  readonly variadic?: boolean
 }
 
-function text(value: unknown, name: string): string {
-  if (typeof value === 'string') return value
-  throw new FunctionError(`wrong type for value; expected string; got ${typeName(value)} (in ${name})`)
+const oneText: Signature = { parameters: ['string'] }
+const two: Signature = { parameters: ['any', 'any'] }
+const oneAndMore: Signature = { parameters: ['any', 'any'], variadic: true }
+
+/** Of functions that are not named, any number of any type. */
+export const SIGNATURES: Readonly<Record<string, Signature>> = {
+  json: { parameters: ['any'] },
+  join: { parameters: ['[]string', 'string'] },
+  split: { parameters: ['string', 'string'] },
+  upper: oneText,
+  lower: oneText,
+  title: oneText,
+  truncate: { parameters: ['string', 'int'] },
+  pad: { parameters: ['string', 'int', 'int'] },
+  len: { parameters: ['any'] },
+  index: oneAndMore,
+  slice: oneAndMore,
+  not: { parameters: ['any'] },
+  and: oneAndMore,
+  or: oneAndMore,
+  printf: { parameters: ['string', 'any'], variadic: true },
+  eq: oneAndMore,
+  ne: two,
+  lt: two,
+  le: two,
+  gt: two,
+  ge: two,
 }
 
-function integer(value: unknown, name: string): number {
-  if (typeof value === 'number' && Number.isInteger(value)) return value
-  throw new FunctionError(`wrong type for value; expected int; got ${typeName(value)} (in ${name})`)
-}
-
-function texts(value: unknown, name: string): string[] {
-  if (value === null || value === undefined) return []
-  if (Array.isArray(value)) return value.map((item) => text(item, name))
-  throw new FunctionError(`wrong type for value; expected []string; got ${typeName(value)} (in ${name})`)
+/** Whether a value may be given for a parameter. */
+export function fits(value: unknown, type: ParameterType): boolean {
+  switch (type) {
+    case 'any':
+      return true
+    case 'string':
+      return typeof value === 'string'
+    case 'int':
+      return Number.isInteger(value)
+    case '[]string':
+      return value === null || (Array.isArray(value) && value.every((item) => typeof item === 'string'))
+  }
 }
 
 function pad(value: unknown, before: unknown, after: unknown): string {
-  const source = text(value, 'pad')
+  const source = value as string
   if (source === '') return source
-  return `${' '.repeat(integer(before, 'pad'))}${source}${' '.repeat(integer(after, 'pad'))}`
+  return `${' '.repeat(before as number)}${source}${' '.repeat(after as number)}`
 }
 
 function length(value: unknown): number {
@@ -109,7 +122,7 @@ function index(value: unknown, ...keys: readonly unknown[]): unknown {
       if (typeof key !== 'string') {
         throw new FunctionError(`value has type ${typeName(key)}; should be string`)
       }
-      at = Object.hasOwn(at, key) ? at[key] : undefined
+      at = Object.hasOwn(at, key) ? at[key] : missingIn(at)
     } else {
       throw new FunctionError(`can't index item of type ${typeName(at)}`)
     }
@@ -117,12 +130,17 @@ function index(value: unknown, ...keys: readonly unknown[]): unknown {
   return at
 }
 
+/** The zero value of a map of strings is the empty string. */
+function missingIn(map: Readonly<Record<string, unknown>>): unknown {
+  return Object.values(map).every((value) => typeof value === 'string') ? '' : undefined
+}
+
 function slice(value: unknown, from: unknown = 0, to?: unknown): unknown {
   if (typeof value !== 'string' && !Array.isArray(value)) {
     throw new FunctionError(`can't slice item of type ${typeName(value)}`)
   }
-  const end = to === undefined ? value.length : integer(to, 'slice')
-  const start = integer(from, 'slice')
+  const end = to === undefined ? value.length : (to as number)
+  const start = from as number
   if (start < 0 || start > end || end > value.length) {
     throw new FunctionError(`index out of range: ${start < 0 || start > value.length ? start : end}`)
   }

@@ -1,4 +1,4 @@
-import { templateError } from './syntax.ts'
+import { EXIT_TEMPLATE_SYNTAX, templateError } from './syntax.ts'
 
 export type TokenKind =
   | 'text'
@@ -72,6 +72,7 @@ function readAction(template: string, start: number): Action {
       return { tokens, isComment: false, trimsAfter: close.length > 2, end: at + close.length }
     }
     const token = readToken(template, at, rest)
+    checkEnd(template, token)
     tokens.push(token)
     at += token.text.length
   }
@@ -99,12 +100,25 @@ function readToken(template: string, position: number, rest: string): Token {
   if (character === '`') throw lexError(template, position, 'unterminated raw quoted string')
   const [number] = /^[+-]?\d[\w.]*/.exec(rest) ?? []
   if (number !== undefined) throw lexError(template, position, `bad number syntax: ${JSON.stringify(number)}`)
-  if (character === '{') throw lexError(template, position, 'unexpected "{" in command')
-  throw lexError(template, position, `unexpected ${JSON.stringify(character)} in operand`)
+  throw lexError(template, position, `unrecognized character in action: ${codePoint(character)}`)
+}
+
+/** A name must be followed by what can stand behind one. */
+function checkEnd(template: string, { kind, text, position }: Token): void {
+  if (kind !== 'field' && kind !== 'variable' && kind !== 'word') return
+  const [next = ''] = template.slice(position + text.length)
+  if (next === '' || /[\s.,|:=()]/.test(next) || template.startsWith('}}', position + text.length)) return
+  throw lexError(template, position, `bad character ${codePoint(next)}`)
+}
+
+/** `U+0040 '@'` */
+function codePoint(character: string): string {
+  const code = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')
+  return `U+${code} '${character}'`
 }
 
 export function lexError(template: string, position: number, message: string): Error {
-  return templateError(`:${lineOf(template, position)}: ${message}`)
+  return templateError(`:${lineOf(template, position)}: ${message}`, EXIT_TEMPLATE_SYNTAX)
 }
 
 /** 1 is the first. */

@@ -121,18 +121,19 @@ class Parser {
       this.#skipSpace()
       const operands = this.#operands()
       const token = this.#tokens[this.#at++]
-      if (operands.length === 0) {
-        if (commands.length > 0 || token?.text === '|') throw this.#error(`missing value for ${context}`)
-        if (variables.length > 0 || token?.kind === 'close') throw this.#error(`missing value for ${context}`)
-        throw this.#error(`unexpected ${JSON.stringify(token?.text ?? '')} in ${context}`)
-      }
-      this.#checkCommand(operands, commands.length)
-      commands.push({ operands })
       if (token === undefined) throw this.#error('unclosed action')
+      if (operands.length > 0) {
+        this.#checkCommand(operands, commands.length)
+        commands.push({ operands })
+      } else if (commands.length === 0) {
+        if (token.kind === 'close') throw this.#error(`missing value for ${context}`)
+        throw this.#error(`unexpected ${JSON.stringify(token.text)} in ${context}`)
+      }
       if (token.text === '|' && token.kind === 'sign') continue
       if (end === ')' && token.text === ')') break
       if (end === 'close' && token.kind === 'close') break
       if (end === ')') throw this.#error('unclosed left paren')
+      if (token.text === ')') throw this.#error('unexpected right paren')
       throw this.#error(`unexpected ${JSON.stringify(token.text)} in ${context}`)
     }
     this.#variables.push(...(isAssignment ? [] : variables))
@@ -147,7 +148,8 @@ class Parser {
       variables.push(this.#tokens[this.#at++]!.text)
       this.#skipSpace()
       const sign = this.#peek('sign')
-      if (sign === ',' && context === 'range' && variables.length === 1) {
+      if (sign === ',' && context === 'range') {
+        if (variables.length > 1) throw this.#error('too many declarations in range')
         this.#at += 1
         this.#skipSpace()
         continue
@@ -165,8 +167,7 @@ class Parser {
   #checkCommand(operands: readonly Operand[], index: number): void {
     const [first] = operands
     if (first === undefined) return
-    if (first.kind === 'nil' && operands.length === 1) throw this.#error('nil is not a command')
-    const isValue = first.kind === 'literal' || first.kind === 'dot'
+    const isValue = first.kind === 'literal' || first.kind === 'dot' || first.kind === 'nil'
     if (isValue && index > 0) {
       throw this.#error(`non executable command in pipeline stage ${index + 1}`)
     }
@@ -201,15 +202,28 @@ class Parser {
         this.#at += 1
         return this.#word(token)
       case 'field': {
+        const second = this.#tokens[this.#at + 1]
         const names = this.#fields()
-        return { kind: 'field', names, position, source: names.map((name) => `.${name}`).join('') }
+        return {
+          kind: 'field',
+          names,
+          position: names.length > 1 ? second!.position : position,
+          source: names.map((name) => `.${name}`).join(''),
+        }
       }
       case 'variable': {
         this.#at += 1
         if (!this.#variables.includes(text)) throw this.#error(`undefined variable "${text}"`)
+        const first = this.#tokens[this.#at]
         const names = this.#fields()
         const source = [text, ...names].join('.')
-        return { kind: 'variable', name: text, names, position, source }
+        return {
+          kind: 'variable',
+          name: text,
+          names,
+          position: names.length > 0 ? first!.position : position,
+          source,
+        }
       }
       case 'sign':
         return this.#signed(token)

@@ -17,7 +17,7 @@ export function printf(format: string, values: readonly unknown[]): string {
   return extra.length === 0 ? written : `${written}%!(EXTRA ${extra.join(', ')})`
 }
 
-const VERB = /%([-+# 0]*)(\d*)(?:\.(\d*))?([a-zA-Z%]?)/g
+const VERB = /%([-+# 0]*)(\d*)(?:\.(\d*))?([^]?)/g
 
 /** Undefined where the verb is not for such a value. */
 function render(

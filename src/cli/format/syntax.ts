@@ -45,7 +45,7 @@ export interface Command {
   readonly operands: readonly Operand[]
 }
 
-/** Each carries where it stands and how it is written, for errors. */
+/** Each carries where it stands and how it is written, for errors. With several names, it stands where the second one does, as Go has it. */
 export type Operand = Place &
   (
     | { readonly kind: 'dot' }
@@ -63,13 +63,13 @@ export interface Place {
   readonly source: string
 }
 
-/** An error of a template, in the words of Go's. Throws nothing itself. */
-export function templateError(message: string, hint?: string): TapwireError {
+/** An error of a template, in the words of Go's. It is returned, not thrown. */
+export function templateError(message: string, exitCode: number, hint?: string): TapwireError {
   return new TapwireError(ErrorCode.templateInvalid, `template parsing error: template: ${message}`, {
     hint,
-    exitCode: EXIT_TEMPLATE,
+    exitCode,
   })
 }
 
-/** As docker's client ends where a template is wrong. */
-const EXIT_TEMPLATE = 64
+/** As docker's client ends where a template is wrong in itself; where data do not fit it, it is 1. */
+export const EXIT_TEMPLATE_SYNTAX = 64

@@ -1,15 +1,15 @@
 /** `--format` templates: the part of Go's text/template that people use with docker. */
-import { ARGUMENTS, FUNCTIONS, FunctionError, SHORT_CIRCUIT } from './functions.ts'
+import { FUNCTIONS, FunctionError, fits, SHORT_CIRCUIT, SIGNATURES } from './functions.ts'
 import { lineOf } from './lexer.ts'
 import { parseTemplate } from './parser.ts'
 import { type Operand, type Pipe, type TemplateNode, templateError } from './syntax.ts'
-import { isObject, isTrue, type Method, printValue, sortedKeys } from './values.ts'
+import { isObject, isTrue, type Method, printValue, sortedKeys, typeName } from './values.ts'
 
 export interface TemplateOptions {
   /** More functions than all templates have. */
   readonly functions?: ReadonlyMap<string, Method>
-  /** Keys whose values are maps of strings: what they do not hold is the empty string and no error. */
-  readonly stringMaps?: ReadonlySet<string>
+  /** Keys whose values are maps and no objects with fixed keys: what they do not hold is nothing and no error. */
+  readonly maps?: ReadonlySet<string>
 }
 
 /** Throws TEMPLATE_INVALID where the template is wrong in itself, and when it is executed with data that it does not fit. */
@@ -17,17 +17,17 @@ export class Template {
   readonly #text: string
   readonly #nodes: readonly TemplateNode[]
   readonly #functions: ReadonlyMap<string, Method>
-  readonly #stringMaps: ReadonlySet<string>
+  readonly #maps: ReadonlySet<string>
 
-  constructor(text: string, { functions = new Map(), stringMaps = new Set() }: TemplateOptions = {}) {
+  constructor(text: string, { functions = new Map(), maps = new Set() }: TemplateOptions = {}) {
     this.#text = text
     this.#functions = functions.size === 0 ? FUNCTIONS : new Map([...FUNCTIONS, ...functions])
     this.#nodes = parseTemplate(text, new Set(this.#functions.keys()))
-    this.#stringMaps = stringMaps
+    this.#maps = maps
   }
 
   execute(data: unknown): string {
-    const run = new Execution(this.#text, this.#functions, this.#stringMaps, data)
+    const run = new Execution(this.#text, this.#functions, this.#maps, data)
     run.list(this.#nodes, data)
     return run.output
   }
@@ -42,18 +42,18 @@ class Execution {
   output = ''
   readonly #text: string
   readonly #functions: ReadonlyMap<string, Method>
-  readonly #stringMaps: ReadonlySet<string>
+  readonly #maps: ReadonlySet<string>
   readonly #variables: Variable[]
 
   constructor(
     text: string,
     functions: ReadonlyMap<string, Method>,
-    stringMaps: ReadonlySet<string>,
+    maps: ReadonlySet<string>,
     data: unknown,
   ) {
     this.#text = text
     this.#functions = functions
-    this.#stringMaps = stringMaps
+    this.#maps = maps
     this.#variables = [{ name: '$', value: data }]
   }
 
@@ -144,9 +144,12 @@ class Execution {
     const [first, ...others] = operands as [Operand, ...Operand[]]
     if (first.kind === 'function') {
       if (SHORT_CIRCUIT.has(first.name)) return this.#shortCircuit(first, others, dot, piped)
-      return this.#call(first, first.name, [...others.map((one) => this.#operand(one, dot)), ...piped])
+      return this.#call(first, operands, dot, piped)
     }
-    if (others.length === 0 && piped.length === 0) return this.#operand(first, dot)
+    if (others.length === 0 && piped.length === 0) {
+      if (first.kind === 'nil') throw this.#error(first, 'nil is not a command')
+      return this.#operand(first, dot)
+    }
     const args = [...others.map((one) => this.#operand(one, dot)), ...piped]
     return this.#operand(first, dot, args)
   }
@@ -167,21 +170,52 @@ class Execution {
     return piped.length === 0 ? value : piped[0]
   }
 
-  #call(place: Operand, name: string, args: readonly unknown[]): unknown {
-    this.#checkCount(place, name, args.length)
+  #call(
+    place: Operand & { kind: 'function' },
+    operands: readonly Operand[],
+    dot: unknown,
+    piped: readonly unknown[] = [],
+  ): unknown {
+    const { name } = place
+    this.#checkCount(place, name, operands.length - 1 + piped.length)
+    const given = operands.slice(1).map((one) => this.#operand(one, dot))
+    const args = [...given, ...piped]
+    for (const [at, value] of args.entries()) this.#checkType(place, operands[at + 1], value, at)
     try {
       return this.#functions.get(name)!(...args)
     } catch (error) {
-      if (error instanceof FunctionError) throw this.#error(place, `error calling ${name}: ${error.message}`)
-      throw error
+      if (!(error instanceof FunctionError)) throw error
+      const source = operands.map((one) => one.source).join(' ')
+      throw this.#error({ ...place, source }, `error calling ${name}: ${error.message}`)
     }
   }
 
   #checkCount(place: Operand, name: string, count: number): void {
-    const [least, most] = ARGUMENTS[name] ?? [0, Infinity]
-    if (count >= least && count <= most) return
-    const want = least === most ? String(least) : `at least ${least}`
+    const signature = SIGNATURES[name]
+    if (signature === undefined) return
+    const { parameters, variadic = false } = signature
+    const least = parameters.length - (variadic ? 1 : 0)
+    if (count >= least && (variadic || count === least)) return
+    const want = variadic ? `at least ${least}` : String(least)
     throw this.#error(place, `wrong number of args for ${name}: want ${want} got ${count}`)
+  }
+
+  /** `operand` is undefined for the value of the command in front. */
+  #checkType(
+    place: Operand & { kind: 'function' },
+    operand: Operand | undefined,
+    value: unknown,
+    at: number,
+  ): void {
+    const parameters = SIGNATURES[place.name]?.parameters ?? []
+    const type = parameters[Math.min(at, parameters.length - 1)] ?? 'any'
+    if (fits(value, type)) return
+    if (operand?.kind !== 'literal') {
+      throw this.#error(operand ?? place, `wrong type for value; expected ${type}; got ${typeName(value)}`)
+    }
+    const { source } = operand
+    if (type === '[]string') throw this.#error(operand, `can't handle ${source} for arg of type ${type}`)
+    throw this.#error(operand, `expected ${type === 'int' ? 'integer' : type}; found ${source}`)
   }
 
   /** `args` are for the last of its fields, which then is a method. */
@@ -194,7 +228,7 @@ class Execution {
       case 'literal':
         return this.#noArguments(operand, args, operand.value)
       case 'function':
-        return this.#call(operand, operand.name, args)
+        return this.#call(operand, [operand], undefined, args)
       case 'field':
         return this.#fields(operand, dot, operand.names, args)
       case 'variable': {
@@ -214,35 +248,28 @@ class Execution {
   #fields(place: Operand, from: unknown, names: readonly string[], args: readonly unknown[]): unknown {
     if (names.length === 0) return this.#noArguments(place, args, from)
     let value = from
-    let isStringMap = false
+    let isMap = false
     for (const [at, name] of names.entries()) {
-      const isLast = at === names.length - 1
-      value = this.#field(place, value, name, isLast ? args : [], isStringMap)
-      isStringMap = this.#stringMaps.has(name)
+      value = this.#field(place, value, name, at === names.length - 1 ? args : [], isMap)
+      isMap = this.#maps.has(name)
     }
     return value
   }
 
-  #field(
-    place: Operand,
-    from: unknown,
-    name: string,
-    args: readonly unknown[],
-    isStringMap: boolean,
-  ): unknown {
-    if (from === undefined || from === null) {
-      if (isStringMap) return ''
-      throw this.#error(place, `nil data; no entry for key "${name}"`)
-    }
-    if (!isObject(from)) throw this.#error(place, `can't evaluate field ${name} in type ${typeOf(from)}`)
+  #field(place: Operand, from: unknown, name: string, args: readonly unknown[], isMap: boolean): unknown {
+    // What a map did not hold, and what of that.
+    if (from === undefined) return undefined
+    if (from === null) throw this.#error(place, `nil data; no entry for key "${name}"`)
+    if (!isObject(from)) throw this.#error(place, `can't evaluate field ${name} in type ${typeName(from)}`)
     const key = Object.hasOwn(from, name) ? name : GO_NAMES[name]
     if (key === undefined || !Object.hasOwn(from, key)) {
-      if (isStringMap) return ''
+      if (isMap) return undefined
       throw this.#error(place, `map has no entry for key "${name}"`, from)
     }
     const value = from[key]
     if (typeof value === 'function') return (value as Method)(...args)
-    return this.#noArguments(place, args, value)
+    if (args.length > 0) throw this.#error(place, `${name} has arguments but cannot be invoked as function`)
+    return value
   }
 
   #noArguments(place: Operand, args: readonly unknown[], value: unknown): unknown {
@@ -257,6 +284,7 @@ class Execution {
     const known = among === undefined ? [] : Object.keys(among)
     return templateError(
       `:${line}:${column}: executing "" at <${place.source}>: ${message}`,
+      1,
       known.length === 0 ? undefined : `There are ${known.map((key) => `.${key}`).join(' ')}`,
     )
   }
@@ -264,10 +292,3 @@ class Execution {
 
 /** Names that the fields have in docker's program, where JSON has others. */
 const GO_NAMES: Readonly<Record<string, string>> = { ID: 'Id' }
-
-function typeOf(value: unknown): string {
-  if (typeof value === 'string') return 'string'
-  if (typeof value === 'number') return 'int'
-  if (typeof value === 'boolean') return 'bool'
-  return '[]interface {}'
-}

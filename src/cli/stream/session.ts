@@ -61,6 +61,7 @@ export class Session {
       if (this.#options.stdin) this.#connectStdin()
       if (this.#options.tty) this.#connectSize()
       if (this.#options.signalProxy) this.#connectSignals()
+      else this.#watchInterrupts()
       return await ended
     } finally {
       for (const undo of this.#undo.toReversed()) undo()
@@ -128,6 +129,19 @@ export class Session {
 
   #connectSignals(): void {
     this.#undo.push(this.#cli.onSignal((signal) => this.#send(encodeSignal(constants.signals[signal]))))
+  }
+
+  /** Who ends this program and not the command, gets the terminal back all the same. */
+  #watchInterrupts(): void {
+    this.#undo.push(
+      this.#cli.onInterrupt((signal) =>
+        this.#settle?.reject(
+          new TapwireError(ErrorCode.interrupted, `Interrupted by ${signal}; the command may go on.`, {
+            exitCode: 128 + constants.signals[signal],
+          }),
+        ),
+      ),
+    )
   }
 
   /** False where the connection is slower than what is sent. */

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { SHIM_FRAME_MAX } from '../../limits.ts'
 import type { InputStream } from '../cli.ts'
 import { DetachWatch } from './detach-keys.ts'
@@ -74,5 +75,14 @@ function rawMode(input: InputStream): () => void {
   }
   process.once('exit', restore)
   input.setRawMode(true)
+  leaveOutputAlone(input)
   return restore
+}
+
+/**
+ * Node's raw mode still puts a carriage return in front of each line feed that is written (termios(3), OPOST and ONLCR). The
+ * sandbox's terminal has done so where it is to be done, and a program that draws its screen means a line feed alone.
+ */
+function leaveOutputAlone({ fd }: InputStream): void {
+  if (fd !== undefined) spawnSync('stty', ['-opost'], { stdio: [fd, 'ignore', 'ignore'] })
 }

@@ -49,9 +49,13 @@ export class PoolChooser {
     const claimed = this.#claimed[subnet.family]
     const last = lastAddress(subnet).value
     if (claimed.overlap(subnet.value, last) !== undefined) {
-      throw new TapwireError(ErrorCode.poolOverlap, 'Pool overlaps with other one on this address space', {
-        hint: `Another network has addresses of ${formatSubnet(subnet)}: \`tapwire network inspect\` shows its subnets.`,
-      })
+      throw new TapwireError(
+        ErrorCode.poolOverlap,
+        'invalid pool request: Pool overlaps with other one on this address space',
+        {
+          hint: `Another network has addresses of ${formatSubnet(subnet)}: \`tapwire network inspect\` shows its subnets.`,
+        },
+      )
     }
     claimed.add(subnet.value, last)
   }

@@ -1,12 +1,21 @@
 /** `--subnet`, `--ip-range`, `--gateway` and `--aux-address` of `network create`, put together as Docker's command line does. */
 
 import { ErrorCode, TapwireError } from '../errors.ts'
-import { contains, overlap, parseCidr, parseIpAddress, type Subnet, subnetOf } from '../ip-address.ts'
+import {
+  contains,
+  type IpAddress,
+  overlap,
+  parseCidr,
+  parseIpAddress,
+  type Subnet,
+  subnetOf,
+} from '../ip-address.ts'
 import type { WantedPool } from './address-space.ts'
 
 interface PairedPool {
   readonly text: string
-  readonly subnet: Subnet
+  /** Undefined where the text is none: the daemon says what is wrong with it, unless it has to be compared before. */
+  readonly subnet: Subnet | undefined
   range?: string
   gateway?: string
   readonly auxiliary: Record<string, string>
@@ -26,7 +35,7 @@ export function pairPools(
   for (const range of ranges) addRange(pools, range)
   for (const gateway of gateways) addGateway(pools, gateway)
   for (const [name, address] of Object.entries(auxiliary)) {
-    match(pools, 'aux-address', address).auxiliary[name] = address
+    match(pools, 'aux-address', address, parseIpAddress(address)).auxiliary[name] = address
   }
   return pools.map((pool) => ({
     subnet: pool.text,
@@ -40,18 +49,25 @@ function distinctPools(subnets: readonly string[]): PairedPool[] {
   const pools: PairedPool[] = []
   for (const text of subnets) {
     const cidr = parseCidr(text)
-    if (cidr === undefined) throw invalid(`invalid subnet: invalid CIDR address: ${text}`)
-    const subnet = subnetOf(cidr.address, cidr.prefixLength)
-    if (pools.some((pool) => overlap(pool.subnet, subnet))) {
+    const pool = { text, subnet: cidr && subnetOf(cidr.address, cidr.prefixLength), auxiliary: {} }
+    if (pools.some((other) => overlap(subnetIn(other), subnetIn(pool)))) {
       throw invalid('multiple overlapping subnet configuration is not supported')
     }
-    pools.push({ text, subnet, auxiliary: {} })
+    pools.push(pool)
   }
   return pools
 }
 
+function subnetIn({ subnet, text }: PairedPool): Subnet {
+  if (subnet === undefined) throw invalid(`invalid subnet: invalid CIDR address: ${text}`)
+  return subnet
+}
+
 function addRange(pools: readonly PairedPool[], range: string): void {
-  const pool = match(pools, 'range', range)
+  const cidr = parseCidr(range)
+  if (cidr === undefined) throw invalid(`invalid CIDR address: ${range}`)
+  // Its first address decides; the daemon checks that all of it fits.
+  const pool = match(pools, 'range', range, cidr.address)
   if (pool.range !== undefined) {
     throw invalid(
       `cannot configure multiple ranges (${range}, ${pool.range}) on the same subnet (${pool.text})`,
@@ -61,7 +77,7 @@ function addRange(pools: readonly PairedPool[], range: string): void {
 }
 
 function addGateway(pools: readonly PairedPool[], gateway: string): void {
-  const pool = match(pools, 'gateway', gateway)
+  const pool = match(pools, 'gateway', gateway, parseIpAddress(gateway))
   if (pool.gateway !== undefined) {
     throw invalid(
       `cannot configure multiple gateways (${gateway}, ${pool.gateway}) for the same subnet (${pool.text})`,
@@ -70,11 +86,16 @@ function addGateway(pools: readonly PairedPool[], gateway: string): void {
   pool.gateway = gateway
 }
 
-/** The pool with an address, or with the first address of a range; the daemon checks that all of the range fits. */
-function match(pools: readonly PairedPool[], what: string, text: string): PairedPool {
-  const address = text.includes('/') ? parseCidr(text)?.address : parseIpAddress(text)
-  if (address === undefined && text.includes('/')) throw invalid(`invalid CIDR address: ${text}`)
-  const pool = address && pools.find(({ subnet }) => contains(subnet, address))
+function match(
+  pools: readonly PairedPool[],
+  what: string,
+  text: string,
+  address: IpAddress | undefined,
+): PairedPool {
+  const pool = pools.find((candidate) => {
+    const subnet = subnetIn(candidate)
+    return address !== undefined && contains(subnet, address)
+  })
   if (pool === undefined) throw invalid(`no matching subnet for ${what} ${text}`)
   return pool
 }

@@ -151,7 +151,7 @@ describe('a network', () => {
     for (const subnet of ['10.1.2.0/24', '10.1.0.0/16', '10.1.2.128/25', '10.0.0.0/8']) {
       assert.throws(() => add(ipam, 'b', [{ subnet }]), {
         code: 'POOL_OVERLAP',
-        message: 'Pool overlaps with other one on this address space',
+        message: 'invalid pool request: Pool overlaps with other one on this address space',
       })
     }
     add(ipam, 'b', [{ subnet: '10.1.3.0/24' }, { subnet: '10.1.1.0/24' }])
@@ -312,6 +312,23 @@ describe('addresses', () => {
     nowMs += 1
     assert.equal(ipam.allocate('n', 4).address, '10.1.0.2')
     assert.equal(ipam.allocate('n', 4).address, '10.1.0.5')
+  })
+})
+
+describe('a clock that is set back', () => {
+  it('lets each address rest until its own time', () => {
+    let nowMs = START_MS
+    const ipam = newIpam({ now: () => nowMs })
+    add(ipam, 'n', [{ subnet: '10.1.0.0/24' }])
+    for (let count = 0; count < 2; count++) ipam.allocate('n', 4)
+    ipam.release('n', '10.1.0.2')
+    nowMs -= 5000
+    ipam.release('n', '10.1.0.3')
+    nowMs = START_MS + 27_000
+    assert.equal(ipam.allocate('n', 4).address, '10.1.0.3')
+    assert.equal(ipam.allocate('n', 4).address, '10.1.0.4')
+    nowMs = START_MS + 30_000
+    assert.equal(ipam.allocate('n', 4).address, '10.1.0.2')
   })
 })
 

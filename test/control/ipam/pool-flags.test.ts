@@ -28,6 +28,12 @@ describe('pairPools', () => {
     assert.deepEqual(pairPools([], [], [], {}), [])
   })
 
+  it('leaves a single subnet that is none to the daemon', () => {
+    assert.deepEqual(pairPools(['ten'], [], [], {}), [
+      { subnet: 'ten', range: undefined, gateway: undefined, auxiliary: {} },
+    ])
+  })
+
   const subnets = ['10.1.0.0/24', '10.2.0.0/24']
   const refused: readonly (readonly [message: string, flags: Parameters<typeof pairPools>])[] = [
     ['every ip-range or gateway must have a corresponding subnet', [[], ['10.1.0.0/25'], [], {}]],
@@ -40,7 +46,11 @@ describe('pairPools', () => {
       'multiple overlapping subnet configuration is not supported',
       [['10.1.0.0/24', '10.0.0.0/8'], [], [], {}],
     ],
-    ['invalid subnet: invalid CIDR address: ten', [['ten'], [], [], {}]],
+    ['invalid subnet: invalid CIDR address: ten', [['ten'], ['10.1.0.0/25'], [], {}]],
+    ['invalid subnet: invalid CIDR address: ten', [['10.1.0.0/24', 'ten'], [], [], {}]],
+    ['invalid CIDR address: ten', [subnets, ['ten'], [], {}]],
+    ['no matching subnet for range 10.0.0.0/8', [subnets, ['10.0.0.0/8'], [], {}]],
+    ['no matching subnet for gateway ten', [subnets, [], ['ten'], {}]],
     ['no matching subnet for range 10.3.0.0/25', [subnets, ['10.3.0.0/25'], [], {}]],
     ['invalid CIDR address: 10.1.0.0/99', [subnets, ['10.1.0.0/99'], [], {}]],
     ['no matching subnet for gateway 10.3.0.1', [subnets, [], ['10.3.0.1'], {}]],
