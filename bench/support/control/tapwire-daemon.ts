@@ -3,11 +3,11 @@
  * it, however the benchmark ends.
  *
  *     machine ──✕── namespace tapwire-bench-PID-control: the daemon, its sandboxes beside it   no route out
- *        └─ FOLDER: tapwire.sock, sandboxes/…, state.json
+ *        └─ FOLDER/root: tapwire.sock, sandboxes/…, state.json
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,26 +48,28 @@ export class TapwireDaemon {
     return daemon
   }
 
+  get #root(): string {
+    return join(this.folder, 'root')
+  }
+
   get pid(): number {
     return this.#child!.pid!
   }
 
   /** Program and arguments of a command. */
   command(...args: readonly string[]): [string, string[]] {
-    return [process.execPath, [CLI, '--root', this.folder, ...args]]
+    return [process.execPath, [CLI, '--root', this.#root, ...args]]
   }
 
   /** Starts the daemon over what an earlier one has left; resolves when it listens. */
   async launch(): Promise<void> {
-    const log = openSync(join(this.folder, 'bench.log'), 'a')
     const child = spawn(
       'setpriv',
       ['--pdeathsig', 'TERM', 'nsenter', `--net=${NAMESPACES}/${this.#namespace}`, process.execPath, DAEMON]
-        .concat(['--root', this.folder])
+        .concat(['--root', this.#root])
         .concat(['--ready-fd', '3']),
-      { stdio: ['ignore', log, log, 'pipe'] },
+      { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] },
     )
-    closeSync(log)
     this.#child = child
     const told = await text(child.stdio[3] as Readable)
     if (!told.includes('"ready"')) throw new Error(`the daemon does not start: ${told}`)
@@ -88,7 +90,7 @@ export class TapwireDaemon {
       payload === undefined
         ? {}
         : { 'Content-Type': 'application/json', 'Content-Length': String(payload.length) }
-    const socketPath = join(this.folder, 'tapwire.sock')
+    const socketPath = join(this.#root, 'tapwire.sock')
     return new Promise((resolve, reject) => {
       const sent = request({ socketPath, agent: this.#agent, method, path, headers, timeout: REQUEST_MS })
       sent.once('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer`)))
@@ -138,7 +140,7 @@ export class TapwireDaemon {
       for (const pid of pids) kill(pid)
       spawnSync('sleep', ['0.05'])
     }
-    for (const name of sandboxNames(join(this.folder, 'sandboxes')))
+    for (const name of sandboxNames(join(this.#root, 'sandboxes')))
       rmSync(join(NAMESPACES, `tw-${name}`), { force: true })
     if (existsSync(join(NAMESPACES, this.#namespace)))
       spawnSync('ip', ['netns', 'delete', this.#namespace], { stdio: 'ignore' })
