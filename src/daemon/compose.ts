@@ -29,13 +29,14 @@ export async function compose({
 }: ModelParts): Promise<RunningModel> {
   const surroundings = new MachineSurroundings(log)
   const events = new EventLog({ clock: surroundings })
+  const host = new ShimHost({
+    directory: paths.sandboxes,
+    readLog,
+    warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
+  })
   const control = new Controller({
     fabric: new DatapathFabric(datapath),
-    host: new ShimHost({
-      directory: paths.sandboxes,
-      readLog,
-      warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
-    }),
+    host,
     store: new FileStore(paths.root),
     addresses: addressesOf(configuration, surroundings),
     events,
@@ -58,6 +59,7 @@ export async function compose({
     reload: () => undefined,
     stop: async ({ keepSandboxes }) => {
       await control.shutdown({ liveRestore: keepSandboxes })
+      host.release()
       metrics.close()
     },
     mount: (api, context) => labRoutes(api, labs, context),

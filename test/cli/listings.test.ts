@@ -213,7 +213,7 @@ describe('tapwire events', () => {
     Actor: { ID: 'b1e0', Attributes: { name: 'blue', container: WEB_ID } },
     scope: 'local',
     time: 1_767_323_045,
-    timeNano: 1_767_323_045_678_901_234,
+    timeNano: 1_767_323_045_678_900_000,
   }
 
   it('prints events as docker does, as JSON, and by a template', async () => {
@@ -221,7 +221,7 @@ describe('tapwire events', () => {
     assert.match(
       await out('events'),
       new RegExp(
-        `^2026-01-02T03:04:05\\.6789\\d{5}Z network connect b1e0 \\(container=${WEB_ID}, name=blue\\)\n$`,
+        `^2026-01-02T03:04:05\\.67890*Z network connect b1e0 \\(container=${WEB_ID}, name=blue\\)\n$`,
       ),
     )
     assert.deepEqual(JSON.parse(await out('events', '--format', 'json')), event)

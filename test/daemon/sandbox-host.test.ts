@@ -24,7 +24,7 @@ import { type ReadLog, ShimHost } from '../../src/daemon/sandbox-host.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs, needsRoot } from '../support/requirements.ts'
 import { isGone } from '../support/shim.ts'
-import { until, until } from '../system/support/until.ts'
+import { until } from '../system/support/until.ts'
 
 const SHIM = join(repositoryRoot, 'build/tapwire-shim')
 

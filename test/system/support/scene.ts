@@ -1,7 +1,7 @@
 /**
  * Where a system test takes place: every namespace, lab, folder and process that it makes has this process's id in
  * its name or is in a list here, and is removed when the process ends, however it ends. A test that is killed outright
- * leaves namespaces behind; the next one that starts removes them.
+ * leaves namespaces, sandboxes and folders behind; the next one that starts removes them.
  *
  * Removing is synchronous: the test runner passes a signal on and does not wait.
  */
@@ -11,6 +11,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
+import { killSandboxes } from './sandboxes-left.ts'
 
 const NAMESPACES = '/run/netns'
 
@@ -52,6 +53,7 @@ export function track(child: ChildProcess): void {
 
 function strikeScene(): void {
   for (const child of children) child.kill('SIGKILL')
+  killSandboxes(folders.map((folder) => `${folder}/`))
   for (const name of namespaces(`tw-${LAB_PREFIX}-`)) deleteNamespace(name)
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 }
@@ -66,6 +68,13 @@ function removeStale(): void {
     const [, pid] = /^tw-t(\d+)-/.exec(name) ?? []
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) deleteNamespace(name)
   }
+  const stale = readdirSync(tmpdir()).filter((name) => {
+    const [, pid] = /^tw-t(\d+)-/.exec(name) ?? []
+    return pid !== undefined && !existsSync(`/proc/${pid}`)
+  })
+  const paths = stale.map((name) => join(tmpdir(), name))
+  if (paths.length > 0) killSandboxes(paths.map((path) => `${path}/`))
+  for (const path of paths) rmSync(path, { recursive: true, force: true })
 }
 
 removeStale()
