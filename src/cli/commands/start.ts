@@ -8,7 +8,6 @@ import {
   inspectSandbox,
   sessionOptions,
   startSandbox,
-  whenRemoved,
 } from '../sandbox/foreground.ts'
 import { forEachPrinted } from '../several.ts'
 
@@ -48,12 +47,9 @@ async function startAttached(
   sandbox: string,
   options: StartOptions,
 ): Promise<number> {
-  const { Id, Config, HostConfig } = await inspectSandbox(api, sandbox)
+  const { Id, Config } = await inspectSandbox(api, sandbox)
   const stdin = options.interactive === true && Config.OpenStdin
   checkTerminal(cli, Config.Tty, stdin)
   const session = await sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })
-  const removed = HostConfig.AutoRemove ? whenRemoved(api, Id) : undefined
-  const code = await attachAndStay(cli, api, Id, session, () => startSandbox(api, Id))
-  await removed
-  return code
+  return await attachAndStay(cli, api, Id, session, () => startSandbox(api, Id))
 }

@@ -68,7 +68,10 @@ export async function attachAndStay(
     throw error
   }
   const end = await ended
-  if (end.kind === 'exit') return end.code
+  if (end.kind === 'exit') {
+    await whenOver(api, sandbox)
+    return end.code
+  }
   cli.stderr.write('read escape sequence\n')
   return 0
 }
@@ -79,14 +82,21 @@ async function openStream(api: ApiClient, sandbox: string): Promise<Duplex> {
   return stream
 }
 
-/** Waits until a sandbox that removes itself is gone. Asked for before the start, so that nothing is missed. */
-export function whenRemoved(api: ApiClient, sandbox: string): Promise<Waited | undefined> {
-  const waited = api.post<Waited>(`/sandboxes/${segment(sandbox)}/wait`, {
-    query: { condition: 'removed' },
-    patient: true,
-  })
-  // Where it is gone already, that is what was waited for; another trouble shows itself elsewhere.
-  return waited.catch(() => undefined)
+/**
+ * Waits until the daemon has dealt with the end of a command that has ended: who asks next is told that it has, and one that
+ * removes itself is gone.
+ */
+async function whenOver(api: ApiClient, sandbox: string): Promise<void> {
+  const wait = (condition: string): Promise<Waited> =>
+    api.post<Waited>(`/sandboxes/${segment(sandbox)}/wait`, { query: { condition }, patient: true })
+  try {
+    await wait('not-running')
+    const { HostConfig } = await inspectSandbox(api, sandbox)
+    if (HostConfig.AutoRemove) await wait('removed')
+  } catch (error) {
+    // It is gone already. Another trouble takes nothing from the exit code, and shows itself elsewhere.
+    if (!(error instanceof TapwireError)) throw error
+  }
 }
 
 export function startSandbox(api: ApiClient, sandbox: string): Promise<void> {
