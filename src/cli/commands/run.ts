@@ -65,7 +65,8 @@ async function run(cli: Cli, words: readonly string[], options: RunOptions): Pro
     await startSandbox(api, id)
     return 0
   }
-  return await attachAndStay(cli, api, id, session, () => startSandbox(api, id))
+  const over = options.rm === true ? 'removed' : 'not-running'
+  return await attachAndStay(cli, api, id, session, () => startSandbox(api, id), over)
 }
 
 function checkIdle(isIdle: boolean, { interactive, tty, attach }: RunOptions): void {

@@ -47,9 +47,10 @@ async function startAttached(
   sandbox: string,
   options: StartOptions,
 ): Promise<number> {
-  const { Id, Config } = await inspectSandbox(api, sandbox)
+  const { Id, Config, HostConfig } = await inspectSandbox(api, sandbox)
   const stdin = options.interactive === true && Config.OpenStdin
   checkTerminal(cli, Config.Tty, stdin)
   const session = await sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })
-  return await attachAndStay(cli, api, Id, session, () => startSandbox(api, Id))
+  const over = HostConfig.AutoRemove ? 'removed' : 'not-running'
+  return await attachAndStay(cli, api, Id, session, () => startSandbox(api, Id), over)
 }

@@ -47,6 +47,9 @@ export function checkTerminal(cli: Cli, tty: boolean, stdin: boolean): void {
   throw usage(NO_TERMINAL, 'Leave -t away where input comes from a pipe.')
 }
 
+/** What the end of a sandbox comes to. */
+type Over = 'not-running' | 'removed'
+
 /** Attaches to a sandbox, does `begin`, and stays until the command ends. Returns the exit code; 0 where it was left by the keys. */
 export async function attachAndStay(
   cli: Cli,
@@ -54,6 +57,7 @@ export async function attachAndStay(
   sandbox: string,
   options: SessionOptions,
   begin: () => Promise<void> = async () => {},
+  over: Over = 'not-running',
 ): Promise<number> {
   const { Session } = await import('../stream/session.ts')
   const stream = await openStream(api, sandbox)
@@ -69,7 +73,7 @@ export async function attachAndStay(
   }
   const end = await ended
   if (end.kind === 'exit') {
-    await whenOver(api, sandbox)
+    await whenOver(api, sandbox, over)
     return end.code
   }
   cli.stderr.write('read escape sequence\n')
@@ -86,13 +90,9 @@ async function openStream(api: ApiClient, sandbox: string): Promise<Duplex> {
  * Waits until the daemon has dealt with the end of a command that has ended: who asks next is told that it has, and one that
  * removes itself is gone.
  */
-async function whenOver(api: ApiClient, sandbox: string): Promise<void> {
-  const wait = (condition: string): Promise<Waited> =>
-    api.post<Waited>(`/sandboxes/${segment(sandbox)}/wait`, { query: { condition }, patient: true })
+async function whenOver(api: ApiClient, sandbox: string, condition: Over): Promise<void> {
   try {
-    await wait('not-running')
-    const { HostConfig } = await inspectSandbox(api, sandbox)
-    if (HostConfig.AutoRemove) await wait('removed')
+    await api.post<Waited>(`/sandboxes/${segment(sandbox)}/wait`, { query: { condition }, patient: true })
   } catch (error) {
     // It is gone already. Another trouble takes nothing from the exit code, and shows itself elsewhere.
     if (!(error instanceof TapwireError)) throw error
