@@ -42,6 +42,8 @@ static int allocate(struct frame_io *io)
 		return -errno;
 	/* Fewer page-table walks while 64 KB frames are copied. A wish: where it is not granted, small pages do. */
 	(void)madvise(memory, options->memory_size, MADV_HUGEPAGE);
+	/* A child would get a copy of all of it at once, since the kernel has pinned it for io_uring, only to give it back in exec. */
+	(void)madvise(memory, options->memory_size, MADV_DONTFORK);
 	io->memory = memory;
 	io->status = (int32_t *)(io->memory + options->status);
 	io->events = (struct port_event *)(io->memory + options->events);

@@ -273,10 +273,12 @@ export function apiClientOfRunning(cli: Cli): ApiClient {
   return new ApiClient(daemonAddress(cli.globals, cli.env))
 }
 
-/** A reference in a path. */
+/** A reference as a segment of a path. Throws USAGE for one that would lead elsewhere, which no name does. */
 export function segment(reference: string): string {
-  // encodeURIComponent leaves dots, and `..` would lead out of the resource.
-  return encodeURIComponent(reference).replaceAll('.', '%2E')
+  // Dots stay dots to a URL, however they are written.
+  if (!['', '.', '..'].includes(reference)) return encodeURIComponent(reference)
+  const why = reference === '' ? 'value is empty' : `'${reference}' is none`
+  throw new TapwireError(ErrorCode.usage, `invalid name or ID: ${why}`)
 }
 
 export function isNobodyThere(cause: unknown): boolean {

@@ -162,16 +162,18 @@ const NETWORK_COMMANDS: readonly CommandEntry[] = [
   },
 ]
 
+/** `tapwire inspect` takes networks as well. */
+const inspect: CommandEntry = {
+  name: 'inspect',
+  summary: 'show all that is known of sandboxes and networks',
+  define: async () => (await import('./commands/inspect.ts')).defineInspect,
+}
+
 export const COMMANDS: readonly CommandEntry[] = [
-  ...SANDBOX_COMMANDS.map((entry) =>
-    entry === inspectSandbox
-      ? {
-          ...entry,
-          summary: 'show all that is known of sandboxes and networks',
-          define: async () => (await import('./commands/inspect.ts')).defineInspect,
-        }
-      : { ...entry, ...(entry === rm ? { aliases: [] } : undefined) },
-  ).map((entry) => ({ ...entry, group: SANDBOXES })),
+  ...SANDBOX_COMMANDS.map((entry) => ({
+    ...(entry === inspectSandbox ? inspect : entry),
+    group: SANDBOXES,
+  })),
   {
     name: 'sandbox',
     aliases: ['container'],

@@ -14,8 +14,8 @@ export interface DaemonAddress {
 }
 
 /**
- * The daemon that is meant. A socket alone (--host, --socket, TAPWIRE_HOST) names a daemon that must run; a root
- * (--root, TAPWIRE_ROOT, or the default one) names one that may be started. Throws DAEMON_ADDRESS.
+ * The daemon that is meant. A host (--host, TAPWIRE_HOST) is one that must run, and so is a socket alone; a root (--root,
+ * TAPWIRE_ROOT, or the default one) has one that may be started. Options come before the environment. Throws DAEMON_ADDRESS.
  */
 export function daemonAddress(options: GlobalOptions, env: NodeJS.ProcessEnv): DaemonAddress {
   const { TAPWIRE_ROOT = '', TAPWIRE_HOST = '' } = env
@@ -25,10 +25,12 @@ export function daemonAddress(options: GlobalOptions, env: NodeJS.ProcessEnv): D
     })
   }
   const root = options.root ?? (TAPWIRE_ROOT === '' ? undefined : TAPWIRE_ROOT)
-  const named = options.socket ?? options.host ?? (options.root === undefined ? TAPWIRE_HOST : '')
-  if (named !== '') {
-    return { socket: checked(socketOf(named)), root: root === undefined ? undefined : resolve(root) }
+  if (options.socket !== undefined) {
+    const socket = checked(socketOf(options.socket))
+    return { socket, root: root === undefined ? undefined : resolve(root) }
   }
+  const host = options.host ?? (options.root === undefined ? TAPWIRE_HOST : '')
+  if (host !== '') return { socket: checked(socketOf(host)), root: undefined }
   if (root === undefined || resolve(root) === ROOT_DEFAULT) {
     return { socket: SOCKET_DEFAULT, root: ROOT_DEFAULT }
   }

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Failure } from '../control/api.ts'
+import type { Failure } from '../control/api/failure.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { DAEMON_START_TIMEOUT_MS } from '../limits.ts'
 import type { Cli } from './cli.ts'
@@ -98,8 +98,8 @@ export function failureOf(failure: Failure | undefined, logged: string, path: st
   if (failure !== undefined) {
     return new TapwireError(failure.code, failure.message, { hint: failure.hint ?? `Its log is ${path}.` })
   }
-  const lastLine = logged.trimEnd().split('\n').at(-1)
-  const why = lastLine === undefined || lastLine === '' ? 'it says nothing' : lastLine
+  const lines = logged.split('\n').filter((line) => line !== '')
+  const why = lines.findLast((line) => line.includes('Error')) ?? lines.at(-1) ?? 'it says nothing'
   return new TapwireError(ErrorCode.daemonFailed, `The daemon has ended: ${why}`, {
     hint: `Its log is ${path}.`,
   })

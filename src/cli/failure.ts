@@ -1,4 +1,4 @@
-import type { Failure } from '../control/api.ts'
+import type { Failure } from '../control/api/failure.ts'
 
 /** Why the daemon refuses: the body of an answer of its API, or what its program tells, also as `{"failed":…}`. */
 export function parseFailure(text: string): Failure | undefined {

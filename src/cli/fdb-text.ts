@@ -1,4 +1,4 @@
-import type { Fdb } from '../control/api.ts'
+import type { Fdb } from '../control/api/switch.ts'
 import { formatAge, formatTable } from './output.ts'
 
 /** The stations as a table, by network and port. */

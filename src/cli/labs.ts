@@ -1,6 +1,6 @@
 /** What the commands for labs have in common. */
 import type { LabAction, LabSummary } from '../control/api/lab.ts'
-import type { Progress as ProgressLine } from '../control/api.ts'
+import type { Progress as ProgressLine } from '../control/api/progress.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { type ApiClient, segment } from './api-client.ts'
 import { type Cli, EXIT_INTERRUPTED } from './cli.ts'

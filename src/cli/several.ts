@@ -2,7 +2,7 @@ import type { Cli } from './cli.ts'
 
 /**
  * Does `action` for each reference, one after the other. One that fails is told and the others go on; the exit code is 1
- * then, or `failed` is told the error and decides.
+ * then.
  */
 export async function forEach(
   cli: Cli,
@@ -13,11 +13,16 @@ export async function forEach(
     try {
       await action(reference)
     } catch (error) {
-      const { reportError } = await import('./error-report.ts')
-      reportError(cli, error)
-      cli.exitCode = 1
+      await tellFailure(cli, error)
     }
   }
+}
+
+/** Tells an error that ends one part of the work; the program is to end with 1. */
+export async function tellFailure(cli: Cli, error: unknown): Promise<void> {
+  const { reportError } = await import('./error-report.ts')
+  reportError(cli, error)
+  cli.exitCode = 1
 }
 
 /** The same, with the reference printed where all went well, as docker does. */

@@ -1,5 +1,5 @@
 /** Counters as tables and sentences. */
-import type { Stats } from '../control/api.ts'
+import type { Stats } from '../control/api/switch.ts'
 import { type Column, formatAge, formatAmount, formatCount, formatTable } from './output.ts'
 
 /** What happened in each second between two looks. */

@@ -20,7 +20,7 @@ import type {
   Waited,
 } from './api/sandbox.ts'
 import type { Event } from './api/system.ts'
-import type { Fdb, FdbFlushed, Stats } from './api.ts'
+import type { Fdb, FdbFlushed, Stats } from './api/switch.ts'
 
 /** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */
 export type Filters = Readonly<Record<string, readonly string[]>>

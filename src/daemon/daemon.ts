@@ -2,7 +2,7 @@
 
 import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import type { Version } from '../control/api/system.ts'
-import type { Failure } from '../control/api.ts'
+import type { Failure } from '../control/api/failure.ts'
 import { API_VERSION } from '../control/api-version.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { API_CONNECTIONS_MAX, PORTS_MAX } from '../limits.ts'

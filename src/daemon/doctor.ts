@@ -2,7 +2,7 @@
 
 import { accessSync, closeSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import type { DoctorCheck } from '../control/api.ts'
+import type { DoctorCheck } from '../control/api/doctor.ts'
 import { TapwireError } from '../control/errors.ts'
 import { native } from '../ports/native.ts'
 import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'

@@ -8,21 +8,19 @@
  * mounts a thousand longer.
  */
 
-import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LogEntry } from '../control/api/sandbox.ts'
 import type { LogOptions } from '../control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { RunningSandbox, SandboxExit, SandboxHost, SandboxPlan } from '../control/model/machine.ts'
-import { namespacePath } from './namespace.ts'
 import { Holder } from './shim/holder.ts'
 import { LeftBehind } from './shim/left-behind.ts'
+import { NamespaceLink } from './shim/namespace-link.ts'
 import { SandboxDirectory, type SandboxFacts } from './shim/sandbox-directory.ts'
 import { ShimConnection } from './shim/shim-connection.ts'
 import { SHIM_PATH, startShim } from './shim/shim-process.ts'
 import { ShimSandbox } from './shim/shim-sandbox.ts'
-
-const OWN_NAMESPACE = '/proc/self/ns/net'
 
 /** Digits of an id that name a sandbox's folder and namespace. */
 const NAME_LENGTH = 12
@@ -108,7 +106,7 @@ export class ShimHost implements SandboxHost {
     const running = this.#running.get(directory.name)
     if (running !== undefined) await running.stop()
     else await this.#endUnknown(id, directory)
-    rmSync(this.#link(directory), { force: true })
+    linkOf(directory).remove()
     directory.remove(what)
   }
 
@@ -142,8 +140,8 @@ export class ShimHost implements SandboxHost {
       if (connection.holderPid !== holder.pid)
         throw new TapwireError(ErrorCode.sandboxStart, 'Another process holds the sandbox.')
       const network = directory.readFacts()?.network ?? 'own'
-      const isOurs = network === 'host'
-      if (!isOurs) this.#writeLink(directory, holder)
+      const link = network === 'host' ? undefined : linkOf(directory)
+      link?.write(holder.pid)
       const sandbox = new ShimSandbox({
         id,
         directory,
@@ -151,8 +149,7 @@ export class ShimHost implements SandboxHost {
         connection,
         leftBehind: this.#leftBehind,
         network,
-        networkNamespace: isOurs ? OWN_NAMESPACE : this.#link(directory),
-        namespaceName: isOurs ? undefined : `tw-${directory.name}`,
+        link,
       })
       this.#running.set(directory.name, sandbox)
       void sandbox.exited.then(() => this.#forget(directory, sandbox))
@@ -167,7 +164,7 @@ export class ShimHost implements SandboxHost {
     if (this.#running.get(directory.name) !== sandbox) return
     this.#running.delete(directory.name)
     // The number in it may be another process's from now on.
-    rmSync(this.#link(directory), { force: true })
+    linkOf(directory).remove()
   }
 
   /** What an earlier daemon has left, or a start that failed. */
@@ -195,24 +192,12 @@ export class ShimHost implements SandboxHost {
     return `/proc/${other.pid}/ns/net`
   }
 
-  /** In place of one that an earlier run has left. */
-  #writeLink(directory: SandboxDirectory, holder: Holder): void {
-    const link = this.#link(directory)
-    const temporary = `${link}.new`
-    mkdirSync('/run/netns', { recursive: true })
-    rmSync(temporary, { force: true })
-    symlinkSync(`/proc/${holder.pid}/ns/net`, temporary)
-    renameSync(temporary, link)
-  }
-
-  #link(directory: SandboxDirectory): string {
-    return namespacePath(`tw-${directory.name}`)
-  }
-
   #directoryOf(id: string): SandboxDirectory {
     return new SandboxDirectory(join(this.#directory, id.slice(0, NAME_LENGTH)))
   }
 }
+
+const linkOf = (directory: SandboxDirectory): NamespaceLink => new NamespaceLink(`tw-${directory.name}`)
 
 const kindOf = (network: SandboxPlan['network']): SandboxFacts['network'] =>
   typeof network === 'string' ? network : 'shared'

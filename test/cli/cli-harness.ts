@@ -30,6 +30,8 @@ export class CliHarness {
   /** A folder for this harness alone. */
   readonly folder = mkdtempSync(join(tmpdir(), 'tw-'))
   readonly run = join(this.folder, 'run')
+  /** Of a daemon that a command may start: never the machine's own. */
+  readonly root = join(this.folder, 'root')
   readonly #listeners = new Set<(signal: NodeJS.Signals) => void>()
 
   /** Commands that wait for a signal at this moment. */
@@ -45,7 +47,15 @@ export class CliHarness {
     const out = recorder(options)
     const err = recorder(options)
     const code = await runCli(args, {
-      env: { ...process.env, NO_COLOR: '', TAPWIRE_DEBUG: '', TAPWIRE_RUN: this.run, ...options.env },
+      env: {
+        ...process.env,
+        NO_COLOR: '',
+        TAPWIRE_DEBUG: '',
+        TAPWIRE_HOST: '',
+        TAPWIRE_ROOT: this.root,
+        TAPWIRE_RUN: this.run,
+        ...options.env,
+      },
       stdout: out.stream,
       stderr: err.stream,
       stdin: options.stdin ?? Readable.from([]),

@@ -1,5 +1,5 @@
 /** Serves the daemon's API on a real socket, with recorded answers: for tests of the command line alone. */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { NetworkInspect } from '../../src/control/api/network.ts'
 import type { SandboxInspect, SandboxSummary } from '../../src/control/api/sandbox.ts'
@@ -89,11 +89,7 @@ export class FakeControl {
   private constructor(socket: string) {
     this.socket = socket
     this.#server = createServer((request, response) => {
-      void read(request).then((seen) => {
-        const { status, text } = this.#answer(seen)
-        if (this.version !== undefined) response.setHeader(API_VERSION_HEADER, this.version)
-        response.writeHead(status).end(text)
-      })
+      void this.#handle(request, response)
     })
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       socket.unshift(head)
@@ -126,6 +122,12 @@ export class FakeControl {
     }
     if (value === undefined) return { status: 204, text: '' }
     return { status: 200, text: typeof value === 'string' ? value : JSON.stringify(value) }
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, text } = this.#answer(await read(request))
+    if (this.version !== undefined) response.setHeader(API_VERSION_HEADER, this.version)
+    response.writeHead(status).end(text)
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex): Promise<void> {

@@ -1,233 +1,264 @@
-/** ps, fdb ls and stats against an API served by this process: what they print, and what they say where there is none. */
+/** ps, network ls, inspect, fdb, stats, events and others against an API served by this process: what they print. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { labPaths } from '../../src/control/run-directory.ts'
-import { CliHarness, type CliOptions, ESCAPE, plain } from './cli-harness.ts'
-import { type FakeApi, FDB, serveFakeApi, statsAfter } from './fake-api.ts'
+import type { Event } from '../../src/control/api/system.ts'
+import { CliHarness, type CliOptions, type CliResult, ESCAPE, plain } from './cli-harness.ts'
+import { FDB, statsAfter } from './fake-api.ts'
+import { Failure, FakeControl, NETWORK, SANDBOX, summary, WEB_ID } from './fake-control.ts'
 
 let harness: CliHarness
-let apis: FakeApi[]
+let control: FakeControl
 
-beforeEach(() => {
+beforeEach(async () => {
   harness = new CliHarness()
-  apis = []
+  control = await FakeControl.serve(join(harness.folder, 's'))
+  control.answers.set('GET /sandboxes', () => [summary(Date.now(), 200)])
+  control.answers.set('GET /networks', () => [
+    { ...NETWORK, Name: 'net10' },
+    { ...NETWORK, Name: 'net9' },
+    NETWORK,
+  ])
+  control.answers.set('GET /sandboxes/web', () => SANDBOX)
+  control.answers.set('GET /networks/blue', () => NETWORK)
+  control.answers.set('GET /fdb', () => FDB)
+  control.answers.set('GET /stats', () => statsAfter(60))
+  for (const kind of ['sandboxes', 'networks']) {
+    control.answers.set(
+      `GET /${kind}/*`,
+      ({ path }) => new Failure(404, `nothing like ${path.split('/').at(-1)}`),
+    )
+  }
 })
 
 afterEach(async () => {
-  await Promise.all(apis.map((api) => api.close()))
+  await control.close()
   harness.remove()
 })
 
-async function labUp(name: string): Promise<FakeApi> {
-  const api = await serveFakeApi(harness.run, name)
-  apis.push(api)
-  return api
+function tapwire(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return harness.tapwire(['--host', `unix://${control.socket}`, ...args], options)
 }
 
-/** What a daemon leaves that was killed: its files, and a socket behind which nobody is. */
-async function labDead(name: string): Promise<void> {
-  const api = await serveFakeApi(harness.run, name)
-  await api.close()
-  const { pid } = spawnSync(process.execPath, ['--version'])
-  writeFileSync(labPaths(harness.run, name).pid, String(pid))
+/** What a command prints that goes well. */
+async function out(...args: string[]): Promise<string> {
+  const { code, out: text, err } = await tapwire(args)
+  assert.deepEqual([code, err], [0, ''])
+  return text
 }
 
-/** A daemon that runs and has no socket: it starts, or ends, or someone has removed the socket. */
-function labWithoutSocket(name: string): void {
-  const paths = labPaths(harness.run, name)
-  mkdirSync(paths.directory, { recursive: true })
-  writeFileSync(paths.pid, String(process.pid))
-}
-
-const LISTINGS = [['fdb', 'ls'], ['stats'], ['stats', '--watch'], ['exec', 'alice', 'true']]
-
-describe('a command about one lab', () => {
-  it('says what to do where no lab is up', async () => {
-    for (const args of LISTINGS) {
-      const { code, out, err } = await harness.tapwire(args)
-      assert.deepEqual([code, out], [args[0] === 'exec' ? 125 : 1, ''])
-      assert.equal(
-        err,
-        'error: No lab is up.\nhint: Bring one up with `tapwire up LAB.yaml`, for example examples/demo.yaml.\n',
-      )
-    }
-  })
-
-  it('wants to know which, where several are up', async () => {
-    await labUp('one')
-    await labUp('two')
-    for (const args of LISTINGS) {
-      const { code, err } = await harness.tapwire(args)
-      assert.equal(code, args[0] === 'exec' ? 125 : 1)
-      assert.equal(err, 'error: Several labs are up: one, two.\nhint: Choose one with --lab NAME.\n')
-    }
-    const { code, out } = await harness.tapwire(['fdb', 'ls', '--lab', 'two', '--json'])
-    assert.deepEqual([code, JSON.parse(out)], [0, FDB])
-  })
-
-  it('takes the one that is up, whatever others have left', async () => {
-    await labDead('dead')
-    await labUp('live')
-    assert.equal((await harness.tapwire(['fdb', 'ls'])).code, 0)
-  })
-
-  it('suggests a lab where none has the name', async () => {
-    await labUp('demo')
-    const { code, err } = await harness.tapwire(['fdb', 'ls', '--lab', 'dmeo'])
-    assert.equal(code, 1)
-    assert.equal(err, "error: There is no lab 'dmeo'.\nhint: Did you mean 'demo'?\n")
-  })
-
-  it('tells that the daemon was killed', async () => {
-    await labDead('demo')
-    for (const args of [
-      ['fdb', 'ls'],
-      ['fdb', 'ls', '--lab', 'demo'],
-    ]) {
-      const { code, err } = await harness.tapwire(args)
-      assert.equal(code, 1)
-      assert.match(
-        err,
-        /^error: Lab 'demo' is not up: its daemon has died\.\nhint: `tapwire down demo` removes /,
-      )
-    }
-  })
-
-  it('tells that the daemon runs and its socket is gone', async () => {
-    labWithoutSocket('demo')
-    for (const args of [
-      ['fdb', 'ls'],
-      ['fdb', 'ls', '--lab', 'demo'],
-    ]) {
-      const { code, err } = await harness.tapwire(args)
-      assert.equal(code, 1)
-      assert.match(
-        err,
-        /^error: The daemon of lab 'demo' \(process \d+\) runs, but: .*api\.sock cannot be reached: connect ENOENT .*\nhint: It may be coming up or going down at this moment\. Its log is .*\n$/,
-      )
-    }
-  })
-
-  it('tells broken and unknown answers from one another and from none', async () => {
-    const api = await labUp('demo')
-    for (const answer of ['{"stations": [', '[]', '{"stations": [{"mac": 5}]}', '']) {
-      api.answers.set('GET /fdb', answer)
-      const { code, err } = await harness.tapwire(['fdb', 'ls'])
-      assert.equal(code, 1)
-      assert.match(
-        err,
-        /^error: The daemon answers GET \/fdb with something unknown\.\nhint: Is it of another version/,
-      )
-    }
-    api.answers.delete('GET /fdb')
-    assert.match((await harness.tapwire(['fdb', 'ls'])).err, /^error: There is no such thing\.\n$/)
-    api.answers.set('GET /lab', 'no lab')
-    assert.match(
-      (await harness.tapwire(['fdb', 'ls'])).err,
-      /^error: The daemon answers GET \/lab with something/,
+describe('tapwire ps', () => {
+  it("lists sandboxes as docker's table", async () => {
+    assert.equal(
+      await out('ps'),
+      `SANDBOX ID     COMMAND                CREATED         STATUS         PORTS                                                     NAMES
+5ab500000000   "python3 -m http.ser…"   3 minutes ago   Up 3 minutes   0.0.0.0:8080-8081->80-81/tcp, [::]:8080->80/tcp, 53/udp   web
+`.replace('COMMAND                CREATED', 'COMMAND                  CREATED'),
     )
+    assert.deepEqual(control.asked, ['GET /sandboxes'])
   })
 
-  it('tells a daemon that hangs up in the middle', async () => {
-    labWithoutSocket('demo')
-    const server = createServer((socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{'))
-    await new Promise<void>((resolve) => server.listen(labPaths(harness.run, 'demo').socket, resolve))
-    const { code, err } = await harness.tapwire(['fdb', 'ls'])
-    server.close()
-    assert.equal(code, 1)
-    assert.match(err, /runs, but: .*api\.sock cannot be reached: aborted\./)
+  it('asks for what options say', async () => {
+    await out('ps', '-a', '--filter', 'label=a=b', '-f', 'label=c', '-f', 'Name=web')
+    await out('ps', '-l')
+    await out('ps', '-n', '3')
+    assert.deepEqual(
+      control.seen.map(({ query }) => query),
+      [
+        { all: 'true', filters: '{"label":["a=b","c"],"name":["web"]}' },
+        { all: 'true', limit: '1' },
+        { all: 'true', limit: '3' },
+      ],
+    )
+    assert.match((await tapwire(['ps', '-f', 'x'])).err, /invalid filter 'x'/)
+  })
+
+  it('prints ids, JSON, and by a template', async () => {
+    assert.equal(await out('ps', '-q'), '5ab500000000\n')
+    assert.equal(await out('ps', '-q', '--no-trunc'), `${WEB_ID}\n`)
+    assert.equal(
+      await out('ps', '--format', '{{.Names}} {{.Label "a"}}{{.Label "x"}} {{.Networks}}'),
+      'web b blue,green\n',
+    )
+    const line = JSON.parse(await out('ps', '--format', 'json')) as Record<string, string>
+    assert.equal(line['Command'], '"python3 -m http.ser…"')
+    assert.deepEqual(Object.keys(line), Object.keys(line).toSorted())
+    assert.equal((JSON.parse(await out('ps', '--json')) as unknown[]).length, 1)
+  })
+
+  it('makes tables of templates, and a wide one', async () => {
+    assert.equal(
+      await out('ps', '--format', String.raw`table {{.Names}}\t{{.Label "com.example.my-team"}}\t{{.State}}`),
+      'NAMES     MY TEAM   STATE\nweb       red       running\n',
+    )
+    assert.match(await out('ps', '--format', 'wide'), /PORTS +NETWORKS +NAMES\n.* blue,green +web\n/)
+    const { code, err } = await tapwire(['ps', '--format', 'jsno'])
+    assert.deepEqual(
+      [code, err],
+      [
+        64,
+        "tapwire: Unknown format 'jsno'.\nhint: It is a template or one of table, wide, json; did you mean 'json'?\n",
+      ],
+    )
   })
 })
 
-describe('tapwire ps', () => {
-  it('lists the sandboxes of all labs', async () => {
-    await labUp('one')
-    const two = await labUp('two')
-    const [alice, bob] = two.status.sandboxes
-    alice!.endpoints[0]!.state = 'gone'
-    bob!.state = 'exited'
-    bob!.exitCode = 137
-    const { code, out, err } = await harness.tapwire(['ps'])
-    assert.deepEqual([code, err], [0, ''])
+describe('tapwire network ls', () => {
+  it("lists networks by name, in numbers' order", async () => {
     assert.equal(
-      out,
-      `LAB   SANDBOX   STATE          ADDRESSES                            COMMAND
-one   alice     idle           web 10.1.0.2/24
-one   bob       running        web 10.1.0.3/24, other 10.1.1.2/24   sleep '5 5'
-two   alice     idle           web 10.1.0.2/24 (gone)
-two   bob       exited (137)   web 10.1.0.3/24, other 10.1.1.2/24   sleep '5 5'
+      await out('network', 'ls'),
+      `NETWORK ID     NAME      DRIVER    SCOPE
+b1e000000000   blue      bridge    local
+b1e000000000   net9      bridge    local
+b1e000000000   net10     bridge    local
 `,
     )
   })
 
-  it('lists one lab, as JSON', async () => {
-    await labUp('one')
-    const two = await labUp('two')
-    const { out } = await harness.tapwire(['ps', '--lab', 'two', '--json'])
-    assert.deepEqual(JSON.parse(out), [two.status])
-  })
-
-  it('lists nothing where nothing is up', async () => {
-    const { code, out, err } = await harness.tapwire(['ps'])
-    assert.deepEqual([code, out, err], [0, 'LAB   SANDBOX   STATE   ADDRESSES   COMMAND\n', ''])
-    assert.equal((await harness.tapwire(['ps', '--json'])).out, '[]\n')
-  })
-
-  it('lists what it can, and tells what has died and what gives no answer', async () => {
-    await labUp('a')
-    await labDead('b')
-    labWithoutSocket('c')
-    const { code, out, err } = await harness.tapwire(['ps'])
-    assert.equal(code, 1)
-    assert.match(out, /^a +alice /m)
-    assert.match(err, /^Lab b is not up: its daemon has died\. `tapwire down b` removes what it left\.$/m)
-    assert.match(err, /^error: The daemon of lab 'c' \(process \d+\) runs, but: /m)
-  })
-})
-
-describe('tapwire ps, where several labs give no answer,', () => {
-  it('tells so of each', async () => {
-    labWithoutSocket('a')
-    const api = await labUp('b')
-    api.answers.set('GET /lab', 'nonsense')
-    const { code, err } = await harness.tapwire(['ps'])
-    assert.equal(code, 1)
-    assert.match(
-      err,
-      /^error: 2 labs do not answer:\n  The daemon of lab 'a' .*\n  The daemon answers GET \/lab with/,
+  it('prints ids, and by a template', async () => {
+    control.answers.set('GET /networks', () => [NETWORK])
+    assert.equal(await out('network', 'ls', '-q', '--no-trunc'), `${NETWORK.Id}\n`)
+    assert.equal(
+      await out(
+        'network',
+        'ls',
+        '--format',
+        '{{.Name}} {{.IPv4}} {{.IPv6}} {{.Internal}} {{.Labels}} {{.CreatedAt}}',
+      ),
+      'blue true false false com.example.team=red 2026-01-02 03:04:05.678901234 +0000 UTC\n',
     )
   })
 })
 
-describe('tapwire fdb ls', () => {
+describe('tapwire inspect', () => {
+  it('prints sandboxes and networks as JSON, and tells what is not there', async () => {
+    const { code, out: text, err } = await tapwire(['inspect', 'web', 'nope', 'blue'])
+    assert.deepEqual([code, JSON.parse(text)], [1, [SANDBOX, NETWORK]])
+    assert.ok(text.startsWith('[\n    {\n        "Id": '))
+    assert.equal(err, 'tapwire: No such object: nope\n')
+    assert.deepEqual(await tapwire(['network', 'inspect', 'nope']), {
+      code: 1,
+      out: '[]\n',
+      err: 'tapwire: nothing like nope\n',
+    })
+  })
+
+  it('prints by a template', async () => {
+    assert.equal(
+      await out(
+        'inspect',
+        '-f',
+        '{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{$e.IPAddress}}{{end}}',
+        'web',
+      ),
+      'blue 172.18.0.2\n',
+    )
+    assert.equal(
+      await out('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', 'blue'),
+      '172.18.0.0/16\n',
+    )
+    assert.equal(
+      await out('inspect', '-f', 'json', '--type', 'network', 'blue'),
+      `${JSON.stringify(NETWORK)}\n`,
+    )
+    const { code, err } = await tapwire(['inspect', '-f', '{{.Nope', 'web'])
+    assert.deepEqual([code, err], [64, 'tapwire: template parsing error: template: :1: unclosed action\n'])
+  })
+})
+
+describe('tapwire port', () => {
+  it('lists published ports, and tells where one is', async () => {
+    assert.equal(
+      await out('port', 'web'),
+      '80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n443/tcp -> 0.0.0.0:8443\n',
+    )
+    assert.equal(await out('port', 'web', '443'), '0.0.0.0:8443\n')
+    assert.equal(
+      (await tapwire(['port', 'web', '53/udp'])).err,
+      "tapwire: no public port '53/udp' published for web\n",
+    )
+  })
+})
+
+describe('tapwire logs', () => {
+  it('prints each stream where it belongs', async () => {
+    const time = '2026-01-02T03:04:05.678901234Z'
+    const entries = [
+      { log: 'one\n', stream: 'stdout', time },
+      { log: 'two\n', stream: 'stderr', time },
+    ]
+    control.answers.set('GET /sandboxes/web/logs', () =>
+      entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''),
+    )
+    assert.deepEqual(await tapwire(['logs', 'web']), { code: 0, out: 'one\n', err: 'two\n' })
+    assert.deepEqual(await tapwire(['logs', '-t', '--tail', '5', '--since', '2026-01-01T00:00:00Z', 'web']), {
+      code: 0,
+      out: `${time} one\n`,
+      err: `${time} two\n`,
+    })
+    assert.deepEqual(control.seen.at(-1)!.query, {
+      stdout: 'true',
+      stderr: 'true',
+      tail: '5',
+      since: '1767225600.000',
+    })
+  })
+})
+
+describe('tapwire events', () => {
+  const event: Event = {
+    Id: 1,
+    Type: 'network',
+    Action: 'connect',
+    Actor: { ID: 'b1e0', Attributes: { name: 'blue', container: WEB_ID } },
+    scope: 'local',
+    time: 1_767_323_045,
+    timeNano: 1_767_323_045_678_900_000,
+  }
+
+  it('prints events as docker does, as JSON, and by a template', async () => {
+    control.answers.set('GET /events', () => `:\n\nid: 1\ndata: ${JSON.stringify(event)}\n\n`)
+    assert.match(
+      await out('events'),
+      new RegExp(
+        `^2026-01-02T03:04:05\\.67890*Z network connect b1e0 \\(container=${WEB_ID}, name=blue\\)\n$`,
+      ),
+    )
+    assert.deepEqual(JSON.parse(await out('events', '--format', 'json')), event)
+    assert.equal(
+      await out('events', '--format', '{{.Type}} {{.Actor.Attributes.name}} {{.Time}}'),
+      `network blue ${event.time}\n`,
+    )
+  })
+})
+
+describe('tapwire fdb', () => {
   it('lists stations by network and port', async () => {
-    const api = await labUp('demo')
     const [alice, bob] = FDB.stations
     const elsewhere = { ...bob!, network: 'other', mac: '02:42:0a:01:01:02', interface: 'eth1', port: 2 }
-    api.answers.set('GET /fdb', { stations: [bob, alice, elsewhere] })
-    const { code, out, err } = await harness.tapwire(['fdb', 'ls'])
-    assert.deepEqual([code, err], [0, ''])
+    control.answers.set('GET /fdb', () => ({ stations: [bob, alice, elsewhere] }))
     assert.equal(
-      out,
+      await out('fdb', 'ls'),
       `NETWORK   MAC                 SANDBOX   INTERFACE   PORT      AGE
 other     02:42:0a:01:01:02   bob       eth1           2   static
 web       02:42:0a:01:00:02   alice     eth0           0      7 s
 web       02:42:0a:01:00:03   bob       eth0           1   static
 `,
     )
+    assert.equal((await out('fdb', 'ls', '--network', 'other')).split('\n').length, 3)
+  })
+
+  it('makes the switch forget', async () => {
+    control.answers.set('DELETE /fdb', () => undefined)
+    await out('fdb', 'flush', '--network', 'web')
+    assert.deepEqual(control.asked, ['DELETE /fdb?network=web'])
   })
 })
 
 describe('tapwire stats', () => {
   it('shows counters, and why frames were dropped', async () => {
-    await labUp('demo')
-    const { code, out, err } = await harness.tapwire(['stats'])
-    assert.deepEqual([code, err], [0, ''])
     assert.equal(
-      out,
+      await out('stats'),
       `SANDBOX   INTERFACE   NETWORK   FRAMES IN   BYTES IN   FRAMES OUT   BYTES OUT   DROPPED
 alice     eth0        web              61    6.01 kB            0         0 B         1
 bob       eth0        web               0        0 B           60     6.00 kB         0
@@ -241,87 +272,67 @@ FRAMES   DROP REASON
   })
 
   it('leaves drops out where there are none, and tells the copies of flooded frames', async () => {
-    const api = await labUp('demo')
     const stats = statsAfter(10)
     const totals = { ...stats.totals, flooded: 3, copies: 1234, dropped: 0 }
-    api.answers.set('GET /stats', { ...stats, totals, drops: [] })
-    const { out } = await harness.tapwire(['stats'])
-    assert.match(out, /\n\nIn 10 s: .* 3 flooded \(1,234 more copies\), 0 dropped; 10 transmitted\.\n$/)
+    control.answers.set('GET /stats', () => ({ ...stats, totals, drops: [] }))
+    assert.match(
+      await out('stats'),
+      /\n\nIn 10 s: .* 3 flooded \(1,234 more copies\), 0 dropped; 10 transmitted\.\n$/,
+    )
   })
 
   it('prints counters as JSON', async () => {
-    await labUp('demo')
-    assert.deepEqual(JSON.parse((await harness.tapwire(['stats', '--json'])).out), statsAfter(60))
+    assert.deepEqual(JSON.parse(await out('stats', '--json')), statsAfter(60))
   })
 })
 
 describe('tapwire stats --watch', () => {
-  /** Runs it until the API was asked `looks` times; each look finds counters of `step` seconds later. */
+  /** Runs it until the API was asked `looks` times; each look finds counters of 2 seconds later. */
   async function watch(args: string[], looks: number, options: CliOptions = {}): Promise<string> {
-    const api = await labUp('demo')
     let asked = 0
-    api.answers.set('GET /stats', () => {
+    control.answers.set('GET /stats', () => {
       asked += 1
       if (asked === looks) setImmediate(() => harness.interrupt('SIGINT'))
       return statsAfter(100 + asked * 2)
     })
-    const { code, out, err } = await harness.tapwire(
-      ['stats', '--watch', '--interval', '0.1', ...args],
-      options,
-    )
+    const {
+      code,
+      out: text,
+      err,
+    } = await tapwire(['stats', '--watch', '--interval', '0.1', ...args], options)
     assert.deepEqual([code, err, harness.listening], [0, '', 0])
-    return out
+    return text
   }
 
   it('prints one JSON value a line, rates from the second on', async () => {
-    const out = await watch(['--json'], 3)
-    const lines = out
+    const [first, second] = (await watch(['--json'], 3))
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-    assert.ok(lines.length >= 2)
-    assert.deepEqual(lines[0], { ...statsAfter(102), rates: null })
-    assert.deepEqual(lines[1], {
-      ...statsAfter(104),
-      rates: {
-        seconds: 2,
-        receivedFrames: 1,
-        transmittedFrames: 1,
-        dropped: 0,
-        ports: [
-          {
-            port: 0,
-            receivedFrames: 1,
-            receivedBits: 800,
-            transmittedFrames: 0,
-            transmittedBits: 0,
-            dropped: 0,
-          },
-          {
-            port: 1,
-            receivedFrames: 0,
-            receivedBits: 0,
-            transmittedFrames: 1,
-            transmittedBits: 800,
-            dropped: 0,
-          },
-        ],
-      },
+      .map((line) => JSON.parse(line) as { rates: { seconds: number; ports: unknown[] } | null })
+    assert.deepEqual(first, { ...statsAfter(102), rates: null })
+    assert.equal(second!.rates!.seconds, 2)
+    assert.deepEqual(second!.rates!.ports[0], {
+      port: 0,
+      receivedFrames: 1,
+      receivedBits: 800,
+      transmittedFrames: 0,
+      transmittedBits: 0,
+      dropped: 0,
     })
   })
 
   it('prints one table after another into a pipe', async () => {
-    const out = await watch([], 3)
-    assert.equal(out.includes(ESCAPE), false)
-    assert.match(out, /^Lab demo, up for 102 s\n\n.*\nalice +eth0 +web +- +- +- +- +-\n/)
-    assert.match(out, /\nLab demo, up for 104 s\n\n.*\nalice +eth0 +web +1 +800 bit\/s +0 +0 bit\/s +0\n/)
+    const text = await watch([], 3)
+    assert.equal(text.includes(ESCAPE), false)
+    assert.match(text, /^Up for 102 s\n\n.*\nalice +eth0 +web +- +- +- +- +-\n/)
+    assert.match(text, /\nUp for 104 s\n\n.*\nalice +eth0 +web +1 +800 bit\/s +0 +0 bit\/s +0\n/)
   })
 
   it('draws on the alternate screen of a terminal, within its size, and leaves the last table', async () => {
     const terminal = { columns: 40, rows: 6 }
     const drawings: string[] = []
-    const out = await watch([], 3, { terminal, onWrite: (text) => drawings.push(text) })
-    assert.ok(out.startsWith(`${ESCAPE}[?1049h${ESCAPE}[?25l`))
+    const text = await watch([], 3, { terminal, onWrite: (written) => drawings.push(written) })
+    assert.ok(text.startsWith(`${ESCAPE}[?1049h${ESCAPE}[?25l`))
     const looks = drawings.slice(1, -1)
     assert.ok(looks.length >= 2)
     for (const look of looks) {
@@ -330,22 +341,6 @@ describe('tapwire stats --watch', () => {
       assert.equal(lines.length, terminal.rows - 1)
       assert.ok(lines.every((line) => line.length <= terminal.columns))
     }
-    const [, leftBehind = ''] = out.split(`${ESCAPE}[?25h${ESCAPE}[?1049l`)
-    assert.match(leftBehind, /^Lab demo, up for \d+ s\n[^]*runt-frame    The frame is too short\.\n$/)
-  })
-
-  it('gives the terminal back and tells when the lab goes', async () => {
-    const api = await labUp('demo')
-    let asked = 0
-    api.answers.set('GET /stats', () => {
-      asked += 1
-      return asked === 1 ? statsAfter(1) : 'gone'
-    })
-    const terminal = { columns: 80, rows: 24 }
-    const { code, out, err } = await harness.tapwire(['stats', '--watch', '--interval', '0.1'], { terminal })
-    assert.equal(code, 1)
-    assert.ok(out.includes(`${ESCAPE}[?25h${ESCAPE}[?1049l`))
-    assert.match(plain(err), /^error: The daemon answers GET \/stats with something unknown/)
-    assert.equal(harness.listening, 0)
+    assert.ok(drawings.at(-1)!.startsWith(`${ESCAPE}[?25h${ESCAPE}[?1049lUp for `))
   })
 })

@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { COMMANDS } from '../../src/cli/command-list.ts'
 import { CliHarness, ESCAPE } from './cli-harness.ts'
 
 const harness = new CliHarness()
@@ -20,12 +21,20 @@ describe('tapwire', () => {
   it('has help with examples for each command', async () => {
     const { code, out } = await harness.tapwire(['--help'])
     assert.equal(code, 0)
-    for (const command of ['up', 'down', 'validate', 'exec', 'ps', 'fdb', 'stats', 'doctor']) {
-      assert.match(out, new RegExp(`^  ${command} `, 'm'))
-      const words = command === 'fdb' ? ['fdb', 'ls'] : [command]
-      const help = await harness.tapwire([...words, '--help'])
-      assert.equal(help.code, 0)
-      assert.match(help.out, new RegExp(`^Examples:\n  tapwire ${words.join(' ')}`, 'm'))
+    for (const { name, commands } of COMMANDS) {
+      assert.match(out, new RegExp(`^  ${name}[ |]`, 'm'))
+      for (const words of commands?.map((one) => [name, one.name]) ?? [[name]]) {
+        const help = await harness.tapwire([...words, '--help'])
+        assert.deepEqual([help.code, help.err], [0, ''], words.join(' '))
+        assert.match(help.out, /^Examples:\n {2}(tapwire|source) /m, words.join(' '))
+        assert.equal((await harness.tapwire(['help', ...words])).out, help.out)
+      }
+    }
+  })
+
+  it('takes booleans as docker does', async () => {
+    for (const value of ['--ipv4=maybe', '--internal=2']) {
+      assert.equal((await harness.tapwire(['network', 'create', value, 'x'])).code, 2)
     }
   })
 
@@ -46,13 +55,13 @@ describe('tapwire', () => {
 
   it('colours on a terminal, unless NO_COLOR or TERM=dumb say otherwise', async () => {
     const terminal = { columns: 80, rows: 24 }
-    const red = `${ESCAPE}[31merror:${ESCAPE}[39m`
+    const red = `${ESCAPE}[31mtapwire:${ESCAPE}[39m`
     const args = ['down', 'nothing']
     assert.ok((await harness.tapwire(args, { terminal, env: { TERM: 'xterm' } })).err.startsWith(red))
     for (const options of [{}, { terminal, env: { NO_COLOR: '1' } }, { terminal, env: { TERM: 'dumb' } }]) {
       assert.equal(
         (await harness.tapwire(args, options)).err,
-        "error: There is no lab 'nothing'.\nhint: No lab is up.\n",
+        "tapwire: There is no lab 'nothing'.\nhint: No lab is up.\n",
       )
     }
   })

@@ -74,7 +74,10 @@ describe('tapwire up', () => {
     await tapwire(['up', labFile])
     const { code, out, err } = await tapwire(['up', labFile])
     assert.deepEqual([code, out], [1, ''])
-    assert.match(err, /^error: Lab 'demo' is up already\.\nhint: Take it down first with `tapwire down demo`/)
+    assert.match(
+      err,
+      /^tapwire: Lab 'demo' is up already\.\nhint: Take it down first with `tapwire down demo`/,
+    )
   })
 
   it('leaves what a dead daemon left to the new one', async () => {
@@ -90,7 +93,7 @@ describe('tapwire up', () => {
     writeFileSync(paths.pid, String(process.pid))
     const { code, err } = await tapwire(['up', labFile])
     assert.equal(code, 1)
-    assert.match(err, /^error: The daemon of lab 'demo' \(process \d+\) runs, but: /)
+    assert.match(err, /^tapwire: The daemon of lab 'demo' \(process \d+\) runs, but: /)
     writeFileSync(paths.pid, '')
   })
 
@@ -99,7 +102,7 @@ describe('tapwire up', () => {
     assert.deepEqual([code, out], [1, ''])
     assert.equal(
       err,
-      '… Open TAPs\n✖ Open TAPs (EPERM)\nerror: Opening /dev/net/tun is forbidden.\nhint: Run as root.\n',
+      '… Open TAPs\n✖ Open TAPs (EPERM)\ntapwire: Opening /dev/net/tun is forbidden.\nhint: Run as root.\n',
     )
   })
 
@@ -108,12 +111,12 @@ describe('tapwire up', () => {
     assert.equal(crash.code, 1)
     assert.match(
       crash.err,
-      /^error: The daemon ended with exit code 3 before its work was done:\nError: nothing works\n/,
+      /^tapwire: The daemon ended with exit code 3 before its work was done:\nError: nothing works\n/,
     )
     const babble = await tapwire(['up', labFile], { env: { FAKE_DAEMON: 'babble' } })
     assert.match(
       babble.err,
-      /^error: The daemon ended with exit code 0 before its work was done:\nhello\nhint: /,
+      /^tapwire: The daemon ended with exit code 0 before its work was done:\nhello\nhint: /,
     )
     const missing = await tapwire(['up', labFile], { daemonProgram: '/nowhere/daemon.js' })
     assert.match(missing.err, /Cannot find module '\/nowhere\/daemon\.js'/)
@@ -129,7 +132,7 @@ describe('tapwire up', () => {
     assert.equal(code, 130)
     assert.equal(
       err,
-      '… Make namespaces\n… Stopping; once more to leave that to the daemon\n✔ Make namespaces\nerror: Interrupted by SIGTERM.\n',
+      '… Make namespaces\n… Stopping; once more to leave that to the daemon\n✔ Make namespaces\ntapwire: Interrupted by SIGTERM.\n',
     )
     assert.equal(harness.listening, 0)
   })
@@ -144,7 +147,7 @@ describe('tapwire up', () => {
     assert.equal(code, 130)
     assert.match(
       err,
-      /\nerror: Interrupted by SIGINT\.\nhint: The daemon still takes down what it has built\.\n$/,
+      /\ntapwire: Interrupted by SIGINT\.\nhint: The daemon still takes down what it has built\.\n$/,
     )
     assert.equal(harness.listening, 0)
   })
@@ -161,7 +164,7 @@ describe('tapwire up', () => {
     assert.equal(code, 1)
     assert.match(
       err,
-      /^error: The path .*\/demo\/api\.sock has 119 bytes; a socket's path can have 107\.\nhint: Set TAPWIRE_RUN/,
+      /^tapwire: The path .*\/demo\/api\.sock has 119 bytes; a socket's path can have 107\.\nhint: Set TAPWIRE_RUN/,
     )
   })
 })
@@ -197,14 +200,14 @@ describe('tapwire down', () => {
     assert.equal(code, 1)
     assert.equal(
       err,
-      'error: Several labs are up: demo, second.\nhint: Choose one with `tapwire down NAME`, or take all down with --all.\n',
+      'tapwire: Several labs are up: demo, second.\nhint: Choose one with `tapwire down NAME`, or take all down with --all.\n',
     )
   })
 
   it('says so where nothing is up, and is content with --all', async () => {
     const { code, err } = await tapwire(['down'])
     assert.equal(code, 1)
-    assert.match(err, /^error: No lab is up\.\n/)
+    assert.match(err, /^tapwire: No lab is up\.\n/)
     assert.equal((await tapwire(['down', '--all'])).code, 0)
   })
 
@@ -218,11 +221,11 @@ describe('tapwire down', () => {
     assert.equal(crash.code, 1)
     assert.match(
       crash.err,
-      /error: The daemon ended with exit code 3 before its work was done:\nError: nothing works\n/,
+      /tapwire: The daemon ended with exit code 3 before its work was done:\nError: nothing works\n/,
     )
 
     const refuse = await tapwire(['down', 'demo'], { env: { FAKE_DAEMON: 'refuse' } })
-    assert.match(refuse.err, /\nerror: It is in use\.\nhint: Wait\.\n$/)
+    assert.match(refuse.err, /\ntapwire: It is in use\.\nhint: Wait\.\n$/)
 
     const { code, err } = await tapwire(['down', 'demo'])
     assert.equal(code, 0)
@@ -238,7 +241,7 @@ describe('tapwire down', () => {
     const { code, err } = await tapwire(['down'])
     await api.close()
     assert.equal(code, 1)
-    assert.match(err, /^… Take lab demo down\nerror: There is no such thing\.\n/)
+    assert.match(err, /^… Take lab demo down\ntapwire: There is no such thing\.\n/)
     writeFileSync(labPaths(harness.run, 'demo').pid, '')
   })
 })

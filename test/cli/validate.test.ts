@@ -41,7 +41,7 @@ bob       eth1        other     10.1.1.2/24   02:42:0a:01:01:02
       err,
       `${bad}:1:25: mtu must be a whole number from 576 to 65521, not 5
 ${bad}:3:19: sandbox 'a' joins an unknown network 'wbe'; did you mean 'web'?
-error: ${bad} has 2 problems.
+tapwire: ${bad} has 2 problems.
 `,
     )
   })
@@ -50,7 +50,7 @@ error: ${bad} has 2 problems.
     const many = join(harness.folder, 'many.yaml')
     writeFileSync(many, Array.from({ length: 120 }, (_, index) => `k${index}: 1\n`).join(''))
     const { err } = await harness.tapwire(['validate', many])
-    assert.match(err, /\n… and 22 more\nerror: .* has 122 problems\.\n$/)
+    assert.match(err, /\n… and 22 more\ntapwire: .* has 122 problems\.\n$/)
   })
 
   it('prints the lab as JSON', async () => {
@@ -72,7 +72,7 @@ error: ${bad} has 2 problems.
     for (const args of [[], ['--json']]) {
       const { code, out, err } = await harness.tapwire(['validate', '/nowhere/lab.yaml', ...args])
       assert.deepEqual([code, out], [1, ''])
-      assert.match(err, /^error: Cannot read \/nowhere\/lab\.yaml: there is no such file\.\nhint: /)
+      assert.match(err, /^tapwire: Cannot read \/nowhere\/lab\.yaml: there is no such file\.\nhint: /)
     }
   })
 })

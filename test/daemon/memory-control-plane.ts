@@ -21,7 +21,7 @@ import type {
   Waited,
 } from '../../src/control/api/sandbox.ts'
 import type { Event } from '../../src/control/api/system.ts'
-import type { Fdb, FdbFlushed, Stats } from '../../src/control/api.ts'
+import type { Fdb, FdbFlushed, Stats } from '../../src/control/api/switch.ts'
 import type {
   ControlPlane,
   EventOptions,

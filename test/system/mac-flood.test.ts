@@ -10,7 +10,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { Stats } from '../../src/control/api.ts'
+import type { Stats } from '../../src/control/api/switch.ts'
 import { STATIONS_PER_PORT_DEFAULT } from '../../src/limits.ts'
 import { needs, needsTap } from '../support/requirements.ts'
 import { Daemon } from './support/daemon.ts'

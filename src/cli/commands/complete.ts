@@ -1,5 +1,6 @@
 import { script } from '@bomb.sh/tab'
 import type { Command } from 'commander'
+import { BASH_COMPLETION } from '../bash-completion.ts'
 import type { Cli } from '../cli.ts'
 import { complete } from '../completion.ts'
 import { examples, usage } from '../options.ts'
@@ -31,7 +32,8 @@ export function defineComplete(command: Command, cli: Cli): void {
       }
       if (!SHELLS.has(shell))
         throw usage(`There is no completion for ${shell}.`, 'It is for bash, zsh and fish.')
-      script(shell, 'tapwire', 'tapwire')
+      if (shell === 'bash') cli.stdout.write(BASH_COMPLETION)
+      else script(shell, 'tapwire', 'tapwire')
     })
 }
 

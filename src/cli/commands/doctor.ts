@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import type { Command } from 'commander'
-import type { DoctorCheck } from '../../control/api.ts'
+import type { DoctorCheck } from '../../control/api/doctor.ts'
 import type { Cli } from '../cli.ts'
 import { colorsFor } from '../colors.ts'
 import { parseFailure } from '../failure.ts'

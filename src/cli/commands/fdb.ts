@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Fdb } from '../../control/api.ts'
+import type { Fdb } from '../../control/api/switch.ts'
 import { apiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { formatStations } from '../fdb-text.ts'

@@ -5,7 +5,7 @@ import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { type ApiClient, ApiError, apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { examples, usage } from '../options.ts'
-import { forEach } from '../several.ts'
+import { tellFailure } from '../several.ts'
 
 interface InspectOptions {
   readonly format?: string
@@ -98,7 +98,7 @@ async function inspect(
     )
   }
   cli.stdout.write(print(found))
-  await forEach(cli, failures.map(String), (at) => Promise.reject(failures[failures.map(String).indexOf(at)]))
+  for (const failure of failures) await tellFailure(cli, failure)
 }
 
 async function find(

@@ -22,13 +22,9 @@ async function showPorts(cli: Cli, sandbox: string, port: string | undefined): P
     })),
   )
   if (port === undefined) {
-    const lines = published.map(({ name, address }) => `${name} -> ${address}`)
-    cli.stdout.write(
-      lines
-        .sort(naturally)
-        .map((line) => `${line}\n`)
-        .join(''),
-    )
+    const sorted = published.toSorted((a, b) => NATURALLY.compare(a.name, b.name))
+    const lines = sorted.map(({ name, address }) => `${name} -> ${address}`)
+    cli.stdout.write(lines.map((line) => `${line}\n`).join(''))
     return
   }
   const wanted = port.includes('/') ? port : `${port}/tcp`
@@ -38,6 +34,4 @@ async function showPorts(cli: Cli, sandbox: string, port: string | undefined): P
 }
 
 /** 80 before 443. */
-function naturally(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true })
-}
+const NATURALLY = new Intl.Collator('en', { numeric: true })

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Stats } from '../../control/api.ts'
+import type { Stats } from '../../control/api/switch.ts'
 import { type ApiClient, apiClient } from '../api-client.ts'
 import { type Cli, isTerminal } from '../cli.ts'
 import { examples } from '../options.ts'

@@ -1,6 +1,6 @@
 /** Functions of templates: Go's own, and those that docker's client adds. */
 import { printf } from './printf.ts'
-import { isObject, isTrue, type Method, printValue, sortedKeys, typeName } from './values.ts'
+import { isObject, isTrue, type Method, printValue, typeName } from './values.ts'
 
 /** What a function throws; the evaluator adds the place. */
 export class FunctionError extends Error {
@@ -182,9 +182,4 @@ function compare(a: unknown, b: unknown): number {
 function checkBasic(value: unknown): void {
   if (['string', 'number', 'boolean'].includes(typeof value)) return
   throw new FunctionError('non-comparable type')
-}
-
-/** For error messages: the keys of a value that could have been meant. */
-export function keysOf(value: unknown): string[] {
-  return isObject(value) ? sortedKeys(value) : []
 }

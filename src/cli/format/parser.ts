@@ -59,7 +59,7 @@ class Parser {
     return word
   }
 
-  #action(word: string | undefined): TemplateNode {
+  #action(word = ''): TemplateNode {
     switch (word) {
       case 'if':
       case 'with':
@@ -227,7 +227,10 @@ class Parser {
       }
       case 'sign':
         return this.#signed(token)
-      default:
+      case 'text':
+      case 'open':
+      case 'close':
+      case 'space':
         return undefined
     }
   }

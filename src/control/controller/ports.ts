@@ -1,4 +1,4 @@
-import type { Fdb, FdbFlushed, Stats } from '../api.ts'
+import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
 import type { BridgeDriver } from '../drivers/bridge.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'

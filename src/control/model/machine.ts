@@ -7,7 +7,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { LogEntry } from '../api/sandbox.ts'
-import type { Stats } from '../api.ts'
+import type { Stats } from '../api/switch.ts'
 import type { LogOptions } from '../control-plane.ts'
 
 /** The switch: bridge domains and the TAPs that are its ports. */

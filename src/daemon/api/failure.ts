@@ -2,7 +2,7 @@
 
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Failure } from '../../control/api.ts'
+import type { Failure } from '../../control/api/failure.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { TapError } from '../../ports/tap.ts'
 

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { labPlanSchema, labStatusSchema, labSummarySchema } from '../../control/api/lab.ts'
-import { progressSchema } from '../../control/api.ts'
+import { progressSchema } from '../../control/api/progress.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { labSchema } from '../../control/lab.ts'
 import type { Labs } from '../../control/labs/labs.ts'

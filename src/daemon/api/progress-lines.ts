@@ -1,6 +1,6 @@
 /** Progress as the lines of an answer: what is done is told while it is done, and the last line says how it ended. */
 
-import type { Progress } from '../../control/api.ts'
+import type { Progress } from '../../control/api/progress.ts'
 import type { Steps } from '../../control/labs/steps.ts'
 import { failureOf } from './failure.ts'
 

@@ -1,7 +1,7 @@
 /** Answers that are written to the connection itself, where there is no HTTP server between. */
 
 import { STATUS_CODES } from 'node:http'
-import type { Failure } from '../../control/api.ts'
+import type { Failure } from '../../control/api/failure.ts'
 import { API_VERSION, API_VERSION_HEADER } from '../../control/api-version.ts'
 
 export function headText(status: number, headers: Readonly<Record<string, string>>): string {

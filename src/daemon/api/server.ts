@@ -4,7 +4,7 @@ import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs'
 import type { IncomingMessage, Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import type { Failure } from '../../control/api.ts'
+import type { Failure } from '../../control/api/failure.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import {
   API_CONNECTIONS_MAX,

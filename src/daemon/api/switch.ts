@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { fdbFlushedSchema, fdbSchema, statsSchema } from '../../control/api.ts'
+import { fdbFlushedSchema, fdbSchema, statsSchema } from '../../control/api/switch.ts'
 import { type Api, json, type RouteContext, route, serve } from './routes.ts'
 
 const tags = ['switch']

@@ -9,6 +9,7 @@ import { run } from '../program.ts'
 import type { Holder } from './holder.ts'
 import { idleTapsOf } from './idle-taps.ts'
 import type { LeftBehind } from './left-behind.ts'
+import type { NamespaceLink } from './namespace-link.ts'
 import type { SandboxDirectory, SandboxFacts } from './sandbox-directory.ts'
 import { openStream, type ShimConnection } from './shim-connection.ts'
 
@@ -22,14 +23,14 @@ export interface ShimSandboxParts {
   readonly connection: ShimConnection
   readonly leftBehind: LeftBehind
   readonly network: SandboxFacts['network']
-  readonly networkNamespace: string
-  /** As `ip -n` takes it; undefined where the namespace is the daemon's own. */
-  readonly namespaceName: string | undefined
+  /** Undefined where the network namespace is the daemon's own. */
+  readonly link: NamespaceLink | undefined
 }
+
+const OWN_NAMESPACE = '/proc/self/ns/net'
 
 export class ShimSandbox implements RunningSandbox {
   readonly id: string
-  readonly networkNamespace: string
   readonly exited: Promise<SandboxExit>
   readonly #parts: ShimSandboxParts
   #pid: number
@@ -37,13 +38,18 @@ export class ShimSandbox implements RunningSandbox {
   constructor(parts: ShimSandboxParts) {
     this.#parts = parts
     this.id = parts.id
-    this.networkNamespace = parts.networkNamespace
     this.#pid = parts.connection.commandPid || parts.holder.pid
     this.exited = this.#end()
   }
 
   get pid(): number {
     return this.#pid
+  }
+
+  get networkNamespace(): string {
+    const { link } = this.#parts
+    this.#restoreLink()
+    return link === undefined ? OWN_NAMESPACE : link.path
   }
 
   async start(plan: CommandPlan): Promise<number> {
@@ -63,9 +69,10 @@ export class ShimSandbox implements RunningSandbox {
   }
 
   async configure(commands: readonly string[]): Promise<void> {
-    const { namespaceName } = this.#parts
+    const { link } = this.#parts
     if (commands.length === 0) return
-    const where = namespaceName === undefined ? [] : ['-n', namespaceName]
+    this.#restoreLink()
+    const where = link === undefined ? [] : ['-n', link.name]
     await run('ip', [...where, '-batch', '-'], commands.join('\n'))
   }
 
@@ -108,6 +115,12 @@ export class ShimSandbox implements RunningSandbox {
     const timer = setTimeout(() => void holder.kill(), SHIM_TIMEOUT_MS)
     await this.exited
     clearTimeout(timer)
+  }
+
+  /** Somebody may have removed it, `ip netns delete` for example, which leaves the namespace itself. */
+  #restoreLink(): void {
+    const { link, holder } = this.#parts
+    if (holder.isAlive()) link?.write(holder.pid)
   }
 
   async #end(): Promise<SandboxExit> {

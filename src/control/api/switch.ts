@@ -1,0 +1,73 @@
+/** The switch on the API: its stations and its counters. Seconds or milliseconds stand in the names. */
+
+import { z } from 'zod'
+
+/** Frames and bytes are counted from the start of the daemon. */
+const count = z.int().min(0)
+const seconds = z.number().min(0)
+
+/** GET /fdb */
+export const fdbSchema = z.object({
+  stations: z.array(
+    z.object({
+      network: z.string(),
+      mac: z.string(),
+      sandbox: z.string(),
+      interface: z.string(),
+      port: count,
+      /** Since the station's last frame. */
+      ageS: seconds,
+      static: z.boolean(),
+    }),
+  ),
+})
+export type Fdb = z.infer<typeof fdbSchema>
+
+/** DELETE /fdb */
+export const fdbFlushedSchema = z.object({ Stations: count })
+export type FdbFlushed = z.infer<typeof fdbFlushedSchema>
+
+const traffic = z.object({ frames: count, bytes: count })
+
+/**
+ * GET /stats. Received means by the switch, from a sandbox; transmitted means to one. Every frame is accounted for:
+ * received + copies + segments = transmitted + dropped.
+ */
+export const statsSchema = z.object({
+  /** Milliseconds of the daemon's clock, for rates between two answers. */
+  at: z.number(),
+  uptimeS: seconds,
+  totals: z.object({
+    received: count,
+    /** Received frames that left by the one port of their target. */
+    forwarded: count,
+    /** Received frames that left by all other ports of their network. */
+    flooded: count,
+    /** Frames that flooding made, the originals not counted. */
+    copies: count,
+    /** Frames that segmentation made for ports without offload, the originals not counted. */
+    segments: count,
+    transmitted: count,
+    dropped: count,
+  }),
+  ports: z.array(
+    z.object({
+      port: count,
+      network: z.string(),
+      sandbox: z.string(),
+      interface: z.string(),
+      received: traffic,
+      transmitted: traffic,
+      dropped: count,
+    }),
+  ),
+  drops: z.array(
+    z.object({
+      /** A name of DROP_REASONS. */
+      reason: z.string(),
+      sentence: z.string(),
+      frames: count,
+    }),
+  ),
+})
+export type Stats = z.infer<typeof statsSchema>
