@@ -79,7 +79,7 @@ async function dropsOf(lab: LiveLab, wanted: string): Promise<number> {
 
 describe('a disk that is full', { skip }, () => {
   it('refuses what would have to be kept, loses nothing that was, and stops no frame', async () => {
-    const lab = await threeSandboxes({ prelude: 'mount -t tmpfs -o size=512k none "$ROOT"' })
+    const lab = await threeSandboxes({ prelude: 'mount -t tmpfs -o size=512k,mode=700 none "$ROOT"' })
     const ballast = join(`/proc/${lab.daemon.pid}/root${lab.daemon.root}`, 'ballast')
     assert.throws(() => {
       for (;;) appendFileSync(ballast, Buffer.alloc(4096))
@@ -104,7 +104,7 @@ describe('a disk that is full', { skip }, () => {
   it('costs lines of the log, which says how many', async () => {
     const daemon = new ControlDaemon({
       args: ['--ready-fd', '1'],
-      prelude: 'mount -t tmpfs -o size=512k none "$ROOT"',
+      prelude: 'mount -t tmpfs -o size=512k,mode=700 none "$ROOT"',
     })
     await daemon.program.printed(/"ready":true/)
     const log = join(`/proc/${daemon.pid}/root${daemon.root}`, 'daemon.log')

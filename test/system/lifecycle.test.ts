@@ -38,16 +38,32 @@ async function talks(daemon: ControlDaemon): Promise<void> {
   await daemon.do('exec', 'alice', 'ping', '-q', '-c', '1', '10.77.0.3')
 }
 
+/** Of its sandboxes' commands; 0 of one that has ended. */
+const processes = (daemon: ControlDaemon): Promise<number[]> =>
+  Promise.all(['alice', 'bob'].map(async (name) => (await daemon.inspect(name)).State.Pid))
+
 describe('a daemon that ends', { skip }, () => {
-  for (const signals of [['SIGINT'], ['SIGTERM', 'SIGINT', 'SIGTERM']] as const) {
-    it(`by ${signals.join(', ')} stops its sandboxes`, async () => {
-      const daemon = await busyDaemon()
-      for (const signal of signals) daemon.program.child.kill(signal)
-      assert.equal((await daemon.program.end()).code, 0)
-      const { links, shims, processes } = daemon.traces()
-      assert.deepEqual({ links, shims, processes }, { links: [], shims: [], processes: [] })
-    })
-  }
+  it('by SIGINT stops its sandboxes', async () => {
+    const daemon = await busyDaemon()
+    const { code, errors } = await daemon.program.stop('SIGINT')
+    assert.equal(code, 0, errors)
+    const { links, shims, processes } = daemon.traces()
+    assert.deepEqual({ links, shims, processes }, { links: [], shims: [], processes: [] })
+  })
+
+  it('by a second signal ends at once, and the next one takes up what is left', async () => {
+    const daemon = await busyDaemon()
+    await daemon.run('deaf', { Cmd: ['sh', '-c', 'trap "" TERM; echo deaf; while :; do sleep 0.02; done'] })
+    await daemon.begin('logs', '-f', 'deaf').printed(/deaf/)
+    daemon.program.child.kill('SIGTERM')
+    await daemon.program.printed(/the daemon ends/)
+    assert.equal((await daemon.program.stop('SIGTERM')).code, 128 + 15)
+    await daemon.again()
+    assert.ok((await daemon.inspect('deaf')).State.Running)
+    await daemon.do('rm', '-f', 'alice', 'bob', 'deaf')
+    assert.deepEqual(daemon.traces(), NOTHING)
+    await daemon.stop()
+  })
 
   const crashes = [
     {
@@ -63,17 +79,16 @@ describe('a daemon that ends', { skip }, () => {
     },
   ]
   for (const { name, environment, provoke } of crashes) {
-    it(`${name} says so and by its exit code, and the next one goes on`, async () => {
+    it(`${name} says so, and leaves its sandboxes to the next one`, async () => {
       const provoked = { ...environment, NODE_OPTIONS: `--import=${PROVOKE}` }
       const daemon = await busyDaemon({ place: { environment: provoked } })
+      const before = await processes(daemon)
       provoke(daemon, environment)
       const { code, errors } = await daemon.program.end()
       assert.equal(code, 1)
       assert.match(errors, /"level":60/)
       const next = await ControlDaemon.start({ root: daemon.root })
-      for (const sandbox of ['alice', 'bob']) {
-        if (!(await next.inspect(sandbox)).State.Running) await next.do('start', sandbox)
-      }
+      assert.deepEqual(await processes(next), before)
       await talks(next)
       await next.do('rm', '-f', 'alice', 'bob')
       assert.deepEqual(next.traces(), NOTHING)
@@ -148,13 +163,13 @@ describe('a daemon that does not come up', { skip }, () => {
   })
 
   it('because its root cannot be written to says so', async () => {
-    const { errors } = await refused({ prelude: 'mount -t tmpfs -o ro none "$ROOT"' })
+    const { errors } = await refused({ prelude: 'mount -t tmpfs -o ro,mode=700 none "$ROOT"' })
     assert.match(errors, /EROFS|read-only/)
   })
 
   it('because the disk is full says so', async () => {
     // One page: room for the process id, and for nothing else.
-    const { errors } = await refused({ prelude: 'mount -t tmpfs -o size=4k none "$ROOT"' })
+    const { errors } = await refused({ prelude: 'mount -t tmpfs -o size=4k,mode=700 none "$ROOT"' })
     assert.match(errors, /ENOSPC|no space/)
   })
 
