@@ -156,6 +156,9 @@ static int open_device(const struct tap_options *options, bool *taken_up, struct
 		result = fail(failure, "set-header-size");
 	else if (!*taken_up)
 		result = configure_link(options, failure);
+	/* By its owner a persistent TAP of ours is told from one that somebody in the sandbox has made; those have none. */
+	if (result == 0 && options->persistent && !*taken_up && ioctl(fd, TUNSETOWNER, geteuid()) < 0)
+		result = fail(failure, "set-owner");
 	/* Last: a new TAP that could not be made as it should be goes again, with its descriptor. */
 	if (result == 0 && ioctl(fd, TUNSETPERSIST, options->persistent ? 1 : 0) < 0)
 		result = fail(failure, "set-persistent");

@@ -71,7 +71,7 @@ function notes(result: Result): string {
     .join('\n')
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const alignments = header.map((_, column) => (column === 0 ? '---' : '---:'))
   return [header, alignments, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

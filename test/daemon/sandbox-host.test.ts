@@ -109,7 +109,7 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     assert.equal(host.logPath(id), join(folder(id), 'log.json'))
     await host.remove(id, { log: false })
     assert.equal((await sandbox.exited).exitCode, 137)
-    assert.equal(isGone(sandbox.pid), true)
+    await until('the shim is gone', () => isGone(sandbox.pid))
     assert.deepEqual(readdirSync(directory), [])
     assert.equal(existsSync(link(id)), false)
     await host.remove(id, { log: true })
@@ -167,7 +167,8 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     const id = newId()
     const sandbox = await newHost().create(planOf(id))
     await sandbox.configure([
-      'tuntap add dev eth0 mode tap',
+      'tuntap add dev eth0 mode tap user 0',
+      'tuntap add dev theirs mode tap',
       'address add 192.0.2.2/24 dev eth0',
       'link set eth0 up',
       'route add default via 192.0.2.1',
@@ -191,7 +192,7 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     const host = newHost()
     const id = newId()
     const first = await host.create(planOf(id))
-    await first.configure(['tuntap add dev eth0 mode tap', 'tuntap add dev point0 mode tun'])
+    await first.configure(['tuntap add dev eth0 mode tap user 0', 'tuntap add dev point0 mode tun'])
     const second = await host.create(planOf(newId(), { network: { sandbox: id } }))
     assert.deepEqual(await second.idleTaps(), [])
     assert.equal(
@@ -274,7 +275,7 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     process.kill(Number(readFileSync(join(folder(id), 'holder'), 'utf8').split(' ')[0]), 'SIGKILL')
     assert.equal((await sandbox.exited).exitCode, 137)
     assert.equal(isGone(left), true)
-    assert.equal(isGone(sandbox.pid), true)
+    await until('the shim is gone', () => isGone(sandbox.pid))
     assert.equal(host.lastExit(id), undefined)
     assert.equal(await host.adopt(id), undefined)
     assert.equal(existsSync(link(id)), false)
@@ -319,7 +320,7 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     const sandbox = await newHost().create(planOf(id))
     await sandbox.start(command('sleep', '1000'))
     await newHost().remove(id, { log: true })
-    assert.equal(isGone(sandbox.pid), true)
+    await until('the shim is gone', () => isGone(sandbox.pid))
     assert.equal((await sandbox.exited).exitCode, 137)
     assert.deepEqual(readdirSync(directory), [])
   })

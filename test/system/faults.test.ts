@@ -10,9 +10,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { Version } from '../../src/control/api/system.ts'
 import { needs, needsTap } from '../support/requirements.ts'
-import { compile } from './support/compile.ts'
 import { ControlDaemon } from './support/control-daemon.ts'
 import { EXPERIMENTAL, FrameSender, frameOf } from './support/frames.ts'
 import type { LabPlan } from './support/lab-plan.ts'
@@ -131,34 +129,5 @@ describe('a disk that is full', { skip }, () => {
       ],
     )
     await daemon.stop()
-  })
-})
-
-describe('a machine', { skip }, () => {
-  it('without /dev/net/tun has no sandbox on a network, and says so', async () => {
-    const daemon = await ControlDaemon.start({
-      prelude: 'mount -t tmpfs -o mode=755 none /dev/net',
-    })
-    const { code, errors } = await daemon.attempt('run', '-d', '--name', 'alice', 'true')
-    assert.equal(code, 125)
-    assert.match(errors, /\/dev\/net\/tun/)
-    assert.deepEqual(daemon.traces(), { folders: [], links: [], shims: [], processes: [] })
-    const { output } = await daemon.attempt('run', '--rm', '--network', 'none', 'echo', 'alone')
-    assert.equal(output, 'alone\n')
-    await daemon.stop()
-  })
-
-  it('that forbids io_uring has epoll, or refuses where io_uring was asked for', async () => {
-    const forbid = compile('without-io-uring')
-    const lab = await threeSandboxes({ prelude: `set -- ${forbid} "$@"` })
-    const version = await lab.daemon.call<Version>('GET', '/version')
-    assert.equal(version.Backend, 'epoll')
-    await ping(lab, 'alice', 'carol')
-    await lab.down()
-
-    const refused = new ControlDaemon({ args: ['--io', 'io_uring'], prelude: `set -- ${forbid} "$@"` })
-    const { code, errors } = await refused.program.end()
-    assert.equal(code, 1)
-    assert.match(errors, /io_uring/)
   })
 })

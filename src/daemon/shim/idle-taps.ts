@@ -7,7 +7,7 @@ import { join } from 'node:path'
 const IFF_TAP = 0x0002
 const IFF_PERSIST = 0x0800
 
-/** Names of the persistent TAPs that no process has open. `pid` is of a process in the sandbox. */
+/** Names of the persistent TAPs of ours that no process has open. `pid` is of a process in the sandbox. */
 export function idleTapsOf(pid: number): string[] {
   const interfaces = `/proc/${pid}/root/sys/class/net`
   return readdirSync(interfaces).filter((name) => isIdleTap(join(interfaces, name)))
@@ -17,6 +17,8 @@ function isIdleTap(path: string): boolean {
   const flags = Number(read(join(path, 'tun_flags')))
   const wanted = IFF_TAP | IFF_PERSIST
   if ((flags & wanted) !== wanted) return false
+  // We own what we make; what somebody in the sandbox has made has no owner (-1), unless it was given one.
+  if (Number(read(join(path, 'owner'))) !== process.geteuid?.()) return false
   // Without a process that has it open it has no carrier; one that is down does not even say so.
   return read(join(path, 'carrier'))?.trim() !== '1'
 }

@@ -43,7 +43,10 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
         const Cmd = ['sh', '-c', `exit ${code}`]
         const request = { Cmd, HostConfig: { NetworkMode: 'none' } }
         const { Id } = await daemon.call<{ Id: string }>('POST', `/sandboxes?name=code${code}`, request)
-        const waited = daemon.call<{ StatusCode: number }>('POST', `/sandboxes/${Id}/wait?condition=next-exit`)
+        const waited = daemon.call<{ StatusCode: number }>(
+          'POST',
+          `/sandboxes/${Id}/wait?condition=next-exit`,
+        )
         await daemon.call('POST', `/sandboxes/${Id}/start`)
         noted.set(code, (await waited).StatusCode)
         assert.equal((await daemon.inspect(Id)).State.ExitCode, code)
@@ -51,7 +54,10 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
       }
     }
     await Promise.all(Array.from({ length: 8 }, worker))
-    assert.deepEqual([...noted].filter(([code, exit]) => code !== exit), [])
+    assert.deepEqual(
+      [...noted].filter(([code, exit]) => code !== exit),
+      [],
+    )
     assert.equal(noted.size, codes.length)
   })
 
@@ -92,7 +98,10 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
     const { code, output, errors } = await shell(
       `printf 'one\\ntwo\\n' | $TAPWIRE run --rm -i sh -c 'while read line; do echo "out $line"; echo "err $line" >&2; done; exit 5'`,
     )
-    assert.deepEqual({ code, output, errors }, { code: 5, output: 'out one\nout two\n', errors: 'err one\nerr two\n' })
+    assert.deepEqual(
+      { code, output, errors },
+      { code: 5, output: 'out one\nout two\n', errors: 'err one\nerr two\n' },
+    )
     await daemon.run('piped')
     assert.equal((await shell(`echo abc | $TAPWIRE exec -i piped tr a-c A-C`)).output, 'ABC\n')
   })
@@ -109,7 +118,9 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
     const { code, output } = await shell(
       `$TAPWIRE run --name large sh -c 'yes 0123456789abcdef0123456789abcdef0123456789abcde | head -c 50000000' | sha256sum`,
     )
-    const whole = await shell(`yes 0123456789abcdef0123456789abcdef0123456789abcde | head -c 50000000 | sha256sum`)
+    const whole = await shell(
+      `yes 0123456789abcdef0123456789abcdef0123456789abcde | head -c 50000000 | sha256sum`,
+    )
     assert.deepEqual({ code, output }, { code: 0, output: whole.output })
     const { LogPath } = await daemon.inspect('large')
     const sizes = [statSync(LogPath).size, statSync(`${LogPath}.1`).size]
@@ -138,7 +149,10 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
       stdio: ['pipe', 'ignore', 'ignore'],
     })
     const lines = readFileSync(join(folder, 'typescript'), 'utf8').split(/\r*\n/)
-    assert.ok(lines.some((line) => /\/dev\/pts\/\d+$/.test(line)), lines.join('\n'))
+    assert.ok(
+      lines.some((line) => /\/dev\/pts\/\d+$/.test(line)),
+      lines.join('\n'),
+    )
     assert.ok(lines.includes('33 101'), lines.join('\n'))
     assert.ok(lines.includes('code 9'), lines.join('\n'))
     assert.equal(readFileSync(join(folder, 'after'), 'utf8'), readFileSync(join(folder, 'before'), 'utf8'))

@@ -53,8 +53,9 @@ describe('a daemon that is killed', { skip: needsTap() || needs('ip') }, () => {
   })
 
   it('ends the command line that was attached to it, and the command goes on', async () => {
-    const client = daemon.begin('run', '--name', 'watched', 'sh', '-c', 'echo ready; exec sleep 1000')
-    await client.printed(/ready/)
+    await daemon.run('watched', on('blue', 'sh', '-c', 'while :; do echo tick; sleep 0.02; done'))
+    const client = daemon.begin('attach', 'watched')
+    await client.printed(/tick/)
     await daemon.kill()
     const { code, errors } = await client.end()
     assert.notEqual(code, 0)

@@ -23,7 +23,10 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
     const ids = [
       await daemon.run('polite', { Cmd: ['sh', '-c', 'trap "exit 7" TERM; while :; do sleep 0.02; done'] }),
       await daemon.run('idle', { HostConfig: { NetworkMode: 'blue' } }),
-      await daemon.run('deaf', { Cmd: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.02; done'], StopTimeout: 1 }),
+      await daemon.run('deaf', {
+        Cmd: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.02; done'],
+        StopTimeout: 1,
+      }),
       await daemon.run('guest', { HostConfig: { NetworkMode: 'container:idle' } }),
       await daemon.run('machine', { Cmd: ['sleep', '1000'], HostConfig: { NetworkMode: 'host' } }),
       await daemon.run('removed', { Cmd: ['sleep', '1000'], HostConfig: { AutoRemove: true } }),

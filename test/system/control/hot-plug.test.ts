@@ -117,7 +117,9 @@ describe('a running sandbox', { skip: needsTap() || needs('ip', 'ping', 'tcpdump
     const capture = await Capture.start(daemon.place(neighbour), 'eth0', 'icmp6[icmp6type] == 136')
     await daemon.run('newcomer6', on('red'))
     const { GlobalIPv6Address, MacAddress } = await daemon.endpoint('newcomer6', 'red')
-    await capture.has(`${MacAddress} > 33:33:00:00:00:01.*neighbor advertisement, tgt is ${GlobalIPv6Address}`)
+    await capture.has(
+      `${MacAddress} > 33:33:00:00:00:01.*neighbor advertisement, tgt is ${GlobalIPv6Address}`,
+    )
     await capture.stop()
   })
 
@@ -141,7 +143,8 @@ describe('a running sandbox', { skip: needsTap() || needs('ip', 'ping', 'tcpdump
   it('has IPv6 on an interface only where its network has', async () => {
     const id = await daemon.run('families', on('blue'))
     await daemon.connect('red', 'families')
-    const six = (name: string): Promise<string> => inside(id, 'ip', '-6', '-o', 'address', 'show', 'dev', name)
+    const six = (name: string): Promise<string> =>
+      inside(id, 'ip', '-6', '-o', 'address', 'show', 'dev', name)
     assert.equal(await six('eth0'), '')
     const { GlobalIPv6Address, GlobalIPv6PrefixLen } = await daemon.endpoint('families', 'red')
     assert.match(await six('eth1'), new RegExp(`inet6 ${GlobalIPv6Address}/${GlobalIPv6PrefixLen} `))

@@ -23,7 +23,17 @@ describe('what is taken from a sandbox by force', { skip: needsTap() || needs('i
   const shimOf = (id: string): number =>
     Number(readFileSync(join(daemon.root, 'sandboxes', id.slice(0, 12), 'holder'), 'utf8').split(' ')[0])
   const reaches = async (name: string): Promise<string> =>
-    daemon.do('exec', name, 'ping', '-n', '-c', '1', '-W', '5', (await daemon.endpoint('neighbour', 'blue')).IPAddress)
+    daemon.do(
+      'exec',
+      name,
+      'ping',
+      '-n',
+      '-c',
+      '1',
+      '-W',
+      '5',
+      (await daemon.endpoint('neighbour', 'blue')).IPAddress,
+    )
   const ended = async (id: string): Promise<number> => {
     await until('the sandbox has ended', async () => (await daemon.inspect(id)).State.Status === 'exited')
     return (await daemon.inspect(id)).State.ExitCode

@@ -26,7 +26,10 @@ describe('network modes', { skip: needsTap() || needs('ip', 'ping') }, () => {
   it("host: shares the daemon's namespace, and its host name", async () => {
     await daemon.run('host', mode('host'))
     assert.deepEqual(await links('host'), ['lo', 'outside0'])
-    assert.equal(await daemon.do('exec', 'host', 'hostname'), execFileSync('hostname', { encoding: 'utf8' }).trim())
+    assert.equal(
+      await daemon.do('exec', 'host', 'hostname'),
+      execFileSync('hostname', { encoding: 'utf8' }).trim(),
+    )
     const { NetworkSettings } = await daemon.inspect('host')
     assert.deepEqual(Object.keys(NetworkSettings.Networks), ['host'])
     assert.equal(NetworkSettings.Networks['host']!.IPAddress, '')
@@ -94,6 +97,14 @@ describe('network modes', { skip: needsTap() || needs('ip', 'ping') }, () => {
     )
     assert.equal(namespaces[0], namespaces[1])
     assert.deepEqual(await links('lodger'), ['eth0', 'lo'])
-    await daemon.do('exec', 'lodger', 'ping', '-n', '-c', '1', (await daemon.endpoint('keeper', 'bridge')).IPAddress)
+    await daemon.do(
+      'exec',
+      'lodger',
+      'ping',
+      '-n',
+      '-c',
+      '1',
+      (await daemon.endpoint('keeper', 'bridge')).IPAddress,
+    )
   })
 })

@@ -38,7 +38,8 @@ describe('clients at the same time', { skip: needsTap() }, () => {
     const codes = outcomes.map(({ code }) => code).toSorted()
     assert.deepEqual(codes, [0, 125, 125, 125, 125, 125])
     for (const { code, errors } of outcomes) {
-      if (code !== 0) assert.match(errors, /^tapwire: Conflict\. The container name "\/raced" is already in use/)
+      if (code !== 0)
+        assert.match(errors, /^tapwire: Conflict\. The container name "\/raced" is already in use/)
     }
     await daemon.do('rm', '-f', 'raced')
   })
@@ -99,14 +100,23 @@ describe('clients at the same time', { skip: needsTap() }, () => {
           ? daemon.ask('POST', '/sandboxes/torn/stop?t=0')
           : daemon.ask('DELETE', '/sandboxes/torn?force=true'),
     )
-    for (const { status, body } of answers) assert.ok([204, 304, 404, 409].includes(status), `${status} ${body}`)
+    for (const { status, body } of answers)
+      assert.ok([204, 304, 404, 409].includes(status), `${status} ${body}`)
     await daemon.ask('DELETE', '/sandboxes/torn?force=true')
     assert.equal((await daemon.ask('GET', '/sandboxes/torn')).status, 404)
     assert.deepEqual(daemon.traces(), { folders: [], links: [], shims: [], processes: [] })
   })
 
   it('may be killed while they run a command: it goes on, and is removed at its end', async () => {
-    const client = daemon.begin('run', '--name', 'orphan', '--rm', 'sh', '-c', 'echo ready; read line; sleep 1000')
+    const client = daemon.begin(
+      'run',
+      '--name',
+      'orphan',
+      '--rm',
+      'sh',
+      '-c',
+      'echo ready; read line; sleep 1000',
+    )
     await client.printed(/ready/)
     await client.stop('SIGKILL')
     const { State, Id } = await daemon.inspect('orphan')

@@ -1,8 +1,4 @@
-/*
- * Runs a program where io_uring is forbidden, as container profiles do it: io_uring_setup answers EPERM.
- *
- *     without-io-uring PROGRAM ARGUMENTS...
- */
+/* Runs a program that the kernel has no io_uring for, as the seccomp profiles of most container engines have it. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -12,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int main(int argc, char **argv)
+int main(int count, char **words)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -20,12 +16,13 @@ int main(int argc, char **argv)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = { .len = sizeof(filter) / sizeof(filter[0]), .filter = filter };
-	if (argc < 2 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+	if (count < 2 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
 		perror("without-io-uring");
-		return 1;
+		return 125;
 	}
-	execvp(argv[1], argv + 1);
-	perror(argv[1]);
-	return 1;
+	execvp(words[1], words + 1);
+	perror(words[1]);
+	return 127;
 }

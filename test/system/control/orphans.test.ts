@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, rmSync, symlinkSync } from 'node:fs'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { SystemPruned } from '../../../src/control/api/system.ts'
+import { needs, needsTap } from '../../support/requirements.ts'
+import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
+import { isAlive } from '../support/leftovers.ts'
+import { attempt, Program, run } from '../support/program.ts'
+import { namespacePath, newFolder, newNamespaceName } from '../support/scene.ts'
+
+/** A process that leaves its shim's process tree, and one that stays in it. */
+const COMMAND = ['sh', '-c', 'setsid sleep 1000 & exec sleep 1001']
+
+/**
+ * Pruning is for the whole machine, where other tests have daemons that are dead for a moment. So the tests are run on a
+ * machine of their own, as far as pruning looks: one with other processes, names of namespaces, and temporary files.
+ */
+const INSIDE = 'TAPWIRE_TEST_MACHINE'
+const isInside = process.env[INSIDE] !== undefined
+
+describe('system prune, on its own', { skip: isInside || needsTap() || needs('ip', 'unshare') }, () => {
+  it('passes its tests', async () => {
+    const separate = 'mkdir -p /run/netns; mount -t tmpfs tmpfs /run/netns; exec "$@"'
+    const unshare = ['unshare', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc', '--']
+    const test = [process.execPath, '--enable-source-maps', '--test', fileURLToPath(import.meta.url)]
+    const { code, output } = await attempt(
+      { environment: { NODE_TEST_CONTEXT: undefined, TMPDIR: newFolder(), [INSIDE]: '1' } },
+      ...(unshare as [string, ...string[]]),
+      ...['sh', '-ec', separate, 'sh', ...test],
+    )
+    assert.equal(code, 0, output)
+    assert.match(output, /^# pass [1-9]/m)
+    assert.match(output, /^# fail 0/m)
+  })
+})
+
+describe('system prune', { skip: !isInside }, () => {
+  let daemon: ControlDaemon
+  let own: string
+  before(async () => {
+    daemon = await ControlDaemon.start()
+    own = await daemon.run('own', { Cmd: ['sleep', '1000'] })
+  })
+  after(() => daemon.stop())
+
+  const prune = (): Promise<SystemPruned> => daemon.call('POST', '/system/prune')
+
+  for (const rootStays of [true, false]) {
+    it(`removes what a killed daemon has left, its root ${rootStays ? 'still there' : 'removed as well'}`, async () => {
+      const dead = await ControlDaemon.start()
+      const ids = [await dead.run('one', { Cmd: COMMAND }), await dead.run('two')]
+      const pids = await Promise.all(ids.map(async (id) => (await dead.inspect(id)).State.Pid))
+      await dead.kill()
+      if (!rootStays) rmSync(dead.root, { recursive: true })
+
+      const { code, output } = await daemon.attempt('system', 'prune', '-f')
+      assert.equal(code, 0)
+      for (const id of ids) {
+        assert.equal(linkOf(id), undefined)
+        assert.ok(output.includes(id.slice(0, 12)), output)
+      }
+      assert.deepEqual(pids.filter(isAlive), [])
+      const { shims, processes } = dead.traces()
+      assert.deepEqual({ shims, processes }, { shims: [], processes: [] })
+      await stays()
+    })
+  }
+
+  it('removes what a shim left that was killed after its daemon', async () => {
+    const dead = await ControlDaemon.start()
+    const id = await dead.run('one', { Cmd: COMMAND })
+    const { shims } = dead.traces()
+    assert.deepEqual(shims, [id.slice(0, 12)])
+    const holder = Number(linkOf(id)!.split('/')[2])
+    await dead.kill()
+    process.kill(holder, 'SIGKILL')
+    await prune()
+    assert.equal(linkOf(id), undefined)
+    assert.deepEqual(dead.traces().processes, [])
+    await stays()
+  })
+
+  it('leaves what another daemon runs, and what one may take up that has just been started again', async () => {
+    const other = await ControlDaemon.start()
+    const id = await other.run('other', { Cmd: COMMAND })
+    assert.deepEqual(await prune(), { Namespaces: [], Processes: [], Sandboxes: [], NetworksDeleted: [] })
+    assert.equal((await other.inspect(id)).State.Status, 'running')
+    await other.do('exec', 'other', 'true')
+    await other.kill()
+    await other.again()
+    await prune()
+    assert.equal((await other.inspect(id)).State.Status, 'running')
+    await other.stop()
+  })
+
+  it('leaves namespaces, links, TAPs and processes that are not ours', async () => {
+    const foreign = newNamespaceName()
+    execFileSync('ip', ['netns', 'add', foreign])
+    execFileSync('ip', ['-n', foreign, 'tuntap', 'add', 'eth0', 'mode', 'tap'])
+    // A mount point of a name that only differs by being none of ours; and a link to a process that lives.
+    const alike = `tw-${process.pid.toString(16).padStart(12, '0')}`
+    execFileSync('ip', ['netns', 'add', alike])
+    const linked = `${alike.slice(0, -1)}-linked`
+    symlinkSync(`/proc/${process.pid}/ns/net`, namespacePath(linked))
+    const sleeper = new Program({ namespace: foreign }, 'sleep', '1000')
+    try {
+      const pruned = await prune()
+      assert.deepEqual(pruned, { Namespaces: [], Processes: [], Sandboxes: [], NetworksDeleted: [] })
+      assert.ok(existsSync(namespacePath(alike)))
+      assert.ok(existsSync(namespacePath(linked)))
+      assert.ok(isAlive(sleeper.pid))
+      assert.match(await run({ namespace: foreign }, 'ip', 'link'), /eth0/)
+    } finally {
+      rmSync(namespacePath(linked), { force: true })
+      execFileSync('ip', ['netns', 'delete', alike])
+      await sleeper.stop()
+    }
+    await stays()
+  })
+
+  /** The pruning daemon's own sandbox. */
+  async function stays(): Promise<void> {
+    assert.equal((await daemon.inspect(own)).State.Status, 'running')
+    await daemon.do('exec', 'own', 'true')
+  }
+})
