@@ -7,7 +7,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { needs, needsTap } from '../support/requirements.ts'
@@ -112,9 +112,11 @@ describe('a disk that is full', { skip }, () => {
       await daemon.call('GET', '/version')
     }
     assert.throws(() => {
-      for (;;) appendFileSync(log, 'x')
+      for (;;) appendFileSync(log, Buffer.alloc(4096, 'x'))
     }, /ENOSPC/)
+    const full = statSync(log).size
     await reload()
+    assert.equal(statSync(log).size, full)
     truncateSync(log)
     await reload()
     const lines = readFileSync(log, 'utf8')
