@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { Controller } from '../control/controller/controller.ts'
 import { EventLog } from '../control/event-log.ts'
 import { Ipam } from '../control/ipam/ipam.ts'
@@ -12,7 +13,7 @@ import { DatapathFabric } from './fabric.ts'
 import { FileStore } from './file-store.ts'
 import { HostDaemons } from './lab-hosts.ts'
 import { readLog } from './log-reader.ts'
-import { Metrics } from './metrics.ts'
+import type { Metrics, MetricsAnswer, MetricsSource } from './metrics.ts'
 import type { ModelParts, RunningModel } from './model.ts'
 import { removeOrphans } from './orphans.ts'
 import { ShimHost } from './sandbox-host.ts'
@@ -20,13 +21,9 @@ import { MachineSurroundings } from './surroundings.ts'
 import { programVersion } from './version.ts'
 
 /** Resolves when all that was saved is restored, and all that runs is taken up again. */
-export async function compose({
-  paths,
-  configuration,
-  datapath,
-  log,
-  io,
-}: ModelParts): Promise<RunningModel> {
+export async function compose(parts: ModelParts): Promise<RunningModel> {
+  const { paths, datapath, log, io } = parts
+  let { configuration } = parts
   const surroundings = new MachineSurroundings(log)
   const events = new EventLog({ clock: surroundings })
   const host = new ShimHost({
@@ -42,10 +39,11 @@ export async function compose({
     events,
     surroundings,
     log,
+    defaults: () => configuration,
   })
   await control.recover()
   const labs = new Labs(control, new HostDaemons({ root: paths.root, io, control }))
-  const metrics = new Metrics({
+  const metrics = new MetricsOnDemand({
     control,
     events,
     portDrops: (port) => datapath.counters.port(port).drops,
@@ -56,14 +54,53 @@ export async function compose({
     control,
     metrics: () => metrics.render(),
     prune: () => removeOrphans(paths),
-    reload: () => undefined,
+    tell: (action, attributes = {}) => {
+      const actor = { ID: paths.root, Attributes: { name: surroundings.hostHostname(), ...attributes } }
+      events.publish({ Type: 'daemon', Action: action, Actor: actor })
+    },
+    reload: (changed) => {
+      const waiting = settingsThatWait(parts.configuration, changed)
+      configuration = changed
+      return waiting
+    },
     stop: async ({ keepSandboxes }) => {
       await control.shutdown({ liveRestore: keepSandboxes })
+      // Those that stay are no reason for this process to stay.
       host.release()
-      metrics.close()
+      await metrics.close()
     },
     mount: (api, context) => labRoutes(api, labs, context),
   }
+}
+
+/** A daemon that nobody asks for metrics neither loads what makes them nor measures for them. */
+class MetricsOnDemand {
+  readonly #source: MetricsSource
+  #metrics: Promise<Metrics> | undefined
+
+  constructor(source: MetricsSource) {
+    this.#source = source
+  }
+
+  async render(): Promise<MetricsAnswer> {
+    this.#metrics ??= import('./metrics.ts').then((module) => new module.Metrics(this.#source))
+    return (await this.#metrics).render()
+  }
+
+  async close(): Promise<void> {
+    const metrics = await this.#metrics
+    metrics?.close()
+  }
+}
+
+/** What the address space was built with. */
+function settingsThatWait(atStart: Configuration, changed: Configuration): string[] {
+  return [
+    ...(isDeepStrictEqual(atStart.defaultAddressPools, changed.defaultAddressPools)
+      ? []
+      : ['default-address-pools']),
+    ...(atStart.addressRestS === changed.addressRestS ? [] : ['address-rest']),
+  ]
 }
 
 function addressesOf(configuration: Configuration, clock: { now(): number }): Ipam {

@@ -116,9 +116,11 @@ class Daemon {
       },
     })
     this.#log.info({ pid: process.pid, socket, backend: datapath.backend }, 'the daemon is ready')
+    model.tell('start')
     starter.ready()
     const { reason, exitCode } = await this.#endings.wait
     this.#log.info({ reason }, 'the daemon ends')
+    model.tell('shutdown', { reason })
     // The model first: who waits for the end of a sandbox is told of it.
     await model.stop({ keepSandboxes: this.#configuration.liveRestore })
     await api.close()
@@ -147,8 +149,12 @@ class Daemon {
       return
     }
     this.#log.level = this.#configuration.logLevel
-    this.#model?.reload(this.#configuration)
+    const waiting = this.#model?.reload(this.#configuration) ?? []
     this.#log.info('the configuration was reloaded')
+    if (waiting.length > 0) {
+      this.#log.warn({ settings: waiting }, 'these settings take effect when the daemon starts again')
+    }
+    this.#model?.tell('reload', settingsOf(this.#configuration))
   }
 
   #version(model: RunningModel, { backend }: Datapath): Version {
@@ -164,6 +170,20 @@ class Daemon {
       Sandboxes: sandboxes.length,
       SandboxesRunning: sandboxes.filter(({ State }) => State === 'running').length,
     }
+  }
+}
+
+/** Under their names in the file, as attributes of an event. */
+function settingsOf(configuration: Configuration): Record<string, string> {
+  const { logLevel, mtu, dns, dnsSearch, dnsOptions, hostGateway = '', liveRestore } = configuration
+  return {
+    'log-level': logLevel,
+    mtu: String(mtu),
+    dns: JSON.stringify(dns),
+    'dns-search': JSON.stringify(dnsSearch),
+    'dns-opts': JSON.stringify(dnsOptions),
+    'host-gateway-ip': hostGateway,
+    'live-restore': String(liveRestore),
   }
 }
 

@@ -73,6 +73,9 @@ function parse(args: string[]) {
 }
 
 function daemonOptions(options: ReturnType<typeof parse>): DaemonOptions {
+  if (options.ephemeral === true && options['live-restore'] === true) {
+    throw usage('--live-restore leaves sandboxes to the next daemon, and --ephemeral removes what it needs.')
+  }
   const { TAPWIRE_ROOT = '' } = process.env
   return {
     root: options.root ?? (TAPWIRE_ROOT === '' ? ROOT_DEFAULT : TAPWIRE_ROOT),

@@ -13,8 +13,10 @@ export interface RunningModel {
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>
   /** Removes what daemons that died have left behind. */
   prune(): Promise<SystemPruned>
-  /** Takes a changed configuration. */
-  reload(configuration: Configuration): void
+  /** What happens to the daemon, for those who watch. */
+  tell(action: 'start' | 'reload' | 'shutdown', attributes?: Readonly<Record<string, string>>): void
+  /** Takes a changed configuration. The names of the settings whose change waits for the next start. */
+  reload(configuration: Configuration): readonly string[]
   /** Ends what is under way, and all sandboxes unless they are to stay; nothing is accepted from here on. */
   stop(options: { readonly keepSandboxes: boolean }): Promise<void>
   /** Routes beside those of the model. */

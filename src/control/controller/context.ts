@@ -1,5 +1,6 @@
 import type { Event } from '../api/system.ts'
 import type { EventOptions } from '../control-plane.ts'
+import type { Defaults } from '../defaults.ts'
 import type { DriverRegistry } from '../drivers/registry.ts'
 import type { AddressSpace } from '../ipam/address-space.ts'
 import type { Fabric, SandboxHost, Surroundings } from '../model/machine.ts'
@@ -20,6 +21,8 @@ export interface ControllerParts {
   readonly events: EventJournal
   readonly surroundings: Surroundings
   readonly log: ControllerLog
+  /** As they are now: a changed configuration changes them. */
+  defaults(): Defaults
 }
 
 /** What has happened, for those who watch. */

@@ -25,6 +25,7 @@ export class Networks {
     const plan = planNetwork(request, {
       find: (reference) => this.#context.findNetwork(reference),
       driver: (name) => this.#context.drivers.find(name)?.rules,
+      defaults: this.#context.parts.defaults(),
     })
     const network = await this.make(plan)
     return { Id: network.id, Warning: plan.warning }

@@ -4,8 +4,8 @@
  */
 
 import type { RunningSandbox, SandboxExit } from '../model/machine.ts'
-import type { ModelRecord, SandboxRecord } from '../model/records.ts'
-import { BUILT_IN_NETWORKS } from '../rules/names.ts'
+import type { ModelRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
+import { BUILT_IN_NETWORKS, isPredefinedNetwork } from '../rules/names.ts'
 import type { NetworkPlan } from '../rules/network-create.ts'
 import type { Context } from './context.ts'
 import { deleteInterfaceCommand } from './interface-commands.ts'
@@ -48,7 +48,10 @@ export class Recovery {
 
   async #restoreModel(record: ModelRecord): Promise<void> {
     const { model, drivers, parts } = this.#context
-    for (const network of record.networks) {
+    for (const stored of record.networks) {
+      const network = isPredefinedNetwork(stored.name)
+        ? { ...stored, options: this.#optionsOf(stored) }
+        : stored
       model.networkNames.take(network.name, network.id)
       model.putNetwork(network)
       if (network.configOnly) continue
@@ -67,8 +70,15 @@ export class Recovery {
 
   async #makeBuiltInNetworks(): Promise<void> {
     for (const name of BUILT_IN_NETWORKS) {
-      if (this.#context.model.networkNames.owner(name) === undefined) await this.#networks.make(builtIn(name))
+      if (this.#context.model.networkNames.owner(name) !== undefined) continue
+      const { record, ...plan } = builtIn(name)
+      await this.#networks.make({ ...plan, record: { ...record, options: this.#optionsOf(record) } })
     }
+  }
+
+  /** Of a built-in network: what the daemon's user says now, as for networks that are made now. */
+  #optionsOf({ driver }: Pick<NetworkRecord, 'driver'>): Readonly<Record<string, string>> {
+    return this.#context.drivers.get(driver).rules.defaultOptions(this.#context.parts.defaults())
   }
 
   #takeUp(sandbox: SandboxRecord): Promise<void> {

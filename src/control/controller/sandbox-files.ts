@@ -3,7 +3,7 @@ import type { SandboxFiles } from '../model/machine.ts'
 import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { type HostsFile, hostsFile, hostsFileOfHost, type LinkedHost } from '../rules/hosts-file.ts'
 import { linkEnvironment, parseLink } from '../rules/link-environment.ts'
-import { resolvConf } from '../rules/resolv-conf.ts'
+import { type ResolvConf, resolvConf } from '../rules/resolv-conf.ts'
 import type { Context } from './context.ts'
 
 /** A sandbox that another one is linked to, and where it is. */
@@ -24,7 +24,6 @@ export function filesOf(context: Context, sandbox: SandboxRecord): SandboxFiles 
     if (target !== undefined) return filesOf(context, target)
   }
   const host = mode.kind === 'host'
-  const dns = { dns: config.dns, dnsSearch: config.dnsSearch, dnsOptions: config.dnsOptions }
   return {
     hosts: host
       ? hostsFileOfHost(surroundings.hostHosts(), config.extraHosts, hostGateway(context))
@@ -33,7 +32,7 @@ export function filesOf(context: Context, sandbox: SandboxRecord): SandboxFiles 
       kind: host ? 'host' : onUserNetwork(context, sandbox) ? 'user-defined' : 'bridge',
       hostResolvConf: surroundings.hostResolvConf(),
       ipv6: hasIpv6(sandbox),
-      ...dns,
+      ...dnsOf(context, sandbox),
     }),
     hostname: `${config.hostname}\n`,
   }
@@ -116,8 +115,24 @@ function onUserNetwork(context: Context, { endpoints }: SandboxRecord): boolean 
   )
 }
 
-/** What `host-gateway` stands for: the machine as seen from the default bridge. */
+/** What the sandbox says goes before what is said for all. */
+function dnsOf(
+  context: Context,
+  { config }: SandboxRecord,
+): Pick<ResolvConf, 'dns' | 'dnsSearch' | 'dnsOptions'> {
+  const defaults = context.parts.defaults()
+  const choose = (own: readonly string[], otherwise: readonly string[]) => (own.length > 0 ? own : otherwise)
+  return {
+    dns: choose(config.dns, defaults.dns),
+    dnsSearch: choose(config.dnsSearch, defaults.dnsSearch),
+    dnsOptions: choose(config.dnsOptions, defaults.dnsOptions),
+  }
+}
+
+/** What `host-gateway` stands for: the machine as seen from the default bridge, unless the daemon's user says otherwise. */
 function hostGateway(context: Context): readonly string[] {
+  const { hostGateway: configured } = context.parts.defaults()
+  if (configured !== undefined) return [configured]
   return (defaultBridge(context)?.ipam.pools ?? []).flatMap(({ gateway }) => gateway ?? [])
 }
 

@@ -1,6 +1,7 @@
 /** The options of the bridge driver, as typed values, and what is wrong with them. */
 
 import { INTERFACE_NAME_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN, PORTS_MAX } from '../../limits.ts'
+import type { Defaults } from '../defaults.ts'
 import { parseIpAddress } from '../ip-address.ts'
 import { ADVERTISE_CHECKS } from './endpoint-options.ts'
 import { isInterfaceName } from './interface-name.ts'
@@ -80,6 +81,11 @@ export function bridgeOptions(options: Readonly<Record<string, string>>): Bridge
     gatewayMode6: gatewayMode(options[BRIDGE_OPTION.gatewayMode6]) ?? 'nat',
     inhibitIpv4: flag(BRIDGE_OPTION.inhibitIpv4, false),
   }
+}
+
+/** What a network without these options has of the daemon's; nothing where that is as everywhere. */
+export function defaultBridgeOptions({ mtu }: Defaults): Readonly<Record<string, string>> {
+  return mtu === MTU_DEFAULT ? {} : { [BRIDGE_OPTION.mtu]: String(mtu) }
 }
 
 /** What is wrong, a sentence each. Options that nobody here knows are kept and passed over, as Docker does it. */

@@ -1,6 +1,11 @@
 /** The rules of the drivers that Tapwire has. */
 
-import { bridgeOptions, checkBridgeOptions, type NetworkTraits } from './bridge-options.ts'
+import {
+  bridgeOptions,
+  checkBridgeOptions,
+  defaultBridgeOptions,
+  type NetworkTraits,
+} from './bridge-options.ts'
 import type { DriverRules } from './network-create.ts'
 
 export const bridgeDriver: DriverRules = {
@@ -8,6 +13,7 @@ export const bridgeDriver: DriverRules = {
   scope: 'local',
   creatable: true,
   poolsPerFamily: 1,
+  defaultOptions: defaultBridgeOptions,
   checkOptions: checkBridgeOptions,
   wantsGateway: bridgeWantsGateway,
 }
@@ -29,6 +35,7 @@ function withoutInterface(name: string): DriverRules {
     scope: 'local',
     creatable: false,
     poolsPerFamily: 0,
+    defaultOptions: () => ({}),
     checkOptions: () => [],
     wantsGateway: () => false,
   }

@@ -1,6 +1,7 @@
 /** A request for a network, checked and in normal form. */
 
 import type { NetworkCreate } from '../api/network.ts'
+import type { Defaults } from '../defaults.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { formatSubnet, parseCidr, subnetOf } from '../ip-address.ts'
 import type { WantedPool, WantedPools } from '../ipam/address-space.ts'
@@ -18,6 +19,8 @@ export interface DriverRules {
   readonly creatable: boolean
   /** How many subnets of one family its networks may have. */
   readonly poolsPerFamily: number
+  /** Options that its networks get where they have none of that name. */
+  defaultOptions(defaults: Defaults): Readonly<Record<string, string>>
   /** What is wrong with the options, a sentence each. */
   checkOptions(options: Readonly<Record<string, string>>, network: NetworkTraits): readonly string[]
   /** Whether a gateway is chosen where the user names none. */
@@ -41,6 +44,7 @@ export interface NetworkContext {
   /** Throws NETWORK_UNKNOWN. */
   find(reference: string): NetworkRecord
   driver(name: string): DriverRules | undefined
+  readonly defaults: Defaults
 }
 
 const DRIVER_DEFAULT = 'bridge'
@@ -72,7 +76,8 @@ function planOrdinary(request: NetworkCreate, context: NetworkContext): NetworkP
   const driver = findDriver(request.Driver || DRIVER_DEFAULT, context)
   checkScope(request, driver)
   const source = configSource(request, context)
-  const settings = source === undefined ? ownSettings(request) : settingsOf(source)
+  const given = source === undefined ? ownSettings(request) : settingsOf(source)
+  const settings = { ...given, options: { ...driver.defaultOptions(context.defaults), ...given.options } }
   const traits: NetworkTraits = { internal: request.Internal ?? false, ipv6: settings.enableIPv6 }
   refusePools(settings)
   refusePoolCount(settings, driver)

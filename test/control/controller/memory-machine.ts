@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Event } from '../../../src/control/api/system.ts'
 import { Controller } from '../../../src/control/controller/controller.ts'
+import { DEFAULTS } from '../../../src/control/defaults.ts'
 import { Ipam } from '../../../src/control/ipam/ipam.ts'
 import type { SandboxExit, Surroundings } from '../../../src/control/model/machine.ts'
 import type { ModelRecord } from '../../../src/control/model/records.ts'
@@ -43,6 +44,7 @@ export class MemoryMachine implements MemoryProcesses {
   readonly exits = new Map<string, SandboxExit>()
   readonly logs = new Set<string>()
   disk: ModelRecord | undefined
+  defaults = DEFAULTS
   now = Date.UTC(2026, 0, 2)
   /** Names of the steps since the last `failAt` or `dieAt`. */
   readonly steps: string[] = []
@@ -108,6 +110,7 @@ export class MemoryMachine implements MemoryProcesses {
           throw new Error('nobody reads events here')
         },
       },
+      defaults: () => this.defaults,
       log: { warn: (_details, message) => void warnings.push(message) },
     })
     await controller.recover()

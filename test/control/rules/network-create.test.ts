@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type NetworkCreate, networkCreateSchema } from '../../../src/control/api/network.ts'
+import { DEFAULTS } from '../../../src/control/defaults.ts'
 import type { NetworkRecord } from '../../../src/control/model/records.ts'
 import { bridgeOptions } from '../../../src/control/rules/bridge-options.ts'
 import { bridgeDriver, hostDriver, nullDriver } from '../../../src/control/rules/built-in-drivers.ts'
@@ -11,10 +12,15 @@ import { assertRefused } from './refusal.ts'
 
 const drivers = [bridgeDriver, hostDriver, nullDriver]
 
-function plan(request: NetworkCreate, networks: readonly NetworkRecord[] = []): NetworkPlan {
+function plan(
+  request: NetworkCreate,
+  networks: readonly NetworkRecord[] = [],
+  defaults = DEFAULTS,
+): NetworkPlan {
   return planNetwork(networkCreateSchema.parse(request), {
     find: (reference) => findNetwork(networks, reference),
     driver: (name) => drivers.find((driver) => driver.name === name),
+    defaults,
   })
 }
 
@@ -40,6 +46,30 @@ describe('a network of which nothing was said', () => {
       kept: [],
       warning: '',
     } satisfies NetworkPlan)
+  })
+})
+
+describe('a network of which the daemon says the MTU', () => {
+  const defaults = { ...DEFAULTS, mtu: 9000 }
+  const MTU = 'com.docker.network.driver.mtu'
+
+  it('has that one, for all to see, unless it says its own', () => {
+    assert.deepEqual(plan({ Name: 'n' }, [], defaults).record.options, { [MTU]: '9000' })
+    const own = { [MTU]: '1400', 'vendor.option': 'kept' }
+    assert.deepEqual(plan({ Name: 'n', Options: own }, [], defaults).record.options, own)
+  })
+
+  it('has it also where it takes its settings from another network', () => {
+    const source = network({ name: 'source', configOnly: true, options: { 'vendor.option': 'kept' } })
+    const request: NetworkCreate = { Name: 'n', ConfigFrom: { Network: 'source' } }
+    assert.deepEqual(plan(request, [source], defaults).record.options, {
+      [MTU]: '9000',
+      'vendor.option': 'kept',
+    })
+  })
+
+  it('and that leaves its settings to others, has what was said alone', () => {
+    assert.deepEqual(plan({ Name: 'n', ConfigOnly: true }, [], defaults).record.options, {})
   })
 })
 
