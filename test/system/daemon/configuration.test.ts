@@ -65,8 +65,8 @@ describe('daemon.json', { skip: needsTap() }, () => {
     })
     await daemon.call('POST', '/networks', { Name: 'plain' })
     await daemon.call('POST', '/networks', { Name: 'own', Options: { [MTU]: '1300' } })
-    assert.equal((await network('bridge')).IPAM.Config[0]?.Subnet, '10.77.0.0/24')
-    assert.equal((await network('plain')).IPAM.Config[0]?.Subnet, '10.77.1.0/24')
+    assert.equal((await network('bridge')).IPAM.Config?.[0]?.Subnet, '10.77.0.0/24')
+    assert.equal((await network('plain')).IPAM.Config?.[0]?.Subnet, '10.77.1.0/24')
     assert.equal((await network('plain')).Options[MTU], '1400')
     assert.deepEqual([await mtuOf('bridge'), await mtuOf('plain'), await mtuOf('own')], [1400, 1400, 1300])
     const said = await fileOf('resolv.conf', {})
@@ -79,7 +79,7 @@ describe('daemon.json', { skip: needsTap() }, () => {
 
   it('is read again at SIGHUP, and what cannot change is said', async () => {
     await startWith({})
-    const gateway = (await network('bridge')).IPAM.Config[0]?.Gateway
+    const gateway = (await network('bridge')).IPAM.Config?.[0]?.Gateway
     const request = { HostConfig: { ExtraHosts: ['up:host-gateway'] } }
     assert.match(await fileOf('hosts', request), new RegExp(`^${gateway}\tup$`, 'm'))
     await daemon.call('POST', '/networks', { Name: 'before' })
