@@ -48,6 +48,9 @@ export async function runDaemon(options: DaemonOptions, compose: Compose): Promi
   } catch (error) {
     starter.failed(error)
     return error instanceof TapwireError ? error.exitCode : 1
+  } finally {
+    // Whoever has its other end may keep it open: nothing would end this process.
+    if (options.ephemeral === true) process.stdin.destroy()
   }
 }
 

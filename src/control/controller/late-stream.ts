@@ -27,12 +27,14 @@ export class LateStream extends Duplex {
       this.#look?.(chunk)
       if (!this.push(chunk)) target.pause()
     })
-    target.on('end', () => this.push(null))
+    target.on('end', () => {
+      this.push(null)
+      // It takes no more. What waits to be read is not lost by that.
+      this.once('end', () => this.destroy())
+    })
     target.on('error', (error) => this.destroy(error))
     target.on('close', () => {
-      // What has come and is not read yet is still to be had.
-      if (target.readableEnded && !this.readableEnded) this.once('end', () => this.destroy())
-      else this.destroy()
+      if (!target.readableEnded) this.destroy()
     })
     this.#waiting?.()
     this.#waiting = undefined
@@ -43,11 +45,17 @@ export class LateStream extends Duplex {
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#whenConnected((target) => target.write(chunk, encoding, done))
+    this.#whenConnected((target) => {
+      if (target.readableEnded) done()
+      else target.write(chunk, encoding, done)
+    })
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#whenConnected((target) => target.end(done))
+    this.#whenConnected((target) => {
+      if (target.readableEnded) done()
+      else target.end(done)
+    })
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
