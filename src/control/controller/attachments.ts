@@ -125,7 +125,8 @@ export class Attachments {
     })
     if (joined.interface !== '') {
       const routes = routeCommands(this.#routesOf(before), this.#routesOf(after), [joined.interface])
-      const gone = this.#gone.has(joined.id)
+      // Taken back, it has an interface again.
+      const gone = this.#gone.delete(joined.id)
       await running.configure([...(gone ? [] : [deleteInterfaceCommand(joined.interface)]), ...routes])
     }
     await driver.deleteEndpoint(driverEndpoint)

@@ -17,9 +17,15 @@ export class LateStream extends Duplex {
     target.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) target.pause()
     })
-    target.on('end', () => this.push(null))
+    target.on('end', () => {
+      this.push(null)
+      // It takes no more. What waits to be read is not lost by that.
+      this.once('end', () => this.destroy())
+    })
     target.on('error', (error) => this.destroy(error))
-    target.on('close', () => this.destroy())
+    target.on('close', () => {
+      if (!target.readableEnded) this.destroy()
+    })
     this.#waiting?.()
     this.#waiting = undefined
   }
@@ -29,11 +35,17 @@ export class LateStream extends Duplex {
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#whenConnected((target) => target.write(chunk, encoding, done))
+    this.#whenConnected((target) => {
+      if (target.readableEnded) done()
+      else target.write(chunk, encoding, done)
+    })
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#whenConnected((target) => target.end(done))
+    this.#whenConnected((target) => {
+      if (target.readableEnded) done()
+      else target.end(done)
+    })
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

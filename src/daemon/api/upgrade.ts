@@ -7,7 +7,7 @@ import { execSchema } from '../../control/api/sandbox.ts'
 import { STREAM_PROTOCOL } from '../../control/api-version.ts'
 import type { ControlPlane } from '../../control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
-import { API_REQUEST_TIMEOUT_MS, REQUEST_BODY_MAX } from '../../limits.ts'
+import { API_REQUEST_TIMEOUT_MS, REQUEST_BODY_MAX, STREAM_LINGER_MS } from '../../limits.ts'
 import { describe, type Log } from '../log.ts'
 import { answerTo } from './failure.ts'
 import { failureText, headText } from './raw-answer.ts'
@@ -162,10 +162,22 @@ function splice(socket: Socket, target: Duplex, signal: AbortSignal): void {
   })
   socket.once('end', () => {
     const timer = setTimeout(breakOff, LAST_BYTES_MS)
-    target.once('finish', breakOff).once('close', () => clearTimeout(timer))
+    socket.once('close', () => clearTimeout(timer))
+    target.once('finish', breakOff)
   })
-  // All that it gave is on its way to the client.
-  target.once('close', () => socket.destroySoon())
+  // It takes nothing more, and the client, which may not know yet, is not to be broken off for what it still sends.
+  const finish = (): void => {
+    socket.unpipe(target)
+    socket.resume()
+    socket.setTimeout(STREAM_LINGER_MS, () => socket.destroy())
+  }
+  target.once('end', () => {
+    if (!target.allowHalfOpen) finish()
+  })
+  target.once('close', () => {
+    if (target.readableEnded) finish()
+    else socket.destroySoon()
+  })
   socket.write(headText(101, { Connection: 'Upgrade', Upgrade: STREAM_PROTOCOL }))
   socket.pipe(target)
   target.pipe(socket)
