@@ -67,7 +67,7 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
 
     await daemon.again()
     assert.deepEqual(await daemon.inspect('one'), before)
-    await daemon.do('exec', 'one', 'ping', '-n', '-c', '1', (await daemon.endpoint('two', 'blue')).IPAddress)
+    await daemon.inside('one', 'ping', '-n', '-c', '1', (await daemon.endpoint('two', 'blue')).IPAddress)
     await daemon.do('rm', '-f', 'one', 'two')
     assert.deepEqual(daemon.traces(), { folders: [], links: [], shims: [], processes: [] })
   })
@@ -86,13 +86,13 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
     const [first, second, third] = daemons as [ControlDaemon, ControlDaemon, ControlDaemon]
     await first.stop()
     await second.kill()
-    await third.do('exec', 'same', 'ping', '-n', '-c', '1', '10.71.0.2')
+    await third.inside('same', 'ping', '-n', '-c', '1', '10.71.0.2')
     assert.deepEqual(
       third.traces().shims,
       [ids[2]!, (await third.inspect('peer')).Id].map((id) => id.slice(0, 12)).toSorted(),
     )
     await second.again()
-    await second.do('exec', 'same', 'ping', '-n', '-c', '1', '10.71.0.2')
+    await second.inside('same', 'ping', '-n', '-c', '1', '10.71.0.2')
   })
 
   it('refuses a second daemon on its root', async () => {

@@ -7,7 +7,7 @@ import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
 import { run } from '../support/program.ts'
 import { RandomClient } from '../support/random-client.ts'
 
-const DURATION_MS = 12_000
+const DURATION_MS = 8_000
 const CLIENTS = 3
 
 interface Interface {

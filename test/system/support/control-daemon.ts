@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { EndpointInspect, SandboxCreate, SandboxInspect } from '../../../src/control/api/sandbox.ts'
 import { repositoryRoot } from '../../support/repository.ts'
-import { attempt, type Outcome, type Place, Program } from './program.ts'
+import { attempt, type Outcome, type Place, Program, run } from './program.ts'
 import { namespacePath, newFolder } from './scene.ts'
 
 const DAEMON = join(repositoryRoot, 'dist/src/daemon/main.js')
@@ -156,6 +156,13 @@ export class ControlDaemon {
   /** In the network namespace of a sandbox, and nothing else of it. */
   place(id: string): Place {
     return { namespace: `tw-${id.slice(0, 12)}` }
+  }
+
+  /** Runs a program in all of a running sandbox's namespaces, to its end; its standard output without the last line's end. */
+  async inside(sandbox: string, program: string, ...args: readonly string[]): Promise<string> {
+    const { Pid } = (await this.inspect(sandbox)).State
+    const enter = ['--target', String(Pid), '--net', '--mount', '--uts', '--', program, ...args]
+    return (await run({}, 'nsenter', ...enter)).trimEnd()
   }
 
   /** What there is of sandboxes outside of the model, by the first digits of their ids. */
