@@ -1,8 +1,8 @@
 /** The daemon as a program: takes its root, puts the model together, serves it until something ends it. */
 
 import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import type { Version } from '../control/api/system.ts'
 import type { Failure } from '../control/api/failure.ts'
+import type { Version } from '../control/api/system.ts'
 import { API_VERSION } from '../control/api-version.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { API_CONNECTIONS_MAX, PORTS_MAX } from '../limits.ts'
@@ -48,6 +48,9 @@ export async function runDaemon(options: DaemonOptions, compose: Compose): Promi
   } catch (error) {
     starter.failed(error)
     return error instanceof TapwireError ? error.exitCode : 1
+  } finally {
+    // Whoever has its other end may keep it open: nothing would end this process.
+    if (options.ephemeral === true) process.stdin.destroy()
   }
 }
 

@@ -1,4 +1,4 @@
-/** Runs command lines in this process, with what they write kept, in a run directory of their own. */
+/** Runs command lines in this process, with what they write kept, with a folder of their own. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +29,6 @@ const FAKE_DAEMON = fileURLToPath(new URL('fake-daemon.js', import.meta.url))
 export class CliHarness {
   /** A folder for this harness alone. */
   readonly folder = mkdtempSync(join(tmpdir(), 'tw-'))
-  readonly run = join(this.folder, 'run')
   /** Of a daemon that a command may start: never the machine's own. */
   readonly root = join(this.folder, 'root')
   readonly #listeners = new Set<(signal: NodeJS.Signals) => void>()
@@ -53,7 +52,6 @@ export class CliHarness {
         TAPWIRE_DEBUG: '',
         TAPWIRE_HOST: '',
         TAPWIRE_ROOT: this.root,
-        TAPWIRE_RUN: this.run,
         ...options.env,
       },
       stdout: out.stream,

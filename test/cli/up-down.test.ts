@@ -1,247 +1,249 @@
+/** up, down, save, graph and -H LAB/HOST against an API served by this process: what they ask for, and what they print. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { LabAction, LabStatus } from '../../src/control/api/lab.ts'
+import type { Progress } from '../../src/control/api/progress.ts'
 import { parseLab } from '../../src/control/lab-file.ts'
-import { labPaths, livingDaemon, processRuns } from '../../src/control/run-directory.ts'
-import { CliHarness, type CliOptions, ESCAPE, plain } from './cli-harness.ts'
-import { DEMO, serveFakeApi, statusOf } from './fake-api.ts'
+import { CliHarness, type CliOptions, type CliResult, ESCAPE, plain } from './cli-harness.ts'
+import { DEMO } from './fake-api.ts'
+import { Failure, FakeControl } from './fake-control.ts'
 
 let harness: CliHarness
+let control: FakeControl
 let labFile: string
-/** Where the command line makes its temporary files. */
-let temporary: string
 
-beforeEach(() => {
+beforeEach(async () => {
   harness = new CliHarness()
+  control = await FakeControl.serve(join(harness.folder, 's'))
+  control.answers.set('PUT /labs/demo', () => lines(...STEPS, { ready: true, actions: ACTIONS }))
+  control.answers.set('DELETE /labs/demo', () => lines(step('Remove 2 sandboxes', 'start'), { ready: true }))
+  control.answers.set('GET /labs/demo', () => STATUS)
+  control.answers.set('GET /labs/demo/file', () => DEMO)
+  control.answers.set('GET /labs', () => [summary('demo')])
   labFile = join(harness.folder, 'lab', 'demo.yaml')
-  temporary = join(harness.folder, 'tmp')
-  mkdirSync(temporary)
   mkdirSync(dirname(labFile))
   writeFileSync(labFile, DEMO)
 })
 
 afterEach(async () => {
-  await harness.tapwire(['down', '--all'])
-  assert.deepEqual(readdirSync(temporary), [])
+  assert.equal(harness.listening, 0)
+  await control.close()
   harness.remove()
 })
 
-/** tmpdir() reads TMPDIR of this process. */
-async function tapwire(args: string[], options: CliOptions = {}) {
-  const before = process.env['TMPDIR']
-  process.env['TMPDIR'] = temporary
-  try {
-    return await harness.tapwire(args, options)
-  } finally {
-    if (before === undefined) delete process.env['TMPDIR']
-    else process.env['TMPDIR'] = before
-  }
+const tapwire = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+  harness.tapwire(['--host', control.socket, ...args], options)
+
+const lines = (...progress: readonly Progress[]): string =>
+  progress.map((line) => `${JSON.stringify(line)}\n`).join('')
+
+const step = (name: string, state: 'start' | 'done' | 'failed'): Progress => ({ step: name, state })
+
+const summary = (name: string): object => ({ name, networks: 2, sandboxes: 2, running: 2, hosts: [] })
+
+const STEPS = [step('Make 2 networks', 'start'), step('Make 2 networks', 'done')]
+const ACTIONS: LabAction[] = [
+  { action: 'create', kind: 'network', name: 'web' },
+  { action: 'recreate', kind: 'sandbox', name: 'bob', reason: 'its command has changed' },
+  { action: 'connect', kind: 'sandbox', name: 'alice', network: 'web', host: 'left' },
+]
+
+const endpoint = (network: string, address: string): LabStatus['hosts'][number]['endpoints'][number] => ({
+  network,
+  interface: 'eth0',
+  address,
+  prefixLength: 24,
+  mac: '02:42:0a:01:00:02',
+})
+
+const STATUS: LabStatus = {
+  name: 'demo',
+  networks: [{ name: 'web', driver: 'bridge', subnets: [{ subnet: '10.1.0.0/24', gateway: '10.1.0.1' }] }],
+  sandboxes: [
+    { name: 'alice', id: 'a1', namespace: '', state: 'idle', endpoints: [endpoint('web', '10.1.0.2')] },
+    { name: 'bob', id: 'b0', namespace: '', state: 'running', endpoints: [endpoint('web', '10.1.0.3')] },
+  ],
+  hosts: [{ name: 'left', id: 'c0', state: 'running', socket: '/nowhere/left.sock', endpoints: [] }],
 }
 
 describe('tapwire up', () => {
   it('shows the steps on standard error, the lab on standard output, and what to try', async () => {
     const { code, out, err } = await tapwire(['up', labFile])
-    assert.deepEqual([code, err], [0, '… Make namespaces\n✔ Make namespaces (2)\n'])
-    assert.match(
+    assert.deepEqual([code, err], [0, '… Make 2 networks\n✔ Make 2 networks\n'])
+    assert.equal(
       out,
-      /^Lab demo is up \(io_uring, process \d+\)\.\n\nSANDBOX   INTERFACE   NETWORK   ADDRESS       MAC\nalice     eth0        web       10\.1\.0\.2\/24   02:42:0a:01:00:02\n/,
+      `Lab demo is up.
+
+SANDBOX   INTERFACE   NETWORK   ADDRESS       MAC
+alice     eth0        web       10.1.0.2/24   02:42:0a:01:00:02
+bob       eth0        web       10.1.0.3/24   02:42:0a:01:00:02
+left
+
+Try the following:
+  tapwire exec alice ping -c 3 10.1.0.3
+  tapwire exec alice ip address
+  tapwire -H demo/left ps
+  tapwire fdb ls
+  tapwire stats --watch
+  tapwire down demo
+`,
     )
-    assert.match(
-      out,
-      /\nTry the following:\n  tapwire exec alice -- ping -c 3 10\.1\.0\.3\n[^]*  tapwire down demo\n$/,
-    )
-    assert.ok(livingDaemon(labPaths(harness.run, 'demo')) !== undefined)
   })
 
-  it("runs the daemon in the lab file's folder, with the backend that was asked for", async () => {
-    const { out } = await tapwire(['up', labFile, '--io', 'epoll', '--json'])
-    const paths = labPaths(harness.run, 'demo')
-    const pid = livingDaemon(paths)!
-    assert.deepEqual(JSON.parse(out), statusOf(parseLab(DEMO, 'demo.yaml'), { pid, backend: 'epoll' }))
-    assert.equal(readFileSync(paths.log, 'utf8'), `in ${dirname(labFile)}\n`)
+  it('sends the whole lab, with every address given out, from a file or from standard input', async () => {
+    await tapwire(['up', labFile])
+    await tapwire(['up', '-'], { stdin: Readable.from([`name: demo\n${DEMO}`]) })
+    const bodies = control.seen.filter(({ method }) => method === 'PUT').map(({ body }) => body)
+    const lab = JSON.parse(JSON.stringify(parseLab(DEMO, labFile))) as unknown
+    assert.deepEqual(bodies[0], lab)
+  })
+
+  it('says what it would do, and nothing more', async () => {
+    control.answers.set('PUT /labs/demo', () => ({ actions: ACTIONS }))
+    const { out } = await tapwire(['up', '--dry-run', labFile])
+    assert.deepEqual(control.asked, ['PUT /labs/demo?dryRun=true'])
+    assert.equal(
+      out,
+      'create network web\nrecreate sandbox bob (its command has changed)\nleft: connect alice to web\n',
+    )
+    const json = await tapwire(['up', '--dry-run', '--json', labFile])
+    assert.deepEqual(JSON.parse(json.out), { actions: ACTIONS })
+  })
+
+  it('says so where there is nothing to do', async () => {
+    control.answers.set('PUT /labs/demo', () => lines({ ready: true, actions: [] }))
+    assert.deepEqual(await tapwire(['up', labFile]), { code: 0, out: 'Nothing to do.\n', err: '' })
+  })
+
+  it('prints the lab as JSON', async () => {
+    assert.deepEqual(JSON.parse((await tapwire(['up', '--json', labFile])).out), STATUS)
   })
 
   it('turns a sign on a terminal and leaves one line a step', async () => {
     const terminal = { columns: 80, rows: 24 }
     const { err } = await tapwire(['up', labFile], { terminal, env: { NO_COLOR: '1' } })
-    assert.ok(err.endsWith(`${ESCAPE}[1F${ESCAPE}[J✔ Make namespaces (2)\n`))
-    assert.match(plain(err), /^(?:[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Make namespaces\n)+✔ Make namespaces \(2\)\n$/)
+    assert.ok(err.endsWith(`${ESCAPE}[1F${ESCAPE}[J✔ Make 2 networks\n`))
+    assert.match(plain(err), /^(?:[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Make 2 networks\n)+✔ Make 2 networks\n$/)
   })
 
-  it('refuses a lab that is up already', async () => {
-    await tapwire(['up', labFile])
-    const { code, out, err } = await tapwire(['up', labFile])
-    assert.deepEqual([code, out], [1, ''])
-    assert.match(
-      err,
-      /^tapwire: Lab 'demo' is up already\.\nhint: Take it down first with `tapwire down demo`/,
+  it('hands on why the daemon stopped half-way, and what the daemon refuses', async () => {
+    const failed = { code: 'LAB_INCOMPLETE', message: 'Only in part.', hint: 'Try again.' }
+    control.answers.set('PUT /labs/demo', () =>
+      lines(step('Make sandboxes', 'start'), step('Make sandboxes', 'failed'), { failed }),
     )
+    assert.deepEqual(await tapwire(['up', labFile]), {
+      code: 1,
+      out: '',
+      err: '… Make sandboxes\n✖ Make sandboxes\ntapwire: Only in part.\nhint: Try again.\n',
+    })
+    control.answers.set('PUT /labs/demo', () => new Failure(409, 'It belongs to others.'))
+    assert.equal((await tapwire(['up', labFile])).err, 'tapwire: It belongs to others.\n')
   })
 
-  it('leaves what a dead daemon left to the new one', async () => {
-    await serveFakeApi(harness.run, 'demo').then((api) => api.close())
-    const { pid } = spawnSync(process.execPath, ['--version'])
-    writeFileSync(labPaths(harness.run, 'demo').pid, String(pid))
-    assert.equal((await tapwire(['up', labFile])).code, 0)
-  })
-
-  it('refuses where a daemon runs and gives no answer', async () => {
-    const paths = labPaths(harness.run, 'demo')
-    mkdirSync(paths.directory, { recursive: true })
-    writeFileSync(paths.pid, String(process.pid))
+  it('says so where the daemon ends before all is done', async () => {
+    control.answers.set('PUT /labs/demo', () => lines(step('Make sandboxes', 'start')))
     const { code, err } = await tapwire(['up', labFile])
     assert.equal(code, 1)
-    assert.match(err, /^tapwire: The daemon of lab 'demo' \(process \d+\) runs, but: /)
-    writeFileSync(paths.pid, '')
+    assert.match(err, /\ntapwire: The daemon has ended before all was done\.\nhint: /)
   })
 
-  it('hands on why the daemon cannot start', async () => {
-    const { code, out, err } = await tapwire(['up', labFile], { env: { FAKE_DAEMON: 'refuse' } })
-    assert.deepEqual([code, out], [1, ''])
-    assert.equal(
-      err,
-      '… Open TAPs\n✖ Open TAPs (EPERM)\ntapwire: Opening /dev/net/tun is forbidden.\nhint: Run as root.\n',
-    )
-  })
-
-  it('shows what a daemon said that died', async () => {
-    const crash = await tapwire(['up', labFile], { env: { FAKE_DAEMON: 'crash' } })
-    assert.equal(crash.code, 1)
-    assert.match(
-      crash.err,
-      /^tapwire: The daemon ended with exit code 3 before its work was done:\nError: nothing works\n/,
-    )
-    const babble = await tapwire(['up', labFile], { env: { FAKE_DAEMON: 'babble' } })
-    assert.match(
-      babble.err,
-      /^tapwire: The daemon ended with exit code 0 before its work was done:\nhello\nhint: /,
-    )
-    const missing = await tapwire(['up', labFile], { daemonProgram: '/nowhere/daemon.js' })
-    assert.match(missing.err, /Cannot find module '\/nowhere\/daemon\.js'/)
-  })
-
-  it('tells the daemon to end when it is interrupted, and waits for that', async () => {
+  it('ends between two steps when it is interrupted', async () => {
     const { code, err } = await tapwire(['up', labFile], {
-      env: { FAKE_DAEMON: 'slow' },
       onWrite: (text) => {
-        if (text.includes('… Make namespaces')) setImmediate(() => harness.interrupt('SIGTERM'))
+        if (text.startsWith('… Make')) harness.interrupt('SIGINT')
       },
     })
     assert.equal(code, 130)
-    assert.equal(
-      err,
-      '… Make namespaces\n… Stopping; once more to leave that to the daemon\n✔ Make namespaces\ntapwire: Interrupted by SIGTERM.\n',
-    )
-    assert.equal(harness.listening, 0)
-  })
-
-  it('leaves the daemon to itself when it is interrupted twice', async () => {
-    const { code, err } = await tapwire(['up', labFile], {
-      env: { FAKE_DAEMON: 'busy' },
-      onWrite: (text) => {
-        if (/Make namespaces|Stopping/.test(text)) setImmediate(() => harness.interrupt('SIGINT'))
-      },
-    })
-    assert.equal(code, 130)
-    assert.match(
-      err,
-      /\ntapwire: Interrupted by SIGINT\.\nhint: The daemon still takes down what it has built\.\n$/,
-    )
-    assert.equal(harness.listening, 0)
+    assert.match(err, /\ntapwire: Interrupted\.\nhint: What was done of lab 'demo' stays; /)
   })
 
   it('reads the lab file first of all', async () => {
     writeFileSync(labFile, 'networks: 5\n')
-    const { code, err } = await tapwire(['up', labFile], { env: { FAKE_DAEMON: 'crash' } })
+    const { code, err } = await tapwire(['up', labFile])
     assert.equal(code, 1)
     assert.match(err, /demo\.yaml:1:11: networks must be a map from names to networks, not 5\n/)
-  })
-
-  it('refuses a run directory with a path too long for a socket', async () => {
-    const { code, err } = await tapwire(['up', labFile], { env: { TAPWIRE_RUN: `/tmp/${'x'.repeat(100)}` } })
-    assert.equal(code, 1)
-    assert.match(
-      err,
-      /^tapwire: The path .*\/demo\/api\.sock has 119 bytes; a socket's path can have 107\.\nhint: Set TAPWIRE_RUN/,
-    )
+    assert.deepEqual(control.asked, [])
   })
 })
 
 describe('tapwire down', () => {
-  it('ends the daemon of the only lab', async () => {
-    await tapwire(['up', labFile])
-    const paths = labPaths(harness.run, 'demo')
-    const pid = livingDaemon(paths)!
-    const { code, out, err } = await tapwire(['down'])
-    assert.deepEqual([code, out, err], [0, '', '… Take lab demo down\n✔ Take lab demo down\n'])
-    assert.equal(processRuns(pid), false)
-    assert.equal(existsSync(paths.directory), false)
-  })
-
-  it('takes the name of a lab, its file, or all', async () => {
-    const second = join(harness.folder, 'second.yaml')
-    writeFileSync(second, DEMO)
-    for (const args of [['demo', 'second'], [labFile, second], ['--all']]) {
-      await tapwire(['up', labFile])
-      await tapwire(['up', second])
-      for (const arg of args) assert.equal((await tapwire(['down', arg])).code, 0)
-      assert.deepEqual(readdirSync(harness.run), [])
+  it('takes the only lab down, one that is named, that of a file, or all', async () => {
+    for (const args of [[], ['demo'], [labFile], ['--all']]) {
+      assert.deepEqual(await tapwire(['down', ...args]), {
+        code: 0,
+        out: 'Lab demo is down.\n',
+        err: '… Remove 2 sandboxes\n',
+      })
     }
   })
 
   it('wants to know which, where there are several', async () => {
-    await tapwire(['up', labFile])
-    const second = join(harness.folder, 'second.yaml')
-    writeFileSync(second, DEMO)
-    await tapwire(['up', second])
-    const { code, err } = await tapwire(['down'])
-    assert.equal(code, 1)
-    assert.equal(
-      err,
-      'tapwire: Several labs are up: demo, second.\nhint: Choose one with `tapwire down NAME`, or take all down with --all.\n',
-    )
+    control.answers.set('GET /labs', () => [summary('demo'), summary('other')])
+    assert.deepEqual(await tapwire(['down']), {
+      code: 1,
+      out: '',
+      err: 'tapwire: Several labs are up: demo, other.\nhint: Choose one with `tapwire down NAME`, or take all down with --all.\n',
+    })
   })
 
-  it('says so where nothing is up, and is content with --all', async () => {
-    const { code, err } = await tapwire(['down'])
-    assert.equal(code, 1)
-    assert.match(err, /^tapwire: No lab is up\.\n/)
-    assert.equal((await tapwire(['down', '--all'])).code, 0)
+  it('says so where nothing is up, or no daemon runs, and is content with --all', async () => {
+    control.answers.set('GET /labs', () => [])
+    const nothing =
+      'tapwire: No lab is up.\nhint: Bring one up with `tapwire up LAB.yaml`, for example examples/demo.yaml.\n'
+    for (const line of [['--host', control.socket], []]) {
+      assert.deepEqual(await harness.tapwire([...line, 'down']), { code: 1, out: '', err: nothing })
+      assert.deepEqual(await harness.tapwire([...line, 'down', '--all']), { code: 0, out: '', err: '' })
+    }
+  })
+})
+
+describe('tapwire save', () => {
+  it('prints the lab file of a lab, or of everything, or writes it', async () => {
+    control.answers.set('GET /file', () => 'networks: {}\n')
+    assert.deepEqual(await tapwire(['save', 'demo']), { code: 0, out: DEMO, err: '' })
+    assert.equal((await tapwire(['save'])).out, 'networks: {}\n')
+    const copy = join(harness.folder, 'copy.yaml')
+    assert.deepEqual(await tapwire(['save', 'demo', '-o', copy]), { code: 0, out: '', err: '' })
+    assert.equal(readFileSync(copy, 'utf8'), DEMO)
   })
 
-  it('lets the daemon program clear up what a dead daemon left', async () => {
-    const api = await serveFakeApi(harness.run, 'demo')
-    await api.close()
-    const { pid } = spawnSync(process.execPath, ['--version'])
-    writeFileSync(labPaths(harness.run, 'demo').pid, String(pid))
+  it('says so where it cannot write', async () => {
+    const { code, err } = await tapwire(['save', 'demo', '-o', '/nowhere/copy.yaml'])
+    assert.equal(code, 1)
+    assert.match(err, /^tapwire: Cannot write \/nowhere\/copy\.yaml: ENOENT/)
+  })
+})
 
-    const crash = await tapwire(['down', 'demo'], { env: { FAKE_DAEMON: 'crash' } })
-    assert.equal(crash.code, 1)
-    assert.match(
-      crash.err,
-      /tapwire: The daemon ended with exit code 3 before its work was done:\nError: nothing works\n/,
-    )
-
-    const refuse = await tapwire(['down', 'demo'], { env: { FAKE_DAEMON: 'refuse' } })
-    assert.match(refuse.err, /\ntapwire: It is in use\.\nhint: Wait\.\n$/)
-
-    const { code, err } = await tapwire(['down', 'demo'])
-    assert.equal(code, 0)
-    assert.equal(
-      err,
-      '… Remove what the daemon of lab demo left\n✔ Remove what the daemon of lab demo left\n',
-    )
-    assert.deepEqual(readdirSync(harness.run), [])
+describe('tapwire graph', () => {
+  it('draws a lab file, a lab by its name, and the only lab, all the same', async () => {
+    const { out } = await tapwire(['graph', '-f', 'dot', labFile])
+    assert.match(out, /^graph "demo" \{\n/)
+    assert.deepEqual(control.asked, [])
+    assert.equal((await tapwire(['graph', '-f', 'dot', 'demo'])).out, out)
+    assert.equal((await tapwire(['graph', '--format', 'dot'])).out, out)
   })
 
-  it('tells a daemon that refuses', async () => {
-    const api = await serveFakeApi(harness.run, 'demo')
-    const { code, err } = await tapwire(['down'])
-    await api.close()
-    assert.equal(code, 1)
-    assert.match(err, /^… Take lab demo down\ntapwire: There is no such thing\.\n/)
-    writeFileSync(labPaths(harness.run, 'demo').pid, '')
+  it('draws SVG unless told otherwise, and Mermaid', async () => {
+    assert.match((await tapwire(['graph', labFile])).out, /^<svg /)
+    assert.match((await tapwire(['graph', '-f', 'mermaid', labFile])).out, /^flowchart /)
+    assert.equal((await tapwire(['graph', '-f', 'png', labFile])).code, 2)
+  })
+})
+
+describe('-H LAB/HOST', () => {
+  it('is the daemon in that host, which the outer one knows', async () => {
+    const inner = await FakeControl.serve(join(harness.folder, 'left.sock'))
+    inner.answers.set('GET /sandboxes', () => [])
+    const status = { ...STATUS, hosts: [{ ...STATUS.hosts[0]!, socket: inner.socket }] }
+    control.answers.set('GET /labs/demo', () => status)
+    const { code, err } = await harness.tapwire(['-H', 'demo/left', 'ps'], {
+      env: { TAPWIRE_HOST: control.socket },
+    })
+    assert.deepEqual([code, err], [0, ''])
+    assert.deepEqual(inner.asked, ['GET /sandboxes'])
+    await inner.close()
   })
 })

@@ -1,6 +1,6 @@
 /**
- * Networks never see one another's frames. Both have the same subnet, and the sandboxes that stand below one another here
- * have the same address and the same MAC:
+ * Networks never see one another's frames. One daemon gives them subnets that do not overlap, so these sandboxes give
+ * themselves addresses: those that stand below one another here have the same address and the same MAC.
  *
  *     red    speaker .2 ──┐    listener .3 ──┐    witness .4 ──┐
  *                         ├──────────────────┴─────────────────┘
@@ -16,9 +16,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { needs, needsTap } from '../support/requirements.ts'
 import { Capture } from './support/capture.ts'
-import { type Backend, Daemon } from './support/daemon.ts'
 import { BROADCAST, EXPERIMENTAL, FrameSender, frameOf } from './support/frames.ts'
-import { labOf } from './support/lab-plan.ts'
+import { type Backend, LiveLab } from './support/live-lab.ts'
 
 const SPOKEN = ['broadcast', 'multicast', 'unknown-unicast', 'known-unicast', 'tagged-broadcast'] as const
 const MULTICAST = '01:00:5e:00:00:fb'
@@ -27,7 +26,11 @@ const TAG = '81000007'
 
 /** Sandboxes of the lab are named `red-speaker` and so on. */
 type Network = 'red' | 'blue'
-type Role = 'speaker' | 'listener' | 'witness'
+const ROLES = ['speaker', 'listener', 'witness'] as const
+type Role = (typeof ROLES)[number]
+
+const addressOf = (role: Role): string => `10.99.0.${ROLES.indexOf(role) + 2}`
+const macOf = (role: Role): string => `02:00:00:00:99:0${ROLES.indexOf(role) + 2}`
 
 const other = (network: Network): Network => (network === 'red' ? 'blue' : 'red')
 
@@ -35,7 +38,7 @@ const skip = needsTap() || needs('ip', 'ping', 'tcpdump', 'cc', 'nsenter', 'setp
 
 for (const io of ['io_uring', 'epoll'] as const) {
   describe(`two networks over ${io}`, { skip }, () => {
-    let lab: Daemon
+    let lab: LiveLab
     let frames: FrameSender
     before(async () => {
       frames = new FrameSender()
@@ -73,7 +76,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
           Capture.start(lab.place(`${network}-listener`), 'eth0', 'icmp'),
           Capture.start(lab.place(`${other(network)}-listener`), 'eth0', 'icmp'),
         ])
-        const target = lab.address(`${network}-listener`)
+        const target = addressOf('listener')
         await lab.exec(`${network}-speaker`, 'ping', '-q', '-c', '3', '-i', '0.01', '-p', 'aa', target)
         await home.has('echo request.* seq 3')
         await lab.exec(`${other(network)}-speaker`, 'ping', '-q', '-c', '1', '-p', 'bb', target)
@@ -100,21 +103,24 @@ for (const io of ['io_uring', 'epoll'] as const) {
   })
 }
 
-function twoNetworks(io: Backend): Promise<Daemon> {
-  const roles = ['speaker', 'listener', 'witness'] as const
-  const sandboxes = (['red', 'blue'] as const).flatMap((network) =>
-    roles.map((role) => [`${network}-${role}`, { on: [network] }] as const),
+async function twoNetworks(io: Backend): Promise<LiveLab> {
+  const named = (['red', 'blue'] as const).flatMap((network) =>
+    ROLES.map((role) => [`${network}-${role}`, role, network] as const),
   )
-  return Daemon.up(
-    labOf({ networks: { red: {}, blue: {} }, sandboxes: Object.fromEntries(sandboxes), sameSubnets: true }),
-    { io },
-  )
+  const sandboxes = named.map(([name, role, network]) => [name, { on: [network], mac: macOf(role) }] as const)
+  const plan = { networks: { red: {}, blue: {} }, sandboxes: Object.fromEntries(sandboxes) }
+  const lab = await LiveLab.up(plan, { io })
+  for (const [sandbox, role] of named) {
+    await lab.exec(sandbox, 'ip', 'address', 'flush', 'dev', 'eth0', 'scope', 'global')
+    await lab.exec(sandbox, 'ip', 'address', 'add', `${addressOf(role)}/24`, 'dev', 'eth0')
+  }
+  return lab
 }
 
-const captureAt = (lab: Daemon, network: Network, role: Role): Promise<Capture> =>
+const captureAt = (lab: LiveLab, network: Network, role: Role): Promise<Capture> =>
   Capture.start(lab.place(`${network}-${role}`), 'eth0', `ether proto 0x${EXPERIMENTAL} or vlan`)
 
-async function speak(lab: Daemon, frames: FrameSender, network: Network): Promise<void> {
+async function speak(lab: LiveLab, frames: FrameSender, network: Network): Promise<void> {
   const listener = lab.mac(`${network}-listener`)
   // So that the switch knows where the listener is, in both networks.
   for (const at of [network, other(network)]) {
@@ -130,7 +136,7 @@ async function speak(lab: Daemon, frames: FrameSender, network: Network): Promis
 }
 
 async function say(
-  lab: Daemon,
+  lab: LiveLab,
   frames: FrameSender,
   network: Network,
   target: string,

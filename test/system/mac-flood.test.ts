@@ -13,9 +13,8 @@ import { after, before, describe, it } from 'node:test'
 import type { Stats } from '../../src/control/api/switch.ts'
 import { STATIONS_PER_PORT_DEFAULT } from '../../src/limits.ts'
 import { needs, needsTap } from '../support/requirements.ts'
-import { Daemon } from './support/daemon.ts'
 import { FrameSender } from './support/frames.ts'
-import { labOf } from './support/lab-plan.ts'
+import { LiveLab } from './support/live-lab.ts'
 
 const SOURCES = 1_000_000
 /** The interface's queue may drop some: as many rounds as it takes, each with sources of its own. */
@@ -25,10 +24,10 @@ const ROUNDS_MAX = 40
 const skip = needsTap() || needs('ip', 'ping', 'cc', 'nsenter', 'setpriv')
 
 describe('a MAC flood', { skip }, () => {
-  let lab: Daemon
+  let lab: LiveLab
   before(async () => {
     const sandboxes = { flooder: { on: ['red'] }, left: { on: ['red'] }, right: { on: ['red'] } }
-    lab = await Daemon.up(labOf({ networks: { red: {} }, sandboxes }))
+    lab = await LiveLab.up({ networks: { red: {} }, sandboxes })
   })
   after(() => lab.down())
 
@@ -57,7 +56,7 @@ describe('a MAC flood', { skip }, () => {
 })
 
 /** The own addresses of these sandboxes, as the switch knows them. */
-async function stationsOf(lab: Daemon, ...sandboxes: readonly string[]): Promise<string[]> {
+async function stationsOf(lab: LiveLab, ...sandboxes: readonly string[]): Promise<string[]> {
   const { stations } = await lab.fdb()
   return sandboxes.map((sandbox) => {
     const station = stations.find(({ mac }) => mac === lab.mac(sandbox))

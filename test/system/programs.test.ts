@@ -1,11 +1,11 @@
 /**
  * Programs that people use talk through the switch as they do over a cable:
  *
- *     a  10.77.0.2 ──┐
- *     b  10.77.0.3 ──┤ red            d  10.77.1.2 ─── blue
- *     c  10.77.0.4 ──┘
+ *     alice  10.77.0.2 ──┐
+ *     bob    10.77.0.3 ──┤ red            dave  10.77.1.2 ─── blue
+ *     carol  10.77.0.4 ──┘
  *
- * c has no offload: what it sends and gets is as on a wire. Blue has no other sandbox, and no way to red.
+ * carol has no offload: what it sends and gets is as on a wire. Blue has no other sandbox, and no way to red.
  */
 
 import assert from 'node:assert/strict'
@@ -14,9 +14,8 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs, needsTap, type Skip } from '../support/requirements.ts'
 import { Capture } from './support/capture.ts'
-import { Daemon } from './support/daemon.ts'
 import { BROADCAST, EXPERIMENTAL, FrameSender, frameOf } from './support/frames.ts'
-import { labOf } from './support/lab-plan.ts'
+import { LiveLab } from './support/live-lab.ts'
 import { attempt, Program, run } from './support/program.ts'
 import { newNamespaceName } from './support/scene.ts'
 import { until } from './support/until.ts'
@@ -30,6 +29,12 @@ const GROUP_PORT = '5777'
 /** IEEE 802.1Q: priority 0, VLAN 7. */
 const TAG = '81000007'
 
+const PAIRS = [
+  ['alice', 'bob'],
+  ['alice', 'carol'],
+  ['carol', 'alice'],
+] as const
+
 const NODE_PROGRAMS = join(repositoryRoot, 'dist/test/system/support')
 
 const skip = needsTap() || needs('ip', 'ping', 'curl', 'iperf3', 'tcpdump', 'cc', 'nsenter', 'setpriv')
@@ -37,96 +42,96 @@ const skipVlan = skip === false && (await lacksVlan())
 
 for (const io of ['io_uring', 'epoll'] as const) {
   describe(`programs over ${io}`, { skip }, () => {
-    let lab: Daemon
+    let lab: LiveLab
     before(async () => {
       const sandboxes = {
-        a: { on: ['red'] },
-        b: { on: ['red'] },
-        c: { on: ['red'], offload: false },
-        d: { on: ['blue'] },
+        alice: { on: ['red'] },
+        bob: { on: ['red'] },
+        carol: { on: ['red'], offload: false },
+        dave: { on: ['blue'] },
       }
-      lab = await Daemon.up(labOf({ networks: { red: {}, blue: {} }, sandboxes }), { io })
+      lab = await LiveLab.up({ networks: { red: {}, blue: {} }, sandboxes }, { io })
     })
     afterEach(() => lab.accounted())
     after(() => lab.down())
 
-    for (const [from, to] of ['ab', 'ac', 'ca'] as const) {
+    for (const [from, to] of PAIRS) {
       it(`ping, ${from} to ${to}`, async () => {
-        await ping(lab, from!, lab.address(to!))
+        await ping(lab, from, lab.address(to))
       })
 
       it(`ping in fragments, ${from} to ${to}`, async () => {
-        await ping(lab, from!, lab.address(to!), '-s', LARGE_PING)
+        await ping(lab, from, lab.address(to), '-s', LARGE_PING)
       })
 
       it(`IPv6 link-local ping, ${from} to ${to}`, async () => {
-        const target = await linkLocalAddress(lab, to!)
-        await linkLocalAddress(lab, from!)
-        await ping(lab, from!, `${target}%eth0`, '-6')
+        const target = await linkLocalAddress(lab, to)
+        await linkLocalAddress(lab, from)
+        await ping(lab, from, `${target}%eth0`, '-6')
       })
 
       it(`curl over HTTP, ${from} from ${to}`, async () => {
-        const server = await httpServer(lab, to!)
+        const server = await httpServer(lab, to)
         const page = await lab.exec(
-          from!,
+          from,
           'curl',
           '-sS',
           '--max-time',
           '30',
-          `http://${lab.address(to!)}:${HTTP_PORT}/`,
+          `http://${lab.address(to)}:${HTTP_PORT}/`,
         )
         await server.stop()
         assert.equal(page, 'tapwire '.repeat(PAGE_SIZE / 8))
       })
 
       it(`iperf3 by TCP and UDP, ${from} to ${to}`, async () => {
-        const tcp = await iperf(lab, from!, to!, '-n', '50M')
+        const tcp = await iperf(lab, from, to, '-n', '50M')
         // It stops counting at the receiver when the sender has sent all.
         assert.ok(tcp.sum_received!.bytes > 0 && tcp.sum_received!.bytes <= tcp.sum_sent!.bytes)
-        const udp = await iperf(lab, from!, to!, '-u', '-b', '200M', '-l', '1400', '-n', '2M')
+        const udp = await iperf(lab, from, to, '-u', '-b', '200M', '-l', '1400', '-n', '2M')
         assert.ok(udp.sum!.packets > 1000)
         assert.ok(udp.sum!.lost_packets < udp.sum!.packets)
       })
     }
 
     it('resolves addresses by ARP, and forgets on request', async () => {
-      await lab.exec('a', 'ip', 'neigh', 'flush', 'dev', 'eth0')
-      await lab.exec('a', 'ping', '-q', '-c', '1', lab.address('b'))
-      const neighbour = await lab.exec('a', 'ip', 'neigh', 'show', lab.address('b'))
-      assert.match(neighbour, new RegExp(`dev eth0 lladdr ${lab.mac('b')} REACHABLE`))
+      await lab.exec('alice', 'ip', 'neigh', 'flush', 'dev', 'eth0')
+      await lab.exec('alice', 'ping', '-q', '-c', '1', lab.address('bob'))
+      const neighbour = await lab.exec('alice', 'ip', 'neigh', 'show', lab.address('bob'))
+      assert.match(neighbour, new RegExp(`dev eth0 lladdr ${lab.mac('bob')} REACHABLE`))
     })
 
     it('finds nobody behind an address that nobody has', async () => {
-      const { code, output } = await attempt(lab.place('a'), 'ping', '-c', '1', '-W', '0.2', '10.77.0.99')
+      const { code, output } = await attempt(lab.place('alice'), 'ping', '-c', '1', '-W', '0.2', '10.77.0.99')
       assert.equal(code, 1, output)
       assert.match(output, /1 packets transmitted, 0 received/)
     })
 
     it('finds no way to another network', async () => {
-      const { code, errors } = await attempt(lab.place('a'), 'ping', '-c', '1', lab.address('d'))
+      const { code, errors } = await attempt(lab.place('alice'), 'ping', '-c', '1', lab.address('dave'))
       assert.equal(code, 2)
       assert.match(errors, /Network is unreachable/)
     })
 
     it('hands a multicast datagram to all who joined the group', async () => {
-      const listeners = await Promise.all(['b', 'c', 'd'].map((sandbox) => joinGroup(lab, sandbox)))
-      await sendToGroup(lab, 'a', 'from red')
+      const listeners = await Promise.all(['bob', 'carol', 'dave'].map((sandbox) => joinGroup(lab, sandbox)))
+      await sendToGroup(lab, 'alice', 'from red')
       await Promise.all(listeners.slice(0, 2).map((listener) => listener.printed(/from red/)))
-      await sendToGroup(lab, 'd', 'from blue')
+      await sendToGroup(lab, 'dave', 'from blue')
       await listeners[2]!.printed(/from blue/)
       for (const listener of listeners) await listener.stop()
-      const [b, c, d] = listeners.map(({ output }) => output)
-      assert.doesNotMatch(`${b}${c}`, /from blue/)
-      assert.doesNotMatch(d!, /from red/)
+      const [bob, carol, dave] = listeners.map(({ output }) => output)
+      assert.doesNotMatch(`${bob}${carol}`, /from blue/)
+      assert.doesNotMatch(dave!, /from red/)
     })
 
     it('carries a VLAN tag as it is', async () => {
       const frames = new FrameSender()
       const captures = await Promise.all(
-        ['b', 'c'].map((sandbox) => Capture.start(lab.place(sandbox), 'eth0', 'vlan 7')),
+        ['bob', 'carol'].map((sandbox) => Capture.start(lab.place(sandbox), 'eth0', 'vlan 7')),
       )
-      const frame = frameOf(BROADCAST, lab.mac('a'), `${TAG}${EXPERIMENTAL}`, 'tagged')
-      await frames.send(lab.place('a'), 'eth0', frame)
+      const frame = frameOf(BROADCAST, lab.mac('alice'), `${TAG}${EXPERIMENTAL}`, 'tagged')
+      await frames.send(lab.place('alice'), 'eth0', frame)
       for (const capture of captures) {
         await capture.has('tagged')
         assert.match(capture.text, /vlan 7, p 0, ethertype Unknown \(0x88b5\)/)
@@ -135,7 +140,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
     })
 
     it('ping through VLAN interfaces', { skip: skipVlan }, async () => {
-      for (const [index, sandbox] of ['a', 'b', 'c'].entries()) {
+      for (const [index, sandbox] of ['alice', 'bob', 'carol'].entries()) {
         await lab.exec(
           sandbox,
           'ip',
@@ -154,7 +159,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
         await lab.exec(sandbox, 'ip', 'link', 'set', 'eth0.7', 'up')
       }
       for (const target of ['10.78.0.2', '10.78.0.3']) {
-        for (const size of ['56', '1472', LARGE_PING]) await ping(lab, 'a', target, '-s', size)
+        for (const size of ['56', '1472', LARGE_PING]) await ping(lab, 'alice', target, '-s', size)
       }
     })
 
@@ -174,7 +179,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
  * Three pings, of which none is lost. One after the other: of several, ping waits for the last for no longer than the pause
  * between two.
  */
-async function ping(lab: Daemon, from: string, target: string, ...options: readonly string[]): Promise<void> {
+async function ping(lab: LiveLab, from: string, target: string, ...options: readonly string[]): Promise<void> {
   for (let times = 0; times < 3; times++) {
     const output = await lab.exec(from, 'ping', '-c', '1', '-W', '30', ...options, target)
     assert.match(output, /1 packets transmitted, 1 received, 0% packet loss/)
@@ -182,7 +187,7 @@ async function ping(lab: Daemon, from: string, target: string, ...options: reado
 }
 
 /** Resolves when the kernel has made sure that nobody else has the address (RFC 4862, 5.4). */
-async function linkLocalAddress(lab: Daemon, sandbox: string): Promise<string> {
+async function linkLocalAddress(lab: LiveLab, sandbox: string): Promise<string> {
   const show = ['-6', '-o', 'address', 'show', 'dev', 'eth0', 'scope', 'link']
   let address: string | undefined
   await until(`${sandbox} has an address of its own`, async () => {
@@ -193,19 +198,19 @@ async function linkLocalAddress(lab: Daemon, sandbox: string): Promise<string> {
   return address!
 }
 
-async function httpServer(lab: Daemon, sandbox: string): Promise<Program> {
+async function httpServer(lab: LiveLab, sandbox: string): Promise<Program> {
   const server = node(lab, sandbox, 'http-server.js', HTTP_PORT, String(PAGE_SIZE))
   await server.printed(/^listening$/m)
   return server
 }
 
-async function joinGroup(lab: Daemon, sandbox: string): Promise<Program> {
+async function joinGroup(lab: LiveLab, sandbox: string): Promise<Program> {
   const listener = node(lab, sandbox, 'multicast.js', 'join', GROUP, GROUP_PORT, lab.address(sandbox))
   await listener.printed(/^listening$/m)
   return listener
 }
 
-async function sendToGroup(lab: Daemon, sandbox: string, text: string): Promise<void> {
+async function sendToGroup(lab: LiveLab, sandbox: string, text: string): Promise<void> {
   const { code, errors } = await node(
     lab,
     sandbox,
@@ -219,7 +224,7 @@ async function sendToGroup(lab: Daemon, sandbox: string, text: string): Promise<
   assert.equal(code, 0, errors)
 }
 
-const node = (lab: Daemon, sandbox: string, script: string, ...args: readonly string[]): Program =>
+const node = (lab: LiveLab, sandbox: string, script: string, ...args: readonly string[]): Program =>
   new Program(lab.place(sandbox), process.execPath, join(NODE_PROGRAMS, script), ...args)
 
 interface IperfSum {
@@ -229,7 +234,7 @@ interface IperfSum {
 }
 
 async function iperf(
-  lab: Daemon,
+  lab: LiveLab,
   from: string,
   to: string,
   ...args: readonly string[]

@@ -1,5 +1,8 @@
 import { Duplex } from 'node:stream'
 
+/** Sees what is read from a stream, and leaves it as it is. */
+export type Look = (chunk: Uint8Array) => void
+
 /**
  * A stream that is there before what it leads to. What is written waits until `connect`, and what is read comes from then on.
  * Both ends push back: one chunk at a time is under way.
@@ -7,6 +10,12 @@ import { Duplex } from 'node:stream'
 export class LateStream extends Duplex {
   #target: Duplex | undefined
   #waiting: (() => void) | undefined
+  readonly #look: Look | undefined
+
+  constructor(look?: Look) {
+    super()
+    this.#look = look
+  }
 
   connect(target: Duplex): void {
     if (this.destroyed) {
@@ -15,6 +24,7 @@ export class LateStream extends Duplex {
     }
     this.#target = target
     target.on('data', (chunk: Buffer) => {
+      this.#look?.(chunk)
       if (!this.push(chunk)) target.pause()
     })
     target.on('end', () => {

@@ -137,9 +137,13 @@ function parseBody(text: string): unknown {
   }
 }
 
+/** Milliseconds for what a client has sent before it hung up. */
+const LAST_BYTES_MS = 1000
+
 /**
- * Each side's bytes go to the other, as fast as that takes them, and each side's end is the end for the other's reading
- * alone. Where one breaks, the other ends too.
+ * Each side's bytes go to the other, as fast as that takes them. The end of the target's is the end for the client's reading
+ * alone. A client that ends has gone, for an end of standard input has a frame of its own: what it has sent goes on its way,
+ * and then the target is closed. Where one breaks, the other ends too.
  */
 function splice(socket: Socket, target: Duplex, signal: AbortSignal): void {
   const breakOff = (): void => {
@@ -155,6 +159,10 @@ function splice(socket: Socket, target: Duplex, signal: AbortSignal): void {
   socket.once('close', () => {
     signal.removeEventListener('abort', breakOff)
     target.destroy()
+  })
+  socket.once('end', () => {
+    const timer = setTimeout(breakOff, LAST_BYTES_MS)
+    target.once('finish', breakOff).once('close', () => clearTimeout(timer))
   })
   // It takes nothing more, and the client, which may not know yet, is not to be broken off for what it still sends.
   const finish = (): void => {

@@ -18,7 +18,9 @@ export interface ControlOptions {
   readonly root?: string
   readonly args?: readonly string[]
   readonly place?: Place
-  /** A shell script before the daemon starts, in a mount namespace of its own; `$ROOT` is the root. */
+  /** A shell script before the daemon starts: `"$@"` is the daemon's command, `$ROOT` its root. */
+  readonly script?: string
+  /** One in a mount namespace of its own, which is the daemon's then. */
   readonly prelude?: string
 }
 
@@ -46,12 +48,13 @@ export class ControlDaemon {
   }
 
   #launch(): Program {
-    const { args = [], place = {}, prelude } = this.#options
+    const { args = [], place = {}, prelude, script = prelude } = this.#options
     const line = [process.execPath, DAEMON, '--root', this.root, ...args]
-    const within =
-      prelude === undefined
-        ? line
-        : ['unshare', '--mount', 'sh', '-ec', `${prelude}\nexec "$@"`, 'sh', ...line]
+    const within = [
+      ...(prelude === undefined ? [] : ['unshare', '--mount']),
+      ...(script === undefined ? [] : ['sh', '-ec', `${script}\nexec "$@"`, 'sh']),
+      ...line,
+    ]
     const environment = { ...place.environment, ROOT: this.root }
     return new Program({ ...place, environment }, within[0]!, ...within.slice(1))
   }
