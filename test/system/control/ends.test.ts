@@ -5,6 +5,7 @@ import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
 import { isAlive } from '../support/leftovers.ts'
 import { run } from '../support/program.ts'
+import { until } from '../support/until.ts'
 
 describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () => {
   const started: ControlDaemon[] = []
@@ -35,7 +36,7 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
     const pids = await Promise.all(ids.map(async (id) => (await daemon.inspect(id)).State.Pid))
     await daemon.stop()
     assert.equal((await waiting.end()).output, '7\n')
-    assert.deepEqual(pids.filter(isAlive), [])
+    await until('the last ones have seen that the daemon is gone', () => !pids.some(isAlive))
     const { links, shims, processes } = daemon.traces()
     assert.deepEqual({ links, shims, processes }, { links: [], shims: [], processes: [] })
     assert.ok(!existsSync(daemon.socket), 'the socket')

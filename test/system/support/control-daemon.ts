@@ -192,7 +192,9 @@ export function tracesOf(root: string, seen = root): Traces {
   const processes = new Set<string>()
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const [, mode, , directory = ''] = read(`/proc/${pid}/cmdline`).split('\0')
-    if (mode === 'hold' && directory.startsWith(`${root}/`)) shims.push(directory.slice(-12))
+    if (mode === 'hold' && directory.startsWith(`${root}/`) && holds(pid, directory.slice(-12))) {
+      shims.push(directory.slice(-12))
+    }
     const [, marker] = /(?:^|\0)TAPWIRE_SANDBOX=([0-9a-f]{12})/.exec(read(`/proc/${pid}/environ`)) ?? []
     if (marker !== undefined) processes.add(marker)
   }
@@ -205,6 +207,21 @@ export function tracesOf(root: string, seen = root): Traces {
     links: links.toSorted(),
     shims: shims.toSorted(),
     processes: [...processes].filter((id) => known.has(id)).toSorted(),
+  }
+}
+
+/** A shim that has noted its end has closed its folder; it may wait a moment for clients to read the rest. */
+function holds(pid: string, folder: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((descriptor) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${descriptor}`).includes(folder)
+      } catch {
+        return false
+      }
+    })
+  } catch {
+    return false
   }
 }
 
