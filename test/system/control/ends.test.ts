@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { afterEach, describe, it } from 'node:test'
 import { needs, needsTap } from '../../support/requirements.ts'
-import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
+import { ask, ControlDaemon, linkOf } from '../support/control-daemon.ts'
 import { isAlive } from '../support/leftovers.ts'
 import { run } from '../support/program.ts'
 import { until } from '../support/until.ts'
@@ -52,6 +52,19 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
     assert.equal((await daemon.ask('GET', '/sandboxes/removed')).status, 404)
     await daemon.do('start', 'idle')
     assert.equal((await daemon.endpoint('idle', 'blue')).InterfaceName, 'eth0')
+  })
+
+  it('comes while sandboxes are being started, and leaves nothing all the same', async () => {
+    const daemon = await start()
+    const { socket } = daemon
+    const names = Array.from({ length: 12 }, (_, index) => `s${index}`)
+    for (const name of names) await daemon.call('POST', `/sandboxes?name=${name}`, { Cmd: ['sleep', '1000'] })
+    const starts = names.map((name) => ask(socket, 'POST', `/sandboxes/${name}/start`))
+    await Promise.race(starts)
+    await daemon.stop()
+    await Promise.allSettled(starts)
+    const { shims, processes } = daemon.traces()
+    assert.deepEqual({ shims, processes }, { shims: [], processes: [] })
   })
 
   it('with --live-restore leaves sandboxes running, and the next daemon takes them up', async () => {

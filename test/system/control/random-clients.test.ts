@@ -81,8 +81,9 @@ async function doAnything(daemon: ControlDaemon, random: Random): Promise<[strin
 async function killCommand(daemon: ControlDaemon, sandbox: string): Promise<void> {
   const { status, body } = await daemon.ask('GET', `/sandboxes/${sandbox}`)
   if (status !== 200) return
-  const { Pid } = (JSON.parse(body) as { State: { Pid: number } }).State
-  if (Pid > 0 && isAlive(Pid)) {
+  const { State, Path } = JSON.parse(body) as SandboxInspect
+  const { Pid } = State
+  if (Path !== '' && Pid > 0 && isAlive(Pid)) {
     try {
       process.kill(Pid, 'SIGKILL')
     } catch {
