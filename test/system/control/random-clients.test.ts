@@ -102,5 +102,8 @@ async function quiet(daemon: ControlDaemon): Promise<void> {
       const { State, Path } = JSON.parse(body) as SandboxInspect
       return !State.Running || (Path !== 'true' && isAlive(State.Pid))
     })
+    // Answered behind all that was under way for the sandbox, its end for example; it is not there, or cannot be renamed so.
+    const { status } = await daemon.ask('POST', `/sandboxes/${name}/rename?name=${name}`)
+    assert.ok([404, 409].includes(status), `${status}`)
   }
 }
