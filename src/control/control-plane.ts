@@ -19,8 +19,8 @@ import type {
   SandboxSummary,
   Waited,
 } from './api/sandbox.ts'
-import type { Event } from './api/system.ts'
 import type { Fdb, FdbFlushed, Stats } from './api/switch.ts'
+import type { Event } from './api/system.ts'
 
 /** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */
 export type Filters = Readonly<Record<string, readonly string[]>>

@@ -1,8 +1,8 @@
 /** The daemon as a program: takes its root, puts the model together, serves it until something ends it. */
 
 import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import type { Version } from '../control/api/system.ts'
 import type { Failure } from '../control/api/failure.ts'
+import type { Version } from '../control/api/system.ts'
 import { API_VERSION } from '../control/api-version.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { API_CONNECTIONS_MAX, PORTS_MAX } from '../limits.ts'

@@ -179,7 +179,12 @@ for (const io of ['io_uring', 'epoll'] as const) {
  * Three pings, of which none is lost. One after the other: of several, ping waits for the last for no longer than the pause
  * between two.
  */
-async function ping(lab: LiveLab, from: string, target: string, ...options: readonly string[]): Promise<void> {
+async function ping(
+  lab: LiveLab,
+  from: string,
+  target: string,
+  ...options: readonly string[]
+): Promise<void> {
   for (let times = 0; times < 3; times++) {
     const output = await lab.exec(from, 'ping', '-c', '1', '-W', '30', ...options, target)
     assert.match(output, /1 packets transmitted, 1 received, 0% packet loss/)

@@ -19,8 +19,8 @@ import type {
   SandboxSummary,
   Waited,
 } from '../api/sandbox.ts'
-import type { Event } from '../api/system.ts'
 import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
+import type { Event } from '../api/system.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
 import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'

@@ -2,8 +2,8 @@
 
 import { createRoute, type OpenAPIHono, type RouteConfig, type RouteHandler, z } from '@hono/zod-openapi'
 import type { Env, MiddlewareHandler } from 'hono'
-import type { SystemPruned, Version } from '../../control/api/system.ts'
 import { failureSchema } from '../../control/api/failure.ts'
+import type { SystemPruned, Version } from '../../control/api/system.ts'
 import type { ControlPlane } from '../../control/control-plane.ts'
 import { badPart, type RequestPart } from './request-issue.ts'
 import type { Streams } from './streams.ts'

@@ -153,7 +153,8 @@ describe('a signal', { skip: needsTap() }, () => {
 
 describe('an error that nobody caught', { skip: needsTap() }, () => {
   it('is logged with its stack and ends the daemon; the sandboxes stay', async () => {
-    const thrower = 'data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20Error(%22out%20of%20luck%22)})'
+    const thrower =
+      'data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20Error(%22out%20of%20luck%22)})'
     const environment = { NODE_OPTIONS: `--import=${thrower}` }
     const daemon = await ControlDaemon.start({ place: { environment } })
     const id = await daemon.run('box', { Cmd: ['sleep', '1000'] })
