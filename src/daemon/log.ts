@@ -4,22 +4,6 @@ import { DAEMON_LOG_SIZE_MAX } from '../limits.ts'
 
 export type Log = Logger
 
-/** The daemon's log: JSON lines by pino, and in between what the sandboxes' commands print. */
-export interface LogFile {
-  readonly log: Log
-  /** For the output of child processes. */
-  readonly descriptor: number
-  close(): void
-}
-
-export function openLog(path: string): LogFile {
-  const descriptor = openSync(path, 'a', 0o640)
-  const writer = new LineWriter(descriptor)
-  const log = pino({ base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }, writer)
-  writer.onRoom = (lines) => log.warn({ lines }, 'the log could not be written to; lines are missing')
-  return { log, descriptor, close: () => closeSync(descriptor) }
-}
-
 const STDERR = 2
 
 /** The log of a daemon in the foreground: standard error. */
@@ -36,7 +20,7 @@ function logTo(writer: LineWriter, level: string): Log {
 
 /**
  * Writes at once: the last lines before a crash are the ones that matter. Where the disk is full, or the file cannot be
- * written to for another reason, the lab goes on without its log, and says how many lines that cost when there is room again.
+ * written to for another reason, the daemon goes on without its log, and says how many lines that cost when there is room again.
  */
 class LineWriter {
   /** Told how many lines are missing. */

@@ -45,12 +45,12 @@ bob       eth1        other     10.1.1.2/24   02:42:0a:01:01:02
       `${hosts} is valid: lab hosts with 2 hosts, 1 link, 1 network, 1 sandbox, 1 endpoint.
 
 NETWORK      SUBNET        GATEWAY    MTU
-left-right   10.0.0.0/24              1500
+left-right   10.0.0.0/24   10.0.0.1   1500
 left: web    10.1.0.0/24   10.1.0.1   1500
 
 SANDBOX       INTERFACE   NETWORK      ADDRESS       MAC                 COMMAND
-left          eth0        left-right   10.0.0.1/24   02:42:0a:00:00:01
-right         eth0        left-right   10.0.0.2/24   02:42:0a:00:00:02
+left          eth0        left-right   10.0.0.2/24   02:42:0a:00:00:02
+right         eth0        left-right   10.0.0.3/24   02:42:0a:00:00:03
 left: alice   eth0        web          10.1.0.2/24   02:42:0a:01:00:02
 `,
     )
@@ -72,7 +72,7 @@ tapwire: ${bad} has 2 problems.
     const many = join(harness.folder, 'many.yaml')
     writeFileSync(many, Array.from({ length: 120 }, (_, index) => `k${index}: 1\n`).join(''))
     const { err } = await harness.tapwire(['validate', many])
-    assert.match(err, /\n… and 22 more\ntapwire: .* has 122 problems\.\n$/)
+    assert.match(err, /\n… and 21 more\ntapwire: .* has 121 problems\.\n$/)
   })
 
   it('prints the lab as JSON', async () => {

@@ -1,7 +1,7 @@
 /** What the groups of routes have in common. */
 
 import { createRoute, type OpenAPIHono, type RouteConfig, type RouteHandler, z } from '@hono/zod-openapi'
-import type { Env, MiddlewareHandler } from 'hono'
+import type { Env } from 'hono'
 import { failureSchema } from '../../control/api/failure.ts'
 import type { SystemPruned, Version } from '../../control/api/system.ts'
 import type { ControlPlane } from '../../control/control-plane.ts'
@@ -80,8 +80,6 @@ interface HookResult {
   readonly data: unknown
   readonly error?: z.ZodError
 }
-
-export type Middleware = MiddlewareHandler<Env>
 
 /** A body of JSON, in a request or an answer. */
 export const json = <Schema extends z.ZodType>(description: string, schema: Schema) => ({

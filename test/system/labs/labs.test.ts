@@ -75,7 +75,7 @@ sandboxes:
       'connect bob to third',
       'create network third',
       'create sandbox erin',
-      'recreate sandbox carol (its command has changed)',
+      'recreate sandbox carol (its settings have changed)',
       'remove network other',
       'remove sandbox dave',
     ])
