@@ -127,6 +127,9 @@ export const API_STREAMS_MAX = 2048
 export const API_HEADERS_TIMEOUT_MS = 10_000
 export const API_REQUEST_TIMEOUT_MS = 60_000
 
+/** Milliseconds without a byte after which a client is cut off that does not close a stream that is over. */
+export const STREAM_LINGER_MS = 10_000
+
 /** Milliseconds between the comments that keep a quiet stream of events alive. */
 export const EVENTS_HEARTBEAT_MS = 15_000
 

@@ -276,10 +276,8 @@ static void send_output(struct shim *shim, struct connection *connection)
 	connection_flush(connection);
 	if (shim->phase == PHASE_TELLS && connection->output.length < before)
 		shim->deadline = clock_ms() + LINGER_MS;
-	/* Who has all of it need not be waited for at the end; what it has sent meanwhile is read, as said there. */
-	if (connection->shut && shim->phase == PHASE_TELLS)
-		connection_receive(connection);
-	if (connection->shut && (connection->input_ended || shim->phase == PHASE_TELLS))
+	/* A client that still sends when the socket is closed is told that its pipe is broken, and reads no more of the rest. */
+	if (connection->shut && connection->input_ended)
 		connection->gone = true;
 }
 

@@ -49,8 +49,11 @@ export function isTerminal(stream: OutputStream | InputStream): boolean {
   return stream.isTTY === true
 }
 
-/** The exit code where the command line itself is wrong. */
-export const EXIT_USAGE = 2
+/** The exit code of a command that has not what it needs, or is none. */
+export const EXIT_FAILED = 1
+
+/** The exit code where an option is wrong, or its value (as docker's). */
+export const EXIT_BAD_OPTION = 125
 
 /** 128 and the signal's number, as shells have it. */
 export const EXIT_INTERRUPTED = 130

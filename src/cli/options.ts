@@ -1,6 +1,7 @@
 /** Pieces of command lines that several commands share. */
 import { InvalidArgumentError } from 'commander'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
+import { EXIT_BAD_OPTION } from './cli.ts'
 
 /** Collects an option that may be given many times. */
 export function collect(value: string, before: readonly string[] = []): string[] {
@@ -23,6 +24,17 @@ export function toMap(entries: readonly string[] | undefined): Record<string, st
   return Object.fromEntries(entries.map(splitAtEquals))
 }
 
+/** The same for labels. Throws USAGE where one has no name. */
+export function toLabels(entries: readonly string[] | undefined): Record<string, string> | undefined {
+  const bad = entries?.find((entry) => /^\s*(?:=|$)/.test(entry))
+  if (bad === undefined) return toMap(entries)
+  throw usage(
+    `invalid argument ${JSON.stringify(bad)} for "-l, --label" flag: invalid label '${bad}': empty name`,
+    undefined,
+    EXIT_BAD_OPTION,
+  )
+}
+
 /** The same where a value must be given. Throws USAGE. */
 export function toStrictMap(entries: readonly string[] | undefined): Record<string, string> | undefined {
   const bad = entries?.find((entry) => !/^[^=]+=/.test(entry))
@@ -37,7 +49,12 @@ export function filtersOf(entries: readonly string[] | undefined): string | unde
   for (const entry of entries) {
     // docker network prune takes `label!=x`, whose key is `label!`.
     const at = entry.indexOf('=')
-    if (at < 1) throw usage(`invalid argument "${entry}" for "-f, --filter" flag: invalid filter '${entry}'`)
+    if (at < 1)
+      throw usage(
+        `invalid argument "${entry}" for "-f, --filter" flag: invalid filter '${entry}'`,
+        undefined,
+        EXIT_BAD_OPTION,
+      )
     const key = entry.slice(0, at).trim().toLowerCase()
     filters[key] = [...(filters[key] ?? []), entry.slice(at + 1).trim()]
   }
@@ -52,6 +69,21 @@ export function splitAtEquals(entry: string): [key: string, value: string] {
 /** An error of the command line itself. */
 export function usage(message: string, hint?: string, exitCode = 1): TapwireError {
   return new TapwireError(ErrorCode.usage, message, { hint, exitCode })
+}
+
+/** Why a file of an option cannot be opened, as Go words it. */
+export function openError(path: string, cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const words = code === undefined ? undefined : OPEN_ERRORS[code]
+  return `open ${path}: ${words ?? message}`
+}
+
+const OPEN_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+  ENOTDIR: 'not a directory',
+  EEXIST: 'file exists',
 }
 
 /** Examples as help shows them below all else. */

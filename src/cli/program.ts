@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
-import { type Cli, type CliContext, EXIT_USAGE } from './cli.ts'
+import { type Cli, type CliContext, EXIT_BAD_OPTION, EXIT_FAILED } from './cli.ts'
 import { COMMANDS, type CommandEntry } from './command-list.ts'
 import { ProgramCommand } from './program-command.ts'
 
@@ -21,9 +21,19 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
       return reportError(cli, error)
     }
     // 1 is what commander says of every mistake; other codes are a command's wish.
-    return error.exitCode === 1 ? EXIT_USAGE : error.exitCode
+    if (error.exitCode !== 1) return error.exitCode
+    return OPTION_MISTAKES.has(error.code) ? EXIT_BAD_OPTION : EXIT_FAILED
   }
 }
+
+/** commander's codes. A bad value of an argument has the same code as that of an option. */
+const OPTION_MISTAKES: ReadonlySet<string> = new Set([
+  'commander.unknownOption',
+  'commander.optionMissingArgument',
+  'commander.invalidArgument',
+  'commander.conflictingOption',
+  'commander.missingMandatoryOptionValue',
+])
 
 /**
  * Adds the command that `words` begin with, whose module is loaded for that; or all commands, by name and summary only,

@@ -44,6 +44,7 @@ export const ErrorCode = {
   configurationInvalid: 'CONFIGURATION_INVALID',
   addonMissing: 'ADDON_MISSING',
   socketUnusable: 'SOCKET_UNUSABLE',
+  internal: 'INTERNAL',
   nameInvalid: 'NAME_INVALID',
   nameTaken: 'NAME_TAKEN',
   referenceInvalid: 'REFERENCE_INVALID',

@@ -2,7 +2,8 @@
  * What daemons that died have left: sandboxes whose shims still run, though nobody has their root any more; processes that
  * outlived their shim; names of namespaces that are gone. They are known by what only Tapwire makes:
  *
- *     a process whose program is tapwire-shim, its folder ROOT/sandboxes/ID, and ROOT/daemon.pid, which nobody has locked
+ *     a process whose program is tapwire-shim, its folder ROOT/sandboxes/ID, and ROOT/daemon.pid, which nobody has locked,
+ *     and which still has the number of a daemon in it: one that ended in order has taken it out, and left what runs on purpose
  *     a process with TAPWIRE_SANDBOX=ID in its environment, and no shim that holds ID
  *     a link /run/netns/tw-ID that leads to no shim
  */
@@ -50,21 +51,21 @@ export async function removeOrphans(own: RootPaths): Promise<SystemPruned> {
   }
 }
 
-/** Those of roots that no daemon has. A shim inside another one's sandbox goes with that one. */
+/** Those of roots that are nobody's any more. A shim inside another one's sandbox goes with that one. */
 async function orphanedShims(own: RootPaths): Promise<Shim[]> {
   const served = new Map<string, boolean>([[own.root, true]])
   const orphans: Shim[] = []
   for (const shim of livingShims()) {
     const root = dirname(dirname(shim.directory))
     // As the shim sees it: its daemon may have a file system of its own.
-    if (!served.has(root)) served.set(root, await hasDaemon(`/proc/${shim.holder.pid}/root${root}`))
+    if (!served.has(root)) served.set(root, await isSomebodys(`/proc/${shim.holder.pid}/root${root}`))
     if (!served.get(root)) orphans.push(shim)
   }
   return orphans
 }
 
-/** Whether a daemon has the root. One that was removed has none. */
-async function hasDaemon(root: string): Promise<boolean> {
+/** Whether a daemon has the root, or the one that had it ended in order. A root that was removed is nobody's. */
+async function isSomebodys(root: string): Promise<boolean> {
   let descriptor: number
   try {
     descriptor = openSync(rootPaths(root).pid, 'r')
@@ -72,7 +73,7 @@ async function hasDaemon(root: string): Promise<boolean> {
     return !isCode(error, 'ENOENT')
   }
   try {
-    return !(await lock(descriptor))
+    return !(await lock(descriptor)) || readFileSync(descriptor, 'utf8').trim() === ''
   } finally {
     closeSync(descriptor)
   }

@@ -96,7 +96,7 @@ describe('tapwire ps', () => {
     assert.deepEqual(
       [code, err],
       [
-        64,
+        1,
         "tapwire: Unknown format 'jsno'.\nhint: It is a template or one of table, wide, json; did you mean 'json'?\n",
       ],
     )
@@ -159,7 +159,7 @@ describe('tapwire inspect', () => {
     )
     assert.equal(
       await out('inspect', '-f', 'json', '--type', 'network', 'blue'),
-      `${JSON.stringify(NETWORK)}\n`,
+      `${JSON.stringify([NETWORK])}\n`,
     )
     const { code, err } = await tapwire(['inspect', '-f', '{{.Nope', 'web'])
     assert.deepEqual([code, err], [64, 'tapwire: template parsing error: template: :1: unclosed action\n'])
@@ -175,7 +175,7 @@ describe('tapwire port', () => {
     assert.equal(await out('port', 'web', '443'), '0.0.0.0:8443\n')
     assert.equal(
       (await tapwire(['port', 'web', '53/udp'])).err,
-      "tapwire: no public port '53/udp' published for web\n",
+      "tapwire: No public port '53/udp' published for web\n",
     )
   })
 })

@@ -56,9 +56,10 @@ describe('a command for several', () => {
     ])
   })
 
-  it('with -f takes what is not there for removed', async () => {
-    assert.deepEqual(await tapwire(['rm', '-f', 'nope']), { code: 0, out: 'nope\n', err: '' })
-    assert.deepEqual(await tapwire(['network', 'rm', '-f', 'nope']), { code: 0, out: 'nope\n', err: '' })
+  it('with -f does not fail for what is not there, and tells it of sandboxes', async () => {
+    const err = 'tapwire: No such container: nope\n'
+    assert.deepEqual(await tapwire(['rm', '-f', 'nope']), { code: 0, out: '', err })
+    assert.deepEqual(await tapwire(['network', 'rm', '-f', 'nope']), { code: 0, out: '', err: '' })
   })
 
   it('sends names that are none as they are, and never another path', async () => {

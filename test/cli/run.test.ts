@@ -190,7 +190,7 @@ describe('tapwire run', () => {
 
   it('refuses a terminal where input is none', async () => {
     const { code, err } = await tapwire(['run', '-it', 'ls'])
-    assert.equal(code, 125)
+    assert.equal(code, 1)
     assert.match(err, /^tapwire: the input device is not a TTY\n/)
   })
 })
@@ -213,7 +213,7 @@ describe('tapwire exec', () => {
     assert.deepEqual([code, err], [127, 'tapwire: no such program\n'])
     control.answers.set('UPGRADE /sandboxes/web/exec', () => new Failure(409, 'container web is not running'))
     assert.deepEqual(await tapwire(['exec', 'web', 'ls']), {
-      code: 125,
+      code: 1,
       out: '',
       err: 'tapwire: container web is not running\n',
     })
@@ -241,7 +241,7 @@ describe('tapwire attach and start -a', () => {
     }))
     const { code, err } = await tapwire(['attach', 'web'])
     assert.equal(code, 1)
-    assert.match(err, /^tapwire: cannot attach to a stopped container, start it first\n/)
+    assert.match(err, /^tapwire: You cannot attach to a stopped container, start it first\n/)
     assert.match(
       (await tapwire(['start', '-a', 'web', 'db'])).err,
       /cannot start and attach multiple containers/,
@@ -308,7 +308,7 @@ describe('a terminal', () => {
       if (type === STDIN) stream.hangUp()
     })
     assert.match(plain(shown), /tapwire: The daemon has hung up/)
-    assertEnded(shown, 125)
+    assertEnded(shown, 1)
   })
 
   it('is as before where the program is told to end', { skip }, async () => {

@@ -176,7 +176,10 @@ describe('--env-file', () => {
     assert.deepEqual(environmentOf(env, {}, true), ['PATH=/bin', 'TERM=vt100'])
     writeFileSync(path, 'A B=1\n')
     assert.throws(() => environmentOf(env, { envFile: [path] }, false), /variable 'A B' contains whitespaces/)
-    assert.throws(() => environmentOf(env, { envFile: ['/nowhere'] }, false), /ENOENT/)
+    assert.throws(
+      () => environmentOf(env, { envFile: ['/nowhere'] }, false),
+      /open \/nowhere: no such file or directory/,
+    )
     assert.throws(() => environmentOf(env, { env: ['=x'] }, false), /invalid environment variable: =x/)
   })
 })

@@ -17,8 +17,8 @@ import { NetworkNamespace } from '../support/network-namespace.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs, needsTap } from '../support/requirements.ts'
 import { DIFFERENCES, type Difference, meets, NOT_OURS, REWORDED } from './support/docker/differences.ts'
-import { documents, jsonDifferences } from './support/docker/json-difference.ts'
-import { dockerComplaint, NormalForm, ourComplaint } from './support/docker/normal-form.ts'
+import { jsonDifferences, splitJson } from './support/docker/json-difference.ts'
+import { dockerComplaint, dockerOutput, NormalForm, ourComplaint } from './support/docker/normal-form.ts'
 import {
   type Answer,
   fillIn,
@@ -36,17 +36,22 @@ const skip = needsTap() || needs('ip', 'nsenter', 'busybox')
 const MAIN = join(repositoryRoot, 'dist/src/cli/main.js')
 const DAEMON = join(repositoryRoot, 'dist/src/daemon/main.js')
 /** Of the command line: nothing of it is a sandbox's but what is asked for. */
-const ENVIRONMENT: NodeJS.ProcessEnv = { PATH: process.env['PATH'], LC_ALL: 'C', NO_COLOR: '1' }
+const ENVIRONMENT: NodeJS.ProcessEnv = { NO_COLOR: '1' }
+
+/** Of the scenarios, which wait for programs for most of their time. */
+const AT_A_TIME = 2
 
 const used = new Set<Difference>()
 
-describe('the command line beside a real Docker', { skip, concurrency: 2 }, () => {
-  for (const recording of recordings) {
-    it(recording.scenario, async () => {
-      const problems = await play(recording)
-      assert.ok(problems.length === 0, `otherwise than Docker:\n${problems.join('\n')}`)
-    })
-  }
+describe('the command line beside a real Docker', { skip }, () => {
+  describe('answers alike', { concurrency: AT_A_TIME }, () => {
+    for (const recording of recordings) {
+      it(recording.scenario, async () => {
+        const problems = await play(recording)
+        assert.ok(problems.length === 0, `otherwise than Docker:\n${problems.join('\n')}`)
+      })
+    }
+  })
 
   it('differs on purpose only where it does', () => {
     const idle = DIFFERENCES.filter((difference) => !used.has(difference))
@@ -103,7 +108,7 @@ function compareAnswers(
   const problems: string[] = []
   const theirs = dockerComplaint(docker)
   if (theirs.usage) {
-    if (ours.code === 0) problems.push('exit code 0 for wrong usage')
+    if (docker.code !== ours.code) problems.push(`exit code: docker ${docker.code}, tapwire ${ours.code}`)
     if (ours.stderr.trim() === '') problems.push('nothing is said about wrong usage')
     return problems
   }
@@ -112,14 +117,14 @@ function compareAnswers(
   const messages = [forms.docker.text(reworded), forms.ours.text(ourComplaint(ours).message)]
   if (messages[0] !== messages[1])
     problems.push(`stderr: docker ${quoted(messages[0]!)}, tapwire ${quoted(messages[1]!)}`)
-  return problems.concat(compareOutput(forms.docker.text(docker.stdout), forms.ours.text(ours.stdout)))
+  const output = dockerOutput(docker.stdout)
+  return problems.concat(compareOutput(forms.docker.text(output), forms.ours.text(ours.stdout)))
 }
 
 function compareOutput(docker: string, ours: string): string[] {
-  const [theirs, own] = [documents(docker), documents(ours)]
-  if (theirs === undefined || own === undefined || theirs.length !== own.length)
-    return docker === ours ? [] : [`stdout: docker ${quoted(docker)}\n         tapwire ${quoted(ours)}`]
-  return theirs.flatMap((document, index) => jsonDifferences(document, own[index]!))
+  const [theirs, own] = [splitJson(docker), splitJson(ours)]
+  if (theirs.text !== own.text) return [`stdout: docker ${quoted(docker)}\n         tapwire ${quoted(ours)}`]
+  return theirs.documents.flatMap((document, index) => jsonDifferences(document, own.documents[index]!))
 }
 
 const quoted = (text: string): string => JSON.stringify(text)
@@ -132,7 +137,7 @@ const told = ({ code, stdout, stderr }: Answer): string =>
  * of Docker's image is that of the two dashes before a command.
  */
 async function ask(root: string, words: readonly string[], input = ''): Promise<Answer> {
-  const args = ['--root', root, ...words.map((word) => (word === 'IMAGE' ? '--' : word))]
+  const args = ['--root', root, ...words.flatMap((word) => OUR_WORDS[word] ?? [word])]
   const [out, err] = [new Recorder(), new Recorder()]
   const code = await runCli(args, {
     env: ENVIRONMENT,
@@ -145,6 +150,9 @@ async function ask(root: string, words: readonly string[], input = ''): Promise<
   })
   return { code, stdout: out.text, stderr: err.text }
 }
+
+/** Docker's image is busybox, whose `ip` says less than that of iproute2. */
+const OUR_WORDS: Readonly<Record<string, readonly string[]>> = { IMAGE: ['--'], ip: ['busybox', 'ip'] }
 
 class Recorder implements OutputStream {
   text = ''

@@ -8,7 +8,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { Agent, request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -27,7 +27,6 @@ const NAMESPACES = '/run/netns'
 export class TapwireDaemon {
   readonly folder = mkdtempSync(join(tmpdir(), 'tapwire-bench-'))
   readonly #namespace = `tapwire-bench-${process.pid}-control`
-  readonly #agent = new Agent({ keepAlive: true })
   #child: ChildProcess | undefined
   readonly #emergency = (): void => this.#sweep()
 
@@ -83,27 +82,25 @@ export class TapwireDaemon {
     await ended
   }
 
-  /** One request; throws what the daemon refuses. */
-  request<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
+  /** One request on a connection of its own, as a command makes it; throws what the daemon refuses. */
+  async request<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
     const headers =
       payload === undefined
         ? {}
         : { 'Content-Type': 'application/json', 'Content-Length': String(payload.length) }
     const socketPath = join(this.#root, 'tapwire.sock')
-    return new Promise((resolve, reject) => {
-      const sent = request({ socketPath, agent: this.#agent, method, path, headers, timeout: REQUEST_MS })
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = request({ socketPath, agent: false, method, path, headers, timeout: REQUEST_MS })
       sent.once('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer`)))
       sent.once('error', reject)
-      sent.once('response', (answer) => {
-        text(answer).then((answered) => {
-          const { statusCode = 0 } = answer
-          if (statusCode >= 300) reject(new Error(`${method} ${path}: ${statusCode} ${answered}`))
-          else resolve((answered === '' ? undefined : JSON.parse(answered)) as T)
-        }, reject)
-      })
+      sent.once('response', resolve)
       sent.end(payload)
     })
+    const answered = await text(answer)
+    const { statusCode = 0 } = answer
+    if (statusCode >= 300) throw new Error(`${method} ${path}: ${statusCode} ${answered}`)
+    return (answered === '' ? undefined : JSON.parse(answered)) as T
   }
 
   /** VmRSS, in millions of bytes. */
@@ -120,7 +117,6 @@ export class TapwireDaemon {
   /** Ends and removes all of it. More than once does no harm. */
   async stop(): Promise<void> {
     process.off('exit', this.#emergency)
-    this.#agent.destroy()
     const child = this.#child
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
       const ended = new Promise((resolve) => child.once('exit', resolve))

@@ -30,7 +30,7 @@ async function attach(cli: Cli, sandbox: string, options: AttachOptions): Promis
   const api = apiClient(cli)
   const { Id, Config, State } = await inspectSandbox(api, sandbox)
   if (!State.Running)
-    throw usage('cannot attach to a stopped container, start it first', `tapwire start ${sandbox}`)
+    throw usage('You cannot attach to a stopped container, start it first', `tapwire start ${sandbox}`)
   const stdin = options.stdin && Config.OpenStdin
   checkTerminal(cli, Config.Tty, stdin)
   const session = await sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })

@@ -57,7 +57,7 @@ async function printerOf(format: string | undefined): Promise<(event: Event) => 
   if (format === undefined || format === '') return formatEvent
   if (format === 'json') return (event) => JSON.stringify(event)
   const { Template } = await import('../format/template.ts')
-  const template = new Template(format, { maps: new Set(['Attributes']) })
+  const template = new Template(format, { maps: new Set(['Attributes']), exitCode: 64 })
   return (event) => template.execute(contextOf(event))
 }
 

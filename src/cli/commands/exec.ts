@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import type { Exec } from '../../control/api/sandbox.ts'
 import { apiClient, segment } from '../api-client.ts'
-import type { Cli } from '../cli.ts'
+import { type Cli, EXIT_FAILED } from '../cli.ts'
 import { collect, examples } from '../options.ts'
 import { environmentOf } from '../sandbox/environment.ts'
 import { checkTerminal, sessionOptions, withStartExitCodes } from '../sandbox/foreground.ts'
-import { exitNotStarted } from './run.ts'
 
 interface ExecOptions {
   readonly detach?: boolean
@@ -22,7 +21,7 @@ export function defineExec(command: Command, cli: Cli): void {
   command
     .description(
       "Runs one of this machine's programs inside a running sandbox, beside what runs there. The exit code is the " +
-        "command's; 125 if it could not be started, 126 and 127 as in a shell.",
+        "command's; 1 if the sandbox does not run, 126 and 127 as in a shell.",
     )
     .argument('<sandbox>', 'name or id')
     .argument('<command...>', 'the program and its arguments')
@@ -35,7 +34,6 @@ export function defineExec(command: Command, cli: Cli): void {
     .option('--detach-keys <keys>', 'keys that leave the command alone; ctrl-p,ctrl-q unless given')
     .option('--sig-proxy', 'hand signals on to the command', true)
     .passThroughOptions()
-    .exitOverride(exitNotStarted)
     .addHelpText(
       'after',
       examples(
@@ -47,7 +45,7 @@ export function defineExec(command: Command, cli: Cli): void {
     .action(async (sandbox: string, words: string[], options: ExecOptions) => {
       // Passing options through, commander passes a -- in front of the command as well; further ones are the command's.
       const program = words[0] === '--' ? words.slice(1) : words
-      cli.exitCode = await withStartExitCodes(() => exec(cli, sandbox, program, options))
+      cli.exitCode = await withStartExitCodes(() => exec(cli, sandbox, program, options), EXIT_FAILED)
     })
 }
 

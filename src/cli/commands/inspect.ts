@@ -118,11 +118,18 @@ async function find(
 
 async function printerOf(format: string | undefined): Promise<(values: readonly unknown[]) => string> {
   if (format === undefined || format === '') return (values) => `${JSON.stringify(values, undefined, 4)}\n`
-  if (format === 'json') return (values) => values.map((value) => `${JSON.stringify(value)}\n`).join('')
+  if (format === 'json') return (values) => `${JSON.stringify(values)}\n`
   const { Template } = await import('../format/template.ts')
-  const template = new Template(format, { maps: MAPS })
+  const template = new Template(format, { maps: MAPS, absent: ABSENT })
   return (values) => values.map((value) => `${template.execute(value)}\n`).join('')
 }
+
+/** What JSON leaves out where it is empty, and docker's types have. */
+const ABSENT: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ['Gateway', ''],
+  ['IPRange', ''],
+  ['AuxiliaryAddresses', {}],
+])
 
 /** What has keys of its users' choice. */
 const MAPS = new Set([

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import type { LogEntry } from '../../control/api/sandbox.ts'
+import { TapwireError } from '../../control/errors.ts'
 import { apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { parseMoment } from '../format/time.ts'
-import { examples } from '../options.ts'
+import { examples, usage } from '../options.ts'
 
 interface LogsOptions {
   readonly follow?: boolean
@@ -41,8 +42,8 @@ async function logs(cli: Cli, sandbox: string, options: LogsOptions): Promise<vo
         stderr: true,
         follow: options.follow,
         tail,
-        since: options.since === undefined ? undefined : parseMoment(options.since, now),
-        until: options.until === undefined ? undefined : parseMoment(options.until, now),
+        since: options.since === undefined ? undefined : momentOf('since', options.since, now),
+        until: options.until === undefined ? undefined : momentOf('until', options.until, now),
       },
       signal: stop.signal,
     })
@@ -54,6 +55,15 @@ async function logs(cli: Cli, sandbox: string, options: LogsOptions): Promise<vo
     if (!stop.signal.aborted) throw error
   } finally {
     stopListening()
+  }
+}
+
+function momentOf(option: 'since' | 'until', text: string, now: number): string {
+  try {
+    return parseMoment(text, now)
+  } catch (error) {
+    if (!(error instanceof TapwireError)) throw error
+    throw usage(`invalid value for "${option}": ${error.message}`, error.hint)
   }
 }
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { EndpointConfig, NetworkConnect, NetworkDisconnect } from '../../control/api/network.ts'
 import { apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
-import { collect, collectList, examples, parseInteger, toMap } from '../options.ts'
+import { collect, collectList, examples, parseInteger, toMap, usage } from '../options.ts'
 import { compact } from '../sandbox/create-options.ts'
 
 interface ConnectOptions {
@@ -58,9 +58,16 @@ function endpointConfig(options: ConnectOptions): EndpointConfig {
     Links: link === undefined ? undefined : [...link],
     Aliases: alias === undefined ? undefined : [...alias],
     MacAddress: options.macAddress,
-    DriverOpts: toMap(options.driverOpt),
+    DriverOpts: driverOptions(options.driverOpt),
     GwPriority: options.gwPriority,
   })
+}
+
+function driverOptions(entries: readonly string[] | undefined): Record<string, string> | undefined {
+  if (entries?.some((entry) => !/^\s*[^=\s][^=]*=/.test(entry)) === true) {
+    throw usage('invalid key/value pair format in driver options')
+  }
+  return toMap(entries)
 }
 
 export function defineNetworkDisconnect(command: Command, cli: Cli): void {

@@ -1,9 +1,19 @@
+import { isIP } from 'node:net'
 import { type Command, Option } from 'commander'
 import type { IpamConfig, NetworkCreate, NetworkCreated } from '../../control/api/network.ts'
 import { apiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { contains } from '../network/contains.ts'
-import { collect, collectList, examples, splitAtEquals, toMap, toStrictMap, usage } from '../options.ts'
+import {
+  collect,
+  collectList,
+  examples,
+  splitAtEquals,
+  toLabels,
+  toMap,
+  toStrictMap,
+  usage,
+} from '../options.ts'
 import { compact } from '../sandbox/create-options.ts'
 
 interface CreateOptions {
@@ -83,7 +93,7 @@ function createRequest(name: string, options: CreateOptions): NetworkCreate {
       Config: ipamConfig(options),
     },
     Options: toMap(options.opt),
-    Labels: toMap(options.label),
+    Labels: toLabels(options.label),
   })
 }
 
@@ -96,10 +106,16 @@ function ipamConfig(options: CreateOptions): IpamConfig[] {
   if (subnets.length < ipRange.length || subnets.length < gateway.length) {
     throw usage('every ip-range or gateway must have a corresponding subnet')
   }
+  for (const [at, subnet] of subnets.entries()) {
+    if (subnets.slice(0, at).some((other) => contains(other, subnet) || contains(subnet, other))) {
+      throw usage('multiple overlapping subnet configuration is not supported')
+    }
+  }
   const configs = new Map<string, IpamConfig>(subnets.map((subnet) => [subnet, { Subnet: subnet }]))
   const owner = (address: string): IpamConfig | undefined =>
     [...configs.values()].find(({ Subnet = '' }) => contains(Subnet, address))
   for (const range of ipRange) {
+    if (isIP(range.split('/', 1)[0]!) === 0) throw usage(`invalid CIDR address: ${range}`)
     const config = owner(range)
     if (config === undefined) throw usage(`no matching subnet for range ${range}`)
     if (config.IPRange !== undefined) {

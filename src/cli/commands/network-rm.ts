@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { ApiError, apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { examples } from '../options.ts'
-import { forEachPrinted } from '../several.ts'
+import { forEach } from '../several.ts'
 
 export function defineNetworkRm(command: Command, cli: Cli): void {
   command
@@ -12,10 +12,13 @@ export function defineNetworkRm(command: Command, cli: Cli): void {
     .addHelpText('after', examples('tapwire network rm blue green'))
     .action(async (networks: string[], { force = false }: { force?: boolean }) => {
       const api = apiClient(cli)
-      await forEachPrinted(cli, networks, async (network) => {
-        await api.delete(`/networks/${segment(network)}`).catch((error: unknown) => {
+      await forEach(cli, networks, async (network) => {
+        try {
+          await api.delete(`/networks/${segment(network)}`)
+          cli.stdout.write(`${network}\n`)
+        } catch (error) {
           if (!(force && error instanceof ApiError && error.status === 404)) throw error
-        })
+        }
       })
     })
 }

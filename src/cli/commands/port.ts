@@ -27,9 +27,15 @@ async function showPorts(cli: Cli, sandbox: string, port: string | undefined): P
     cli.stdout.write(lines.map((line) => `${line}\n`).join(''))
     return
   }
-  const wanted = port.includes('/') ? port : `${port}/tcp`
+  const [number = '', protocol = 'tcp'] = port.split('/', 2)
+  if (!/^\d+$/.test(number)) {
+    throw usage(
+      `invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`,
+    )
+  }
+  const wanted = `${Number(number)}/${protocol}`
   const found = published.filter(({ name }) => name === wanted)
-  if (found.length === 0) throw usage(`no public port '${wanted}' published for ${sandbox}`)
+  if (found.length === 0) throw usage(`No public port '${port}' published for ${sandbox}`)
   cli.stdout.write(found.map(({ address }) => `${address}\n`).join(''))
 }
 

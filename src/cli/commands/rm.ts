@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { ApiError, apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { examples } from '../options.ts'
-import { forEachPrinted } from '../several.ts'
+import { forEach } from '../several.ts'
 
 interface RmOptions {
   readonly force?: boolean
@@ -16,11 +16,16 @@ export function defineRm(command: Command, cli: Cli): void {
     .addHelpText('after', examples('tapwire rm web', 'tapwire rm -f web db'))
     .action(async (sandboxes: string[], { force = false }: RmOptions) => {
       const api = apiClient(cli)
-      await forEachPrinted(cli, sandboxes, async (sandbox) => {
-        const removed = api.delete(`/sandboxes/${segment(sandbox)}`, { query: { force }, patient: true })
-        await removed.catch((error: unknown) => {
+      await forEach(cli, sandboxes, async (sandbox) => {
+        try {
+          await api.delete(`/sandboxes/${segment(sandbox)}`, { query: { force }, patient: true })
+          cli.stdout.write(`${sandbox}\n`)
+        } catch (error) {
           if (!(force && error instanceof ApiError && error.status === 404)) throw error
-        })
+          // As docker's: told, and no failure.
+          const { reportError } = await import('../error-report.ts')
+          reportError(cli, error)
+        }
       })
     })
 }

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
-import { type Command, CommanderError } from 'commander'
+import type { Command } from 'commander'
 import type { SandboxCreated } from '../../control/api/sandbox.ts'
 import { type ApiClient, apiClient } from '../api-client.ts'
-import { type Cli, EXIT_NOT_STARTED } from '../cli.ts'
-import { examples, usage } from '../options.ts'
+import type { Cli } from '../cli.ts'
+import { examples, openError, usage } from '../options.ts'
 import { addCreateOptions, type CreateOptions, createRequest } from '../sandbox/create-options.ts'
 import {
   attachAndStay,
@@ -34,7 +34,6 @@ export function defineRun(command: Command, cli: Cli): void {
     .option('--detach-keys <keys>', 'keys that leave the command alone; ctrl-p,ctrl-q unless given')
     .option('--sig-proxy', 'hand signals on to the command', true)
     .passThroughOptions()
-    .exitOverride(exitNotStarted)
     .addHelpText(
       'after',
       examples(
@@ -47,12 +46,6 @@ export function defineRun(command: Command, cli: Cli): void {
     .action(async (words: string[], options: RunOptions) => {
       cli.exitCode = await withStartExitCodes(() => run(cli, words, options))
     })
-}
-
-/** Mistakes in the command line, too, must differ from the command's exit codes. */
-export function exitNotStarted(error: CommanderError): never {
-  const exitCode = error.exitCode === 0 ? 0 : EXIT_NOT_STARTED
-  throw new CommanderError(exitCode, error.code, error.message)
 }
 
 async function run(cli: Cli, words: readonly string[], options: RunOptions): Promise<number> {
@@ -68,8 +61,9 @@ async function run(cli: Cli, words: readonly string[], options: RunOptions): Pro
   const api = apiClient(cli)
   const id = await createSandbox(cli, api, words, options)
   if (detach) {
-    await startSandbox(api, id)
+    // As docker's, it is told also where the start fails: the sandbox is there.
     cli.stdout.write(`${id}\n`)
+    await startSandbox(api, id)
     return 0
   }
   const removed = options.rm === true ? whenRemoved(api, id) : undefined
@@ -104,7 +98,7 @@ function writeIdFile(path: string, id: string): void {
   try {
     writeFileSync(path, id, { flag: 'wx' })
   } catch (cause) {
-    throw usage(`failed to create the container ID file: ${(cause as Error).message}`)
+    throw usage(`failed to create the container ID file: ${openError(path, cause)}`)
   }
 }
 

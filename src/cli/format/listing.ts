@@ -64,11 +64,21 @@ async function formatByTemplate<T>(
   const isTable = /^table\s/.test(format)
   const text = unescape((isTable ? format.slice('table'.length) : format).trim())
   await checkWords(text)
-  const template = new Template(text)
+  const template = withExitCode(() => new Template(text))
   const lines = items.map((item) => template.execute(withLabel(listing, item)))
   if (!isTable) return lines.map((line) => `${line}\n`).join('')
   const headings = template.execute(headingsOf(listing))
   return alignColumns([headings, ...lines].map((line) => line.split('\t')))
+}
+
+/** A list's template that is wrong in itself is no other failure than one that does not fit, unlike that of inspect (as docker's). */
+function withExitCode<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof TapwireError)) throw error
+    throw new TapwireError(error.code, error.message, { hint: error.hint, exitCode: 1 })
+  }
 }
 
 /** In a shell's single quotes, \t and \n are two characters. */
@@ -82,7 +92,7 @@ async function checkWords(text: string): Promise<void> {
   const { didYouMean } = await import('../../control/suggest.ts')
   throw new TapwireError(ErrorCode.templateInvalid, `Unknown format '${text}'.`, {
     hint: `It is a template or one of table, wide, json; ${didYouMean(text, ['table', 'wide', 'json'])}`,
-    exitCode: 64,
+    exitCode: 1,
   })
 }
 

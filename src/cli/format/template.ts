@@ -10,6 +10,10 @@ export interface TemplateOptions {
   readonly functions?: ReadonlyMap<string, Method>
   /** Keys whose values are maps and no objects with fixed keys: what they do not hold is nothing and no error. */
   readonly maps?: ReadonlySet<string>
+  /** Keys that may be left out, and what they are then. */
+  readonly absent?: ReadonlyMap<string, unknown>
+  /** Of the program, where the data does not fit; 1 unless given. */
+  readonly exitCode?: number
 }
 
 /** Throws TEMPLATE_INVALID where the template is wrong in itself, and when it is executed with data that it does not fit. */
@@ -17,17 +21,18 @@ export class Template {
   readonly #text: string
   readonly #nodes: readonly TemplateNode[]
   readonly #functions: ReadonlyMap<string, Method>
-  readonly #maps: ReadonlySet<string>
+  readonly #options: TemplateOptions
 
-  constructor(text: string, { functions = new Map(), maps = new Set() }: TemplateOptions = {}) {
+  constructor(text: string, options: TemplateOptions = {}) {
+    const { functions = new Map<string, Method>() } = options
     this.#text = text
     this.#functions = functions.size === 0 ? FUNCTIONS : new Map([...FUNCTIONS, ...functions])
     this.#nodes = parseTemplate(text, new Set(this.#functions.keys()))
-    this.#maps = maps
+    this.#options = options
   }
 
   execute(data: unknown): string {
-    const run = new Execution(this.#text, this.#functions, this.#maps, data)
+    const run = new Execution(this.#text, this.#functions, this.#options, data)
     run.list(this.#nodes, data)
     return run.output
   }
@@ -43,17 +48,21 @@ class Execution {
   readonly #text: string
   readonly #functions: ReadonlyMap<string, Method>
   readonly #maps: ReadonlySet<string>
+  readonly #absent: ReadonlyMap<string, unknown>
+  readonly #exitCode: number
   readonly #variables: Variable[]
 
   constructor(
     text: string,
     functions: ReadonlyMap<string, Method>,
-    maps: ReadonlySet<string>,
+    { maps = new Set(), absent = new Map(), exitCode = 1 }: TemplateOptions,
     data: unknown,
   ) {
     this.#text = text
     this.#functions = functions
     this.#maps = maps
+    this.#absent = absent
+    this.#exitCode = exitCode
     this.#variables = [{ name: '$', value: data }]
   }
 
@@ -264,6 +273,7 @@ class Execution {
     const key = Object.hasOwn(from, name) ? name : GO_NAMES[name]
     if (key === undefined || !Object.hasOwn(from, key)) {
       if (isMap) return undefined
+      if (this.#absent.has(name)) return this.#absent.get(name)
       throw this.#error(place, `map has no entry for key "${name}"`, from)
     }
     const value = from[key]
@@ -284,7 +294,7 @@ class Execution {
     const known = among === undefined ? [] : Object.keys(among)
     return templateError(
       `:${line}:${column}: executing "" at <${place.source}>: ${message}`,
-      1,
+      this.#exitCode,
       known.length === 0 ? undefined : `There are ${known.map((key) => `.${key}`).join(' ')}`,
     )
   }

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { EndpointConfig } from '../../control/api/network.ts'
 import type { SandboxCreate } from '../../control/api/sandbox.ts'
 import type { Cli } from '../cli.ts'
-import { collect, parseInteger, toMap, usage } from '../options.ts'
+import { collect, openError, parseInteger, toLabels, usage } from '../options.ts'
 import { environmentOf } from './environment.ts'
 import { isUserDefined, type NetworkOption, parseNetworkOption } from './network-option.ts'
 import { parseExpose, parsePublish } from './publish.ts'
@@ -92,7 +92,7 @@ export function createRequest(cli: Cli, options: CreateOptions, command: readonl
     Labels: labelsOf(options),
     StopSignal: options.stopSignal,
     StopTimeout: options.stopTimeout,
-    MacAddress: options.macAddress,
+    MacAddress: macAddress(options.macAddress),
     ExposedPorts: exposedPorts(options),
     HostConfig: compact<NonNullable<SandboxCreate['HostConfig']>>({
       NetworkMode: mode,
@@ -179,6 +179,14 @@ function exposedPorts({ expose = [], publish = [] }: CreateOptions): SandboxCrea
   return ports.length === 0 ? undefined : Object.fromEntries(ports.map((port) => [port, {}]))
 }
 
+/** In Docker's words, which has this option checked before all else. */
+function macAddress(text: string | undefined): string | undefined {
+  if (text === undefined || text === '' || MAC.test(text)) return text
+  throw usage(`${text} is not a valid mac address`)
+}
+
+const MAC = /^[\da-f]{2}([:-][\da-f]{2}){5}$/i
+
 /** Docker also takes `name=address`. */
 function extraHost(entry: string): string {
   const at = entry.search(/[=:]/)
@@ -195,10 +203,10 @@ function labelsOf({ label = [], labelFile = [] }: CreateOptions): Record<string,
         .map((line) => line.trim())
         .filter((line) => line !== '' && !line.startsWith('#'))
     } catch (cause) {
-      throw usage((cause as Error).message)
+      throw usage(openError(path, cause))
     }
   })
-  return toMap([...fromFiles, ...label])
+  return toLabels([...fromFiles, ...label])
 }
 
 function copied(values: readonly string[] | undefined): string[] | undefined {

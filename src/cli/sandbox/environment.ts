@@ -1,6 +1,6 @@
 /** The environment of a sandbox's command: the caller's, as far as it says who and where one is, then what options say. */
 import { readFileSync } from 'node:fs'
-import { usage } from '../options.ts'
+import { openError, usage } from '../options.ts'
 
 export interface EnvironmentOptions {
   /** `NAME=value`, or `NAME` for the caller's value. */
@@ -42,7 +42,7 @@ function readEnvFile(path: string): string[] {
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    throw usage((cause as Error).message)
+    throw usage(openError(path, cause))
   }
   const lines = text
     .replace(/^\uFEFF/, '')

@@ -1,9 +1,9 @@
 /** What the commands that stay with a sandbox's command share: run, start -a, attach and exec. */
 import type { Duplex } from 'node:stream'
 import type { SandboxInspect, Waited } from '../../control/api/sandbox.ts'
-import { TapwireError } from '../../control/errors.ts'
+import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { type ApiClient, segment } from '../api-client.ts'
-import { type Cli, EXIT_NOT_STARTED } from '../cli.ts'
+import { type Cli, EXIT_BAD_OPTION, EXIT_FAILED, EXIT_NOT_STARTED } from '../cli.ts'
 import { usage } from '../options.ts'
 import type { SessionOptions } from '../stream/session.ts'
 
@@ -39,10 +39,12 @@ async function parsedKeys(text: string): Promise<number[]> {
   return parseDetachKeys(text)
 }
 
+const NO_TERMINAL = 'the input device is not a TTY'
+
 /** Throws where -t is asked for and standard input is no terminal, in Docker's words. */
 export function checkTerminal(cli: Cli, tty: boolean, stdin: boolean): void {
   if (!tty || !stdin || cli.stdin.isTTY === true) return
-  throw usage('the input device is not a TTY', 'Leave -t away where input comes from a pipe.')
+  throw usage(NO_TERMINAL, 'Leave -t away where input comes from a pipe.')
 }
 
 /** Attaches to a sandbox, does `begin`, and stays until the command ends. Returns the exit code; 0 where it was left by the keys. */
@@ -96,23 +98,28 @@ export function inspectSandbox(api: ApiClient, sandbox: string): Promise<Sandbox
 }
 
 /**
- * Runs `action`; what it throws ends the program with 125, or with 126 and 127 where the command cannot be executed or is
- * not there, which differ from the command's own codes (as `docker run`).
+ * Runs `action`; what it throws ends the program with `otherwise`, or with 126 and 127 where the command cannot be executed or
+ * is not there, and with 125 where options are wrong (as `docker run`).
  */
-export async function withStartExitCodes<T>(action: () => Promise<T>): Promise<T> {
+export async function withStartExitCodes<T>(
+  action: () => Promise<T>,
+  otherwise: number = EXIT_NOT_STARTED,
+): Promise<T> {
   try {
     return await action()
   } catch (error) {
     if (!(error instanceof TapwireError)) throw error
     const { code, message, hint, cause } = error
-    throw new TapwireError(code, message, { hint, cause, exitCode: exitCodeOf(error) })
+    throw new TapwireError(code, message, { hint, cause, exitCode: exitCodeOf(error, otherwise) })
   }
 }
 
-function exitCodeOf({ exitCode, message }: TapwireError): number {
+function exitCodeOf({ code, exitCode, message }: TapwireError, otherwise: number): number {
+  if (message === NO_TERMINAL) return EXIT_FAILED
   if (exitCode > 1) return exitCode
+  if (code === ErrorCode.usage) return EXIT_BAD_OPTION
   // The texts by which docker's client judges as well.
   if (/executable file not found|no such file or directory/i.test(message)) return 127
   if (/permission denied|is a directory/i.test(message)) return 126
-  return EXIT_NOT_STARTED
+  return otherwise
 }

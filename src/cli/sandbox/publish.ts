@@ -33,8 +33,26 @@ export function parsePublish(spec: string): PublishedPort[] {
 export function parseExpose(spec: string): string[] {
   if (spec.includes(':')) throw usage(`invalid port format for --expose: ${spec}`)
   const { ports, protocol } = split(spec)
+  const wrong = wrongRange(ports)
+  if (wrong !== undefined) throw usage(`invalid range format for --expose: ${spec}, error: ${wrong}`)
   const [first, last] = parseRange(ports, 'containerPort')
   return span(first, last).map((port) => `${port}/${protocol}`)
+}
+
+/** Go's words for what is no port and no range of ports. */
+function wrongRange(text: string): string | undefined {
+  const ports = text.split('-')
+  for (const port of ports) {
+    const fault = !/^\d+$/.test(port)
+      ? 'invalid syntax'
+      : Number(port) > 65_535
+        ? 'value out of range'
+        : undefined
+    if (fault !== undefined) return `strconv.ParseUint: parsing ${JSON.stringify(port)}: ${fault}`
+  }
+  const [first, last] = ports.map(Number)
+  if (last === undefined || last >= first!) return undefined
+  return `Invalid range specified for the Port: ${text}`
 }
 
 interface Parts {
@@ -50,6 +68,9 @@ function split(spec: string): Parts {
   const host = fields.pop() ?? ''
   const ip = fields.join(':')
   const hostIp = ip.startsWith('[') && ip.endsWith(']') ? ip.slice(1, -1) : ip
+  if (hostIp.includes(':') && isIP(hostIp) === 0) {
+    throw usage(`invalid IP address ${hostIp}: address ${hostIp}:: too many colons in address`)
+  }
   if (hostIp !== '' && isIP(hostIp) === 0) throw usage(`invalid IP address: ${hostIp}`)
   if (ports === '') throw usage(`no port specified: ${spec}<empty>`)
   const protocol = (protocolGiven ?? 'tcp').toLowerCase()

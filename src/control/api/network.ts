@@ -82,14 +82,17 @@ export const networkInspectSchema = z.object({
   IPAM: z.object({
     Driver: text,
     Options: map.nullable(),
-    Config: z.array(
-      z.object({
-        Subnet: text,
-        IPRange: text.optional(),
-        Gateway: text.optional(),
-        AuxiliaryAddresses: map.optional(),
-      }),
-    ),
+    /** Null for `host` and `none`, which give no addresses. */
+    Config: z
+      .array(
+        z.object({
+          Subnet: text,
+          IPRange: text.optional(),
+          Gateway: text.optional(),
+          AuxiliaryAddresses: map.optional(),
+        }),
+      )
+      .nullable(),
   }),
   Internal: z.boolean(),
   Attachable: z.boolean(),

@@ -125,7 +125,8 @@ export class Attachments {
     })
     if (joined.interface !== '') {
       const routes = routeCommands(this.#routesOf(before), this.#routesOf(after), [joined.interface])
-      const gone = this.#gone.has(joined.id)
+      // Taken back, it has an interface again.
+      const gone = this.#gone.delete(joined.id)
       await running.configure([...(gone ? [] : [deleteInterfaceCommand(joined.interface)]), ...routes])
     }
     await driver.deleteEndpoint(driverEndpoint)
@@ -220,7 +221,7 @@ export class Attachments {
     wish: string | undefined,
   ): InterfaceAddress {
     const { addresses } = this.#context.parts
-    const allocated = addresses.allocate(network.id, family, wish)
+    const allocated = allocateOn(network, family, () => addresses.allocate(network.id, family, wish))
     undo.add(() => addresses.unallocate(network.id, allocated.address))
     return allocated
   }
@@ -287,11 +288,25 @@ function restoredRoutes(routes: DefaultRoutes): readonly string[] {
   return routeCommands({ ipv4: undefined, ipv6: undefined }, routes)
 }
 
+/** In Docker's words, where the network has no address left. */
+function allocateOn<T>({ id, name }: NetworkRecord, family: IpFamily, allocate: () => T): T {
+  try {
+    return allocate()
+  } catch (error) {
+    if (!(error instanceof TapwireError) || error.code !== ErrorCode.addressesExhausted) throw error
+    throw new TapwireError(
+      error.code,
+      `no available IPv${family} addresses on this network's address pools: ${name} (${id})`,
+      { hint: error.hint },
+    )
+  }
+}
+
 /** What the user asked for goes before the rule that an interface has IPv6 where its network has. */
 function sysctlsOf({ joined, settings }: EndpointRecord): Readonly<Record<string, string>> {
   const name = joined!.interface
   return {
-    [`net.ipv6.conf.${name}.disable_ipv6`]: joined!.ipv6 === undefined ? '1' : '0',
+    [`net.ipv6.conf.${name.replaceAll('.', '/')}.disable_ipv6`]: joined!.ipv6 === undefined ? '1' : '0',
     ...interfaceSysctls(endpointOptions(settings.driverOptions), name),
   }
 }

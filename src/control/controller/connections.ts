@@ -1,7 +1,8 @@
 import type { NetworkConnect, NetworkDisconnect } from '../api/network.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
+import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { planEndpoint } from '../rules/endpoint-settings.ts'
+import { printable } from '../rules/names.ts'
 import { findEndpoint } from './attachments.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
@@ -18,22 +19,31 @@ export class Connections {
   }
 
   async connect(reference: string, request: NetworkConnect): Promise<void> {
-    const network = this.#context.findNetwork(reference)
     const { id } = this.#context.findSandbox(request.Container)
+    const network = this.#context.findNetwork(reference)
     await this.#runs.locked(id, async (sandbox) => {
-      this.#refuseConnection(network, sandbox)
       const settings = planEndpoint(network, request.EndpointConfig)
-      const connected = { ...sandbox, endpoints: [...sandbox.endpoints, { network: network.id, settings }] }
+      this.#refuseConnection(network, sandbox)
+      const endpoint: EndpointRecord = { network: network.id, settings }
+      const known = findEndpoint(sandbox, network.id)
+      const endpoints =
+        known === undefined
+          ? [...sandbox.endpoints, endpoint]
+          : sandbox.endpoints.map((other) => (other === known ? endpoint : other))
+      const connected = { ...sandbox, endpoints }
       await this.#context.attempt((undo) => this.#connect(undo, sandbox, connected, network))
     })
   }
 
   async disconnect(reference: string, request: NetworkDisconnect): Promise<void> {
-    const network = this.#context.findNetwork(reference)
-    const { id } = this.#context.findSandbox(request.Container)
+    const force = request.Force === true
+    const { id } = this.#findMember(request.Container, force)
+    const network = this.#findJoined(reference, id, force)
     await this.#runs.locked(id, async (sandbox) => {
-      if (network.driver === 'host') {
-        throw refused('container cannot be disconnected from host network or connected to host network')
+      if (network.driver === 'host' && sandbox.config.networkMode.kind === 'host') {
+        throw refused(
+          'cannot disconnect container from host network - container was created in host network mode',
+        )
       }
       if (findEndpoint(sandbox, network.id) === undefined) {
         throw new TapwireError(
@@ -43,6 +53,28 @@ export class Connections {
       }
       await this.#context.attempt((undo) => this.#disconnect(undo, sandbox, network))
     })
+  }
+
+  /** Docker looks for what is forced off a network among the network's own endpoints. */
+  #findMember(reference: string, force: boolean): SandboxRecord {
+    try {
+      return this.#context.findSandbox(reference)
+    } catch (error) {
+      if (!(force && error instanceof TapwireError && error.code === ErrorCode.sandboxUnknown)) throw error
+      throw new TapwireError(ErrorCode.notConnected, `endpoint ${printable(reference)} not found`)
+    }
+  }
+
+  #findJoined(reference: string, sandbox: string, force: boolean): NetworkRecord {
+    try {
+      return this.#context.findNetwork(reference)
+    } catch (error) {
+      if (!(force && error instanceof TapwireError && error.code === ErrorCode.networkUnknown)) throw error
+      throw new TapwireError(
+        ErrorCode.notConnected,
+        `container ${sandbox} is not connected to the network ${printable(reference)}`,
+      )
+    }
   }
 
   async #connect(
@@ -101,15 +133,13 @@ export class Connections {
         'container sharing network namespace with another container or host cannot be connected to any other network',
       )
     }
-    if (findEndpoint(sandbox, network.id) !== undefined) {
-      const running = this.#runs.find(sandbox.id) !== undefined
-      throw refused(
-        running
-          ? `endpoint with name ${sandbox.name} already exists in network ${network.name}`
-          : `${sandbox.name} is already attached to network ${network.name}`,
-      )
+    // One that does not run only has its wishes for the network replaced.
+    if (findEndpoint(sandbox, network.id) !== undefined && this.#runs.find(sandbox.id) !== undefined) {
+      throw refused(`endpoint with name ${sandbox.name} already exists in network ${network.name}`)
     }
-    const others = sandbox.endpoints.map((endpoint) => this.#context.model.network(endpoint.network)?.driver)
+    const others = sandbox.endpoints
+      .filter((endpoint) => endpoint.network !== network.id)
+      .map((endpoint) => this.#context.model.network(endpoint.network)?.driver)
     if (others.includes('null') || (network.driver === 'null' && others.length > 0)) {
       throw refused(
         'container cannot be connected to multiple networks with one of the networks in private (none) mode',

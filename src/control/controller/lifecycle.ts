@@ -3,12 +3,13 @@
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { RunningSandbox, SandboxExit, SandboxPlan } from '../model/machine.ts'
 import type { SandboxRecord } from '../model/records.ts'
-import { parseSignal } from '../rules/stop-signal.ts'
+import { parseSignal, signalNumber } from '../rules/stop-signal.ts'
 import type { Context } from './context.ts'
 import { commandEnvironment } from './environment.ts'
 import { Run, type Runs } from './runs.ts'
 import { filesOf, linkVariables } from './sandbox-files.ts'
 import type { Streams } from './streams.ts'
+import { toldAs, withWords } from './told-as.ts'
 import type { Undo } from './undo.ts'
 import type { Watchers } from './watchers.ts'
 
@@ -53,32 +54,30 @@ export class Lifecycle {
     const { id } = this.#context.findSandbox(reference)
     const { run, sandbox } = await this.#current(id)
     if (run === undefined) return
-    await this.#end(run, sandbox, options)
+    await toldAs(`cannot stop container: ${reference}`, () => this.#end(run, sandbox, options))
     if (!run.kept) await this.#context.save()
-    this.#context.sandboxEvent('stop', sandbox)
   }
 
   async restart(reference: string, options: StopOptions): Promise<void> {
     const { id } = this.#context.findSandbox(reference)
     const { run, sandbox } = await this.#current(id)
-    if (run !== undefined) {
-      run.restarting = true
-      await this.#end(run, sandbox, options)
-      this.#context.sandboxEvent('stop', sandbox)
-    }
-    await this.start(id)
+    await toldAs(`Cannot restart container ${reference}`, async () => {
+      if (run !== undefined) await this.#end(run, sandbox, options, true)
+      await this.start(id)
+    })
     this.#context.sandboxEvent('restart', sandbox)
   }
 
-  async kill(reference: string, signalText: string): Promise<void> {
-    const signal = parseSignal(signalText)
+  kill(reference: string, signal: string): Promise<void> {
+    return toldAs(`cannot kill container: ${reference}`, () => this.#kill(reference, signal))
+  }
+
+  async #kill(reference: string, signalText: string): Promise<void> {
     const { id } = this.#context.findSandbox(reference)
+    const signal = parseSignal(signalText)
     const { run, sandbox } = await this.#current(id)
     if (run === undefined) {
-      throw new TapwireError(
-        ErrorCode.notRunning,
-        `cannot kill container: ${reference}: container ${id} is not running`,
-      )
+      throw new TapwireError(ErrorCode.notRunning, `container ${id} is not running`)
     }
     this.#signal(run, sandbox, signal)
     if (signal !== 'SIGKILL') return
@@ -132,13 +131,16 @@ export class Lifecycle {
   async #start(undo: Undo, sandbox: SandboxRecord): Promise<void> {
     const { host } = this.#context.parts
     const { attachments } = this.#runs
+    onNetworks(() => this.#refuseFormerNetworks(sandbox))
     const networks = sandbox.endpoints.map(({ network }) => network)
     const variables = linkVariables(this.#context, sandbox)
-    const reserved = attachments.reserve(undo, sandbox, networks)
+    const reserved = onNetworks(() => attachments.reserve(undo, sandbox, networks))
     const running = await host.create(this.#plan(reserved))
     // What it printed in an earlier life stays.
     undo.add(() => host.remove(sandbox.id, { log: sandbox.state.startedAt === NEVER }))
-    const attached = await attachments.attach(undo, running, sandbox, reserved, false)
+    const attached = await toldAs(NETWORKING, () =>
+      attachments.attach(undo, running, sandbox, reserved, false),
+    )
     const pid = await this.#startCommand(running, attached, variables)
     const state = {
       status: 'running',
@@ -156,6 +158,12 @@ export class Lifecycle {
     }
     this.#runs.refreshDependents(started)
     this.#context.sandboxEvent('start', started)
+  }
+
+  #refuseFormerNetworks({ endpoints }: SandboxRecord): void {
+    const former = endpoints.find(({ formerName }) => formerName !== undefined)
+    if (former === undefined) return
+    throw new TapwireError(ErrorCode.networkUnknown, `network ${former.formerName} not found`)
   }
 
   #plan(sandbox: SandboxRecord): SandboxPlan {
@@ -176,12 +184,20 @@ export class Lifecycle {
   /** The sandbox whose network another one shares. */
   #networkOwner(sandbox: SandboxRecord, id: string): { readonly sandbox: string } {
     if (id === sandbox.id) throw new TapwireError(ErrorCode.notRunning, 'cannot join own network namespace')
-    const owner = this.#context.findSandbox(id)
+    const owner = this.#findOwner(id)
     if (this.#runs.find(id) !== undefined) return { sandbox: id }
     throw new TapwireError(
       ErrorCode.notRunning,
       `cannot join network namespace of a non running container: container ${owner.name} is ${owner.state.status}`,
     )
+  }
+
+  #findOwner(id: string): SandboxRecord {
+    try {
+      return this.#context.findSandbox(id)
+    } catch (error) {
+      throw withWords('joining network namespace of container', error)
+    }
   }
 
   /** The id of the process that the sandbox lives as long as. */
@@ -216,21 +232,29 @@ export class Lifecycle {
     }
   }
 
-  async #end(run: Run, { config }: SandboxRecord, { signal, timeoutS }: StopOptions): Promise<void> {
-    const seconds = timeoutS ?? config.stopTimeoutS
-    run.running.signal(parseSignal(signal ?? config.stopSignal))
+  async #end(
+    run: Run,
+    sandbox: SandboxRecord,
+    options: StopOptions,
+    restarting: boolean = false,
+  ): Promise<void> {
+    const seconds = options.timeoutS ?? sandbox.config.stopTimeoutS
+    const signal = parseSignal(options.signal ?? sandbox.config.stopSignal)
+    run.stopping = true
+    run.restarting = restarting
+    this.#signal(run, sandbox, signal)
     // As in Docker, a negative time is for ever.
     const cancel =
       seconds < 0
         ? () => undefined
-        : this.#context.parts.surroundings.after(seconds * 1000, () => run.running.signal('SIGKILL'))
+        : this.#context.parts.surroundings.after(seconds * 1000, () => this.#signal(run, sandbox, 'SIGKILL'))
     await run.ended
     cancel()
   }
 
   #signal(run: Run, sandbox: SandboxRecord, signal: NodeJS.Signals): void {
     run.running.signal(signal)
-    this.#context.sandboxEvent('kill', sandbox, { signal })
+    this.#context.sandboxEvent('kill', sandbox, { signal: String(signalNumber(signal)) })
   }
 
   /** The sandbox and its run, as they are when all that was asked before has been done. */
@@ -252,20 +276,25 @@ export class Lifecycle {
     } catch (error) {
       this.#context.warn(error, `what ${sandbox.name} left at its end could not all be dealt with`)
     }
-    this.#tellEnd(before, sandbox)
+    this.#tellEnd(run, before, sandbox)
     if (sandbox.config.autoRemove && !run.restarting) await this.#removeAtEnd(sandbox)
     run.settle()
   }
 
-  #tellEnd(before: SandboxRecord, sandbox: SandboxRecord): void {
-    const { exitCode } = sandbox.state
+  #tellEnd(run: Run, before: SandboxRecord, sandbox: SandboxRecord): void {
+    const { exitCode, startedAt, finishedAt } = sandbox.state
     for (const { network: id, joined } of before.endpoints) {
       const network = this.#context.model.network(id)
       if (network === undefined || joined === undefined) continue
       this.#context.networkEvent('disconnect', network, { container: sandbox.id })
     }
     this.#runs.refreshDependents(sandbox)
-    this.#context.sandboxEvent('die', sandbox, { exitCode: String(exitCode) })
+    if (run.stopping) this.#context.sandboxEvent('stop', sandbox)
+    const seconds = Math.floor((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000)
+    this.#context.sandboxEvent('die', sandbox, {
+      execDuration: String(Math.max(0, seconds)),
+      exitCode: String(exitCode),
+    })
     this.#watchers.exited(sandbox.id, exitCode)
   }
 
@@ -294,8 +323,19 @@ export class Lifecycle {
   }
 }
 
+/** Docker's words for what goes wrong before the command is asked for. */
+const NETWORKING = 'failed to set up container networking'
+
+function onNetworks<T>(reserve: () => T): T {
+  try {
+    return reserve()
+  } catch (error) {
+    throw withWords(NETWORKING, error)
+  }
+}
+
 const stillRuns = ({ name }: SandboxRecord): TapwireError =>
   new TapwireError(
     ErrorCode.sandboxRunning,
-    `cannot remove container "/${name}": container is running: stop the container before removing or force remove`,
+    `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
   )

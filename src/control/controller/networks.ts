@@ -3,7 +3,7 @@ import type { NetworkCreate, NetworkCreated, NetworkInspect, NetworksPruned } fr
 import type { Filters } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { PoolUsage, WantedPools } from '../ipam/address-space.ts'
-import type { NetworkRecord, PoolRecord } from '../model/records.ts'
+import type { EndpointRecord, NetworkRecord, PoolRecord, SandboxRecord } from '../model/records.ts'
 import { shortId } from '../rules/ids.ts'
 import { isPredefinedNetwork, networkNameTaken } from '../rules/names.ts'
 import { type NetworkPlan, planNetwork } from '../rules/network-create.ts'
@@ -49,10 +49,17 @@ export class Networks {
         await driver.createNetwork(network)
         undo.add(() => driver.deleteNetwork(network))
       }
+      const returning = this.#sandboxesWith(({ formerName }) => formerName === network.name)
       await this.#context.commit(
         undo,
-        () => model.putNetwork(network),
-        () => model.deleteNetwork(id),
+        () => {
+          model.putNetwork(network)
+          for (const sandbox of returning) model.putSandbox(withSuccessor(sandbox, network))
+        },
+        () => {
+          for (const sandbox of returning) model.putSandbox(sandbox)
+          model.deleteNetwork(id)
+        },
       )
       this.#context.networkEvent('create', network)
       return network
@@ -115,15 +122,18 @@ export class Networks {
           undo.add(() => driver.createNetwork(network))
         }
         const restorePools = this.#poolsOf(network)
+        const members = this.#sandboxesWith((endpoint) => endpoint.network === network.id)
         await this.#context.commit(
           undo,
           () => {
+            for (const member of members) model.putSandbox(withFormerName(member, network))
             model.deleteNetwork(network.id)
             if (this.#hasPools(network)) this.#context.parts.addresses.removeNetwork(network.id)
           },
           () => {
             restorePools()
             model.putNetwork(network)
+            for (const member of members) model.putSandbox(member)
           },
         )
       } finally {
@@ -134,13 +144,20 @@ export class Networks {
     })
   }
 
+  #sandboxesWith(wanted: (endpoint: EndpointRecord) => boolean): readonly SandboxRecord[] {
+    return [...this.#context.model.sandboxes.values()].filter(({ endpoints }) => endpoints.some(wanted))
+  }
+
   #refuseRemoval(network: NetworkRecord): void {
     const { model } = this.#context
     if (this.#context.isBeingRemoved(network.id) || model.network(network.id) === undefined) {
       throw new TapwireError(ErrorCode.networkUnknown, `network ${network.name} not found`)
     }
     if (network.configOnly && this.#isUsed(network)) {
-      throw new TapwireError(ErrorCode.networkInUse, `configuration network "${network.name}" is in use`)
+      throw new TapwireError(
+        ErrorCode.networkInUse,
+        `error while removing network: configuration network "${network.name}" is in use`,
+      )
     }
     if (!this.#context.isJoined(network.id)) return
     const endpoints = model
@@ -148,7 +165,7 @@ export class Networks {
       .map(({ sandbox, endpoint }) => `name:"${sandbox.name}" id:"${shortId(endpoint.joined?.id ?? '')}"`)
     throw new TapwireError(
       ErrorCode.networkInUse,
-      `network ${network.name} has active endpoints${endpoints.length === 0 ? '' : ` (${endpoints.join(', ')})`}`,
+      `error while removing network: network ${network.name} has active endpoints${endpoints.length === 0 ? '' : ` (${endpoints.join(', ')})`}`,
       { hint: `Disconnect or stop them first: 'tapwire network inspect ${network.name}' shows them.` },
     )
   }
@@ -196,4 +213,20 @@ export class Networks {
   #hasPools(network: NetworkRecord): boolean {
     return !network.configOnly && this.#context.drivers.get(network.driver).connects
   }
+}
+
+/** The sandbox, which does not run, without the network: it waits for another one of its name. */
+function withFormerName(sandbox: SandboxRecord, { id, name }: NetworkRecord): SandboxRecord {
+  const endpoints = sandbox.endpoints.map((endpoint) =>
+    endpoint.network === id ? { ...endpoint, formerName: name } : endpoint,
+  )
+  return { ...sandbox, endpoints }
+}
+
+function withSuccessor(sandbox: SandboxRecord, { id, name }: NetworkRecord): SandboxRecord {
+  const endpoints = sandbox.endpoints.map(
+    (endpoint): EndpointRecord =>
+      endpoint.formerName === name ? { network: id, settings: endpoint.settings } : endpoint,
+  )
+  return { ...sandbox, endpoints }
 }

@@ -5,6 +5,7 @@
 
 import type { RunningSandbox, SandboxExit } from '../model/machine.ts'
 import type { ModelRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
+import { BRIDGE_OPTION } from '../rules/bridge-options.ts'
 import { BUILT_IN_NETWORKS, isPredefinedNetwork } from '../rules/names.ts'
 import type { NetworkPlan } from '../rules/network-create.ts'
 import type { Context } from './context.ts'
@@ -157,6 +158,15 @@ function hasOwnNamespace({ config }: SandboxRecord): boolean {
   return config.networkMode.kind === 'networks' || config.networkMode.kind === 'none'
 }
 
+/** What Docker's default bridge shows, but for the name of a bridge on the machine, which there is none of. */
+const DEFAULT_BRIDGE_OPTIONS: Readonly<Record<string, string>> = {
+  [BRIDGE_OPTION.defaultBridge]: 'true',
+  [BRIDGE_OPTION.icc]: 'true',
+  [BRIDGE_OPTION.masquerade]: 'true',
+  [BRIDGE_OPTION.hostBinding]: '0.0.0.0',
+  [BRIDGE_OPTION.mtu]: '1500',
+}
+
 function builtIn(name: (typeof BUILT_IN_NETWORKS)[number]): NetworkPlan {
   const driver = name === 'none' ? 'null' : name
   const ipv4 = name === 'bridge'
@@ -173,7 +183,7 @@ function builtIn(name: (typeof BUILT_IN_NETWORKS)[number]): NetworkPlan {
       configOnly: false,
       configFrom: '',
       ipam: { driver: 'default', options: {} },
-      options: {},
+      options: ipv4 ? DEFAULT_BRIDGE_OPTIONS : {},
       labels: {},
     },
     wanted: ipv4 ? { ipv4, ipv6: false, pools: [], wantsGateway: true, options: {} } : undefined,

@@ -12,6 +12,8 @@ export class Run {
   readonly ended: Promise<void>
   /** It will be started again at once, so it is not removed even if it asked to be. */
   restarting = false
+  /** Somebody has asked for its end, and did not just send a signal. */
+  stopping = false
   /** Whether the store has its end. */
   kept = false
   #settle!: () => void

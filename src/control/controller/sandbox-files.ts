@@ -74,7 +74,7 @@ function hostsOf(context: Context, sandbox: SandboxRecord): HostsFile {
   return {
     hostname: config.hostname,
     domainname: config.domainname,
-    ipv6: hasIpv6(sandbox),
+    ipv6: true,
     extraHosts: config.extraHosts,
     hostGateway: hostGateway(context),
     addresses: sandbox.endpoints.flatMap(({ joined }) =>

@@ -24,7 +24,10 @@ import { refuseConfigOnly } from './connections.ts'
 import type { Context } from './context.ts'
 import { type Lifecycle, NEVER } from './lifecycle.ts'
 import type { Runs } from './runs.ts'
+import { withWords } from './told-as.ts'
 import type { Watchers } from './watchers.ts'
+
+const NO_PATHS: SandboxPaths = { log: '', hosts: '', resolvConf: '', hostname: '', networkNamespace: '' }
 
 /** Creation, sight and naming of sandboxes. */
 export class Sandboxes {
@@ -77,7 +80,10 @@ export class Sandboxes {
   async rename(reference: string, wanted: string): Promise<void> {
     const { id } = this.#context.findSandbox(reference)
     const { sandboxNames } = this.#context.model
-    const name = checkSandboxName(wanted)
+    if (wanted === '') {
+      throw new TapwireError(ErrorCode.nameInvalid, 'Neither old nor new names may be empty')
+    }
+    const name = renamed(() => checkSandboxName(wanted.startsWith('/') ? wanted : `/${wanted}`))
     await this.#runs.locked(id, async (sandbox) => {
       if (sandbox.name === name) {
         throw new TapwireError(
@@ -86,13 +92,13 @@ export class Sandboxes {
         )
       }
       await this.#context.attempt(async (undo) => {
-        this.#takeName(name, id)
+        renamed(() => this.#takeName(name, id))
         undo.add(() => sandboxNames.giveBack(name))
         await this.#context.commitSandbox(undo, { ...sandbox, name })
         sandboxNames.giveBack(sandbox.name)
       })
-      const renamed = this.#context.model.sandbox(id)!
-      this.#context.sandboxEvent('rename', renamed, { oldName: `/${sandbox.name}` })
+      const after = this.#context.model.sandbox(id)!
+      this.#context.sandboxEvent('rename', after, { oldName: `/${sandbox.name}` })
     })
   }
 
@@ -125,7 +131,7 @@ export class Sandboxes {
 
   inspect(reference: string): SandboxInspect {
     const sandbox = this.#context.findSandbox(reference)
-    return inspectSandbox(sandbox, this.#surroundings, this.#pathsOf(sandbox.id))
+    return inspectSandbox(sandbox, this.#surroundings, this.#pathsOf(sandbox))
   }
 
   async prune(filters: Filters): Promise<SandboxesPruned> {
@@ -189,7 +195,9 @@ export class Sandboxes {
     sandboxNames.take(name, id)
   }
 
-  #pathsOf(id: string): SandboxPaths {
+  /** Its files are made when it first starts. */
+  #pathsOf({ id, state }: SandboxRecord): SandboxPaths {
+    if (state.startedAt === NEVER) return NO_PATHS
     const log = this.#context.parts.host.logPath(id)
     const file = (name: string): string => join(dirname(log), name)
     return {
@@ -199,5 +207,13 @@ export class Sandboxes {
       hostname: file('hostname'),
       networkNamespace: this.#runs.find(id)?.running.networkNamespace ?? '',
     }
+  }
+}
+
+function renamed<T>(take: () => T): T {
+  try {
+    return take()
+  } catch (error) {
+    throw withWords('Error when allocating new name', error)
   }
 }

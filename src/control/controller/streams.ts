@@ -4,6 +4,7 @@ import { ErrorCode, TapwireError } from '../errors.ts'
 import type { RunningSandbox } from '../model/machine.ts'
 import type { Context } from './context.ts'
 import { commandEnvironment } from './environment.ts'
+import { ExitObserver } from './exit-observer.ts'
 import { LateStream } from './late-stream.ts'
 import type { Runs } from './runs.ts'
 
@@ -21,9 +22,11 @@ export class Streams {
 
   async attach(reference: string): Promise<Duplex> {
     const { id } = this.#context.findSandbox(reference)
-    return this.#runs.locked(id, async () => {
+    return this.#runs.locked(id, async (sandbox) => {
       const run = this.#runs.find(id)
-      return run === undefined ? this.#attachEarly(id) : run.running.attach()
+      const stream = run === undefined ? this.#attachEarly(id) : await run.running.attach()
+      this.#context.sandboxEvent('attach', sandbox)
+      return stream
     })
   }
 
@@ -34,9 +37,11 @@ export class Streams {
       throw new TapwireError(ErrorCode.notRunning, `container ${id} is not running`)
     }
     const sandbox = this.#context.model.sandbox(id)!
-    const command = request.Cmd.join(' ')
+    // Docker puts a blank between program and arguments, and so behind a program that has none.
+    const [program, ...words] = request.Cmd
+    const command = `${program} ${words.join(' ')}`
     const execId = this.#context.newId()
-    const stream = await run.running.exec({
+    const target = await run.running.exec({
       command: request.Cmd,
       environment: commandEnvironment({
         hostname: sandbox.config.hostname,
@@ -49,7 +54,13 @@ export class Streams {
     })
     this.#context.sandboxEvent(`exec_create: ${command}`, sandbox, { execID: execId })
     this.#context.sandboxEvent(`exec_start: ${command}`, sandbox, { execID: execId })
-    stream.once('close', () => this.#context.sandboxEvent('exec_die', sandbox, { execID: execId }))
+    const exit = new ExitObserver()
+    const stream = new LateStream((chunk) => exit.look(chunk))
+    stream.connect(target)
+    target.once('close', () => {
+      const code = exit.exitCode === undefined ? undefined : { exitCode: String(exit.exitCode) }
+      this.#context.sandboxEvent('exec_die', sandbox, { execID: execId, ...code })
+    })
     if (request.Detach !== true) return stream
     // Nobody reads it, and what nobody reads holds the command up.
     stream.resume()

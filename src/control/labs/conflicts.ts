@@ -48,7 +48,7 @@ function subnetConflicts({ lab, networks }: Wanted, present: Present): string[] 
   const names = new Set(networks.map(({ name }) => name))
   const others = present.networks.filter(({ Name, Labels }) => Labels[LAB_LABEL] !== lab && !names.has(Name))
   const taken = others.flatMap((network) =>
-    network.IPAM.Config.flatMap(({ Subnet: text }) => {
+    (network.IPAM.Config ?? []).flatMap(({ Subnet: text }) => {
       const subnet = parsed(text)
       return subnet === undefined ? [] : [{ network, subnet, text }]
     }),

@@ -74,7 +74,7 @@ function networkFile({ Driver, EnableIPv4, IPAM, Internal, Options, Labels }: Ne
   const fits = mtu !== undefined && mtu >= MTU_MIN && mtu <= MTU_MAX
   return {
     driver: Driver,
-    subnets: IPAM.Config.map(({ Subnet, IPRange, Gateway, AuxiliaryAddresses }) => ({
+    subnets: (IPAM.Config ?? []).map(({ Subnet, IPRange, Gateway, AuxiliaryAddresses }) => ({
       subnet: Subnet,
       range: IPRange,
       gateway: Gateway,
@@ -93,7 +93,7 @@ function linkFile({ Labels, IPAM, Options }: NetworkInspect) {
   const mtu = Options[MTU_OPTION]
   return {
     between: Labels[LINK_LABEL]?.split(','),
-    subnet: IPAM.Config[0]?.Subnet,
+    subnet: IPAM.Config?.[0]?.Subnet,
     mtu: mtu === undefined ? undefined : Number(mtu),
   }
 }

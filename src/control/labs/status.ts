@@ -15,7 +15,7 @@ export function labStatus(lab: string, own: Present, socketOf: (host: string) =>
     networks: own.networks.map(({ Name, Driver, IPAM }) => ({
       name: Name,
       driver: Driver,
-      subnets: IPAM.Config.map(({ Subnet, Gateway }) => ({
+      subnets: (IPAM.Config ?? []).map(({ Subnet, Gateway }) => ({
         subnet: Subnet,
         ...(Gateway === undefined ? undefined : { gateway: Gateway }),
       })),

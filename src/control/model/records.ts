@@ -57,6 +57,8 @@ export interface PoolRecord {
 export interface EndpointRecord {
   /** The network's id. */
   readonly network: string
+  /** Where the network was removed meanwhile, its name: another one that is given this name takes its place. */
+  readonly formerName?: string | undefined
   readonly settings: EndpointSettings
   /** Undefined while the sandbox does not run. */
   readonly joined?: JoinedEndpoint | undefined

@@ -44,6 +44,7 @@ const interfaceAddress = z.strictObject({ address: text, prefixLength: z.int().m
 
 const endpointRecord = z.strictObject({
   network: id,
+  formerName: text.optional(),
   settings: z.strictObject({
     ipv4: text.optional(),
     ipv6: text.optional(),

@@ -73,14 +73,18 @@ function staticAddress(
   problems: Set<string>,
 ): string | undefined {
   if (text === undefined || text === '') return undefined
-  if (isPredefinedNetwork(network.name)) {
-    problems.add('user-specified IP address is supported on user-defined networks only')
-  }
+  const predefined = isPredefinedNetwork(network.name)
+  if (predefined) problems.add('user-specified IP address is supported on user-defined networks only')
   const address = specificAddress(text)
   if (address?.family !== family) problems.add(`invalid IPv${family} address: ${printable(text)}`)
-  if (isPredefinedNetwork(network.name)) return address && formatIpAddress(address)
-  const inPool = network.ipam.pools.some((pool) => poolContains(pool.subnet, address))
-  if (!inPool) problems.add(`no configured subnet contains IP address ${printable(text)}`)
+  const { pools } = network.ipam
+  if (predefined || !pools.some((pool) => poolContains(pool.subnet, address))) {
+    problems.add(
+      !predefined && pools.some((pool) => pool.family === family && pool.subnetGiven)
+        ? `no configured subnet contains IP address ${printable(text)}`
+        : 'user-specified IP address is supported only when connecting to networks with user configured subnets',
+    )
+  }
   return address && formatIpAddress(address)
 }
 

@@ -37,7 +37,11 @@ export function summarizeNetwork(network: NetworkRecord): NetworkInspect {
     Driver: network.driver,
     EnableIPv4: network.enableIPv4,
     EnableIPv6: network.enableIPv6,
-    IPAM: { Driver: driver, Options: none ? null : { ...options }, Config: pools.map(inspectPool) },
+    IPAM: {
+      Driver: driver,
+      Options: none ? null : { ...options },
+      Config: none && pools.length === 0 ? null : inOrder(pools).map(inspectPool),
+    },
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: network.ingress,
@@ -64,7 +68,14 @@ function inspectMember({ sandbox, joined }: NetworkMember): NetworkInspect['Cont
   }
 }
 
-function inspectPool(pool: PoolRecord): NetworkInspect['IPAM']['Config'][number] {
+/** Docker shows what the user asked for before what it chose itself. */
+function inOrder(pools: readonly PoolRecord[]): readonly PoolRecord[] {
+  return pools.toSorted((a, b) => Number(b.subnetGiven) - Number(a.subnetGiven))
+}
+
+type InspectedPool = NonNullable<NetworkInspect['IPAM']['Config']>[number]
+
+function inspectPool(pool: PoolRecord): InspectedPool {
   // Docker shows the gateway that it chose only where it chose the subnet, too.
   const gateway = pool.gatewayGiven || !pool.subnetGiven ? pool.gateway : undefined
   return {

@@ -59,16 +59,21 @@ export function inspectSandbox(
   }
 }
 
-/** By the network's name; by its id where it is no more. */
+/** By the network's name, in the order of the names; by its id where it is no more. */
 export function inspectNetworks(
   sandbox: SandboxRecord,
   surroundings: Pick<SandboxSurroundings, 'network'>,
 ): SandboxInspect['NetworkSettings']['Networks'] {
   return Object.fromEntries(
-    sandbox.endpoints.map((endpoint) => {
-      const network = surroundings.network(endpoint.network)
-      return [network?.name ?? endpoint.network, inspectEndpoint(sandbox, endpoint, network)]
-    }),
+    sandbox.endpoints
+      .map((endpoint) => {
+        const network = surroundings.network(endpoint.network)
+        return [
+          network?.name ?? endpoint.formerName ?? endpoint.network,
+          inspectEndpoint(sandbox, endpoint, network),
+        ] as const
+      })
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   )
 }
 

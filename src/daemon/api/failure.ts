@@ -89,6 +89,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.daemonVersion]: 500,
   [ErrorCode.daemonAnswer]: 500,
   [ErrorCode.daemonFailed]: 500,
+  [ErrorCode.internal]: 500,
   [ErrorCode.daemonStays]: 500,
 }
 

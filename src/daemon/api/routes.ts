@@ -1,7 +1,6 @@
 /** What the groups of routes have in common. */
 
 import { createRoute, type OpenAPIHono, type RouteConfig, type RouteHandler, z } from '@hono/zod-openapi'
-import type { Env } from 'hono'
 import { failureSchema } from '../../control/api/failure.ts'
 import type { SystemPruned, Version } from '../../control/api/system.ts'
 import type { ControlPlane } from '../../control/control-plane.ts'

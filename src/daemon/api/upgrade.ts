@@ -7,7 +7,7 @@ import { execSchema } from '../../control/api/sandbox.ts'
 import { STREAM_PROTOCOL } from '../../control/api-version.ts'
 import type { ControlPlane } from '../../control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
-import { API_REQUEST_TIMEOUT_MS, REQUEST_BODY_MAX } from '../../limits.ts'
+import { API_REQUEST_TIMEOUT_MS, REQUEST_BODY_MAX, STREAM_LINGER_MS } from '../../limits.ts'
 import { describe, type Log } from '../log.ts'
 import { answerTo } from './failure.ts'
 import { failureText, headText } from './raw-answer.ts'
@@ -137,9 +137,13 @@ function parseBody(text: string): unknown {
   }
 }
 
+/** Milliseconds for what a client has sent before it hung up. */
+const LAST_BYTES_MS = 1000
+
 /**
- * Each side's bytes go to the other, as fast as that takes them, and each side's end is the end for the other's reading
- * alone. Where one breaks, the other ends too.
+ * Each side's bytes go to the other, as fast as that takes them. The end of the target's is the end for the client's reading
+ * alone. A client that ends has gone, for an end of standard input has a frame of its own: what it has sent goes on its way,
+ * and then the target is closed. Where one breaks, the other ends too.
  */
 function splice(socket: Socket, target: Duplex, signal: AbortSignal): void {
   const breakOff = (): void => {
@@ -156,8 +160,23 @@ function splice(socket: Socket, target: Duplex, signal: AbortSignal): void {
     signal.removeEventListener('abort', breakOff)
     target.destroy()
   })
-  // All that it gave is on its way to the client.
-  target.once('close', () => socket.destroySoon())
+  socket.once('end', () => {
+    const timer = setTimeout(breakOff, LAST_BYTES_MS)
+    target.once('finish', breakOff).once('close', () => clearTimeout(timer))
+  })
+  // It takes nothing more, and the client, which may not know yet, is not to be broken off for what it still sends.
+  const finish = (): void => {
+    socket.unpipe(target)
+    socket.resume()
+    socket.setTimeout(STREAM_LINGER_MS, () => socket.destroy())
+  }
+  target.once('end', () => {
+    if (!target.allowHalfOpen) finish()
+  })
+  target.once('close', () => {
+    if (target.readableEnded) finish()
+    else socket.destroySoon()
+  })
   socket.write(headText(101, { Connection: 'Upgrade', Upgrade: STREAM_PROTOCOL }))
   socket.pipe(target)
   target.pipe(socket)

@@ -10,6 +10,7 @@ import type { Holder } from './holder.ts'
 import { idleTapsOf } from './idle-taps.ts'
 import type { LeftBehind } from './left-behind.ts'
 import type { NamespaceLink } from './namespace-link.ts'
+import { isNotRunnable, runInside } from './run-inside.ts'
 import type { SandboxDirectory, SandboxFacts } from './sandbox-directory.ts'
 import { openStream, type ShimConnection } from './shim-connection.ts'
 
@@ -72,8 +73,15 @@ export class ShimSandbox implements RunningSandbox {
     const { link } = this.#parts
     if (commands.length === 0) return
     this.#restoreLink()
-    const where = link === undefined ? [] : ['-n', link.name]
-    await run('ip', [...where, '-batch', '-'], commands.join('\n'))
+    const batch = ['-batch', '-']
+    const input = commands.join('\n')
+    try {
+      await runInside(this.#parts.directory.socketPath, ['ip', ...batch], input)
+    } catch (error) {
+      if (!isNotRunnable(error)) throw error
+      // Somebody has mounted something over it in there; the machine may have one all the same.
+      await run('ip', [...(link === undefined ? [] : ['-n', link.name]), ...batch], input)
+    }
   }
 
   /** Only of a namespace of its own: TAPs in another's are the other's. */

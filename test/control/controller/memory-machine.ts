@@ -11,6 +11,7 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import type { Event } from '../../../src/control/api/system.ts'
 import { Controller } from '../../../src/control/controller/controller.ts'
 import { DEFAULTS } from '../../../src/control/defaults.ts'
+import type { NetworkDriver } from '../../../src/control/drivers/driver.ts'
 import { Ipam } from '../../../src/control/ipam/ipam.ts'
 import type { SandboxExit, Surroundings } from '../../../src/control/model/machine.ts'
 import type { ModelRecord } from '../../../src/control/model/records.ts'
@@ -75,8 +76,8 @@ export class MemoryMachine implements MemoryProcesses {
     this.#dead = true
   }
 
-  /** A new daemon on what the one before has left. Its controller has recovered. */
-  async boot(): Promise<Daemon> {
+  /** A new daemon on what the one before has left, with these drivers beyond the built-in ones. Its controller has recovered. */
+  async boot(drivers: readonly NetworkDriver[] = []): Promise<Daemon> {
     this.#life++
     this.#dead = false
     this.failAt(0)
@@ -98,21 +99,24 @@ export class MemoryMachine implements MemoryProcesses {
         })
       },
     }
-    const controller = new Controller({
-      fabric,
-      host: new MemoryHost(this, step),
-      store,
-      addresses,
-      surroundings,
-      events: {
-        publish: (event) => void events.push(event),
-        read: () => {
-          throw new Error('nobody reads events here')
+    const controller = new Controller(
+      {
+        fabric,
+        host: new MemoryHost(this, step),
+        store,
+        addresses,
+        surroundings,
+        events: {
+          publish: (event) => void events.push(event),
+          read: () => {
+            throw new Error('nobody reads events here')
+          },
         },
+        defaults: () => this.defaults,
+        log: { warn: (_details, message) => void warnings.push(message) },
       },
-      defaults: () => this.defaults,
-      log: { warn: (_details, message) => void warnings.push(message) },
-    })
+      drivers,
+    )
     await controller.recover()
     return { controller, addresses, fabric, warnings, events, model: () => structuredClone(model()) }
   }

@@ -71,11 +71,9 @@ function assertNotes({ networks, sandboxes }: Notes, { controller }: Daemon): vo
     const shown = Object.keys(NetworkSettings.Networks)
     assert.equal(shown.length, on.size)
     for (const each of on) {
-      // Of one that is no more inspect shows the id.
+      // Also of one that is no more.
       const [network = ''] = each.split('/')
-      assert.ok(
-        isThere({ networks }, each) ? shown.includes(network) : shown.some((key) => key.length === 64),
-      )
+      assert.ok(shown.includes(network))
     }
   }
 }
@@ -93,7 +91,14 @@ const isUsed = (notes: Notes, network: string): boolean =>
 const createNetwork = (name: string): Wish => ({
   text: `network create ${name}`,
   possible: (notes) => !notes.networks.has(name),
-  note: (notes) => void notes.networks.set(name, ++notes.made),
+  note: (notes) => {
+    notes.networks.set(name, ++notes.made)
+    // What was on a network of this name that was removed is on this one.
+    for (const { on } of notes.sandboxes.values()) {
+      for (const each of [...on])
+        if (each.startsWith(`${name}/`) && on.delete(each)) on.add(present(notes, name))
+    }
+  },
   ask: ({ daemon }) => daemon.controller.createNetwork({ Name: name, EnableIPv6: name === 'n2' }),
 })
 
@@ -140,8 +145,12 @@ const remove = (name: string, force: boolean): Wish => ({
 
 const connect = (name: string, network: string): Wish => ({
   text: `network connect ${network} ${name}`,
-  possible: (notes) =>
-    notes.networks.has(network) && notes.sandboxes.get(name)?.on.has(present(notes, network)) === false,
+  // What does not run only has its wishes replaced.
+  possible: (notes) => {
+    const sandbox = notes.sandboxes.get(name)
+    if (sandbox === undefined || !notes.networks.has(network)) return false
+    return !(sandbox.running && sandbox.on.has(present(notes, network)))
+  },
   note: (notes) => void notes.sandboxes.get(name)!.on.add(present(notes, network)),
   ask: ({ daemon }) => daemon.controller.connect(network, { Container: name }),
 })

@@ -61,19 +61,17 @@ describe("an endpoint's settings", () => {
 describe("wishes that a network can't fulfil", () => {
   const address = (IPv4Address: string): EndpointConfig => ({ IPAMConfig: { IPv4Address } })
   const USER_DEFINED = 'user-specified IP address is supported on user-defined networks only'
+  const CONFIGURED =
+    'user-specified IP address is supported only when connecting to networks with user configured subnets'
   const sysctl = (text: string) =>
     `unrecognised network interface sysctl '${text}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', ` +
     "'X' must be 'ipv4', 'ipv6' or 'mpls'"
   const cases: [network: typeof dual, EndpointConfig, ...messages: string[]][] = [
-    [bridge, address('10.1.0.9'), USER_DEFINED],
-    [bridge, { IPAMConfig: { IPv4Address: '10.1.0.9', IPv6Address: 'fd01::9' } }, USER_DEFINED],
+    [bridge, address('10.1.0.9'), USER_DEFINED, CONFIGURED],
+    [bridge, { IPAMConfig: { IPv4Address: '10.1.0.9', IPv6Address: 'fd01::9' } }, USER_DEFINED, CONFIGURED],
     [bridge, { Aliases: ['web'] }, 'network-scoped aliases are only supported for user-defined networks'],
     [dual, address('10.2.0.9'), 'no configured subnet contains IP address 10.2.0.9'],
-    [
-      network(),
-      { IPAMConfig: { IPv6Address: 'fd01::9' } },
-      'no configured subnet contains IP address fd01::9',
-    ],
+    [network(), { IPAMConfig: { IPv6Address: 'fd01::9' } }, CONFIGURED],
     [
       dual,
       address('10.1.0'),
@@ -143,6 +141,7 @@ describe("wishes that a network can't fulfil", () => {
       bridge,
       { ...address('10.1.0.9'), Aliases: ['web'], MacAddress: 'x' },
       USER_DEFINED,
+      CONFIGURED,
       'network-scoped aliases are only supported for user-defined networks',
       'x is not a valid mac address',
     ],

@@ -90,7 +90,7 @@ describe('network inspect', () => {
   it('shows a gateway that was given, and that of a subnet that was not', () => {
     const gatewayOf = (gatewayGiven: boolean, subnetGiven: boolean) => {
       const pools = [pool('10.1.0.0/16', { gateway: '10.1.0.1', gatewayGiven, subnetGiven })]
-      return summarizeNetwork(network({ ipam: { driver: 'default', options: {}, pools } })).IPAM.Config[0]
+      return summarizeNetwork(network({ ipam: { driver: 'default', options: {}, pools } })).IPAM.Config?.[0]
         ?.Gateway
     }
     assert.deepEqual(

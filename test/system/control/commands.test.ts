@@ -114,6 +114,16 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
     assert.equal(sum.code, 0, sum.errors)
   })
 
+  it('gets all of the output and the exit code although nobody reads the input to its end', async () => {
+    await daemon.run('sated')
+    for (const start of ['run --rm -i', 'exec -i sated']) {
+      const { output, errors } = await shell(
+        `{ yes; } | { $TAPWIRE ${start} sh -c 'head -c 1 >/dev/null; head -c 3000000 /dev/zero; exit 3'; echo $? >&2; } | wc -c`,
+      )
+      assert.deepEqual([output.trim(), errors], ['3000000', '3\n'], start)
+    }
+  })
+
   it('passes 50 MB of output, and keeps a bounded log of it', async () => {
     const { code, output } = await shell(
       `$TAPWIRE run --name large sh -c 'yes 0123456789abcdef0123456789abcdef0123456789abcde | head -c 50000000' | sha256sum`,
@@ -124,7 +134,7 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
     assert.deepEqual({ code, output }, { code: 0, output: whole.output })
     const { LogPath } = await daemon.inspect('large')
     const sizes = [statSync(LogPath).size, statSync(`${LogPath}.1`).size]
-    assert.ok(Math.max(...sizes) <= 10 * MIB, `${sizes}`)
+    assert.ok(Math.max(...sizes) <= 10 * MIB, sizes.join(' '))
     const logged = await shell(`$TAPWIRE logs large | sort | uniq -c`)
     // The command's last line was cut short.
     assert.match(logged.output, /^ +1 0123456789abcdef0123456789abcdef\n +\d+ [0-9a-f]{47}\n$/)

@@ -23,13 +23,13 @@ const isInside = process.env[INSIDE] !== undefined
 describe('system prune, on its own', { skip: isInside || needsTap() || needs('ip', 'unshare') }, () => {
   it('passes its tests', async () => {
     const separate = 'mkdir -p /run/netns; mount -t tmpfs tmpfs /run/netns; exec "$@"'
-    const unshare = ['unshare', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc', '--']
-    const test = [process.execPath, '--enable-source-maps', '--test', fileURLToPath(import.meta.url)]
-    const { code, output } = await attempt(
-      { environment: { NODE_TEST_CONTEXT: undefined, TMPDIR: newFolder(), [INSIDE]: '1' } },
-      ...(unshare as [string, ...string[]]),
-      ...['sh', '-ec', separate, 'sh', ...test],
-    )
+    const line: [string, ...string[]] = [
+      ...(['unshare', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc', '--'] as const),
+      ...(['sh', '-ec', separate, 'sh', process.execPath, '--enable-source-maps', '--test'] as const),
+      fileURLToPath(import.meta.url),
+    ]
+    const environment = { NODE_TEST_CONTEXT: undefined, TMPDIR: newFolder(), [INSIDE]: '1' }
+    const { code, output } = await attempt({ environment }, ...line)
     assert.equal(code, 0, output)
     assert.match(output, /^# pass [1-9]/m)
     assert.match(output, /^# fail 0/m)

@@ -35,7 +35,7 @@ describe('clients at the same time', { skip: needsTap() }, () => {
   it('have one winner of a name on the command line, and 125 for those who lost it', async () => {
     const line = daemon.line('run', '-d', '--name', 'raced', 'sleep', '1000')
     const outcomes = await Promise.all(Array.from({ length: 6 }, () => attempt({}, ...line)))
-    const codes = outcomes.map(({ code }) => code).toSorted()
+    const codes = outcomes.map(({ code }) => code).toSorted((one, other) => one! - other!)
     assert.deepEqual(codes, [0, 125, 125, 125, 125, 125])
     for (const { code, errors } of outcomes) {
       if (code !== 0)
@@ -86,7 +86,7 @@ describe('clients at the same time', { skip: needsTap() }, () => {
     )
     assert.equal(subnets.filter(({ status }) => status === 201).length, 1)
     const [told, ...others] = new Set(subnets.filter(({ status }) => status !== 201).map(messageOf))
-    assert.equal(told, 'Pool overlaps with other one on this address space')
+    assert.equal(told, 'invalid pool request: Pool overlaps with other one on this address space')
     assert.deepEqual(others, [])
     assert.equal((await daemon.attempt('network', 'create', 'only')).code, 1)
   })

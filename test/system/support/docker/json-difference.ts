@@ -2,20 +2,46 @@
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
-/** JSON documents in a text: one, or one a line. Undefined where it is none. */
-export function documents(text: string): Json[] | undefined {
-  if (!/^\s*[[{]/.test(text)) return undefined
-  try {
-    return [JSON.parse(text) as Json]
-  } catch {
-    try {
-      return text
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as Json)
-    } catch {
-      return undefined
+/** A text without the JSON values in it, objects and lists, and these. */
+export interface SplitText {
+  readonly text: string
+  readonly documents: readonly Json[]
+}
+
+export function splitJson(text: string): SplitText {
+  const found: Json[] = []
+  let rest = ''
+  for (let at = 0; at < text.length; at++) {
+    const end = '[{'.includes(text[at]!) ? endOfJson(text, at) : undefined
+    const document = end === undefined ? undefined : parsed(text.slice(at, end))
+    if (document === undefined) {
+      rest += text[at]
+      continue
     }
+    found.push(document)
+    rest += '<json>'
+    at = end! - 1
+  }
+  return { text: rest, documents: found }
+}
+
+/** Behind the bracket that closes the one at `start`. */
+function endOfJson(text: string, start: number): number | undefined {
+  const tokens = /"(?:[^"\\]|\\.)*"|[[\]{}]/gs
+  tokens.lastIndex = start
+  let depth = 0
+  for (let token = tokens.exec(text); token !== null; token = tokens.exec(text)) {
+    if (token[0] === '[' || token[0] === '{') depth++
+    else if ((token[0] === ']' || token[0] === '}') && --depth === 0) return tokens.lastIndex
+  }
+  return undefined
+}
+
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return undefined
   }
 }
 
@@ -39,6 +65,8 @@ const DOCKER_ALONE: Readonly<Record<string, readonly string[]>> = {
     .concat(['MacAddress']),
   // Rows of `ps`.
   ps: ['Image', 'LocalVolumes', 'Mounts', 'Platform', 'Size'],
+  // There is no bridge on the machine that could have a name.
+  'network.Options': ['com.docker.network.bridge.name'],
 }
 
 /** Settings of a container's host that a sandbox has none of are too many to list: only ours are compared. */
@@ -51,7 +79,23 @@ const OURS_ALONE: Readonly<Record<string, readonly string[]>> = {
   'container.NetworkSettings': ['DefaultRoute'],
   'container.NetworkSettings.Networks.*': ['InterfaceName'],
   endpoint: ['InterfaceName'],
+  'endpoints.*': ['InterfaceName'],
+  // The defaults are told as well.
+  'container.Config': ['StopSignal', 'StopTimeout'],
+  // What a reader who was cut off goes on behind.
+  event: ['Id'],
 }
+
+/** Where Docker has nothing and a sandbox something. */
+const OURS_FILLS: readonly RegExp[] = [
+  // Where the caller is; an image decides it for a container.
+  /^container\.Config\.WorkingDir$/,
+  // Docker looks a network up when its container first starts.
+  /^(?:endpoints|container\.NetworkSettings\.Networks)\.[^.]+\.(?:NetworkID|DNSNames)$/,
+]
+
+/** Where Docker has something and a sandbox nothing, as nothing is published yet. */
+const OURS_LACKS = /^container\.NetworkSettings\.Ports\.[^.]+$/
 
 /** Always written by Docker's Go code as null or as empty, by chance of how it was made. */
 const EMPTY_IS_NULL = /^(?:container\.(?:Config|HostConfig)\.|.*\b(?:IPAMConfig|Aliases|DriverOpts|Links)$)/
@@ -69,13 +113,17 @@ export function jsonDifferences(docker: Json, ours: Json): string[] {
       return
     }
     if (EMPTY_IS_NULL.test(path) && isEmpty(theirs) && isEmpty(own)) return
+    if (isEmpty(theirs) && OURS_FILLS.some((pattern) => pattern.test(path))) return
+    if (isEmpty(own) && OURS_LACKS.test(path)) return
+    // Docker's network sandbox has an id of its own.
+    if (path === 'container.NetworkSettings.SandboxID' && !isEmpty(theirs) && !isEmpty(own)) return
     if (path.endsWith('.Pid') && Number(theirs) > 0 && Number(own) > 0) return
     if (JSON.stringify(theirs) !== JSON.stringify(own))
       found.push(`${path}: docker ${JSON.stringify(theirs)}, tapwire ${JSON.stringify(own)}`)
   }
 
   function compareRecords(path: string, theirs: Record<string, Json>, own: Record<string, Json>): void {
-    const generic = path.replace(/(\.Networks)\.[^.]+$/, '$1.*')
+    const generic = path.replace(/(\.Networks|^endpoints)\.[^.]+$/, '$1.*')
     for (const key of Object.keys(theirs)) {
       if (key in own) compare(`${path}.${key}`, theirs[key]!, own[key]!)
       else if (!OURS_DECIDE.has(generic) && !(DOCKER_ALONE[generic] ?? []).includes(key))
@@ -95,6 +143,7 @@ function kindOf(document: Json): string {
   if ('IPAM' in one) return 'network'
   if ('EndpointID' in one) return 'endpoint'
   if ('RunningFor' in one) return 'ps'
+  if ('Actor' in one) return 'event'
   const first = Object.values(one)[0]
   return isRecord(first) && 'EndpointID' in first ? 'endpoints' : 'object'
 }

@@ -8,6 +8,30 @@ import type { Answer } from './recording.ts'
 
 const RELATIVE = String.raw`(?:Less than a second|\d+ seconds?|About a minute|\d+ minutes?)`
 
+/**
+ * What Docker prints of images, of space on disks and of published ports, which sandboxes have none of (ports: not yet), and its
+ * name.
+ */
+const DOCKER_ALONE: readonly (readonly [RegExp, string])[] = [
+  [/\bimage=busybox, /g, ''],
+  [/"image":"busybox",/g, ''],
+  [/\n+Total reclaimed space: .*$/m, ''],
+  [/^CONTAINER ID/gm, 'SANDBOX ID'],
+  [/Docker Engine/g, 'Tapwire'],
+]
+
+export const dockerOutput = (stdout: string): string =>
+  DOCKER_ALONE.reduce((text, [pattern, by]) => text.replace(pattern, by), unpublished(stdout))
+
+/** In JSON, Docker spells `>` by its number. In a table, the columns stay where they are. */
+const PUBLISHED =
+  /\b0\.0\.0\.0:[\d-]+-(?:>|\\u003e)([\d-]+\/\w+), \[::\]:[\d-]+-(?:>|\\u003e)[\d-]+\/\w+( {2})?/g
+
+const unpublished = (text: string): string =>
+  text.replace(PUBLISHED, (all: string, port: string, inTable?: string) =>
+    inTable === undefined ? port : port.padEnd(all.length),
+  )
+
 /** In this order. */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '<mac>'],
@@ -42,6 +66,7 @@ export class NormalForm {
       columns.some(({ title }) => ['CREATED', 'STATUS'].includes(title)) && columns.length > 1
         ? lines.map((line) =>
             columns
+              .filter(({ title }) => title !== 'IMAGE')
               .map(({ from, to }) => line.slice(from, to).trim())
               .join(' | ')
               .trimEnd(),
@@ -100,7 +125,10 @@ const DOCKER_TALK = [
 
 export function dockerComplaint({ stderr }: Answer): Complaint {
   const message = DOCKER_TALK.reduce((text, pattern) => text.replace(pattern, ''), stderr)
-  return { message: withoutBlankLines(message), usage: /^Usage: /m.test(stderr) }
+  return {
+    message: withoutBlankLines(message),
+    usage: /^(?:Usage: |docker: unknown command: )/m.test(stderr),
+  }
 }
 
 export function ourComplaint({ stderr }: Answer): Complaint {

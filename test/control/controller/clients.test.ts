@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { DriverEndpoint, NetworkDriver } from '../../../src/control/drivers/driver.ts'
+import { bridgeDriver } from '../../../src/control/rules/built-in-drivers.ts'
+import { MemoryMachine, settled } from './memory-machine.ts'
+import { assertConsistent } from './snapshot.ts'
+
+/** What came of two promises: the message of the one that was rejected. */
+async function raced(one: Promise<unknown>, other: Promise<unknown>): Promise<string> {
+  const outcomes = await Promise.allSettled([one, other])
+  const lost = outcomes.filter((outcome) => outcome.status === 'rejected')
+  assert.equal(lost.length, 1, 'one of them has won')
+  return (lost[0]!.reason as Error).message
+}
+
+describe('two clients that want the same', () => {
+  it('name of a sandbox', async () => {
+    const { controller } = await new MemoryMachine().boot()
+    const message = await raced(controller.createSandbox('same', {}), controller.createSandbox('same', {}))
+    const { Id } = controller.inspectSandbox('same')
+    assert.ok(
+      message.startsWith(`Conflict. The container name "/same" is already in use by container "${Id}"`),
+    )
+  })
+
+  it('new name of a sandbox', async () => {
+    const { controller } = await new MemoryMachine().boot()
+    await controller.createSandbox('one', {})
+    await controller.createSandbox('other', {})
+    const message = await raced(
+      controller.renameSandbox('one', 'same'),
+      controller.renameSandbox('other', 'same'),
+    )
+    assert.match(message, /^Conflict\. The container name "\/same" is already in use/)
+    await controller.createSandbox('one', {})
+  })
+
+  it('name of a network, or subnet', async () => {
+    const { controller } = await new MemoryMachine().boot()
+    assert.equal(
+      await raced(controller.createNetwork({ Name: 'same' }), controller.createNetwork({ Name: 'same' })),
+      'network with name same already exists',
+    )
+    const IPAM = { Config: [{ Subnet: '10.1.0.0/24' }] }
+    assert.equal(
+      await raced(
+        controller.createNetwork({ Name: 'one', IPAM }),
+        controller.createNetwork({ Name: 'other', IPAM }),
+      ),
+      'invalid pool request: Pool overlaps with other one on this address space',
+    )
+  })
+
+  it('address', async () => {
+    const machine = new MemoryMachine()
+    const daemon = await machine.boot()
+    const { controller } = daemon
+    await controller.createNetwork({ Name: 'net', IPAM: { Config: [{ Subnet: '10.1.0.0/24' }] } })
+    const EndpointsConfig = { net: { IPAMConfig: { IPv4Address: '10.1.0.9' } } }
+    for (const name of ['one', 'other']) {
+      await controller.createSandbox(name, {
+        HostConfig: { NetworkMode: 'net' },
+        NetworkingConfig: { EndpointsConfig },
+      })
+    }
+    const message = await raced(controller.startSandbox('one'), controller.startSandbox('other'))
+    assert.equal(message, 'Address already in use')
+    await settled()
+    assertConsistent(daemon, machine)
+  })
+
+  it('place on a network', async () => {
+    const { controller } = await new MemoryMachine().boot()
+    await controller.createNetwork({ Name: 'net' })
+    await controller.createSandbox('c1', { Cmd: ['serve'] })
+    await controller.startSandbox('c1')
+    const connect = (): Promise<void> => controller.connect('net', { Container: 'c1' })
+    assert.equal(await raced(connect(), connect()), 'endpoint with name c1 already exists in network net')
+  })
+
+  it('network away and to be on it', async () => {
+    const machine = new MemoryMachine()
+    const daemon = await machine.boot()
+    const { controller } = daemon
+    for (const removeFirst of [true, false]) {
+      await controller.createNetwork({ Name: 'net' })
+      await controller.createSandbox('c1', { Cmd: ['serve'], HostConfig: { NetworkMode: 'net' } })
+      const remove = (): Promise<void> => controller.removeNetwork('net')
+      const start = (): Promise<void> => controller.startSandbox('c1')
+      const message = await (removeFirst ? raced(remove(), start()) : raced(start(), remove()))
+      assert.match(message, /^network net (not found|has active endpoints)/)
+      await settled()
+      assertConsistent(daemon, machine)
+      await controller.removeSandbox('c1', { force: true })
+      await Promise.allSettled([controller.removeNetwork('net')])
+    }
+  })
+
+  it('start of a sandbox: both are content', async () => {
+    const machine = new MemoryMachine()
+    const { controller } = await machine.boot()
+    await controller.createSandbox('c1', { Cmd: ['serve'] })
+    await Promise.all([controller.startSandbox('c1'), controller.startSandbox('c1')])
+    assert.equal(machine.sandboxes.size, 1)
+  })
+})
+
+describe('the end of the controller', () => {
+  const messages = async (operations: (() => Promise<unknown>)[]): Promise<Set<string>> => {
+    const outcomes = await Promise.allSettled(operations.map((operation) => operation()))
+    return new Set(
+      outcomes.map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as Error).message : 'done')),
+    )
+  }
+
+  it('stops what runs, and changes nothing any more', async () => {
+    const machine = new MemoryMachine()
+    const daemon = await machine.boot()
+    const { controller } = daemon
+    for (const name of ['c1', 'c2']) {
+      await controller.createSandbox(name, { Cmd: ['serve'], StopTimeout: 3 })
+      await controller.startSandbox(name)
+    }
+    const [deaf] = machine.sandboxes.values()
+    deaf!.ignores = ['SIGTERM']
+    const ending = controller.shutdown({ liveRestore: false })
+    const refused = await messages([
+      () => controller.createNetwork({ Name: 'late' }),
+      () => controller.createSandbox('late', {}),
+      () => controller.startSandbox('c1'),
+      () => controller.connect('bridge', { Container: 'c1' }),
+      () => controller.removeSandbox('c1', { force: true }),
+      () => controller.pruneNetworks({}),
+    ])
+    assert.deepEqual(refused, new Set(['the daemon is about to end']))
+    await settled()
+    await machine.pass(3000)
+    await ending
+    assert.equal(machine.sandboxes.size, 0)
+    assert.deepEqual(machine.disk!.sandboxes.map(({ state }) => [state.status, state.exitCode]).toSorted(), [
+      ['exited', 137],
+      ['exited', 143],
+    ])
+  })
+
+  it('leaves what runs to the next one where that is wanted', async () => {
+    const machine = new MemoryMachine()
+    const { controller } = await machine.boot()
+    const { Id } = await controller.createSandbox('c1', { Cmd: ['serve'] })
+    await controller.startSandbox('c1')
+    await controller.shutdown({ liveRestore: true })
+    assert.ok(machine.sandboxes.has(Id))
+    machine.die()
+    const next = await machine.boot()
+    assert.equal(next.controller.inspectSandbox('c1').State.Status, 'running')
+    assertConsistent(next, machine)
+  })
+})
+
+describe('a driver that is added', () => {
+  /** Makes nothing, and writes down what it is asked. */
+  class Recorder implements NetworkDriver {
+    readonly rules = { ...bridgeDriver, name: 'recorder' }
+    readonly connects = true
+    readonly calls: string[] = []
+
+    interfacePrefix(): string {
+      return 'rec'
+    }
+    async createNetwork(): Promise<void> {
+      this.calls.push('createNetwork')
+    }
+    async deleteNetwork(): Promise<void> {
+      this.calls.push('deleteNetwork')
+    }
+    async createEndpoint(): Promise<{ mac: string }> {
+      this.calls.push('createEndpoint')
+      return { mac: '02:00:00:00:00:01' }
+    }
+    async deleteEndpoint(): Promise<void> {
+      this.calls.push('deleteEndpoint')
+    }
+    async join(_endpoint: DriverEndpoint, place: { interface: string }): Promise<{ gateway4: string }> {
+      this.calls.push(`join ${place.interface}`)
+      return { gateway4: '10.1.0.77' }
+    }
+    async leave(): Promise<void> {
+      this.calls.push('leave')
+    }
+    async announce(): Promise<void> {
+      this.calls.push('announce')
+    }
+    operationalInfo(): Readonly<Record<string, string>> {
+      return {}
+    }
+  }
+
+  it('is asked for networks of its name, in the order that it is promised', async () => {
+    const machine = new MemoryMachine()
+    const recorder = new Recorder()
+    const { controller } = await machine.boot([recorder])
+    const Config = [{ Subnet: '10.1.0.0/24' }]
+    await controller.createNetwork({ Name: 'net', Driver: 'recorder', IPAM: { Config } })
+    assert.equal(controller.inspectNetwork('net').Driver, 'recorder')
+    // Where it makes no interface there is none to configure, so the sandbox cannot start; all is taken back.
+    await controller.createSandbox('c1', { Cmd: ['serve'], HostConfig: { NetworkMode: 'net' } })
+    await assert.rejects(controller.startSandbox('c1'), { message: 'Cannot find device "rec0"' })
+    await controller.removeNetwork('net')
+    assert.deepEqual(recorder.calls, [
+      'createNetwork',
+      'createEndpoint',
+      'join rec0',
+      'leave',
+      'deleteEndpoint',
+      'deleteNetwork',
+    ])
+  })
+
+  it('is needed again by a daemon that finds its networks', async () => {
+    const machine = new MemoryMachine()
+    const { controller } = await machine.boot([new Recorder()])
+    await controller.createNetwork({ Name: 'net', Driver: 'recorder' })
+    machine.die()
+    await assert.rejects(machine.boot(), { message: 'plugin "recorder" not found' })
+    const recorder = new Recorder()
+    await machine.boot([recorder])
+    assert.deepEqual(recorder.calls, ['createNetwork'])
+  })
+})

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
+import { assertConsistent } from './snapshot.ts'
+
+/** Networks net and more; c1 on both, c2 on net. */
+async function scene(): Promise<{ machine: MemoryMachine; daemon: Daemon }> {
+  const machine = new MemoryMachine()
+  const daemon = await machine.boot()
+  const { controller } = daemon
+  for (const name of ['net', 'more']) await controller.createNetwork({ Name: name })
+  for (const name of ['c1', 'c2']) {
+    await controller.createSandbox(name, { Cmd: ['serve'], HostConfig: { NetworkMode: 'net' } })
+    await controller.startSandbox(name)
+  }
+  await controller.connect('more', { Container: 'c1' })
+  await settled()
+  return { machine, daemon }
+}
+
+const portOf = ({ fabric }: Daemon, mac: string): number =>
+  [...fabric.ports.values()].find((port) => port.mac === mac)!.port
+
+describe('stations and counters', () => {
+  it('have the names of their networks, sandboxes and interfaces', async () => {
+    const { daemon } = await scene()
+    const { controller } = daemon
+    const { stations } = await controller.fdb()
+    const named = stations.map(({ network, sandbox, interface: name }) => `${network} ${sandbox} ${name}`)
+    assert.deepEqual(named.toSorted(), ['more c1 eth1', 'net c1 eth0', 'net c2 eth0'])
+    const counted = controller
+      .stats()
+      .ports.map((port) => `${port.network} ${port.sandbox} ${port.interface}`)
+    assert.deepEqual(counted.toSorted(), named.toSorted())
+    await controller.renameSandbox('c2', 'renamed')
+    assert.ok(controller.stats().ports.some(({ sandbox }) => sandbox === 'renamed'))
+  })
+
+  it('are forgotten for all, a network, a sandbox, or a sandbox on a network', async () => {
+    const { controller } = (await scene()).daemon
+    const flushed = async (selection: { network?: string; sandbox?: string }): Promise<number> =>
+      (await controller.flushFdb(selection)).Stations
+    assert.equal(await flushed({}), 3)
+    assert.equal(await flushed({ network: 'net' }), 2)
+    assert.equal(await flushed({ sandbox: 'c1' }), 2)
+    assert.equal(await flushed({ sandbox: 'c1', network: 'more' }), 1)
+    assert.equal(await flushed({ sandbox: 'c2', network: 'more' }), 0)
+    assert.equal(await flushed({ network: 'host' }), 0)
+    await assert.rejects(flushed({ network: 'nowhere' }), { message: 'network nowhere not found' })
+    await assert.rejects(flushed({ sandbox: 'nobody' }), { message: 'No such container: nobody' })
+  })
+})
+
+describe('an interface that somebody has deleted', () => {
+  it('is told of, and its endpoint keeps its addresses', async () => {
+    const { daemon } = await scene()
+    const { controller } = daemon
+    const before = controller.inspectSandbox('c1').NetworkSettings.Networks['more']!
+    daemon.fabric.lose(portOf(daemon, before.MacAddress))
+    const event = daemon.events.at(-1)!
+    assert.deepEqual([event.Type, event.Action, event.Actor.ID], ['endpoint', 'gone', before.EndpointID])
+    assert.equal(event.Actor.Attributes['interface'], 'eth1')
+    assert.deepEqual(controller.inspectSandbox('c1').NetworkSettings.Networks['more'], before)
+    assert.equal((await controller.fdb()).stations.length, 2)
+  })
+
+  it('is made anew by disconnecting and connecting', async () => {
+    const { machine, daemon } = await scene()
+    const { controller } = daemon
+    const { MacAddress } = controller.inspectSandbox('c1').NetworkSettings.Networks['more']!
+    daemon.fabric.lose(portOf(daemon, MacAddress))
+    await controller.disconnect('more', { Container: 'c1' })
+    await controller.connect('more', { Container: 'c1' })
+    assertConsistent(daemon, machine)
+    assert.deepEqual(daemon.warnings, [])
+  })
+
+  it('is there again where the disconnecting fails, and is then taken away as any other', async () => {
+    const { machine, daemon } = await scene()
+    const { controller } = daemon
+    const { MacAddress } = controller.inspectSandbox('c1').NetworkSettings.Networks['more']!
+    daemon.fabric.lose(portOf(daemon, MacAddress))
+    const disconnect = (): Promise<void> => controller.disconnect('more', { Container: 'c1' })
+    machine.failAt(0)
+    await disconnect()
+    const steps = machine.steps.length
+    await controller.connect('more', { Container: 'c1' })
+    const again = controller.inspectSandbox('c1').NetworkSettings.Networks['more']!
+    daemon.fabric.lose(portOf(daemon, again.MacAddress))
+    // Its last step is that it is kept.
+    machine.failAt(steps)
+    await assert.rejects(disconnect(), /save fails/)
+    machine.failAt(0)
+    assertConsistent(daemon, machine)
+    await disconnect()
+    assertConsistent(daemon, machine)
+  })
+
+  it('does not keep its sandbox from ending, or the next daemon from making it anew', async () => {
+    const { machine, daemon } = await scene()
+    const { controller } = daemon
+    const macs = controller.inspectSandbox('c1').NetworkSettings.Networks
+    daemon.fabric.lose(portOf(daemon, macs['more']!.MacAddress))
+    machine.die()
+    const next = await machine.boot()
+    assertConsistent(next, machine)
+    next.fabric.lose(portOf(next, macs['net']!.MacAddress))
+    await next.controller.stopSandbox('c1', {})
+    await settled()
+    assertConsistent(next, machine)
+    await next.controller.startSandbox('c1')
+    await settled()
+    assertConsistent(next, machine)
+  })
+})
