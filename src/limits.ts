@@ -3,10 +3,13 @@
  * refused or dropped, and the place that does so counts it. Sizes are bytes, times carry their unit.
  */
 
-/** Ports of one engine. A port is one TAP (or one other device) on one bridge domain. */
+/**
+ * Ports of one engine. A port is one TAP (or one other device) on one bridge domain. One daemon has no more endpoints, and no
+ * more sandboxes, than that.
+ */
 export const PORTS_MAX = 4096
 
-/** Bridge domains (networks) of one engine. Fits the 16 bits that a MAC table key has for it. */
+/** Bridge domains of one engine, and so networks of one daemon. Fits the 16 bits that a MAC table key has for it. */
 export const DOMAINS_MAX = 4096
 
 /** Frames that one poll returns at most. */
@@ -100,10 +103,6 @@ export const DAEMON_START_TIMEOUT_MS = 60_000
 
 /** Milliseconds that the completion of a shell waits for names. */
 export const COMPLETION_TIMEOUT_MS = 500
-
-/** Networks, sandboxes and endpoints of one daemon: each network is a domain, each endpoint a port of the switch. */
-export const NETWORKS_MAX = DOMAINS_MAX
-export const SANDBOXES_MAX = PORTS_MAX
 
 /** A frame of the shim's protocol, without its header of eight bytes (native/shim/README.md). */
 export const SHIM_FRAME_MAX = 65_536

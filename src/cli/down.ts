@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { LabSummary } from '../control/api/lab.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
-import { type ApiClient, apiClientOfRunning } from './api-client.ts'
+import { type ApiClient, apiClientOfRunning, isNobodyThere } from './api-client.ts'
 import type { Cli } from './cli.ts'
 import { followLab, isLabFile, noLab, onlyLab } from './labs.ts'
 import { examples } from './options.ts'
@@ -23,9 +23,16 @@ export function defineDown(command: Command, cli: Cli): void {
 
 async function down(cli: Cli, name: string | undefined, options: DownOptions): Promise<void> {
   const api = apiClientOfRunning(cli)
-  for (const lab of await labsMeant(api, name, options)) {
-    await followLab(cli, api, lab, { method: 'DELETE' })
-    cli.stdout.write(`Lab ${lab} is down.\n`)
+  try {
+    for (const lab of await labsMeant(api, name, options)) {
+      await followLab(cli, api, lab, { method: 'DELETE' })
+      cli.stdout.write(`Lab ${lab} is down.\n`)
+    }
+  } catch (error) {
+    // Where no daemon runs, there is no lab.
+    const isGone = error instanceof TapwireError && error.code === ErrorCode.daemonUnreachable
+    if (!isGone || !isNobodyThere(error.cause)) throw error
+    if (options.all !== true) throw noLab()
   }
 }
 
@@ -34,20 +41,9 @@ async function labsMeant(
   name: string | undefined,
   { all }: DownOptions,
 ): Promise<readonly string[]> {
-  try {
-    if (name !== undefined) return [await nameOf(name)]
-    if (all === true) return (await api.get<LabSummary[]>('/labs')).map((lab) => lab.name)
-    return [await onlyLab(api, 'Choose one with `tapwire down NAME`, or take all down with --all.')]
-  } catch (error) {
-    // Where no daemon runs, there is no lab.
-    const isGone = error instanceof TapwireError && error.code === ErrorCode.daemonUnreachable
-    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
-    if (isGone && (code === 'ENOENT' || code === 'ECONNREFUSED')) {
-      if (all === true) return []
-      throw noLab()
-    }
-    throw error
-  }
+  if (name !== undefined) return [await nameOf(name)]
+  if (all === true) return (await api.get<LabSummary[]>('/labs')).map((lab) => lab.name)
+  return [await onlyLab(api, 'Choose one with `tapwire down NAME`, or take all down with --all.')]
 }
 
 async function nameOf(name: string): Promise<string> {

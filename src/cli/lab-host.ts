@@ -10,7 +10,9 @@ import { daemonAddress } from './daemon-address.ts'
 export async function socketOfHost(cli: Cli, name: string): Promise<string> {
   const [lab = '', host = ''] = name.split('/')
   const { host: _host, ...outer } = cli.globals
-  const { TAPWIRE_HOST: _named, ...env } = cli.env
+  const { TAPWIRE_HOST: named = '', ...rest } = cli.env
+  // Where it is the variable that names the host, it does not say whom to ask.
+  const env = named === name ? rest : cli.env
   const { hosts } = await new ApiClient(daemonAddress(outer, env)).get<LabStatus>(`/labs/${segment(lab)}`)
   const found = hosts.find((one) => one.name === host)
   if (found === undefined) {

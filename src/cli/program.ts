@@ -107,12 +107,17 @@ export function createProgram(cli: Cli): ProgramCommand {
     .addHelpText('after', AFTER_HELP)
     .hook('preAction', async () => {
       cli.globals = program.opts()
-      const host = cli.globals.host ?? cli.env['TAPWIRE_HOST']
+      const { host = hostOfEnvironment(cli) } = cli.globals
       if (host === undefined || !isLabHost(host)) return
       const { socketOfHost } = await import('./lab-host.ts')
-      cli.globals = { ...cli.globals, host: await socketOfHost(cli, host) }
+      cli.globals = { host: await socketOfHost(cli, host) }
     })
   return program
+}
+
+/** Options come before the environment. */
+function hostOfEnvironment({ globals, env }: Cli): string | undefined {
+  return globals.socket === undefined && globals.root === undefined ? env['TAPWIRE_HOST'] : undefined
 }
 
 /** `lab/host`, as long as it is no path of a socket. */

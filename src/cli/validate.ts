@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Lab, LabEndpoint } from '../control/lab.ts'
+import type { Lab, LabEndpoint, LabHost, LabNetwork, LabSandbox } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
 import { LabFileError } from '../control/lab-problem.ts'
 import type { Cli } from './cli.ts'
@@ -34,41 +34,74 @@ function validateAsJson(cli: Cli, path: string): void {
 }
 
 function describeLab(cli: Cli, path: string, lab: Lab): void {
-  const endpoints = lab.sandboxes.reduce((sum, sandbox) => sum + sandbox.endpoints.length, 0)
+  const places = [lab, ...lab.hosts]
+  const sum = (size: (place: Lab | LabHost) => number): number =>
+    places.reduce((total, place) => total + size(place), 0)
   const counts = [
-    plural(lab.networks.length, 'network'),
-    plural(lab.sandboxes.length, 'sandbox'),
-    plural(endpoints, 'endpoint'),
+    ...(lab.hosts.length === 0 ? [] : [plural(lab.hosts.length, 'host'), plural(lab.links.length, 'link')]),
+    plural(
+      sum(({ networks }) => networks.length),
+      'network',
+    ),
+    plural(
+      sum(({ sandboxes }) => sandboxes.length),
+      'sandbox',
+    ),
+    plural(
+      sum(({ sandboxes }) => sandboxes.reduce((total, { endpoints }) => total + endpoints.length, 0)),
+      'endpoint',
+    ),
   ]
   cli.stdout.write(`${path} is valid: lab ${lab.name} with ${counts.join(', ')}.\n\n`)
+  const within = (place: Lab | LabHost, name: string): string =>
+    place === lab ? name : `${place.name}: ${name}`
   cli.stdout.write(
     formatTable(
       ['NETWORK', 'SUBNET', 'GATEWAY', 'MTU'],
-      lab.networks.flatMap(({ name, subnets, mtu }) =>
-        subnets.map(({ subnet, gateway = '' }, index) =>
-          index === 0 ? [name, subnet, gateway, mtu] : ['', subnet, gateway, ''],
+      [
+        ...lab.links.flatMap((link) => networkRows(link, link.name)),
+        ...places.flatMap((place) =>
+          place.networks.flatMap((network) => networkRows(network, within(place, network.name))),
         ),
-      ),
+      ],
     ),
   )
   cli.stdout.write('\n')
   cli.stdout.write(
     formatTable(
       ['SANDBOX', 'INTERFACE', 'NETWORK', 'ADDRESS', 'MAC', 'COMMAND'],
-      lab.sandboxes.flatMap((sandbox) => {
-        const command = formatCommand(sandbox.command ?? [])
-        if (sandbox.endpoints.length === 0) return [[sandbox.name, '', '', '', '', command]]
-        return sandbox.endpoints.map((endpoint, index) => [
-          sandbox.name,
-          endpoint.interface,
-          endpoint.network,
-          addressesOf(endpoint).join(' '),
-          endpoint.mac ?? '',
-          index === 0 ? command : '',
-        ])
-      }),
+      [
+        ...lab.hosts.flatMap((host) => sandboxRows(host, host.name)),
+        ...places.flatMap((place) =>
+          place.sandboxes.flatMap((sandbox) => sandboxRows(sandbox, within(place, sandbox.name))),
+        ),
+      ],
     ),
   )
+}
+
+type Row = readonly (string | number)[]
+
+function networkRows({ subnets, mtu }: LabNetwork, name: string): Row[] {
+  return subnets.map(({ subnet, gateway = '' }, index) =>
+    index === 0 ? [name, subnet, gateway, mtu] : ['', subnet, gateway, ''],
+  )
+}
+
+function sandboxRows(
+  { endpoints, command = [] }: Pick<LabSandbox, 'endpoints' | 'command'>,
+  name: string,
+): Row[] {
+  const line = formatCommand(command)
+  if (endpoints.length === 0) return [[name, '', '', '', '', line]]
+  return endpoints.map((endpoint, index) => [
+    name,
+    endpoint.interface,
+    endpoint.network,
+    addressesOf(endpoint).join(' '),
+    endpoint.mac ?? '',
+    index === 0 ? line : '',
+  ])
 }
 
 function addressesOf({ address, prefixLength, ipv6, ipv6PrefixLength }: LabEndpoint): string[] {

@@ -6,17 +6,24 @@ import { MTU_MAX, MTU_MIN, NAME_MAX } from '../limits.ts'
 /** Of labs and hosts: they become parts of paths, and a lab's name goes in front of its hosts'. */
 export const NAME_PATTERN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/
 
-export function nameUpTo(max: number) {
-  const error = `1 to ${max} small letters, digits and hyphens, no hyphen at either end`
-  return z.string({ error }).max(max, { error }).regex(NAME_PATTERN, { error })
+export function nameUpTo(max: number, min = 1) {
+  const error = `${min} to ${max} small letters, digits and hyphens, no hyphen at either end`
+  return z.string({ error }).min(min, { error }).max(max, { error }).regex(NAME_PATTERN, { error })
 }
 
-/** Of networks and sandboxes: what the daemon takes. */
+/** Of networks, and names that sandboxes go by: what the daemon takes. */
 const nameError = `1 to ${NAME_MAX} letters, digits, dots, hyphens and underscores, a letter or digit first`
 export const name = z
   .string({ error: nameError })
   .max(NAME_MAX, { error: nameError })
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, { error: nameError })
+
+/** Of sandboxes: Docker takes none of one letter, and neither does the daemon. */
+const sandboxNameError = `2 to ${NAME_MAX} letters, digits, dots, hyphens and underscores, a letter or digit first`
+export const sandboxName = z
+  .string({ error: sandboxNameError })
+  .max(NAME_MAX, { error: sandboxNameError })
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/, { error: sandboxNameError })
 
 export const subnet4 = z.cidrv4({ error: 'an IPv4 subnet in CIDR notation, such as 10.1.0.0/24' })
 export const address4 = z.ipv4({ error: 'an IPv4 address, such as 10.1.0.10' })

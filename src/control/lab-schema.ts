@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { LAB_NAME_MAX } from '../limits.ts'
 import { networkSchema } from './lab-schema-network.ts'
 import { sandboxSchema } from './lab-schema-sandbox.ts'
-import { anyKeyOf, mtu, name, nameUpTo, subnet4 } from './lab-schema-values.ts'
+import { anyKeyOf, mtu, name, nameUpTo, sandboxName, subnet4 } from './lab-schema-values.ts'
 
 /** A lab file has at least one of them. */
 export const LAB_PARTS = ['networks', 'sandboxes', 'hosts'] as const
@@ -18,7 +18,7 @@ const networks = z
   .meta({ description: 'The networks by name.' })
 
 const sandboxes = z
-  .record(name, sandboxSchema, { error: 'a map from names to sandboxes' })
+  .record(sandboxName, sandboxSchema, { error: 'a map from names to sandboxes' })
   .meta({ description: 'The sandboxes by name.' })
 
 const hostSchema = z
@@ -34,8 +34,8 @@ const hostSchema = z
       'A host: a sandbox in which a daemon of its own runs, with networks and sandboxes of its own. `tapwire -H LAB/HOST` reaches it.',
   })
 
-/** Short, since the path of its socket has the lab's name and its own. */
-const hostName = nameUpTo(LAB_NAME_MAX)
+/** Short, since the path of its socket has the lab's name and its own. A host is a sandbox, which has two letters at least. */
+const hostName = nameUpTo(LAB_NAME_MAX, 2)
 
 const linkSchema = z
   .strictObject(

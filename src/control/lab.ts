@@ -4,7 +4,6 @@
  */
 
 import { z } from 'zod'
-import { ErrorCode, TapwireError } from './errors.ts'
 
 const text = z.string()
 const texts = z.array(text)
@@ -105,14 +104,3 @@ export const labSchema = z.strictObject({
   links: z.array(labNetworkSchema),
 })
 export type Lab = z.infer<typeof labSchema>
-
-/** Reads a lab that was written with JSON.stringify. `source` names it in the error, LAB_FILE_INVALID. */
-export function parseLabJson(json: string, source: string): Lab {
-  try {
-    return labSchema.parse(JSON.parse(json))
-  } catch (cause) {
-    throw new TapwireError(ErrorCode.labFileInvalid, `${source} holds no lab that Tapwire has written.`, {
-      cause,
-    })
-  }
-}

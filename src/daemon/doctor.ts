@@ -8,11 +8,11 @@ import { native } from '../ports/native.ts'
 import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
 import { openTap, TapError, TapFeature } from '../ports/tap.ts'
 import { missingCapabilities } from './capabilities.ts'
-import { createNamespace, deleteNamespaces, namespacePath } from './namespace.ts'
+import { createNamespace, deleteNamespace, namespacePath } from './namespace.ts'
 
 const NODE_MIN = [20, 19] as const
 
-/** Programs that a lab calls, and the Debian packages that have them. */
+/** Programs that the daemon calls, and the Debian packages that have them. */
 const PROGRAMS = [
   ['ip', 'iproute2'],
   ['nsenter', 'util-linux'],
@@ -102,7 +102,7 @@ function checkIoUring(): DoctorCheck {
   return warn(
     'io_uring',
     reason,
-    'Labs use epoll, which is slower on small frames. io_uring needs Linux 6.7, and may be forbidden by ' +
+    'The daemon uses epoll, which is slower on small frames. io_uring needs Linux 6.7, and may be forbidden by ' +
       'kernel.io_uring_disabled or a container profile.',
   )
 }
@@ -139,6 +139,6 @@ async function checkTap(): Promise<DoctorCheck> {
     if (!(error instanceof TapError || error instanceof TapwireError)) throw error
     return fail('TAP', error.message, error.hint ?? 'Run as root.')
   } finally {
-    await deleteNamespaces([namespace])
+    await deleteNamespace(namespace)
   }
 }

@@ -64,7 +64,7 @@ describe('tapwire', () => {
     for (const options of [{}, { terminal, env: { NO_COLOR: '1' } }, { terminal, env: { TERM: 'dumb' } }]) {
       assert.equal(
         (await harness.tapwire(args, options)).err,
-        "tapwire: There is no lab 'nothing'.\nhint: No lab is up.\n",
+        'tapwire: No lab is up.\nhint: Bring one up with `tapwire up LAB.yaml`, for example examples/demo.yaml.\n',
       )
     }
   })

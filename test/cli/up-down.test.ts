@@ -1,11 +1,12 @@
 /** up, down, save, graph and -H LAB/HOST against an API served by this process: what they ask for, and what they print. */
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { dirname, join } from 'node:path'
-import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { LabAction, LabStatus } from '../../src/control/api/lab.ts'
 import type { Progress } from '../../src/control/api/progress.ts'
+import { API_VERSION, API_VERSION_HEADER } from '../../src/control/api-version.ts'
 import { parseLab } from '../../src/control/lab-file.ts'
 import { CliHarness, type CliOptions, type CliResult, ESCAPE, plain } from './cli-harness.ts'
 import { DEMO } from './fake-api.ts'
@@ -93,12 +94,10 @@ Try the following:
     )
   })
 
-  it('sends the whole lab, with every address given out, from a file or from standard input', async () => {
+  it('sends the whole lab, with every address given out', async () => {
     await tapwire(['up', labFile])
-    await tapwire(['up', '-'], { stdin: Readable.from([`name: demo\n${DEMO}`]) })
-    const bodies = control.seen.filter(({ method }) => method === 'PUT').map(({ body }) => body)
-    const lab = JSON.parse(JSON.stringify(parseLab(DEMO, labFile))) as unknown
-    assert.deepEqual(bodies[0], lab)
+    const [put] = control.seen
+    assert.deepEqual(put?.body, JSON.parse(JSON.stringify(parseLab(DEMO, labFile))))
   })
 
   it('says what it would do, and nothing more', async () => {
@@ -151,13 +150,20 @@ Try the following:
   })
 
   it('ends between two steps when it is interrupted', async () => {
-    const { code, err } = await tapwire(['up', labFile], {
+    const socket = join(harness.folder, 'slow')
+    const server = createServer((_, response) => {
+      response.setHeader(API_VERSION_HEADER, API_VERSION)
+      response.write(lines(step('Make sandboxes', 'start')))
+    })
+    await new Promise<void>((resolve) => server.listen(socket, resolve))
+    const { code, err } = await harness.tapwire(['--host', socket, 'up', labFile], {
       onWrite: (text) => {
         if (text.startsWith('… Make')) harness.interrupt('SIGINT')
       },
     })
     assert.equal(code, 130)
     assert.match(err, /\ntapwire: Interrupted\.\nhint: What was done of lab 'demo' stays; /)
+    await new Promise((resolve) => server.close(resolve))
   })
 
   it('reads the lab file first of all', async () => {
@@ -194,7 +200,8 @@ describe('tapwire down', () => {
     const nothing =
       'tapwire: No lab is up.\nhint: Bring one up with `tapwire up LAB.yaml`, for example examples/demo.yaml.\n'
     for (const line of [['--host', control.socket], []]) {
-      assert.deepEqual(await harness.tapwire([...line, 'down']), { code: 1, out: '', err: nothing })
+      const { code, out, err } = await harness.tapwire([...line, 'down'])
+      assert.deepEqual({ code, out, err }, { code: 1, out: '', err: nothing })
       assert.deepEqual(await harness.tapwire([...line, 'down', '--all']), { code: 0, out: '', err: '' })
     }
   })
@@ -239,11 +246,16 @@ describe('-H LAB/HOST', () => {
     inner.answers.set('GET /sandboxes', () => [])
     const status = { ...STATUS, hosts: [{ ...STATUS.hosts[0]!, socket: inner.socket }] }
     control.answers.set('GET /labs/demo', () => status)
-    const { code, err } = await harness.tapwire(['-H', 'demo/left', 'ps'], {
-      env: { TAPWIRE_HOST: control.socket },
-    })
-    assert.deepEqual([code, err], [0, ''])
-    assert.deepEqual(inner.asked, ['GET /sandboxes'])
+    for (const [args, env] of [
+      [['--socket', control.socket, '-H', 'demo/left'], {}],
+      [['-H', 'demo/left'], { TAPWIRE_HOST: control.socket }],
+    ] as const) {
+      const { code, err } = await harness.tapwire([...args, 'ps'], { env })
+      assert.deepEqual([code, err], [0, ''])
+    }
+    assert.deepEqual(inner.asked, ['GET /sandboxes', 'GET /sandboxes'])
+    const unknown = await harness.tapwire(['--socket', control.socket, '-H', 'demo/lift', 'ps'])
+    assert.match(unknown.err, /^tapwire: Lab 'demo' has no host 'lift'\.\nhint: .*left/)
     await inner.close()
   })
 })

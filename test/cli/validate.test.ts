@@ -12,7 +12,7 @@ after(() => harness.remove())
 const good = join(harness.folder, 'good.yaml')
 const bad = join(harness.folder, 'bad.yaml')
 writeFileSync(good, DEMO)
-writeFileSync(bad, 'networks: { web: { mtu: 5 } }\nsandboxes:\n  a: { networks: [wbe] }\n')
+writeFileSync(bad, 'networks: { web: { mtu: 5 } }\nsandboxes:\n aa: { networks: [wbe] }\n')
 
 describe('tapwire validate', () => {
   it('shows the lab that a file means', async () => {
@@ -34,13 +34,35 @@ bob       eth1        other     10.1.1.2/24   02:42:0a:01:01:02
     )
   })
 
+  it('shows hosts with what is in them', async () => {
+    const hosts = join(harness.folder, 'hosts.yaml')
+    writeFileSync(
+      hosts,
+      'hosts:\n  left: { networks: { web: }, sandboxes: { alice: { networks: [web] } } }\n  right: {}\nlinks: [{ between: [left, right] }]\n',
+    )
+    assert.equal(
+      (await harness.tapwire(['validate', hosts])).out,
+      `${hosts} is valid: lab hosts with 2 hosts, 1 link, 1 network, 1 sandbox, 1 endpoint.
+
+NETWORK      SUBNET        GATEWAY    MTU
+left-right   10.0.0.0/24   10.0.0.1   1500
+left: web    10.1.0.0/24   10.1.0.1   1500
+
+SANDBOX       INTERFACE   NETWORK      ADDRESS       MAC                 COMMAND
+left          eth0        left-right   10.0.0.2/24   02:42:0a:00:00:02
+right         eth0        left-right   10.0.0.3/24   02:42:0a:00:00:03
+left: alice   eth0        web          10.1.0.2/24   02:42:0a:01:00:02
+`,
+    )
+  })
+
   it('tells all problems on standard error, one a line', async () => {
     const { code, out, err } = await harness.tapwire(['validate', bad])
     assert.deepEqual([code, out], [1, ''])
     assert.equal(
       err,
       `${bad}:1:25: mtu must be a whole number from 576 to 65521, not 5
-${bad}:3:19: sandbox 'a' joins an unknown network 'wbe'; did you mean 'web'?
+${bad}:3:19: sandbox 'aa' joins an unknown network 'wbe'; did you mean 'web'?
 tapwire: ${bad} has 2 problems.
 `,
     )
@@ -50,7 +72,7 @@ tapwire: ${bad} has 2 problems.
     const many = join(harness.folder, 'many.yaml')
     writeFileSync(many, Array.from({ length: 120 }, (_, index) => `k${index}: 1\n`).join(''))
     const { err } = await harness.tapwire(['validate', many])
-    assert.match(err, /\n… and 22 more\ntapwire: .* has 122 problems\.\n$/)
+    assert.match(err, /\n… and 21 more\ntapwire: .* has 121 problems\.\n$/)
   })
 
   it('prints the lab as JSON', async () => {

@@ -20,8 +20,8 @@ import type {
   SandboxSummary,
   Waited,
 } from '../../src/control/api/sandbox.ts'
-import type { Event } from '../../src/control/api/system.ts'
 import type { Fdb, FdbFlushed, Stats } from '../../src/control/api/switch.ts'
+import type { Event } from '../../src/control/api/system.ts'
 import type {
   ControlPlane,
   EventOptions,

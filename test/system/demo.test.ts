@@ -5,20 +5,20 @@
  */
 
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs, needsTap } from '../support/requirements.ts'
+import { tracesOf } from './support/control-daemon.ts'
 import { attempt } from './support/program.ts'
-import { namespaces, newFolder } from './support/scene.ts'
 
 const skip = needsTap() || needs('ip', 'ping', 'curl', 'iperf3', 'nsenter', 'setpriv')
 
 describe('the demo', { skip }, () => {
   it('runs through, accounts for every frame, and leaves nothing', async () => {
-    const environment = { TAPWIRE_RUN: newFolder() }
     const { code, output, errors } = await attempt(
-      { environment },
+      {},
       process.execPath,
       join(repositoryRoot, 'dist/src/cli/main.js'),
       'demo',
@@ -32,7 +32,8 @@ describe('the demo', { skip }, () => {
     const [received, copies, segments, made, transmitted, dropped] = numbers.exec(text)!.slice(1).map(Number)
     assert.equal(received! + copies! + segments!, made)
     assert.equal(transmitted! + dropped!, made)
-    const [, pid] = /Take the run directory \(.*demo-(\d+)\)/.exec(errors)!
-    assert.deepEqual(namespaces(`tw-demo-${pid}.`), [])
+    const [, root] = /its folder is (\S+)\)/.exec(errors)!
+    assert.ok(!existsSync(root!))
+    assert.deepEqual(tracesOf(root!), { folders: [], links: [], shims: [], processes: [] })
   })
 })

@@ -50,7 +50,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
         carol: { on: ['red'], offload: false },
         dave: { on: ['blue'] },
       }
-      lab = await LiveLab.up({ networks: { red: {}, blue: {} }, sandboxes }, { io })
+      lab = await LiveLab.up({ networks: { red: { ipv6: true }, blue: {} }, sandboxes }, { io })
     })
     afterEach(() => lab.accounted())
     after(() => lab.down())

@@ -1,4 +1,4 @@
-import { NETWORKS_MAX } from '../../limits.ts'
+import { DOMAINS_MAX } from '../../limits.ts'
 import type { NetworkCreate, NetworkCreated, NetworkInspect, NetworksPruned } from '../api/network.ts'
 import type { Filters } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
@@ -178,10 +178,10 @@ export class Networks {
   #reserveName(name: string, id: string, undo: Undo): void {
     const { model } = this.#context
     if (model.networkNames.owner(name) !== undefined) throw networkNameTaken(name)
-    if (model.networkNames.size >= NETWORKS_MAX) {
+    if (model.networkNames.size >= DOMAINS_MAX) {
       throw new TapwireError(
         ErrorCode.limitReached,
-        `there are ${NETWORKS_MAX} networks, and no more are possible`,
+        `there are ${DOMAINS_MAX} networks, and no more are possible`,
       )
     }
     model.networkNames.take(name, id)

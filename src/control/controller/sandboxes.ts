@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { SANDBOXES_MAX } from '../../limits.ts'
+import { PORTS_MAX } from '../../limits.ts'
 import type {
   SandboxCreate,
   SandboxCreated,
@@ -186,10 +186,10 @@ export class Sandboxes {
     const { sandboxNames } = this.#context.model
     const owner = sandboxNames.owner(name)
     if (owner !== undefined) throw sandboxNameTaken(name, owner)
-    if (sandboxNames.size >= SANDBOXES_MAX) {
+    if (sandboxNames.size >= PORTS_MAX) {
       throw new TapwireError(
         ErrorCode.limitReached,
-        `there are ${SANDBOXES_MAX} sandboxes, and no more are possible`,
+        `there are ${PORTS_MAX} sandboxes, and no more are possible`,
       )
     }
     sandboxNames.take(name, id)

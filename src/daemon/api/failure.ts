@@ -52,7 +52,6 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.poolsExhausted]: 409,
   [ErrorCode.addressesExhausted]: 409,
   [ErrorCode.limitReached]: 409,
-  [ErrorCode.labUpAlready]: 409,
   [ErrorCode.labConflict]: 409,
   [ErrorCode.labAmbiguous]: 409,
   [ErrorCode.labNotUp]: 409,
@@ -64,7 +63,6 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.tooManyStreams]: 503,
   [ErrorCode.daemonStopping]: 503,
 
-  [ErrorCode.internal]: 500,
   [ErrorCode.labIncomplete]: 500,
   [ErrorCode.sandboxStart]: 500,
   [ErrorCode.commandFailed]: 500,
@@ -79,7 +77,6 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.configurationInvalid]: 500,
   [ErrorCode.addonMissing]: 500,
   [ErrorCode.socketUnusable]: 500,
-  [ErrorCode.runDirectory]: 500,
 
   // Of the command line, or told by a daemon that this one has asked.
   [ErrorCode.usage]: 500,
@@ -92,6 +89,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.daemonVersion]: 500,
   [ErrorCode.daemonAnswer]: 500,
   [ErrorCode.daemonFailed]: 500,
+  [ErrorCode.internal]: 500,
   [ErrorCode.daemonStays]: 500,
 }
 

@@ -1,7 +1,11 @@
 /** A lab in as few words as a test needs. Every network is 10.77.0.0/24 or the next one after it. */
 export interface LabPlan {
-  readonly networks: Readonly<Record<string, { readonly mtu?: number; readonly transparent?: boolean }>>
+  readonly networks: Readonly<Record<string, NetworkPlan>>
   readonly sandboxes: Readonly<Record<string, SandboxPlan>>
+}
+
+interface NetworkPlan {
+  readonly ipv6?: boolean
 }
 
 export interface SandboxPlan {

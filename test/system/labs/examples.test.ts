@@ -1,0 +1,100 @@
+/** The examples do what the commands at their ends say. */
+
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { repositoryRoot } from '../../support/repository.ts'
+import { needs, needsTap } from '../../support/requirements.ts'
+import { ControlDaemon } from '../support/control-daemon.ts'
+import { until } from '../support/until.ts'
+
+const EXAMPLES = join(repositoryRoot, 'examples')
+const FILES = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'))
+
+const skip = needsTap() || needs('ip', 'ping', 'curl', 'iperf3', 'busybox', 'python3')
+
+describe('examples', { skip }, () => {
+  let daemon: ControlDaemon
+  before(async () => {
+    daemon = await ControlDaemon.start()
+  })
+  afterEach(async () => {
+    await daemon.do('down', '--all')
+    assert.deepEqual(daemon.traces(), { folders: [], links: [], shims: [], processes: [] })
+  })
+  after(() => daemon.stop())
+
+  const exec = (...line: string[]): Promise<string> => daemon.do('exec', ...line)
+  /** Once its program listens: a lab is up when its commands have started. */
+  const answers = async (...line: string[]): Promise<string> => {
+    let output = ''
+    await until(`${line.join(' ')} gets an answer`, async () => {
+      const outcome = await daemon.attempt('exec', ...line)
+      output = outcome.output
+      return outcome.code === 0
+    })
+    return output
+  }
+  const code = async (...line: string[]): Promise<number | null> =>
+    (await daemon.attempt('exec', ...line)).code
+
+  const tried: Record<string, () => Promise<void>> = {
+    'demo.yaml': async () => {
+      await exec('alice', 'ping', '-c', '1', '10.1.0.3')
+      assert.match(
+        await answers('carol', 'curl', '-s', 'http://10.1.0.3/'),
+        /^Hello 10\.1\.0\.4, this is bob/,
+      )
+      assert.notEqual(await code('dave', 'ping', '-c', '1', '-W', '0.3', '10.1.0.3'), 0)
+    },
+    'jumbo.yaml': async () => {
+      await exec('alice', 'ping', '-c', '1', '-M', 'do', '-s', '8972', '10.1.0.3')
+      assert.equal(await code('alice', 'ping', '-c', '1', '-M', 'do', '-s', '8973', '10.1.0.3'), 1)
+      await answers('alice', 'iperf3', '--client', '10.1.0.3', '-n', '1M')
+    },
+    'no-offload.yaml': async () => {
+      await answers('fast-1', 'iperf3', '--client', '10.1.0.3', '-n', '1M')
+      await answers('slow-1', 'iperf3', '--client', '10.1.0.5', '-n', '1M')
+    },
+    'two-networks.yaml': async () => {
+      assert.notEqual(await code('client', 'ping', '-c', '1', '-W', '0.3', '10.2.0.2'), 0)
+      await exec('router', 'sysctl', '-w', 'net.ipv4.ip_forward=1')
+      await exec('client', 'ip', 'route', 'add', '10.2.0.0/24', 'via', '10.1.0.9')
+      await exec('server', 'ip', 'route', 'add', '10.1.0.0/24', 'via', '10.2.0.9')
+      assert.match(
+        await answers('client', 'curl', '-s', 'http://10.2.0.2/'),
+        /^Hello 10\.1\.0\.2, this is server/,
+      )
+    },
+    'three-tier.yaml': async () => {
+      assert.match(
+        await answers('client', 'curl', '-sf', 'http://10.1.0.8/three-tier.yaml'),
+        /^name: three-tier$/m,
+      )
+      assert.equal(await answers('app', 'busybox', 'nc', '10.2.0.5', '5432'), '42 apples\n')
+      assert.notEqual(await code('client', 'ping', '-c', '1', '-W', '0.3', '10.2.0.5'), 0)
+      await daemon.do('network', 'connect', 'private-net', 'client')
+      assert.equal(await answers('client', 'busybox', 'nc', '10.2.0.5', '5432'), '42 apples\n')
+      await daemon.do('up', join(EXAMPLES, 'three-tier.yaml'))
+      assert.notEqual(await code('client', 'ping', '-c', '1', '-W', '0.3', '10.2.0.5'), 0)
+      assert.match(await daemon.do('graph', 'three-tier'), /^<svg /)
+    },
+    'two-hosts.yaml': async () => {
+      await exec('left', 'ping', '-c', '1', '10.9.0.3')
+      assert.match(await daemon.do('-H', 'two-hosts/left', 'ps'), /alice/)
+      await daemon.do('-H', 'two-hosts/right', 'exec', 'bob', 'ip', '-brief', 'address')
+      const alone = ['-H', 'two-hosts/left', 'exec', 'alice', 'ping', '-c', '1', '-W', '0.3', '10.9.0.3']
+      assert.notEqual((await daemon.attempt(...alone)).code, 0)
+    },
+  }
+
+  for (const file of FILES) {
+    it(file, async () => {
+      await daemon.do('validate', join(EXAMPLES, file))
+      await daemon.do('up', join(EXAMPLES, file))
+      assert.ok(tried[file] !== undefined, `nobody tries what ${file} says`)
+      await tried[file]()
+    })
+  }
+})
