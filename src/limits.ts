@@ -160,5 +160,11 @@ export const LAB_PARALLEL = 8
 /** Seconds between the stop signal and SIGKILL: what a timer's 31 bits of milliseconds hold. */
 export const STOP_TIMEOUT_S_MAX = 2_147_483
 
+/** The same at the end of the daemon, for sandboxes that would have more: less than DAEMON_END_TIMEOUT_MS. */
+export const SHUTDOWN_STOP_TIMEOUT_S_MAX = 45
+
+/** Milliseconds after which a removal that failed is tried again. */
+export const RETRY_MS = 10_000
+
 /** Milliseconds that a lab waits for the daemon of one of its hosts to answer. */
 export const HOST_READY_TIMEOUT_MS = 30_000
