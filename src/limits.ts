@@ -140,6 +140,18 @@ export const DAEMON_LOG_SIZE_MAX = 10 * 1024 * 1024
 /** Events that the daemon remembers, for clients that ask for what has been. */
 export const EVENTS_KEPT_MAX = 4096
 
+/** Characters of the attributes of the events that the daemon remembers: 2 KB for each, where all are alike. */
+export const EVENTS_SIZE_MAX = 8 * 1024 * 1024
+
+/**
+ * Labels, or options, of one network, sandbox or endpoint: how many, and their bytes. A sandbox's variables and its command's words
+ * have what execve(2) takes of one text (MAX_ARG_STRLEN), all together.
+ */
+export const LABELS_MAX = 1024
+export const LABELS_SIZE_MAX = 64 * 1024
+export const ENVIRONMENT_MAX = 4096
+export const ENVIRONMENT_SIZE_MAX = 128 * 1024
+
 /** Seconds that a released address rests before it is given out again. */
 export const ADDRESS_REST_S = 30
 export const ADDRESS_REST_S_MAX = 86_400

@@ -5,6 +5,7 @@ import type { SandboxCreate } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { formatIpAddress, parseIpAddress } from '../ip-address.ts'
 import type { NetworkMode, SandboxConfig } from '../model/records.ts'
+import { checkMap, checkWords } from './bounds.ts'
 import { parseExtraHost } from './hosts-file.ts'
 import { shortId } from './ids.ts'
 import { parseLink } from './link-environment.ts'
@@ -43,6 +44,9 @@ export interface SandboxContext extends ModeContext {
 export function planSandbox(id: string, request: SandboxCreate, context: SandboxContext): SandboxPlanned {
   const host = request.HostConfig ?? {}
   refuseConflicts(request)
+  checkMap(ErrorCode.sandboxInvalid, 'labels', request.Labels)
+  checkWords(ErrorCode.sandboxInvalid, 'environment variables', request.Env ?? [])
+  checkWords(ErrorCode.sandboxInvalid, "command's words", request.Cmd ?? [])
   const mode = parseNetworkMode(request, context)
   const links = (host.Links ?? []).map(normalLink)
   const endpoints = wantedEndpoints(mode, request, links, context)
