@@ -96,7 +96,7 @@ async function refusePrototypeKeys(context: Context, next: Next): Promise<void> 
   const { method } = context.req
   const hasBody = method !== 'GET' && method !== 'HEAD' && context.req.header('content-type') !== undefined
   if (hasBody && hasPrototypeKey(await context.req.text())) {
-    throw new TapwireError(ErrorCode.badRequest, "The request's body must not have a key __proto__.")
+    throw new TapwireError(ErrorCode.badRequest, "The request's body has an unknown key __proto__.")
   }
   await next()
 }

@@ -71,7 +71,11 @@ export function isUpgradable({ method, url = '' }: IncomingMessage): boolean {
 /** The head of the request as it would be without its offer: the fields that the connection's own header names go with it. */
 export function withoutUpgrade({ method, url, httpVersion, rawHeaders, headers }: IncomingMessage): Buffer {
   const options = (headers.connection ?? '').split(',').map((option) => option.trim().toLowerCase())
-  const dropped = new Set(['connection', 'upgrade', ...(options.includes('http2-settings') ? ['http2-settings'] : [])])
+  const dropped = new Set([
+    'connection',
+    'upgrade',
+    ...(options.includes('http2-settings') ? ['http2-settings'] : []),
+  ])
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let at = 0; at < rawHeaders.length; at += 2) {
     if (!dropped.has(rawHeaders[at]!.toLowerCase())) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`)
