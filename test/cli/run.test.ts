@@ -131,6 +131,7 @@ describe('tapwire run', () => {
     assert.deepEqual(control.asked.slice(1), [
       `UPGRADE /sandboxes/${WEB_ID}/attach`,
       `POST /sandboxes/${WEB_ID}/start`,
+      `POST /sandboxes/${WEB_ID}/wait?condition=not-running`,
     ])
   })
 

@@ -69,6 +69,8 @@ async function play(recording: Recording): Promise<string[]> {
   const daemon = new Program({ namespace: namespace.name }, process.execPath, MAIN, '--root', root, 'daemon')
   try {
     await until('the daemon listens', () => existsSync(join(root, 'tapwire.sock')))
+    // One who has had an answer comes after the daemon's own first event.
+    await ask(root, ['version'])
     return await compareSteps(recording, root)
   } finally {
     await daemon.stop()

@@ -11,7 +11,6 @@ import {
   type Streams,
   sessionOptions,
   startSandbox,
-  whenRemoved,
   withStartExitCodes,
 } from '../sandbox/foreground.ts'
 
@@ -66,10 +65,8 @@ async function run(cli: Cli, words: readonly string[], options: RunOptions): Pro
     await startSandbox(api, id)
     return 0
   }
-  const removed = options.rm === true ? whenRemoved(api, id) : undefined
-  const code = await attachAndStay(cli, api, id, session, () => startSandbox(api, id))
-  await removed
-  return code
+  const over = options.rm === true ? 'removed' : 'not-running'
+  return await attachAndStay(cli, api, id, session, () => startSandbox(api, id), over)
 }
 
 function checkIdle(isIdle: boolean, { interactive, tty, attach }: RunOptions): void {

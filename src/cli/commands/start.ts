@@ -8,7 +8,6 @@ import {
   inspectSandbox,
   sessionOptions,
   startSandbox,
-  whenRemoved,
 } from '../sandbox/foreground.ts'
 import { forEachPrinted } from '../several.ts'
 
@@ -52,8 +51,6 @@ async function startAttached(
   const stdin = options.interactive === true && Config.OpenStdin
   checkTerminal(cli, Config.Tty, stdin)
   const session = await sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })
-  const removed = HostConfig.AutoRemove ? whenRemoved(api, Id) : undefined
-  const code = await attachAndStay(cli, api, Id, session, () => startSandbox(api, Id))
-  await removed
-  return code
+  const over = HostConfig.AutoRemove ? 'removed' : 'not-running'
+  return await attachAndStay(cli, api, Id, session, () => startSandbox(api, Id), over)
 }

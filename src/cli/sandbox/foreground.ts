@@ -47,6 +47,9 @@ export function checkTerminal(cli: Cli, tty: boolean, stdin: boolean): void {
   throw usage(NO_TERMINAL, 'Leave -t away where input comes from a pipe.')
 }
 
+/** What the end of a sandbox comes to. */
+type Over = 'not-running' | 'removed'
+
 /** Attaches to a sandbox, does `begin`, and stays until the command ends. Returns the exit code; 0 where it was left by the keys. */
 export async function attachAndStay(
   cli: Cli,
@@ -54,6 +57,7 @@ export async function attachAndStay(
   sandbox: string,
   options: SessionOptions,
   begin: () => Promise<void> = async () => {},
+  over: Over = 'not-running',
 ): Promise<number> {
   const { Session } = await import('../stream/session.ts')
   const stream = await openStream(api, sandbox)
@@ -68,7 +72,10 @@ export async function attachAndStay(
     throw error
   }
   const end = await ended
-  if (end.kind === 'exit') return end.code
+  if (end.kind === 'exit') {
+    await whenOver(api, sandbox, over)
+    return end.code
+  }
   cli.stderr.write('read escape sequence\n')
   return 0
 }
@@ -79,14 +86,17 @@ async function openStream(api: ApiClient, sandbox: string): Promise<Duplex> {
   return stream
 }
 
-/** Waits until a sandbox that removes itself is gone. Asked for before the start, so that nothing is missed. */
-export function whenRemoved(api: ApiClient, sandbox: string): Promise<Waited | undefined> {
-  const waited = api.post<Waited>(`/sandboxes/${segment(sandbox)}/wait`, {
-    query: { condition: 'removed' },
-    patient: true,
-  })
-  // Where it is gone already, that is what was waited for; another trouble shows itself elsewhere.
-  return waited.catch(() => undefined)
+/**
+ * Waits until the daemon has dealt with the end of a command that has ended: who asks next is told that it has, and one that
+ * removes itself is gone.
+ */
+async function whenOver(api: ApiClient, sandbox: string, condition: Over): Promise<void> {
+  try {
+    await api.post<Waited>(`/sandboxes/${segment(sandbox)}/wait`, { query: { condition }, patient: true })
+  } catch (error) {
+    // It is gone already. Another trouble takes nothing from the exit code, and shows itself elsewhere.
+    if (!(error instanceof TapwireError)) throw error
+  }
 }
 
 export function startSandbox(api: ApiClient, sandbox: string): Promise<void> {

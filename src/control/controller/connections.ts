@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { NetworkConnect, NetworkDisconnect } from '../api/network.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
@@ -5,7 +6,7 @@ import { planEndpoint } from '../rules/endpoint-settings.ts'
 import { printable } from '../rules/names.ts'
 import { findEndpoint } from './attachments.ts'
 import type { Context } from './context.ts'
-import type { Runs } from './runs.ts'
+import type { Run, Runs } from './runs.ts'
 import type { Undo } from './undo.ts'
 
 /** Connecting sandboxes to networks and disconnecting them, while they run or not. */
@@ -31,7 +32,7 @@ export class Connections {
           ? [...sandbox.endpoints, endpoint]
           : sandbox.endpoints.map((other) => (other === known ? endpoint : other))
       const connected = { ...sandbox, endpoints }
-      await this.#context.attempt((undo) => this.#connect(undo, sandbox, connected, network))
+      await this.#attempt(id, (undo) => this.#connect(undo, sandbox, connected, network))
     })
   }
 
@@ -51,7 +52,7 @@ export class Connections {
           `container ${sandbox.id} is not connected to network ${network.name}`,
         )
       }
-      await this.#context.attempt((undo) => this.#disconnect(undo, sandbox, network))
+      await this.#attempt(id, (undo) => this.#disconnect(undo, sandbox, network))
     })
   }
 
@@ -74,6 +75,17 @@ export class Connections {
         ErrorCode.notConnected,
         `container ${sandbox} is not connected to the network ${printable(reference)}`,
       )
+    }
+  }
+
+  /** What fails because the sandbox has just ended is told as that. */
+  async #attempt(id: string, operation: (undo: Undo) => Promise<void>): Promise<void> {
+    const run = this.#runs.find(id)
+    try {
+      await this.#context.attempt(operation)
+    } catch (cause) {
+      if (run === undefined || !(await hasEnded(run))) throw cause
+      throw new TapwireError(ErrorCode.notRunning, `container ${id} is not running`, { cause })
     }
   }
 
@@ -146,6 +158,18 @@ export class Connections {
       )
     }
   }
+}
+
+/** Turns of the event loop in which what a sandbox said last is read: its connection is closed before its namespace goes. */
+const TURNS = 8
+
+async function hasEnded({ running }: Run): Promise<boolean> {
+  let ended = false
+  void running.exited.then(() => {
+    ended = true
+  })
+  for (let turn = 0; turn < TURNS && !ended; turn++) await immediate()
+  return ended
 }
 
 /** A network that only holds settings for others. */

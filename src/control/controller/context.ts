@@ -2,6 +2,7 @@ import type { Event } from '../api/system.ts'
 import type { EventOptions } from '../control-plane.ts'
 import type { Defaults } from '../defaults.ts'
 import type { DriverRegistry } from '../drivers/registry.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
 import type { AddressSpace } from '../ipam/address-space.ts'
 import type { Fabric, SandboxHost, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
@@ -43,6 +44,8 @@ export class Context {
   readonly model = new Model()
   /** By the id of a sandbox or a network. */
   readonly lock = new KeyedLock()
+  /** The daemon is about to end: nothing is started any more. */
+  closing = false
   /** Networks that sandboxes are about to join, so that nobody removes them meanwhile; how many by network. */
   readonly #joining = new Map<string, number>()
   /** Networks that are about to be removed, so that nobody joins them meanwhile. */
@@ -96,6 +99,11 @@ export class Context {
     return () => {
       this.#removing.delete(network)
     }
+  }
+
+  /** Throws DAEMON_STOPPING. */
+  refuseWhileClosing(): void {
+    if (this.closing) throw new TapwireError(ErrorCode.daemonStopping, 'the daemon is about to end')
   }
 
   /** Runs an operation of several steps that leaves nothing where it fails. */

@@ -26,7 +26,6 @@ import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'
 import { DriverRegistry } from '../drivers/registry.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
-import { ErrorCode, TapwireError } from '../errors.ts'
 import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
@@ -47,7 +46,6 @@ export class Controller implements ControlPlane {
   readonly #sandboxes: Sandboxes
   readonly #streams: Streams
   readonly #ports: Ports
-  #closing = false
 
   /** `drivers` are those beyond bridge, host and null. `recover` comes before everything else. */
   constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
@@ -72,7 +70,10 @@ export class Controller implements ControlPlane {
 
   /** Changes nothing any more; stops what runs unless `liveRestore`, which leaves it to the next daemon. */
   async shutdown({ liveRestore }: { readonly liveRestore: boolean }): Promise<void> {
-    this.#closing = true
+    const { model, lock } = this.#context
+    this.#context.closing = true
+    // A start that is under way is over then; no other one begins.
+    await Promise.all([...model.sandboxes.keys()].map((id) => lock.run(id, async () => {})))
     this.#runs.attachments.endAnnouncements()
     if (!liveRestore) {
       await Promise.allSettled(this.#runs.all().map(({ running }) => this.#lifecycle.stop(running.id, {})))
@@ -81,7 +82,7 @@ export class Controller implements ControlPlane {
   }
 
   async createNetwork(request: NetworkCreate): Promise<NetworkCreated> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     return this.#networks.create(request)
   }
 
@@ -94,32 +95,32 @@ export class Controller implements ControlPlane {
   }
 
   async removeNetwork(network: string): Promise<void> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     await this.#networks.remove(network)
   }
 
   async pruneNetworks(filters: Filters): Promise<NetworksPruned> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     return this.#networks.prune(filters)
   }
 
   async connect(network: string, request: NetworkConnect): Promise<void> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     await this.#connections.connect(network, request)
   }
 
   async disconnect(network: string, request: NetworkDisconnect): Promise<void> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     await this.#connections.disconnect(network, request)
   }
 
   async createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     return this.#sandboxes.create(name, request)
   }
 
   async startSandbox(sandbox: string): Promise<void> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     await this.#lifecycle.start(sandbox)
   }
 
@@ -128,7 +129,7 @@ export class Controller implements ControlPlane {
   }
 
   async restartSandbox(sandbox: string, options: StopOptions): Promise<void> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     await this.#lifecycle.restart(sandbox, options)
   }
 
@@ -137,12 +138,12 @@ export class Controller implements ControlPlane {
   }
 
   async removeSandbox(sandbox: string, options: { force: boolean }): Promise<void> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     await this.#lifecycle.remove(sandbox, options)
   }
 
   async renameSandbox(sandbox: string, name: string): Promise<void> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     await this.#sandboxes.rename(sandbox, name)
   }
 
@@ -163,7 +164,7 @@ export class Controller implements ControlPlane {
   }
 
   async pruneSandboxes(filters: Filters): Promise<SandboxesPruned> {
-    this.#refuseWhileClosing()
+    this.#context.refuseWhileClosing()
     return this.#sandboxes.prune(filters)
   }
 
@@ -194,9 +195,5 @@ export class Controller implements ControlPlane {
 
   stats(): Stats {
     return this.#ports.stats()
-  }
-
-  #refuseWhileClosing(): void {
-    if (this.#closing) throw new TapwireError(ErrorCode.daemonStopping, 'the daemon is about to end')
   }
 }

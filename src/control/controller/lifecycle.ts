@@ -41,6 +41,7 @@ export class Lifecycle {
     const { id } = this.#context.findSandbox(reference)
     await this.#runs.locked(id, async (sandbox) => {
       if (this.#runs.find(id) !== undefined) return
+      this.#context.refuseWhileClosing()
       try {
         await this.#context.attempt((undo) => this.#start(undo, sandbox))
       } catch (error) {

@@ -79,7 +79,8 @@ export class Recovery {
 
   /** Of a built-in network: what the daemon's user says now, as for networks that are made now. */
   #optionsOf({ driver }: Pick<NetworkRecord, 'driver'>): Readonly<Record<string, string>> {
-    return this.#context.drivers.get(driver).rules.defaultOptions(this.#context.parts.defaults())
+    const defaults = this.#context.drivers.get(driver).rules.defaultOptions(this.#context.parts.defaults())
+    return driver === 'bridge' ? { ...DEFAULT_BRIDGE_OPTIONS, ...defaults } : defaults
   }
 
   #takeUp(sandbox: SandboxRecord): Promise<void> {
@@ -183,7 +184,7 @@ function builtIn(name: (typeof BUILT_IN_NETWORKS)[number]): NetworkPlan {
       configOnly: false,
       configFrom: '',
       ipam: { driver: 'default', options: {} },
-      options: ipv4 ? DEFAULT_BRIDGE_OPTIONS : {},
+      options: {},
       labels: {},
     },
     wanted: ipv4 ? { ipv4, ipv6: false, pools: [], wantsGateway: true, options: {} } : undefined,

@@ -162,7 +162,8 @@ function splice(socket: Socket, target: Duplex, signal: AbortSignal): void {
   })
   socket.once('end', () => {
     const timer = setTimeout(breakOff, LAST_BYTES_MS)
-    target.once('finish', breakOff).once('close', () => clearTimeout(timer))
+    socket.once('close', () => clearTimeout(timer))
+    target.once('finish', breakOff)
   })
   // It takes nothing more, and the client, which may not know yet, is not to be broken off for what it still sends.
   const finish = (): void => {

@@ -31,7 +31,10 @@ describe('two clients that want the same', () => {
       controller.renameSandbox('one', 'same'),
       controller.renameSandbox('other', 'same'),
     )
-    assert.match(message, /^Conflict\. The container name "\/same" is already in use/)
+    assert.match(
+      message,
+      /^Error when allocating new name: Conflict\. The container name "\/same" is already in use/,
+    )
     await controller.createSandbox('one', {})
   })
 
@@ -64,7 +67,7 @@ describe('two clients that want the same', () => {
       })
     }
     const message = await raced(controller.startSandbox('one'), controller.startSandbox('other'))
-    assert.equal(message, 'Address already in use')
+    assert.equal(message, 'failed to set up container networking: Address already in use')
     await settled()
     assertConsistent(daemon, machine)
   })
@@ -88,7 +91,7 @@ describe('two clients that want the same', () => {
       const remove = (): Promise<void> => controller.removeNetwork('net')
       const start = (): Promise<void> => controller.startSandbox('c1')
       const message = await (removeFirst ? raced(remove(), start()) : raced(start(), remove()))
-      assert.match(message, /^network net (not found|has active endpoints)/)
+      assert.match(message, /network net (not found|has active endpoints)/)
       await settled()
       assertConsistent(daemon, machine)
       await controller.removeSandbox('c1', { force: true })
@@ -137,10 +140,22 @@ describe('the end of the controller', () => {
     await machine.pass(3000)
     await ending
     assert.equal(machine.sandboxes.size, 0)
-    assert.deepEqual(machine.disk!.sandboxes.map(({ state }) => [state.status, state.exitCode]).toSorted(), [
-      ['exited', 137],
-      ['exited', 143],
-    ])
+    const ends = machine.disk!.sandboxes.map(({ state }) => `${state.status} ${state.exitCode}`)
+    assert.deepEqual(ends.toSorted(), ['exited 137', 'exited 143'])
+  })
+
+  it('stops as well what was being started', async () => {
+    const machine = new MemoryMachine()
+    const { controller } = await machine.boot()
+    for (const name of ['c1', 'c2']) await controller.createSandbox(name, { Cmd: ['serve'] })
+    await controller.startSandbox('c1')
+    const starting = controller.startSandbox('c2')
+    const restarting = controller.restartSandbox('c1', {})
+    await controller.shutdown({ liveRestore: false })
+    await starting
+    await assert.rejects(restarting, /the daemon is about to end$/)
+    assert.equal(machine.sandboxes.size, 0)
+    assert.deepEqual(new Set(machine.disk!.sandboxes.map(({ state }) => state.status)), new Set(['exited']))
   })
 
   it('leaves what runs to the next one where that is wanted', async () => {

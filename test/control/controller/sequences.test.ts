@@ -95,8 +95,8 @@ const createNetwork = (name: string): Wish => ({
     notes.networks.set(name, ++notes.made)
     // What was on a network of this name that was removed is on this one.
     for (const { on } of notes.sandboxes.values()) {
-      for (const each of [...on])
-        if (each.startsWith(`${name}/`) && on.delete(each)) on.add(present(notes, name))
+      const former = Array.from(on).find((each) => each.startsWith(`${name}/`))
+      if (former !== undefined && on.delete(former)) on.add(present(notes, name))
     }
   },
   ask: ({ daemon }) => daemon.controller.createNetwork({ Name: name, EnableIPv6: name === 'n2' }),

@@ -84,9 +84,9 @@ describe('a daemon that is killed', { skip: needsTap() || needs('ip') }, () => {
     const seen = async (): Promise<unknown> => ({
       sandboxes: await Promise.all(['whole', 'stopped', 'server'].map((name) => daemon.inspect(name))),
       network: await daemon.call('GET', '/networks/full'),
-      etc: await daemon.do('exec', 'whole', 'cat', '/etc/hosts', '/etc/resolv.conf', '/etc/hostname'),
-      interfaces: await daemon.do('exec', 'whole', 'ip', '-o', 'address'),
-      routes: await daemon.do('exec', 'whole', 'ip', 'route'),
+      etc: await daemon.inside('whole', 'cat', '/etc/hosts', '/etc/resolv.conf', '/etc/hostname'),
+      interfaces: await daemon.inside('whole', 'ip', '-o', 'address'),
+      routes: await daemon.inside('whole', 'ip', 'route'),
     })
     const before = await seen()
     await daemon.kill()

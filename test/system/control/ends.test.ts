@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { afterEach, describe, it } from 'node:test'
 import { needs, needsTap } from '../../support/requirements.ts'
-import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
+import { ask, ControlDaemon, linkOf } from '../support/control-daemon.ts'
 import { isAlive } from '../support/leftovers.ts'
 import { run } from '../support/program.ts'
+import { until } from '../support/until.ts'
 
 describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () => {
   const started: ControlDaemon[] = []
@@ -35,7 +36,7 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
     const pids = await Promise.all(ids.map(async (id) => (await daemon.inspect(id)).State.Pid))
     await daemon.stop()
     assert.equal((await waiting.end()).output, '7\n')
-    assert.deepEqual(pids.filter(isAlive), [])
+    await until('the last ones have seen that the daemon is gone', () => !pids.some(isAlive))
     const { links, shims, processes } = daemon.traces()
     assert.deepEqual({ links, shims, processes }, { links: [], shims: [], processes: [] })
     assert.ok(!existsSync(daemon.socket), 'the socket')
@@ -53,6 +54,19 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
     assert.equal((await daemon.endpoint('idle', 'blue')).InterfaceName, 'eth0')
   })
 
+  it('comes while sandboxes are being started, and leaves nothing all the same', async () => {
+    const daemon = await start()
+    const { socket } = daemon
+    const names = Array.from({ length: 12 }, (_, index) => `s${index}`)
+    for (const name of names) await daemon.call('POST', `/sandboxes?name=${name}`, { Cmd: ['sleep', '1000'] })
+    const starts = names.map((name) => ask(socket, 'POST', `/sandboxes/${name}/start`))
+    await Promise.race(starts)
+    await daemon.stop()
+    await Promise.allSettled(starts)
+    const { shims, processes } = daemon.traces()
+    assert.deepEqual({ shims, processes }, { shims: [], processes: [] })
+  })
+
   it('with --live-restore leaves sandboxes running, and the next daemon takes them up', async () => {
     const daemon = await start('--live-restore')
     await daemon.network('blue', '10.71.0.0/24')
@@ -67,7 +81,7 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
 
     await daemon.again()
     assert.deepEqual(await daemon.inspect('one'), before)
-    await daemon.do('exec', 'one', 'ping', '-n', '-c', '1', (await daemon.endpoint('two', 'blue')).IPAddress)
+    await daemon.inside('one', 'ping', '-n', '-c', '1', (await daemon.endpoint('two', 'blue')).IPAddress)
     await daemon.do('rm', '-f', 'one', 'two')
     assert.deepEqual(daemon.traces(), { folders: [], links: [], shims: [], processes: [] })
   })
@@ -86,13 +100,13 @@ describe('the end of a daemon', { skip: needsTap() || needs('ip', 'ping') }, () 
     const [first, second, third] = daemons as [ControlDaemon, ControlDaemon, ControlDaemon]
     await first.stop()
     await second.kill()
-    await third.do('exec', 'same', 'ping', '-n', '-c', '1', '10.71.0.2')
+    await third.inside('same', 'ping', '-n', '-c', '1', '10.71.0.2')
     assert.deepEqual(
       third.traces().shims,
       [ids[2]!, (await third.inspect('peer')).Id].map((id) => id.slice(0, 12)).toSorted(),
     )
     await second.again()
-    await second.do('exec', 'same', 'ping', '-n', '-c', '1', '10.71.0.2')
+    await second.inside('same', 'ping', '-n', '-c', '1', '10.71.0.2')
   })
 
   it('refuses a second daemon on its root', async () => {

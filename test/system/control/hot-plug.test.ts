@@ -125,7 +125,7 @@ describe('a running sandbox', { skip: needsTap() || needs('ip', 'ping', 'tcpdump
 
   it('finds its own new addresses in /etc/hosts', async () => {
     await daemon.run('hosted', on('blue'))
-    const hosts = (): Promise<string> => daemon.do('exec', 'hosted', 'cat', '/etc/hosts')
+    const hosts = (): Promise<string> => daemon.inside('hosted', 'cat', '/etc/hosts')
     const hostname = (await daemon.inspect('hosted')).Config.Hostname
     const own = async (network: string): Promise<string> =>
       `${(await daemon.endpoint('hosted', network)).IPAddress}\t${hostname}`

@@ -23,8 +23,7 @@ describe('what is taken from a sandbox by force', { skip: needsTap() || needs('i
   const shimOf = (id: string): number =>
     Number(readFileSync(join(daemon.root, 'sandboxes', id.slice(0, 12), 'holder'), 'utf8').split(' ')[0])
   const reaches = async (name: string): Promise<string> =>
-    daemon.do(
-      'exec',
+    daemon.inside(
       name,
       'ping',
       '-n',
@@ -91,10 +90,9 @@ describe('what is taken from a sandbox by force', { skip: needsTap() || needs('i
   it('its interface: the endpoint is told to be gone, and is made anew by disconnecting and connecting', async () => {
     const id = await sandbox('cut', ['sleep', '1000'])
     const before = await daemon.endpoint('cut', 'blue')
-    const events = daemon.begin('events', '--format', '{{.Type}} {{.Action}} {{.Actor.Attributes.interface}}')
-    await daemon.do('network', 'create', 'marker')
-    await events.printed(/network create/)
-    await daemon.do('exec', 'cut', 'ip', 'link', 'delete', 'eth0')
+    await daemon.inside('cut', 'ip', 'link', 'delete', 'eth0')
+    const format = '{{.Type}} {{.Action}} {{.Actor.Attributes.interface}}'
+    const events = daemon.begin('events', '--since', '1', '--format', format)
     await events.printed(/^endpoint gone eth0$/m)
     await events.stop()
 
@@ -109,7 +107,7 @@ describe('what is taken from a sandbox by force', { skip: needsTap() || needs('i
 
   it('its interface, and then it is stopped, started and removed', async () => {
     const id = await sandbox('cut-off', ['sleep', '1000'])
-    await daemon.do('exec', 'cut-off', 'ip', 'link', 'delete', 'eth0')
+    await daemon.inside('cut-off', 'ip', 'link', 'delete', 'eth0')
     await daemon.do('stop', 'cut-off')
     await daemon.do('start', 'cut-off')
     await reaches('cut-off')
@@ -127,7 +125,7 @@ describe('what is taken from a sandbox by force', { skip: needsTap() || needs('i
     await daemon.again()
     assert.equal((await daemon.inspect(id)).State.Pid, pid)
     await reaches('mended')
-    const route = await daemon.do('exec', 'mended', 'ip', 'route', 'show', 'default')
+    const route = await daemon.inside('mended', 'ip', 'route', 'show', 'default')
     assert.equal(route.trim(), 'default via 10.71.0.1 dev eth0')
     await daemon.disconnect('green', 'mended')
   })

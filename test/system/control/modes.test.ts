@@ -18,7 +18,7 @@ describe('network modes', { skip: needsTap() || needs('ip', 'ping') }, () => {
   after(() => daemon.stop())
 
   const links = async (sandbox: string): Promise<string[]> => {
-    const shown = JSON.parse(await daemon.do('exec', sandbox, 'ip', '-j', 'link')) as { ifname: string }[]
+    const shown = JSON.parse(await daemon.inside(sandbox, 'ip', '-j', 'link')) as { ifname: string }[]
     return shown.map(({ ifname }) => ifname).toSorted()
   }
   const mode = (NetworkMode: string): object => ({ HostConfig: { NetworkMode } })
@@ -27,7 +27,7 @@ describe('network modes', { skip: needsTap() || needs('ip', 'ping') }, () => {
     await daemon.run('host', mode('host'))
     assert.deepEqual(await links('host'), ['lo', 'outside0'])
     assert.equal(
-      await daemon.do('exec', 'host', 'hostname'),
+      await daemon.inside('host', 'hostname'),
       execFileSync('hostname', { encoding: 'utf8' }).trim(),
     )
     const { NetworkSettings } = await daemon.inspect('host')
@@ -40,7 +40,7 @@ describe('network modes', { skip: needsTap() || needs('ip', 'ping') }, () => {
   it('none: has a loopback interface that is up, and nothing else', async () => {
     await daemon.run('none', mode('none'))
     assert.deepEqual(await links('none'), ['lo'])
-    await daemon.do('exec', 'none', 'ping', '-n', '-c', '1', '127.0.0.1')
+    await daemon.inside('none', 'ping', '-n', '-c', '1', '127.0.0.1')
     const { code, errors } = await daemon.attempt('network', 'connect', 'bridge', 'none')
     assert.equal(code, 1)
     assert.match(errors, /private \(none\) mode/)
@@ -55,9 +55,9 @@ describe('network modes', { skip: needsTap() || needs('ip', 'ping') }, () => {
     await daemon.run('owner', mode('shared'))
     const id = await daemon.run('guest', mode('container:owner'))
     assert.deepEqual(await links('guest'), ['eth0', 'lo'])
-    const same = async (...command: string[]): Promise<string> => {
-      const guests = await daemon.do('exec', 'guest', ...command)
-      assert.equal(guests, await daemon.do('exec', 'owner', ...command))
+    const same = async (...command: [string, ...string[]]): Promise<string> => {
+      const guests = await daemon.inside('guest', ...command)
+      assert.equal(guests, await daemon.inside('owner', ...command))
       return guests
     }
     await same('hostname')
@@ -93,12 +93,11 @@ describe('network modes', { skip: needsTap() || needs('ip', 'ping') }, () => {
     await daemon.kill()
     await daemon.again()
     const namespaces = await Promise.all(
-      ['keeper', 'lodger'].map((name) => daemon.do('exec', name, 'readlink', '/proc/self/ns/net')),
+      ['keeper', 'lodger'].map((name) => daemon.inside(name, 'readlink', '/proc/self/ns/net')),
     )
     assert.equal(namespaces[0], namespaces[1])
     assert.deepEqual(await links('lodger'), ['eth0', 'lo'])
-    await daemon.do(
-      'exec',
+    await daemon.inside(
       'lodger',
       'ping',
       '-n',

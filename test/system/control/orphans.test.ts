@@ -87,7 +87,7 @@ describe('system prune', { skip: !isInside }, () => {
     const id = await other.run('other', { Cmd: COMMAND })
     assert.deepEqual(await prune(), { Namespaces: [], Processes: [], Sandboxes: [], NetworksDeleted: [] })
     assert.equal((await other.inspect(id)).State.Status, 'running')
-    await other.do('exec', 'other', 'true')
+    await other.inside('other', 'true')
     await other.kill()
     await other.again()
     await prune()
@@ -123,6 +123,6 @@ describe('system prune', { skip: !isInside }, () => {
   /** The pruning daemon's own sandbox. */
   async function stays(): Promise<void> {
     assert.equal((await daemon.inspect(own)).State.Status, 'running')
-    await daemon.do('exec', 'own', 'true')
+    await daemon.inside('own', 'true')
   }
 })

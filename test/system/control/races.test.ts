@@ -55,7 +55,10 @@ describe('clients at the same time', { skip: needsTap() }, () => {
     const answers = await Promise.all(ids.map((id) => daemon.ask('POST', `/sandboxes/${id}/start`)))
     assert.equal(answers.filter(({ status }) => status === 204).length, 1)
     const lost = answers.filter(({ status }) => status !== 204)
-    assert.deepEqual(new Set(lost.map(messageOf)), new Set(['Address already in use']))
+    assert.deepEqual(
+      new Set(lost.map(messageOf)),
+      new Set(['failed to set up container networking: Address already in use']),
+    )
     const traces = daemon.traces()
     assert.equal(traces.shims.length, 1)
     assert.equal(traces.links.length, 1)

@@ -122,17 +122,11 @@ describe('curl', { skip: needsTap() || needs('curl', 'unshare') }, () => {
     const [method = '', template = ''] = operation.split(' ')
     const json = body === undefined ? [] : ['-d', JSON.stringify(body)]
     const typed = body === undefined && !args.includes('-d') ? [] : ['-H', 'Content-Type: application/json']
-    const { output, errors } = await attempt(
-      {},
-      'curl',
-      ...['--silent', '--show-error', '--globoff', '--max-time', '30', '--unix-socket', daemon.socket],
-      ...['--request', method, ...typed, ...json, ...args],
-      ...[
-        '--write-out',
-        '\n%{http_code} %{content_type}',
-        `http://localhost${(path ?? template).replace('NOW', String(Date.now() / 1000))}`,
-      ],
-    )
+    const url = `http://localhost${(path ?? template).replace('NOW', String(Date.now() / 1000))}`
+    const line = ['--silent', '--show-error', '--globoff', '--max-time', '30', '--unix-socket', daemon.socket]
+    line.push('--request', method, ...typed, ...json, ...args)
+    line.push('--write-out', '\n%{http_code} %{content_type}', url)
+    const { output, errors } = await attempt({}, 'curl', ...line)
     const end = output.lastIndexOf('\n')
     const [status = '', ...type] = output.slice(end + 1).split(' ')
     return { status: Number(status), type: type.join(' '), body: output.slice(0, end), errors }
@@ -158,14 +152,10 @@ describe('curl', { skip: needsTap() || needs('curl', 'unshare') }, () => {
     writeFileSync(file, '')
     truncateSync(file, 100 * 1024 * 1024)
     for (const header of ['Expect:', 'Transfer-Encoding: chunked']) {
-      const { output } = await attempt(
-        {},
-        'curl',
-        ...['--silent', '--max-time', '60', '--unix-socket', daemon.socket, '--output', '/dev/null'],
-        ...['--request', 'POST', '-H', 'Content-Type: application/json', '-H', header],
-        ...['--upload-file', file, '--write-out', '%{http_code} %{size_upload}'],
-        'http://localhost/networks',
-      )
+      const line = ['--silent', '--max-time', '60', '--unix-socket', daemon.socket, '--output', '/dev/null']
+      line.push('--request', 'POST', '-H', 'Content-Type: application/json', '-H', header)
+      line.push('--upload-file', file, '--write-out', '%{http_code} %{size_upload}')
+      const { output } = await attempt({}, 'curl', ...line, 'http://localhost/networks')
       const [status, sent] = output.split(' ').map(Number)
       assert.equal(status, 413, header)
       assert.ok(sent! < 4 * REQUEST_BODY_MAX, `${header} ${sent} bytes`)
@@ -173,17 +163,10 @@ describe('curl', { skip: needsTap() || needs('curl', 'unshare') }, () => {
   })
 
   it('that is gone in the middle of a body, or of an answer, leaves nothing', async () => {
-    const cut = new Program(
-      {},
-      'curl',
-      ...['--silent', '--unix-socket', daemon.socket, 'http://localhost/networks', '-d', '{"Name":'],
-      ...['-H', 'Content-Type: application/json', '-H', 'Content-Length: 1000'],
-    )
-    const events = new Program(
-      {},
-      'curl',
-      ...['--silent', '--no-buffer', '--unix-socket', daemon.socket, 'http://localhost/events?since=1'],
-    )
+    const line = ['--silent', '--no-buffer', '--unix-socket', daemon.socket]
+    const half = ['-d', '{"Name":', '-H', 'Content-Type: application/json', '-H', 'Content-Length: 1000']
+    const cut = new Program({}, 'curl', ...line, ...half, 'http://localhost/networks')
+    const events = new Program({}, 'curl', ...line, 'http://localhost/events?since=1')
     await events.printed(/"Action":"start"/)
     assert.equal(await readers(), 1)
     await Promise.all([cut.stop('SIGKILL'), events.stop('SIGKILL')])

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { EndpointInspect, SandboxCreate, SandboxInspect } from '../../../src/control/api/sandbox.ts'
 import { repositoryRoot } from '../../support/repository.ts'
-import { attempt, type Outcome, type Place, Program } from './program.ts'
+import { attempt, type Outcome, type Place, Program, run } from './program.ts'
 import { namespacePath, newFolder } from './scene.ts'
 
 const DAEMON = join(repositoryRoot, 'dist/src/daemon/main.js')
@@ -161,6 +161,13 @@ export class ControlDaemon {
     return { namespace: `tw-${id.slice(0, 12)}` }
   }
 
+  /** Runs a program in all of a running sandbox's namespaces, to its end; its standard output without the last line's end. */
+  async inside(sandbox: string, program: string, ...args: readonly string[]): Promise<string> {
+    const { Pid } = (await this.inspect(sandbox)).State
+    const enter = ['--target', String(Pid), '--net', '--mount', '--uts', '--', program, ...args]
+    return (await run({}, 'nsenter', ...enter)).trimEnd()
+  }
+
   /** What there is of sandboxes outside of the model, by the first digits of their ids. */
   traces(): Traces {
     return tracesOf(this.root, this.#seen)
@@ -185,7 +192,9 @@ export function tracesOf(root: string, seen = root): Traces {
   const processes = new Set<string>()
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const [, mode, , directory = ''] = read(`/proc/${pid}/cmdline`).split('\0')
-    if (mode === 'hold' && directory.startsWith(`${root}/`)) shims.push(directory.slice(-12))
+    if (mode === 'hold' && directory.startsWith(`${root}/`) && holds(pid, directory.slice(-12))) {
+      shims.push(directory.slice(-12))
+    }
     const [, marker] = /(?:^|\0)TAPWIRE_SANDBOX=([0-9a-f]{12})/.exec(read(`/proc/${pid}/environ`)) ?? []
     if (marker !== undefined) processes.add(marker)
   }
@@ -198,6 +207,21 @@ export function tracesOf(root: string, seen = root): Traces {
     links: links.toSorted(),
     shims: shims.toSorted(),
     processes: [...processes].filter((id) => known.has(id)).toSorted(),
+  }
+}
+
+/** A shim that has noted its end has closed its folder; it may wait a moment for clients to read the rest. */
+function holds(pid: string, folder: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((descriptor) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${descriptor}`).includes(folder)
+      } catch {
+        return false
+      }
+    })
+  } catch {
+    return false
   }
 }
 

@@ -29,7 +29,8 @@ function talk(host: string, port: number): void {
   let rest = Buffer.alloc(0)
   const socket = connect({ host, port })
   const send = (): void => {
-    while (!ending && sent - received < WINDOW) {
+    const limit = ending ? sent : received + WINDOW
+    while (sent < limit) {
       const chunk = Buffer.alloc(CHUNK)
       for (let at = 0; at < CHUNK; at += 4) chunk.writeUInt32BE((sent + at) / 4, at)
       socket.write(chunk)
