@@ -62,7 +62,7 @@ function refuseUsedRoot(directory: RootDirectory): void {
   directory.leave()
   throw new TapwireError(
     ErrorCode.rootUnusable,
-    `The root ${root} has been in use, and --ephemeral would remove it at the end.`,
+    `The root ${root} cannot be used: it has been in use, and --ephemeral would remove it at the end.`,
     { hint: 'Name a directory that is not there yet: --root DIR' },
   )
 }

@@ -289,8 +289,8 @@ async function interfacesOf(
 ): Promise<readonly string[]> {
   const idle = await running.idleTaps()
   if (idle.includes(joined.interface)) return [joined.interface]
-  const others = after.endpoints.map((endpoint) => endpoint.joined?.interface)
-  return (await running.idleTaps(joined.mac)).filter((name) => !others.includes(name))
+  const others = new Set(after.endpoints.map((endpoint) => endpoint.joined?.interface))
+  return (await running.idleTaps(joined.mac)).filter((name) => !others.has(name))
 }
 
 /** The addresses that an endpoint has, for as long as it is joined. */

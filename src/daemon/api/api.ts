@@ -92,13 +92,15 @@ function requireJson(context: Context, next: Next): Promise<void> {
 }
 
 /** A label of this name would be passed over, and the request done as though it had none. */
-async function refusePrototypeKeys(context: Context, next: Next): Promise<void> {
+function refusePrototypeKeys(context: Context, next: Next): Promise<void> {
   const { method } = context.req
   const hasBody = method !== 'GET' && method !== 'HEAD' && context.req.header('content-type') !== undefined
-  if (hasBody && hasPrototypeKey(await context.req.text())) {
-    throw new TapwireError(ErrorCode.badRequest, "The request's body has an unknown key __proto__.")
-  }
-  await next()
+  return hasBody ? checkKeys(context).then(next) : next()
+}
+
+async function checkKeys(context: Context): Promise<void> {
+  if (!hasPrototypeKey(await context.req.text())) return
+  throw new TapwireError(ErrorCode.badRequest, "The request's body has an unknown key __proto__.")
 }
 
 function notFound(context: Context): never {

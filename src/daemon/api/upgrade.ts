@@ -70,17 +70,14 @@ export function isUpgradable({ method, url = '' }: IncomingMessage): boolean {
 
 /** The head of the request as it would be without its offer: the fields that the connection's own header names go with it. */
 export function withoutUpgrade({ method, url, httpVersion, rawHeaders, headers }: IncomingMessage): Buffer {
-  const options = (headers.connection ?? '').split(',').map((option) => option.trim().toLowerCase())
-  const dropped = new Set([
-    'connection',
-    'upgrade',
-    ...(options.includes('http2-settings') ? ['http2-settings'] : []),
-  ])
+  const options = new Set((headers.connection ?? '').split(',').map((option) => option.trim().toLowerCase()))
+  const dropped = new Set(['connection', 'upgrade'])
+  if (options.has('http2-settings')) dropped.add('http2-settings')
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let at = 0; at < rawHeaders.length; at += 2) {
     if (!dropped.has(rawHeaders[at]!.toLowerCase())) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`)
   }
-  if (options.includes('close')) lines.push('Connection: close')
+  if (options.has('close')) lines.push('Connection: close')
   // Node reads header bytes as Latin-1.
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }

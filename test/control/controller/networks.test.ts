@@ -101,24 +101,18 @@ describe('removing a network', () => {
     const { controller } = daemon
     await controller.createSandbox('c1', { Cmd: ['serve'], HostConfig: { NetworkMode: 'net' } })
     machine.failAt(2)
-    const removed = controller.removeNetwork('net')
-    const attempts: Promise<string>[] = []
-    let over = false
-    const tried = removed.catch(() => {
-      over = true
+    const removal = { over: false }
+    const removed = controller.removeNetwork('net').catch(() => {
+      removal.over = true
     })
-    for (let turn = 0; turn < 20 && !over; turn++) {
-      attempts.push(
-        controller.startSandbox('c1').then(
-          () => 'started',
-          (error: Error) => error.message,
-        ),
-      )
+    const attempts: Promise<unknown>[] = []
+    while (!removal.over) {
+      attempts.push(controller.startSandbox('c1').then(() => 'started', String))
       await Promise.resolve()
     }
-    await tried
+    await removed
     for (const outcome of await Promise.all(attempts)) {
-      assert.match(outcome, /^(failed to set up container networking: network net not found|started)$/)
+      assert.match(String(outcome), /network net not found$|^started$/)
     }
     await settled()
     assertConsistent(daemon, machine)
