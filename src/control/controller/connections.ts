@@ -1,4 +1,4 @@
-import { setImmediate as immediate } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { NetworkConnect, NetworkDisconnect } from '../api/network.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
@@ -183,14 +183,14 @@ function formerNetwork({ endpoints }: SandboxRecord, reference: string): string 
   )?.network
 }
 
-/** Turns of the event loop in which what a sandbox said last is read: its connection is closed before its namespace goes. */
-const TURNS = 8
+/**
+ * Milliseconds in which one hears of an end that has made something fail: what runs in a sandbox is killed first, and its end is
+ * told when all of that is over.
+ */
+const ENDING_MS = 200
 
-async function hasEnded({ running }: Run): Promise<boolean> {
-  for (let turn = 0; turn < TURNS; turn++) {
-    if (await Promise.race([running.exited.then(() => true), immediate(false)])) return true
-  }
-  return false
+function hasEnded({ running }: Run): Promise<boolean> {
+  return Promise.race([running.exited.then(() => true), wait(ENDING_MS, false)])
 }
 
 /** A network that only holds settings for others. */
