@@ -164,12 +164,10 @@ export class Connections {
 const TURNS = 8
 
 async function hasEnded({ running }: Run): Promise<boolean> {
-  let ended = false
-  void running.exited.then(() => {
-    ended = true
-  })
-  for (let turn = 0; turn < TURNS && !ended; turn++) await immediate()
-  return ended
+  for (let turn = 0; turn < TURNS; turn++) {
+    if (await Promise.race([running.exited.then(() => true), immediate(false)])) return true
+  }
+  return false
 }
 
 /** A network that only holds settings for others. */
