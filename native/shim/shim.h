@@ -33,6 +33,7 @@ struct shim {
 	int64_t deadline; /* of the phase, in milliseconds of clock_ms */
 	struct process command; /* pid 0 while there is none */
 	int exit_code; /* once the phase is not PHASE_HOLDS */
+	bool leaves; /* something that did not go in time */
 	struct connection *connections[CONNECTIONS_MAX];
 	size_t connection_count;
 	struct log log;
