@@ -1,6 +1,6 @@
 /** The daemon as a program: takes its root, puts the model together, serves it until something ends it. */
 
-import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import type { Failure } from '../control/api/failure.ts'
 import type { Version } from '../control/api/system.ts'
 import { API_VERSION } from '../control/api-version.ts'
@@ -45,6 +45,7 @@ export async function runDaemon(options: DaemonOptions, compose: Compose): Promi
   try {
     requireMachine()
     const directory = await RootDirectory.take(rootPaths(options.root, options.socket))
+    if (options.ephemeral === true) refuseUsedRoot(directory)
     try {
       return await new Daemon(options, directory, compose, endings).run(starter)
     } finally {
@@ -55,6 +56,18 @@ export async function runDaemon(options: DaemonOptions, compose: Compose): Promi
     starter.failed(error)
     return error instanceof TapwireError ? error.exitCode : 1
   }
+}
+
+/** What is in it belongs to a daemon that is to come back. Throws ROOT_UNUSABLE. */
+function refuseUsedRoot(directory: RootDirectory): void {
+  const { root, state } = directory.paths
+  if (!existsSync(state)) return
+  directory.leave()
+  throw new TapwireError(
+    ErrorCode.rootUnusable,
+    `The root ${root} cannot be used: it has been in use, and --ephemeral would remove it at the end.`,
+    { hint: 'Name a directory that is not there yet: --root DIR' },
+  )
 }
 
 /** Who started the daemon has the other end; the kernel closes it where that process is killed. */

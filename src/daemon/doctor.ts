@@ -1,6 +1,8 @@
 /** What this machine has of what Tapwire needs, each with what to do about it. */
 
-import { accessSync, closeSync, constants, existsSync, readFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { accessSync, closeSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { DoctorCheck } from '../control/api/doctor.ts'
 import { TapwireError } from '../control/errors.ts'
@@ -8,15 +10,15 @@ import { native } from '../ports/native.ts'
 import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
 import { openTap, TapError, TapFeature } from '../ports/tap.ts'
 import { missingCapabilities } from './capabilities.ts'
+import { readLog } from './log-reader.ts'
 import { createNamespace, deleteNamespace, namespacePath } from './namespace.ts'
+import { ShimHost } from './sandbox-host.ts'
 
 const NODE_MIN = [20, 19] as const
 
 /** Programs that the daemon calls, and the Debian packages that have them. */
 const PROGRAMS = [
   ['ip', 'iproute2'],
-  ['nsenter', 'util-linux'],
-  ['setpriv', 'util-linux'],
   ['flock', 'util-linux'],
 ] as const
 
@@ -31,6 +33,7 @@ export async function examine(): Promise<DoctorCheck[]> {
     ...PROGRAMS.map(checkProgram),
   ]
   if (addon.state === 'ok') checks.push(checkIoUring(), checkEpoll(), await checkTap())
+  checks.push(await checkSandbox())
   return checks
 }
 
@@ -142,3 +145,24 @@ async function checkTap(): Promise<DoctorCheck> {
     await deleteNamespace(namespace)
   }
 }
+
+/** One is made, in a folder of its own, and removed again. */
+async function checkSandbox(): Promise<DoctorCheck> {
+  const directory = mkdtempSync(join(tmpdir(), 'tapwire-doctor-'))
+  const warnings: string[] = []
+  const host = new ShimHost({ directory, readLog, warn: (_, warning) => warnings.push(warning) })
+  const id = randomBytes(32).toString('hex')
+  try {
+    await host.create({ id, hostname: 'doctor', network: 'own', files: ETC })
+    if (warnings.length === 0) return ok('sandbox', 'has its own network, /etc/hosts, host name and /sys')
+    return warn('sandbox', `goes without ${warnings.join('; ')}`, 'Sandboxes see what the machine has there.')
+  } catch (error) {
+    if (!(error instanceof TapwireError)) throw error
+    return fail('sandbox', error.message, error.hint ?? 'Run as root; build the shim with npm run build.')
+  } finally {
+    await host.remove(id, { log: true })
+    rmSync(directory, { recursive: true })
+  }
+}
+
+const ETC = { hosts: '127.0.0.1\tlocalhost\n', resolvConf: '', hostname: 'doctor\n' }

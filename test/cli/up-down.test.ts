@@ -217,6 +217,16 @@ describe('tapwire save', () => {
     assert.equal(readFileSync(copy, 'utf8'), DEMO)
   })
 
+  it('tells what is left out', async () => {
+    const text = `# WARNING: Network pair is left out: it is odd.\n${DEMO}`
+    control.answers.set('GET /file', () => text)
+    assert.deepEqual(await tapwire(['save']), {
+      code: 0,
+      out: text,
+      err: 'WARNING: Network pair is left out: it is odd.\n',
+    })
+  })
+
   it('says so where it cannot write', async () => {
     const { code, err } = await tapwire(['save', 'demo', '-o', '/nowhere/copy.yaml'])
     assert.equal(code, 1)
@@ -236,7 +246,7 @@ describe('tapwire graph', () => {
   it('draws SVG unless told otherwise, and Mermaid', async () => {
     assert.match((await tapwire(['graph', labFile])).out, /^<svg /)
     assert.match((await tapwire(['graph', '-f', 'mermaid', labFile])).out, /^flowchart /)
-    assert.equal((await tapwire(['graph', '-f', 'png', labFile])).code, 2)
+    assert.equal((await tapwire(['graph', '-f', 'png', labFile])).code, 125)
   })
 })
 

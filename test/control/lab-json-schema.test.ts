@@ -75,13 +75,17 @@ describe('the examples', () => {
         new RegExp(`tapwire up examples/${name}\\n[^]*tapwire down ${name.replace('.yaml', '')}\\n`),
       )
       const lab = loadLab(path)
-      const known = lab.sandboxes.flatMap((sandbox) => sandbox.endpoints.map((endpoint) => endpoint.address))
-      const networks = lab.networks.map((network) => network.subnets[0]!.subnet.split('/')[0]!)
+      const places = [lab, ...lab.hosts]
+      const all = [...lab.hosts, ...places.flatMap(({ sandboxes }) => sandboxes)]
+      const known = all.flatMap((sandbox) => sandbox.endpoints.map((endpoint) => endpoint.address))
+      const networks = places.flatMap((place) =>
+        place.networks.map((network) => network.subnets[0]!.subnet.split('/')[0]!),
+      )
       for (const [address] of footer.matchAll(/\d+\.\d+\.\d+\.\d+/g)) {
         assert.ok([...known, ...networks].includes(address), `${address} is an address of ${name}`)
       }
-      const sandboxes = new Set(lab.sandboxes.map((sandbox) => sandbox.name))
-      for (const [, sandbox = ''] of footer.matchAll(/tapwire exec (\S+)/g)) {
+      const sandboxes = new Set(all.map((sandbox) => sandbox.name))
+      for (const [, sandbox = ''] of footer.matchAll(/ exec (\S+)/g)) {
         assert.ok(sandboxes.has(sandbox), `${sandbox} is a sandbox of ${name}`)
       }
     })

@@ -106,10 +106,10 @@ describe('a disk that is full', { skip }, () => {
     })
     await daemon.program.printed(/"ready":true/)
     const log = join(`/proc/${daemon.pid}/root${daemon.root}`, 'daemon.log')
-    /** What was a signal before the request is told of in the log after it. */
     const reload = async (): Promise<void> => {
+      const before = await reloads(daemon)
       daemon.program.child.kill('SIGHUP')
-      await daemon.call('GET', '/version')
+      await until('the configuration is reloaded', async () => (await reloads(daemon)) > before)
     }
     assert.throws(() => {
       for (;;) appendFileSync(log, Buffer.alloc(4096, 'x'))
@@ -133,3 +133,18 @@ describe('a disk that is full', { skip }, () => {
     await daemon.stop()
   })
 })
+
+/** How often it has read its configuration again. */
+async function reloads(daemon: ControlDaemon): Promise<number> {
+  const now = new Date(Date.now() + 1).toISOString()
+  const events = await daemon.do(
+    'events',
+    '--since',
+    '1',
+    '--until',
+    now,
+    '--format',
+    '{{.Type}} {{.Action}}',
+  )
+  return events.match(/^daemon reload$/gm)?.length ?? 0
+}

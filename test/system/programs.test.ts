@@ -108,9 +108,17 @@ for (const io of ['io_uring', 'epoll'] as const) {
     })
 
     it('finds no way to another network', async () => {
-      const { code, errors } = await attempt(lab.place('alice'), 'ping', '-c', '1', lab.address('dave'))
-      assert.equal(code, 2)
-      assert.match(errors, /Network is unreachable/)
+      const { code, output } = await attempt(
+        lab.place('alice'),
+        'ping',
+        '-c',
+        '1',
+        '-W',
+        '0.2',
+        lab.address('dave'),
+      )
+      assert.equal(code, 1, output)
+      assert.match(output, /1 packets transmitted, 0 received/)
     })
 
     it('hands a multicast datagram to all who joined the group', async () => {

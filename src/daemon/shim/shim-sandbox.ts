@@ -89,8 +89,8 @@ export class ShimSandbox implements RunningSandbox {
   }
 
   /** Only of a namespace of its own: TAPs in another's are the other's. */
-  async idleTaps(): Promise<readonly string[]> {
-    return this.#parts.network === 'own' ? idleTapsOf(this.#parts.holder.pid) : []
+  async idleTaps(mac?: string): Promise<readonly string[]> {
+    return this.#parts.network === 'own' ? idleTapsOf(this.#parts.holder.pid, mac) : []
   }
 
   async setSysctls(values: Readonly<Record<string, string>>): Promise<void> {

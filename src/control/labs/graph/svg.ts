@@ -142,6 +142,9 @@ function drawLayout(layout: Layout, scale: Scale, colors: ReadonlyMap<string, st
 /** Where a column's line goes: near its left end, so that the label has the rest. */
 const LINE_AT = 14
 
+/** Right of the first line's end, which would cover a letter. */
+const BAR_TEXT_AT = 22
+
 function drawBar(bar: Bar, scale: Scale, color: string): string {
   const x = bar.from * scale.column
   const y = bar.row * scale.row
@@ -157,13 +160,13 @@ function drawBarText(bar: Bar, scale: Scale, color: string): string {
   const name = `<tspan font-weight="bold">${escaped(bar.network.name)}</tspan>`
   return [
     `<rect x="${x + 5}" y="${y + 5}" width="${barTextWidth(bar) - 10}" height="${BAR - 10}" fill="${color}"/>`,
-    `<text class="bar" x="${x + 9}" y="${y + 16}">${name}${escaped(notesOf(bar))}</text>`,
+    `<text class="bar" x="${x + BAR_TEXT_AT}" y="${y + 16}">${name}${escaped(notesOf(bar))}</text>`,
   ].join('')
 }
 
 function barTextWidth(bar: Bar): number {
   if (bar.part > 0) return 0
-  return bar.network.name.length * LETTER + notesOf(bar).length * SMALL_LETTER + 24
+  return bar.network.name.length * LETTER + notesOf(bar).length * SMALL_LETTER + BAR_TEXT_AT + 15
 }
 
 function notesOf(bar: Bar): string {
