@@ -55,6 +55,16 @@ describe('the state file', () => {
     assert.deepEqual(JSON.parse(readFileSync(previous, 'utf8')), { version: 1, ...modelRecord(0) })
   })
 
+  it('is not written any more once it is sealed', async (t) => {
+    const folder = newFolder(t)
+    const store = new FileStore(folder)
+    const saved = store.save(() => modelRecord(1))
+    await store.seal()
+    await saved
+    await assert.rejects(store.save(() => modelRecord(0)), { code: 'STATE_UNWRITABLE' })
+    assert.deepEqual(new FileStore(folder).load(), modelRecord(1))
+  })
+
   it("stays the owner's alone where somebody opened it to others", async (t) => {
     const { folder, state } = await twoCopies(t)
     chmodSync(state, 0o644)

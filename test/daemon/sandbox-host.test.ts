@@ -315,6 +315,20 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     assert.deepEqual((await read(await sandbox!.exec(command('cat', '/etc/hosts')))).stdout, 'first\n')
   })
 
+  it('are no more heard of by a daemon that has let them go', async () => {
+    const id = newId()
+    const host = newHost()
+    const sandbox = await host.create(planOf(id))
+    let heard = false
+    void sandbox.exited.then(() => (heard = true))
+    host.release()
+    const next = await newHost().adopt(id)
+    assert.ok(next !== undefined)
+    next.signal('SIGTERM')
+    assert.equal((await next.exited).exitCode, 143)
+    assert.equal(heard, false)
+  })
+
   it('are removed by a daemon that does not know them', async () => {
     const id = newId()
     const sandbox = await newHost().create(planOf(id))

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { decodeFailed, decodeNumber, encodeResize, FrameType } from '../../src/control/shim-frames.ts'
@@ -29,6 +32,35 @@ describe('the shim', { skip: needsRoot() }, () => {
       assert.notEqual(namespace(shim.pid, kind), namespace('self', kind))
     for (const kind of ['pid', 'ipc', 'user', 'cgroup'])
       assert.equal(namespace(shim.pid, kind), namespace('self', kind))
+  })
+
+  it.skip('binds its file again when the machine replaces the one below it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'twetc-'))
+    const [own, target] = [join(folder, 'own'), join(folder, 'hosts')] as const
+    writeFileSync(own, 'own')
+    writeFileSync(target, 'machine')
+    const other = await TestShim.start('--bind', `${own}:${target}`)
+    try {
+      const shown = async (): Promise<string> =>
+        (await (await other.connect()).run(exec, ['cat', target])).stdout
+      assert.equal(await shown(), 'own')
+      writeFileSync(`${target}.new`, 'edited')
+      renameSync(`${target}.new`, target)
+      await until('it is bound again', async () => (await shown()) === 'own')
+      assert.equal(readFileSync(target, 'utf8'), 'edited')
+    } finally {
+      await other.remove()
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it.skip('tells one client too many that it is one', async () => {
+    const clients = await Promise.all(Array.from({ length: 128 }, () => shim.connect()))
+    const socket = connect(join(shim.directory, 'shim.sock'))
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    assert.equal(chunk[0], FrameType.failed)
+    socket.destroy()
+    for (const client of clients) client.close()
   })
 
   it('says who it is, and lets nobody else in', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { SystemPruned } from '../../../src/control/api/system.ts'
@@ -47,13 +48,44 @@ describe('system prune', { skip: !isInside }, () => {
 
   const prune = (): Promise<SystemPruned> => daemon.call('POST', '/system/prune')
 
+  it('spares a root that still has its state, and says so', async () => {
+    const away = await ControlDaemon.start()
+    const id = await away.run('one', { Cmd: COMMAND })
+    await away.kill()
+    const { Sandboxes, Processes, RootsSpared } = await prune()
+    assert.deepEqual(
+      { Sandboxes, Processes, RootsSpared },
+      { Sandboxes: [], Processes: [], RootsSpared: [away.root] },
+    )
+    await away.again()
+    assert.equal((await away.inspect(id)).State.Status, 'running')
+    await away.stop()
+  })
+
+  it('leaves a program alone that only says it is a shim, and the folder that it names', async () => {
+    const folder = join(newFolder(), 'sandboxes/0123456789ab')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'precious'), '')
+    const program = join(newFolder(), 'tapwire-shim')
+    copyFileSync('/bin/bash', program)
+    chmodSync(program, 0o755)
+    const liar = new Program({}, program, 'hold', '--directory', folder)
+    const bystander = new Program({ environment: { TAPWIRE_SANDBOX: 'ba9876543210' } }, 'sleep', '1000')
+    await prune()
+    assert.ok(existsSync(join(folder, 'precious')))
+    assert.ok(isAlive(bystander.pid), 'it shares our namespaces')
+    await bystander.stop()
+    await liar.stop()
+  })
+
   for (const rootStays of [true, false]) {
-    it(`removes what a killed daemon has left, its root ${rootStays ? 'still there' : 'removed as well'}`, async () => {
+    it(`removes what a killed daemon has left, its root ${rootStays ? 'without its state' : 'removed as well'}`, async () => {
       const dead = await ControlDaemon.start()
       const ids = [await dead.run('one', { Cmd: COMMAND }), await dead.run('two')]
       const pids = await Promise.all(ids.map(async (id) => (await dead.inspect(id)).State.Pid))
       await dead.kill()
       if (!rootStays) rmSync(dead.root, { recursive: true })
+      for (const name of ['state.json', 'state.json.previous']) rmSync(join(dead.root, name), { force: true })
 
       const { code, output } = await daemon.attempt('system', 'prune', '-f')
       assert.equal(code, 0)
@@ -85,7 +117,13 @@ describe('system prune', { skip: !isInside }, () => {
   it('leaves what another daemon runs, and what one may take up that has just been started again', async () => {
     const other = await ControlDaemon.start()
     const id = await other.run('other', { Cmd: COMMAND })
-    assert.deepEqual(await prune(), { Namespaces: [], Processes: [], Sandboxes: [], NetworksDeleted: [] })
+    assert.deepEqual(await prune(), {
+      Namespaces: [],
+      Processes: [],
+      Sandboxes: [],
+      NetworksDeleted: [],
+      RootsSpared: [],
+    })
     assert.equal((await other.inspect(id)).State.Status, 'running')
     await other.inside('other', 'true')
     await other.kill()
@@ -107,7 +145,13 @@ describe('system prune', { skip: !isInside }, () => {
     const sleeper = new Program({ namespace: foreign }, 'sleep', '1000')
     try {
       const pruned = await prune()
-      assert.deepEqual(pruned, { Namespaces: [], Processes: [], Sandboxes: [], NetworksDeleted: [] })
+      assert.deepEqual(pruned, {
+        Namespaces: [],
+        Processes: [],
+        Sandboxes: [],
+        NetworksDeleted: [],
+        RootsSpared: [],
+      })
       assert.ok(existsSync(namespacePath(alike)))
       assert.ok(existsSync(namespacePath(linked)))
       assert.ok(isAlive(sleeper.pid))
