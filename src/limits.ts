@@ -140,6 +140,18 @@ export const DAEMON_LOG_SIZE_MAX = 10 * 1024 * 1024
 /** Events that the daemon remembers, for clients that ask for what has been. */
 export const EVENTS_KEPT_MAX = 4096
 
+/** Characters of the attributes of the events that the daemon remembers: 2 KB for each, where all are alike. */
+export const EVENTS_SIZE_MAX = 8 * 1024 * 1024
+
+/**
+ * Labels, or options, of one network, sandbox or endpoint: how many, and their bytes. A sandbox's variables and its command's words
+ * have what execve(2) takes of one text (MAX_ARG_STRLEN), all together.
+ */
+export const LABELS_MAX = 1024
+export const LABELS_SIZE_MAX = 64 * 1024
+export const ENVIRONMENT_MAX = 4096
+export const ENVIRONMENT_SIZE_MAX = 128 * 1024
+
 /** Seconds that a released address rests before it is given out again. */
 export const ADDRESS_REST_S = 30
 export const ADDRESS_REST_S_MAX = 86_400
@@ -159,6 +171,12 @@ export const ADVERTISE_INTERVAL_MS_MAX = 2000
 export const LAB_PARALLEL = 8
 /** Seconds between the stop signal and SIGKILL: what a timer's 31 bits of milliseconds hold. */
 export const STOP_TIMEOUT_S_MAX = 2_147_483
+
+/** The same at the end of the daemon, for sandboxes that would have more: less than DAEMON_END_TIMEOUT_MS. */
+export const SHUTDOWN_STOP_TIMEOUT_S_MAX = 45
+
+/** Milliseconds after which a removal that failed is tried again. */
+export const RETRY_MS = 10_000
 
 /** Milliseconds that a lab waits for the daemon of one of its hosts to answer. */
 export const HOST_READY_TIMEOUT_MS = 30_000

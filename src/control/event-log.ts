@@ -1,5 +1,5 @@
 /**
- * What has happened and happens, the last EVENTS_KEPT_MAX of it. Who reads has a place in the log and no queue of its own:
+ * What has happened and happens, the last EVENTS_KEPT_MAX of it, or fewer where they are large. Who reads has a place in the log and no queue of its own:
  *
  *     ids    17   18   19   20   21   22
  *            |         |              |
@@ -8,7 +8,7 @@
  * A reader that falls behind the oldest event has lost some; its stream ends with an error instead of going on with a gap.
  */
 
-import { EVENTS_KEPT_MAX } from '../limits.ts'
+import { EVENTS_KEPT_MAX, EVENTS_SIZE_MAX } from '../limits.ts'
 import type { Event } from './api/system.ts'
 import type { EventOptions } from './control-plane.ts'
 import type { EventJournal } from './controller/context.ts'
@@ -23,13 +23,18 @@ export interface EventLogOptions {
   readonly clock: Pick<Surroundings, 'now' | 'after'>
   /** Events that are remembered. */
   readonly kept?: number | undefined
+  /** Characters of their attributes that are remembered. */
+  readonly size?: number | undefined
 }
 
 export class EventLog implements EventJournal {
   readonly #clock: EventLogOptions['clock']
   readonly #kept: number
+  readonly #sizeMax: number
   /** Each at its id modulo the count that is kept. */
-  readonly #events: Event[] = []
+  readonly #events: (Event | undefined)[] = []
+  #size = 0
+  #oldestId: number
   readonly #firstId: number
   #nextId: number
   /** Wakes the readers that have read everything. */
@@ -37,12 +42,14 @@ export class EventLog implements EventJournal {
   #readers = 0
   #readersLost = 0
 
-  constructor({ clock, kept = EVENTS_KEPT_MAX }: EventLogOptions) {
+  constructor({ clock, kept = EVENTS_KEPT_MAX, size = EVENTS_SIZE_MAX }: EventLogOptions) {
     this.#clock = clock
     this.#kept = kept
+    this.#sizeMax = size
     // By the clock, so that the ids of a restarted daemon go on behind those that clients have of the one before it.
     this.#firstId = Math.floor(clock.now())
     this.#nextId = this.#firstId
+    this.#oldestId = this.#firstId
   }
 
   publish({ Type, Action, Actor }: Pick<Event, 'Type' | 'Action' | 'Actor'>): Event {
@@ -56,6 +63,8 @@ export class EventLog implements EventJournal {
       time: Math.floor(nowMs / 1000),
       timeNano: nowMs * 1e6,
     }
+    this.#size += sizeOf(event)
+    this.#forgetOldest()
     this.#events[event.Id % this.#kept] = event
     this.#nextId += 1
     for (const wake of this.#waiting) wake()
@@ -87,8 +96,17 @@ export class EventLog implements EventJournal {
     return this.#nextId - this.#firstId
   }
 
-  get #oldestId(): number {
-    return Math.max(this.#firstId, this.#nextId - this.#kept)
+  /** Makes room for the next event, whose size is counted already: in number, and in size as far as there are others. */
+  #forgetOldest(): void {
+    while (
+      this.#oldestId < this.#nextId &&
+      (this.#nextId - this.#oldestId >= this.#kept || this.#size > this.#sizeMax)
+    ) {
+      const place = this.#oldestId % this.#kept
+      this.#size -= sizeOf(this.#events[place]!)
+      this.#events[place] = undefined
+      this.#oldestId += 1
+    }
   }
 
   #startOf({ sinceMs, afterId }: EventOptions): number {
@@ -148,6 +166,9 @@ export class EventLog implements EventJournal {
     })
   }
 }
+
+const sizeOf = ({ Actor }: Event): number =>
+  Object.entries(Actor.Attributes).reduce((sum, [name, value]) => sum + name.length + value.length, 0)
 
 /** To the microsecond: nanoseconds since 1970 are more than a float has digits for. */
 const millisecondsOf = (event: Event): number => Math.round(event.timeNano / 1000) / 1000

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { Controller } from '../control/controller/controller.ts'
+import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { EventLog } from '../control/event-log.ts'
 import { Ipam } from '../control/ipam/ipam.ts'
 import { Labs } from '../control/labs/labs.ts'
@@ -31,17 +32,26 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     readLog,
     warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
   })
+  const store = new FileStore(paths.root)
   const control = new Controller({
     fabric: new DatapathFabric(datapath),
     host,
-    store: new FileStore(paths.root),
-    addresses: addressesOf(configuration, surroundings),
+    store,
+    addresses: addressesOf(paths.configuration, configuration, surroundings),
     events,
     surroundings,
     log,
     defaults: () => configuration,
   })
-  await control.recover()
+  try {
+    await control.recover()
+  } catch (error) {
+    const exhausted = error instanceof TapwireError && error.code === ErrorCode.poolsExhausted
+    // The network bridge is made at a root's first start.
+    throw exhausted && configuration.defaultAddressPools !== undefined
+      ? invalidPools(paths.configuration, error)
+      : error
+  }
   const labs = new Labs(control, new HostDaemons({ root: paths.root, io, control }))
   const metrics = new MetricsOnDemand({
     control,
@@ -65,8 +75,9 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     },
     stop: async ({ keepSandboxes }) => {
       await control.shutdown({ liveRestore: keepSandboxes })
-      // Those that stay are no reason for this process to stay.
+      // Of those that stay the next daemon is to hear the end, and to note it.
       host.release()
+      await store.seal()
       await metrics.close()
     },
     mount: (api, context) => labRoutes(api, labs, context),
@@ -103,13 +114,26 @@ function settingsThatWait(atStart: Configuration, changed: Configuration): strin
   ]
 }
 
-function addressesOf(configuration: Configuration, clock: { now(): number }): Ipam {
-  return new Ipam({
-    hostId: machineId(),
-    now: () => clock.now(),
-    defaultPools: configuration.defaultAddressPools,
-    restS: configuration.addressRestS,
-  })
+/** Throws CONFIGURATION_INVALID, of the file at `path`. */
+function addressesOf(path: string, configuration: Configuration, clock: { now(): number }): Ipam {
+  try {
+    return new Ipam({
+      hostId: machineId(),
+      now: () => clock.now(),
+      defaultPools: configuration.defaultAddressPools,
+      restS: configuration.addressRestS,
+    })
+  } catch (cause) {
+    throw invalidPools(path, cause)
+  }
+}
+
+function invalidPools(path: string, cause: unknown): TapwireError {
+  return new TapwireError(
+    ErrorCode.configurationInvalid,
+    `The configuration file ${path} is invalid: default-address-pools: ${(cause as Error).message}`,
+    { cause },
+  )
 }
 
 /** The same at each start, as far as the machine knows itself. */

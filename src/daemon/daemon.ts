@@ -1,6 +1,6 @@
 /** The daemon as a program: takes its root, puts the model together, serves it until something ends it. */
 
-import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import type { Failure } from '../control/api/failure.ts'
 import type { Version } from '../control/api/system.ts'
 import { API_VERSION } from '../control/api-version.ts'
@@ -17,7 +17,10 @@ import { Endings } from './endings.ts'
 import { describe, fileLog, type Log, stderrLog } from './log.ts'
 import type { Compose, RunningModel } from './model.ts'
 import { RootDirectory, rootPaths } from './root-directory.ts'
+import { forgetForeignSandbox } from './shim/outer-sandbox.ts'
 import { programVersion } from './version.ts'
+
+const UMASK = 0o022
 
 export interface DaemonOptions {
   readonly root: string
@@ -31,14 +34,18 @@ export interface DaemonOptions {
   readonly readyDescriptor?: number | undefined
 }
 
-/** Resolves to the exit code when the daemon has ended; more than that is not to be done in this process. */
+/** Resolves to the exit code when the daemon has ended. The process is to end then, for it has the root until that. */
 export async function runDaemon(options: DaemonOptions, compose: Compose): Promise<number> {
   const endings = new Endings()
   const starter = new Starter(options.readyDescriptor)
   if (options.ephemeral === true) endWithInput(endings)
+  // Files that sandboxes see, and folders on the way to the socket, are for everybody to read, whatever the starter's habits.
+  process.umask(UMASK)
+  forgetForeignSandbox()
   try {
     requireMachine()
     const directory = await RootDirectory.take(rootPaths(options.root, options.socket))
+    if (options.ephemeral === true) refuseUsedRoot(directory)
     try {
       return await new Daemon(options, directory, compose, endings).run(starter)
     } finally {
@@ -48,10 +55,19 @@ export async function runDaemon(options: DaemonOptions, compose: Compose): Promi
   } catch (error) {
     starter.failed(error)
     return error instanceof TapwireError ? error.exitCode : 1
-  } finally {
-    // Whoever has its other end may keep it open: nothing would end this process.
-    if (options.ephemeral === true) process.stdin.destroy()
   }
+}
+
+/** What is in it belongs to a daemon that is to come back. Throws ROOT_UNUSABLE. */
+function refuseUsedRoot(directory: RootDirectory): void {
+  const { root, state } = directory.paths
+  if (!existsSync(state)) return
+  directory.leave()
+  throw new TapwireError(
+    ErrorCode.rootUnusable,
+    `The root ${root} cannot be used: it has been in use, and --ephemeral would remove it at the end.`,
+    { hint: 'Name a directory that is not there yet: --root DIR' },
+  )
 }
 
 /** Who started the daemon has the other end; the kernel closes it where that process is killed. */

@@ -13,6 +13,9 @@ const RESOLV_CONF = '/etc/resolv.conf'
 const RESOLV_CONF_BEHIND_STUB = '/run/systemd/resolve/resolv.conf'
 const STUB = '127.0.0.53'
 
+/** What setTimeout takes at most; it calls back at once for more. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
 export interface SurroundingsPaths {
   readonly resolvConf?: string | undefined
   readonly resolvConfBehindStub?: string | undefined
@@ -37,7 +40,14 @@ export class MachineSurroundings implements Surroundings {
   }
 
   after(ms: number, callback: () => void): () => void {
-    const timer = setTimeout(callback, ms)
+    let timer: NodeJS.Timeout
+    const wait = (left: number): void => {
+      timer =
+        left > TIMER_MS_MAX
+          ? setTimeout(() => wait(left - TIMER_MS_MAX), TIMER_MS_MAX)
+          : setTimeout(callback, left)
+    }
+    wait(ms)
     return () => clearTimeout(timer)
   }
 

@@ -34,9 +34,9 @@ class ManualClock {
   }
 }
 
-const newLog = (kept?: number): { log: EventLog; clock: ManualClock } => {
+const newLog = (kept?: number, size?: number): { log: EventLog; clock: ManualClock } => {
   const clock = new ManualClock()
-  return { log: new EventLog({ clock, kept }), clock }
+  return { log: new EventLog({ clock, kept, size }), clock }
 }
 
 const publish = (log: EventLog, Action: string, more: Partial<Event> = {}): Event =>
@@ -62,6 +62,18 @@ const actions = async (
 }
 
 describe('an event', () => {
+  it('remembers fewer events where they are large, and always the last one', async () => {
+    const { log, clock } = newLog(10, 100)
+    const Actor = (size: number) => ({ ID: 'a1b2', Attributes: { name: 'x'.repeat(size - 4) } })
+    for (const action of ['a', 'b', 'c']) publish(log, action, { Actor: Actor(40) })
+    assert.deepEqual(await actions(log, clock, { sinceMs: 0 }), ['b', 'c'])
+    publish(log, 'huge', { Actor: Actor(500) })
+    assert.deepEqual(await actions(log, clock, { sinceMs: 0 }), ['huge'])
+    publish(log, 'd', { Actor: Actor(40) })
+    publish(log, 'e', { Actor: Actor(40) })
+    assert.deepEqual(await actions(log, clock, { sinceMs: 0 }), ['d', 'e'])
+  })
+
   it('has the time, and an id that grows by one', () => {
     const { log, clock } = newLog()
     clock.advance(1234)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -69,6 +69,21 @@ const upgradeHead = (target: string, body = ''): string =>
   `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 
 describe('the socket', () => {
+  it('is left alone at the end where another server has it by then', async () => {
+    rmSync(path)
+    const other = createServer()
+    other.listen(path)
+    await once(other, 'listening')
+    await server.close()
+    assert.ok(existsSync(path))
+    await new Promise((resolve) => other.close(resolve))
+    await start()
+  })
+
+  it('has nothing beside it in its directory', () => {
+    assert.deepEqual(readdirSync(directory), ['tapwire.sock'])
+  })
+
   it('has mode 0660, serves requests, and goes with the server', async () => {
     assert.equal(statSync(path).mode & 0o777, 0o660)
     const answer = await send('/version')
@@ -419,7 +434,6 @@ describe('a connection that is upgraded', () => {
       400,
       "The request's body has an unknown key Tyt; did you mean Tty?",
     ],
-    ['/sandboxes/box/logs', '', 404, 'The daemon has no POST /sandboxes/box/logs to upgrade.'],
     ['/sandboxes/%zz/attach', '', 404, 'The daemon has no POST /sandboxes/%zz/attach to upgrade.'],
   ]
   for (const [target, body, status, message] of WRONG) {
@@ -433,6 +447,30 @@ describe('a connection that is upgraded', () => {
       assert.equal(harness.control.open, 0)
     })
   }
+
+  it('is not where nothing becomes a stream: the request is answered as without the offer', async () => {
+    const body = '{"Name":"offered"}'
+    const socket = await connection()
+    socket.write(
+      'POST /networks HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n' +
+        `HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+    )
+    socket.write(body)
+    const [head = '', answer = ''] = (await text(socket)).split('\r\n\r\n')
+    assert.match(head, /^HTTP\/1\.1 201 /)
+    assert.match(answer, /"Id":/)
+    socket.destroy()
+  })
+
+  it('is not where nothing becomes a stream, and the connection takes the next request', async () => {
+    const socket = await connection()
+    socket.end(
+      'GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n' +
+        'GET /networks HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+    )
+    assert.equal([...(await text(socket)).matchAll(/HTTP\/1\.1 200 OK/g)].length, 2)
+    socket.destroy()
+  })
 
   it('is not, with a body that is too long, or of unknown length, or to another protocol', async () => {
     const head = upgradeHead('/sandboxes/box/exec')

@@ -236,6 +236,20 @@ describe('a request that is wrong', () => {
       "The request's body has an unknown key __proto__.",
     ],
     [
+      'POST',
+      '/networks',
+      '{"Name":"a","Labels":{"\\u005f_proto__":"x"}}',
+      400,
+      "The request's body has an unknown key __proto__.",
+    ],
+    [
+      'POST',
+      `/networks/prune?filters=${encodeURIComponent('{"__proto__":["x"]}')}`,
+      undefined,
+      400,
+      "filters of the request's query must not have a key __proto__.",
+    ],
+    [
       'GET',
       '/sandboxes?al=1',
       undefined,

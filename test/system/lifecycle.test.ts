@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -104,6 +104,31 @@ describe('a daemon that does not come up', { skip }, () => {
     writeFileSync(file, '')
     for (const root of [file, join(file, 'root'), '/proc/tapwire', '/proc/tapwire/root']) {
       assert.match((await refused({ root })).errors, /^tapwire: The root .* cannot be used: /)
+    }
+  })
+
+  it('because --ephemeral would remove what a daemon before it has left says so, and leaves it', async () => {
+    const daemon = await busyDaemon()
+    await daemon.stop()
+    const before = readFileSync(join(daemon.root, 'state.json'), 'utf8')
+    const { errors } = await refused({ root: daemon.root, args: ['--ephemeral'] })
+    assert.match(errors, /^tapwire: The root .* cannot be used: it has been in use/)
+    assert.equal(readFileSync(join(daemon.root, 'state.json'), 'utf8'), before)
+  })
+
+  it('because no default pool can be used names the file that says so', async () => {
+    for (const [pool, why] of [
+      [{ base: '10.0.0.1/8', size: 24 }, /invalid default address pool 10\.0\.0\.1\/8/],
+      [{ base: 'fd00:1::/48', size: 64 }, /fully subnetted/],
+    ] as const) {
+      const root = newFolder()
+      writeFileSync(join(root, 'daemon.json'), JSON.stringify({ 'default-address-pools': [pool] }))
+      const { errors } = await refused({ root })
+      assert.match(
+        errors,
+        /^tapwire: The configuration file .*\/daemon\.json is invalid: default-address-pools: /m,
+      )
+      assert.match(errors, why)
     }
   })
 

@@ -4,6 +4,7 @@ import { apiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { type Listing, printListing } from '../format/listing.ts'
 import { goTime } from '../format/time.ts'
+import { naturalOrder } from '../natural-order.ts'
 import { collect, examples, FORMAT_HELP, filtersOf } from '../options.ts'
 
 interface LsOptions {
@@ -40,12 +41,9 @@ async function ls(cli: Cli, { filter, format, trunc, quiet }: LsOptions): Promis
   const networks = await apiClient(cli).get<NetworkInspect[]>('/networks', {
     query: { filters: filtersOf(filter) },
   })
-  const sorted = networks.toSorted((a, b) => NATURALLY.compare(a.Name, b.Name))
+  const sorted = networks.toSorted((a, b) => naturalOrder(a.Name, b.Name))
   await printListing(cli, listing(trunc), sorted, { format, quiet })
 }
-
-/** net2 before net10. */
-const NATURALLY = new Intl.Collator('en', { numeric: true })
 
 function listing(trunc: boolean): Listing<NetworkInspect> {
   return {

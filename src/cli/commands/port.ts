@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { apiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
+import { naturalOrder } from '../natural-order.ts'
 import { examples, usage } from '../options.ts'
 import { inspectSandbox } from '../sandbox/foreground.ts'
 
@@ -22,7 +23,7 @@ async function showPorts(cli: Cli, sandbox: string, port: string | undefined): P
     })),
   )
   if (port === undefined) {
-    const sorted = published.toSorted((a, b) => NATURALLY.compare(a.name, b.name))
+    const sorted = published.toSorted((a, b) => naturalOrder(a.name, b.name))
     const lines = sorted.map(({ name, address }) => `${name} -> ${address}`)
     cli.stdout.write(lines.map((line) => `${line}\n`).join(''))
     return
@@ -38,6 +39,3 @@ async function showPorts(cli: Cli, sandbox: string, port: string | undefined): P
   if (found.length === 0) throw usage(`No public port '${port}' published for ${sandbox}`)
   cli.stdout.write(found.map(({ address }) => `${address}\n`).join(''))
 }
-
-/** 80 before 443. */
-const NATURALLY = new Intl.Collator('en', { numeric: true })

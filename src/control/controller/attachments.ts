@@ -42,8 +42,6 @@ interface DriverPart {
 export class Attachments {
   readonly #context: Context
   readonly #announcements: Announcements
-  /** Endpoints whose interface has vanished without our doing. */
-  readonly #gone = new Set<string>()
   /** What could not be removed at its sandbox's end. */
   readonly #leftovers: DriverPart[] = []
 
@@ -60,7 +58,7 @@ export class Attachments {
     const taken = sandbox.endpoints.flatMap(({ joined }) => joined?.interface ?? [])
     const endpoints = sandbox.endpoints.map((endpoint) => {
       if (endpoint.joined !== undefined || !networks.includes(endpoint.network)) return endpoint
-      const joined = this.#reserveEndpoint(undo, endpoint, taken)
+      const joined = this.#reserveEndpoint(undo, sandbox, endpoint, taken)
       if (joined.interface !== '') taken.push(joined.interface)
       return { ...endpoint, joined }
     })
@@ -125,9 +123,8 @@ export class Attachments {
     })
     if (joined.interface !== '') {
       const routes = routeCommands(this.#routesOf(before), this.#routesOf(after), [joined.interface])
-      // Taken back, it has an interface again.
-      const gone = this.#gone.delete(joined.id)
-      await running.configure([...(gone ? [] : [deleteInterfaceCommand(joined.interface)]), ...routes])
+      const interfaces = await interfacesOf(running, joined, after)
+      await running.configure([...interfaces.map(deleteInterfaceCommand), ...routes])
     }
     await driver.deleteEndpoint(driverEndpoint)
     undo.add(async () => {
@@ -142,7 +139,6 @@ export class Attachments {
     const parts = [...this.#leftovers.splice(0), ...left.map((endpoint) => this.#driverOf(sandbox, endpoint))]
     for (const part of parts) {
       this.#announcements.cancel(part.driverEndpoint.id)
-      this.#gone.delete(part.driverEndpoint.id)
       try {
         await part.driver.leave(part.driverEndpoint)
         await part.driver.deleteEndpoint(part.driverEndpoint)
@@ -174,16 +170,15 @@ export class Attachments {
   /** The endpoint's interface has vanished; its addresses and its place in the sandbox stay reserved until it leaves. */
   markGone(endpoint: string): void {
     this.#announcements.cancel(endpoint)
-    this.#gone.add(endpoint)
   }
 
   endAnnouncements(): void {
     this.#announcements.cancelAll()
   }
 
-  /** Lets the addresses of an endpoint rest. */
-  releaseAddresses({ network, joined }: EndpointRecord): void {
-    for (const address of addressesOf(joined)) this.#context.parts.addresses.release(network, address)
+  /** Lets the addresses of an endpoint rest. Its sandbox gets them back until then, and nobody else. */
+  releaseAddresses({ id }: SandboxRecord, { network, joined }: EndpointRecord): void {
+    for (const address of addressesOf(joined)) this.#context.parts.addresses.release(network, address, id)
   }
 
   /** Takes them again. */
@@ -191,7 +186,12 @@ export class Attachments {
     for (const address of addressesOf(joined)) this.#context.parts.addresses.restore(network, address)
   }
 
-  #reserveEndpoint(undo: Undo, endpoint: EndpointRecord, taken: readonly string[]): JoinedEndpoint {
+  #reserveEndpoint(
+    undo: Undo,
+    sandbox: SandboxRecord,
+    endpoint: EndpointRecord,
+    taken: readonly string[],
+  ): JoinedEndpoint {
     const network = this.#context.model.network(endpoint.network)
     if (network === undefined || this.#context.isBeingRemoved(network.id)) {
       throw new TapwireError(
@@ -205,12 +205,14 @@ export class Attachments {
     if (!driver.connects) return { id, interface: '', mac: '' }
     const prefix = driver.interfacePrefix(network)
     const name = endpointOptions(endpoint.settings.driverOptions).interfaceName
+    const allocate = (family: IpFamily, wish: string | undefined): InterfaceAddress =>
+      this.#allocate(undo, network, family, { address: wish, owner: sandbox.id })
     return {
       id,
       interface: chooseInterfaceName(taken, { prefix, name }),
       mac: '',
-      ipv4: network.enableIPv4 ? this.#allocate(undo, network, 4, endpoint.settings.ipv4) : undefined,
-      ipv6: network.enableIPv6 ? this.#allocate(undo, network, 6, endpoint.settings.ipv6) : undefined,
+      ipv4: network.enableIPv4 ? allocate(4, endpoint.settings.ipv4) : undefined,
+      ipv6: network.enableIPv6 ? allocate(6, endpoint.settings.ipv6) : undefined,
     }
   }
 
@@ -218,10 +220,12 @@ export class Attachments {
     undo: Undo,
     network: NetworkRecord,
     family: IpFamily,
-    wish: string | undefined,
+    wish: { readonly address: string | undefined; readonly owner: string },
   ): InterfaceAddress {
     const { addresses } = this.#context.parts
-    const allocated = allocateOn(network, family, () => addresses.allocate(network.id, family, wish))
+    const allocated = allocateOn(network, family, () =>
+      addresses.allocate(network.id, family, wish.address, wish.owner),
+    )
     undo.add(() => addresses.unallocate(network.id, allocated.address))
     return allocated
   }
@@ -272,6 +276,21 @@ export class Attachments {
 
 export function findEndpoint(sandbox: SandboxRecord, network: string): EndpointRecord | undefined {
   return sandbox.endpoints.find((endpoint) => endpoint.network === network)
+}
+
+/**
+ * What an endpoint's interface is called now that the switch has left it: somebody in the sandbox may have renamed it, given its
+ * name to another one, or deleted it. `after` is the sandbox without the endpoint.
+ */
+async function interfacesOf(
+  running: RunningSandbox,
+  joined: JoinedEndpoint,
+  after: SandboxRecord,
+): Promise<readonly string[]> {
+  const idle = await running.idleTaps()
+  if (idle.includes(joined.interface)) return [joined.interface]
+  const others = new Set(after.endpoints.map((endpoint) => endpoint.joined?.interface))
+  return (await running.idleTaps(joined.mac)).filter((name) => !others.has(name))
 }
 
 /** The addresses that an endpoint has, for as long as it is joined. */

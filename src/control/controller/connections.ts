@@ -1,4 +1,4 @@
-import { setImmediate as immediate } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { NetworkConnect, NetworkDisconnect } from '../api/network.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
@@ -38,7 +38,10 @@ export class Connections {
 
   async disconnect(reference: string, request: NetworkDisconnect): Promise<void> {
     const force = request.Force === true
-    const { id } = this.#findMember(request.Container, force)
+    const member = this.#findMember(request.Container, force)
+    const { id } = member
+    const former = formerNetwork(member, reference)
+    if (former !== undefined) return this.#forget(id, former)
     const network = this.#findJoined(reference, id, force)
     await this.#runs.locked(id, async (sandbox) => {
       if (network.driver === 'host' && sandbox.config.networkMode.kind === 'host') {
@@ -54,6 +57,18 @@ export class Connections {
       }
       await this.#attempt(id, (undo) => this.#disconnect(undo, sandbox, network))
     })
+  }
+
+  /** Takes a sandbox off a network that is no more, and that it waits for. It does not run. */
+  #forget(id: string, network: string): Promise<void> {
+    return this.#runs.locked(id, (sandbox) =>
+      this.#context.attempt(async (undo) => {
+        const endpoints = sandbox.endpoints.filter(
+          (endpoint) => endpoint.network !== network || endpoint.formerName === undefined,
+        )
+        await this.#context.commitSandbox(undo, { ...sandbox, endpoints })
+      }),
+    )
   }
 
   /** Docker looks for what is forced off a network among the network's own endpoints. */
@@ -121,7 +136,7 @@ export class Connections {
       undo,
       () => {
         this.#context.model.putSandbox(after)
-        attachments.releaseAddresses(endpoint)
+        attachments.releaseAddresses(before, endpoint)
       },
       () => {
         this.#context.model.putSandbox(before)
@@ -160,14 +175,22 @@ export class Connections {
   }
 }
 
-/** Turns of the event loop in which what a sandbox said last is read: its connection is closed before its namespace goes. */
-const TURNS = 8
+/** The id of the removed network that a sandbox waits for and that is meant: by its name, or by its id. */
+function formerNetwork({ endpoints }: SandboxRecord, reference: string): string | undefined {
+  return endpoints.find(
+    ({ network, formerName }) =>
+      formerName !== undefined && (formerName === reference || network === reference),
+  )?.network
+}
 
-async function hasEnded({ running }: Run): Promise<boolean> {
-  for (let turn = 0; turn < TURNS; turn++) {
-    if (await Promise.race([running.exited.then(() => true), immediate(false)])) return true
-  }
-  return false
+/**
+ * Milliseconds in which one hears of an end that has made something fail: what runs in a sandbox is killed first, and its end is
+ * told when all of that is over.
+ */
+const ENDING_MS = 200
+
+function hasEnded({ running }: Run): Promise<boolean> {
+  return Promise.race([running.exited.then(() => true), wait(ENDING_MS, false)])
 }
 
 /** A network that only holds settings for others. */

@@ -5,7 +5,7 @@ import type { DriverRegistry } from '../drivers/registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { AddressSpace } from '../ipam/address-space.ts'
 import type { Fabric, SandboxHost, Surroundings } from '../model/machine.ts'
-import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
+import type { NetworkRecord, SandboxConfig, SandboxRecord } from '../model/records.ts'
 import type { Store } from '../model/store.ts'
 import { newId } from '../rules/ids.ts'
 import { findNetwork, findSandbox } from '../rules/references.ts'
@@ -50,6 +50,10 @@ export class Context {
   readonly #joining = new Map<string, number>()
   /** Networks that are about to be removed, so that nobody joins them meanwhile. */
   readonly #removing = new Set<string>()
+  /** Operations that are under way. */
+  readonly #operations = new Set<Promise<unknown>>()
+  /** What the events of a sandbox have in common, so that a log full of them has its labels once. */
+  readonly #attributes = new WeakMap<SandboxConfig, Readonly<Record<string, string>>>()
 
   constructor(parts: ControllerParts, drivers: DriverRegistry) {
     this.parts = parts
@@ -104,6 +108,24 @@ export class Context {
   /** Throws DAEMON_STOPPING. */
   refuseWhileClosing(): void {
     if (this.closing) throw new TapwireError(ErrorCode.daemonStopping, 'the daemon is about to end')
+  }
+
+  /** Runs what changes something, and what the daemon's end waits for. Throws DAEMON_STOPPING where that has begun. */
+  async operation<T>(change: () => Promise<T>): Promise<T> {
+    this.refuseWhileClosing()
+    const under = change()
+    this.#operations.add(under)
+    try {
+      return await under
+    } finally {
+      this.#operations.delete(under)
+    }
+  }
+
+  /** Lets no operation begin any more, and waits for those that have. */
+  async close(): Promise<void> {
+    this.closing = true
+    await Promise.allSettled(this.#operations)
   }
 
   /** Runs an operation of several steps that leaves nothing where it fails. */
@@ -161,10 +183,20 @@ export class Context {
 
   /** A sandbox's event. Labels are among its attributes, as in Docker. */
   sandboxEvent(action: string, sandbox: SandboxRecord, more: Readonly<Record<string, string>> = {}): void {
+    const common = this.#attributesOf(sandbox)
+    const isMore = Object.keys(more).length > 0
     this.parts.events.publish({
       Type: 'container',
       Action: action,
-      Actor: { ID: sandbox.id, Attributes: { ...sandbox.config.labels, ...more, name: sandbox.name } },
+      Actor: { ID: sandbox.id, Attributes: isMore ? { ...common, ...more, name: sandbox.name } : common },
     })
+  }
+
+  #attributesOf({ name, config }: SandboxRecord): Readonly<Record<string, string>> {
+    const known = this.#attributes.get(config)
+    if (known?.['name'] === name) return known
+    const attributes = { ...config.labels, name }
+    this.#attributes.set(config, attributes)
+    return attributes
   }
 }

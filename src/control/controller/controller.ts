@@ -70,20 +70,16 @@ export class Controller implements ControlPlane {
 
   /** Changes nothing any more; stops what runs unless `liveRestore`, which leaves it to the next daemon. */
   async shutdown({ liveRestore }: { readonly liveRestore: boolean }): Promise<void> {
-    const { model, lock } = this.#context
-    this.#context.closing = true
-    // A start that is under way is over then; no other one begins.
-    await Promise.all([...model.sandboxes.keys()].map((id) => lock.run(id, async () => {})))
+    // Behind this nothing starts any more: what runs now is all that there is to stop.
+    await this.#context.close()
     this.#runs.attachments.endAnnouncements()
-    if (!liveRestore) {
-      await Promise.allSettled(this.#runs.all().map(({ running }) => this.#lifecycle.stop(running.id, {})))
-    }
+    if (!liveRestore) await this.#lifecycle.stopAll()
+    await this.#lifecycle.settled()
     await this.#context.save()
   }
 
-  async createNetwork(request: NetworkCreate): Promise<NetworkCreated> {
-    this.#context.refuseWhileClosing()
-    return this.#networks.create(request)
+  createNetwork(request: NetworkCreate): Promise<NetworkCreated> {
+    return this.#context.operation(() => this.#networks.create(request))
   }
 
   listNetworks(filters: Filters): readonly NetworkInspect[] {
@@ -94,34 +90,28 @@ export class Controller implements ControlPlane {
     return this.#networks.inspect(network)
   }
 
-  async removeNetwork(network: string): Promise<void> {
-    this.#context.refuseWhileClosing()
-    await this.#networks.remove(network)
+  removeNetwork(network: string): Promise<void> {
+    return this.#context.operation(() => this.#networks.remove(network))
   }
 
-  async pruneNetworks(filters: Filters): Promise<NetworksPruned> {
-    this.#context.refuseWhileClosing()
-    return this.#networks.prune(filters)
+  pruneNetworks(filters: Filters): Promise<NetworksPruned> {
+    return this.#context.operation(() => this.#networks.prune(filters))
   }
 
-  async connect(network: string, request: NetworkConnect): Promise<void> {
-    this.#context.refuseWhileClosing()
-    await this.#connections.connect(network, request)
+  connect(network: string, request: NetworkConnect): Promise<void> {
+    return this.#context.operation(() => this.#connections.connect(network, request))
   }
 
-  async disconnect(network: string, request: NetworkDisconnect): Promise<void> {
-    this.#context.refuseWhileClosing()
-    await this.#connections.disconnect(network, request)
+  disconnect(network: string, request: NetworkDisconnect): Promise<void> {
+    return this.#context.operation(() => this.#connections.disconnect(network, request))
   }
 
-  async createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {
-    this.#context.refuseWhileClosing()
-    return this.#sandboxes.create(name, request)
+  createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {
+    return this.#context.operation(() => this.#sandboxes.create(name, request))
   }
 
-  async startSandbox(sandbox: string): Promise<void> {
-    this.#context.refuseWhileClosing()
-    await this.#lifecycle.start(sandbox)
+  startSandbox(sandbox: string): Promise<void> {
+    return this.#lifecycle.start(sandbox)
   }
 
   async stopSandbox(sandbox: string, options: StopOptions): Promise<void> {
@@ -142,9 +132,8 @@ export class Controller implements ControlPlane {
     await this.#lifecycle.remove(sandbox, options)
   }
 
-  async renameSandbox(sandbox: string, name: string): Promise<void> {
-    this.#context.refuseWhileClosing()
-    await this.#sandboxes.rename(sandbox, name)
+  renameSandbox(sandbox: string, name: string): Promise<void> {
+    return this.#context.operation(() => this.#sandboxes.rename(sandbox, name))
   }
 
   waitSandbox(
@@ -163,9 +152,8 @@ export class Controller implements ControlPlane {
     return this.#sandboxes.inspect(sandbox)
   }
 
-  async pruneSandboxes(filters: Filters): Promise<SandboxesPruned> {
-    this.#context.refuseWhileClosing()
-    return this.#sandboxes.prune(filters)
+  pruneSandboxes(filters: Filters): Promise<SandboxesPruned> {
+    return this.#context.operation(() => this.#sandboxes.prune(filters))
   }
 
   logs(sandbox: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogEntry> {

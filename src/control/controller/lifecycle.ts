@@ -4,8 +4,10 @@ import { ErrorCode, TapwireError } from '../errors.ts'
 import type { RunningSandbox, SandboxExit, SandboxPlan } from '../model/machine.ts'
 import type { SandboxRecord } from '../model/records.ts'
 import { parseSignal, signalNumber } from '../rules/stop-signal.ts'
+import { checkStopTimeout, timeoutAtShutdown } from '../rules/stop-timeout.ts'
 import type { Context } from './context.ts'
 import { commandEnvironment } from './environment.ts'
+import { Retries } from './retries.ts'
 import { Run, type Runs } from './runs.ts'
 import { filesOf, linkVariables } from './sandbox-files.ts'
 import type { Streams } from './streams.ts'
@@ -29,18 +31,26 @@ export class Lifecycle {
   readonly #runs: Runs
   readonly #streams: Streams
   readonly #watchers: Watchers
+  readonly #retries: Retries
 
   constructor(context: Context, runs: Runs, streams: Streams, watchers: Watchers) {
     this.#context = context
     this.#runs = runs
     this.#streams = streams
     this.#watchers = watchers
+    this.#retries = new Retries(context.parts.surroundings)
   }
 
-  async start(reference: string): Promise<void> {
+  /** Throws DAEMON_STOPPING, also for the second half of a restart. */
+  start(reference: string): Promise<void> {
+    return this.#context.operation(() => this.#startLocked(reference))
+  }
+
+  async #startLocked(reference: string): Promise<void> {
     const { id } = this.#context.findSandbox(reference)
     await this.#runs.locked(id, async (sandbox) => {
       if (this.#runs.find(id) !== undefined) return
+      // It may have waited for others of the sandbox; what has begun meanwhile is the daemon's end.
       this.#context.refuseWhileClosing()
       try {
         await this.#context.attempt((undo) => this.#start(undo, sandbox))
@@ -88,19 +98,48 @@ export class Lifecycle {
 
   async remove(reference: string, { force }: { readonly force: boolean }): Promise<void> {
     const { id } = this.#context.findSandbox(reference)
-    const { run, sandbox } = await this.#current(id)
-    if (run !== undefined) {
-      if (!force) throw stillRuns(sandbox)
-      this.#signal(run, sandbox, 'SIGKILL')
+    let run = await this.#runs.locked(id, (sandbox) => this.#removeOrEnd(sandbox, force))
+    // A restart may start it again between its end and its removal, and it may have removed itself at its end.
+    while (run !== undefined) {
       await run.ended
+      run = await this.#context.lock.run(id, async () => {
+        const present = this.#context.model.sandbox(id)
+        return present && this.#removeOrEnd(present, force)
+      })
     }
-    await this.#context.lock.run(id, async () => {
-      const present = this.#context.model.sandbox(id)
-      // It may have removed itself at its end.
-      if (present === undefined) return
-      if (this.#runs.find(id) !== undefined) throw stillRuns(present)
-      await this.#remove(present)
-    })
+  }
+
+  /** Removes a sandbox that does not run; with `force` kills one that does, whose run this resolves to. */
+  async #removeOrEnd(sandbox: SandboxRecord, force: boolean): Promise<Run | undefined> {
+    const run = this.#runs.find(sandbox.id)
+    if (run === undefined) {
+      await this.#context.operation(() => this.#remove(sandbox))
+      return undefined
+    }
+    if (!force) throw stillRuns(sandbox)
+    this.#signal(run, sandbox, 'SIGKILL')
+    return run
+  }
+
+  /** Ends all that runs, as `stop` does, but that nobody's stop timeout keeps the daemon from ending. */
+  async stopAll(): Promise<void> {
+    await Promise.all(
+      this.#runs.all().map(async ({ running: { id } }) => {
+        const { name, config } = this.#context.findSandbox(id)
+        try {
+          await this.stop(id, { timeoutS: timeoutAtShutdown(config.stopTimeoutS) })
+        } catch (error) {
+          this.#context.warn(error, `${name} could not be stopped`)
+        }
+      }),
+    )
+  }
+
+  /** Resolves when all that is under way with any sandbox is over; what was to be tried again later is not any more. */
+  async settled(): Promise<void> {
+    const { model, lock } = this.#context
+    await Promise.all([...model.sandboxes.keys()].map((id) => lock.run(id, async () => {})))
+    this.#retries.cancelAll()
   }
 
   /** Follows a sandbox that runs to its end. */
@@ -113,7 +152,7 @@ export class Lifecycle {
   /** Takes note of a sandbox's end in the model, which the caller then keeps. */
   async noteEnd(sandbox: SandboxRecord, exit: SandboxExit): Promise<SandboxRecord> {
     const left = await this.#runs.attachments.abandon(sandbox)
-    for (const endpoint of sandbox.endpoints) this.#runs.attachments.releaseAddresses(endpoint)
+    for (const endpoint of sandbox.endpoints) this.#runs.attachments.releaseAddresses(sandbox, endpoint)
     const ended: SandboxRecord = {
       ...left,
       ports: {},
@@ -161,10 +200,14 @@ export class Lifecycle {
     this.#context.sandboxEvent('start', started)
   }
 
-  #refuseFormerNetworks({ endpoints }: SandboxRecord): void {
+  #refuseFormerNetworks({ name, endpoints }: SandboxRecord): void {
     const former = endpoints.find(({ formerName }) => formerName !== undefined)
     if (former === undefined) return
-    throw new TapwireError(ErrorCode.networkUnknown, `network ${former.formerName} not found`)
+    throw new TapwireError(ErrorCode.networkUnknown, `network ${former.formerName} not found`, {
+      hint:
+        `It was removed. Make it again: 'tapwire network create ${former.formerName}', or do without it: ` +
+        `'tapwire network disconnect ${former.formerName} ${name}'.`,
+    })
   }
 
   #plan(sandbox: SandboxRecord): SandboxPlan {
@@ -239,7 +282,7 @@ export class Lifecycle {
     options: StopOptions,
     restarting: boolean = false,
   ): Promise<void> {
-    const seconds = options.timeoutS ?? sandbox.config.stopTimeoutS
+    const seconds = checkStopTimeout(options.timeoutS ?? sandbox.config.stopTimeoutS)
     const signal = parseSignal(options.signal ?? sandbox.config.stopSignal)
     run.stopping = true
     run.restarting = restarting
@@ -303,8 +346,17 @@ export class Lifecycle {
     try {
       await this.#remove(sandbox)
     } catch (error) {
-      this.#context.warn(error, `${sandbox.name} could not be removed at its end`)
+      this.#context.warn(error, `${sandbox.name} could not be removed at its end; it is tried again`)
+      this.#retries.later(() => this.#removeLate(sandbox.id))
     }
+  }
+
+  /** Somebody may have removed it meanwhile, or started it: then its next end removes it. */
+  #removeLate(id: string): Promise<void> {
+    return this.#context.lock.run(id, async () => {
+      const sandbox = this.#context.model.sandbox(id)
+      if (sandbox !== undefined && this.#runs.find(id) === undefined) await this.#removeAtEnd(sandbox)
+    })
   }
 
   async #remove(sandbox: SandboxRecord): Promise<void> {

@@ -114,31 +114,28 @@ export class Networks {
     const { model, drivers } = this.#context
     return this.#context.attempt(async (undo) => {
       this.#refuseRemoval(network)
-      const open = this.#context.closeNetwork(network.id)
-      try {
-        if (!network.configOnly) {
-          const driver = drivers.get(network.driver)
-          await driver.deleteNetwork(network)
-          undo.add(() => driver.createNetwork(network))
-        }
-        const restorePools = this.#poolsOf(network)
-        const members = this.#sandboxesWith((endpoint) => endpoint.network === network.id)
-        await this.#context.commit(
-          undo,
-          () => {
-            for (const member of members) model.putSandbox(withFormerName(member, network))
-            model.deleteNetwork(network.id)
-            if (this.#hasPools(network)) this.#context.parts.addresses.removeNetwork(network.id)
-          },
-          () => {
-            restorePools()
-            model.putNetwork(network)
-            for (const member of members) model.putSandbox(member)
-          },
-        )
-      } finally {
-        open()
+      // Nobody joins it before it is gone, or whole again.
+      undo.always(this.#context.closeNetwork(network.id))
+      if (!network.configOnly) {
+        const driver = drivers.get(network.driver)
+        await driver.deleteNetwork(network)
+        undo.add(() => driver.createNetwork(network))
       }
+      const restorePools = this.#poolsOf(network)
+      const members = this.#sandboxesWith((endpoint) => endpoint.network === network.id)
+      await this.#context.commit(
+        undo,
+        () => {
+          for (const member of members) model.putSandbox(withFormerName(member, network))
+          model.deleteNetwork(network.id)
+          if (this.#hasPools(network)) this.#context.parts.addresses.removeNetwork(network.id)
+        },
+        () => {
+          restorePools()
+          model.putNetwork(network)
+          for (const member of members) model.putSandbox(member)
+        },
+      )
       model.networkNames.giveBack(network.name)
       this.#context.networkEvent('destroy', network)
     })

@@ -60,6 +60,7 @@ export class Sandboxes {
       const endpoints = this.#planEndpoints(plan.endpoints)
       this.#checkLinks(plan.config.links)
       const chosen = name === undefined ? this.#randomName() : checkSandboxName(name)
+      this.#refuseMore()
       this.#takeName(chosen, id)
       undo.add(() => model.sandboxNames.giveBack(chosen))
       const sandbox: SandboxRecord = {
@@ -120,12 +121,14 @@ export class Sandboxes {
       networkName: (id) => this.#context.model.network(id)?.name,
       findSandbox: (reference) => this.#context.findSandbox(reference),
     })
-    const everything = all || limit !== undefined || asksForStopped(filters)
+    // As Docker, which takes 0 and less for no limit.
+    const last = limit !== undefined && limit > 0 ? limit : undefined
+    const everything = all || last !== undefined || asksForStopped(filters)
     const now = this.#context.parts.surroundings.now()
     return [...this.#context.model.sandboxes.values()]
       .filter((sandbox) => (everything || sandbox.state.status === 'running') && passes(sandbox))
       .toSorted((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0))
-      .slice(0, limit)
+      .slice(0, last)
       .map((sandbox) => summarizeSandbox(sandbox, this.#surroundings, now))
   }
 
@@ -186,13 +189,15 @@ export class Sandboxes {
     const { sandboxNames } = this.#context.model
     const owner = sandboxNames.owner(name)
     if (owner !== undefined) throw sandboxNameTaken(name, owner)
-    if (sandboxNames.size >= PORTS_MAX) {
-      throw new TapwireError(
-        ErrorCode.limitReached,
-        `there are ${PORTS_MAX} sandboxes, and no more are possible`,
-      )
-    }
     sandboxNames.take(name, id)
+  }
+
+  #refuseMore(): void {
+    if (this.#context.model.sandboxNames.size < PORTS_MAX) return
+    throw new TapwireError(
+      ErrorCode.limitReached,
+      `there are ${PORTS_MAX} sandboxes, and no more are possible`,
+    )
   }
 
   /** Its files are made when it first starts. */

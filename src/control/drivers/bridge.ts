@@ -30,10 +30,12 @@ export class BridgeDriver implements NetworkDriver {
   readonly #portNumbers = new NumberPool(PORTS_MAX)
   /** By network. */
   readonly #domains = new Map<string, number>()
-  /** MAC addresses by endpoint, by network. */
-  readonly #macs = new Map<string, Map<string, string>>()
+  /** By network. */
+  readonly #macs = new Map<string, EndpointMacs>()
   /** By endpoint. */
   readonly #ports = new Map<string, BridgePort>()
+  /** The same by port number. */
+  readonly #byNumber = new Map<number, BridgePort>()
 
   constructor(fabric: Fabric, surroundings: Surroundings) {
     this.#fabric = fabric
@@ -53,7 +55,7 @@ export class BridgeDriver implements NetworkDriver {
       throw error
     }
     this.#domains.set(network.id, domain)
-    this.#macs.set(network.id, new Map())
+    this.#macs.set(network.id, new EndpointMacs())
   }
 
   async deleteNetwork(network: NetworkRecord): Promise<void> {
@@ -75,7 +77,7 @@ export class BridgeDriver implements NetworkDriver {
         ipv6: ipv6?.address,
         mode: bridgeOptions(network.options).mac,
       },
-      (candidate) => [...macs.values()].includes(candidate),
+      (candidate) => macs.has(candidate),
       (count) => this.#surroundings.randomBytes(count),
     )
     macs.set(id, mac)
@@ -102,7 +104,9 @@ export class BridgeDriver implements NetworkDriver {
       this.#portNumbers.giveBack(port)
       throw error
     }
-    this.#ports.set(endpoint.id, { port, interface: place.interface, endpoint })
+    const entry = { port, interface: place.interface, endpoint }
+    this.#ports.set(endpoint.id, entry)
+    this.#byNumber.set(port, entry)
     return gatewaysOf(endpoint.network)
   }
 
@@ -143,15 +147,40 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   portOf(port: number): BridgePort | undefined {
-    for (const entry of this.#ports.values()) if (entry.port === port) return entry
-    return undefined
+    return this.#byNumber.get(port)
   }
 
   /** Both the fabric's word that a TAP is gone and our own removal come here, in either order. */
   #forget(entry: BridgePort): void {
     if (this.#ports.get(entry.endpoint.id) !== entry) return
     this.#ports.delete(entry.endpoint.id)
+    this.#byNumber.delete(entry.port)
     this.#portNumbers.giveBack(entry.port)
+  }
+}
+
+/** The MAC addresses of a network's endpoints. Several may have the same one, where users ask for it. */
+class EndpointMacs {
+  readonly #byEndpoint = new Map<string, string>()
+  readonly #counts = new Map<string, number>()
+
+  has(mac: string): boolean {
+    return this.#counts.has(mac)
+  }
+
+  set(endpoint: string, mac: string): void {
+    this.delete(endpoint)
+    this.#byEndpoint.set(endpoint, mac)
+    this.#counts.set(mac, (this.#counts.get(mac) ?? 0) + 1)
+  }
+
+  delete(endpoint: string): void {
+    const mac = this.#byEndpoint.get(endpoint)
+    if (mac === undefined) return
+    this.#byEndpoint.delete(endpoint)
+    const others = this.#counts.get(mac)! - 1
+    if (others === 0) this.#counts.delete(mac)
+    else this.#counts.set(mac, others)
   }
 }
 

@@ -7,7 +7,7 @@ import { ErrorCode, TapwireError } from '../errors.ts'
 import { formatIpAddress, lastAddress, type Subnet } from '../ip-address.ts'
 import type { PoolUsage } from './address-space.ts'
 import { IntervalSet } from './interval-set.ts'
-import { RestingSet } from './resting-set.ts'
+import { type Rest, RestingSet } from './resting-set.ts'
 
 export interface AddressPoolOptions {
   /** The next address behind the last one given, and round again at the end, where Docker takes the lowest that is free. */
@@ -24,8 +24,8 @@ export class AddressPool {
   readonly #taken = new IntervalSet()
   readonly #fixed = new Set<bigint>()
   readonly #resting = new RestingSet()
-  /** Leased addresses whose rest the lease cut short, and when it would have ended. */
-  readonly #interrupted = new Map<bigint, number>()
+  /** Leased addresses whose rest the lease cut short, and that rest. */
+  readonly #interrupted = new Map<bigint, Rest>()
   /** Where a serial search begins. */
   #next: bigint
 
@@ -56,9 +56,9 @@ export class AddressPool {
 
   /** Takes an address for an endpoint, also one that rests. Throws ADDRESS_IN_USE. */
   lease(address: bigint): void {
-    const untilMs = this.#resting.delete(address)
-    if (untilMs === undefined) this.#claim(address)
-    else this.#interrupted.set(address, untilMs)
+    const rest = this.#resting.delete(address)
+    if (rest === undefined) this.#claim(address)
+    else this.#interrupted.set(address, rest)
   }
 
   /** Takes a free address of the range for an endpoint; undefined where none is left. */
@@ -71,6 +71,15 @@ export class AddressPool {
     return address
   }
 
+  /** Takes the address of the range that rests of this owner; undefined where none does. */
+  leaseAgain(owner: string, nowMs: number): bigint | undefined {
+    this.#wake(nowMs)
+    const address = this.#resting.addressOf(owner)
+    if (address === undefined || address < this.#first || address > this.#last) return undefined
+    this.lease(address)
+    return address
+  }
+
   /** Takes up a lease from before the daemon restarted; a serial search goes on behind it. */
   restoreLease(address: bigint): void {
     this.lease(address)
@@ -78,31 +87,31 @@ export class AddressPool {
   }
 
   /** Ends a lease; what is none is left alone. */
-  release(address: bigint, nowMs: number): void {
+  release(address: bigint, nowMs: number, owner?: string): void {
     if (!this.#isLeased(address)) return
     this.#interrupted.delete(address)
     if (this.#options.restMs === 0) this.#taken.remove(address)
-    else this.#resting.add(address, nowMs + this.#options.restMs)
+    else this.#resting.add(address, { untilMs: nowMs + this.#options.restMs, owner })
   }
 
   /** Undoes a lease: the address is free, or rests on, as before it. */
   undoLease(address: bigint): void {
     if (!this.#isLeased(address)) return
-    const untilMs = this.#interrupted.get(address)
+    const rest = this.#interrupted.get(address)
     this.#interrupted.delete(address)
-    if (untilMs === undefined) this.#taken.remove(address)
-    else this.#resting.add(address, untilMs)
+    if (rest === undefined) this.#taken.remove(address)
+    else this.#resting.add(address, rest)
   }
 
   /** Lets a free address rest; no longer than a release now would, should the clock have been wrong before. */
-  rest(address: bigint, untilMs: number, nowMs: number): void {
+  rest(address: bigint, { untilMs, owner }: Rest, nowMs: number): void {
     if (untilMs <= nowMs || this.#taken.has(address)) return
     this.#taken.add(address)
-    this.#resting.add(address, Math.min(untilMs, nowMs + this.#options.restMs))
+    this.#resting.add(address, { untilMs: Math.min(untilMs, nowMs + this.#options.restMs), owner })
   }
 
-  /** Those that rest, and until when. */
-  resting(nowMs: number): Iterable<[address: bigint, untilMs: number]> {
+  /** Those that rest, until when, and whose they were. */
+  resting(nowMs: number): Iterable<[address: bigint, rest: Rest]> {
     this.#wake(nowMs)
     return this.#resting.entries()
   }

@@ -39,12 +39,12 @@ export interface AddressSpace {
     options: Readonly<Record<string, string>>,
   ): void
   removeNetwork(network: string): void
-  /** The lowest free address, or the one asked for. */
-  allocate(network: string, family: IpFamily, address?: string): InterfaceAddress
+  /** The lowest free address, or the one asked for. `owner` gets back the one that rests of it, where it asks for none. */
+  allocate(network: string, family: IpFamily, address?: string, owner?: string): InterfaceAddress
   /** Marks an address as used, also one that rests. */
   restore(network: string, address: string): void
-  /** The address rests before it is given out dynamically again; asked for by name it can be had at once. */
-  release(network: string, address: string): void
+  /** The address rests before it is given out dynamically to another `owner`; asked for by name it can be had at once. */
+  release(network: string, address: string, owner?: string): void
   /** Gives an address back as though it had never been allocated: what a creation that failed does. */
   unallocate(network: string, address: string): void
   resting(): readonly RestingAddress[]

@@ -87,10 +87,15 @@ export class Ipam implements AddressSpace {
     this.#networks.delete(network)
   }
 
-  allocate(network: string, family: IpFamily, address?: string): InterfaceAddress {
+  allocate(network: string, family: IpFamily, address?: string, owner?: string): InterfaceAddress {
     if (address !== undefined) return this.#allocateGiven(network, family, address)
-    for (const pool of this.#pools(network)) {
-      const value = pool.subnet.family === family ? pool.leaseAny(this.#now()) : undefined
+    const pools = this.#pools(network).filter(({ subnet }) => subnet.family === family)
+    for (const pool of pools) {
+      const value = owner === undefined ? undefined : pool.leaseAgain(owner, this.#now())
+      if (value !== undefined) return interfaceAddress(pool.subnet, value)
+    }
+    for (const pool of pools) {
+      const value = pool.leaseAny(this.#now())
       if (value !== undefined) return interfaceAddress(pool.subnet, value)
     }
     throw exhausted()
@@ -101,9 +106,9 @@ export class Ipam implements AddressSpace {
     pool.restoreLease(value)
   }
 
-  release(network: string, address: string): void {
+  release(network: string, address: string, owner?: string): void {
     const { pool, value } = this.#find(network, address)
-    pool.release(value, this.#now())
+    pool.release(value, this.#now(), owner)
   }
 
   unallocate(network: string, address: string): void {
@@ -116,8 +121,9 @@ export class Ipam implements AddressSpace {
     const resting: RestingAddress[] = []
     for (const [network, pools] of this.#networks) {
       for (const pool of pools) {
-        for (const [value, untilMs] of pool.resting(nowMs)) {
-          resting.push({ network, address: formatIpAddress({ family: pool.subnet.family, value }), untilMs })
+        for (const [value, { untilMs, owner }] of pool.resting(nowMs)) {
+          const address = formatIpAddress({ family: pool.subnet.family, value })
+          resting.push({ network, address, untilMs, ...(owner !== undefined && { owner }) })
         }
       }
     }
@@ -126,10 +132,10 @@ export class Ipam implements AddressSpace {
 
   /** Addresses of networks that are no more, or that are in use, are passed over. */
   restoreResting(resting: readonly RestingAddress[]): void {
-    for (const { network, address, untilMs } of resting) {
+    for (const { network, address, untilMs, owner } of resting) {
       const value = parseIpAddress(address)
       const pool = value && this.#networks.get(network)?.find(({ subnet }) => contains(subnet, value))
-      if (value !== undefined) pool?.rest(value.value, untilMs, this.#now())
+      if (value !== undefined) pool?.rest(value.value, { untilMs, owner }, this.#now())
     }
   }
 

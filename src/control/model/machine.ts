@@ -128,8 +128,11 @@ export interface RunningSandbox {
   signal(signal: NodeJS.Signals): void
   /** Addresses, MTU, routes: what `ip -batch` takes, applied in the namespace in one go. */
   configure(commands: readonly string[]): Promise<void>
-  /** Names of the persistent TAPs in its namespace that no process has open: what a daemon that was killed has left there. */
-  idleTaps(): Promise<readonly string[]>
+  /**
+   * Names of the persistent TAPs of ours in its namespace that no process has open: what a daemon that was killed has left there,
+   * or what a switch has just left. With `mac` only those that have this address.
+   */
+  idleTaps(mac?: string): Promise<readonly string[]>
   /** Sets sysctls of the network namespace, `net.ipv4.conf.eth0.forwarding` to `1`. */
   setSysctls(values: Readonly<Record<string, string>>): Promise<void>
   /** Writes them anew, in place: who has them open sees the change. A file that the user has changed meanwhile is left alone. */

@@ -182,4 +182,6 @@ export interface RestingAddress {
   readonly address: string
   /** Milliseconds since 1970. */
   readonly untilMs: number
+  /** Id of the sandbox that had it, which gets it back even while it rests. */
+  readonly owner?: string | undefined
 }

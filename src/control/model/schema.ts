@@ -121,7 +121,9 @@ export const storedModelSchema = z
     version: z.literal(MODEL_VERSION),
     networks: z.array(networkRecord),
     sandboxes: z.array(sandboxRecord),
-    resting: z.array(z.strictObject({ network: id, address: text, untilMs: z.number() })),
+    resting: z.array(
+      z.strictObject({ network: id, address: text, untilMs: z.number(), owner: id.optional() }),
+    ),
   })
   .superRefine((model, context) => {
     for (const kind of ['networks', 'sandboxes'] as const) {

@@ -13,6 +13,7 @@ import {
 } from '../ip-address.ts'
 import { isMulticastMac, isZeroMac, normalMac } from '../mac-address.ts'
 import type { EndpointSettings, NetworkRecord } from '../model/records.ts'
+import { checkMap } from './bounds.ts'
 import { checkEndpointOptions, ENDPOINT_OPTION } from './endpoint-options.ts'
 import { parseLink } from './link-environment.ts'
 import { isPredefinedNetwork, printable } from './names.ts'
@@ -36,6 +37,7 @@ export function planEndpoint(
     throw new TapwireError(ErrorCode.endpointInvalid, 'cannot create endpoint on configuration-only network')
   }
   const wishes = config ?? {}
+  checkMap(ErrorCode.endpointInvalid, 'driver options', wishes.DriverOpts)
   const problems = new Set<string>()
   const settings: EndpointSettings = {
     ipv4: staticAddress(4, wishes.IPAMConfig?.IPv4Address, network, problems),

@@ -15,13 +15,15 @@ export function chooseInterfaceName(
   throw new TapwireError(ErrorCode.interfaceNameTaken, `the sandbox has an interface ${wish.name} already`)
 }
 
-/** What Linux takes for the name of an interface (dev_valid_name): no slash, colon or white space, neither `.` nor `..`. */
+/** What Linux takes for the name of an interface (dev_valid_name): no slash, colon or white space, neither `.` nor `..`; and no folder of its sysctls. */
 export function isInterfaceName(text: string): boolean {
   return (
     /^[!-~]+$/.test(text) &&
     !/[/:%]/.test(text) &&
     text !== '.' &&
     text !== '..' &&
+    text !== 'all' &&
+    text !== 'default' &&
     text.length <= INTERFACE_NAME_MAX
   )
 }

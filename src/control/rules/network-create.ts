@@ -7,6 +7,7 @@ import { formatSubnet, parseCidr, subnetOf } from '../ip-address.ts'
 import type { WantedPool, WantedPools } from '../ipam/address-space.ts'
 import { checkPools, subnetFamily } from '../ipam/check-pools.ts'
 import type { NetworkIpam, NetworkRecord, PoolRecord } from '../model/records.ts'
+import { checkMap } from './bounds.ts'
 import type { NetworkTraits } from './bridge-options.ts'
 import { checkNetworkName, printable } from './names.ts'
 import { problemList } from './problem-list.ts'
@@ -59,6 +60,9 @@ const CONFIG_ONLY_DRIVER = 'null'
  */
 export function planNetwork(request: NetworkCreate, context: NetworkContext): NetworkPlan {
   checkNetworkName(request.Name)
+  checkMap(ErrorCode.networkConfigInvalid, 'labels', request.Labels)
+  checkMap(ErrorCode.networkConfigInvalid, 'options', request.Options)
+  checkMap(ErrorCode.networkConfigInvalid, 'IPAM options', request.IPAM?.Options)
   return request.ConfigOnly === true ? planConfigOnly(request) : planOrdinary(request, context)
 }
 

@@ -1,11 +1,11 @@
 /** A request for a sandbox, checked and in normal form. */
 
-import { STOP_TIMEOUT_S_MAX } from '../../limits.ts'
 import type { EndpointConfig } from '../api/network.ts'
 import type { SandboxCreate } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { formatIpAddress, parseIpAddress } from '../ip-address.ts'
 import type { NetworkMode, SandboxConfig } from '../model/records.ts'
+import { checkMap, checkWords } from './bounds.ts'
 import { parseExtraHost } from './hosts-file.ts'
 import { shortId } from './ids.ts'
 import { parseLink } from './link-environment.ts'
@@ -14,6 +14,7 @@ import { type ModeContext, parseNetworkMode, refuseConflicts } from './network-m
 import { comparePorts } from './port.ts'
 import { checkPortBindings, portName } from './publish.ts'
 import { parseSignal, STOP_SIGNAL_DEFAULT } from './stop-signal.ts'
+import { checkStopTimeout, STOP_TIMEOUT_S_DEFAULT } from './stop-timeout.ts'
 import { wantedEndpoints } from './wanted-endpoints.ts'
 
 export interface SandboxPlanned {
@@ -36,9 +37,6 @@ export interface SandboxContext extends ModeContext {
   hostHostname(): string
 }
 
-const STOP_TIMEOUT_S_DEFAULT = 10
-const STOP_TIMEOUT_NEVER = -1
-
 /**
  * `id` is the new sandbox's, whose beginning is the default hostname. Throws SANDBOX_INVALID, NAME_INVALID, PORT_INVALID,
  * SANDBOX_UNKNOWN (for `container:`) and NETWORK_UNKNOWN.
@@ -46,6 +44,9 @@ const STOP_TIMEOUT_NEVER = -1
 export function planSandbox(id: string, request: SandboxCreate, context: SandboxContext): SandboxPlanned {
   const host = request.HostConfig ?? {}
   refuseConflicts(request)
+  checkMap(ErrorCode.sandboxInvalid, 'labels', request.Labels)
+  checkWords(ErrorCode.sandboxInvalid, 'environment variables', request.Env ?? [])
+  checkWords(ErrorCode.sandboxInvalid, "command's words", request.Cmd ?? [])
   const mode = parseNetworkMode(request, context)
   const links = (host.Links ?? []).map(normalLink)
   const endpoints = wantedEndpoints(mode, request, links, context)
@@ -61,7 +62,7 @@ export function planSandbox(id: string, request: SandboxCreate, context: Sandbox
       ...planHostname(id, request, mode, context),
       labels: request.Labels ?? {},
       stopSignal: parseSignal(request.StopSignal || STOP_SIGNAL_DEFAULT),
-      stopTimeoutS: planStopTimeout(request.StopTimeout),
+      stopTimeoutS: checkStopTimeout(request.StopTimeout ?? STOP_TIMEOUT_S_DEFAULT),
       autoRemove: host.AutoRemove ?? false,
       networkMode: mode,
       dns: (host.Dns ?? []).map(dnsServer),
@@ -131,15 +132,6 @@ function planHostname(
   }
   const otherwise = mode.kind === 'host' ? context.hostHostname() : shortId(id)
   return { hostname: request.Hostname || otherwise, domainname: request.Domainname ?? '' }
-}
-
-/** Docker takes any negative number for "wait as long as it takes". */
-function planStopTimeout(seconds: number | undefined): number {
-  if (seconds === undefined) return STOP_TIMEOUT_S_DEFAULT
-  if (seconds > STOP_TIMEOUT_S_MAX) {
-    throw invalid(`invalid stop timeout: ${seconds} s, at most ${STOP_TIMEOUT_S_MAX} are possible`)
-  }
-  return Math.max(seconds, STOP_TIMEOUT_NEVER)
 }
 
 function dnsServer(text: string): string {

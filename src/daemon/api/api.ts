@@ -10,7 +10,7 @@ import { describe, type Log } from '../log.ts'
 import { eventRoutes } from './events.ts'
 import { answerTo } from './failure.ts'
 import { networkRoutes } from './networks.ts'
-import { type Api, type RouteContext } from './routes.ts'
+import { type Api, hasPrototypeKey, type RouteContext } from './routes.ts'
 import { sandboxStreamRoutes } from './sandbox-streams.ts'
 import { sandboxRoutes } from './sandboxes.ts'
 import { switchRoutes } from './switch.ts'
@@ -28,6 +28,7 @@ export function createApi(options: ApiOptions): Api {
   api.use(announceVersion)
   api.use(bodyLimit({ maxSize: REQUEST_BODY_MAX, onError: refuseBody }))
   api.use(requireJson)
+  api.use(refusePrototypeKeys)
   api.notFound(notFound)
   api.onError((error, context) => {
     const { status, failure } = answerTo(error)
@@ -88,6 +89,18 @@ function requireJson(context: Context, next: Next): Promise<void> {
     )
   }
   return next()
+}
+
+/** A label of this name would be passed over, and the request done as though it had none. */
+function refusePrototypeKeys(context: Context, next: Next): Promise<void> {
+  const { method } = context.req
+  const hasBody = method !== 'GET' && method !== 'HEAD' && context.req.header('content-type') !== undefined
+  return hasBody ? checkKeys(context).then(next) : next()
+}
+
+async function checkKeys(context: Context): Promise<void> {
+  if (!hasPrototypeKey(await context.req.text())) return
+  throw new TapwireError(ErrorCode.badRequest, "The request's body has an unknown key __proto__.")
 }
 
 function notFound(context: Context): never {

@@ -128,7 +128,13 @@ export const filters = z
   .optional()
   .transform((value, context) => {
     if (value === undefined || value === '') return {}
-    const parsed = filterMap.safeParse(parseJson(value))
+    const given = parseJson(value)
+    // Records of zod pass it over, and without its filter a prune would remove everything.
+    if (hasPrototypeKey(value)) {
+      context.addIssue({ code: 'custom', message: 'must not have a key __proto__' })
+      return z.NEVER
+    }
+    const parsed = filterMap.safeParse(given)
     if (parsed.success) return parsed.data
     context.addIssue({ code: 'custom', message: 'must be JSON, as in {"label":["a=b"]}' })
     return z.NEVER
@@ -141,6 +147,22 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/** Whether any object of a JSON text has the key `__proto__`, which no map of ours can hold. */
+export function hasPrototypeKey(text: string): boolean {
+  // Spelt out, or with any of its letters escaped.
+  if (!text.includes('__proto__') && !text.includes('\\u')) return false
+  let found = false
+  try {
+    JSON.parse(text, (key, value: unknown) => {
+      found ||= key === '__proto__'
+      return value
+    })
+  } catch {
+    // No JSON: others say so.
+  }
+  return found
 }
 
 /** A name, an id or the beginning of one. */

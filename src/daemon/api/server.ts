@@ -1,8 +1,9 @@
 /** Serves the API on a Unix socket. Who may use it is said by the socket's mode and group. */
 
-import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, linkSync, readFileSync, rmSync, statSync } from 'node:fs'
 import type { IncomingMessage, Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { dirname, join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Failure } from '../../control/api/failure.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
@@ -15,7 +16,7 @@ import {
 import { describe } from '../log.ts'
 import { type ApiOptions, createApi } from './api.ts'
 import { failureText } from './raw-answer.ts'
-import { upgrade } from './upgrade.ts'
+import { isUpgradable, upgrade, withoutUpgrade } from './upgrade.ts'
 
 const SOCKET_MODE = 0o660
 /** So that nobody else can connect in the moment between binding and chmod. */
@@ -33,6 +34,8 @@ const TIMEOUT_CHECK_MS = 2000
 export class ApiServer {
   readonly #server: Server
   readonly #path: string
+  /** Of the socket: whatever else is at the path when the server ends is another's. */
+  readonly #inode: number | undefined
   readonly #options: ApiOptions
   /** Connections that HTTP is done with, and that the server does not know of any more. */
   readonly #upgraded = new Set<Socket>()
@@ -61,11 +64,18 @@ export class ApiServer {
   private constructor(server: Server, path: string, options: ApiOptions) {
     this.#server = server
     this.#path = path
+    this.#inode = inodeOf(path)
     this.#options = options
     server.on('error', (error) =>
       options.log.error({ error: describe(error) }, 'the API failed to take a connection'),
     )
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      // RFC 9110, 7.8: an offer of another protocol may be ignored, and the request is answered as without it.
+      if (!isUpgradable(request)) {
+        socket.unshift(Buffer.concat([withoutUpgrade(request), head]))
+        server.emit('connection', socket)
+        return
+      }
       this.#upgraded.add(socket)
       socket.once('close', () => this.#upgraded.delete(socket))
       void upgrade(options, request, socket, head)
@@ -76,6 +86,8 @@ export class ApiServer {
   /** Answers that are under way are finished; a client that says nothing, or does not read, is not waited for. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
+    // At once: another daemon may take the path as soon as nobody listens there.
+    if (inodeOf(this.#path) === this.#inode) rmSync(this.#path, { force: true })
     this.#options.streams.end()
     this.#server.closeIdleConnections()
     const timer = setTimeout(() => {
@@ -84,7 +96,6 @@ export class ApiServer {
     }, CLOSE_GRACE_MS)
     await closed
     clearTimeout(timer)
-    rmSync(this.#path, { force: true })
   }
 }
 
@@ -103,17 +114,48 @@ async function clearPath(path: string): Promise<void> {
 }
 
 function listens(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const connection = connect(path)
     connection.once('connect', () => {
       connection.destroy()
       resolve(true)
     })
-    connection.once('error', () => resolve(false))
+    connection.once('error', (error: NodeJS.ErrnoException) => {
+      // A busy daemon, or one that we may not talk to, is alive: ECONNREFUSED alone is of a socket that nobody has.
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false)
+      else reject(unusable(path, error.message, error))
+    })
   })
 }
 
+/**
+ * Listens under another name, which the socket is given to at last: with its mode and group, and only where nobody was faster. And
+ * libuv removes the name that it has bound when it closes, whosever it is by then.
+ */
 async function bind(server: Server, path: string): Promise<void> {
+  const name = join(dirname(path), `.${process.pid.toString(36)}`)
+  const bound = Buffer.byteLength(name) > SOCKET_PATH_MAX ? path : name
+  if (bound !== path) rmSync(bound, { force: true })
+  await listen(server, bound)
+  const group = groupId(GROUP)
+  if (group !== undefined) giveToGroup(bound, group)
+  chmodSync(bound, SOCKET_MODE)
+  if (bound === path) return
+  try {
+    linkSync(bound, path)
+  } catch (error) {
+    server.close()
+    throw error
+  } finally {
+    rmSync(bound, { force: true })
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino
+}
+
+async function listen(server: Server, path: string): Promise<void> {
   const before = process.umask(SOCKET_UMASK)
   try {
     await new Promise<void>((resolve, reject) => {
@@ -125,9 +167,6 @@ async function bind(server: Server, path: string): Promise<void> {
     process.umask(before)
     server.removeAllListeners('error')
   }
-  const group = groupId(GROUP)
-  if (group !== undefined) giveToGroup(path, group)
-  chmodSync(path, SOCKET_MODE)
 }
 
 function giveToGroup(path: string, group: number): void {

@@ -14,6 +14,8 @@ import { failureText, headText } from './raw-answer.ts'
 import { parsePart } from './request-issue.ts'
 import type { OpenStream, Streams } from './streams.ts'
 
+const TARGET = /^\/sandboxes\/([^/]+)\/(attach|exec)$/
+
 export interface UpgradeContext {
   readonly control: ControlPlane
   readonly streams: Streams
@@ -61,12 +63,31 @@ async function open(
   return await control.exec(sandbox, parsePart(execSchema, parseBody(text), 'body'))
 }
 
+/** Whether the request is for something that becomes a stream; an offer of another protocol is looked at only there. */
+export function isUpgradable({ method, url = '' }: IncomingMessage): boolean {
+  return method === 'POST' && TARGET.test(url.split('?', 1)[0]!)
+}
+
+/** The head of the request as it would be without its offer: the fields that the connection's own header names go with it. */
+export function withoutUpgrade({ method, url, httpVersion, rawHeaders, headers }: IncomingMessage): Buffer {
+  const options = new Set((headers.connection ?? '').split(',').map((option) => option.trim().toLowerCase()))
+  const dropped = new Set(['connection', 'upgrade'])
+  if (options.has('http2-settings')) dropped.add('http2-settings')
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (!dropped.has(rawHeaders[at]!.toLowerCase())) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`)
+  }
+  if (options.has('close')) lines.push('Connection: close')
+  // Node reads header bytes as Latin-1.
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+}
+
 function targetOf({ method, url = '', headers }: IncomingMessage): {
   sandbox: string
   action: 'attach' | 'exec'
 } {
   const [path = ''] = url.split('?')
-  const [, encoded, action] = /^\/sandboxes\/([^/]+)\/(attach|exec)$/.exec(path) ?? []
+  const [, encoded, action] = TARGET.exec(path) ?? []
   const sandbox = encoded === undefined ? undefined : decoded(encoded)
   if (method !== 'POST' || sandbox === undefined) {
     throw new TapwireError(ErrorCode.routeUnknown, `The daemon has no ${method} ${path} to upgrade.`)

@@ -7,10 +7,13 @@ import { join } from 'node:path'
 const IFF_TAP = 0x0002
 const IFF_PERSIST = 0x0800
 
-/** Names of the persistent TAPs of ours that no process has open. `pid` is of a process in the sandbox. */
-export function idleTapsOf(pid: number): string[] {
+/** Names of the persistent TAPs of ours that no process has open. `pid` is of a process in the sandbox; with `mac` only those of that address. */
+export function idleTapsOf(pid: number, mac?: string): string[] {
   const interfaces = `/proc/${pid}/root/sys/class/net`
-  return readdirSync(interfaces).filter((name) => isIdleTap(join(interfaces, name)))
+  return readdirSync(interfaces).filter((name) => {
+    const path = join(interfaces, name)
+    return isIdleTap(path) && (mac === undefined || read(join(path, 'address'))?.trim() === mac)
+  })
 }
 
 function isIdleTap(path: string): boolean {

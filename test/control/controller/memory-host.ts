@@ -146,7 +146,10 @@ export class MemoryHost implements SandboxHost {
           alive()
           namespace.configure(commands)
         }),
-      idleTaps: async () => [...namespace.taps].filter(([, tap]) => !tap.open).map(([name]) => name),
+      idleTaps: async (mac) =>
+        [...namespace.taps]
+          .filter(([, tap]) => !tap.open && (mac === undefined || tap.mac === mac))
+          .map(([name]) => name),
       setSysctls: (values) =>
         step('setSysctls', () => {
           alive()

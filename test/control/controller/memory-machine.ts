@@ -53,6 +53,7 @@ export class MemoryMachine implements MemoryProcesses {
   #life = 0
   #failAt = 0
   #dieAt = 0
+  #failing: string | undefined
   #dieBefore = false
   #dead = false
   #drawn = 0
@@ -62,6 +63,11 @@ export class MemoryMachine implements MemoryProcesses {
     this.steps.length = 0
     this.#failAt = step
     this.#dieAt = 0
+  }
+
+  /** Every step of this name fails from here on; undefined: none. */
+  failFrom(name: string | undefined): void {
+    this.#failing = name
   }
 
   /** The daemon dies before the step of this number, or just after it; whoever waits for it waits for ever. */
@@ -178,7 +184,8 @@ export class MemoryMachine implements MemoryProcesses {
       await Promise.resolve()
       if (life !== this.#life || this.#dead) return forEver()
       this.steps.push(name)
-      if (this.steps.length === this.#failAt) throw new InjectedFailure(`${name} fails`)
+      if (this.steps.length === this.#failAt || name === this.#failing)
+        throw new InjectedFailure(`${name} fails`)
       if (this.steps.length === this.#dieAt) {
         this.#dead = true
         if (!this.#dieBefore) apply()

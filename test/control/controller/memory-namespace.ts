@@ -17,6 +17,7 @@ export class MemoryNamespace {
   readonly path: string
   #taps = new Map<string, MemoryTap>()
   #routes: Routes = new Map()
+  readonly #renamed = new Map<string, string>()
 
   constructor(path: string) {
     this.path = path
@@ -39,9 +40,17 @@ export class MemoryNamespace {
     }
   }
 
+  /** A switch has a TAP open whatever it is called meanwhile. */
   closeTap(name: string): void {
-    const tap = this.#taps.get(name)
+    const tap = this.#taps.get(this.#renamed.get(name) ?? name)
     if (tap !== undefined) tap.open = false
+  }
+
+  /** Somebody in the sandbox does so. */
+  rename(from: string, to: string): void {
+    this.#taps.set(to, this.#tap(from))
+    this.#taps.delete(from)
+    this.#renamed.set(from, to)
   }
 
   closeAll(): void {

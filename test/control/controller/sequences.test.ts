@@ -155,10 +155,17 @@ const connect = (name: string, network: string): Wish => ({
   ask: ({ daemon }) => daemon.controller.connect(network, { Container: name }),
 })
 
+const memberOf = (sandbox: SandboxNotes | undefined, network: string): string | undefined =>
+  Array.from(sandbox?.on ?? []).find((each) => each.startsWith(`${network}/`))
+
 const disconnect = (name: string, network: string): Wish => ({
   text: `network disconnect ${network} ${name}`,
-  possible: (notes) => notes.sandboxes.get(name)?.on.has(present(notes, network)) === true,
-  note: (notes) => void notes.sandboxes.get(name)!.on.delete(present(notes, network)),
+  // Also from one that is no more, which it would wait for else.
+  possible: ({ sandboxes }) => memberOf(sandboxes.get(name), network) !== undefined,
+  note: ({ sandboxes }) => {
+    const sandbox = sandboxes.get(name)!
+    sandbox.on.delete(memberOf(sandbox, network)!)
+  },
   ask: ({ daemon }) => daemon.controller.disconnect(network, { Container: name }),
 })
 

@@ -28,6 +28,7 @@ export class IpamModel {
 
   /** The address, or undefined where none is left. */
   allocate(nowMs: number): number | undefined {
+    this.#wake(nowMs)
     const { rangeFirst, rangeLast, serial } = this.#pool
     const range = span(rangeFirst, rangeLast)
     const start = serial && this.#lastGiven !== undefined ? this.#lastGiven + 1 : rangeFirst
@@ -35,7 +36,7 @@ export class IpamModel {
       ...range.filter((address) => address >= start),
       ...range.filter((address) => address < start),
     ]
-    const free = order.find((address) => this.#isFree(address, nowMs))
+    const free = order.find((address) => !this.#states.has(address))
     if (free === undefined) return undefined
     this.#states.set(free, { is: 'leased', restedUntilMs: 0 })
     this.#lastGiven = free
@@ -62,22 +63,26 @@ export class IpamModel {
   }
 
   resting(nowMs: number): { address: number; untilMs: number }[] {
+    this.#wake(nowMs)
     return [...this.#states].flatMap(([address, state]) =>
-      state.is === 'resting' && state.untilMs > nowMs ? [{ address, untilMs: state.untilMs }] : [],
+      state.is === 'resting' ? [{ address, untilMs: state.untilMs }] : [],
     )
   }
 
   usage(nowMs: number): { inUse: number; available: number } {
+    this.#wake(nowMs)
     const { rangeFirst, rangeLast } = this.#pool
     return {
       inUse: [...this.#states.values()].filter(({ is }) => is !== 'resting').length,
-      available: span(rangeFirst, rangeLast).filter((address) => this.#isFree(address, nowMs)).length,
+      available: span(rangeFirst, rangeLast).filter((address) => !this.#states.has(address)).length,
     }
   }
 
-  #isFree(address: number, nowMs: number): boolean {
-    const state = this.#states.get(address)
-    return state === undefined || (state.is === 'resting' && state.untilMs <= nowMs)
+  /** A rest that has been seen to be over is over, also where the clock is set back then. */
+  #wake(nowMs: number): void {
+    for (const [address, state] of this.#states) {
+      if (state.is === 'resting' && state.untilMs <= nowMs) this.#states.delete(address)
+    }
   }
 }
 
