@@ -16,9 +16,8 @@ export class ProgramCommand extends Command {
   }
 
   #path(): string {
-    const names: string[] = []
-    for (let at: Command | null = this; at !== null; at = at.parent) names.unshift(at.name())
-    return names.join(' ')
+    const { parent } = this
+    return parent instanceof ProgramCommand ? `${parent.#path()} ${this.name()}` : this.name()
   }
 
   override parseOptions(args: string[]): { operands: string[]; unknown: string[] } {

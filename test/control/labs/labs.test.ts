@@ -133,11 +133,12 @@ sandboxes:
       if (isMadeAgain) {
         await controller.createNetwork({ Name: 'other', Labels: other!.Labels, IPAM: other!.IPAM })
       }
-      assert.deepEqual(await bench.up(DEMO), [
-        ...(isMadeAgain
+      assert.deepEqual(
+        await bench.up(DEMO),
+        isMadeAgain
           ? ['start sandbox bob']
-          : ['create network other', 'recreate sandbox bob (a network of it is gone)']),
-      ])
+          : ['create network other', 'recreate sandbox bob (a network of it is gone)'],
+      )
       assert.deepEqual(bench.sandboxes().slice(1), [
         'bob running eth0 web 10.1.0.7/24 02:42:0a:01:00:07',
         'bob running eth1 other 10.1.1.2/24 02:42:0a:01:01:02',
