@@ -113,6 +113,12 @@ export const SHIM_ANSWER_MAX = 65_536
 /** Milliseconds that a shim may take to start, and to end orderly, among a thousand that do so at once; then it is killed. */
 export const SHIM_TIMEOUT_MS = 60_000
 
+/**
+ * Milliseconds that a shim may take to say who it is. One that does not is given up, with all that it holds: a single one
+ * that hangs must not keep a daemon from starting.
+ */
+export const SHIM_GREETING_MS = 5000
+
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024
 

@@ -63,7 +63,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   return {
     control,
     metrics: () => metrics.render(),
-    prune: () => removeOrphans(paths),
+    prune: (options) => removeOrphans(paths, options),
     tell: (action, attributes = {}) => {
       const actor = { ID: paths.root, Attributes: { name: surroundings.hostHostname(), ...attributes } }
       events.publish({ Type: 'daemon', Action: action, Actor: actor })

@@ -130,7 +130,7 @@ class Daemon {
       daemon: {
         version: () => this.#version(model, datapath),
         metrics: () => model.metrics(),
-        prune: () => model.prune(),
+        prune: (options) => model.prune(options),
         shutdown: () => this.#endings.now({ reason: 'a request to shut down', exitCode: 0 }),
       },
     })

@@ -12,7 +12,7 @@ export interface RunningModel {
   readonly control: ControlPlane
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>
   /** Removes what daemons that died have left behind. */
-  prune(): Promise<SystemPruned>
+  prune(options: { readonly all: boolean }): Promise<SystemPruned>
   /** What happens to the daemon, for those who watch. */
   tell(action: 'start' | 'reload' | 'shutdown', attributes?: Readonly<Record<string, string>>): void
   /** Takes a changed configuration. The names of the settings whose change waits for the next start. */

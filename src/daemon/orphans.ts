@@ -6,7 +6,7 @@
  *     a process in namespaces of its own with TAPWIRE_SANDBOX=…/ID in its environment, and no shim that holds ID
  *     a link /run/netns/tw-ID that leads to no shim
  *
- * A root that still has its state is spared: its daemon may be started again any moment, and takes up what runs.
+ * A root that still has its state is spared unless `all` are wanted: its daemon may be started again any moment, and takes up what runs.
  */
 
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, rmdirSync, rmSync } from 'node:fs'
@@ -38,8 +38,13 @@ interface Ended {
   readonly id: string
 }
 
-/** Removes them, but nothing of a root that a daemon has or may have again, and resolves to what that was. */
-export async function removeOrphans(own: RootPaths): Promise<SystemPruned> {
+export interface PruneOptions {
+  /** Also what runs of roots that have their state, and no daemon at the moment. The state stays. */
+  readonly all: boolean
+}
+
+/** Removes them, but nothing of a root that a daemon has, and resolves to what that was. */
+export async function removeOrphans(own: RootPaths, { all }: PruneOptions): Promise<SystemPruned> {
   const orphans: Ended[] = []
   const spared: string[] = []
   const shims = findShims()
@@ -48,6 +53,7 @@ export async function removeOrphans(own: RootPaths): Promise<SystemPruned> {
     const ended = await endOrphansOf(
       root,
       shims.filter((shim) => shim.root === root),
+      all,
     )
     if (ended === 'spared') spared.push(root)
     else orphans.push(...ended)
@@ -63,7 +69,11 @@ export async function removeOrphans(own: RootPaths): Promise<SystemPruned> {
 }
 
 /** No daemon gets the root until all is done. */
-async function endOrphansOf(root: string, shims: readonly FoundShim[]): Promise<Ended[] | 'spared'> {
+async function endOrphansOf(
+  root: string,
+  shims: readonly FoundShim[],
+  all: boolean,
+): Promise<Ended[] | 'spared'> {
   const paths = rootPaths(root)
   const descriptor = openIfThere(paths.pid)
   if (descriptor === 'unknown') return []
@@ -74,7 +84,8 @@ async function endOrphansOf(root: string, shims: readonly FoundShim[]): Promise<
       const proved = folders.filter(({ folder }) => folder !== undefined)
       if (proved.length === 0) return []
       // state.json.previous alone: somebody has just put the other one aside.
-      if (existsSync(paths.state) || existsSync(`${paths.state}.previous`)) return 'spared'
+      const hasState = existsSync(paths.state) || existsSync(`${paths.state}.previous`)
+      if (hasState && !all) return 'spared'
       const ended: Ended[] = []
       for (const { shim, folder } of proved) if (await end(shim, folder)) ended.push(endedOf(shim))
       return ended

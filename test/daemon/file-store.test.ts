@@ -61,7 +61,10 @@ describe('the state file', () => {
     const saved = store.save(() => modelRecord(1))
     await store.seal()
     await saved
-    await assert.rejects(store.save(() => modelRecord(0)), { code: 'STATE_UNWRITABLE' })
+    await assert.rejects(
+      store.save(() => modelRecord(0)),
+      { code: 'STATE_UNWRITABLE' },
+    )
     assert.deepEqual(new FileStore(folder).load(), modelRecord(1))
   })
 

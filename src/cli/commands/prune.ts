@@ -9,6 +9,7 @@ import { collect, examples, filtersOf } from '../options.ts'
 
 interface PruneOptions {
   readonly force?: boolean
+  readonly all?: boolean
   readonly filter?: readonly string[]
 }
 
@@ -38,6 +39,7 @@ export function defineSandboxPrune(command: Command, cli: Cli): void {
 
 export function defineSystemPrune(command: Command, cli: Cli): void {
   addPruneOptions(command)
+    .option('-a, --all', 'also what runs without a daemon, though its root is there to start one with')
     .description(
       'Removes sandboxes that do not run, networks that none uses, and what daemons that died left behind: namespaces, ' +
         'processes and files. Nothing that another program made is touched.',
@@ -54,7 +56,10 @@ async function pruneSystem(cli: Cli, options: PruneOptions): Promise<void> {
   const query = { filters: filtersOf(options.filter) }
   const { SandboxesDeleted } = await api.post<SandboxesPruned>('/sandboxes/prune', { query })
   const { NetworksDeleted } = await api.post<NetworksPruned>('/networks/prune', { query })
-  const left = await api.post<SystemPruned>('/system/prune', { patient: true })
+  const left = await api.post<SystemPruned>('/system/prune', {
+    query: { all: options.all },
+    patient: true,
+  })
   tell(cli, 'Deleted Containers:', [...SandboxesDeleted, ...left.Sandboxes])
   tell(cli, 'Deleted Networks:', [...NetworksDeleted, ...left.NetworksDeleted])
   tell(cli, 'Removed Namespaces:', left.Namespaces)
@@ -64,7 +69,7 @@ async function pruneSystem(cli: Cli, options: PruneOptions): Promise<void> {
 }
 
 const SPARED_HINT = `Sandboxes of these roots run, though no daemon does: \`tapwire --root ROOT ps\` starts one, which takes them up, and
-\`tapwire --root ROOT daemon stop\` then ends them. What is left of a root that was removed is removed by \`tapwire system prune\`.
+\`tapwire --root ROOT daemon stop\` then ends them; \`tapwire system prune --all\` ends them without a daemon.
 `
 
 /** Docker's warnings. */

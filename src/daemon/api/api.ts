@@ -92,10 +92,11 @@ function requireJson(context: Context, next: Next): Promise<void> {
 }
 
 /** A label of this name would be passed over, and the request done as though it had none. */
-function refusePrototypeKeys(context: Context, next: Next): Promise<void> {
+async function refusePrototypeKeys(context: Context, next: Next): Promise<void> {
   const { method } = context.req
   const hasBody = method !== 'GET' && method !== 'HEAD' && context.req.header('content-type') !== undefined
-  return hasBody ? checkKeys(context).then(next) : next()
+  if (hasBody) await checkKeys(context)
+  await next()
 }
 
 async function checkKeys(context: Context): Promise<void> {

@@ -15,7 +15,7 @@ export interface DaemonService {
   /** The text of Prometheus' exposition format, and its content type. */
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>
   /** Removes what daemons that died have left behind. */
-  prune(): Promise<SystemPruned>
+  prune(options: { readonly all: boolean }): Promise<SystemPruned>
   /** Begins to end the daemon. */
   shutdown(): void
 }

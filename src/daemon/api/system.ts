@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { systemPrunedSchema, versionSchema } from '../../control/api/system.ts'
-import { type Api, json, nothing, type RouteContext, route, serve } from './routes.ts'
+import { type Api, flag, json, nothing, type RouteContext, route, serve } from './routes.ts'
 
 const tags = ['system']
 
@@ -25,6 +25,8 @@ const prune = route({
   path: '/system/prune',
   tags,
   summary: 'Removes what daemons that died have left behind, and only what is ours',
+  description: 'With `all` also what runs of roots that have their state, and no daemon at the moment.',
+  request: { query: z.strictObject({ all: flag }) },
   responses: { 200: json('What was removed', systemPrunedSchema.meta({ id: 'SystemPruned' })) },
 })
 
@@ -42,7 +44,7 @@ export function systemRoutes(api: Api, { daemon }: RouteContext): void {
     const { text, contentType } = await daemon.metrics()
     return c.body(text, 200, { 'Content-Type': contentType }) as never
   })
-  serve(api, prune, async (c) => c.json(await daemon.prune(), 200))
+  serve(api, prune, async (c) => c.json(await daemon.prune(c.req.valid('query')), 200))
   serve(api, shutdown, (c) => {
     daemon.shutdown()
     return c.body(null, 202)

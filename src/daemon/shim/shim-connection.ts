@@ -14,7 +14,7 @@ import {
   FrameDecoder,
   FrameType,
 } from '../../control/shim-frames.ts'
-import { SOCKET_PATH_MAX } from '../../limits.ts'
+import { SHIM_GREETING_MS, SOCKET_PATH_MAX } from '../../limits.ts'
 
 interface Waiting {
   readonly resolve: (frame: Frame) => void
@@ -48,10 +48,13 @@ export class ShimConnection {
     })
   }
 
-  /** Throws SANDBOX_ENDED where no shim listens there. */
+  /** Throws SANDBOX_ENDED where no shim listens there, or one that does not say in time who it is. */
   static async open(socketPath: string): Promise<ShimConnection> {
     const socket = await connected(socketPath)
-    return new ShimConnection(socket, await nextFrame(socket))
+    socket.setTimeout(SHIM_GREETING_MS, () => socket.destroy())
+    const greeting = await nextFrame(socket)
+    socket.setTimeout(0)
+    return new ShimConnection(socket, greeting)
   }
 
   /** Throws what the shim says where it fails: COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, or SANDBOX_START. */

@@ -59,6 +59,11 @@ describe('system prune', { skip: !isInside }, () => {
     )
     await away.again()
     assert.equal((await away.inspect(id)).State.Status, 'running')
+    await away.kill()
+    const all = await daemon.call<SystemPruned>('POST', '/system/prune?all=true')
+    assert.deepEqual([all.Sandboxes, all.RootsSpared], [[id.slice(0, 12)], []])
+    await away.again()
+    assert.equal((await away.inspect(id)).State.Status, 'exited')
     await away.stop()
   })
 
