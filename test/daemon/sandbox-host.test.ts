@@ -115,6 +115,19 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     await host.remove(id, { log: true })
   })
 
+  it('are given up where their shim does not answer', async () => {
+    const earlier = newHost()
+    const id = newId()
+    const { pid } = await earlier.create(planOf(id))
+    earlier.release()
+    process.kill(pid, 'SIGSTOP')
+    const host = newHost()
+    assert.equal(await host.adopt(id), undefined)
+    await host.remove(id, { log: true })
+    await until('the shim is gone', () => isGone(pid))
+    assert.equal(existsSync(folder(id)), false)
+  })
+
   it('run a command, and tell how it ended', async () => {
     const host = newHost()
     const id = newId()
