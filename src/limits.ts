@@ -180,3 +180,7 @@ export const RETRY_MS = 10_000
 
 /** Milliseconds that a lab waits for the daemon of one of its hosts to answer. */
 export const HOST_READY_TIMEOUT_MS = 30_000
+
+/** Milliseconds between two looks whether the daemon of a host that does something still answers, and for its answer. */
+export const HOST_PROBE_INTERVAL_MS = 5000
+export const HOST_PROBE_TIMEOUT_MS = 10_000

@@ -89,7 +89,8 @@ void ending_begin(struct shim *shim, int exit_code)
 
 bool ending_done(struct shim *shim, bool children_left)
 {
-	if (!children_left || clock_ms() >= shim->deadline)
+	shim->leaves = children_left && clock_ms() >= shim->deadline;
+	if (!children_left || shim->leaves)
 		return true;
 	kill_children();
 	return false;
@@ -101,7 +102,8 @@ static void write_exit(const struct shim *shim)
 {
 	char text[64], time[TIME_TEXT_SIZE];
 	clock_text(time);
-	const int length = snprintf(text, sizeof(text), "%d %s\n", shim->exit_code, time);
+	const int length =
+		snprintf(text, sizeof(text), "%d %s%s\n", shim->exit_code, time, shim->leaves ? " left" : "");
 	const int file = openat(shim->directory, "exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (file < 0)
 		return;

@@ -55,7 +55,7 @@ static bool add_bind(struct sandbox *sandbox, char *text)
 	if (colon == NULL || sandbox->bind_count == BINDS_MAX)
 		return false;
 	*colon = '\0';
-	sandbox->binds[sandbox->bind_count++] = (struct bind){ text, colon + 1 };
+	sandbox->binds[sandbox->bind_count++] = (struct bind){ .source = text, .target = colon + 1 };
 	return true;
 }
 
@@ -214,9 +214,9 @@ static int fail_in(int directory, const char *step)
 
 /* ------------------------------------------------------------------------------------------------------- main */
 
-static int hold(const struct sandbox *sandbox)
+static int hold(struct sandbox *sandbox)
 {
-	static struct shim shim = { .machine_network = -1 };
+	static struct shim shim = { .machine_network = -1, .mounts = -1 };
 	struct failure failure;
 	/* Fails where we lead a process group already, as when a shell's user starts us; nothing depends on it then. */
 	(void)setsid();
@@ -229,6 +229,9 @@ static int hold(const struct sandbox *sandbox)
 		shim.machine_network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (!namespaces_enter(sandbox, warn, &failure))
 		return failed(failure.step, failure.error);
+	shim.sandbox = sandbox;
+	if (sandbox->bind_count > 0)
+		shim.mounts = namespaces_watch();
 	shim.marker = make_marker(sandbox->directory);
 	shim.signals = open_signals();
 	if (shim.signals < 0)

@@ -28,6 +28,11 @@
 #define MOUNT_NODEV 0x00000004
 #define MOUNT_NOEXEC 0x00000008
 
+/* Of linux/stat.h since Linux 5.8; a kernel that does not know it never says so. */
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x00002000
+#endif
+
 /* Mounts right below /sys that are put back on the new one. Machines have five to ten. */
 #define SUBMOUNTS_MAX 64
 
@@ -234,16 +239,46 @@ static void mount_namespace_names(void (*warn)(const char *, int))
 		warn(NAMESPACE_NAMES, errno);
 }
 
-static void mount_binds(const struct sandbox *sandbox, void (*warn)(const char *, int))
+static void mount_binds(struct sandbox *sandbox, void (*warn)(const char *, int))
 {
 	for (size_t index = 0; index < sandbox->bind_count; index++) {
-		const struct bind *bind = &sandbox->binds[index];
-		if (mount(bind->source, bind->target, NULL, MS_BIND, NULL) < 0)
+		struct bind *bind = &sandbox->binds[index];
+		bind->bound = mount(bind->source, bind->target, NULL, MS_BIND, NULL) == 0;
+		if (!bind->bound)
 			warn(bind->target, errno);
 	}
 }
 
-bool namespaces_enter(const struct sandbox *sandbox, void (*warn)(const char *, int), struct failure *failure)
+int namespaces_watch(void)
+{
+	return open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+}
+
+/* Also true of what somebody in the sandbox has mounted there instead: that is the user's will. */
+static bool is_in_place(const struct bind *bind)
+{
+	struct statx source, target;
+	if (statx(AT_FDCWD, bind->source, 0, STATX_INO, &source) < 0)
+		return true;
+	if (statx(AT_FDCWD, bind->target, 0, STATX_INO, &target) < 0)
+		return false;
+	const bool same = source.stx_ino == target.stx_ino && source.stx_dev_major == target.stx_dev_major &&
+	                  source.stx_dev_minor == target.stx_dev_minor;
+	return same || (target.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+bool namespaces_rebind(const struct sandbox *sandbox)
+{
+	bool all = true;
+	for (size_t index = 0; index < sandbox->bind_count; index++) {
+		const struct bind *bind = &sandbox->binds[index];
+		if (bind->bound && !is_in_place(bind))
+			all &= mount(bind->source, bind->target, NULL, MS_BIND, NULL) == 0;
+	}
+	return all;
+}
+
+bool namespaces_enter(struct sandbox *sandbox, void (*warn)(const char *, int), struct failure *failure)
 {
 	if (!enter_network(sandbox->network, failure))
 		return false;

@@ -9,6 +9,7 @@
 struct bind {
 	const char *source;
 	const char *target;
+	bool bound; /* once: what was never there is not looked for */
 };
 
 struct sandbox {
@@ -26,6 +27,16 @@ struct failure {
 };
 
 /* Moves the process into namespaces of its own. What is not essential and fails is passed to `warn`. */
-bool namespaces_enter(const struct sandbox *sandbox, void (*warn)(const char *text, int error), struct failure *failure);
+bool namespaces_enter(struct sandbox *sandbox, void (*warn)(const char *text, int error), struct failure *failure);
+
+/*
+ * A descriptor that polls POLLPRI at each change of this namespace's mounts. Whoever replaces a file of the machine by
+ * another one (rename(2) over /etc/hosts, as editors do) makes one: the kernel takes away what was mounted over the old
+ * file, in every namespace. -1 where it cannot be had.
+ */
+int namespaces_watch(void);
+
+/* Binds again what has gone that way. False where it could not yet: the new file is not there. */
+bool namespaces_rebind(const struct sandbox *sandbox);
 
 #endif

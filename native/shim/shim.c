@@ -23,8 +23,11 @@
 /* Milliseconds after which what is left is looked for once more, and a client accepted once more. */
 #define AGAIN_MS 50
 
-/* Signals and listener; a socket and three streams a client; three streams of the command. */
-#define WATCHES_MAX (2 + 4 * CONNECTIONS_MAX + 3)
+/* The same of a file of the machine over which one of ours has been. */
+#define REBIND_MS 1000
+
+/* Signals, listener and mounts; a socket and three streams a client; three streams of the command. */
+#define WATCHES_MAX (3 + 4 * CONNECTIONS_MAX + 3)
 
 /* Which streams there are to read, of a process. */
 struct source {
@@ -86,7 +89,7 @@ static void drain(struct shim *shim, struct source source, bool whatever_room)
 
 /* -------------------------------------------------------------------------------------------- what is watched */
 
-enum watched { WATCH_SIGNALS, WATCH_LISTENER, WATCH_CONNECTION, WATCH_INPUT, WATCH_OUTPUT, WATCH_ERRORS };
+enum watched { WATCH_SIGNALS, WATCH_LISTENER, WATCH_MOUNTS, WATCH_CONNECTION, WATCH_INPUT, WATCH_OUTPUT, WATCH_ERRORS };
 
 static struct pollfd polled[WATCHES_MAX];
 
@@ -139,8 +142,10 @@ static void watch_all(struct shim *shim)
 {
 	watch_count = 0;
 	watch(shim->signals, POLLIN, (struct watch){ WATCH_SIGNALS, NULL, NULL });
-	if (shim->connection_count < CONNECTIONS_MAX && !shim->listener_rests)
+	if (!shim->listener_rests)
 		watch(shim->listener, POLLIN, (struct watch){ WATCH_LISTENER, NULL, NULL });
+	if (shim->phase == PHASE_HOLDS)
+		watch(shim->mounts, POLLPRI, (struct watch){ WATCH_MOUNTS, NULL, NULL });
 	watch_process(shim, (struct source){ &shim->command, NULL });
 	for (size_t index = 0; index < shim->connection_count; index++)
 		watch_connection(shim, shim->connections[index]);
@@ -165,18 +170,35 @@ static int time_to_wait(const struct shim *shim)
 	if (shim->phase == PHASE_ENDS || shim->listener_rests)
 		return AGAIN_MS;
 	if (shim->phase == PHASE_HOLDS)
-		return -1;
+		return shim->unbound ? REBIND_MS : -1;
 	const int64_t left = shim->deadline - clock_ms();
 	return left < 0 ? 0 : (int)left;
 }
 
 /* ------------------------------------------------------------------------------------------- what has happened */
 
+/* In place of the first frame. A socket that nobody has written to yet takes it at once. */
+static void refuse_client(int socket)
+{
+	struct connection *connection = connection_open(socket);
+	if (connection == NULL) {
+		close(socket);
+		return;
+	}
+	connection_fail(connection, EXIT_FAILED, "there are too many connections to the sandbox");
+	connection_flush(connection);
+	connection_free(connection);
+}
+
 static void accept_client(struct shim *shim)
 {
 	const int socket = accept4(shim->listener, NULL, NULL, SOCK_CLOEXEC);
 	if (socket < 0) {
 		shim->listener_rests = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
+		return;
+	}
+	if (shim->connection_count == CONNECTIONS_MAX) {
+		refuse_client(socket);
 		return;
 	}
 	struct connection *connection = connection_open(socket);
@@ -250,6 +272,9 @@ static void dispatch(struct shim *shim, const struct watch *watch, short events)
 		return;
 	case WATCH_LISTENER:
 		accept_client(shim);
+		return;
+	case WATCH_MOUNTS:
+		shim->unbound = true;
 		return;
 	case WATCH_CONNECTION:
 		serve(shim, watch->connection, events);
@@ -346,6 +371,8 @@ void shim_run(struct shim *shim)
 		for (size_t index = 0; ready > 0 && index < watch_count; index++)
 			if (polled[index].revents != 0)
 				dispatch(shim, &watches[index], polled[index].revents);
+		if (shim->unbound)
+			shim->unbound = shim->phase == PHASE_HOLDS && !namespaces_rebind(shim->sandbox);
 		const bool children_left = reap(shim);
 		for (size_t index = 0; index < shim->connection_count; index++)
 			advance_connection(shim, shim->connections[index]);

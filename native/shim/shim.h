@@ -5,9 +5,10 @@
 
 #include "connection.h"
 #include "log.h"
+#include "namespaces.h"
 #include "process.h"
 
-/* Clients at a time; others wait to be accepted. The daemon needs one, and one for each stream that somebody has open. */
+/* Clients at a time; others are told that there are too many. The daemon needs one, and one for each stream that is open. */
 #define CONNECTIONS_MAX 128
 
 /* Milliseconds that what is killed may take to be gone. Only a process that hangs in the kernel takes that long. */
@@ -25,6 +26,9 @@ enum phase {
 struct shim {
 	int directory;
 	int machine_network; /* the namespace that we came from; -1 in host mode */
+	const struct sandbox *sandbox;
+	int mounts; /* namespaces_watch */
+	bool unbound; /* a bind has gone, and could not be made again yet */
 	const char *marker; /* value of TAPWIRE_SANDBOX */
 	int listener;
 	bool listener_rests; /* there was no descriptor for one more client */
@@ -33,6 +37,7 @@ struct shim {
 	int64_t deadline; /* of the phase, in milliseconds of clock_ms */
 	struct process command; /* pid 0 while there is none */
 	int exit_code; /* once the phase is not PHASE_HOLDS */
+	bool leaves; /* something that did not go in time */
 	struct connection *connections[CONNECTIONS_MAX];
 	size_t connection_count;
 	struct log log;

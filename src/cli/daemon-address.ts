@@ -30,11 +30,19 @@ export function daemonAddress(options: GlobalOptions, env: NodeJS.ProcessEnv): D
     return { socket, root: root === undefined ? undefined : resolve(root) }
   }
   const host = options.host ?? (options.root === undefined ? TAPWIRE_HOST : '')
-  if (host !== '') return { socket: checked(socketOf(host)), root: undefined }
+  if (host !== '') return { socket: checked(socketOfHost(host)), root: undefined }
   if (root === undefined || resolve(root) === ROOT_DEFAULT) {
     return { socket: SOCKET_DEFAULT, root: ROOT_DEFAULT }
   }
   return { socket: checked(join(resolve(root), 'tapwire.sock')), root: resolve(root) }
+}
+
+/** `unix:///run/tapwire.sock`, or an absolute path: what is relative would be another daemon in another folder. */
+function socketOfHost(host: string): string {
+  if (host.startsWith('/') || /^\w+:\/\//.test(host)) return socketOf(host)
+  throw new TapwireError(ErrorCode.daemonAddress, `'${host}' names no daemon.`, {
+    hint: 'Name it as in unix:///run/tapwire/tapwire.sock, or as LAB/HOST.',
+  })
 }
 
 /** `unix:///run/tapwire.sock`, or a path. */

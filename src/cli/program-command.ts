@@ -1,4 +1,4 @@
-import { Command, CommanderError, type Option } from 'commander'
+import { Command, CommanderError, type ErrorOptions, type Option } from 'commander'
 
 /**
  * A command of commander's that also takes boolean options as Docker's command line does: `--internal=true`,
@@ -7,6 +7,18 @@ import { Command, CommanderError, type Option } from 'commander'
 export class ProgramCommand extends Command {
   override createCommand(name?: string): ProgramCommand {
     return new ProgramCommand(name)
+  }
+
+  /** A mistake on the command line: how it is used is told by the command's own help. */
+  override error(message: string, options?: ErrorOptions): never {
+    this.showHelpAfterError(`See \`${this.#path()} --help\`.`)
+    return super.error(message, options)
+  }
+
+  #path(): string {
+    const names: string[] = []
+    for (let at: Command | null = this; at !== null; at = at.parent) names.unshift(at.name())
+    return names.join(' ')
   }
 
   override parseOptions(args: string[]): { operands: string[]; unknown: string[] } {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { type Cli, type CliContext, EXIT_BAD_OPTION, EXIT_FAILED } from './cli.ts'
 import { COMMANDS, type CommandEntry } from './command-list.ts'
@@ -103,7 +103,6 @@ export function createProgram(cli: Cli): ProgramCommand {
       getErrHasColors: () => cli.stderr.isTTY === true,
     })
     .enablePositionalOptions()
-    .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', AFTER_HELP)
     .hook('preAction', async () => {
       cli.globals = program.opts()
@@ -120,9 +119,8 @@ function hostOfEnvironment({ globals, env }: Cli): string | undefined {
   return globals.socket === undefined && globals.root === undefined ? env['TAPWIRE_HOST'] : undefined
 }
 
-/** `lab/host`, as long as it is no path of a socket. */
 function isLabHost(host: string): boolean {
-  return /^[a-z0-9-]+\/[a-z0-9-]+$/.test(host) && !existsSync(host)
+  return /^[a-z0-9-]+\/[a-z0-9-]+$/.test(host)
 }
 
 const AFTER_HELP = `

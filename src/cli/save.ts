@@ -4,6 +4,7 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { apiClient, segment } from './api-client.ts'
 import type { Cli } from './cli.ts'
 import { examples } from './options.ts'
+import { printable } from './output.ts'
 
 interface SaveOptions {
   readonly output?: string
@@ -22,7 +23,11 @@ export function defineSave(command: Command, cli: Cli): void {
 }
 
 async function save(cli: Cli, lab: string | undefined, { output }: SaveOptions): Promise<void> {
-  const text = await apiClient(cli).text(lab === undefined ? '/file' : `/labs/${segment(lab)}/file`)
+  // Hosts are asked in turn, and one that hangs has its time.
+  const text = await apiClient(cli).text(lab === undefined ? '/file' : `/labs/${segment(lab)}/file`, {
+    patient: true,
+  })
+  for (const [, warning] of text.matchAll(/^# (WARNING: .*)$/gm)) cli.stderr.write(`${printable(warning!)}\n`)
   writeText(cli, text, output)
 }
 

@@ -42,6 +42,7 @@ async function up(cli: Cli, path: string, { dryRun, json }: UpOptions): Promise<
     const { actions } = await api.put<LabPlanned>(`/labs/${lab.name}`, {
       query: { dryRun: true },
       body: lab,
+      patient: true,
     })
     if (json === true) printJson(cli, { actions })
     else cli.stdout.write(actionsText(actions))

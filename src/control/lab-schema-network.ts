@@ -2,7 +2,17 @@
 
 import { z } from 'zod'
 import { MTU_DEFAULT } from '../limits.ts'
-import { address, address4, mtu, subnet, subnet4, textMap, truth, word } from './lab-schema-values.ts'
+import {
+  address,
+  address4,
+  mtu,
+  subnet,
+  subnet4,
+  textMap,
+  truth,
+  userLabelMap,
+  word,
+} from './lab-schema-values.ts'
 
 const aux = z
   .record(word.min(1), address, { error: 'a map from names to addresses' })
@@ -86,7 +96,7 @@ export const networkSchema = z
         description: "The driver's options.",
         examples: [{ 'tapwire.mac': 'random' }],
       }),
-      labels: textMap.optional().meta({
+      labels: userLabelMap.optional().meta({
         description: 'Labels, to find the network by.',
         examples: [{ tier: 'front' }],
       }),

@@ -10,6 +10,7 @@ import {
   name,
   textMap,
   truth,
+  userLabelMap,
   word,
   words,
 } from './lab-schema-values.ts'
@@ -154,7 +155,7 @@ const settings = {
     .optional()
     .meta({ description: "Options for the sandbox's resolv.conf.", examples: [['ndots:2']] }),
   extra_hosts: extraHosts.optional(),
-  labels: textMap
+  labels: userLabelMap
     .optional()
     .meta({ description: 'Labels, to find the sandbox by.', examples: [{ tier: 'front' }] }),
   ports: ports.optional().meta({

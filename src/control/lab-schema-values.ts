@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { MTU_MAX, MTU_MIN, NAME_MAX } from '../limits.ts'
+import { isLabLabel, LAB_LABEL } from './labs/labels.ts'
 
 /** Of labs and hosts: they become parts of paths, and a lab's name goes in front of its hosts'. */
 export const NAME_PATTERN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/
@@ -54,6 +55,11 @@ export const word = z
 export const words = z.array(word, { error: 'a list of texts' })
 
 export const textMap = z.record(word.min(1), word, { error: 'a map from texts to texts' })
+
+/** Those of labs are how a lab knows what it has made. */
+export const userLabelMap = textMap.refine((labels) => !Object.keys(labels).some(isLabLabel), {
+  error: `a map of labels whose names do not begin with ${LAB_LABEL}, which are those of labs`,
+})
 
 /** In JSON schema: a map that has at least one of the keys. */
 export function anyKeyOf(keys: readonly string[]) {

@@ -4,6 +4,8 @@
  */
 
 import { z } from 'zod'
+import { LAB_NAME_MAX } from '../limits.ts'
+import { nameUpTo, userLabelMap } from './lab-schema-values.ts'
 
 const text = z.string()
 const texts = z.array(text)
@@ -34,7 +36,7 @@ const labNetworkSchema = z.strictObject({
   transparent: z.boolean(),
   /** The driver's. */
   options: map,
-  labels: map,
+  labels: userLabelMap,
 })
 export type LabNetwork = z.infer<typeof labNetworkSchema>
 
@@ -75,7 +77,7 @@ const labSandboxSchema = z.strictObject({
   dnsOptions: texts,
   /** `name:address` */
   extraHosts: texts,
-  labels: map,
+  labels: userLabelMap,
   /** In the syntax of -p and --expose. */
   ports: texts,
   expose: texts,
@@ -86,7 +88,7 @@ const labSandboxSchema = z.strictObject({
 export type LabSandbox = z.infer<typeof labSandboxSchema>
 
 const labHostSchema = z.strictObject({
-  name: text,
+  name: nameUpTo(LAB_NAME_MAX, 2),
   /** Its places on the links. */
   endpoints: z.array(labEndpointSchema),
   networks: z.array(labNetworkSchema),
@@ -96,11 +98,11 @@ const labHostSchema = z.strictObject({
 export type LabHost = z.infer<typeof labHostSchema>
 
 export const labSchema = z.strictObject({
-  name: text,
+  name: nameUpTo(LAB_NAME_MAX),
   networks: z.array(labNetworkSchema),
   sandboxes: z.array(labSandboxSchema),
   hosts: z.array(labHostSchema),
-  /** Networks between hosts. */
-  links: z.array(labNetworkSchema),
+  /** Networks between hosts, which a label tells. */
+  links: z.array(labNetworkSchema.extend({ labels: map })),
 })
 export type Lab = z.infer<typeof labSchema>

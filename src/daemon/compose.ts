@@ -32,10 +32,11 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     readLog,
     warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
   })
+  const store = new FileStore(paths.root)
   const control = new Controller({
     fabric: new DatapathFabric(datapath),
     host,
-    store: new FileStore(paths.root),
+    store,
     addresses: addressesOf(paths.configuration, configuration, surroundings),
     events,
     surroundings,
@@ -74,8 +75,9 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     },
     stop: async ({ keepSandboxes }) => {
       await control.shutdown({ liveRestore: keepSandboxes })
-      // Those that stay are no reason for this process to stay.
+      // Of those that stay the next daemon is to hear the end, and to note it.
       host.release()
+      await store.seal()
       await metrics.close()
     },
     mount: (api, context) => labRoutes(api, labs, context),

@@ -17,7 +17,10 @@ import { Endings } from './endings.ts'
 import { describe, fileLog, type Log, stderrLog } from './log.ts'
 import type { Compose, RunningModel } from './model.ts'
 import { RootDirectory, rootPaths } from './root-directory.ts'
+import { forgetForeignSandbox } from './shim/outer-sandbox.ts'
 import { programVersion } from './version.ts'
+
+const UMASK = 0o022
 
 export interface DaemonOptions {
   readonly root: string
@@ -31,11 +34,14 @@ export interface DaemonOptions {
   readonly readyDescriptor?: number | undefined
 }
 
-/** Resolves to the exit code when the daemon has ended; more than that is not to be done in this process. */
+/** Resolves to the exit code when the daemon has ended. The process is to end then, for it has the root until that. */
 export async function runDaemon(options: DaemonOptions, compose: Compose): Promise<number> {
   const endings = new Endings()
   const starter = new Starter(options.readyDescriptor)
   if (options.ephemeral === true) endWithInput(endings)
+  // Files that sandboxes see, and folders on the way to the socket, are for everybody to read, whatever the starter's habits.
+  process.umask(UMASK)
+  forgetForeignSandbox()
   try {
     requireMachine()
     const directory = await RootDirectory.take(rootPaths(options.root, options.socket))
@@ -49,9 +55,6 @@ export async function runDaemon(options: DaemonOptions, compose: Compose): Promi
   } catch (error) {
     starter.failed(error)
     return error instanceof TapwireError ? error.exitCode : 1
-  } finally {
-    // Whoever has its other end may keep it open: nothing would end this process.
-    if (options.ephemeral === true) process.stdin.destroy()
   }
 }
 

@@ -31,6 +31,7 @@ export class FileStore implements Store {
   /** The write behind it, which all who call meanwhile share. */
   #next: Promise<void> | undefined
   #read: (() => ModelRecord) | undefined
+  #sealed = false
 
   /** `directory` is there and belongs to this daemon alone. */
   constructor(directory: string) {
@@ -44,7 +45,14 @@ export class FileStore implements Store {
     return model
   }
 
+  /** For good: nothing is written once this has resolved. What is to be saved from here on is refused (STATE_UNWRITABLE). */
+  async seal(): Promise<void> {
+    this.#sealed = true
+    await this.#underWay
+  }
+
   save(read: () => ModelRecord): Promise<void> {
+    if (this.#sealed) return Promise.reject(hasEnded())
     this.#read = read
     if (this.#next === undefined) {
       this.#next = this.#underWay.then(() => this.#write())
@@ -138,6 +146,9 @@ export class FileStore implements Store {
     for (const path of [this.#newPath, `${this.#previousPath}.new`]) rmSync(path, { force: true })
   }
 }
+
+const hasEnded = (): TapwireError =>
+  new TapwireError(ErrorCode.stateUnwritable, 'The daemon has ended; its state belongs to the next one.')
 
 /** FileHandle.writeFile goes on after a short write, by which a disk that is about to be full first shows. */
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {

@@ -31,11 +31,12 @@ const EXIT_USAGE = 2
 const IO = ['auto', 'io_uring', 'epoll'] as const
 
 try {
-  process.exitCode = await main(process.argv.slice(2))
+  // Also where something is left to wait for: nothing of a daemon that has ended may go on beside the next one.
+  process.exit(await main(process.argv.slice(2)))
 } catch (error) {
   const { message, hint } = failureOf(error)
   process.stderr.write(`tapwire: ${message}\n${hint === undefined ? '' : `${hint}\n`}`)
-  process.exitCode = EXIT_USAGE
+  process.exit(EXIT_USAGE)
 }
 
 async function main(args: string[]): Promise<number> {

@@ -1,133 +1,178 @@
 /**
- * What daemons that died have left: sandboxes whose shims still run, though nobody has their root any more; processes that
- * outlived their shim; names of namespaces that are gone. They are known by what only Tapwire makes:
+ * What daemons that died have left: sandboxes whose shims still run, though their root is gone; processes that outlived their
+ * shim; names of namespaces that are gone. They are known by what only Tapwire makes:
  *
- *     a process whose program is tapwire-shim, its folder ROOT/sandboxes/ID, and ROOT/daemon.pid, which nobody has locked,
- *     and which still has the number of a daemon in it: one that ended in order has taken it out, and left what runs on purpose
- *     a process with TAPWIRE_SANDBOX=ID in its environment, and no shim that holds ID
+ *     a process that is proved to be a shim (shim/found-shims.ts), whose root has no daemon, and no state.json to start one with
+ *     a process in namespaces of its own with TAPWIRE_SANDBOX=…/ID in its environment, and no shim that holds ID
  *     a link /run/netns/tw-ID that leads to no shim
+ *
+ * A root that still has its state is spared: its daemon may be started again any moment, and takes up what runs.
  */
 
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, rmdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { SystemPruned } from '../control/api/system.ts'
 import { namespacePath } from './namespace.ts'
 import { lock } from './program.ts'
 import { type RootPaths, rootPaths } from './root-directory.ts'
-import { Holder } from './shim/holder.ts'
-import { LeftBehind, markersOf } from './shim/left-behind.ts'
+import { type FoundShim, findShims, openFolder, processIds } from './shim/found-shims.ts'
+import { Holder, killProcess } from './shim/holder.ts'
+import { LeftBehind, markersOf, ownMarkers } from './shim/left-behind.ts'
+import { SandboxDirectory } from './shim/sandbox-directory.ts'
 import { isCode } from './system-error.ts'
 
 const NAMESPACES = '/run/netns'
-const PROGRAM = 'tapwire-shim'
-const LINK = /^tw-[0-9a-f]{12}$/
+const LINK = /^tw-([0-9a-f]{12})$/
+const TARGET = /^\/proc\/(\d+)\/ns\/net$/
 
-interface Shim {
-  readonly holder: Holder
-  /** ROOT/sandboxes/ID */
-  readonly directory: string
+/** PROC_PID_INIT_INO (linux/proc_ns.h): the process numbers of the machine, not of a container. */
+const INITIAL_PID_NAMESPACE = 'pid:[4026531836]'
+
+/** Between two looks, and how many there are: what has been killed takes a moment, and may just have made another one. */
+const LOOK_MS = 5
+const LOOKS_MAX = 400
+
+interface Ended {
+  readonly pid: number
+  readonly id: string
 }
 
-/** Removes them, but nothing of a root that a daemon has, and resolves to what that was. */
+/** Removes them, but nothing of a root that a daemon has or may have again, and resolves to what that was. */
 export async function removeOrphans(own: RootPaths): Promise<SystemPruned> {
-  const orphans = await orphanedShims(own)
-  const namespaces: string[] = []
-  for (const { holder, directory } of orphans) {
-    await holder.kill()
-    await new LeftBehind().kill(basename(directory))
-    rmSync(directory, { recursive: true, force: true })
+  const orphans: Ended[] = []
+  const spared: string[] = []
+  const shims = findShims()
+  for (const root of new Set(shims.map((shim) => shim.root))) {
+    if (root === own.root) continue
+    const ended = await endOrphansOf(
+      root,
+      shims.filter((shim) => shim.root === root),
+    )
+    if (ended === 'spared') spared.push(root)
+    else orphans.push(...ended)
   }
-  const shims = livingShims()
-  const processes = await killUnheld(shims)
-  for (const name of deadLinks(shims)) {
-    rmSync(join(NAMESPACES, name), { force: true })
-    namespaces.push(namespacePath(name))
-  }
+  const processes = await killUnheld()
   return {
-    Namespaces: namespaces,
-    Processes: [...orphans.map(({ holder }) => holder.pid), ...processes],
-    Sandboxes: orphans.map(({ directory }) => basename(directory)),
+    Namespaces: removeDeadLinks(own, new Set([...orphans, ...processes].map(({ id }) => id))),
+    Processes: [...new Set([...orphans, ...processes].map(({ pid }) => pid))],
+    Sandboxes: orphans.map(({ id }) => id),
     NetworksDeleted: [],
+    RootsSpared: spared,
   }
 }
 
-/** Those of roots that are nobody's any more. A shim inside another one's sandbox goes with that one. */
-async function orphanedShims(own: RootPaths): Promise<Shim[]> {
-  const served = new Map<string, boolean>([[own.root, true]])
-  const orphans: Shim[] = []
-  for (const shim of livingShims()) {
-    const root = dirname(dirname(shim.directory))
-    // As the shim sees it: its daemon may have a file system of its own.
-    if (!served.has(root)) served.set(root, await isSomebodys(`/proc/${shim.holder.pid}/root${root}`))
-    if (!served.get(root)) orphans.push(shim)
-  }
-  return orphans
-}
-
-/** Whether a daemon has the root, or the one that had it ended in order. A root that was removed is nobody's. */
-async function isSomebodys(root: string): Promise<boolean> {
-  let descriptor: number
+/** No daemon gets the root until all is done. */
+async function endOrphansOf(root: string, shims: readonly FoundShim[]): Promise<Ended[] | 'spared'> {
+  const paths = rootPaths(root)
+  const descriptor = openIfThere(paths.pid)
+  if (descriptor === 'unknown') return []
   try {
-    descriptor = openSync(rootPaths(root).pid, 'r')
-  } catch (error) {
-    return !isCode(error, 'ENOENT')
-  }
-  try {
-    return !(await lock(descriptor)) || readFileSync(descriptor, 'utf8').trim() === ''
+    if (descriptor !== undefined && !(await lock(descriptor))) return []
+    const folders = shims.map((shim) => ({ shim, folder: openFolder(shim) }))
+    try {
+      const proved = folders.filter(({ folder }) => folder !== undefined)
+      if (proved.length === 0) return []
+      // state.json.previous alone: somebody has just put the other one aside.
+      if (existsSync(paths.state) || existsSync(`${paths.state}.previous`)) return 'spared'
+      const ended: Ended[] = []
+      for (const { shim, folder } of proved) if (await end(shim, folder)) ended.push(endedOf(shim))
+      return ended
+    } finally {
+      for (const { folder } of folders) if (typeof folder === 'number') closeSync(folder)
+    }
   } finally {
-    closeSync(descriptor)
+    if (descriptor !== undefined) closeSync(descriptor)
   }
 }
 
-function livingShims(): Shim[] {
-  return processIds().flatMap((pid) => {
-    const directory = heldDirectory(pid)
-    const holder = directory === undefined ? undefined : Holder.of(pid)
-    return directory === undefined || holder === undefined ? [] : [{ holder, directory }]
-  })
+const endedOf = ({ holder, id }: FoundShim): Ended => ({ pid: holder.pid, id })
+
+/** Undefined where the root is gone; `unknown` is nothing to judge by. */
+function openIfThere(path: string): number | undefined | 'unknown' {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    return isCode(error, 'ENOENT') ? undefined : 'unknown'
+  }
 }
 
-/** The folder of the sandbox that the process holds; undefined where it is no shim. */
-function heldDirectory(pid: number): string | undefined {
+/** False where it does not go. Only files that we make are removed, and only in the very folder that the shim had. */
+async function end(
+  { holder, id, directory }: FoundShim,
+  folder: number | 'removed' | undefined,
+): Promise<boolean> {
+  if (!(await holder.kill())) return false
+  await new LeftBehind().kill(id)
+  if (typeof folder !== 'number') return true
+  new SandboxDirectory(`/proc/self/fd/${folder}`).remove({ log: true })
   try {
-    const program = basename(readlinkSync(`/proc/${pid}/exe`))
-    if (program !== PROGRAM && program !== `${PROGRAM} (deleted)`) return undefined
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    const at = words.indexOf('--directory')
-    return words[1] === 'hold' && at > 0 ? words[at + 1] : undefined
+    rmdirSync(directory)
   } catch {
-    // It has ended meanwhile, or is none of ours to look at.
+    // Somebody has put something into it, or it has another name by now.
+  }
+  return true
+}
+
+/** Ends the processes of sandboxes that no shim holds. */
+async function killUnheld(): Promise<Ended[]> {
+  const ended = new Map<number, Ended>()
+  for (let look = 0; look < LOOKS_MAX; look++) {
+    const left = unheldProcesses()
+    if (left.length === 0) break
+    for (const { holder, id } of left) {
+      ended.set(holder.pid, { pid: holder.pid, id })
+      if (holder.isAlive()) killProcess(holder.pid)
+    }
+    await delay(LOOK_MS)
+  }
+  return [...ended.values()]
+}
+
+/**
+ * Of nested sandboxes the innermost one counts: what runs there goes when that one is gone. The shims are looked for behind
+ * the processes, since a sandbox that starts in between has its shim first.
+ */
+function unheldProcesses(): { readonly holder: Holder; readonly id: string }[] {
+  const marked = processIds().flatMap((pid) => {
+    const holder = Holder.of(pid)
+    const id = markersOf(pid).at(-1)
+    return holder === undefined || id === undefined ? [] : [{ holder, id }]
+  })
+  // The sandboxes that we are in ourselves, whose shims we may not even see.
+  const held = new Set([...findShims().map(({ id }) => id), ...ownMarkers()])
+  return marked.filter(({ id }) => !held.has(id))
+}
+
+/**
+ * `known` are ids of what has just been ended. Of others the number in the link is only good on the machine itself: in a
+ * container with processes of its own it is another one's, or nobody's, and the shim lives all the same.
+ */
+function removeDeadLinks(own: RootPaths, known: ReadonlySet<string>): string[] {
+  const everything = readlinkSync('/proc/self/ns/pid') === INITIAL_PID_NAMESPACE
+  const living = new Set(findShims().map(({ holder }) => holder.pid))
+  const removed: string[] = []
+  for (const name of entriesOf(NAMESPACES)) {
+    const [, id] = LINK.exec(name) ?? []
+    const pid = id === undefined ? undefined : linkedProcess(join(NAMESPACES, name))
+    if (id === undefined || pid === undefined || living.has(pid)) continue
+    if (!everything && !known.has(id) && !existsSync(join(own.sandboxes, id))) continue
+    rmSync(join(NAMESPACES, name), { force: true })
+    removed.push(namespacePath(name))
+  }
+  return removed
+}
+
+/** Undefined of what is no link of ours. */
+function linkedProcess(path: string): number | undefined {
+  try {
+    const [, pid] = TARGET.exec(readlinkSync(path)) ?? []
+    return pid === undefined ? undefined : Number(pid)
+  } catch {
+    // A file: not made by us.
     return undefined
   }
 }
-
-/** Ends the processes of sandboxes that no shim holds; the ids of those that there were. */
-async function killUnheld(shims: readonly Shim[]): Promise<number[]> {
-  const held = new Set(shims.map(({ directory }) => basename(directory)))
-  const found = processIds().flatMap((pid) => {
-    const unheld = pid === process.pid ? undefined : markersOf(pid).find((marker) => !held.has(marker))
-    return unheld === undefined ? [] : [{ pid, marker: unheld }]
-  })
-  const leftBehind = new LeftBehind()
-  await Promise.all([...new Set(found.map(({ marker }) => marker))].map((marker) => leftBehind.kill(marker)))
-  return found.map(({ pid }) => pid)
-}
-
-function deadLinks(shims: readonly Shim[]): string[] {
-  const living = new Set(shims.map(({ holder }) => `/proc/${holder.pid}/ns/net`))
-  return entriesOf(NAMESPACES).filter((name) => {
-    if (!LINK.test(name)) return false
-    try {
-      return !living.has(readlinkSync(join(NAMESPACES, name)))
-    } catch {
-      // A file: not made by us.
-      return false
-    }
-  })
-}
-
-const processIds = (): number[] =>
-  entriesOf('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
 
 function entriesOf(folder: string): string[] {
   try {

@@ -3,6 +3,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text as readText } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { failureSchema } from '../control/api/failure.ts'
 import { type LabAction, labPlanSchema } from '../control/api/lab.ts'
 import { progressSchema } from '../control/api/progress.ts'
@@ -10,18 +11,47 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Lab } from '../control/lab.ts'
 import type { LabService } from '../control/labs/labs.ts'
 import type { Steps } from '../control/labs/steps.ts'
+import { HOST_PROBE_INTERVAL_MS, HOST_PROBE_TIMEOUT_MS } from '../limits.ts'
 
+export interface RemoteLabsOptions {
+  readonly socket: string
+  /** As messages name the daemon: `host 'left'`. */
+  readonly name: string
+  readonly probeIntervalMs?: number
+  readonly probeTimeoutMs?: number
+}
+
+/**
+ * All methods throw DAEMON_UNREACHABLE where the daemon is not there, goes away, or hangs: what it does may take long, and so
+ * it is looked all the while whether it answers at all.
+ */
 export class RemoteLabs implements LabService {
   readonly #socket: string
+  readonly #name: string
+  readonly #probeIntervalMs: number
+  readonly #probeTimeoutMs: number
 
-  constructor(socket: string) {
+  constructor({
+    socket,
+    name,
+    probeIntervalMs = HOST_PROBE_INTERVAL_MS,
+    probeTimeoutMs = HOST_PROBE_TIMEOUT_MS,
+  }: RemoteLabsOptions) {
     this.#socket = socket
+    this.#name = name
+    this.#probeIntervalMs = probeIntervalMs
+    this.#probeTimeoutMs = probeTimeoutMs
   }
 
-  /** Whether a daemon is there. */
-  async answers(): Promise<boolean> {
+  /** Whether a daemon is there, and says so within `timeoutMs`. */
+  async answers(timeoutMs: number = this.#probeTimeoutMs, signal?: AbortSignal): Promise<boolean> {
     try {
-      const answer = await this.#send('GET', '/version')
+      const answer = await this.#send(
+        'GET',
+        '/version',
+        undefined,
+        either(AbortSignal.timeout(timeoutMs), signal),
+      )
       answer.resume()
       return answer.statusCode === 200
     } catch {
@@ -29,21 +59,66 @@ export class RemoteLabs implements LabService {
     }
   }
 
-  async plan(lab: Lab): Promise<readonly LabAction[]> {
-    const answer = await this.#ask('PUT', `/labs/${lab.name}?dryRun=true`, lab)
-    return labPlanSchema.parse(JSON.parse(await readText(answer))).actions
+  plan(lab: Lab): Promise<readonly LabAction[]> {
+    return this.#watched(undefined, async (signal) => {
+      const answer = await this.#ask('PUT', `/labs/${lab.name}?dryRun=true`, lab, signal)
+      return labPlanSchema.parse(JSON.parse(await readText(answer))).actions
+    })
   }
 
-  async up(lab: Lab, steps: Steps, signal?: AbortSignal): Promise<readonly LabAction[]> {
-    return await this.#follow(await this.#ask('PUT', `/labs/${lab.name}`, lab, signal), steps)
+  up(lab: Lab, steps: Steps, signal?: AbortSignal): Promise<readonly LabAction[]> {
+    return this.#watched(signal, async (either) =>
+      this.#follow(await this.#ask('PUT', `/labs/${lab.name}`, lab, either), steps),
+    )
   }
 
-  async down(lab: string, steps: Steps, signal?: AbortSignal): Promise<void> {
-    await this.#follow(await this.#ask('DELETE', `/labs/${lab}`, undefined, signal), steps)
+  down(lab: string, steps: Steps, signal?: AbortSignal): Promise<void> {
+    return this.#watched(signal, async (either) => {
+      await this.#follow(await this.#ask('DELETE', `/labs/${lab}`, undefined, either), steps)
+    })
   }
 
-  async save(lab: string | undefined): Promise<string> {
-    return await readText(await this.#ask('GET', lab === undefined ? '/file' : `/labs/${lab}/file`))
+  save(lab: string | undefined): Promise<string> {
+    return this.#watched(undefined, async (signal) =>
+      readText(await this.#ask('GET', lab === undefined ? '/file' : `/labs/${lab}/file`, undefined, signal)),
+    )
+  }
+
+  /** Does `request` as long as the daemon answers beside it. */
+  async #watched<T>(
+    signal: AbortSignal | undefined,
+    request: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const silent = new AbortController()
+    const over = new AbortController()
+    const watch = this.#watch(silent, over.signal)
+    try {
+      return await request(either(silent.signal, signal))
+    } catch (cause) {
+      if (cause instanceof TapwireError) throw cause
+      if (signal?.aborted === true) throw new TapwireError(ErrorCode.interrupted, 'Interrupted.', { cause })
+      throw new TapwireError(
+        ErrorCode.daemonUnreachable,
+        silent.signal.aborted
+          ? `The daemon of ${this.#name} no longer answers.`
+          : `The daemon of ${this.#name} has hung up.`,
+        { cause },
+      )
+    } finally {
+      over.abort()
+      await watch
+    }
+  }
+
+  async #watch(silent: AbortController, over: AbortSignal): Promise<void> {
+    for (;;) {
+      // Rejects where the request is over.
+      const isOver = await delay(this.#probeIntervalMs, false, { signal: over }).catch(() => true)
+      if (isOver) return
+      if (await this.answers(this.#probeTimeoutMs, over)) continue
+      if (!over.aborted) silent.abort()
+      return
+    }
   }
 
   /** Each step there is a step here, from its first line to its last. */
@@ -57,7 +132,7 @@ export class RemoteLabs implements LabService {
       if (state === 'start') void steps.step(step, () => stepEnd(running, step)).catch(() => undefined)
       else running.get(step)?.(state, detail)
     }
-    throw new TapwireError(ErrorCode.daemonAnswer, 'The answer of the daemon ends too early.')
+    throw new TapwireError(ErrorCode.daemonUnreachable, `The daemon of ${this.#name} has hung up.`)
   }
 
   async #ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<IncomingMessage> {
@@ -82,6 +157,10 @@ export class RemoteLabs implements LabService {
       request(options, resolve).on('error', reject).end(text)
     })
   }
+}
+
+function either(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+  return other === undefined ? signal : AbortSignal.any([signal, other])
 }
 
 function stepEnd(

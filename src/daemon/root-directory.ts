@@ -89,10 +89,12 @@ export class RootDirectory {
     this.#lock = lockDescriptor
   }
 
-  /** Lets another daemon have it. The file stays: one that was removed could be locked by two. */
+  /**
+   * Says that the daemon has ended in order. The root stays locked until the process is gone: whatever it might still do, no other
+   * daemon is there to be disturbed by it. The file stays too: one that was removed could be locked by two.
+   */
   leave(): void {
     ftruncateSync(this.#lock)
-    closeSync(this.#lock)
   }
 }
 

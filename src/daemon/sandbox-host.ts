@@ -128,9 +128,10 @@ export class ShimHost implements SandboxHost {
     return this.#readLog([logPath, olderLogPath], options, () => !this.#running.has(name), signal)
   }
 
-  /** Sandboxes do not keep this process up any more; they themselves live on without it. */
+  /** Lets go of all sandboxes: they live on, and nothing is heard or done here of what becomes of them. */
   release(): void {
     for (const sandbox of this.#running.values()) sandbox.release()
+    this.#running.clear()
   }
 
   /** Throws where the shim does not answer, or is another one than the holder. */
@@ -171,7 +172,10 @@ export class ShimHost implements SandboxHost {
   async #endUnknown(id: string, directory: SandboxDirectory): Promise<void> {
     if (!directory.exists()) return
     const noted = directory.readHolder()
-    if (noted === undefined) return
+    if (noted === undefined) {
+      if (directory.hasLeftBehind()) await this.#leftBehind.kill(directory.name)
+      return
+    }
     const adopted = (await this.adopt(id)) as ShimSandbox | undefined
     if (adopted !== undefined) {
       await adopted.stop()
@@ -184,7 +188,8 @@ export class ShimHost implements SandboxHost {
   #networkOf(network: SandboxPlan['network']): string {
     if (typeof network === 'string') return network
     const other = this.#directoryOf(network.sandbox).readHolder()
-    if (other === undefined)
+    // A shim that was killed leaves its note: the number may be another's by now.
+    if (other === undefined || !new Holder(other).isAlive())
       throw new TapwireError(
         ErrorCode.sandboxStart,
         'The sandbox whose network is to be shared does not run.',

@@ -104,6 +104,14 @@ describe('the address', () => {
 
   it('is refused where it is none', () => {
     assert.throws(() => daemonAddress({ host: 'tcp://1.2.3.4:5' }, {}), /is on a Unix socket, not at tcp:/)
+    for (const [options, env] of [
+      [{ host: 'foo' }, {}],
+      [{ host: './x.sock' }, {}],
+      [{}, { TAPWIRE_HOST: 'foo' }],
+    ] as const) {
+      assert.throws(() => daemonAddress(options, env), /^TapwireError: '.*' names no daemon\.$/)
+    }
+    assert.deepEqual(daemonAddress({}, { TAPWIRE_HOST: '' }), usual)
     assert.throws(() => daemonAddress({ host: 'unix://x' }, {}), /is no absolute path/)
     assert.throws(() => daemonAddress({ host: '/s', socket: '/s' }, {}), /both name the socket/)
     assert.throws(

@@ -14,7 +14,7 @@ export interface SeenRequest {
   readonly body: unknown
 }
 
-/** What to answer: a value as JSON, undefined for 204, or a Failure with a status. */
+/** What to answer: a value as JSON, undefined for 204, or a Failure with a status; or a promise of it. */
 export type Answer = (request: SeenRequest) => unknown
 
 export class Failure {
@@ -110,13 +110,13 @@ export class FakeControl {
     })
   }
 
-  #answer(seen: SeenRequest): { status: number; text: string } {
+  async #answer(seen: SeenRequest): Promise<{ status: number; text: string }> {
     this.seen.push(seen)
     const key = `${seen.method} ${seen.path}`
     const found = [...this.answers].find(([pattern]) =>
       new RegExp(`^${pattern.replaceAll('*', '[^/]+')}$`).test(key),
     )
-    const value = found === undefined ? new Failure(404, `The daemon has no ${key}.`) : found[1](seen)
+    const value = found === undefined ? new Failure(404, `The daemon has no ${key}.`) : await found[1](seen)
     if (value instanceof Failure) {
       return { status: value.status, text: JSON.stringify({ code: 'FAKE', message: value.message }) }
     }
@@ -125,7 +125,7 @@ export class FakeControl {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, text } = this.#answer(await read(request))
+    const { status, text } = await this.#answer(await read(request))
     if (this.version !== undefined) response.setHeader(API_VERSION_HEADER, this.version)
     response.writeHead(status).end(text)
   }

@@ -180,6 +180,19 @@ describe('tapwire port', () => {
   })
 })
 
+describe('tapwire ps -s', () => {
+  it('says that a sandbox has no files of its own', async () => {
+    const { code, err } = await tapwire(['ps', '-s'])
+    assert.deepEqual(
+      [code, err],
+      [
+        125,
+        "tapwire: --size does not apply: a sandbox has no files of its own; its command works on this machine's.\n",
+      ],
+    )
+  })
+})
+
 describe('tapwire logs', () => {
   it('prints each stream where it belongs', async () => {
     const time = '2026-01-02T03:04:05.678901234Z'
@@ -202,6 +215,26 @@ describe('tapwire logs', () => {
       tail: '5',
       since: '1767225600.000',
     })
+  })
+})
+
+describe('what goes on until a signal', () => {
+  it('ends with 128 and its number', async () => {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const waiting = (): Promise<never> => {
+        harness.interrupt(signal)
+        return new Promise(() => {})
+      }
+      control.answers.set('GET /sandboxes/web/logs', waiting)
+      control.answers.set('GET /events', waiting)
+      for (const args of [['logs', '-f', 'web'], ['events']]) {
+        assert.deepEqual(await tapwire(args), { code, out: '', err: '' })
+      }
+    }
+    assert.equal(harness.listening, 0)
   })
 })
 

@@ -85,6 +85,7 @@ describe('prune', () => {
       Processes: [42],
       Sandboxes: [],
       NetworksDeleted: [],
+      RootsSpared: [],
     }))
   })
 

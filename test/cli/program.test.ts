@@ -69,6 +69,18 @@ describe('tapwire', () => {
     }
   })
 
+  it('names the command whose help says more', async () => {
+    for (const [args, path] of [
+      [['stop', '--nope'], 'tapwire stop'],
+      [['stop'], 'tapwire stop'],
+      [['network', 'create', '--nope', 'x'], 'tapwire network create'],
+      [['nope'], 'tapwire'],
+    ] as const) {
+      const { err } = await harness.tapwire(args)
+      assert.ok(err.endsWith(`\nSee \`${path} --help\`.\n`), err)
+    }
+  })
+
   it('shows where an error comes from only if TAPWIRE_DEBUG is 1', async () => {
     const args = ['validate', '/nowhere/x.yaml']
     assert.doesNotMatch((await harness.tapwire(args)).err, /^ +at /m)

@@ -180,6 +180,55 @@ describe('tapwire run', () => {
     assert.equal(harness.listening, 0)
   })
 
+  it('with --rm takes back what was made where a signal comes before it is started', async () => {
+    for (const [args, at] of [
+      [[], 'POST /sandboxes'],
+      [['-d'], 'POST /sandboxes'],
+      [['--sig-proxy=false'], 'POST /sandboxes'],
+      [[], `UPGRADE /sandboxes/${WEB_ID}/attach`],
+    ] as const) {
+      control.seen.length = 0
+      control.answers.set('DELETE /sandboxes/*', () => undefined)
+      for (const key of ['POST /sandboxes', `UPGRADE /sandboxes/${WEB_ID}/attach`]) {
+        control.answers.set(key, () => {
+          if (key === at) harness.interrupt('SIGINT')
+          return { Id: WEB_ID, Warnings: [] }
+        })
+      }
+      const { code, err } = await tapwire(['run', '--rm', ...args, 'sleep', '9'])
+      assert.equal(code, 130)
+      assert.match(err, /^tapwire: Interrupted by SIGINT; the sandbox was not started\.\n/)
+      assert.equal(control.asked.at(-1), `DELETE /sandboxes/${WEB_ID}?force=true`)
+      assert.ok(!control.asked.some((asked) => asked.endsWith('/start')))
+      assert.equal(harness.listening, 0)
+    }
+  })
+
+  it('without --rm leaves it', async () => {
+    control.answers.set('POST /sandboxes', () => {
+      harness.interrupt('SIGTERM')
+      return { Id: WEB_ID, Warnings: [] }
+    })
+    assert.equal((await tapwire(['run', '-d', 'sleep', '9'])).code, 143)
+    assert.deepEqual(control.asked, ['POST /sandboxes'])
+  })
+
+  it('ends at once where a signal is its own, whatever the daemon still owes', async () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      control.answers.set('POST /sandboxes/*/start', () => {
+        child.kill(signal)
+        return new Promise(() => {})
+      })
+      const args = ['run', '--rm', '--sig-proxy=false', 'sleep', '9']
+      const child = spawn(process.execPath, [main, '-H', control.socket, ...args], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
+      assert.equal(code, signal === 'SIGINT' ? 130 : 143)
+      assert.equal(err, `tapwire: Interrupted by ${signal}; the command may go on.\n`)
+    }
+  })
+
   it('tells where the daemon hangs up', async () => {
     control.onStream = (stream) => {
       control.answers.set('POST /sandboxes/*/start', () => stream.hangUp())
@@ -193,6 +242,44 @@ describe('tapwire run', () => {
     const { code, err } = await tapwire(['run', '-it', 'ls'])
     assert.equal(code, 1)
     assert.match(err, /^tapwire: the input device is not a TTY\n/)
+  })
+})
+
+describe('options of docker that a sandbox has no use for', () => {
+  const OPTIONS: readonly (readonly [words: readonly string[], told: RegExp])[] = [
+    [
+      ['-v', '/a:/b'],
+      /^tapwire: --volume does not apply: a sandbox is one of this machine's programs, and sees/,
+    ],
+    [['--mount=type=bind'], /^tapwire: --mount does not apply: .* files and devices\.\nhint: /],
+    [['--privileged'], /^tapwire: --privileged does not apply: .* runs with the daemon's rights\.\nhint: /],
+    [['--cap-add', 'NET_ADMIN'], /^tapwire: --cap-add does not apply: /],
+    [['-u', 'nobody'], /^tapwire: --user does not apply: /],
+    [['-m', '1g'], /^tapwire: --memory does not apply: .* limits nothing but its network\./],
+    [['--entrypoint', 'sh'], /^tapwire: --entrypoint does not apply: .* has no image\./],
+    [['--pid=host'], /^tapwire: --pid does not apply: .* shares the machine's processes\./],
+    [['--restart', 'always'], /^tapwire: --restart does not apply: there are no restart policies/],
+  ]
+
+  it('are refused with a sentence, and 125', async () => {
+    for (const [words, told] of OPTIONS) {
+      for (const command of ['run', 'create']) {
+        const { code, err } = await tapwire([command, ...words, 'ls'])
+        assert.equal(code, 125)
+        assert.match(err, told)
+      }
+    }
+    assert.equal((await tapwire(['exec', '--privileged', 'web', 'ls'])).code, 125)
+    assert.deepEqual(control.asked, [])
+    const { out } = await tapwire(['run', '--help'])
+    assert.doesNotMatch(out, /--privileged|--restart/)
+    assert.match(out.replaceAll(/\s+/g, ' '), /`kill -9 -1` and `killall` in it hit all of the machine's/)
+  })
+
+  it('are the command’s behind it, and --restart no is what a sandbox does', async () => {
+    const { code } = await tapwire(['run', '-d', '--restart', 'no', 'ls', '-v', '--privileged'])
+    assert.equal(code, 0)
+    assert.deepEqual(created()['Cmd'], ['ls', '-v', '--privileged'])
   })
 })
 

@@ -217,6 +217,16 @@ describe('tapwire save', () => {
     assert.equal(readFileSync(copy, 'utf8'), DEMO)
   })
 
+  it('tells what is left out', async () => {
+    const text = `# WARNING: Network pair is left out: it is odd.\n${DEMO}`
+    control.answers.set('GET /file', () => text)
+    assert.deepEqual(await tapwire(['save']), {
+      code: 0,
+      out: text,
+      err: 'WARNING: Network pair is left out: it is odd.\n',
+    })
+  })
+
   it('says so where it cannot write', async () => {
     const { code, err } = await tapwire(['save', 'demo', '-o', '/nowhere/copy.yaml'])
     assert.equal(code, 1)

@@ -22,6 +22,7 @@ export const PRUNED: SystemPruned = {
   Processes: [1],
   Sandboxes: [],
   NetworksDeleted: [],
+  RootsSpared: [],
 }
 
 /** The API over a control plane in memory. */

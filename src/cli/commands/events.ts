@@ -3,6 +3,7 @@ import type { Event } from '../../control/api/system.ts'
 import { apiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { parseMoment } from '../format/time.ts'
+import { untilInterrupted } from '../interrupt.ts'
 import { collect, examples, filtersOf } from '../options.ts'
 import { printable } from '../output.ts'
 
@@ -32,10 +33,8 @@ export function defineEvents(command: Command, cli: Cli): void {
 }
 
 async function showEvents(cli: Cli, { filter, format, since, until }: EventsOptions): Promise<void> {
-  const stop = new AbortController()
-  const stopListening = cli.onInterrupt(() => stop.abort())
   const now = Date.now()
-  try {
+  await untilInterrupted(cli, async (signal) => {
     const print = await printerOf(format)
     const events = apiClient(cli).events<Event>('/events', {
       query: {
@@ -43,14 +42,10 @@ async function showEvents(cli: Cli, { filter, format, since, until }: EventsOpti
         until: until === undefined ? undefined : parseMoment(until, now),
         filters: filtersOf(filter),
       },
-      signal: stop.signal,
+      signal,
     })
     for await (const event of events) cli.stdout.write(`${print(event)}\n`)
-  } catch (error) {
-    if (!stop.signal.aborted) throw error
-  } finally {
-    stopListening()
-  }
+  })
 }
 
 async function printerOf(format: string | undefined): Promise<(event: Event) => string> {

@@ -3,6 +3,7 @@ import type { Exec } from '../../control/api/sandbox.ts'
 import { apiClient, segment } from '../api-client.ts'
 import { type Cli, EXIT_FAILED } from '../cli.ts'
 import { collect, examples } from '../options.ts'
+import { refuseDockerOptions } from '../sandbox/docker-options.ts'
 import { environmentOf } from '../sandbox/environment.ts'
 import { checkTerminal, sessionOptions, withStartExitCodes } from '../sandbox/foreground.ts'
 
@@ -18,7 +19,7 @@ interface ExecOptions {
 }
 
 export function defineExec(command: Command, cli: Cli): void {
-  command
+  refuseDockerOptions(command, ['user', 'privileged'])
     .description(
       "Runs one of this machine's programs inside a running sandbox, beside what runs there. The exit code is the " +
         "command's; 1 if the sandbox does not run, 126 and 127 as in a shell.",

@@ -4,6 +4,7 @@ import { TapwireError } from '../../control/errors.ts'
 import { apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { parseMoment } from '../format/time.ts'
+import { untilInterrupted } from '../interrupt.ts'
 import { examples, usage } from '../options.ts'
 
 interface LogsOptions {
@@ -31,11 +32,9 @@ export function defineLogs(command: Command, cli: Cli): void {
 }
 
 async function logs(cli: Cli, sandbox: string, options: LogsOptions): Promise<void> {
-  const stop = new AbortController()
-  const stopListening = cli.onInterrupt(() => stop.abort())
   const now = Date.now()
   const tail = tailOf(options.tail)
-  try {
+  await untilInterrupted(cli, async (signal) => {
     const entries = apiClient(cli).lines<LogEntry>(`/sandboxes/${segment(sandbox)}/logs`, {
       query: {
         stdout: true,
@@ -45,17 +44,13 @@ async function logs(cli: Cli, sandbox: string, options: LogsOptions): Promise<vo
         since: options.since === undefined ? undefined : momentOf('since', options.since, now),
         until: options.until === undefined ? undefined : momentOf('until', options.until, now),
       },
-      signal: stop.signal,
+      signal,
     })
     for await (const { log, stream, time } of entries) {
       const output = stream === 'stderr' ? cli.stderr : cli.stdout
       output.write(options.timestamps === true ? `${time} ${log}` : log)
     }
-  } catch (error) {
-    if (!stop.signal.aborted) throw error
-  } finally {
-    stopListening()
-  }
+  })
 }
 
 function momentOf(option: 'since' | 'until', text: string, now: number): string {

@@ -59,7 +59,13 @@ async function pruneSystem(cli: Cli, options: PruneOptions): Promise<void> {
   tell(cli, 'Deleted Networks:', [...NetworksDeleted, ...left.NetworksDeleted])
   tell(cli, 'Removed Namespaces:', left.Namespaces)
   tell(cli, 'Ended Processes:', left.Processes.map(String))
+  tell(cli, 'Spared Roots:', left.RootsSpared)
+  if (left.RootsSpared.length > 0) cli.stderr.write(SPARED_HINT)
 }
+
+const SPARED_HINT = `Sandboxes of these roots run, though no daemon does: \`tapwire --root ROOT ps\` starts one, which takes them up, and
+\`tapwire --root ROOT daemon stop\` then ends them. What is left of a root that was removed is removed by \`tapwire system prune\`.
+`
 
 /** Docker's warnings. */
 const NETWORKS_WARNING = 'This will remove all custom networks not used by at least one container.'

@@ -1,11 +1,11 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { SandboxSummary } from '../../control/api/sandbox.ts'
 import { apiClient } from '../api-client.ts'
-import type { Cli } from '../cli.ts'
+import { type Cli, EXIT_BAD_OPTION } from '../cli.ts'
 import { type Listing, printListing } from '../format/listing.ts'
 import { formatPorts } from '../format/ports.ts'
 import { goTimeOfSeconds, humanDuration } from '../format/time.ts'
-import { collect, examples, FORMAT_HELP, filtersOf, parseInteger } from '../options.ts'
+import { collect, examples, FORMAT_HELP, filtersOf, parseInteger, usage } from '../options.ts'
 import { printable, printJson } from '../output.ts'
 
 interface PsOptions {
@@ -34,6 +34,14 @@ export function definePs(command: Command, cli: Cli): void {
     .option('-l, --latest', 'show the one created last, in any state')
     .option('--no-trunc', 'do not shorten what is long')
     .option('-q, --quiet', 'print ids only')
+    .addOption(new Option('-s, --size').hideHelp())
+    .on('option:size', () => {
+      throw usage(
+        "--size does not apply: a sandbox has no files of its own; its command works on this machine's.",
+        undefined,
+        EXIT_BAD_OPTION,
+      )
+    })
     .option('--json', 'print the sandboxes as JSON, with all that the API tells of them')
     .addHelpText(
       'after',

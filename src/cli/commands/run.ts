@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { SandboxCreated } from '../../control/api/sandbox.ts'
-import { type ApiClient, apiClient } from '../api-client.ts'
+import { type ApiClient, apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { examples, openError, usage } from '../options.ts'
+import { Beginning } from '../sandbox/beginning.ts'
 import { addCreateOptions, type CreateOptions, createRequest } from '../sandbox/create-options.ts'
 import {
   attachAndStay,
@@ -13,6 +14,7 @@ import {
   startSandbox,
   withStartExitCodes,
 } from '../sandbox/foreground.ts'
+import type { SessionOptions } from '../stream/session.ts'
 
 interface RunOptions extends CreateOptions {
   readonly detach?: boolean
@@ -24,7 +26,8 @@ export function defineRun(command: Command, cli: Cli): void {
   command
     .description(
       "Makes a sandbox, a network namespace with its own /etc/hosts and host name, and runs one of this machine's programs " +
-        'in it. Without a command the sandbox is idle: it stays, and `tapwire exec` runs commands in it. The exit code is ' +
+        "in it. It shares this machine's files and processes: `kill -9 -1` and `killall` in it hit all of the machine's. " +
+        'Without a command the sandbox is idle: it stays, and `tapwire exec` runs commands in it. The exit code is ' +
         "the command's; 125 if the sandbox could not be made, 126 and 127 as in a shell.",
     )
     .argument('[command...]', 'the program and its arguments')
@@ -57,16 +60,62 @@ async function run(cli: Cli, words: readonly string[], options: RunOptions): Pro
   }
   if (!detach) checkTerminal(cli, tty, streams.stdin)
   const session = await sessionOptions(options, tty, streams)
-  const api = apiClient(cli)
-  const id = await createSandbox(cli, api, words, options)
-  if (detach) {
-    // As docker's, it is told also where the start fails: the sandbox is there.
-    cli.stdout.write(`${id}\n`)
-    await startSandbox(api, id)
-    return 0
+  const beginning = new Beginning(cli)
+  try {
+    const api = apiClient(cli)
+    const id = await createSandbox(cli, api, words, options)
+    return await removedWhereInterrupted(api, id, options, beginning, () =>
+      detach
+        ? startDetached(cli, api, id, beginning)
+        : startAttached(cli, api, id, options, session, beginning),
+    )
+  } finally {
+    beginning.end()
   }
-  const over = options.rm === true ? 'removed' : 'not-running'
-  return await attachAndStay(cli, api, id, session, () => startSandbox(api, id), over)
+}
+
+async function startDetached(cli: Cli, api: ApiClient, id: string, beginning: Beginning): Promise<number> {
+  beginning.check()
+  // As docker's, it is told also where the start fails: the sandbox is there.
+  cli.stdout.write(`${id}\n`)
+  beginning.end()
+  await startSandbox(api, id)
+  return 0
+}
+
+async function startAttached(
+  cli: Cli,
+  api: ApiClient,
+  id: string,
+  { rm }: RunOptions,
+  session: SessionOptions,
+  beginning: Beginning,
+): Promise<number> {
+  const start = async (signal: AbortSignal): Promise<void> => {
+    beginning.check()
+    // The session has the signals by now.
+    beginning.end()
+    await startSandbox(api, id, signal)
+  }
+  return await attachAndStay(cli, api, id, session, start, rm === true ? 'removed' : 'not-running')
+}
+
+/** With --rm, one that is never started would never end, and stay. */
+async function removedWhereInterrupted<T>(
+  api: ApiClient,
+  id: string,
+  { rm }: RunOptions,
+  beginning: Beginning,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    if (rm === true && beginning.isInterrupted) {
+      await api.delete(`/sandboxes/${segment(id)}`, { query: { force: true }, patient: true })
+    }
+    throw error
+  }
 }
 
 function checkIdle(isIdle: boolean, { interactive, tty, attach }: RunOptions): void {

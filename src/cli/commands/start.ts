@@ -52,5 +52,5 @@ async function startAttached(
   checkTerminal(cli, Config.Tty, stdin)
   const session = await sessionOptions(options, Config.Tty, { stdin, stdout: true, stderr: true })
   const over = HostConfig.AutoRemove ? 'removed' : 'not-running'
-  return await attachAndStay(cli, api, Id, session, () => startSandbox(api, Id), over)
+  return await attachAndStay(cli, api, Id, session, (signal) => startSandbox(api, Id, signal), over)
 }

@@ -5,6 +5,7 @@ import type { EndpointConfig } from '../../control/api/network.ts'
 import type { SandboxCreate } from '../../control/api/sandbox.ts'
 import type { Cli } from '../cli.ts'
 import { collect, openError, parseInteger, toLabels, usage } from '../options.ts'
+import { refuseDockerOptions, refuseRestartPolicy } from './docker-options.ts'
 import { environmentOf } from './environment.ts'
 import { isUserDefined, type NetworkOption, parseNetworkOption } from './network-option.ts'
 import { parseExpose, parsePublish } from './publish.ts'
@@ -42,7 +43,7 @@ export interface CreateOptions {
 }
 
 export function addCreateOptions(command: Command): Command {
-  return command
+  command
     .option('--name <name>', 'name of the sandbox; one is made up unless given')
     .option('--rm', 'remove the sandbox when it ends')
     .option('-i, --interactive', "keep the command's standard input open")
@@ -73,6 +74,7 @@ export function addCreateOptions(command: Command): Command {
     .option('--stop-timeout <seconds>', 'time before it is killed; 10 unless given', parseInteger)
     .option('--cidfile <file>', 'write the id to a file')
     .helpOption('--help', 'show this help')
+  return refuseRestartPolicy(refuseDockerOptions(command))
 }
 
 /** Throws USAGE. */

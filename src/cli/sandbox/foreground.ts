@@ -56,17 +56,21 @@ export async function attachAndStay(
   api: ApiClient,
   sandbox: string,
   options: SessionOptions,
-  begin: () => Promise<void> = async () => {},
+  begin: (signal: AbortSignal) => Promise<void> = async () => {},
   over: Over = 'not-running',
 ): Promise<number> {
   const { Session } = await import('../stream/session.ts')
   const stream = await openStream(api, sandbox)
   const ended = new Session(cli, stream, options).run()
+  const interrupt = new AbortController()
   try {
-    // A start that fails closes the stream as well; its own error says more.
-    ended.catch(() => undefined)
-    await begin()
+    // A start that fails closes the stream as well; its own error says more. A signal ends the wait for it.
+    ended.catch((error: unknown) => {
+      if (error instanceof TapwireError && error.code === ErrorCode.interrupted) interrupt.abort()
+    })
+    await begin(interrupt.signal)
   } catch (error) {
+    if (interrupt.signal.aborted) await ended
     stream.destroy()
     await ended.catch(() => undefined)
     throw error
@@ -99,8 +103,11 @@ async function whenOver(api: ApiClient, sandbox: string, condition: Over): Promi
   }
 }
 
-export function startSandbox(api: ApiClient, sandbox: string): Promise<void> {
-  return api.post(`/sandboxes/${segment(sandbox)}/start`, { patient: true })
+export function startSandbox(api: ApiClient, sandbox: string, signal?: AbortSignal): Promise<void> {
+  return api.post(`/sandboxes/${segment(sandbox)}/start`, {
+    patient: true,
+    ...(signal === undefined ? undefined : { signal }),
+  })
 }
 
 export function inspectSandbox(api: ApiClient, sandbox: string): Promise<SandboxInspect> {

@@ -46,5 +46,7 @@ export const systemPrunedSchema = z.object({
   /** Ids whose files were removed. */
   Sandboxes: texts,
   NetworksDeleted: texts,
+  /** Roots in which sandboxes run and no daemon does: nothing of them was touched, since they still have their state. */
+  RootsSpared: texts,
 })
 export type SystemPruned = z.infer<typeof systemPrunedSchema>

@@ -1,6 +1,7 @@
 /** Does what a plan says, sandboxes side by side. What fails leaves what is done, and the next plan goes on from there. */
 
 import { LAB_PARALLEL } from '../../limits.ts'
+import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { LabPlan } from './plan.ts'
 import type { LabPlane } from './present.ts'
@@ -22,8 +23,8 @@ export interface ApplyOptions {
   readonly steps: Steps
   /** Where it aborts, what is under way is finished and nothing else begun. */
   readonly signal?: AbortSignal | undefined
-  /** Called with the name of a sandbox that is about to go, while it is there still. */
-  readonly beforeRemoval?: ((sandbox: string) => Promise<void>) | undefined
+  /** Called with a sandbox that is about to go, while it is there still. */
+  readonly beforeRemoval?: ((sandbox: SandboxInspect) => Promise<void>) | undefined
 }
 
 /** Throws LAB_INCOMPLETE, which says what is done and what is not. */
@@ -36,11 +37,11 @@ function stagesOf(plane: LabPlane, plan: LabPlan, { beforeRemoval }: ApplyOption
   return [
     {
       name: `Remove ${counted(plan.removeSandboxes.length, 'sandbox')}`,
-      tasks: plan.removeSandboxes.map(({ Id, Name }) => ({
-        what: `remove sandbox ${Name}`,
+      tasks: plan.removeSandboxes.map((sandbox) => ({
+        what: `remove sandbox ${sandbox.Name}`,
         run: async () => {
-          await beforeRemoval?.(Name)
-          await removeSandbox(plane, Id)
+          await beforeRemoval?.(sandbox)
+          await removeSandbox(plane, sandbox.Id)
         },
       })),
     },

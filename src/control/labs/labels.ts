@@ -17,6 +17,11 @@ export const LINK_LABEL = 'tapwire.lab.link'
 
 const OURS: ReadonlySet<string> = new Set([LAB_LABEL, DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL, LINK_LABEL])
 
+/** Whether it is a label of labs, of today or of a later version: nobody else gives one. */
+export function isLabLabel(name: string): boolean {
+  return name === LAB_LABEL || name.startsWith(`${LAB_LABEL}.`)
+}
+
 /** The labels that the user gave. */
 export function userLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(labels).filter(([name]) => !OURS.has(name)))

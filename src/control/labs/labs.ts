@@ -1,6 +1,7 @@
 /** Labs as desired state: what is wanted is compared with what is there, and the difference is done. */
 
 import type { LabAction, LabStatus, LabSummary } from '../api/lab.ts'
+import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabHost, LabSandbox } from '../lab.ts'
 import { parseLab } from '../lab-file.ts'
@@ -10,8 +11,8 @@ import { isPredefinedNetwork } from '../rules/names.ts'
 import { didYouMean } from '../suggest.ts'
 import { applyPlan } from './apply.ts'
 import { memberConflicts } from './conflicts.ts'
-import { HOST_LABEL, LAB_LABEL } from './labels.ts'
-import { isHost, type LabPlan, planLab, type Wanted } from './plan.ts'
+import { LAB_LABEL } from './labels.ts'
+import { hostName, isHost, type LabPlan, planLab, type Wanted } from './plan.ts'
 import {
   type LabPlane,
   NOTHING_PRESENT,
@@ -20,7 +21,7 @@ import {
   presentOfLab,
   presentState,
 } from './present.ts'
-import { savedLab } from './saved.ts'
+import { hasContent, leftOutOf, leftOutText, type Saved, savedLab } from './saved.ts'
 import { labStatus } from './status.ts'
 import { type Steps, stepsOf } from './steps.ts'
 import { wantedNetwork, wantedSandbox } from './wanted.ts'
@@ -72,7 +73,7 @@ export class Labs implements LabService {
         networks: networks.length,
         sandboxes: sandboxes.filter((sandbox) => !isHost(sandbox)).length,
         running: sandboxes.filter((sandbox) => !isHost(sandbox) && sandbox.State.Running).length,
-        hosts: sandboxes.flatMap((sandbox) => sandbox.Config.Labels[HOST_LABEL] ?? []).toSorted(),
+        hosts: sandboxes.flatMap((sandbox) => hostName(sandbox) ?? []).toSorted(),
       }
     })
   }
@@ -123,14 +124,34 @@ export class Labs implements LabService {
     const present = lab === undefined ? presentState(this.#plane) : this.#known(lab)
     if (present.sandboxes.length + present.networks.filter(isMade).length === 0) throw nothingThere()
     const inner = new Map<string, Lab>()
-    for (const { Name, State, Config } of present.sandboxes) {
-      const owner = Config.Labels[LAB_LABEL]
-      if (Config.Labels[HOST_LABEL] === undefined || owner === undefined || !State.Running) continue
-      const labs = await this.#hosts.labs(owner, Name)
-      const text = await ifKnown(() => labs.save(undefined))
-      if (text !== undefined) inner.set(Name, parseLab(text, `${Name}.yaml`, '/'))
+    const leftOut: string[] = []
+    for (const sandbox of present.sandboxes) {
+      const saved = await this.#saveInside(sandbox)
+      leftOut.push(...saved.leftOut.map((what) => `${sandbox.Name}: ${what}`))
+      if (saved.lab !== undefined) inner.set(sandbox.Name, saved.lab)
     }
-    return labText(savedLab(lab ?? 'saved', present, inner), { named: lab !== undefined })
+    const saved = savedLab(lab ?? 'saved', present, inner)
+    const text = labText(saved.lab, { named: lab !== undefined })
+    return leftOutText([...saved.leftOut, ...leftOut]) + text
+  }
+
+  /** What a host has; nothing for other sandboxes. */
+  async #saveInside(sandbox: SandboxInspect): Promise<Partial<Saved> & Pick<Saved, 'leftOut'>> {
+    const host = hostName(sandbox)
+    const lab = sandbox.Config.Labels[LAB_LABEL]
+    if (host === undefined || lab === undefined) return { leftOut: [] }
+    if (!sandbox.State.Running) return { leftOut: ['It does not run, and what is in it is not known.'] }
+    try {
+      const labs = await this.#hosts.labs(lab, host)
+      const text = await ifKnown(() => labs.save(undefined))
+      if (text === undefined) return { leftOut: [] }
+      const leftOut = leftOutOf(text)
+      // All that is in it may be left out.
+      return hasContent(text) ? { lab: parseLab(text, `${host}.yaml`, '/'), leftOut } : { leftOut }
+    } catch (error) {
+      if (!isUnreachable(error)) throw error
+      return { leftOut: [`What is in it is not known: ${error.message}`] }
+    }
   }
 
   #wanted({ name, networks, sandboxes, hosts, links }: Lab): Wanted {
@@ -193,22 +214,39 @@ export class Labs implements LabService {
     steps: Steps,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const hosts = new Map(own.sandboxes.filter(isHost).map((host) => [host.Name, host.State.Running]))
-    const going = plan.removeSandboxes.filter(({ Name }) => hosts.has(Name)).map(({ Name }) => Name)
+    const running = new Map(own.sandboxes.map((sandbox) => [sandbox.Id, sandbox.State.Running]))
+    const going = plan.removeSandboxes.flatMap((sandbox) => hostName(sandbox) ?? [])
     await applyPlan(this.#plane, plan, {
       lab,
       steps,
       signal,
-      beforeRemoval: async (name) => {
-        if (hosts.get(name) === true) await this.#downInside(lab, name, steps, signal)
+      beforeRemoval: async (sandbox) => {
+        const host = hostName(sandbox)
+        if (host === undefined || running.get(sandbox.Id) !== true) return
+        await this.#downInside(lab, host, sandbox.Id, steps, signal)
       },
     })
     await Promise.all(going.map((host) => this.#hosts.remove(lab, host)))
   }
 
-  async #downInside(lab: string, host: string, steps: Steps, signal: AbortSignal | undefined): Promise<void> {
-    const labs = await this.#hosts.labs(lab, host, signal)
-    await ifKnown(() => labs.down(lab, stepsOf(host, steps), signal))
+  /** With a daemon that does not answer, all that runs in the host ends as the host does: by force. */
+  async #downInside(
+    lab: string,
+    host: string,
+    id: string,
+    steps: Steps,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    try {
+      const labs = await this.#hosts.labs(lab, host, signal)
+      await ifKnown(() => labs.down(lab, stepsOf(host, steps), signal))
+    } catch (error) {
+      if (!isUnreachable(error)) throw error
+      await steps.step(`${host}: End by force`, async () => {
+        await this.#plane.killSandbox(id, 'SIGKILL').catch(ifRunning)
+        return withoutStop(error.message)
+      })
+    }
   }
 
   #known(lab: string): Present {
@@ -232,6 +270,20 @@ export class Labs implements LabService {
       if (this.#busy.get(lab) === mine) this.#busy.delete(lab)
     }
   }
+}
+
+function isUnreachable(error: unknown): error is TapwireError {
+  return error instanceof TapwireError && error.code === ErrorCode.daemonUnreachable
+}
+
+/** Its daemon has ended by itself. */
+function ifRunning(error: unknown): void {
+  if (!(error instanceof TapwireError) || error.code !== ErrorCode.notRunning) throw error
+}
+
+/** As it stands in brackets behind a step. */
+function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '')
 }
 
 /** Undefined where there is nothing: a host may be empty. */

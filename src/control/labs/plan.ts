@@ -41,7 +41,7 @@ export interface LabPlan {
 export function planLab(wanted: Wanted, present: Present): LabPlan {
   const own = presentOfLab(present, wanted.lab)
   const networks = compareNetworks(wanted, own)
-  const sandboxes = compareSandboxes(wanted, own)
+  const sandboxes = compareSandboxes(wanted, own, present)
   const remade = new Set(networks.recreated.map(({ name }) => name))
   const kept = sandboxes.kept.map(({ want, have }) => ({
     want,
@@ -105,7 +105,7 @@ interface Matched {
   readonly have: SandboxInspect
 }
 
-function compareSandboxes({ sandboxes }: Wanted, own: Present) {
+function compareSandboxes({ sandboxes }: Wanted, own: Present, all: Present) {
   const present = new Map(own.sandboxes.map((sandbox) => [sandbox.Name, sandbox]))
   const wantedNames = new Set(sandboxes.map(({ name }) => name))
   const missing = sandboxes.filter(({ name }) => !present.has(name))
@@ -116,6 +116,7 @@ function compareSandboxes({ sandboxes }: Wanted, own: Present) {
     if (have === undefined) continue
     const isChanged = have.Config.Labels[DIGEST_LABEL] !== want.digest || !hasKnownEndpoints(want, have)
     if (isChanged) recreated.push({ want, have, reason: CHANGED })
+    else if (!hasItsNetworks(have, all)) recreated.push({ want, have, reason: 'a network of it is gone' })
     else kept.push({ want, have })
   }
   const stays = followShared(kept, [...missing, ...recreated.map(({ want }) => want)], recreated)
@@ -131,6 +132,13 @@ function compareSandboxes({ sandboxes }: Wanted, own: Present) {
 /** One that does not run shows its endpoints in part only, and nothing is lost when it is made anew. */
 function hasKnownEndpoints(want: WantedSandbox, have: SandboxInspect): boolean {
   return have.State.Running || have.Config.Labels[ENDPOINTS_LABEL] === want.endpointsDigest
+}
+
+/** A network can be removed by hand while a sandbox of it does not run; that one cannot start then. */
+function hasItsNetworks({ State, NetworkSettings }: SandboxInspect, { networks }: Present): boolean {
+  if (State.Running) return true
+  const names = new Set(networks.map(({ Name }) => Name))
+  return Object.keys(NetworkSettings.Networks).every((name) => names.has(name))
 }
 
 /** A sandbox that shares another one's network has to follow it, and others it, where that one begins anew. */
@@ -218,7 +226,12 @@ function sameMap(a: Readonly<Record<string, string>>, b: Readonly<Record<string,
 }
 
 export function isHost(sandbox: SandboxInspect): boolean {
-  return sandbox.Config.Labels[HOST_LABEL] !== undefined
+  return hostName(sandbox) !== undefined
+}
+
+/** The host that it is, whatever the sandbox is called by now. */
+export function hostName({ Config }: SandboxInspect): string | undefined {
+  return Config.Labels[HOST_LABEL]
 }
 
 function networkAction(action: LabAction['action'], name: string, reason?: string): LabAction {

@@ -21,6 +21,7 @@ export type LabPlane = Pick<
   | 'createSandbox'
   | 'startSandbox'
   | 'stopSandbox'
+  | 'killSandbox'
   | 'removeSandbox'
   | 'listSandboxes'
   | 'inspectSandbox'

@@ -3,21 +3,27 @@
  * fixed) is given out as for any lab file, so that the file says it, and the lab that comes up from it is saved as the same file.
  */
 
-import { stringify } from 'yaml'
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml'
 import { MTU_MAX, MTU_MIN } from '../../limits.ts'
 import type { NetworkInspect } from '../api/network.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
-import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab } from '../lab.ts'
 import { parseLab } from '../lab-file.ts'
-import { formatLabProblem, LabFileError } from '../lab-problem.ts'
+import { LabFileError, type LabProblem } from '../lab-problem.ts'
+import { LAB_PARTS } from '../lab-schema.ts'
 import { isPredefinedNetwork } from '../rules/names.ts'
 import { HOST_LABEL, LINK_LABEL, userLabels } from './labels.ts'
 import type { Present } from './present.ts'
 import { MTU_OPTION, TRANSPARENT_OPTION } from './wanted.ts'
 
-/** `hosts` are what the hosts' own daemons save. Throws LAB_FILE_INVALID where a lab file cannot say what is there. */
-export function savedLab(name: string, present: Present, hosts: ReadonlyMap<string, Lab>): Lab {
+export interface Saved {
+  readonly lab: Lab
+  /** A sentence for each network, sandbox or host that a lab file cannot say, and for what goes with it. */
+  readonly leftOut: readonly string[]
+}
+
+/** `hosts` are what the hosts' own daemons save, by the names of the sandboxes that they are. */
+export function savedLab(name: string, present: Present, hosts: ReadonlyMap<string, Lab>): Saved {
   const made = present.networks.filter((network) => !isPredefinedNetwork(network.Name) && !network.ConfigOnly)
   const links = made.filter((network) => LINK_LABEL in network.Labels)
   const file = {
@@ -36,27 +42,115 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
     ),
     links: links.length === 0 ? undefined : byOrder(links).map(linkFile),
   }
-  const lab = parsed(file)
+  const { lab, leftOut } = parsed(name, stringify(file))
   return {
-    ...lab,
-    hosts: lab.hosts.map((host) => {
-      const inner = hosts.get(host.name)
-      return inner === undefined ? host : { ...host, networks: inner.networks, sandboxes: inner.sandboxes }
-    }),
+    lab: {
+      ...lab,
+      hosts: lab.hosts.map((host) => {
+        const inner = hosts.get(host.name)
+        return inner === undefined ? host : { ...host, networks: inner.networks, sandboxes: inner.sandboxes }
+      }),
+    },
+    leftOut,
   }
 }
 
-function parsed(file: object): Lab {
-  try {
-    return parseLab(stringify(file), 'saved.yaml', '/')
-  } catch (error) {
-    if (!(error instanceof LabFileError)) throw error
-    const [first] = error.problems
-    throw new TapwireError(ErrorCode.labFileInvalid, 'No lab file can say what is there.', {
-      hint: first === undefined ? undefined : formatLabProblem(first),
-      cause: error,
-    })
+/** The lab that the file says, without the parts that a lab file cannot say: each round takes out those that are found. */
+function parsed(name: string, text: string): Saved {
+  const leftOut: string[] = []
+  for (let rest = text; ; ) {
+    if (!hasContent(rest))
+      return { lab: { name, networks: [], sandboxes: [], hosts: [], links: [] }, leftOut }
+    try {
+      return { lab: parseLab(rest, 'saved.yaml', '/'), leftOut }
+    } catch (error) {
+      if (!(error instanceof LabFileError)) throw error
+      const shorter = withoutProblems(rest, error.problems)
+      if (shorter.leftOut.length === 0) throw error
+      leftOut.push(...shorter.leftOut)
+      rest = shorter.text
+    }
   }
+}
+
+/** Whether a lab file has any networks, sandboxes or hosts. */
+export function hasContent(text: string): boolean {
+  const file: unknown = parseDocument(text).toJS()
+  return LAB_PARTS.some((part) => Object.keys(Object(Object(file)[part])).length > 0)
+}
+
+const SINGULAR: Readonly<Record<string, string>> = {
+  networks: 'Network',
+  sandboxes: 'Sandbox',
+  hosts: 'Host',
+  links: 'Link',
+}
+
+/** Takes what the problems are of out of the file, and out of its sandboxes the networks that are gone with that. */
+function withoutProblems(text: string, problems: readonly LabProblem[]): { text: string; leftOut: string[] } {
+  const lines = new LineCounter()
+  const file = parseDocument(text, { lineCounter: lines })
+  const leftOut: string[] = []
+  const lost = new Set<unknown>()
+  for (const part of ['networks', 'links', 'hosts', 'sandboxes']) {
+    for (const { key, name, range } of partsOf(file.get(part))) {
+      const [from, to] = range.map((at) => lines.linePos(at).line)
+      const problem = problems.find(({ line }) => line === from || (line > from! && line < to!))
+      if (problem === undefined) continue
+      file.deleteIn([part, key])
+      if (part === 'networks') lost.add(name)
+      leftOut.push(`${SINGULAR[part]} ${name} is left out: ${sentenceOf(problem)}`)
+    }
+    if (partsOf(file.get(part)).length === 0) file.delete(part)
+  }
+  for (const { key, name } of lost.size === 0 ? [] : partsOf(file.get('sandboxes'))) {
+    const joined = file.getIn(['sandboxes', key, 'networks'])
+    if (!isMap(joined)) continue
+    for (const network of lost) {
+      if (joined.delete(network)) leftOut.push(`Sandbox ${name} is left off network ${String(network)}.`)
+    }
+  }
+  return { text: file.toString(), leftOut }
+}
+
+/** The entries of a map or list, the last one first, so that the places of those before it stay. */
+function partsOf(part: unknown): { key: unknown; name: string; range: [from: number, to: number] }[] {
+  if (isSeq<Node>(part)) {
+    return part.items
+      .map((item, key) => ({ key, name: String(key + 1), range: spanOf(item, item) }))
+      .toReversed()
+  }
+  if (!isMap<Node, Node | null>(part)) return []
+  return part.items.map(({ key, value }) => {
+    const name = isScalar(key) ? key.value : key
+    return { key: name, name: String(name), range: spanOf(key, value ?? key) }
+  })
+}
+
+/** From the first byte of what stands for one entry to the one after its last line. */
+function spanOf(first: Node, last: Node): [from: number, to: number] {
+  return [first.range![0], last.range![2]]
+}
+
+/** `unknown network 'x'; did you mean 'y'?` */
+function sentenceOf({ message, hint }: LabProblem): string {
+  const text = hint === undefined ? message : `${message}; ${hint}`
+  return /[.?!]$/.test(text) ? text : `${text}.`
+}
+
+const LEFT_OUT = '# WARNING: '
+
+/** Comment lines for the top of a file. */
+export function leftOutText(leftOut: readonly string[]): string {
+  return leftOut.map((what) => `${LEFT_OUT}${what.replaceAll(/\s+/g, ' ')}\n`).join('')
+}
+
+/** What stands in those lines. */
+export function leftOutOf(text: string): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(LEFT_OUT))
+    .map((line) => line.slice(LEFT_OUT.length))
 }
 
 function byName<T extends { readonly Name: string }>(items: readonly T[], file: (item: T) => unknown) {

@@ -2,7 +2,7 @@
 
 import type { LabStatus } from '../api/lab.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
-import { isHost } from './plan.ts'
+import { hostName, isHost } from './plan.ts'
 import type { Present } from './present.ts'
 
 type SandboxStatus = LabStatus['sandboxes'][number]
@@ -25,7 +25,7 @@ export function labStatus(lab: string, own: Present, socketOf: (host: string) =>
       name: host.Name,
       id: host.Id,
       state: host.State.Status,
-      socket: socketOf(host.Name),
+      socket: socketOf(hostName(host)!),
       endpoints: endpointsOf(host),
     })),
   }

@@ -3,13 +3,15 @@ import { labPlanSchema, labStatusSchema, labSummarySchema } from '../../control/
 import { progressSchema } from '../../control/api/progress.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { labSchema } from '../../control/lab.ts'
+import { nameUpTo } from '../../control/lab-schema-values.ts'
 import type { Labs } from '../../control/labs/labs.ts'
+import { LAB_NAME_MAX } from '../../limits.ts'
 import { progressLines } from './progress-lines.ts'
 import { type Api, body, flag, json, type RouteContext, route, serve } from './routes.ts'
 import { streamBody } from './streams.ts'
 
 const tags = ['labs']
-const labParameter = z.strictObject({ lab: z.string().min(1) })
+const labParameter = z.strictObject({ lab: nameUpTo(LAB_NAME_MAX) })
 const yaml = {
   description: 'The lab file',
   content: { 'application/yaml': { schema: z.string() } },

@@ -7,6 +7,7 @@ import {
   networkInspectSchema,
   networksPrunedSchema,
 } from '../../control/api/network.ts'
+import { refuseLabLabels } from './lab-labels.ts'
 import {
   type Api,
   body,
@@ -91,7 +92,11 @@ const disconnect = route({
 
 export function networkRoutes(api: Api, { control }: RouteContext): void {
   serve(api, list, (c) => c.json([...control.listNetworks(c.req.valid('query').filters)], 200))
-  serve(api, create, async (c) => c.json(await control.createNetwork(c.req.valid('json')), 201))
+  serve(api, create, async (c) => {
+    const wanted = c.req.valid('json')
+    refuseLabLabels(wanted.Labels)
+    return c.json(await control.createNetwork(wanted), 201)
+  })
   serve(api, inspect, (c) => c.json(control.inspectNetwork(c.req.valid('param').network), 200))
   serve(api, remove, async (c) => {
     await control.removeNetwork(c.req.valid('param').network)

@@ -6,6 +6,7 @@ import {
   sandboxInspectSchema,
   sandboxSummarySchema,
 } from '../../control/api/sandbox.ts'
+import { refuseLabLabels } from './lab-labels.ts'
 import {
   type Api,
   body,
@@ -124,7 +125,9 @@ export function sandboxRoutes(api: Api, { control }: RouteContext): void {
   })
   serve(api, create, async (c) => {
     const { name } = c.req.valid('query')
-    return c.json(await control.createSandbox(name, c.req.valid('json')), 201)
+    const wanted = c.req.valid('json')
+    refuseLabLabels(wanted.Labels)
+    return c.json(await control.createSandbox(name, wanted), 201)
   })
   serve(api, inspect, (c) => c.json(control.inspectSandbox(c.req.valid('param').sandbox), 200))
   serve(api, remove, async (c) => {

@@ -6,6 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** Milliseconds between two looks at a process that is about to end, and is no child of ours. */
 const LOOK_MS = 2
 
+/** How long what is killed may take to be gone; only a process that hangs in the kernel takes that long. */
+const KILL_MS = 10_000
+
 export class Holder {
   readonly pid: number
   /** Field 22 of /proc/PID/stat: clock ticks since the machine's start. */
@@ -27,12 +30,15 @@ export class Holder {
     return found !== undefined && found.startTime === this.startTime && !'ZX'.includes(found.state)
   }
 
-  /** Kills it, should it still be there, and resolves when it is gone. */
-  async kill(): Promise<void> {
+  /** Kills it, should it still be there, and resolves when it is gone; to false where it does not go. */
+  async kill(): Promise<boolean> {
+    const end = performance.now() + KILL_MS
     while (this.isAlive()) {
+      if (performance.now() > end) return false
       killProcess(this.pid)
       await delay(LOOK_MS)
     }
+    return true
   }
 }
 

@@ -3,11 +3,12 @@
  * They are found by the marker that every process of a sandbox has in its environment.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { killProcess } from './holder.ts'
 
 const MARKER = 'TAPWIRE_SANDBOX='
+const MARKERS = /^[0-9a-f]{12}(?:\/[0-9a-f]{12})*$/
 
 /** Between two looks, and how many there are: what has been killed takes a moment, and may just have made another one. */
 const LOOK_MS = 5
@@ -79,14 +80,29 @@ function killMarked(markers: ReadonlySet<string>): Set<string> {
   return found
 }
 
-/** The sandboxes that a process is in. One in a sandbox has the outer one's marker in front of its own, with a slash between. */
+/**
+ * The sandboxes that a process is in. One in a sandbox has the outer one's marker in front of its own, with a slash between. A
+ * variable alone proves nothing, anybody may have it by inheritance: who shares our own namespaces is in no sandbox of ours.
+ */
 export function markersOf(pid: number): readonly string[] {
-  let environment: string
   try {
-    environment = readFileSync(`/proc/${pid}/environ`, 'latin1')
+    const markers = markersIn(readFileSync(`/proc/${pid}/environ`, 'latin1'))
+    return markers.length === 0 || isBesideUs(pid) ? [] : markers
   } catch {
     return []
   }
-  const entry = environment.split('\0').find((variable) => variable.startsWith(MARKER))
-  return entry?.slice(MARKER.length).split('/') ?? []
 }
+
+/** Those that we were started in. */
+export const ownMarkers = (): readonly string[] => markersIn(readFileSync('/proc/self/environ', 'latin1'))
+
+function markersIn(environment: string): readonly string[] {
+  const entry = environment.split('\0').find((variable) => variable.startsWith(MARKER))
+  const value = entry?.slice(MARKER.length) ?? ''
+  return MARKERS.test(value) ? value.split('/') : []
+}
+
+const isBesideUs = (pid: number): boolean =>
+  ['mnt', 'net'].every(
+    (kind) => readlinkSync(`/proc/${pid}/ns/${kind}`) === readlinkSync(`/proc/self/ns/${kind}`),
+  )

@@ -89,17 +89,13 @@ export class SandboxDirectory {
     return text === undefined ? undefined : (JSON.parse(text) as SandboxFacts)
   }
 
-  /** There may be nothing. */
+  /** There may be nothing. What we have not made stays, and the folder with it. */
   remove(what: { readonly log: boolean }): void {
-    if (what.log) {
-      rmSync(this.path, { recursive: true, force: true })
-      return
-    }
     this.#removeRunFiles()
     const empty = LOGS.every(
       (name) => !(statSync(join(this.path, name), { throwIfNoEntry: false })?.size ?? 0),
     )
-    if (empty) for (const name of [...LOGS, FACTS]) rmSync(join(this.path, name), { force: true })
+    if (empty || what.log) for (const name of [...LOGS, FACTS]) rmSync(join(this.path, name), { force: true })
     try {
       rmdirSync(this.path)
     } catch {
@@ -112,6 +108,11 @@ export class SandboxDirectory {
     const [code = '', time = ''] = this.#read('exit')?.trim().split(' ') ?? []
     if (!/^\d{1,3}$/.test(code) || Number.isNaN(Date.parse(time))) return undefined
     return { exitCode: Number(code), finishedAt: time }
+  }
+
+  /** Whether the shim has noted that some of what ran could not be killed in time. */
+  hasLeftBehind(): boolean {
+    return this.#read('exit')?.trimEnd().endsWith(' left') ?? false
   }
 
   /** Process id and start time, as the shim has written them. */

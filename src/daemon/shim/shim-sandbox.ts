@@ -34,17 +34,18 @@ export class ShimSandbox implements RunningSandbox {
   readonly id: string
   readonly exited: Promise<SandboxExit>
   readonly #parts: ShimSandboxParts
-  #pid: number
+  #pid: number | undefined
+  #released = false
 
   constructor(parts: ShimSandboxParts) {
     this.#parts = parts
     this.id = parts.id
-    this.#pid = parts.connection.commandPid || parts.holder.pid
     this.exited = this.#end()
   }
 
   get pid(): number {
-    return this.#pid
+    const { connection, holder } = this.#parts
+    return this.#pid ?? (connection.commandPid || holder.pid)
   }
 
   get networkNamespace(): string {
@@ -56,17 +57,19 @@ export class ShimSandbox implements RunningSandbox {
   async start(plan: CommandPlan): Promise<number> {
     const { tty, openStdin, workingDirectory, command, environment } = plan
     const frames = encodePlan(FrameType.start, { tty, openStdin }, workingDirectory, command, environment)
-    this.#pid = decodeNumber(await this.#parts.connection.request(...frames))
-    return this.#pid
+    const pid = decodeNumber(await this.#parts.connection.request(...frames))
+    this.#pid = pid
+    return pid
   }
 
   signal(signal: NodeJS.Signals): void {
     this.#parts.connection.send(encodeSignal(constants.signals[signal]))
   }
 
-  /** Lets the daemon end, and the sandbox live on. */
+  /** Lets the daemon end, and the sandbox live on: `exited` never resolves from here on. */
   release(): void {
-    this.#parts.connection.unref()
+    this.#released = true
+    this.#parts.connection.close()
   }
 
   async configure(commands: readonly string[]): Promise<void> {
@@ -79,6 +82,7 @@ export class ShimSandbox implements RunningSandbox {
       await runInside(this.#parts.directory.socketPath, ['ip', ...batch], input)
     } catch (error) {
       if (!isNotRunnable(error)) throw error
+      if (!this.#parts.holder.isAlive()) throw error
       // Somebody has mounted something over it in there; the machine may have one all the same.
       await run('ip', [...(link === undefined ? [] : ['-n', link.name]), ...batch], input)
     }
@@ -120,7 +124,7 @@ export class ShimSandbox implements RunningSandbox {
   async stop(): Promise<void> {
     const { connection, holder } = this.#parts
     connection.send(encodeFrame(FrameType.lastwords))
-    const timer = setTimeout(() => void holder.kill(), SHIM_TIMEOUT_MS)
+    const timer = setTimeout(() => void holder.kill().then(() => connection.close()), SHIM_TIMEOUT_MS)
     await this.exited
     clearTimeout(timer)
   }
@@ -134,11 +138,10 @@ export class ShimSandbox implements RunningSandbox {
   async #end(): Promise<SandboxExit> {
     const { connection, holder, directory, leftBehind } = this.#parts
     const exitCode = await connection.ended
-    if (exitCode === undefined) {
-      // Killed, or as good as that: a shim that does not tell of the exit before it hangs up is of no use any more.
-      await holder.kill()
-      await leftBehind.kill(directory.name)
-    }
+    if (this.#released) return new Promise(() => {})
+    // Killed, or as good as that: a shim that does not tell of the exit before it hangs up is of no use any more.
+    if (exitCode === undefined) await holder.kill()
+    if (exitCode === undefined || directory.hasLeftBehind()) await leftBehind.kill(directory.name)
     return directory.readExit() ?? { exitCode: exitCode ?? KILLED, finishedAt: new Date().toISOString() }
   }
 }

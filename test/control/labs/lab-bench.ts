@@ -1,6 +1,7 @@
 /** A daemon in memory with its labs, and the daemons of its hosts, each on a machine of its own. */
 
 import type { LabAction } from '../../../src/control/api/lab.ts'
+import { ErrorCode, TapwireError } from '../../../src/control/errors.ts'
 import { parseLab } from '../../../src/control/lab-file.ts'
 import { type LabHosts, type LabService, Labs } from '../../../src/control/labs/labs.ts'
 import { formatAction } from '../../../src/control/labs/plan.ts'
@@ -80,6 +81,8 @@ export class StepList implements Steps {
 /** Each host's daemon begins when it is first asked for, and ends with what it kept. */
 export class MemoryHosts implements LabHosts {
   readonly benches = new Map<string, LabBench>()
+  /** None of them answers. */
+  silent = false
 
   command(lab: string, host: string): readonly string[] {
     return ['daemon', `${lab}.${host}`]
@@ -90,6 +93,7 @@ export class MemoryHosts implements LabHosts {
   }
 
   async labs(lab: string, host: string): Promise<LabService> {
+    if (this.silent) throw new TapwireError(ErrorCode.daemonUnreachable, 'It does not answer.')
     const key = `${lab}.${host}`
     const bench = this.benches.get(key) ?? (await LabBench.start())
     this.benches.set(key, bench)

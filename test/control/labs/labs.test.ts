@@ -121,6 +121,31 @@ sandboxes:
     assert.notEqual(bench.id('bob'), id)
   })
 
+  it('makes a sandbox anew that had ended when its network was removed by hand', async () => {
+    for (const isMadeAgain of [false, true]) {
+      const bench = await LabBench.start()
+      await bench.up(DEMO)
+      const { controller } = bench.daemon
+      bench.machine.end(bench.id('bob'), 0)
+      await bench.machine.pass(0)
+      const [other] = controller.listNetworks({ name: ['other'] })
+      await controller.removeNetwork('other')
+      if (isMadeAgain) {
+        await controller.createNetwork({ Name: 'other', Labels: other!.Labels, IPAM: other!.IPAM })
+      }
+      assert.deepEqual(await bench.up(DEMO), [
+        ...(isMadeAgain
+          ? ['start sandbox bob']
+          : ['create network other', 'recreate sandbox bob (a network of it is gone)']),
+      ])
+      assert.deepEqual(bench.sandboxes().slice(1), [
+        'bob running eth0 web 10.1.0.7/24 02:42:0a:01:00:07',
+        'bob running eth1 other 10.1.1.2/24 02:42:0a:01:01:02',
+      ])
+      assert.deepEqual(await bench.up(DEMO), [])
+    }
+  })
+
   it('undoes what was changed by hand', async () => {
     const bench = await LabBench.start()
     await bench.up(DEMO)
@@ -323,6 +348,25 @@ links:
     await bench.down('lab', end)
     assert.deepEqual(end.told.slice(-2), ['Remove 2 sandboxes', 'Remove 1 network'])
     assert.ok(end.told.includes('right: Remove 1 network'))
+    assert.equal(bench.hosts.benches.size, 0)
+  })
+
+  it('whose daemons do not answer end by force, which is told', async () => {
+    const bench = await LabBench.start()
+    await bench.up('hosts: { left: { networks: { inner: } } }\n')
+    bench.hosts.silent = true
+    const steps = new StepList()
+    await bench.down('lab', steps)
+    assert.deepEqual(steps.told, ['left: End by force', 'Remove 1 sandbox'])
+    assert.deepEqual(bench.daemon.controller.listSandboxes({ all: true, filters: {} }), [])
+  })
+
+  it('are known by their labels, whatever they are called by now', async () => {
+    const bench = await LabBench.start()
+    await bench.up('hosts: { left: { networks: { inner: } } }\n')
+    await bench.daemon.controller.renameSandbox('left', 'other')
+    assert.equal(bench.labs.status('lab').hosts[0]!.socket, '/hosts/lab.left')
+    await bench.down()
     assert.equal(bench.hosts.benches.size, 0)
   })
 

@@ -125,6 +125,47 @@ sandboxes:
     assert.equal(await other.labs.save(undefined), text)
   })
 
+  it('leaves out what a lab file cannot say, and names it', async () => {
+    const bench = await LabBench.start()
+    const { controller } = bench.daemon
+    await controller.createNetwork({ Name: 'pair', IPAM: { Config: [{ Subnet: '10.5.0.0/31' }] } })
+    await controller.createNetwork({ Name: 'front', IPAM: { Config: [{ Subnet: '10.6.0.0/24' }] } })
+    for (const NetworkMode of ['pair', 'front']) {
+      await controller.createSandbox(`on-${NetworkMode}`, { HostConfig: { NetworkMode } })
+      await controller.startSandbox(`on-${NetworkMode}`)
+    }
+    const text = await bench.labs.save(undefined)
+    const warnings = text.split('\n').filter((line) => line.startsWith('#'))
+    assert.equal(warnings.length, 2)
+    assert.match(warnings[0]!, /^# WARNING: Network pair is left out: .*10\.5\.0\.0\/31/)
+    assert.equal(warnings[1], '# WARNING: Sandbox on-pair is left off network pair.')
+    assert.doesNotMatch(text, /saved\.yaml|:\d+:\d+/)
+    const other = await LabBench.start()
+    await other.up(text)
+    assert.deepEqual(other.sandboxes().sort(), [
+      'on-front idle eth0 front 10.6.0.2/24 02:42:0a:06:00:02',
+      'on-pair idle',
+    ])
+  })
+
+  it('is no error where a lab file can say nothing of what is there', async () => {
+    const bench = await LabBench.start()
+    await bench.daemon.controller.createNetwork({
+      Name: 'pair',
+      IPAM: { Config: [{ Subnet: '10.5.0.0/31' }] },
+    })
+    assert.match(await bench.labs.save(undefined), /^# WARNING: Network pair is left out: [^\n]*\n\{\}\n$/)
+  })
+
+  it('saves the rest where a host does not answer', async () => {
+    const bench = await LabBench.start()
+    await bench.up('networks: { web: }\nhosts: { left: { networks: { inner: } } }\n')
+    bench.hosts.silent = true
+    const text = await bench.labs.save('lab')
+    assert.match(text, /^# WARNING: left: What is in it is not known: It does not answer\.\nname: lab\n/)
+    assert.match(text, /hosts:\n {2}left: null/)
+  })
+
   it('saves hosts with what is in them, and their links', async () => {
     const bench = await LabBench.start()
     const text = `name: lab
