@@ -95,30 +95,6 @@ describe('disconnecting', () => {
   })
 })
 
-describe('removing a network', () => {
-  it('keeps everybody off it until a removal that fails has been taken back', async () => {
-    const { machine, daemon } = await scene()
-    const { controller } = daemon
-    await controller.createSandbox('c1', { Cmd: ['serve'], HostConfig: { NetworkMode: 'net' } })
-    machine.failAt(2)
-    const removal = { over: false }
-    const removed = controller.removeNetwork('net').catch(() => {
-      removal.over = true
-    })
-    const attempts: Promise<unknown>[] = []
-    while (!removal.over) {
-      attempts.push(controller.startSandbox('c1').then(() => 'started', String))
-      await Promise.resolve()
-    }
-    await removed
-    for (const outcome of await Promise.all(attempts)) {
-      assert.match(String(outcome), /network net not found$|^started$/)
-    }
-    await settled()
-    assertConsistent(daemon, machine)
-  })
-})
-
 describe('listing', () => {
   it('takes a limit of 0 and less for none', async () => {
     const { machine, daemon } = await scene()

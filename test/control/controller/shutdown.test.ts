@@ -112,18 +112,22 @@ describe('a stop timeout', () => {
 })
 
 describe('removing by force', () => {
-  it('goes on until a sandbox that a restart brings back is gone', async () => {
-    const machine = new MemoryMachine()
-    const daemon = await machine.boot()
-    await run(daemon, 'c1')
-    const { controller } = daemon
-    const restarted = controller.restartSandbox('c1', {})
-    const removed = controller.removeSandbox('c1', { force: true })
-    await Promise.allSettled([restarted, removed])
-    await removed
-    assert.deepEqual([...machine.sandboxes.keys()], [])
-    assert.throws(() => controller.inspectSandbox('c1'), { message: 'No such container: c1' })
-  })
+  // A start that is asked for at any moment of the removal.
+  for (let turns = 0; turns < 16; turns++) {
+    it(`goes on until a sandbox that is started again is gone, ${turns} turns later`, async () => {
+      const machine = new MemoryMachine()
+      const daemon = await machine.boot()
+      await run(daemon, 'c1')
+      const { controller } = daemon
+      const removed = controller.removeSandbox('c1', { force: true })
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      const started = Promise.allSettled([controller.restartSandbox('c1', {}), controller.startSandbox('c1')])
+      await removed
+      await started
+      assert.deepEqual([...machine.sandboxes.keys()], [])
+      assert.throws(() => controller.inspectSandbox('c1'), { message: 'No such container: c1' })
+    })
+  }
 })
 
 describe('a sandbox that is to be removed at its end', () => {
