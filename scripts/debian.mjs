@@ -10,6 +10,7 @@ const PROVIDES = {
   'busybox-static': { program: 'busybox' },
   curl: { program: 'curl' },
   ethtool: { program: 'ethtool' },
+  fish: { program: 'fish' },
   gcc: { program: 'gcc' },
   iperf3: { program: 'iperf3' },
   iproute2: { program: 'ip' },
@@ -24,6 +25,7 @@ const PROVIDES = {
   tshark: { program: 'tshark' },
   'util-linux': { program: 'nsenter' },
   vde2: { program: 'vde_switch' },
+  zsh: { program: 'zsh' },
 }
 
 /** Debian packages by what they are needed for. */
@@ -43,6 +45,8 @@ export const PACKAGES = {
     'procps',
     'busybox-static',
     'prometheus',
+    'zsh',
+    'fish',
   ],
   bench: [
     'openvswitch-switch',

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { needs } from '../support/requirements.ts'
+import { shellLine } from '../support/shell-word.ts'
 import { CliHarness } from './cli-harness.ts'
 import { FakeControl, NETWORK, summary } from './fake-control.ts'
 
@@ -25,7 +26,7 @@ before(async () => {
   control.answers.set('GET /networks', () => [NETWORK, { ...NETWORK, Name: 'green' }])
   control.answers.set('GET /labs', () => [{ name: 'demo' }])
   mkdirSync(programs)
-  writeFileSync(join(programs, 'tapwire'), `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`, {
+  writeFileSync(join(programs, 'tapwire'), `#!/bin/sh\nexec ${shellLine([process.execPath, main])} "$@"\n`, {
     mode: 0o755,
   })
   symlinkSync(process.execPath, join(programs, 'node'))

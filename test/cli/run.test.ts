@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Frame } from '../../src/control/shim-frames.ts'
 import { needs } from '../support/requirements.ts'
+import { shellLine, shellWord } from '../support/shell-word.ts'
 import { CliHarness, type CliOptions, type CliResult, plain } from './cli-harness.ts'
 import { Failure, FakeControl, type FakeStream, SANDBOX, WEB_ID } from './fake-control.ts'
 
@@ -347,7 +348,9 @@ describe('a terminal', () => {
     keys: string,
     play: (stream: FakeStream, frame: Frame) => void,
   ): Promise<string> {
-    const command = `stty rows 30 cols 100; sh -c 'echo $$ >${pidFile()}; exec ${process.execPath} ${main} -H ${control.socket} ${args}'; echo "code $?"; stty -a`
+    const program = shellLine([process.execPath, main, '-H', control.socket])
+    const inner = `echo $$ >${shellWord(pidFile())}; exec ${program} ${args}`
+    const command = `stty rows 30 cols 100; sh -c ${shellWord(inner)}; echo "code $?"; stty -a`
     const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
     control.onStream = (stream) =>
       stream.onFrame((frame) => {

@@ -4,6 +4,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { needs, needsTap } from '../../support/requirements.ts'
+import { shellLine, shellWord } from '../../support/shell-word.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { attempt } from '../support/program.ts'
 import { newFolder } from '../support/scene.ts'
@@ -19,7 +20,12 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
   after(() => daemon.stop())
 
   const shell = (script: string): Promise<{ code: number | null; output: string; errors: string }> =>
-    attempt({}, 'sh', '-c', script.replaceAll('$TAPWIRE', daemon.line().join(' ')))
+    attempt(
+      {},
+      'sh',
+      '-c',
+      script.replaceAll('$TAPWIRE', () => shellLine(daemon.line())),
+    )
 
   it('hands on the exit code of a command that was run or executed', async () => {
     await daemon.run('codes')
@@ -149,15 +155,19 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
       [
         'stty rows 33 cols 101',
         'stty -g > before',
-        `${daemon.line().join(' ')} run --rm -it sh -c 'tty; stty size; echo $TERM; exit 9'`,
+        `${shellLine(daemon.line())} run --rm -it sh -c 'tty; stty size; echo $TERM; exit 9'`,
         'echo "code $?"',
         'stty -g > after',
       ].join('\n'),
     )
-    spawnSync('script', ['-qec', `cd ${folder}; sh ${script}`, join(folder, 'typescript')], {
-      env: { ...process.env, TERM: 'xterm-256color' },
-      stdio: ['pipe', 'ignore', 'ignore'],
-    })
+    spawnSync(
+      'script',
+      ['-qec', `cd ${shellWord(folder)}; sh ${shellWord(script)}`, join(folder, 'typescript')],
+      {
+        env: { ...process.env, TERM: 'xterm-256color' },
+        stdio: ['pipe', 'ignore', 'ignore'],
+      },
+    )
     const lines = readFileSync(join(folder, 'typescript'), 'utf8').split(/\r*\n/)
     assert.ok(
       lines.some((line) => /\/dev\/pts\/\d+$/.test(line)),
