@@ -28,7 +28,7 @@ function docker(...args) {
 try {
   fixture.version = docker('--version').stdout.trim()
   fixture.data = JSON.parse(docker('context', 'inspect').stdout)[0]
-  fixture.templates = fixture.templates.map(({ template }) => {
+  fixture.templates = fixture.templates.map((/** @type {{ template: string }} */ { template }) => {
     const { status, stdout, stderr } = docker('context', 'inspect', '--format', template)
     return status === 0
       ? { template, output: stdout.replace(/\n$/, '') }

@@ -92,16 +92,17 @@ function requireJson(context: Context, next: Next): Promise<void> {
 }
 
 /** A label of this name would be passed over, and the request done as though it had none. */
-async function refusePrototypeKeys(context: Context, next: Next): Promise<void> {
+function refusePrototypeKeys(context: Context, next: Next): Promise<void> {
   const { method } = context.req
   const hasBody = method !== 'GET' && method !== 'HEAD' && context.req.header('content-type') !== undefined
-  if (hasBody) await checkKeys(context)
-  await next()
+  return hasBody ? checkKeys(context, next) : next()
 }
 
-async function checkKeys(context: Context): Promise<void> {
-  if (!hasPrototypeKey(await context.req.text())) return
-  throw new TapwireError(ErrorCode.badRequest, "The request's body has an unknown key __proto__.")
+async function checkKeys(context: Context, next: Next): Promise<void> {
+  if (hasPrototypeKey(await context.req.text())) {
+    throw new TapwireError(ErrorCode.badRequest, "The request's body has an unknown key __proto__.")
+  }
+  await next()
 }
 
 function notFound(context: Context): never {
