@@ -69,6 +69,9 @@ void connection_receive(struct connection *connection)
 	/* What comes behind the last frame is read, so that closing the socket is no reset, and forgotten. */
 	if (connection->closing)
 		connection->have = 0;
+	/* Requests that wait fill it: a receive of nothing would look like the end. */
+	if (connection->have == FRAME_MAX)
+		return;
 	const ssize_t length =
 		recv(connection->socket, connection->input + connection->have, FRAME_MAX - connection->have, MSG_DONTWAIT);
 	if (length > 0)
