@@ -190,3 +190,10 @@ export const HOST_READY_TIMEOUT_MS = 30_000
 /** Milliseconds between two looks whether the daemon of a host that does something still answers, and for its answer. */
 export const HOST_PROBE_INTERVAL_MS = 5000
 export const HOST_PROBE_TIMEOUT_MS = 10_000
+
+/**
+ * ICMP errors (and TCP resets) that one router interface sends in a second (RFC 1812, 4.3.2.8), and how many more a quiet one
+ * may send at once: a traceroute's or a port scanner's burst is answered, a flood is not.
+ */
+export const ICMP_ERRORS_PER_S = 100
+export const ICMP_ERRORS_BURST = 50
