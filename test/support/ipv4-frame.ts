@@ -21,6 +21,7 @@ export interface Ipv4FrameSpec {
   readonly controlBits: number
   readonly sequenceNumber: number
   readonly acknowledgmentNumber: number
+  readonly window: number
   readonly icmpType: number
   readonly payload: Uint8Array
 }
@@ -44,6 +45,7 @@ export const PLAIN_IPV4: Ipv4FrameSpec = {
   controlBits: 0x10,
   sequenceNumber: 0x89abcdef,
   acknowledgmentNumber: 0x12345678,
+  window: 0xfaf0,
   icmpType: 8,
   payload: Uint8Array.of(1, 2, 3, 4, 5),
 }
@@ -143,7 +145,7 @@ function upperHeader(spec: Ipv4FrameSpec): Uint8Array {
         be32(spec.ports),
         be32(spec.sequenceNumber),
         be32(spec.acknowledgmentNumber),
-        [(size >>> 2) << 4, spec.controlBits, 0xfa, 0xf0, 0, 0, 0, 0],
+        [(size >>> 2) << 4, spec.controlBits, ...be16(spec.window), 0, 0, 0, 0],
         spec.tcpOptions,
       )
     }

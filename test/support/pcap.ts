@@ -5,7 +5,7 @@ export function readPcap(file: Uint8Array): Uint8Array[] {
   let at = 24
   while (at < file.length) {
     const length = view.getUint32(at + 8, true)
-    frames.push(file.slice(at + 16, at + 16 + length))
+    frames.push(Uint8Array.from(file.subarray(at + 16, at + 16 + length)))
     at += 16 + length
   }
   return frames
