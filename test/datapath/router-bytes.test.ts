@@ -139,7 +139,10 @@ describe('what a router makes of frames, as tshark sees it', { skip: needs('tsha
 
   before(() => {
     for (const spec of specs) {
-      made.push(translated(spec), ...fragmented(spec), ...answers(spec), translatedError(spec))
+      made.push(translated(spec), ...fragmented(spec))
+      // Short enough to be quoted whole, so that tshark can judge the quoted checksum; an unfinished one it could not.
+      const short = { ...spec, payload: noise(300, spec.protocol) }
+      if (spec.checksum !== 'partial') made.push(...answers(short), translatedError(short))
     }
     writeFileSync(file, writePcap(made))
   })
