@@ -245,6 +245,27 @@ describe('Fragmenter', () => {
     }
   })
 
+  it('copies every byte of the payload once, whatever the options are', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 40, maxLength: 40 }),
+        fc.integer({ min: 1, max: 10 }),
+        (random, words) => {
+          const ipOptions = random.slice(0, words * 4)
+          const spec: Ipv4FrameSpec = {
+            ...PLAIN_IPV4,
+            protocol: 17,
+            fragment: 0,
+            ipOptions,
+            payload: noise(1500, words),
+          }
+          const pieces = fragmentsOf(spec, 576).map((frame) => pieceOf(frame, spec, 576))
+          assert.equal(text(reassemble(pieces)), text(upperOf(spec)))
+        },
+      ),
+    )
+  })
+
   it('says when the rest of the arena is too small, and writes nothing then', () => {
     const frame = frameOf({ ...PLAIN_IPV4, fragment: 0, payload: noise(3000, 2) })
     receive(frame)

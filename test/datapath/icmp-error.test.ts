@@ -256,4 +256,35 @@ describe('rewriteEmbedded', () => {
     )
     assert.equal(memoryText(frame), memoryText(placeFrame(expected, WHOLE)))
   })
+
+  it('stays within the frame, and keeps a right checksum right, whatever embeddedCheck accepts', () => {
+    const change = fc.tuple(fc.nat(60), fc.nat(255))
+    let accepted = 0
+    fc.assert(
+      fc.property(
+        ipv4Spec,
+        quotation,
+        fc.array(change, { maxLength: 4 }),
+        word32,
+        (spec, how, changes, word) => {
+          const frame = errorFrame(spec, PUBLIC, { ...how, partial: false })
+          for (const [at, byte] of changes)
+            if (MESSAGE + 4 + at < frame.length) frame[MESSAGE + 4 + at] = byte
+          frame.set([0, 0], MESSAGE + 2)
+          frame.set(be16(naiveChecksum(frame.slice(MESSAGE))), MESSAGE + 2)
+          const { view, bytes, offset, length } = placeFrame(frame, WHOLE)
+          // A view that ends with the frame: reading or writing behind it throws.
+          const bounded = new DataView(view.buffer, 0, offset + length)
+          if (embeddedCheck(bounded, offset + MESSAGE, offset + length) === 0) return
+          accepted++
+          const [network, message, end] = [offset + ETHERNET_SIZE, offset + MESSAGE, offset + length]
+          rewriteEmbedded(bounded, offset, network, message, end, word, INSIDE, word, HOP, INSIDE)
+          assert.equal(naiveSum(bytes.slice(message, end)), 0xffff)
+          assert.equal(naiveSum(bytes.slice(network, message)), 0xffff)
+        },
+      ),
+      { numRuns: 1000 },
+    )
+    assert.ok(accepted > 100, `only ${accepted} were accepted`)
+  })
 })

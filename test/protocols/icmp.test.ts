@@ -126,7 +126,7 @@ describe('composeError', () => {
         const packet = error.slice(ETHERNET_SIZE)
         const quoted = about.slice(ETHERNET_SIZE, ETHERNET_SIZE + 548)
         assert.equal(packet.length, 28 + quoted.length)
-        assert.equal(text(packet.slice(0, 10)).replace(/^(.{4}).{4}/, '$1'), '45c0' + '000040004001')
+        assert.equal(text(packet.slice(0, 10)).replace(/^(.{4}).{4}/, '$1'), '45c0000040004001')
         assert.equal((packet[2]! << 8) | packet[3]!, packet.length)
         assert.equal(naiveSum(packet.slice(0, 20)), 0xffff)
         assert.equal(text(packet.slice(12, 20)), text(joined(be32(GATEWAY.address), be32(spec.source))))
@@ -142,7 +142,7 @@ describe('composeError', () => {
     const plain = frameOf(PLAIN_IPV4)
     const tagged = joined(plain.slice(0, 12), hex('8100 0007'), plain.slice(12))
     const error = errorAbout(tagged, PROTOCOL_UNREACHABLE, WHOLE, ETHERNET_SIZE + 4)
-    assert.equal(text(error.slice(0, 18)), '02420a010002' + '02420a010001' + '81000007' + '0800')
+    assert.equal(text(error.slice(0, 18)), '02420a01000202420a010001810000070800')
     assert.equal(
       text(joined(error.slice(0, 12), error.slice(16))),
       text(errorAbout(plain, PROTOCOL_UNREACHABLE)),

@@ -101,7 +101,7 @@ describe('composeReset', () => {
     const plain = frameOf(PLAIN_IPV4)
     const tagged = joined(plain.slice(0, 12), hex('8100 0007'), plain.slice(12))
     const reset = resetOf(tagged, WHOLE, ETHERNET_SIZE + 4)!
-    assert.equal(text(reset.slice(0, 18)), '02420a010002' + '02420a010001' + '81000007' + '0800')
+    assert.equal(text(reset.slice(0, 18)), '02420a01000202420a010001810000070800')
     assert.equal(text(joined(reset.slice(0, 12), reset.slice(16))), text(resetOf(plain)!))
   })
 })
