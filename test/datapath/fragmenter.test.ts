@@ -210,6 +210,13 @@ describe('Fragmenter', () => {
     const frame = frameOf({ ...PLAIN_IPV4, fragment: 0 })
     receive(joined(frame, new Uint8Array(9)))
     assert.deepEqual(fragments(frame.length + 9, 576).map(text), [text(frame)])
+    assert.ok(fragmenter.stride < 10 + frame.length + 8)
+    // As long as the MTU, also where that leaves the payload no multiple of 8.
+    for (const mtu of [576, 577, 583]) {
+      const longest = frameOf({ ...PLAIN_IPV4, fragment: 0, payload: noise(mtu - 40, 4) })
+      receive(longest)
+      assert.deepEqual(fragments(longest.length, mtu).map(text), [text(longest)])
+    }
   })
 
   it('keeps a VLAN tag', () => {
@@ -232,6 +239,7 @@ describe('Fragmenter', () => {
       '94040000 88000000',
       '94040000 88ff0000',
       '94040000 01010188',
+      '94040000 01018804',
     ]) {
       const spec: Ipv4FrameSpec = {
         ...PLAIN_IPV4,

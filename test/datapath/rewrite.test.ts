@@ -133,13 +133,16 @@ describe('rewriteAddresses', () => {
     assertRewrites({ ...udp, ...wanted, payload }, { source: INSIDE, destination: OUTSIDE, ports: 7 })
   })
 
-  it('may make a TCP checksum 0', () => {
+  it('may make a TCP checksum 0, and updates one', () => {
     const wanted = { source: PUBLIC, destination: OUTSIDE, ports: (61_000 << 16) | 80 }
     const payload = upperOf({ ...PLAIN_IPV4, ...wanted, payload: hex('0000') }).slice(16, 18)
     const frame = placed({ ...PLAIN_IPV4, payload })
     rewrite(frame, PLAIN_IPV4, true, wanted)
     assert.equal(frame.view.getUint16(frame.offset + upperStart(PLAIN_IPV4) + 16), 0)
     assertRewrites({ ...PLAIN_IPV4, payload }, wanted)
+    // And away from 0 again: to TCP it means nothing.
+    const { source, destination, ports } = PLAIN_IPV4
+    assertRewrites({ ...PLAIN_IPV4, ...wanted, payload }, { source, destination, ports })
   })
 
   it('updates the checksum of a whole datagram in its first fragment, and nothing but addresses in later ones', () => {
@@ -310,6 +313,9 @@ describe('clampMss', () => {
   it('leaves malformed options alone, and what is behind them', () => {
     for (const options of [
       '020305b4',
+      // Cut off by the end of the header, by one byte and by more.
+      '01020405',
+      '01010204',
       '020605b400000000',
       '02000204',
       '0201020405b40000',

@@ -104,6 +104,12 @@ describe('classifyArp', () => {
     assert.equal(kindOf(frame({ sender: '0a010001', operation: 2 })), ArpKind.announcement)
   })
 
+  it('takes any station, also one whose address has zeros', () => {
+    for (const senderMac of ['020000000000', '000000000001']) {
+      assert.equal(kindOf(frame({ senderMac })), ArpKind.request)
+    }
+  })
+
   it('takes padding for what it is', () => {
     assert.equal(kindOf(Uint8Array.from([...frame({}), ...new Uint8Array(18)])), ArpKind.request)
   })

@@ -206,5 +206,7 @@ describe('mayAnswer', () => {
     const frame = frameOf(spec, Uint8Array.of(8))
     assert.equal(upperStart(spec) + 1, frame.length)
     assert.equal(mayAnswer(new DataView(frame.buffer), 0, ETHERNET_SIZE, BROADCAST), true)
+    const padded = joined(frameOf(spec, new Uint8Array()), [8])
+    assert.equal(mayAnswer(new DataView(padded.buffer), 0, ETHERNET_SIZE, BROADCAST), false)
   })
 })
