@@ -190,3 +190,17 @@ export const HOST_READY_TIMEOUT_MS = 30_000
 /** Milliseconds between two looks whether the daemon of a host that does something still answers, and for its answer. */
 export const HOST_PROBE_INTERVAL_MS = 5000
 export const HOST_PROBE_TIMEOUT_MS = 10_000
+
+/**
+ * Ports that a translated source may have where the address is ours alone: those that are free to use (RFC 6335, 6: registered and
+ * dynamic ones). Whoever had such a port keeps it where it is free.
+ */
+export const NAT_FIRST_PORT = 1024
+export const NAT_LAST_PORT = 65_535
+
+/**
+ * The same where the machine's kernel has the address too: a block beyond its own ephemeral ports (32,768 to 60,999), each of which is
+ * reserved with a socket. One port serves any number of destinations, so the block bounds the connections to one server, not all.
+ */
+export const SHARED_NAT_FIRST_PORT = 61_000
+export const SHARED_NAT_LAST_PORT = 65_095
