@@ -204,3 +204,9 @@ export const NAT_LAST_PORT = 65_535
  */
 export const SHARED_NAT_FIRST_PORT = 61_000
 export const SHARED_NAT_LAST_PORT = 65_095
+
+/** Links of sandboxes on networks without icc, each to one port: walked for each of their frames. */
+export const LINK_PERMITS_MAX = 1024
+
+/** Ports that are tried for a translated source before the packet is dropped: towards one destination, all of these are then in use. */
+export const NAT_PORT_TRIES = 128
