@@ -278,3 +278,8 @@ export const LINK_PERMITS_MAX = 1024
 
 /** Ports that are tried for a translated source before the packet is dropped: towards one destination, all of these are then in use. */
 export const NAT_PORT_TRIES = 128
+ * ICMP errors (and TCP resets) that one router interface sends in a second (RFC 1812, 4.3.2.8), and how many more a quiet one
+ * may send at once: a traceroute's or a port scanner's burst is answered, a flood is not.
+ */
+export const ICMP_ERRORS_PER_S = 100
+export const ICMP_ERRORS_BURST = 50
