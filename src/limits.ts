@@ -52,10 +52,10 @@ export const STATION_AGEING_S_MAX = 1_000_000
 export const STATIONS_EXPIRED_MAX = 256
 
 /**
- * Routes of one engine: one for each network, and as many again for uplinks and their routes. A prefix may need two
- * chunks of 1.3 KB, so the table takes 22 MB at most.
+ * Routes of one engine: four for each network (its subnet, the gateway's address, and the two addresses to which nothing is routed), and
+ * as many as one network more has for uplinks' routes. A prefix may need two chunks of 1.3 KB; real ones share them.
  */
-export const ROUTES_MAX = 2 * DOMAINS_MAX
+export const ROUTES_MAX = 5 * DOMAINS_MAX
 
 /**
  * IPv4 neighbours of one engine: each endpoint, and the hosts of the networks that uplinks lead to. Fits 16 bits. One domain
@@ -103,6 +103,8 @@ export const WAITING_FRAMES_PER_OWNER = 16
 
 /** Bytes of one pen in which frames wait: four times what the frames above need. */
 export const FRAME_PEN_SIZE_MAX = 16 * 1024 * 1024
+
+/**
  * Connections (flows) of one connection table. At the most that it can have they take 116 MB, and number and direction of one
  * fit 21 bits of an index word. The default has room for eight ports at their quota, in some 30 MB: as many
  * as the kernel's nf_conntrack_max on a machine with 8 GB or more.
@@ -278,6 +280,8 @@ export const LINK_PERMITS_MAX = 1024
 
 /** Ports that are tried for a translated source before the packet is dropped: towards one destination, all of these are then in use. */
 export const NAT_PORT_TRIES = 128
+
+/**
  * ICMP errors (and TCP resets) that one router interface sends in a second (RFC 1812, 4.3.2.8), and how many more a quiet one
  * may send at once: a traceroute's or a port scanner's burst is answered, a flood is not.
  */

@@ -7,22 +7,17 @@
  *                          └── no ──► route ──► may these two networks meet? ──► leaves by an uplink? ──► source NAT
  */
 
+import { NAT_FIRST_PORT, NAT_LAST_PORT, NAT_PORT_TRIES } from '../limits.ts'
 import type { ConnectionTable } from '../tables/connection-table.ts'
 import { NatPorts } from '../tables/nat-ports.ts'
 import type { PortMap } from '../tables/port-map.ts'
 import * as ipProtocol from '../wire/ip-protocol.ts'
 import * as tcp from '../wire/tcp.ts'
 import { DropReason } from './drop-reason.ts'
-import {
-  type ForwardingTable,
-  NO_ROUTE,
-  ROUTE_BROADCAST,
-  ROUTE_LOCAL,
-} from './forwarding-table.ts'
+import { type ForwardingTable, NO_ROUTE, ROUTE_BROADCAST, ROUTE_LOCAL } from './forwarding-table.ts'
 import type { InterfaceTable } from './interface-table.ts'
 import * as packets from './packets.ts'
 import { GatewayMode, InterfaceKind } from './router-settings.ts'
-import { NAT_FIRST_PORT, NAT_LAST_PORT, NAT_PORT_TRIES } from '../limits.ts'
 
 const { ICMP, TCP } = ipProtocol
 const { CAN_BEGIN, CONTROL, DESTINATION, DOMAIN, HAS_PORTS, PORT, PORTS, PROTOCOL, SOURCE, TRAITS } = packets
@@ -90,14 +85,16 @@ export class AdmissionControl {
     if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_BROADCAST) return DropReason.linkBroadcast
     const reversed = this.checkSource(domain)
     if (reversed !== DropReason.none) return reversed
-    if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_LOCAL) return this.decideLocal(rows, row, domain)
+    if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_LOCAL)
+      return this.decideLocal(rows, row, domain)
     return this.decideForward(rows, row, domain)
   }
 
   /** A packet comes from where packets to its source would go (RFC 3704, 2.2). */
   private checkSource(domain: number): number {
     const { interfaces, forwarding } = this
-    if (interfaces.isOnLink(domain, this.source) && this.source !== interfaces.address[domain]) return DropReason.none
+    if (interfaces.isOnLink(domain, this.source) && this.source !== interfaces.address[domain])
+      return DropReason.none
     const back = forwarding.lookup(this.source)
     // By the uplink comes the whole world, but nobody with an address of our own networks.
     if (interfaces.kind[domain] !== InterfaceKind.outside) return DropReason.reversePath
@@ -147,7 +144,9 @@ export class AdmissionControl {
     if (this.route === NO_ROUTE || this.forwarding.domain(this.route) !== target) return DropReason.noRoute
     // Hairpin: the answer must come back this way, not straight to a neighbour who asked somebody else.
     const isNeighbour = target === domain || kind === InterfaceKind.relay
-    return isNeighbour ? this.translateSource(rows, row, interfaces.address[target]!, target) : this.checkReply(rows, row)
+    return isNeighbour
+      ? this.translateSource(rows, row, interfaces.address[target]!, target)
+      : this.checkReply(rows, row)
   }
 
   /** To somebody else's address. */
@@ -176,7 +175,8 @@ export class AdmissionControl {
     const { interfaces } = this
     if (egress === domain) return this.icc[domain] === 0 ? DropReason.iccDisabled : this.checkReply(rows, row)
     if (interfaces.kind[egress] === InterfaceKind.relay) return DropReason.networkIsolated
-    if (interfaces.internal[domain] === 1 || interfaces.internal[egress] === 1) return DropReason.networkInternal
+    if (interfaces.internal[domain] === 1 || interfaces.internal[egress] === 1)
+      return DropReason.networkInternal
     if (interfaces.isInside(egress)) return this.toSandbox(rows, row, egress, DropReason.networkIsolated)
     if (!interfaces.translatesSource(domain)) return this.checkReply(rows, row)
     const own = interfaces.sourceAddress[domain]!
@@ -208,7 +208,12 @@ export class AdmissionControl {
     const pool = isEcho ? IDENTIFIERS : this.natPorts(egress)
     const preferred = this.ports >>> 16
     const target = this.ports & 0xffff
-    const secret = connections.hash(protocol, rows[row + SOURCE]!, rows[row + DESTINATION]!, rows[row + PORTS]!)
+    const secret = connections.hash(
+      protocol,
+      rows[row + SOURCE]!,
+      rows[row + DESTINATION]!,
+      rows[row + PORTS]!,
+    )
     const tries = Math.min(pool.count, NAT_PORT_TRIES)
     for (let k = 0; k < tries; k++) {
       const port = pool.candidate(k, preferred, secret)

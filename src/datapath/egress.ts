@@ -13,8 +13,16 @@ import { completeChecksum, Segmenter } from './offload.ts'
 import type { PortTable } from './port-table.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { DESCRIPTOR_SHIFT, DESCRIPTOR_WORDS, FRAME_IN_SLOT, LENGTH, OFFSET, PORT, RESULT, VIRTIO_NET_HEADER_SIZE } =
-  frameMemory
+const {
+  DESCRIPTOR_SHIFT,
+  DESCRIPTOR_WORDS,
+  FRAME_IN_SLOT,
+  LENGTH,
+  OFFSET,
+  PORT,
+  RESULT,
+  VIRTIO_NET_HEADER_SIZE,
+} = frameMemory
 
 const NONE = -1
 

@@ -96,7 +96,13 @@ export class ForwardingTable {
   setRoutes(routes: readonly RouteSettings[]): void {
     for (const route of this.others) this.remove(route)
     this.others = routes.map(({ prefix, prefixLength, domain, nextHop }) =>
-      this.add(prefix & maskOf(prefixLength), prefixLength, nextHop === 0 ? ROUTE_CONNECTED : ROUTE_VIA, domain, nextHop),
+      this.add(
+        prefix & maskOf(prefixLength),
+        prefixLength,
+        nextHop === 0 ? ROUTE_CONNECTED : ROUTE_VIA,
+        domain,
+        nextHop,
+      ),
     )
   }
 

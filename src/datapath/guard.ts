@@ -58,7 +58,9 @@ export class Guard {
   private checkIpv4(view: DataView, network: number, end: number, port: number): number {
     if (end - network < ipv4.MIN_HEADER_SIZE) return DropReason.ipMalformed
     const source = ipv4.sourceAddress(view, network)
-    return source === this.ipv4[port] || this.hasIpv4(port, source) ? DropReason.none : DropReason.addressSpoofed
+    return source === this.ipv4[port] || this.hasIpv4(port, source)
+      ? DropReason.none
+      : DropReason.addressSpoofed
   }
 
   /** What comes behind VLAN tags is judged as though they were not there. */
@@ -77,7 +79,9 @@ export class Guard {
     const isOwnMac =
       arp.senderHardwareLow(view, network) === this.macLow[port] &&
       arp.senderHardwareHigh(view, network) === this.macHigh[port]
-    return isOwnMac && this.hasIpv4(port, arp.senderProtocol(view, network)) ? DropReason.none : DropReason.arpSpoofed
+    return isOwnMac && this.hasIpv4(port, arp.senderProtocol(view, network))
+      ? DropReason.none
+      : DropReason.arpSpoofed
   }
 
   /** 0.0.0.0 is the source of who has no address yet (RFC 5227, 1.1). */

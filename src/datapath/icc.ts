@@ -35,7 +35,10 @@ export class Icc {
     if (this.host[from] === 1 || this.host[to] === 1) return true
     const type = ethernet.etherType(view, offset)
     if (type === ethernet.TYPE_ARP) return true
-    return type === ethernet.TYPE_IPV4 && this.isLinked(view, offset + ethernet.HEADER_SIZE, offset + length, domain)
+    return (
+      type === ethernet.TYPE_IPV4 &&
+      this.isLinked(view, offset + ethernet.HEADER_SIZE, offset + length, domain)
+    )
   }
 
   /** Whether a frame for everybody may go to all ports: only what asks for addresses may. */
@@ -48,7 +51,8 @@ export class Icc {
     if (!ipv4.check(view, network, end) || ipv4.fragmentOffset(view, network) > 0) return false
     const transport = network + ipv4.headerSize(view, network)
     const protocol = ipv4.protocol(view, network)
-    if ((protocol !== ipProtocol.TCP && protocol !== ipProtocol.UDP) || end - transport < PORTS_SIZE) return false
+    if ((protocol !== ipProtocol.TCP && protocol !== ipProtocol.UDP) || end - transport < PORTS_SIZE)
+      return false
     const source = ipv4.sourceAddress(view, network)
     const destination = ipv4.destinationAddress(view, network)
     const sourcePort = view.getUint16(transport)
@@ -56,7 +60,8 @@ export class Icc {
     for (let i = 0; i < this.rows.length; i++) {
       const permit = this.rows[i]!
       if (permit.domain !== domain || permit.protocol !== protocol) continue
-      const asks = permit.client === source && permit.server === destination && permit.port === destinationPort
+      const asks =
+        permit.client === source && permit.server === destination && permit.port === destinationPort
       const answers = permit.server === source && permit.client === destination && permit.port === sourcePort
       if (asks || answers) return true
     }

@@ -97,7 +97,8 @@ export function inspect(view: DataView, rows: Int32Array, row: number): number {
   if (!ipv4.check(view, network, offset + rows[row + LENGTH]!)) return DropReason.ipMalformed
   if (!ipv4.checksumValid(view, network)) return DropReason.ipChecksum
   const headerSize = ipv4.headerSize(view, network)
-  if (headerSize > MIN_HEADER_SIZE && hasSourceRoute(view, network, headerSize)) return DropReason.ipSourceRoute
+  if (headerSize > MIN_HEADER_SIZE && hasSourceRoute(view, network, headerSize))
+    return DropReason.ipSourceRoute
   const source = ipv4.sourceAddress(view, network)
   const destination = ipv4.destinationAddress(view, network)
   if (isMartianSource(source) || isMartianDestination(destination) || source === destination) {
@@ -150,7 +151,8 @@ function inspectFragment(view: DataView, rows: Int32Array, row: number): number 
   const payload = rows[row + END]! - rows[row + TRANSPORT]!
   if (start + payload > DATAGRAM_MAX - MIN_HEADER_SIZE) return DropReason.fragmentInvalid
   // All but the last carry a multiple of eight bytes, and none carries nothing.
-  if (payload === 0 || (ipv4.moreFragments(view, network) && (payload & 7) !== 0)) return DropReason.fragmentInvalid
+  if (payload === 0 || (ipv4.moreFragments(view, network) && (payload & 7) !== 0))
+    return DropReason.fragmentInvalid
   const isTcp = rows[row + PROTOCOL] === TCP
   if (start > 0) {
     rows[row + TRAITS] = LATER_FRAGMENT
@@ -177,7 +179,8 @@ function inspectTransport(view: DataView, rows: Int32Array, row: number): number
     if (!icmp.check(view, transport, end)) return DropReason.transportMalformed
     headers = transport + icmp.HEADER_SIZE
   }
-  if (!checksumRequestFits(view, rows[row + OFFSET]!, transport, headers, protocol)) return DropReason.offloadInvalid
+  if (!checksumRequestFits(view, rows[row + OFFSET]!, transport, headers, protocol))
+    return DropReason.offloadInvalid
   if (protocol === ICMP) return inspectIcmp(view, rows, row)
   rows[row + TRAITS]! |= CAN_BEGIN
   if (protocol !== TCP && protocol !== UDP) return DropReason.none

@@ -80,7 +80,13 @@ export function nextFlags(state: number, flags: number, direction: number, contr
 }
 
 /** The state after a packet of direction 0 (original) or 1. `before` and `after` are its flags. */
-export function nextState(state: number, before: number, after: number, direction: number, control: number): number {
+export function nextState(
+  state: number,
+  before: number,
+  after: number,
+  direction: number,
+  control: number,
+): number {
   if (state >= unreplied) return state === unreplied && direction === 1 ? assured : state
   if ((control & RST) !== 0) return closed
   if (beginsAnew(state, direction, control)) return synSent
