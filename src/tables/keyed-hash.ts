@@ -41,7 +41,7 @@ export class KeyedHash {
 }
 
 /** Murmur3's finaliser: makes one secret number into several that look unrelated. */
-function scramble(seed: number, nonce: number): number {
+export function scramble(seed: number, nonce: number): number {
   let bits = (seed + imul(nonce, 0x9e3779b9)) | 0
   bits = imul(bits ^ (bits >>> 16), 0x85ebca6b)
   bits = imul(bits ^ (bits >>> 13), 0xc2b2ae35)

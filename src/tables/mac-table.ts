@@ -18,6 +18,7 @@
  */
 
 import { PORTS_MAX, STATION_AGEING_S_MAX, STATIONS_EXPIRED_MAX, STATIONS_MAX } from '../limits.ts'
+import { scramble } from './keyed-hash.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
 import { TimerWheel } from './timer-wheel.ts'
@@ -431,14 +432,6 @@ export class MacTable {
 /** Domain and first two bytes of the address in one word, never FREE. */
 function topOf(domain: number, hi: number): number {
   return ((domain + 1) << 16) | hi
-}
-
-/** Murmur3's finaliser: makes one secret number into several that look unrelated. */
-function scramble(seed: number, nonce: number): number {
-  let bits = (seed + Math.imul(nonce, 0x9e3779b9)) | 0
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return bits ^ (bits >>> 16)
 }
 
 function requireInteger(name: string, value: number, max: number): void {
