@@ -132,6 +132,16 @@ describe('FragmentTable', () => {
     assert.deepEqual([table.countOf(0), table.countOf(1)], [4, 4])
   })
 
+  it('counts only the owners who hold any when it works out a share', () => {
+    const table = new FragmentTable({ capacity: 6, owners: 3, perOwner: 6, seed: 7 })
+    table.insert(3, 1, 0, 17, 0, 0, 2, 0)
+    table.removeOwner(2)
+    for (let n = 0; n < 4; n++) table.insert(1, 1, n, 17, 0, 0, 0, 0)
+    for (let n = 0; n < 3; n++) table.insert(2, 1, n, 17, 0, 0, 1, 0)
+    // With two of six entries, owner 1 has its share among three, but not among two.
+    assert.deepEqual([table.countOf(0), table.countOf(1)], [3, 3])
+  })
+
   it('does a bounded piece of work in one call, and the rest in the next', () => {
     const capacity = FRAGMENTED_DATAGRAMS_EXPIRED_MAX + 10
     const table = tableOf({ capacity, perOwner: capacity })
@@ -159,10 +169,10 @@ describe('FragmentTable', () => {
       fc.constantFrom(6, 17),
       fc.constantFrom(0, 4095),
     )
-    const owner = fc.nat(2)
+    const owner = fc.constantFrom(0, 0, 0, 1, 1, 2)
     const step = fc.oneof(
       {
-        weight: 8,
+        weight: 20,
         arbitrary: fc.record({
           call: fc.constant('insert' as const),
           key,
@@ -217,7 +227,7 @@ describe('FragmentTable', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 500 },
     )
   })
 })

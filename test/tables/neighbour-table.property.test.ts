@@ -32,7 +32,8 @@ function nameOf(table: NeighbourTable, index: number): string {
   })
 }
 
-const domain = fc.nat(DOMAINS - 1)
+// Not alike: only then is there a domain that holds most.
+const domain = fc.constantFrom(0, 0, 0, 1, 1, 2)
 const address = fc.constantFrom(0, 1, 2, -1, 0x7fff_ffff)
 const key = fc.record({
   domain,
@@ -45,16 +46,16 @@ const key = fc.record({
 })
 
 const command = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ call: fc.constant('resolve' as const), domain, address }) },
-  { weight: 6, arbitrary: fc.record({ call: fc.constant('confirm' as const), key, create: fc.boolean() }) },
+  { weight: 10, arbitrary: fc.record({ call: fc.constant('resolve' as const), domain, address }) },
+  { weight: 10, arbitrary: fc.record({ call: fc.constant('confirm' as const), key, create: fc.boolean() }) },
   { weight: 6, arbitrary: fc.record({ call: fc.constant('use' as const), domain, address }) },
   {
     weight: 6,
     arbitrary: fc.record({
       call: fc.constant('wait' as const),
       seconds: fc.oneof(
-        { weight: 6, arbitrary: fc.nat(4) },
-        { weight: 3, arbitrary: fc.nat(40) },
+        { weight: 12, arbitrary: fc.nat(2) },
+        { weight: 4, arbitrary: fc.nat(40) },
         fc.nat(700),
       ),
     }),
@@ -79,7 +80,7 @@ function takeDue(table: NeighbourTable, model: ModelNeighbours, now: number): vo
 describe('NeighbourTable', () => {
   it('agrees with a naive model, and never takes a remembered neighbour for another', () => {
     const options = fc.record({
-      capacity: fc.integer({ min: 1, max: 8 }),
+      capacity: fc.integer({ min: 1, max: 7 }),
       domains: fc.constant(DOMAINS),
       perDomain: fc.integer({ min: 1, max: 5 }),
       seed: fc.integer(),
@@ -162,7 +163,7 @@ describe('NeighbourTable', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     )
   })
 })

@@ -74,7 +74,8 @@ describe('NeighbourTable', () => {
 
   it('probes a stale neighbour that is used, first at its MAC address and then everywhere', () => {
     const table = tableOf()
-    const index = table.confirm(0, 1, 2, 3, 0, true)
+    const index = table.resolve(0, 1, 0)
+    table.confirm(0, 1, 2, 3, 0, false)
     const generation = table.generation(index)
     table.use(index, 29)
     assert.equal(table.state(index), reachable)
@@ -233,6 +234,35 @@ describe('NeighbourTable', () => {
       [1, 2, 3, 4, 5].map((address) => table.lookup(0, address) !== -1),
       [true, false, true, true, true],
     )
+  })
+
+  it('counts only the domains that hold any when it works out a share', () => {
+    const table = tableOf({ capacity: 6 })
+    table.confirm(2, 1, 2, 3, 0, true)
+    table.removeDomain(2)
+    for (let n = 0; n < 4; n++) table.confirm(0, n, 2, n, 0, true)
+    for (let n = 0; n < 3; n++) table.confirm(1, n, 2, n, 0, true)
+    // With two of six entries, domain 1 has its share among three, but not among two.
+    assert.deepEqual([table.countOf(0), table.countOf(1)], [3, 3])
+  })
+
+  it('takes half of a domain that is unknown for a scan', () => {
+    const table = tableOf({ capacity: 4, perDomain: 4 })
+    for (const address of [1, 2]) table.confirm(0, address, 2, address, 0, true)
+    dueBetween(table, 0, 30)
+    for (const address of [3, 4, 5]) table.resolve(0, address, 30)
+    const left = [1, 2, 3, 4, 5].filter((address) => table.lookup(0, address) !== -1)
+    assert.deepEqual(left, [1, 2, 4, 5])
+  })
+
+  it('gives up a neighbour that is probed where there is no other', () => {
+    const table = tableOf({ capacity: 1 })
+    table.use(table.confirm(0, 1, 2, 3, 0, true), 0)
+    dueBetween(table, 0, 30)
+    table.use(table.lookup(0, 1), 30)
+    assert.equal(table.state(table.lookup(0, 1)), probe)
+    assert.notEqual(table.resolve(0, 2, 30), -1)
+    assert.equal(table.lookup(0, 1), -1)
   })
 
   it('lists what it holds', () => {
