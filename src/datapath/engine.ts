@@ -24,6 +24,17 @@ import { Egress } from './egress.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import * as frameMemory from './frame-memory.ts'
 import { type DomainSettings, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
+import type {
+  ExplainedStep,
+  FlowListing,
+  FlowSelection,
+  LinkPermitSettings,
+  NatCounts,
+  NeighbourValue,
+  PortMappingSettings,
+  RouterInterfaceSettings,
+  RouteSettings,
+} from './router-settings.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, REASON, STATUS_TRANSMIT_FAILURES } = frameMemory
@@ -134,6 +145,30 @@ export class Engine {
     this.ports.removePort(port)
     this.stations.removePort(port)
     this.counters.remove(port)
+  }
+
+  setInterface(_domain: number, _settings: RouterInterfaceSettings | undefined): void {}
+  setRoutes(_routes: readonly RouteSettings[]): void {}
+  publish(_mapping: PortMappingSettings): void {}
+  unpublish(_id: number): number {
+    return 0
+  }
+  permit(_permit: LinkPermitSettings): void {}
+  withdraw(_id: number): void {}
+  flows(_selection: FlowSelection, _limit: number, _nowS: number): FlowListing {
+    return { flows: [], total: 0 }
+  }
+  flushFlows(_selection: FlowSelection): number {
+    return 0
+  }
+  natCounts(): NatCounts {
+    throw new Error('the router is being built')
+  }
+  neighbours(): readonly NeighbourValue[] {
+    return []
+  }
+  explain(_port: number, _frame: Uint8Array, _nowS: number): readonly ExplainedStep[] {
+    return []
   }
 
   /** Judges the frames up to `count`, and learns from the good ones where their senders live. */

@@ -5,6 +5,7 @@
 
 import { DOMAINS_MAX, PORTS_MAX } from '../limits.ts'
 import { HEADER_SIZE as ETHERNET_HEADER_SIZE } from '../wire/ethernet.ts'
+import type { GuardSettings } from './router-settings.ts'
 
 export const NO_DOMAIN = -1
 
@@ -14,11 +15,17 @@ export interface PortSettings {
   readonly mtu: number
   /** The device takes no super-frames and no unfinished checksums: it gets segments, and finished ones. */
   readonly plain: boolean
+  /** The only addresses that its frames may come from; any where undefined. */
+  readonly guard?: GuardSettings | undefined
+  /** No sandbox's: icc does not concern it. */
+  readonly host?: boolean | undefined
 }
 
 export interface DomainSettings {
   /** Forwards frames to 01:80:c2:00:00:0X too. */
   readonly transparent: boolean
+  /** Whether its sandboxes may talk to one another; true where undefined. */
+  readonly icc?: boolean | undefined
 }
 
 export class PortTable {

@@ -21,6 +21,7 @@ import { PORTS_MAX, STATION_AGEING_S_MAX, STATIONS_EXPIRED_MAX, STATIONS_MAX } f
 import { scramble } from './keyed-hash.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
+import { scramble } from './scramble.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /** It lives on that port already. */

@@ -49,7 +49,8 @@ export class BridgeDriver implements NetworkDriver {
   async createNetwork(network: NetworkRecord): Promise<void> {
     const domain = taken(this.#domainNumbers, `the switch has no bridge domain left (${DOMAINS_MAX})`)
     try {
-      await this.#fabric.addDomain(domain, { transparent: bridgeOptions(network.options).transparent })
+      const { transparent, icc } = bridgeOptions(network.options)
+      await this.#fabric.addDomain(domain, { transparent, icc })
     } catch (error) {
       this.#domainNumbers.giveBack(domain)
       throw error

@@ -1,4 +1,20 @@
-import type { Fabric, FabricPort, FabricStation, FabricStats } from '../../../src/control/model/machine.ts'
+import type {
+  DomainSettings,
+  ExplainStep,
+  Fabric,
+  FabricFlows,
+  FabricGateway,
+  FabricNatStats,
+  FabricNeighbour,
+  FabricPort,
+  FabricStation,
+  FabricStats,
+  LinkPermit,
+  ParentPort,
+  PublishedRange,
+  UplinkSpec,
+  UplinkState,
+} from '../../../src/control/model/machine.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
 
 /** Runs one step that changes something outside the daemon, or makes it fail. */
@@ -6,7 +22,7 @@ export type Step = <T>(name: string, apply: () => T) => Promise<T>
 
 /** The switch of one daemon. */
 export class MemoryFabric implements Fabric {
-  readonly domains = new Map<number, { transparent: boolean }>()
+  readonly domains = new Map<number, DomainSettings>()
   readonly ports = new Map<number, FabricPort>()
   readonly injected: { port: number; frame: Uint8Array }[] = []
   readonly #step: Step
@@ -18,7 +34,7 @@ export class MemoryFabric implements Fabric {
     this.#namespaceAt = namespaceAt
   }
 
-  addDomain(domain: number, settings: { transparent: boolean }): Promise<void> {
+  addDomain(domain: number, settings: DomainSettings): Promise<void> {
     return this.#step('addDomain', () => {
       if (this.domains.has(domain)) throw new Error(`domain ${domain} is there already`)
       this.domains.set(domain, settings)
@@ -83,6 +99,107 @@ export class MemoryFabric implements Fabric {
 
   async flushDomain(domain: number): Promise<number> {
     return [...this.ports.values()].filter((port) => port.domain === domain).length
+  }
+
+  readonly gateways = new Map<number, FabricGateway>()
+  readonly published = new Map<number, PublishedRange>()
+  readonly permits = new Map<number, LinkPermit>()
+  readonly parents = new Map<number, ParentPort>()
+  uplinkSpec: UplinkSpec | undefined
+
+  setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
+    return this.#step('setGateway', () => {
+      if (!this.domains.has(domain)) throw new Error(`there is no domain ${domain}`)
+      if (gateway === undefined) this.gateways.delete(domain)
+      else this.gateways.set(domain, gateway)
+    })
+  }
+
+  publish(range: PublishedRange): Promise<void> {
+    return this.#step('publish', () => {
+      if (this.published.has(range.id)) throw new Error(`range ${range.id} is published already`)
+      this.published.set(range.id, range)
+    })
+  }
+
+  unpublish(id: number): Promise<number> {
+    return this.#step('unpublish', () => {
+      if (!this.published.delete(id)) throw new Error(`there is no range ${id}`)
+      return 0
+    })
+  }
+
+  permit(permit: LinkPermit): Promise<void> {
+    return this.#step('permit', () => {
+      if (this.permits.has(permit.id)) throw new Error(`permit ${permit.id} is there already`)
+      this.permits.set(permit.id, permit)
+    })
+  }
+
+  withdraw(id: number): Promise<void> {
+    return this.#step('withdraw', () => {
+      if (!this.permits.delete(id)) throw new Error(`there is no permit ${id}`)
+    })
+  }
+
+  addParentPort(port: ParentPort): Promise<void> {
+    return this.#step('addParentPort', () => {
+      if (!this.domains.has(port.domain)) throw new Error(`there is no domain ${port.domain}`)
+      this.parents.set(port.port, port)
+    })
+  }
+
+  setUplink(uplink: UplinkSpec | undefined): Promise<void> {
+    return this.#step('setUplink', () => {
+      this.uplinkSpec = uplink
+    })
+  }
+
+  uplink(): UplinkState {
+    return {
+      spec: this.uplinkSpec,
+      up: this.uplinkSpec !== undefined,
+      reason: '',
+      interface: '',
+      mac: '',
+      address: '',
+      prefixLength: 0,
+      gateway: '',
+      mtu: 0,
+      ports: [0, 0],
+    }
+  }
+
+  async flows(): Promise<FabricFlows> {
+    return { flows: [], total: 0 }
+  }
+
+  async flushFlows(): Promise<number> {
+    return 0
+  }
+
+  async natStats(): Promise<FabricNatStats> {
+    return {
+      flows: 0,
+      capacity: 0,
+      perOwner: 0,
+      created: 0,
+      expired: 0,
+      evicted: 0,
+      refusedQuota: 0,
+      refusedFull: 0,
+      byProtocol: { tcp: 0, udp: 0, icmp: 0 },
+      publishedRanges: this.published.size,
+      icmpErrorsSent: 0,
+    }
+  }
+
+  async neighbours(): Promise<readonly FabricNeighbour[]> {
+    return []
+  }
+
+  async explain(): Promise<readonly ExplainStep[]> {
+    return []
   }
 
   stats(): FabricStats {
