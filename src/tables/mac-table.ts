@@ -18,7 +18,6 @@
  */
 
 import { PORTS_MAX, STATION_AGEING_S_MAX, STATIONS_EXPIRED_MAX, STATIONS_MAX } from '../limits.ts'
-import { scramble } from './keyed-hash.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
 import { scramble } from './scramble.ts'
