@@ -97,6 +97,11 @@ export class Counters {
     this.events[row + FLOOD_COPIES]! += targets - 1
   }
 
+  /** A frame that the router sent onto a link went to `copies` ports more than one. */
+  copied(port: number, copies: number): void {
+    this.events[(port << EVENTS_SHIFT) + FLOOD_COPIES]! += copies
+  }
+
   /** A super-frame to `port` became `segments` frames, one or more. */
   segmented(port: number, segments: number): void {
     this.events[(port << EVENTS_SHIFT) + SEGMENT_COPIES]! += segments - 1

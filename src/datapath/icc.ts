@@ -46,6 +46,11 @@ export class Icc {
     return this.host[from] === 1 || ethernet.etherType(view, offset) === ethernet.TYPE_ARP
   }
 
+  /** Those of a domain's ports that are no sandbox's. Rare, and for few frames: it allocates. */
+  hostsAmong(members: Int32Array): Int32Array {
+    return members.filter((port) => this.host[port] === 1)
+  }
+
   /** A later fragment has no ports to judge it by, so no link permits it. */
   private isLinked(view: DataView, network: number, end: number, domain: number): boolean {
     if (!ipv4.check(view, network, end) || ipv4.fragmentOffset(view, network) > 0) return false

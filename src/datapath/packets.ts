@@ -70,8 +70,11 @@ const OPTION_STRICT_SOURCE_ROUTE = 137
 const LOOPBACK = 127
 const MULTICAST_FIRST = 224
 
+/** The row behind those of a burst: for a packet that has waited, or that is only asked about. */
+export const EXTRA_ROW = BURST_MAX << ROW_SHIFT
+
 export class Packets {
-  readonly rows = new Int32Array(BURST_MAX * ROW_WORDS)
+  readonly rows = new Int32Array(EXTRA_ROW + ROW_WORDS)
   count = 0
 
   /** Room for one more packet; where its row begins. */

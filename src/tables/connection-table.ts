@@ -123,7 +123,7 @@ export class ConnectionTable {
   warmed = 0
 
   private readonly owners: number
-  private readonly connectionsPerOwner: number
+  readonly connectionsPerOwner: number
   private readonly entries: Int32Array
   /** A power of two of words, so that `index.length - 1` takes a place around the end. */
   private readonly index: Int32Array

@@ -134,6 +134,10 @@ export class FramePen {
     return this.heldByList[list]!
   }
 
+  isHeld(slot: number): boolean {
+    return this.queues.isLinked(slot)
+  }
+
   /** Where the frame begins in `bytes`. */
   offset(slot: number): number {
     return slot * this.slotSize

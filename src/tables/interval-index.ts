@@ -94,7 +94,7 @@ export class IntervalIndex {
     let reach = isFirst ? 0 : this.furthest[changed - 1]!
     for (let place = changed; place < this.length && this.isAt(place, address, protocol); place++) {
       reach = Math.max(reach, this.lasts[place]!)
-      if (place > changed && this.furthest[place] === reach) return
+      if (this.furthest[place] === reach) return
       this.furthest[place] = reach
     }
   }

@@ -1,3 +1,5 @@
+import { scramble } from './scramble.ts'
+
 /**
  * A hash of a few words under a secret: whoever does not know the seed cannot choose keys that collide.
  *
@@ -38,12 +40,4 @@ export class KeyedHash {
     const fourth = imul(third ^ (third >>> 15) ^ d, this.multiplier3)
     return imul(fourth ^ (fourth >>> 15), this.multiplier0)
   }
-}
-
-/** Murmur3's finaliser: makes one secret number into several that look unrelated. */
-function scramble(seed: number, nonce: number): number {
-  let bits = (seed + imul(nonce, 0x9e3779b9)) | 0
-  bits = imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return bits ^ (bits >>> 16)
 }

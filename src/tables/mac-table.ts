@@ -48,7 +48,7 @@ export type LearnResult = (typeof LearnResult)[keyof typeof LearnResult]
 export interface MacTableOptions {
   /** Stations that the table holds at most, static ones included: 1 to STATIONS_MAX. */
   readonly capacity: number
-  /** Ports are numbered 0 to `ports - 1`; up to PORTS_MAX. */
+  /** Ports are numbered 0 to `ports - 1`; up to PORTS_MAX, and one more for what is no device. */
   readonly ports: number
   /** Stations that one port may hold, static ones included; more than `capacity` means `capacity`. */
   readonly stationsPerPort: number
@@ -125,7 +125,7 @@ export class MacTable {
   /** Throws RangeError where an option is out of its range. */
   constructor(options: MacTableOptions) {
     requireInteger('capacity', options.capacity, STATIONS_MAX)
-    requireInteger('ports', options.ports, PORTS_MAX)
+    requireInteger('ports', options.ports, PORTS_MAX + 1)
     requireInteger('stationsPerPort', options.stationsPerPort, STATIONS_MAX)
     requireInteger('ageingS', options.ageingS, STATION_AGEING_S_MAX)
     this.capacity = options.capacity

@@ -316,8 +316,7 @@ export class NeighbourTable {
   }
 
   private timeOut(index: number, nowS: number): void {
-    const at = index << ENTRY_SHIFT
-    switch (this.words[at + STATE]) {
+    switch (this.state(index)) {
       case REACHABLE:
         this.moveTo(index, STALE)
         this.wheel.set(index, nowS + NEIGHBOUR_STALE_S)
@@ -334,8 +333,12 @@ export class NeighbourTable {
         this.moveTo(index, FAILED)
         this.wheel.set(index, nowS + NEIGHBOUR_FAILED_S)
         return
-      default:
+      case FAILED:
+      case STALE:
         this.removeIndex(index)
+        return
+      case FREE:
+      case PERMANENT: // without a timer
     }
   }
 

@@ -26,6 +26,15 @@ describe('NatPorts', () => {
     )
   })
 
+  it('keeps the port of the flow at both ends of the range, and not behind them', () => {
+    const ports = new NatPorts(1000, 1009)
+    for (let hash = 0; hash < 100; hash++) {
+      assert.equal(ports.candidate(0, 1000, hash), 1000)
+      assert.equal(ports.candidate(0, 1009, hash), 1009)
+      for (const outside of [999, 1010]) assert.notEqual(ports.candidate(0, outside, hash), outside)
+    }
+  })
+
   it('covers the largest range too', () => {
     const offered = candidates(new NatPorts(1, 0xffff), 0, 0x7fff_ffff)
     assert.equal(new Set(offered).size, 0xffff)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { PORT_MAPPINGS_MAX } from '../../src/limits.ts'
+import type { IntervalIndex } from '../../src/tables/interval-index.ts'
 import { PortMap, type PortMapping } from '../../src/tables/port-map.ts'
 
 const TCP = 6
@@ -62,6 +63,19 @@ class NaiveMap {
       .filter((e) => e.protocol === protocol && e.targetAddress === address)
       .filter((e) => e.targetFirst <= port && port <= targetLast(e))
       .toSorted((a, b) => b.targetFirst - a.targetFirst)[0]?.targetFirst
+  }
+}
+
+/** `furthest` is exact: more would make searches look back in vain, less would end them too early. */
+function checkReach(index: IntervalIndex, size: number): void {
+  let reach = 0
+  for (let place = 0; place < size; place++) {
+    const isSame =
+      place > 0 &&
+      index['addresses'][place] === index['addresses'][place - 1] &&
+      index['firsts'][place]! >>> 16 === index['firsts'][place - 1]! >>> 16
+    reach = Math.max(isSame ? reach : 0, index['lasts'][place]!)
+    assert.equal(index['furthest'][place], reach)
   }
 }
 
@@ -140,6 +154,18 @@ describe('PortMap', () => {
     assert.equal(map.id(row), 5)
   })
 
+  it('takes the right one away of several that lead to the same port', () => {
+    const map = new PortMap(3)
+    for (const id of [1, 2, 3]) map.add(mapping({ id, first: id, last: id }))
+    for (const id of [2, 1]) {
+      map.remove(id)
+      assert.notEqual(map.id(map.byTarget(TCP, 0x0a000002, 80)), id)
+    }
+    assert.equal(map.id(map.byTarget(TCP, 0x0a000002, 80)), 3)
+    map.remove(3)
+    assert.equal(map.byTarget(TCP, 0x0a000002, 80), -1)
+  })
+
   it('fills up one by one, and empties again', () => {
     const map = new PortMap(PORT_MAPPINGS_MAX)
     const count = PORT_MAPPINGS_MAX
@@ -156,8 +182,8 @@ describe('PortMap', () => {
 
   it('agrees with a naive list', () => {
     const id = fc.nat(14)
-    const protocol = fc.constantFrom(TCP, UDP, 132)
-    const address = fc.constantFrom(0, 1, 0x7fff_ffff, -1, -0x8000_0000)
+    const protocol = fc.constantFrom(TCP, TCP, TCP, UDP, 132)
+    const address = fc.constantFrom(0, 0, 1, -1, -0x8000_0000)
     const port = fc.oneof(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 0xffff - 8, max: 0xffff }))
     const entry = fc
       .record({
@@ -167,7 +193,7 @@ describe('PortMap', () => {
         port,
         more: fc.nat(8),
         targetAddress: address,
-        targetFirst: port,
+        targetFirst: fc.integer({ min: 1, max: 6 }),
         owner: fc.nat(3),
       })
       .map(({ port: first, more, ...rest }) => {
@@ -200,6 +226,7 @@ describe('PortMap', () => {
               assert.ok(found.protocol === number && found.targetAddress === ip && targetLast(found) >= at)
             }
           }
+          checkReach(map['inside'], map.size)
           const listed = [...map.entries()]
           assert.deepEqual(
             listed.toSorted((a, b) => a.id - b.id),
