@@ -73,7 +73,9 @@ export function turnIntoEchoReply(view: DataView, offset: number, network: numbe
 
   icmp.setType(view, message, icmp.TYPE_ECHO_REPLY)
   // A checksum that is still to be done holds no sum of this word yet: ICMP has no pseudo-header.
-  if ((virtioNet.flags(view, offset - virtioNet.HEADER_SIZE) & virtioNet.FLAG_NEEDS_CSUM) !== 0) return
+  const header = offset - virtioNet.HEADER_SIZE
+  const needsChecksum = (virtioNet.flags(view, header) & virtioNet.FLAG_NEEDS_CSUM) !== 0
+  if (needsChecksum && virtioNet.checksumStart(view, header) === message - offset) return
   const updated = checksum.update16(
     icmp.checksum(view, message),
     icmp.TYPE_ECHO << 8,

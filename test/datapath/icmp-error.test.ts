@@ -199,7 +199,7 @@ describe('rewriteEmbedded', () => {
         }
         assertTranslates(inside, outside, how)
       }),
-      { numRuns: 2000 },
+      { numRuns: 700 },
     )
   })
 

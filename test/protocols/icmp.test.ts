@@ -102,6 +102,17 @@ describe('turnIntoEchoReply', () => {
       }),
     )
   })
+
+  it('updates a checksum that NEEDS_CSUM does not mean', () => {
+    const spec: Ipv4FrameSpec = { ...PLAIN_IPV4, protocol: 1, payload: new Uint8Array(40) }
+    const virtio = Uint8Array.of(1, 0, 0, 0, 0, 0, upperStart(spec) + 20, 0, 2, 0)
+    const frame = placeFrame(frameOf(spec), virtio)
+    reply(frame)
+    assert.equal(
+      naiveSum(frame.bytes.slice(frame.offset + upperStart(spec), frame.offset + frame.length)),
+      0xffff,
+    )
+  })
 })
 
 describe('composeError', () => {
