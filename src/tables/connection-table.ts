@@ -19,14 +19,14 @@
  *
  * The index finds references by tuple: open addressing with linear probing in words of reference + 1 and the low bits of the
  * tuple's hash, so that a chain is followed without a look at the entries that are in the way. Its high bits are the
- * place, at most half of the words are in use, and deletion moves later words back: there are no tombstones.
+ * place, less than half of the words are in use, and deletion moves later words back: there are no tombstones.
  *
  * Each flow has a timer and is in one of two lists of its owner: connections without a reply, oldest first, and
  * confirmed ones. A confirmed connection gives way to nobody.
  *
- *     bytes of a flow     64 entry, 16 index (up to 32 where the capacity is no power of two), 12 timer, 8 list,
- *                         up to 8 ranking of the owners (one list for each count up to the quota):   100 to 124 bytes
- *     beside that         13 KB hash, 8 KB timer wheel, 32 bytes an owner
+ *     bytes of a flow     64 entry, 16 to 32 index (32 where the capacity is a power of two), 12 timer, 8 list, and up to 8
+ *                         ranking of the owners (one list for each count up to the quota): 124 at most
+ *     beside that         24 KB, and 36 bytes an owner
  */
 
 import { BURST_MAX, CONNECTIONS_MAX, PORTS_MAX } from '../limits.ts'
@@ -49,7 +49,7 @@ export interface ConnectionTableOptions {
   readonly capacity: number
   /** Owners are numbered 0 to `owners - 1`: the ports that flows are charged to. Up to PORTS_MAX. */
   readonly owners: number
-  /** Flows that one owner may have; more than `capacity` means `capacity`. */
+  /** Flows that one owner may have: 1 to CONNECTIONS_MAX. */
   readonly connectionsPerOwner: number
   /** A random int32 that nobody outside can know: with it, nobody can choose tuples that collide. */
   readonly seed: number
@@ -92,7 +92,7 @@ const ALIGNMENT_BYTES = 48
 /** A word of the index: the low bits of the tuple's hash, and reference + 1; 0 is free. */
 const REFERENCE_BITS = 22
 const REFERENCE_MASK = (1 << REFERENCE_BITS) - 1
-/** Four words for each flow: its two are a half of them at most. */
+/** More than four words for each flow, up to eight: its two are less than half of them, and in a large table a quarter. */
 const INDEX_WORDS_SHIFT = 2
 
 /** Hashes that `warmAll` takes at a time. */
@@ -151,9 +151,9 @@ export class ConnectionTable {
     requireInteger('connectionsPerOwner', options.connectionsPerOwner, CONNECTIONS_MAX)
     this.capacity = options.capacity
     this.owners = options.owners
-    this.connectionsPerOwner = Math.min(options.connectionsPerOwner, options.capacity)
+    this.connectionsPerOwner = options.connectionsPerOwner
 
-    const indexBits = 32 - Math.clz32((options.capacity << INDEX_WORDS_SHIFT) - 1)
+    const indexBits = 32 - Math.clz32(options.capacity << INDEX_WORDS_SHIFT)
     this.index = new Int32Array(1 << indexBits)
     this.indexShift = 32 - indexBits
     const words = options.capacity * ENTRY_WORDS
@@ -161,7 +161,7 @@ export class ConnectionTable {
     this.tupleHash = new TupleHash(options.seed)
 
     this.lists = new LinkedLists(options.capacity, 2 * options.owners)
-    this.unconfirmed = new PortRanking(options.owners, this.connectionsPerOwner)
+    this.unconfirmed = new PortRanking(options.owners, Math.min(options.connectionsPerOwner, options.capacity))
     this.held = new Int32Array(options.owners)
     this.wheel = new TimerWheel(options.capacity)
   }
@@ -216,6 +216,24 @@ export class ConnectionTable {
       }
       at = (at + 1) & mask
     }
+  }
+
+  /**
+   * The same for hash `i` of those that `warmAll` was given last, which has found the entry already. The table may have changed
+   * in between: where that entry is not it, this looks again.
+   */
+  lookupWarmed(
+    i: number,
+    hash: number,
+    protocol: number,
+    source: number,
+    destination: number,
+    ports: number,
+  ): number {
+    const candidate = this.candidates[i]! >>> HALF_SHIFT
+    return this.isTuple(candidate, protocol, source, destination, ports)
+      ? candidate
+      : this.lookup(hash, protocol, source, destination, ports)
   }
 
   /** The tuple as received in this direction; that of the other one is at `reference ^ 1`. */
@@ -533,7 +551,7 @@ export class ConnectionTable {
       entries[at + PORTS] === ports &&
       entries[at + SOURCE] === source &&
       entries[at + DESTINATION] === destination &&
-      (entries[((reference & FLOW) << HALF_SHIFT) + STATUS]! & BYTE) === protocol
+      (entries[((reference & FLOW) << HALF_SHIFT) + STATUS]! & (USED | BYTE)) === (USED | protocol)
     )
   }
 
