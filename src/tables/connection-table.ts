@@ -161,7 +161,10 @@ export class ConnectionTable {
     this.tupleHash = new TupleHash(options.seed)
 
     this.lists = new LinkedLists(options.capacity, 2 * options.owners)
-    this.unconfirmed = new PortRanking(options.owners, Math.min(options.connectionsPerOwner, options.capacity))
+    this.unconfirmed = new PortRanking(
+      options.owners,
+      Math.min(options.connectionsPerOwner, options.capacity),
+    )
     this.held = new Int32Array(options.owners)
     this.wheel = new TimerWheel(options.capacity)
   }

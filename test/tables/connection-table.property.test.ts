@@ -142,10 +142,7 @@ class Pair {
     }
   }
 
-  private change(
-    step: Extract<Command, { readonly which: number }>,
-    flow: ModelFlow,
-  ): void {
+  private change(step: Extract<Command, { readonly which: number }>, flow: ModelFlow): void {
     const { table, model } = this
     const reference = flow.reference | step.direction
     switch (step.call) {
