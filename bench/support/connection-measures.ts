@@ -249,9 +249,7 @@ function measureEviction(flows: Flows, table: ConnectionTable): number {
 function measureExpiry(table: ConnectionTable): ExpiryFigures {
   const { size } = table
   const steps: number[] = []
-  let hasMore = true
-  while (hasMore) steps.push(time(() => (hasMore = table.expire(LIFETIME_S, CONNECTIONS_EXPIRED_MAX))))
-  if (table.size > 0) throw new Error(`${table.size} flows have not expired`)
+  while (table.size > 0) steps.push(time(() => void table.expire(LIFETIME_S, CONNECTIONS_EXPIRED_MAX)))
   const microseconds = steps.map((ns) => ns / 1000)
   return {
     perFlow: steps.reduce((sum, ns) => sum + ns, 0) / size,

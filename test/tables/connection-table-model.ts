@@ -73,14 +73,14 @@ export class ModelConnections {
     result: number,
     isThere: (flow: ModelFlow) => boolean,
   ): void {
-    const own = this.unconfirmed.filter((flow) => flow.owner === owner)
+    const oldest = this.unconfirmed.find((flow) => flow.owner === owner)
     if (this.flowsOf(owner).length >= this.options.connectionsPerOwner) {
-      if (own[0] === undefined) {
+      if (oldest === undefined) {
         this.counters.refusedQuota++
         assert.equal(result, INSERT_QUOTA)
         return
       }
-      this.evict(own[0])
+      this.evict(oldest)
     }
     if (this.flows.length >= this.options.capacity) {
       if (this.unconfirmed.length === 0) {

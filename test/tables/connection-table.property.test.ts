@@ -135,7 +135,10 @@ class Pair {
         table.clear()
         model.clear()
         break
-      default: {
+      case 'confirm':
+      case 'refresh':
+      case 'remove':
+      case 'write': {
         const flow = model.flows[step.which % model.flows.length]
         if (flow !== undefined) this.change(step, flow)
       }
