@@ -119,7 +119,7 @@ function explain(error: NativeError & { readonly port?: number }, range: PortRan
   return new ReservedPortsError(error.code, message, hint, port, error)
 }
 
-function reason({ code, message }: NativeError, range: PortRange, port: number): readonly [string, string] {
+function reason({ code, step, message }: NativeError, range: PortRange, port: number): readonly [string, string] {
   const { address, protocol } = range
   const host = address === '' ? '0.0.0.0' : address
   const name = `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`
@@ -138,7 +138,9 @@ function reason({ code, message }: NativeError, range: PortRange, port: number):
     case 'EPERM':
       return [
         `not allowed to take ${name} (${code})`,
-        'Ports below 1024 need root or CAP_NET_BIND_SERVICE; net.ipv4.ip_unprivileged_port_start sets the bound.',
+        step === 'attach-filter'
+          ? 'Run as root, or give the process CAP_NET_ADMIN: it has to keep the network away from the port.'
+          : 'Ports below 1024 need root or CAP_NET_BIND_SERVICE; net.ipv4.ip_unprivileged_port_start sets the bound.',
       ]
     case 'EMFILE':
     case 'ENFILE':
