@@ -119,7 +119,11 @@ function explain(error: NativeError & { readonly port?: number }, range: PortRan
   return new ReservedPortsError(error.code, message, hint, port, error)
 }
 
-function reason({ code, step, message }: NativeError, range: PortRange, port: number): readonly [string, string] {
+function reason(
+  { code, step, message }: NativeError,
+  range: PortRange,
+  port: number,
+): readonly [string, string] {
   const { address, protocol } = range
   const host = address === '' ? '0.0.0.0' : address
   const name = `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`
@@ -154,8 +158,14 @@ function reason({ code, step, message }: NativeError, range: PortRange, port: nu
         'Publish on an IPv4 address, or on none.',
       ]
     case 'EINVAL':
-      return [`${host} is not an IP address that a port can be taken on (${code})`, 'Name it as in `ip address`.']
+      return [
+        `${host} is not an IP address that a port can be taken on (${code})`,
+        'Name it as in `ip address`.',
+      ]
     default:
-      return [`${name} could not be taken: ${message} (${code})`, '`tapwire doctor` checks what this machine lacks.']
+      return [
+        `${name} could not be taken: ${message} (${code})`,
+        '`tapwire doctor` checks what this machine lacks.',
+      ]
   }
 }

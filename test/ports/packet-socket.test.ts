@@ -5,7 +5,11 @@ import { after, before, describe, it } from 'node:test'
 import { VIRTIO_NET_HEADER_SIZE } from '../../src/datapath/frame-memory.ts'
 import { native } from '../../src/ports/native.ts'
 import { NativeFrameIo, openWake } from '../../src/ports/native-frame-io.ts'
-import { openPacketSocket, PacketSocketError, type PacketSocketOptions } from '../../src/ports/packet-socket.ts'
+import {
+  openPacketSocket,
+  PacketSocketError,
+  type PacketSocketOptions,
+} from '../../src/ports/packet-socket.ts'
 import * as virtio from '../../src/wire/virtio-net.ts'
 import { openDescriptors } from '../support/descriptors.ts'
 import {
@@ -21,7 +25,7 @@ import {
   testFrame,
   testFrames,
 } from '../support/frame-io.ts'
-import { NetworkNamespace, plainEnvironment } from '../support/network-namespace.ts'
+import { NetworkNamespace, plainNodeEnvironment } from '../support/network-namespace.ts'
 import { OpenedPacketSocketFrameIo } from '../support/packet-socket-frame-io.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs, needsTap } from '../support/requirements.ts'
@@ -76,6 +80,10 @@ class Pair {
     const { namespace } = this
     namespace.ip('link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far')
     for (const name of ['near', 'far']) namespace.ip('link', 'set', name, 'addrgenmode', 'none', 'up')
+    // The kernel notices later that the other end is up, and drops what is sent before. The lock that it does so under is taken
+    // by the last command.
+    while (namespace.links().some((link) => link.operstate !== 'UP'));
+    namespace.ip('link', 'set', 'near', 'alias', 'ready')
   }
 
   attach(port: number, name: string, promiscuous = true): void {
@@ -190,14 +198,18 @@ function interfaces(backend: 'io_uring' | 'epoll'): void {
       const frames = [testFrame(1, 1500 + 200), testFrame(2, 60), testFrame(3, 60)]
       const offsets = placeInArena(io, frames)
       offsets.forEach((offset, index) => setTransmit(io, index, 1, offset, frames[index]?.length ?? 0))
-      virtio.emit({
-        flags: virtio.FLAG_NEEDS_CSUM,
-        gsoType: virtio.GSO_TCPV4,
-        headerLength: 54,
-        gsoSize: 0,
-        checksumStart: 4000,
-        checksumOffset: 16,
-      }, io.memory.view, (offsets[1] ?? 0) - VIRTIO_NET_HEADER_SIZE)
+      virtio.emit(
+        {
+          flags: virtio.FLAG_NEEDS_CSUM,
+          gsoType: virtio.GSO_TCPV4,
+          headerLength: 54,
+          gsoSize: 0,
+          checksumStart: 4000,
+          checksumOffset: 16,
+        },
+        io.memory.view,
+        (offsets[1] ?? 0) - VIRTIO_NET_HEADER_SIZE,
+      )
       io.transmit(3)
       assert.deepEqual([result(io, 0), result(io, 1), result(io, 2)], [-EMSGSIZE, -EINVAL, 0])
       const [frame] = receive(io, 1)
@@ -240,7 +252,8 @@ function interfaces(backend: 'io_uring' | 'epoll'): void {
       tagged.set([0x81, 0, 0, 42, 0x88, 0xb5], 12)
       const broadcast = addressed(testFrame(4, 60), new Uint8Array(6).fill(0xff))
       pair.send(2, [mine(1), tagged, testFrame(3, 60), broadcast, mine(5)])
-      const of = (sent: readonly Uint8Array[]) => assertFrames(receive(pair.io, sent.length).map(frameBytes), sent)
+      const of = (sent: readonly Uint8Array[]) =>
+        assertFrames(receive(pair.io, sent.length).map(frameBytes), sent)
       of([mine(1), broadcast, mine(5)])
       pair.io.detach(1)
       pair.attach(1, 'near', true)
@@ -322,7 +335,12 @@ describe('openPacketSocket', { skip }, () => {
   })
   after(() => namespace.remove())
 
-  const fails = (options: Partial<PacketSocketOptions>, code: string, message: RegExp, hint: RegExp): void => {
+  const fails = (
+    options: Partial<PacketSocketOptions>,
+    code: string,
+    message: RegExp,
+    hint: RegExp,
+  ): void => {
     const descriptors = openDescriptors()
     assert.throws(
       () => openPacketSocket({ namespace: namespace.path, interface: 'near', ...options }),
@@ -388,7 +406,7 @@ describe('openPacketSocket', { skip }, () => {
     const output = execFileSync(
       'ip',
       ['netns', 'exec', namespace.name, ...without, process.execPath, '--input-type=module', '-e', script],
-      { encoding: 'utf8', env: plainEnvironment(), cwd: repositoryRoot },
+      { encoding: 'utf8', env: plainNodeEnvironment(), cwd: repositoryRoot },
     )
     const error = JSON.parse(output) as PacketSocketError
     assert.equal(error.name, 'PacketSocketError')

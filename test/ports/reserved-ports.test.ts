@@ -6,10 +6,15 @@ import { closeSync } from 'node:fs'
 import { connect, createServer, Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { ArrivalWatch, type PortRange, ReservedPorts, ReservedPortsError } from '../../src/ports/reserved-ports.ts'
+import {
+  ArrivalWatch,
+  type PortRange,
+  ReservedPorts,
+  ReservedPortsError,
+} from '../../src/ports/reserved-ports.ts'
 import { openDescriptors } from '../support/descriptors.ts'
 import { insideNamespace } from '../support/inside-namespace.ts'
-import { plainEnvironment } from '../support/network-namespace.ts'
+import { plainEnvironment, plainNodeEnvironment } from '../support/network-namespace.ts'
 import { RemoteHost } from '../support/remote-host.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs } from '../support/requirements.ts'
@@ -95,7 +100,8 @@ function fromOutside(): void {
   })
   after(() => remote.remove())
 
-  const asked = (port: PortRange, address: string) => remote.ask(port.protocol, address, port.first, FREE_PORT)
+  const asked = (port: PortRange, address: string) =>
+    remote.ask(port.protocol, address, port.first, FREE_PORT)
 
   for (const protocol of ['tcp', 'udp'] as const) {
     for (const [kind, address] of Object.entries(RemoteHost.near)) {
@@ -122,7 +128,7 @@ function fromOutside(): void {
       process.stdin.resume()`
     const without = ['--bounding-set=-sys_admin,-bpf', '--inh-caps=-all']
     const child = spawn('setpriv', [...without, process.execPath, '--input-type=module', '-e', script], {
-      env: plainEnvironment(),
+      env: plainNodeEnvironment(),
       cwd: repositoryRoot,
       stdio: ['pipe', 'pipe', 'inherit'],
     })
@@ -142,7 +148,7 @@ function among(): void {
 
   it('two of ours conflict, whatever they deliver; and none is left of a range that was not to be had', async () => {
     for (const protocol of ['tcp', 'udp'] as const) {
-      await reserved(range({ protocol, first: 3010 , last: 3010 }), () => {
+      await reserved(range({ protocol, first: 3010, last: 3010 }), () => {
         inUse({ protocol, last: 3020 }, 3010)
         inUse({ protocol, address: '127.0.0.1', last: 3020 }, 3010)
         new ReservedPorts(range({ protocol, last: 3009 })).close()
@@ -273,7 +279,9 @@ function arrivals(): void {
       const [, from] = (await once(client, 'message')) as [Buffer, { address: string }]
       assert.equal(from.address, '127.0.0.5')
       assert.throws(() => ports.answer({ ...datagram, index: 1 }, new Uint8Array(1)), { code: 'ERANGE' })
-      assert.throws(() => ports.answer({ ...datagram, remoteAddress: 'x' }, new Uint8Array(1)), { code: 'EINVAL' })
+      assert.throws(() => ports.answer({ ...datagram, remoteAddress: 'x' }, new Uint8Array(1)), {
+        code: 'EINVAL',
+      })
       client.close()
     })
   })
@@ -407,5 +415,5 @@ function errors(): void {
 
 function runNode(command: readonly string[], script: string): string {
   const [program = '', ...args] = [...command, process.execPath, '--input-type=module', '-e', script]
-  return execFileSync(program, args, { encoding: 'utf8', env: plainEnvironment(), cwd: repositoryRoot })
+  return execFileSync(program, args, { encoding: 'utf8', env: plainNodeEnvironment(), cwd: repositoryRoot })
 }
