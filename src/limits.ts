@@ -204,3 +204,7 @@ export const NAT_LAST_PORT = 65_535
  */
 export const SHARED_NAT_FIRST_PORT = 61_000
 export const SHARED_NAT_LAST_PORT = 65_095
+
+/** Connections of the router that one listing shows, unless more are wished for: as many as people may read, or a program take. */
+export const FLOWS_LISTED_DEFAULT = 1000
+export const FLOWS_LISTED_MAX = 65_536
