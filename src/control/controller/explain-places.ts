@@ -183,7 +183,7 @@ export class ExplainPlaces {
   #sandboxAt(
     text: string,
   ): { readonly sandbox: SandboxRecord; readonly stations: readonly Station[] } | undefined {
-    const [name = '', networkName] = splitAt(text)
+    const [name, networkName] = splitAt(text)
     const reference = networkName === undefined && isNoName(text) ? this.#known(name) : name
     if (reference === undefined) return undefined
     const sandbox = this.#networkOwner(this.#context.findSandbox(reference))
