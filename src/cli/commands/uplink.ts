@@ -60,7 +60,7 @@ export function defineUplinkUnset(command: Command, cli: Cli): void {
 
 function formatUplink(uplink: Uplink): string {
   const { Uplink: spec, Up, Reason, Interface, MacAddress, Address, Gateway, Mtu, Ports } = uplink
-  const ports = Ports.Last === 0 ? '-' : `${Ports.First}-${Ports.Last}`
+  const ports = Ports.Last === 0 ? '' : `${Ports.First}-${Ports.Last}`
   const columns = ['UPLINK', 'STATE', 'INTERFACE', 'MAC', 'ADDRESS', 'GATEWAY', 'MTU', 'PORTS', 'REASON']
   const row = [spec, Up ? 'up' : 'down', Interface, MacAddress, Address, Gateway, Mtu || '', ports, Reason]
   // What has nothing to say is left out, so that the line stays short.

@@ -85,13 +85,14 @@ export class MemoryFabric implements Fabric {
   }
 
   async stations(): Promise<readonly FabricStation[]> {
-    return [...this.ports.values()].map(({ port, domain, mac }) => ({
+    const stations = [...this.ports.values()].map(({ port, domain, mac }) => ({
       port,
       domain,
       mac,
       ageS: 1,
       static: false,
     }))
+    return [...stations, ...this.routerStations]
   }
 
   /** Every port has one station. */
@@ -109,6 +110,8 @@ export class MemoryFabric implements Fabric {
   readonly parents = new Map<number, ParentPort>()
   uplinkSpec: UplinkSpec | undefined
   readonly router = new MemoryRouter(this)
+  /** The router's own addresses in the MAC table: those that a test puts in. */
+  readonly routerStations: FabricStation[] = []
 
   setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
     return this.#step('setGateway', () => {
