@@ -312,6 +312,9 @@ export const NAT_LAST_PORT = 65_535
 export const SHARED_NAT_FIRST_PORT = 61_000
 export const SHARED_NAT_LAST_PORT = 65_095
 
+/** Connections of the router that one listing shows, unless more are wished for: as many as people may read, or a program take. */
+export const FLOWS_LISTED_DEFAULT = 1000
+export const FLOWS_LISTED_MAX = 65_536
 /** Links of sandboxes on networks without icc, each to one port: walked for each of their frames. */
 export const LINK_PERMITS_MAX = 1024
 

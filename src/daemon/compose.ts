@@ -44,6 +44,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     surroundings,
     log,
     defaults: () => configuration,
+    uplink: configuration.uplink,
   })
   try {
     await control.recover()
@@ -112,13 +113,14 @@ class MetricsOnDemand {
   }
 }
 
-/** What the address space was built with. */
+/** What the address space was built with, and what was decided at the start. */
 function settingsThatWait(atStart: Configuration, changed: Configuration): string[] {
   return [
     ...(isDeepStrictEqual(atStart.defaultAddressPools, changed.defaultAddressPools)
       ? []
       : ['default-address-pools']),
     ...(atStart.addressRestS === changed.addressRestS ? [] : ['address-rest']),
+    ...(atStart.uplink === changed.uplink ? [] : ['uplink']),
   ]
 }
 
