@@ -347,7 +347,7 @@ function counterLines(port: number, before: PortCount, after: PortCount, unseen:
   const drops = after.drops.flatMap((count, reason) =>
     Array<string>(count - before.drops[reason]!).fill(`${port}! ${DROP_REASONS[reason]!.name}`),
   )
-  const consumed = Array<string>(after.consumed - before.consumed - unseen).fill(`${port}~`)
+  const consumed = Array<string>(Math.max(0, after.consumed - before.consumed - unseen)).fill(`${port}~`)
   const held = Array<string>(Math.max(0, after.held - before.held)).fill(`${port}=`)
   return [...drops, ...consumed, ...held]
 }
