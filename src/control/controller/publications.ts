@@ -187,6 +187,8 @@ export class Publications {
     sandbox: SandboxRecord,
     targets: readonly PublicationTarget[],
   ): Promise<void> {
+    const hasRouted = this.#of(sandbox.id).some(({ range }) => range.hostFirst === 0)
+    if (targets.length === 0 && !hasRouted) return
     const ranges = planRouted(sandbox.config)
     const isSame = (a: PortRange, b: PortRange): boolean =>
       a.protocol === b.protocol && a.first === b.first && a.last === b.last

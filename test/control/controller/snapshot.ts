@@ -112,7 +112,7 @@ function assertPermits({ fabric, model }: Daemon, running: readonly SandboxRecor
       const child = running.find(({ name }) => name === link.split(':')[0])
       const [client, server] = [addressOf(sandbox), addressOf(child)]
       if (!isolating || client === undefined || server === undefined) return []
-      return child!.config.exposedPorts.map((port) => `${client} ${server} ${port}`)
+      return child!.config.exposedPorts.filter((port) => !port.endsWith('sctp')).map((port) => `${client} ${server} ${port}`)
     }),
   )
   const permits = [...fabric.permits.values()].map(
