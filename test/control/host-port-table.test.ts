@@ -68,7 +68,10 @@ describe('the table of host ports', () => {
               for (let port = EPHEMERAL.first; port <= EPHEMERAL.last; port++) {
                 if (port >= 1003 && port <= 1005) continue
                 const sockets = socketsOf({ ...value, first: port, last: port })
-                assert.ok(sockets.some((socket) => taken.has(socket)), `${port} is free`)
+                assert.ok(
+                  sockets.some((socket) => taken.has(socket)),
+                  `${port} is free`,
+                )
               }
               continue
             }

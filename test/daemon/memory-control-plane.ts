@@ -136,11 +136,13 @@ export class MemoryControlPlane implements ControlPlane {
 
   async publishPorts(sandbox: string, request: PublishPorts): Promise<PortsPublished> {
     this.calls.push(['publishPorts', sandbox, request])
+    this.#sandbox(sandbox)
     return { Ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }] } }
   }
 
   async unpublishPorts(sandbox: string, request: UnpublishPorts): Promise<void> {
     this.calls.push(['unpublishPorts', sandbox, request])
+    this.#sandbox(sandbox)
   }
 
   async renameSandbox(sandbox: string, name: string): Promise<void> {

@@ -69,7 +69,10 @@ function inside({ first, last }: Run): string {
   return `${range(first.PrivatePort, last.PrivatePort)}/${first.Type}`
 }
 
-function outside({ first: { IP: ip = '', PublicPort: from = 0 }, last: { PublicPort: to = from } }: Run): string {
+function outside({
+  first: { IP: ip = '', PublicPort: from = 0 },
+  last: { PublicPort: to = from },
+}: Run): string {
   const address = ip === '' ? '' : ip.includes(':') ? `[${ip}]:` : `${ip}:`
   return `${address}${range(from, to)}`
 }

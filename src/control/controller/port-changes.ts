@@ -34,9 +34,7 @@ export class PortChanges {
       refuseMode(sandbox.config)
       const more = { ...sandbox.config, portBindings: added, publishAll: false }
       const changed = { ...sandbox, config: withBindings(sandbox.config, added) }
-      const after = await this.#change(changed, (undo) =>
-        this.#runs.publications.add(undo, changed, more),
-      )
+      const after = await this.#change(changed, (undo) => this.#runs.publications.add(undo, changed, more))
       this.#context.sandboxEvent('publish', after, { ports: portNames(Object.keys(added)) })
       return { Ports: inspectRanges(newPorts(sandbox, after)) }
     })
@@ -55,10 +53,7 @@ export class PortChanges {
     })
   }
 
-  #change(
-    changed: SandboxRecord,
-    publish: (undo: Undo) => Promise<SandboxRecord>,
-  ): Promise<SandboxRecord> {
+  #change(changed: SandboxRecord, publish: (undo: Undo) => Promise<SandboxRecord>): Promise<SandboxRecord> {
     return this.#context.attempt(async (undo) => {
       const runs = this.#runs.find(changed.id) !== undefined
       const after = runs ? await publish(undo) : changed

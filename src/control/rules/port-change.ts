@@ -103,7 +103,8 @@ function grants(
   for (const binding of bindings.toSorted((a, b) => choices(a) - choices(b))) {
     const found = [...free].find(
       (each) =>
-        (binding.hostIp === '' || binding.hostIp === each.hostIp) && includes(binding.hostPort, each.hostPort),
+        (binding.hostIp === '' || binding.hostIp === each.hostIp) &&
+        includes(binding.hostPort, each.hostPort),
     )
     if (found === undefined) continue
     got.set(binding, found)

@@ -438,7 +438,10 @@ describe('a gateway', () => {
     await mode({ 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' }, { Internal: true })
     await mode({ 'com.docker.network.bridge.inhibit_ipv4': 'true' })
     await mode({}, { EnableIPv4: false, EnableIPv6: true })
-    assert.deepEqual([...daemon.fabric.gateways.values()].map(({ address }) => address), ['172.17.0.1'])
+    assert.deepEqual(
+      [...daemon.fabric.gateways.values()].map(({ address }) => address),
+      ['172.17.0.1'],
+    )
   })
 
   it('refuses what it cannot be', async () => {
@@ -450,7 +453,9 @@ describe('a gateway', () => {
       [{ 'tapwire.spoof-guard': 'no' }, false, /ParseBool/],
       [{ 'tapwire.host': 'no' }, false, /ParseBool/],
     ] as const) {
-      await assert.rejects(daemon.controller.createNetwork({ Name: 'n', Options, Internal }), { message: words })
+      await assert.rejects(daemon.controller.createNetwork({ Name: 'n', Options, Internal }), {
+        message: words,
+      })
     }
   })
 })

@@ -121,7 +121,8 @@ const removeNetwork = (name: string): Wish => ({
 const create = (name: string, network: string): Wish => ({
   text: `create --name ${name} --network ${network}`,
   possible: (notes) => notes.networks.has(network) && !notes.sandboxes.has(name),
-  note: (notes) => void notes.sandboxes.set(name, {
+  note: (notes) =>
+    void notes.sandboxes.set(name, {
       running: false,
       on: new Set([present(notes, network)]),
       ports: new Set(),

@@ -305,10 +305,7 @@ const sandbox = fc.oneof(
         labels: fc.constantFrom({ tier: 'y' }, {}),
         hostname: fc.constantFrom('one', 'two'),
         // Host ports are in the hundred of the sandbox: no two have the same one.
-        ports: fc.constantFrom(
-          ['8@80:80'],
-          ['127.0.0.1:8@53:53/udp', '[::1]:8@99:99', '8@00-8@01:90-91'],
-        ),
+        ports: fc.constantFrom(['8@80:80'], ['127.0.0.1:8@53:53/udp', '[::1]:8@99:99', '8@00-8@01:90-91']),
         expose: fc.constantFrom(['80'], ['53/udp', '90-92']),
         dns: fc.constantFrom(['10.0.0.1'], []),
         extra_hosts: fc.constantFrom<object>({ printer: '10.1.0.9' }, ['x:::1']),

@@ -46,15 +46,36 @@ describe('planPublishing', () => {
     [['8000-8010:9000-9010'], ['*:8000 > 9000-9010/tcp']],
     [['3000-3005'], ['*:any > 3000-3005/tcp']],
     [['target=80,published=8080,protocol=udp'], ['*:8080 > 80-80/udp']],
-    [['80:80', '81:81', '83:83'], ['*:80 > 80-81/tcp', '*:83 > 83-83/tcp']],
-    [['80:80', '82:81'], ['*:80 > 80-80/tcp', '*:82 > 81-81/tcp']],
+    [
+      ['80:80', '81:81', '83:83'],
+      ['*:80 > 80-81/tcp', '*:83 > 83-83/tcp'],
+    ],
+    [
+      ['80:80', '82:81'],
+      ['*:80 > 80-80/tcp', '*:82 > 81-81/tcp'],
+    ],
     [['80:80', '80:80'], ['*:80 > 80-80/tcp']],
-    [['80:80', '8080:80', '81:81'], ['*:80 > 80-81/tcp', '*:8080 > 80-80/tcp']],
-    [['80:80', '81:81/udp'], ['*:80 > 80-80/tcp', '*:81 > 81-81/udp']],
-    [['80:80', '127.0.0.1:81:81'], ['*:80 > 80-80/tcp', '127.0.0.1:81 > 81-81/tcp']],
-    [['80-82:80', '80-82:81'], ['*:80-82 > 80-80/tcp', '*:80-82 > 81-81/tcp']],
+    [
+      ['80:80', '8080:80', '81:81'],
+      ['*:80 > 80-81/tcp', '*:8080 > 80-80/tcp'],
+    ],
+    [
+      ['80:80', '81:81/udp'],
+      ['*:80 > 80-80/tcp', '*:81 > 81-81/udp'],
+    ],
+    [
+      ['80:80', '127.0.0.1:81:81'],
+      ['*:80 > 80-80/tcp', '127.0.0.1:81 > 81-81/tcp'],
+    ],
+    [
+      ['80-82:80', '80-82:81'],
+      ['*:80-82 > 80-80/tcp', '*:80-82 > 81-81/tcp'],
+    ],
     // Who can only have one port is asked first.
-    [['79', '90-99:80', '81:81'], ['*:81 > 81-81/tcp', '*:90-99 > 80-80/tcp', '*:any > 79-79/tcp']],
+    [
+      ['79', '90-99:80', '81:81'],
+      ['*:81 > 81-81/tcp', '*:90-99 > 80-80/tcp', '*:any > 79-79/tcp'],
+    ],
   ]
   for (const [publish, expected] of cases) {
     it(publish.join(' and '), () => assert.deepEqual(plan(publish), expected))
@@ -86,7 +107,10 @@ describe('planPublishing', () => {
   })
 
   it('has each port of a routed network once', () => {
-    const portBindings = checkPortBindings({ '80/tcp': [{ HostPort: '1' }, { HostPort: '2' }], '81/tcp': [{}] })
+    const portBindings = checkPortBindings({
+      '80/tcp': [{ HostPort: '1' }, { HostPort: '2' }],
+      '81/tcp': [{}],
+    })
     const ranges = planRouted({ portBindings, publishAll: false, exposedPorts: [] })
     assert.deepEqual(recordRanges(ranges), { '80-81/tcp': [{ hostIp: '', hostPort: '' }] })
   })
@@ -163,7 +187,9 @@ describe('a change of bindings', () => {
     fc.assert(
       fc.property(bindings, bindings, (first, second) => {
         const before = withBindings(config(), first)
-        const fresh = Object.fromEntries(Object.entries(second).filter(([port]) => !Object.hasOwn(first, port)))
+        const fresh = Object.fromEntries(
+          Object.entries(second).filter(([port]) => !Object.hasOwn(first, port)),
+        )
         const after = withBindings(before, fresh)
         const selection: PortSelection = new Map(Object.keys(fresh).map((port) => [port, 'all']))
         const { portBindings } = withoutBindings(after, selection, { name: 'c1', ports: {} })
