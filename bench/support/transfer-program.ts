@@ -14,6 +14,10 @@ const CHUNK = 64 * 1024
 
 const [task, role, address, port, bytes] = process.argv.slice(2)
 const socket = role === 'listen' ? await acceptOne() : await connectTo()
+// A stream from the server is asked for with a byte: pasta takes up no connection before its client has spoken.
+const isAsked = (task === 'send') === (role === 'listen')
+if (isAsked && role === 'connect') socket.write('?')
+if (isAsked && role === 'listen') await once(socket.resume(), 'data')
 console.log(task === 'send' ? await send(socket, Number(bytes)) : await receive(socket))
 
 async function acceptOne(): Promise<Socket> {
