@@ -3,7 +3,7 @@ import { check } from './measure.ts'
 import { run, startUntil } from './process.ts'
 
 /** Linux's default, named so that a machine with another one measures the same. */
-const CONGESTION_CONTROL = 'cubic'
+export const CONGESTION_CONTROL = 'cubic'
 const GIGABYTE = 1e9
 
 /** Which way iperf3 sends. */

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { check } from './measure.ts'
 import { run, startUntil } from './process.ts'
 
-const PROGRAM = fileURLToPath(new URL('transfer-program.js', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('./transfer-program.js', import.meta.url))
 
 /** One connection of a byte-for-byte check. */
 export interface Transfer {

@@ -11,12 +11,20 @@ import { needs, needsRoot } from '../support/requirements.ts'
 import { isRunning, namespacesOf, until } from './support/bench-run.ts'
 
 const BENCH = join(repositoryRoot, 'dist/bench/nat.js')
-const skip =
-  needsRoot() ||
-  needs(
-    ...['ip', 'nsenter', 'setpriv', 'taskset', 'sysctl', 'ping', 'iperf3', 'cc', 'pgrep'],
-    ...['iptables', 'wrk'],
-  )
+const programs = [
+  'ip',
+  'nsenter',
+  'setpriv',
+  'taskset',
+  'sysctl',
+  'ping',
+  'iperf3',
+  'cc',
+  'pgrep',
+  'iptables',
+  'wrk',
+]
+const skip = needsRoot() || needs(...programs)
 
 interface Output {
   readonly contenders: readonly {

@@ -1,3 +1,4 @@
+import { CONGESTION_CONTROL } from '../iperf.ts'
 import { Namespaces } from '../namespaces.ts'
 import { run } from '../process.ts'
 import { INTERFACE, TRANSMIT_QUEUE } from '../test-bed.ts'
@@ -22,10 +23,14 @@ export const PUBLISHED = { iperf: 5201, transfer: 5202, web: 8080 } as const
 export const PUBLISHED_PORTS: readonly number[] = Object.values(PUBLISHED)
 
 /**
- * Clients make tens of thousands of connections to one port. They take all ports there are, and those of connections
- * that have ended again after a second.
+ * Clients make tens of thousands of connections to one port. They take all ports there are but the published ones, and
+ * those of connections that have ended again after a second.
  */
-const MANY_CONNECTIONS = ['net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']
+const MANY_CONNECTIONS = [
+  'net.ipv4.ip_local_port_range=1024 65535',
+  `net.ipv4.ip_local_reserved_ports=${PUBLISHED_PORTS.join(',')}`,
+  'net.ipv4.tcp_tw_reuse=1',
+]
 
 /** Sockets for ICMP echo without privileges, by which userspace stacks send a sandbox's pings. */
 const PING_SOCKETS = 'net.ipv4.ping_group_range=0 2147483647'
@@ -34,18 +39,26 @@ export class NatBed extends Namespaces<NatPlace> {
   static async create(): Promise<NatBed> {
     const bed = new NatBed(['sandbox', 'host', 'internet'])
     await bed.make()
-    await bed.ip('host', [
-      ...['link', 'add', INTERFACE, 'type', 'veth'],
-      ...['peer', 'name', INTERFACE, 'netns', bed.name('internet')],
-    ])
+    const peer = ['peer', 'name', INTERFACE, 'netns', bed.name('internet')]
+    await bed.ip('host', ['link', 'add', INTERFACE, 'type', 'veth', ...peer])
     for (const [place, address] of [['host', HOST] as const, ['internet', INTERNET] as const]) {
       await bed.ip(place, ['addr', 'add', `${address}/24`, 'dev', INTERFACE])
       await bed.ip(place, ['link', 'set', INTERFACE, 'up'])
       await bed.exec(place, 'sysctl', ['-qw', ...MANY_CONNECTIONS])
     }
+    await bed.setCongestionControl('203.0.113.0/24', INTERFACE)
     await bed.ip('host', ['route', 'add', 'default', 'via', INTERNET])
     await bed.exec('host', 'sysctl', ['-qw', PING_SOCKETS])
     return bed
+  }
+
+  /**
+   * Contenders that make connections of their own from the host make them with the congestion control that iperf3 is
+   * told to use. By the route, because a namespace may not choose one as its default that the machine restricts.
+   */
+  async setCongestionControl(network: string, device: string): Promise<void> {
+    const route = [network, 'dev', device, 'proto', 'kernel', 'scope', 'link']
+    await this.ip('host', ['route', 'replace', ...route, 'congctl', CONGESTION_CONTROL])
   }
 
   /** Prepares the contender's sandbox for the measures and waits until it reaches the internet. */

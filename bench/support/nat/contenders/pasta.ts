@@ -20,16 +20,11 @@ export const pasta: NatContender = {
   needs: { passt: ['pasta'] },
   async start(bed, folder) {
     mkdirSync(folder, { recursive: true })
-    const process = start(
-      'pasta',
-      [
-        ...['--foreground', '--quiet', '--log-file', join(folder, 'pasta.log'), '--runas', '0'],
-        ...['--config-net', '--ipv4-only', '--no-map-gw', '--ns-ifname', INTERFACE],
-        ...['-t', PUBLISHED_PORTS.join(','), '-u', 'none', '-T', 'none', '-U', 'none'],
-        ...['--netns', bed.path('sandbox')],
-      ],
-      { namespace: bed.path('host') },
-    )
+    const daemon = ['--foreground', '--quiet', '--log-file', join(folder, 'pasta.log'), '--runas', '0']
+    const interfaces = ['--config-net', '--ipv4-only', '--no-map-gw', '--ns-ifname', INTERFACE]
+    const ports = ['-t', PUBLISHED_PORTS.join(','), '-u', 'none', '-T', 'none', '-U', 'none']
+    const args = [...daemon, ...interfaces, ...ports, '--netns', bed.path('sandbox')]
+    const process = start('pasta', args, { namespace: bed.path('host') })
     try {
       await waitForRoute(bed, process)
     } catch (error) {
