@@ -75,6 +75,9 @@ export const ErrorCode = {
   sandboxRunning: 'SANDBOX_RUNNING',
   linkTarget: 'LINK_TARGET',
   limitReached: 'LIMIT_REACHED',
+  portsExhausted: 'PORTS_EXHAUSTED',
+  uplinkUnusable: 'UPLINK_UNUSABLE',
+  uplinkInvalid: 'UPLINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
 } as const
 

@@ -8,6 +8,7 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { EventLog } from '../control/event-log.ts'
 import { Ipam } from '../control/ipam/ipam.ts'
 import { Labs } from '../control/labs/labs.ts'
+import type { HostPorts } from '../control/model/machine.ts'
 import { labRoutes } from './api/labs.ts'
 import type { Configuration } from './configuration.ts'
 import { DatapathFabric } from './fabric.ts'
@@ -36,12 +37,14 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   const control = new Controller({
     fabric: new DatapathFabric(datapath),
     host,
+    hostPorts: NO_HOST_PORTS,
     store,
     addresses: addressesOf(paths.configuration, configuration, surroundings),
     events,
     surroundings,
     log,
     defaults: () => configuration,
+    uplink: configuration.uplink,
   })
   try {
     await control.recover()
@@ -84,6 +87,12 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   }
 }
 
+/** None of the machine's ports is reserved. */
+const NO_HOST_PORTS: HostPorts = {
+  open: async () => ({ close: async () => undefined }),
+  ephemeralPorts: () => ({ first: 32_768, last: 60_999, reserved: [] }),
+}
+
 /** A daemon that nobody asks for metrics neither loads what makes them nor measures for them. */
 class MetricsOnDemand {
   readonly #source: MetricsSource
@@ -104,13 +113,14 @@ class MetricsOnDemand {
   }
 }
 
-/** What the address space was built with. */
+/** What the address space was built with, and what was decided at the start. */
 function settingsThatWait(atStart: Configuration, changed: Configuration): string[] {
   return [
     ...(isDeepStrictEqual(atStart.defaultAddressPools, changed.defaultAddressPools)
       ? []
       : ['default-address-pools']),
     ...(atStart.addressRestS === changed.addressRestS ? [] : ['address-rest']),
+    ...(atStart.uplink === changed.uplink ? [] : ['uplink']),
   ]
 }
 

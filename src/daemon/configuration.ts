@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { parseCidr, parseIpAddress } from '../control/ip-address.ts'
+import { parseUplink } from '../control/rules/uplink.ts'
 import { ADDRESS_REST_S, CONFIGURATION_SIZE_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN } from '../limits.ts'
 import { parsePart } from './api/request-issue.ts'
 
@@ -15,18 +16,32 @@ const prefix = z
   .string()
   .refine((text) => parseCidr(text) !== undefined, 'must be a prefix, as in 10.200.0.0/16')
 
+const uplink = z.string().superRefine((text, context) => {
+  try {
+    parseUplink(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `is an ${(error as Error).message}` })
+  }
+})
+
 const configurationSchema = z.strictObject({
   'default-address-pools': z
     .array(z.strictObject({ base: prefix, size: z.int().min(1).max(128) }))
     .optional(),
   'log-level': z.enum(LOG_LEVELS).optional(),
   mtu: z.int().min(MTU_MIN).max(MTU_MAX).optional(),
+  /** Where ports are published unless more is said. */
+  ip: address.refine((text) => !text.includes(':'), 'must be an IPv4 address').optional(),
+  /** Whether sandboxes on the network bridge may talk to one another. */
+  icc: z.boolean().optional(),
   dns: z.array(address).optional(),
   'dns-search': z.array(z.string()).optional(),
   'dns-opts': z.array(z.string()).optional(),
   /** What `host-gateway` in --add-host stands for. */
   'host-gateway-ip': address.optional(),
   'live-restore': z.boolean().optional(),
+  /** The way out of all networks, in place of the one that was set last. */
+  uplink: uplink.optional(),
   /** Seconds that a released address rests. */
   'address-rest': z.number().min(0).max(86_400).optional(),
 })
@@ -36,18 +51,23 @@ export interface Configuration {
   readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[] | undefined
   readonly logLevel: LogLevel
   readonly mtu: number
+  readonly hostBinding: string | undefined
+  readonly icc: boolean
   readonly dns: readonly string[]
   readonly dnsSearch: readonly string[]
   readonly dnsOptions: readonly string[]
   readonly hostGateway: string | undefined
   readonly liveRestore: boolean
   readonly addressRestS: number
+  /** In its text form; undefined: the one that was set last. */
+  readonly uplink: string | undefined
 }
 
 /** What the command line says goes before what the file says. */
 export interface ConfigurationOverrides {
   readonly logLevel?: LogLevel | undefined
   readonly liveRestore?: boolean | undefined
+  readonly uplink?: string | undefined
 }
 
 /** Reads the file; where there is none, all is as by default. Throws CONFIGURATION_INVALID, which names the place. */
@@ -57,12 +77,15 @@ export function readConfiguration(path: string, overrides: ConfigurationOverride
     defaultAddressPools: given['default-address-pools'],
     logLevel: overrides.logLevel ?? given['log-level'] ?? 'info',
     mtu: given.mtu ?? MTU_DEFAULT,
+    hostBinding: given.ip,
+    icc: given.icc ?? true,
     dns: given.dns ?? [],
     dnsSearch: given['dns-search'] ?? [],
     dnsOptions: given['dns-opts'] ?? [],
     hostGateway: given['host-gateway-ip'],
     liveRestore: overrides.liveRestore ?? given['live-restore'] ?? false,
     addressRestS: given['address-rest'] ?? ADDRESS_REST_S,
+    uplink: overrides.uplink ?? given.uplink,
   }
 }
 

@@ -1,8 +1,25 @@
+import type {
+  ExplainedStep,
+  FlowListing,
+  FlowSelection,
+  GuardSettings,
+  LinkPermitSettings,
+  NatCounts,
+  NeighbourValue,
+  PortMappingSettings,
+  RouterInterfaceSettings,
+  RouteSettings,
+} from '../datapath/router-settings.ts'
 import type { Station } from '../tables/mac-table.ts'
 
 /** What the control plane asks of the data plane's worker. Applied between two bursts, in the order of asking. */
 export type DatapathRequest =
-  | { readonly kind: 'addDomain'; readonly domain: number; readonly transparent: boolean }
+  | {
+      readonly kind: 'addDomain'
+      readonly domain: number
+      readonly transparent: boolean
+      readonly icc: boolean
+    }
   | { readonly kind: 'removeDomain'; readonly domain: number }
   | {
       readonly kind: 'addPort'
@@ -12,12 +29,30 @@ export type DatapathRequest =
       /** An open TAP, which belongs to the worker from here on. */
       readonly descriptor: number
       readonly virtio: boolean
+      readonly guard: GuardSettings | undefined
+      /** No sandbox's: icc does not concern it. */
+      readonly host: boolean
     }
   | { readonly kind: 'removePort'; readonly port: number }
   | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }
   | { readonly kind: 'stations' }
   | { readonly kind: 'flushPort'; readonly port: number }
   | { readonly kind: 'flushDomain'; readonly domain: number }
+  | {
+      readonly kind: 'setInterface'
+      readonly domain: number
+      readonly settings: RouterInterfaceSettings | undefined
+    }
+  | { readonly kind: 'setRoutes'; readonly routes: readonly RouteSettings[] }
+  | { readonly kind: 'publish'; readonly mapping: PortMappingSettings }
+  | { readonly kind: 'unpublish'; readonly id: number }
+  | { readonly kind: 'permit'; readonly permit: LinkPermitSettings }
+  | { readonly kind: 'withdraw'; readonly id: number }
+  | { readonly kind: 'flows'; readonly selection: FlowSelection; readonly limit: number }
+  | { readonly kind: 'flushFlows'; readonly selection: FlowSelection }
+  | { readonly kind: 'natCounts' }
+  | { readonly kind: 'neighbours' }
+  | { readonly kind: 'explain'; readonly port: number; readonly frame: Uint8Array }
   | { readonly kind: 'stop' }
 
 /** By request: what the worker answers. */
@@ -30,6 +65,17 @@ export interface DatapathResults {
   stations: readonly Station[]
   flushPort: number
   flushDomain: number
+  setInterface: undefined
+  setRoutes: undefined
+  publish: undefined
+  unpublish: number
+  permit: undefined
+  withdraw: undefined
+  flows: FlowListing
+  flushFlows: number
+  natCounts: NatCounts
+  neighbours: readonly NeighbourValue[]
+  explain: readonly ExplainedStep[]
   stop: undefined
 }
 

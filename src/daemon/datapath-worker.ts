@@ -23,6 +23,8 @@ class DatapathWorker {
   readonly #io: NativeFrameIo
   readonly #engine: Engine
   #running = true
+  /** Something of the last turn is left to be done, whether or not anything arrives. */
+  #busy = false
 
   constructor(data: DatapathWorkerData) {
     this.#io = new NativeFrameIo({
@@ -51,7 +53,7 @@ class DatapathWorker {
 
   #turn(): void {
     const { status } = this.#io.memory
-    const count = this.#io.poll(this.#engine.transmitCount, TICK_MS)
+    const count = this.#io.poll(this.#engine.transmitCount, this.#busy ? 0 : TICK_MS)
     this.#engine.settle()
     const nowS = Math.floor(performance.now() / 1000)
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
@@ -61,7 +63,7 @@ class DatapathWorker {
       this.#transmit()
       this.#takeCalls(nowS)
     }
-    this.#engine.tick(nowS)
+    this.#busy = this.#engine.tick(nowS)
   }
 
   #process(count: number, nowS: number): void {
@@ -104,7 +106,7 @@ class DatapathWorker {
     const engine = this.#engine
     switch (request.kind) {
       case 'addDomain':
-        engine.addDomain(request.domain, { transparent: request.transparent })
+        engine.addDomain(request.domain, { transparent: request.transparent, icc: request.icc })
         return undefined
       case 'removeDomain':
         engine.removeDomain(request.domain)
@@ -127,6 +129,33 @@ class DatapathWorker {
         return engine.stations.flushPort(request.port)
       case 'flushDomain':
         return engine.stations.flushDomain(request.domain)
+      case 'setInterface':
+        engine.setInterface(request.domain, request.settings)
+        return undefined
+      case 'setRoutes':
+        engine.setRoutes(request.routes)
+        return undefined
+      case 'publish':
+        engine.publish(request.mapping)
+        return undefined
+      case 'unpublish':
+        return engine.unpublish(request.id)
+      case 'permit':
+        engine.permit(request.permit)
+        return undefined
+      case 'withdraw':
+        engine.withdraw(request.id)
+        return undefined
+      case 'flows':
+        return engine.flows(request.selection, request.limit, nowS)
+      case 'flushFlows':
+        return engine.flushFlows(request.selection)
+      case 'natCounts':
+        return engine.natCounts()
+      case 'neighbours':
+        return engine.neighbours()
+      case 'explain':
+        return engine.explain(request.port, request.frame, nowS)
       case 'stop':
         this.#running = false
         return undefined
@@ -135,8 +164,8 @@ class DatapathWorker {
 
   /** The path knows the port before its first frame can arrive. */
   #addPort(request: Extract<DatapathRequest, { kind: 'addPort' }>): void {
-    const { port, domain, mtu, descriptor, virtio } = request
-    this.#engine.addPort(port, { domain, mtu, plain: !virtio })
+    const { port, domain, mtu, descriptor, virtio, guard, host } = request
+    this.#engine.addPort(port, { domain, mtu, plain: !virtio, guard, host })
     try {
       this.#io.attach(port, descriptor, virtio)
     } catch (error) {

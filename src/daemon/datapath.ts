@@ -8,6 +8,18 @@ import { EventEmitter, once } from 'node:events'
 import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
+import type {
+  ExplainedStep,
+  FlowListing,
+  FlowSelection,
+  GuardSettings,
+  LinkPermitSettings,
+  NatCounts,
+  NeighbourValue,
+  PortMappingSettings,
+  RouterInterfaceSettings,
+  RouteSettings,
+} from '../datapath/router-settings.ts'
 import { openWake, wake } from '../ports/native-frame-io.ts'
 import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
 import type { Station } from '../tables/mac-table.ts'
@@ -34,6 +46,8 @@ export interface DatapathOptions {
 export interface DatapathDomain {
   readonly id: number
   readonly transparent?: boolean
+  /** Whether its sandboxes may talk to one another; true where undefined. */
+  readonly icc?: boolean
 }
 
 export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'mac'> {
@@ -41,6 +55,10 @@ export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'mac'> {
   readonly domain: number
   /** `02:42:0a:00:00:02`; the kernel chooses where undefined. */
   readonly mac?: string | undefined
+  /** The only addresses that its frames may come from; any where undefined. */
+  readonly guard?: GuardSettings | undefined
+  /** No sandbox's: icc does not concern it. */
+  readonly host?: boolean | undefined
 }
 
 function macBytes(mac: string): Uint8Array {
@@ -115,7 +133,12 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   addDomain(domain: DatapathDomain): Promise<undefined> {
-    return this.#call({ kind: 'addDomain', domain: domain.id, transparent: domain.transparent ?? false })
+    return this.#call({
+      kind: 'addDomain',
+      domain: domain.id,
+      transparent: domain.transparent ?? false,
+      icc: domain.icc ?? true,
+    })
   }
 
   /** The domain's ports must have been removed before. */
@@ -142,6 +165,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         mtu: port.mtu,
         descriptor,
         virtio,
+        guard: port.guard,
+        host: port.host ?? false,
       })
     } catch (error) {
       // A worker that has ended may have closed it, and its number may be another's by now.
@@ -173,6 +198,54 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   flushDomain(domain: number): Promise<number> {
     return this.#call({ kind: 'flushDomain', domain })
+  }
+
+  /** The router's place in a domain; undefined takes it away. */
+  setInterface(domain: number, settings: RouterInterfaceSettings | undefined): Promise<undefined> {
+    return this.#call({ kind: 'setInterface', domain, settings })
+  }
+
+  /** All routes but those of the interfaces' own subnets. */
+  setRoutes(routes: readonly RouteSettings[]): Promise<undefined> {
+    return this.#call({ kind: 'setRoutes', routes })
+  }
+
+  publish(mapping: PortMappingSettings): Promise<undefined> {
+    return this.#call({ kind: 'publish', mapping })
+  }
+
+  /** Resolves to how many connections ended with it. */
+  unpublish(id: number): Promise<number> {
+    return this.#call({ kind: 'unpublish', id })
+  }
+
+  permit(permit: LinkPermitSettings): Promise<undefined> {
+    return this.#call({ kind: 'permit', permit })
+  }
+
+  withdraw(id: number): Promise<undefined> {
+    return this.#call({ kind: 'withdraw', id })
+  }
+
+  flows(selection: FlowSelection, limit: number): Promise<FlowListing> {
+    return this.#call({ kind: 'flows', selection, limit })
+  }
+
+  flushFlows(selection: FlowSelection): Promise<number> {
+    return this.#call({ kind: 'flushFlows', selection })
+  }
+
+  natCounts(): Promise<NatCounts> {
+    return this.#call({ kind: 'natCounts' })
+  }
+
+  neighbours(): Promise<readonly NeighbourValue[]> {
+    return this.#call({ kind: 'neighbours' })
+  }
+
+  /** What would become of a frame that arrived at `port` now. */
+  explain(port: number, frame: Uint8Array): Promise<readonly ExplainedStep[]> {
+    return this.#call({ kind: 'explain', port, frame })
   }
 
   /** Ends the worker, which closes all its descriptors. Resolves when it is gone; more than once does no harm. */

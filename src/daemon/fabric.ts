@@ -1,16 +1,38 @@
 /** The switch as the model asks for it, on the data path's worker. Its TAPs are persistent, so that they outlive the daemon. */
 
+import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type {
   DomainSettings,
+  ExplainStep,
   Fabric,
+  FabricFlows,
+  FabricGateway,
+  FabricNatStats,
+  FabricNeighbour,
   FabricPort,
   FabricStation,
   FabricStats,
+  FlowFilter,
+  LinkPermit,
+  ParentPort,
+  PublishedRange,
+  UplinkSpec,
+  UplinkState,
 } from '../control/model/machine.ts'
 import type { PortCount } from '../datapath/counters.ts'
-import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
+import { DROP_REASONS, LAST_REASON_BEFORE_EGRESS } from '../datapath/drop-reason.ts'
 import { formatMac } from '../wire/address.ts'
 import type { Datapath } from './datapath.ts'
+import {
+  fabricFlow,
+  fabricNatStats,
+  fabricNeighbour,
+  flowSelection,
+  guardSettings,
+  interfaceSettings,
+  mappingSettings,
+  permitSettings,
+} from './router-translation.ts'
 
 export class DatapathFabric implements Fabric {
   readonly #datapath: Datapath
@@ -22,8 +44,8 @@ export class DatapathFabric implements Fabric {
     datapath.on('portGone', (port) => this.#ports.delete(port))
   }
 
-  async addDomain(domain: number, { transparent }: DomainSettings): Promise<void> {
-    await this.#datapath.addDomain({ id: domain, transparent })
+  async addDomain(domain: number, { transparent, icc }: DomainSettings): Promise<void> {
+    await this.#datapath.addDomain({ id: domain, transparent, icc })
   }
 
   async removeDomain(domain: number): Promise<void> {
@@ -31,7 +53,9 @@ export class DatapathFabric implements Fabric {
   }
 
   async addPort(port: FabricPort): Promise<void> {
-    await this.#datapath.addPort({ ...port, persistent: true })
+    // The host's own end goes with the daemon; those of sandboxes are taken up again by the next one.
+    const persistent = port.host !== true
+    await this.#datapath.addPort({ ...port, guard: guardSettings(port), persistent })
     this.#ports.add(port.port)
   }
 
@@ -67,6 +91,59 @@ export class DatapathFabric implements Fabric {
     return this.#datapath.flushDomain(domain)
   }
 
+  async setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
+    await this.#datapath.setInterface(domain, gateway && interfaceSettings(gateway))
+  }
+
+  async publish(range: PublishedRange): Promise<void> {
+    await this.#datapath.publish(mappingSettings(range))
+  }
+
+  unpublish(id: number): Promise<number> {
+    return this.#datapath.unpublish(id)
+  }
+
+  async permit(permit: LinkPermit): Promise<void> {
+    await this.#datapath.permit(permitSettings(permit))
+  }
+
+  async withdraw(permit: number): Promise<void> {
+    await this.#datapath.withdraw(permit)
+  }
+
+  async addParentPort(port: ParentPort): Promise<void> {
+    throw new TapwireError(ErrorCode.uplinkUnusable, `interface ${port.interface} cannot be used`)
+  }
+
+  async setUplink(uplink: UplinkSpec | undefined): Promise<void> {
+    if (uplink !== undefined) throw new TapwireError(ErrorCode.uplinkUnusable, 'uplink cannot be set')
+  }
+
+  uplink(): UplinkState {
+    return NO_UPLINK
+  }
+
+  async flows(filter: FlowFilter, limit: number): Promise<FabricFlows> {
+    const { flows, total } = await this.#datapath.flows(flowSelection(filter), limit)
+    return { flows: flows.map(fabricFlow), total }
+  }
+
+  flushFlows(filter: FlowFilter): Promise<number> {
+    return this.#datapath.flushFlows(flowSelection(filter))
+  }
+
+  async natStats(): Promise<FabricNatStats> {
+    return fabricNatStats(await this.#datapath.natCounts())
+  }
+
+  async neighbours(): Promise<readonly FabricNeighbour[]> {
+    return (await this.#datapath.neighbours()).map(fabricNeighbour)
+  }
+
+  explain(port: number, frame: Uint8Array): Promise<readonly ExplainStep[]> {
+    return this.#datapath.explain(port, frame)
+  }
+
   stats(): FabricStats {
     const { counters } = this.#datapath
     const total = counters.total()
@@ -83,9 +160,21 @@ export class DatapathFabric implements Fabric {
   }
 }
 
+const NO_UPLINK: UplinkState = {
+  spec: undefined,
+  up: false,
+  reason: 'none is set',
+  interface: '',
+  mac: '',
+  address: '',
+  prefixLength: 0,
+  gateway: '',
+  mtu: 0,
+  ports: [0, 0],
+}
+
 function totalsOf(total: PortCount): FabricStats['totals'] {
-  // Reasons up to this one are those of frames that were dropped on their way in.
-  const notForwarded = sum(total.drops.slice(0, DropReason.noOtherPort + 1))
+  const notForwarded = total.consumed + sum(total.drops.slice(0, LAST_REASON_BEFORE_EGRESS + 1))
   return {
     received: total.receivedFrames,
     forwarded: total.receivedFrames - total.flooded - notForwarded,

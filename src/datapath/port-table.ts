@@ -5,6 +5,7 @@
 
 import { DOMAINS_MAX, PORTS_MAX } from '../limits.ts'
 import { HEADER_SIZE as ETHERNET_HEADER_SIZE } from '../wire/ethernet.ts'
+import type { GuardSettings } from './router-settings.ts'
 
 export const NO_DOMAIN = -1
 
@@ -14,11 +15,17 @@ export interface PortSettings {
   readonly mtu: number
   /** The device takes no super-frames and no unfinished checksums: it gets segments, and finished ones. */
   readonly plain: boolean
+  /** The only addresses that its frames may come from; any where undefined. */
+  readonly guard?: GuardSettings | undefined
+  /** No sandbox's: icc does not concern it. */
+  readonly host?: boolean | undefined
 }
 
 export interface DomainSettings {
   /** Forwards frames to 01:80:c2:00:00:0X too. */
   readonly transparent: boolean
+  /** Whether its sandboxes may talk to one another; true where undefined. */
+  readonly icc?: boolean | undefined
 }
 
 export class PortTable {
@@ -30,6 +37,8 @@ export class PortTable {
   readonly plain = new Uint8Array(PORTS_MAX)
   /** By domain: 1 where link-local bridge addresses pass. */
   readonly transparent = new Uint8Array(DOMAINS_MAX)
+  /** By domain: 1 where its sandboxes may talk to one another. */
+  readonly icc = new Uint8Array(DOMAINS_MAX).fill(1)
   /** By domain: its ports. Replaced, never changed, so that a flood under way would see one state. */
   readonly #members = Array<Int32Array | undefined>(DOMAINS_MAX).fill(undefined)
   #largestDomain = 0
@@ -49,6 +58,7 @@ export class PortTable {
     if (this.#members[domain] !== undefined) throw new Error(`domain ${domain} exists already`)
     this.#setMembers(domain, new Int32Array(0))
     this.transparent[domain] = settings.transparent ? 1 : 0
+    this.icc[domain] = settings.icc === false ? 0 : 1
   }
 
   /** The domain's ports must have been removed before. */

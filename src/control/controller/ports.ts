@@ -2,6 +2,7 @@ import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
 import type { BridgeDriver } from '../drivers/bridge.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
+import { SwitchNames } from './switch-names.ts'
 
 export interface FdbSelection {
   readonly network?: string | undefined
@@ -23,9 +24,10 @@ export class Ports {
 
   async fdb(): Promise<Fdb> {
     const stations = await this.#context.parts.fabric.stations()
+    const names = new SwitchNames(this.#context, this.#bridge)
     return {
       stations: stations.map(({ mac, port, ageS, static: isStatic }) => ({
-        ...this.#names(port),
+        ...names.port(port),
         mac,
         port,
         ageS,
@@ -52,23 +54,14 @@ export class Ports {
 
   stats(): Stats {
     const { ports, ...rest } = this.#context.parts.fabric.stats()
-    return { ...rest, ports: ports.map((counters) => ({ ...counters, ...this.#names(counters.port) })) }
+    const names = new SwitchNames(this.#context, this.#bridge)
+    return { ...rest, ports: ports.map((counters) => ({ ...counters, ...names.port(counters.port) })) }
   }
 
   #domains(network: string | undefined): readonly number[] {
     if (network === undefined) return this.#bridge.domains()
     const domain = this.#bridge.domainOf(network)
     return domain === undefined ? [] : [domain]
-  }
-
-  /** Empty for a port that has just been removed. */
-  #names(port: number): { network: string; sandbox: string; interface: string } {
-    const owner = this.#bridge.portOf(port)
-    return {
-      network: owner?.endpoint.network.name ?? '',
-      sandbox: (owner && this.#context.model.sandbox(owner.endpoint.sandbox)?.name) ?? '',
-      interface: owner?.interface ?? '',
-    }
   }
 
   /** Somebody in the sandbox has deleted the interface. The endpoint stays: disconnecting and connecting makes it anew. */

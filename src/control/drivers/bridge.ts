@@ -5,11 +5,12 @@
 
 import { DOMAINS_MAX, PORTS_MAX } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import type { Fabric, Surroundings } from '../model/machine.ts'
+import type { Fabric, FabricGateway, FabricPort, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
 import { bridgeDriver as bridgeRules } from '../rules/built-in-drivers.ts'
 import { endpointOptions } from '../rules/endpoint-options.ts'
+import { bridgeGateway } from '../rules/gateway.ts'
 import { chooseMac } from '../rules/mac.ts'
 import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver } from './driver.ts'
 import { NumberPool } from './number-pool.ts'
@@ -48,23 +49,52 @@ export class BridgeDriver implements NetworkDriver {
 
   async createNetwork(network: NetworkRecord): Promise<void> {
     const domain = taken(this.#domainNumbers, `the switch has no bridge domain left (${DOMAINS_MAX})`)
+    const gateway = bridgeGateway(network)
     try {
-      await this.#fabric.addDomain(domain, { transparent: bridgeOptions(network.options).transparent })
+      await this.#addDomain(domain, network, gateway)
     } catch (error) {
       this.#domainNumbers.giveBack(domain)
       throw error
     }
+    const macs = new EndpointMacs()
+    if (gateway !== undefined) macs.set(GATEWAY, gateway.mac)
     this.#domains.set(network.id, domain)
-    this.#macs.set(network.id, new EndpointMacs())
+    this.#macs.set(network.id, macs)
+  }
+
+  async #addDomain(
+    domain: number,
+    network: NetworkRecord,
+    gateway: FabricGateway | undefined,
+  ): Promise<void> {
+    const { transparent, icc } = bridgeOptions(network.options)
+    await this.#fabric.addDomain(domain, { transparent, icc })
+    if (gateway === undefined) return
+    try {
+      await this.#fabric.setGateway(domain, gateway)
+    } catch (error) {
+      await this.#fabric.removeDomain(domain)
+      throw error
+    }
   }
 
   async deleteNetwork(network: NetworkRecord): Promise<void> {
     const domain = this.#domains.get(network.id)
     if (domain === undefined) return
-    await this.#fabric.removeDomain(domain)
+    await this.#removeDomain(domain, bridgeGateway(network))
     this.#domains.delete(network.id)
     this.#macs.delete(network.id)
     this.#domainNumbers.giveBack(domain)
+  }
+
+  async #removeDomain(domain: number, gateway: FabricGateway | undefined): Promise<void> {
+    if (gateway !== undefined) await this.#fabric.setGateway(domain, undefined)
+    try {
+      await this.#fabric.removeDomain(domain)
+    } catch (error) {
+      if (gateway !== undefined) await this.#fabric.setGateway(domain, gateway)
+      throw error
+    }
   }
 
   async createEndpoint(endpoint: DriverEndpoint): Promise<CreatedEndpoint> {
@@ -99,6 +129,7 @@ export class BridgeDriver implements NetworkDriver {
         mac: place.mac,
         mtu: bridgeOptions(endpoint.network.options).mtu,
         offload: endpointOptions(endpoint.settings.driverOptions).offload,
+        guard: guardOf(endpoint),
       })
     } catch (error) {
       this.#portNumbers.giveBack(port)
@@ -134,6 +165,12 @@ export class BridgeDriver implements NetworkDriver {
     return entry
   }
 
+  /** Where the switch has an endpoint, by its id; undefined where its interface has vanished, or is another driver's. */
+  placeOf(endpoint: string): { readonly domain: number; readonly port: number } | undefined {
+    const entry = this.#ports.get(endpoint)
+    return entry && { domain: this.#domains.get(entry.endpoint.network.id)!, port: entry.port }
+  }
+
   domains(): readonly number[] {
     return [...this.#domains.values()]
   }
@@ -159,7 +196,10 @@ export class BridgeDriver implements NetworkDriver {
   }
 }
 
-/** The MAC addresses of a network's endpoints. Several may have the same one, where users ask for it. */
+/** In the place of an endpoint's id, what has the gateway's MAC address. */
+const GATEWAY = 'gateway'
+
+/** The MAC addresses of a network's endpoints, and of its gateway. Several may have the same one, where users ask for it. */
 class EndpointMacs {
   readonly #byEndpoint = new Map<string, string>()
   readonly #counts = new Map<string, number>()
@@ -188,6 +228,18 @@ function taken(numbers: NumberPool, exhausted: string): number {
   const number = numbers.take()
   if (number === undefined) throw new TapwireError(ErrorCode.limitReached, exhausted)
   return number
+}
+
+/** What frames of the endpoint may have for their source. */
+function guardOf({ network, settings, ipv4, ipv6 }: DriverEndpoint): FabricPort['guard'] {
+  if (!bridgeOptions(network.options).spoofGuard) return undefined
+  const addresses = [ipv4?.address, ipv6?.address, ...settings.linkLocal].filter(
+    (address) => address !== undefined,
+  )
+  return {
+    ipv4: addresses.filter((address) => !address.includes(':')),
+    ipv6: addresses.filter((address) => address.includes(':')),
+  }
 }
 
 /** An auxiliary address of this name takes the gateway's place as the sandboxes' next hop, as in Docker. */

@@ -33,6 +33,192 @@ export interface Fabric {
   flushDomain(domain: number): Promise<number>
   /** The counters as they are now. */
   stats(): FabricStats
+
+  /** Gives a domain its gateway, changes it, or takes it away. */
+  setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void>
+  /** Frames for the published ports go to the sandbox from here on. Throws LIMIT_REACHED. */
+  publish(range: PublishedRange): Promise<void>
+  /** And no more: connections by these ports end. Resolves to how many they were. */
+  unpublish(id: number): Promise<number>
+  /** On a domain without icc: lets a sandbox reach a port of another one. */
+  permit(permit: LinkPermit): Promise<void>
+  withdraw(permit: number): Promise<void>
+  /** Connects the machine's interface that a macvlan network has for its parent; its addresses stay the machine's. */
+  addParentPort(port: ParentPort): Promise<void>
+  /** Sets the way out of all networks, or takes it away. Throws UPLINK_UNUSABLE and leaves the one that was. */
+  setUplink(uplink: UplinkSpec | undefined): Promise<void>
+  uplink(): UplinkState
+  /** Connections that the router follows, at most `limit`. */
+  flows(filter: FlowFilter, limit: number): Promise<FabricFlows>
+  /** Ends those that match; resolves to how many they were. */
+  flushFlows(filter: FlowFilter): Promise<number>
+  natStats(): Promise<FabricNatStats>
+  /** Neighbours of the router. */
+  neighbours(): Promise<readonly FabricNeighbour[]>
+  /** What would become of a frame that arrived at `port` now. Nothing is sent and nothing learned. */
+  explain(port: number, frame: Uint8Array): Promise<readonly ExplainStep[]>
+}
+
+/** The router's place on a network. */
+export interface FabricGateway {
+  /** `172.17.0.1`. */
+  readonly address: string
+  readonly prefixLength: number
+  readonly mac: string
+  readonly mtu: number
+  readonly mode: 'nat' | 'nat-unprotected' | 'routed'
+  readonly internal: boolean
+  readonly masquerade: boolean
+  /** The address that what goes out has for its source; empty for the uplink's own. */
+  readonly hostIpv4: string
+  readonly proxyArp: boolean
+  /** Port of the host's own TAP on the network. */
+  readonly hostPort?: number | undefined
+  /** The network plays the world: its gateway's address is the one that ports are published on. */
+  readonly uplink: boolean
+}
+
+export interface PublishedRange {
+  /** Chosen by the caller, above 0, of no other range that is published. */
+  readonly id: number
+  readonly protocol: 'tcp' | 'udp'
+  /** Empty for all addresses of the router. In a routed network the sandbox's own. */
+  readonly address: string
+  readonly first: number
+  readonly last: number
+  readonly target: {
+    readonly address: string
+    readonly first: number
+    readonly domain: number
+    readonly port: number
+  }
+}
+
+export interface LinkPermit {
+  readonly id: number
+  readonly domain: number
+  readonly client: string
+  readonly server: string
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
+}
+
+export interface ParentPort {
+  readonly port: number
+  readonly domain: number
+  /** Name of an interface in the daemon's own namespace. */
+  readonly interface: string
+  readonly mtu: number
+}
+
+export type UplinkSpec =
+  /** An interface of the daemon's own namespace, whose address is shared; empty is the one of the default route. */
+  | { readonly kind: 'nic'; readonly interface: string }
+  /** A TAP of our own in any namespace, with an address that is ours alone. */
+  | {
+      readonly kind: 'tap'
+      readonly name: string
+      /** Path; empty is the daemon's own. */
+      readonly namespace: string
+      readonly address: string
+      readonly prefixLength: number
+      /** Next hop of all that is not on the link; empty where there is none. */
+      readonly gateway: string
+      readonly mtu: number
+    }
+
+export interface UplinkState {
+  /** Undefined: there is none. */
+  readonly spec: UplinkSpec | undefined
+  /** Whether frames pass now; `reason` says why not, empty where they do. */
+  readonly up: boolean
+  readonly reason: string
+  readonly interface: string
+  readonly mac: string
+  readonly address: string
+  readonly prefixLength: number
+  readonly gateway: string
+  readonly mtu: number
+  /** Ports that sources are translated to. */
+  readonly ports: readonly [number, number]
+  /** The bridge domain, and the port of the switch, that what comes from outside arrives in; undefined where there is none. */
+  readonly domain?: number | undefined
+  readonly port?: number | undefined
+}
+
+export interface FlowFilter {
+  readonly protocol?: 'tcp' | 'udp' | 'icmp' | undefined
+  /** Of either end, before or after translation. */
+  readonly address?: string | undefined
+  readonly port?: number | undefined
+  /** Connections of sandboxes that are these ports of the switch, or that concern these domains. */
+  readonly ports?: readonly number[] | undefined
+  readonly domains?: readonly number[] | undefined
+}
+
+export interface FlowTuple {
+  readonly source: string
+  readonly destination: string
+  /** 0 where the protocol has none; ICMP's identifier in both. */
+  readonly sourcePort: number
+  readonly destinationPort: number
+  /** The domain that such packets come from. */
+  readonly domain: number
+  readonly packets: number
+}
+
+export interface FabricFlow {
+  readonly protocol: 'tcp' | 'udp' | 'icmp'
+  readonly state: string
+  /** As the first packet arrived, and as its answers arrive. */
+  readonly original: FlowTuple
+  readonly reply: FlowTuple
+  readonly expiresS: number
+  /** Port of the switch that the connection is charged to. */
+  readonly owner: number
+  /** Of the published range, 0 where none. */
+  readonly mapping: number
+}
+
+export interface FabricFlows {
+  readonly flows: readonly FabricFlow[]
+  /** How many match in all. */
+  readonly total: number
+}
+
+export interface FabricNatStats {
+  readonly flows: number
+  readonly capacity: number
+  readonly perOwner: number
+  readonly created: number
+  readonly expired: number
+  readonly evicted: number
+  /** Connections that were not begun because the sandbox, or the whole table, had no room. */
+  readonly refusedQuota: number
+  readonly refusedFull: number
+  readonly byProtocol: Readonly<Record<'tcp' | 'udp' | 'icmp', number>>
+  readonly publishedRanges: number
+  readonly icmpErrorsSent: number
+}
+
+export interface FabricNeighbour {
+  readonly domain: number
+  readonly address: string
+  /** Empty while it is not known. */
+  readonly mac: string
+  readonly state: string
+}
+
+/** One decision on a frame's way, in the order of the way. */
+export interface ExplainStep {
+  /** `ingress`, `guard`, `bridge`, `router`, `flow`, `published-port`, `policy`, `source-nat`, `route`, `neighbour`, `egress` … */
+  readonly stage: string
+  /** A stable word: `accept`, `drop`, `forward`, `flood`, `new-flow`, `translate` … */
+  readonly verdict: string
+  /** The drop reason's name, where the verdict is `drop`. */
+  readonly reason?: string | undefined
+  /** What was looked at and found: addresses, ports, domains, by name. */
+  readonly values: Readonly<Record<string, string | number | boolean>>
 }
 
 export interface FabricStation {
@@ -51,6 +237,8 @@ export type FabricStats = Omit<Stats, 'ports'> & {
 
 export interface DomainSettings {
   readonly transparent: boolean
+  /** Whether its sandboxes may talk to one another. */
+  readonly icc: boolean
 }
 
 export interface FabricPort {
@@ -63,6 +251,38 @@ export interface FabricPort {
   /** Bytes of IP packet. */
   readonly mtu: number
   readonly offload: boolean
+  /** Frames from any other MAC address than the port's own, or IP address than these, are dropped; undefined lets all pass. */
+  readonly guard?: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] } | undefined
+  /** The daemon's own end of a network, and no sandbox's: it goes with the daemon, and icc does not concern it. */
+  readonly host?: boolean | undefined
+}
+
+/** The machine's own ports, which published ones take. */
+export interface HostPorts {
+  /**
+   * Reserves host ports and relays what local programs send there. All ports of the range, or throws TapwireError
+   * PORT_IN_USE (or NOT_PERMITTED, ADDRESS_…) naming address and port, and has none.
+   */
+  open(request: HostPortRequest): Promise<HostPortReservation>
+  /** Linux's ephemeral range and what is reserved of it. */
+  ephemeralPorts(): {
+    readonly first: number
+    readonly last: number
+    readonly reserved: readonly (readonly [number, number])[]
+  }
+}
+
+export interface HostPortRequest {
+  /** Empty for all, of IPv4 and IPv6; `0.0.0.0` and `::` for all of one family. */
+  readonly address: string
+  readonly protocol: 'tcp' | 'udp'
+  readonly first: number
+  readonly last: number
+  readonly target: { readonly address: string; readonly first: number }
+}
+
+export interface HostPortReservation {
+  close(): Promise<void>
 }
 
 /** Makes and finds the sandboxes' namespaces and processes. */

@@ -24,6 +24,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.commandNotExecutable]: 400,
   [ErrorCode.linkTarget]: 400,
   [ErrorCode.labFileInvalid]: 400,
+  [ErrorCode.uplinkInvalid]: 400,
 
   [ErrorCode.notPermitted]: 403,
   [ErrorCode.networkPredefined]: 403,
@@ -92,6 +93,8 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.daemonFailed]: 500,
   [ErrorCode.internal]: 500,
   [ErrorCode.daemonStays]: 500,
+  [ErrorCode.portsExhausted]: 500,
+  [ErrorCode.uplinkUnusable]: 400,
 }
 
 const STATUS_BY_TEXT: ReadonlyMap<string, ContentfulStatusCode> = new Map(Object.entries(STATUS))

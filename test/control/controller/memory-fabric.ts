@@ -1,12 +1,30 @@
-import type { Fabric, FabricPort, FabricStation, FabricStats } from '../../../src/control/model/machine.ts'
+import type {
+  DomainSettings,
+  ExplainStep,
+  Fabric,
+  FabricFlows,
+  FabricGateway,
+  FabricNatStats,
+  FabricNeighbour,
+  FabricPort,
+  FabricStation,
+  FabricStats,
+  FlowFilter,
+  LinkPermit,
+  ParentPort,
+  PublishedRange,
+  UplinkSpec,
+  UplinkState,
+} from '../../../src/control/model/machine.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
+import { MemoryRouter } from './memory-router.ts'
 
 /** Runs one step that changes something outside the daemon, or makes it fail. */
 export type Step = <T>(name: string, apply: () => T) => Promise<T>
 
 /** The switch of one daemon. */
 export class MemoryFabric implements Fabric {
-  readonly domains = new Map<number, { transparent: boolean }>()
+  readonly domains = new Map<number, DomainSettings>()
   readonly ports = new Map<number, FabricPort>()
   readonly injected: { port: number; frame: Uint8Array }[] = []
   readonly #step: Step
@@ -18,7 +36,7 @@ export class MemoryFabric implements Fabric {
     this.#namespaceAt = namespaceAt
   }
 
-  addDomain(domain: number, settings: { transparent: boolean }): Promise<void> {
+  addDomain(domain: number, settings: DomainSettings): Promise<void> {
     return this.#step('addDomain', () => {
       if (this.domains.has(domain)) throw new Error(`domain ${domain} is there already`)
       this.domains.set(domain, settings)
@@ -28,6 +46,7 @@ export class MemoryFabric implements Fabric {
   removeDomain(domain: number): Promise<void> {
     return this.#step('removeDomain', () => {
       if ([...this.ports.values()].some((port) => port.domain === domain)) throw new Error('it has ports')
+      if (this.gateways.has(domain)) throw new Error('it has a gateway')
       if (!this.domains.delete(domain)) throw new Error(`there is no domain ${domain}`)
     })
   }
@@ -67,13 +86,14 @@ export class MemoryFabric implements Fabric {
   }
 
   async stations(): Promise<readonly FabricStation[]> {
-    return [...this.ports.values()].map(({ port, domain, mac }) => ({
+    const stations = [...this.ports.values()].map(({ port, domain, mac }) => ({
       port,
       domain,
       mac,
       ageS: 1,
       static: false,
     }))
+    return [...stations, ...this.routerStations]
   }
 
   /** Every port has one station. */
@@ -83,6 +103,92 @@ export class MemoryFabric implements Fabric {
 
   async flushDomain(domain: number): Promise<number> {
     return [...this.ports.values()].filter((port) => port.domain === domain).length
+  }
+
+  readonly gateways = new Map<number, FabricGateway>()
+  readonly published = new Map<number, PublishedRange>()
+  readonly permits = new Map<number, LinkPermit>()
+  readonly parents = new Map<number, ParentPort>()
+  uplinkSpec: UplinkSpec | undefined
+  readonly router = new MemoryRouter(this)
+  /** The router's own addresses in the MAC table: those that a test puts in. */
+  readonly routerStations: FabricStation[] = []
+
+  setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
+    return this.#step('setGateway', () => {
+      if (!this.domains.has(domain)) throw new Error(`there is no domain ${domain}`)
+      if (gateway === undefined) this.gateways.delete(domain)
+      else this.gateways.set(domain, gateway)
+    })
+  }
+
+  publish(range: PublishedRange): Promise<void> {
+    return this.#step('publish', () => {
+      if (this.published.has(range.id)) throw new Error(`range ${range.id} is published already`)
+      if (!this.ports.has(range.target.port)) throw new Error(`there is no port ${range.target.port}`)
+      for (const other of this.published.values()) {
+        if (overlap(other, range)) throw new Error(`ranges ${other.id} and ${range.id} overlap`)
+      }
+      this.published.set(range.id, range)
+    })
+  }
+
+  unpublish(id: number): Promise<number> {
+    return this.#step('unpublish', () => {
+      if (!this.published.delete(id)) throw new Error(`there is no range ${id}`)
+      return 0
+    })
+  }
+
+  permit(permit: LinkPermit): Promise<void> {
+    return this.#step('permit', () => {
+      if (!this.domains.has(permit.domain)) throw new Error(`there is no domain ${permit.domain}`)
+      if (this.permits.has(permit.id)) throw new Error(`permit ${permit.id} is there already`)
+      this.permits.set(permit.id, permit)
+    })
+  }
+
+  withdraw(id: number): Promise<void> {
+    return this.#step('withdraw', () => {
+      if (!this.permits.delete(id)) throw new Error(`there is no permit ${id}`)
+    })
+  }
+
+  addParentPort(port: ParentPort): Promise<void> {
+    return this.#step('addParentPort', () => {
+      if (!this.domains.has(port.domain)) throw new Error(`there is no domain ${port.domain}`)
+      this.parents.set(port.port, port)
+    })
+  }
+
+  setUplink(uplink: UplinkSpec | undefined): Promise<void> {
+    return this.#step('setUplink', () => {
+      this.uplinkSpec = uplink
+    })
+  }
+
+  uplink(): UplinkState {
+    return this.router.uplink()
+  }
+
+  async flows(filter: FlowFilter, limit: number): Promise<FabricFlows> {
+    return this.router.list(filter, limit)
+  }
+
+  flushFlows(filter: FlowFilter): Promise<number> {
+    return this.#step('flushFlows', () => this.router.flush(filter))
+  }
+
+  async natStats(): Promise<FabricNatStats> {
+    return this.router.stats(this.published.size)
+  }
+
+  async neighbours(): Promise<readonly FabricNeighbour[]> {
+    return this.router.neighbours
+  }
+
+  async explain(port: number, frame: Uint8Array): Promise<readonly ExplainStep[]> {
+    return this.router.explain(port, frame)
   }
 
   stats(): FabricStats {
@@ -104,4 +210,9 @@ export class MemoryFabric implements Fabric {
     }))
     return { at: 0, uptimeS: 0, totals: counts, ports, drops: [] }
   }
+}
+
+function overlap(a: PublishedRange, b: PublishedRange): boolean {
+  const sameAddress = a.address === b.address || a.address === '' || b.address === ''
+  return sameAddress && a.protocol === b.protocol && a.first <= b.last && b.first <= a.last
 }
