@@ -40,6 +40,7 @@ insideNamespace(import.meta.url, () => {
   })
   describe('relayed TCP', () => tcp(sockets))
   describe('relayed UDP', () => udp(sockets))
+  describe('ports that cannot be had', () => refusals(sockets))
   describe('ephemeral ports', () => ephemeral(sockets))
   describe('a relay in a namespace of its own', { skip: needsTap() || needs('curl') }, throughTheSwitch)
 })
@@ -417,6 +418,17 @@ function udp(sockets: RelaySockets): void {
       client.close()
     }),
   )
+}
+
+function refusals(sockets: RelaySockets): void {
+  it('an address that the machine does not have is no port in use', async () => {
+    const ports = new MachineHostPorts(sockets, failing)
+    await assert.rejects(ports.open(request({ address: '198.51.100.7' })), {
+      code: 'PORT_INVALID',
+      message: '198.51.100.7 is not an address of this machine (EADDRNOTAVAIL)',
+    })
+    ports.close()
+  })
 }
 
 function ephemeral(sockets: RelaySockets): void {
