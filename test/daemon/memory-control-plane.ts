@@ -15,11 +15,14 @@ import type {
 import type {
   Exec,
   LogEntry,
+  PortsPublished,
+  PublishPorts,
   SandboxCreate,
   SandboxCreated,
   SandboxesPruned,
   SandboxInspect,
   SandboxSummary,
+  UnpublishPorts,
   Waited,
 } from '../../src/control/api/sandbox.ts'
 import type { Fdb, FdbFlushed, Stats } from '../../src/control/api/switch.ts'
@@ -132,6 +135,17 @@ export class MemoryControlPlane implements ControlPlane {
     this.calls.push(['removeSandbox', sandbox, options])
     this.#sandbox(sandbox)
     this.sandboxes.delete(sandbox)
+  }
+
+  async publishPorts(sandbox: string, request: PublishPorts): Promise<PortsPublished> {
+    this.calls.push(['publishPorts', sandbox, request])
+    this.#sandbox(sandbox)
+    return { Ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }] } }
+  }
+
+  async unpublishPorts(sandbox: string, request: UnpublishPorts): Promise<void> {
+    this.calls.push(['unpublishPorts', sandbox, request])
+    this.#sandbox(sandbox)
   }
 
   async renameSandbox(sandbox: string, name: string): Promise<void> {
