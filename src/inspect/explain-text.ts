@@ -15,7 +15,8 @@ export interface DecisionStep {
  * values is missing, empty or false.
  */
 const SENTENCES: Readonly<Record<string, string>> = {
-  'kernel local': 'The address {address} is its own: the kernel of {sandbox} delivers it without sending anything.',
+  'kernel local':
+    'The address {address} is its own: the kernel of {sandbox} delivers it without sending anything.',
   'kernel drop': 'The kernel of {sandbox} has no route to {address}: "Network is unreachable".',
   'kernel unresolved':
     'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox has this address.',
@@ -33,7 +34,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'router for-host': 'Its destination is the gateway, whose address the machine has[ on network {network}].',
   'flow known': 'It belongs to a connection that is followed[: {state}][, {direction} direction].',
   'flow new': 'No connection that is followed has these addresses: it would begin one.',
-  'published-port match': 'It is meant for a published port, which leads to {targetAddress}[:{targetPort}][ on network {network}].',
+  'published-port match':
+    'It is meant for a published port, which leads to {targetAddress}[:{targetPort}][ on network {network}].',
   'policy accept': 'What comes from {from} may go to {to}.',
   'destination-nat translate': 'Its destination becomes {address}[:{port}][, identifier {identifier}].',
   'source-nat translate': 'Its source becomes {address}[:{port}][, identifier {identifier}].',

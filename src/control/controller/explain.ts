@@ -3,7 +3,6 @@
  * that it would send the data path itself says how it would decide.
  */
 
-import { TYPE_ECHO_REPLY } from '../../wire/icmp.ts'
 import type { ExplainRequest, Explanation, ExplanationStep } from '../api/explain.ts'
 import type { BridgeDriver } from '../drivers/bridge.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
@@ -123,13 +122,9 @@ function outcomeOf(steps: readonly ExplanationStep[]): Explanation['outcome'] {
   const last = steps.at(-1)
   if (last === undefined) return 'unknown'
   if (steps.some(({ verdict }) => verdict === 'drop')) return 'dropped'
-  if (last.stage === 'answer') return isRefusal(last) ? 'dropped' : 'answered'
+  if (last.stage === 'answer') return 'answered'
   return DELIVERED.has(`${last.stage} ${last.verdict}`) ? 'delivered' : 'unknown'
 }
-
-/** An answer that says that the packet has not arrived: a reset, or an ICMP message that is no echo reply. */
-const isRefusal = ({ verdict, values: { type } }: ExplanationStep): boolean =>
-  verdict === 'rst' || (typeof type === 'number' && type !== TYPE_ECHO_REPLY)
 
 const DELIVERED: ReadonlySet<string> = new Set([
   'kernel local',
@@ -137,6 +132,4 @@ const DELIVERED: ReadonlySet<string> = new Set([
   'bridge forward',
   'bridge flood',
   'egress transmit',
-  'egress segment',
-  'egress fragment',
 ])
