@@ -34,8 +34,9 @@ export class SwitchNames {
     return this.#domains.get(domain) ?? ''
   }
 
-  isUplink(domain: number): boolean {
-    return domain === this.#uplink.domain
+  /** The same for a sentence. */
+  place(domain: number): string {
+    return this.network(domain) || (domain === this.#uplink.domain ? 'the uplink' : 'the host')
   }
 
   port(port: number): PortNames {
