@@ -77,6 +77,7 @@ export const ErrorCode = {
   portInUse: 'PORT_IN_USE',
   portsExhausted: 'PORTS_EXHAUSTED',
   uplinkUnusable: 'UPLINK_UNUSABLE',
+  parentUnusable: 'PARENT_UNUSABLE',
   daemonStopping: 'DAEMON_STOPPING',
 } as const
 

@@ -14,6 +14,7 @@ import type {
   FabricStats,
   FlowFilter,
   LinkPermit,
+  ParentFacts,
   ParentPort,
   PublishedRange,
   UplinkSpec,
@@ -111,7 +112,7 @@ export class DatapathFabric implements Fabric {
     await this.#datapath.withdraw(permit)
   }
 
-  async addParentPort(port: ParentPort): Promise<void> {
+  async addParentPort(port: ParentPort): Promise<ParentFacts> {
     throw new TapwireError(ErrorCode.uplinkUnusable, `interface ${port.interface} cannot be used`)
   }
 

@@ -1,10 +1,5 @@
-/**
- * Networks that are a bridge domain of the switch each, and endpoints that are a TAP in the sandbox, a port of the switch.
- * Domain and port numbers are reserved before the first wait of the call that needs them.
- */
+/** Networks that are a bridge domain of the switch each, and endpoints that are a TAP in the sandbox, a port of the switch. */
 
-import { DOMAINS_MAX, PORTS_MAX } from '../../limits.ts'
-import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Fabric, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
@@ -12,34 +7,22 @@ import { bridgeDriver as bridgeRules } from '../rules/built-in-drivers.ts'
 import { endpointOptions } from '../rules/endpoint-options.ts'
 import { chooseMac } from '../rules/mac.ts'
 import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver } from './driver.ts'
-import { NumberPool } from './number-pool.ts'
-
-/** What a port of the switch belongs to. */
-export interface BridgePort {
-  readonly port: number
-  readonly interface: string
-  readonly endpoint: DriverEndpoint
-}
+import { EndpointMacs } from './endpoint-macs.ts'
+import type { SwitchRegistry } from './switch-registry.ts'
 
 export class BridgeDriver implements NetworkDriver {
   readonly rules = bridgeRules
   readonly connects = true
   readonly #fabric: Fabric
   readonly #surroundings: Surroundings
-  readonly #domainNumbers = new NumberPool(DOMAINS_MAX)
-  readonly #portNumbers = new NumberPool(PORTS_MAX)
-  /** By network. */
-  readonly #domains = new Map<string, number>()
+  readonly #registry: SwitchRegistry
   /** By network. */
   readonly #macs = new Map<string, EndpointMacs>()
-  /** By endpoint. */
-  readonly #ports = new Map<string, BridgePort>()
-  /** The same by port number. */
-  readonly #byNumber = new Map<number, BridgePort>()
 
-  constructor(fabric: Fabric, surroundings: Surroundings) {
+  constructor(fabric: Fabric, surroundings: Surroundings, registry: SwitchRegistry) {
     this.#fabric = fabric
     this.#surroundings = surroundings
+    this.#registry = registry
   }
 
   interfacePrefix(network: NetworkRecord): string {
@@ -47,25 +30,24 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async createNetwork(network: NetworkRecord): Promise<void> {
-    const domain = taken(this.#domainNumbers, `the switch has no bridge domain left (${DOMAINS_MAX})`)
+    const domain = this.#registry.takeDomain()
     try {
       const { transparent, icc } = bridgeOptions(network.options)
       await this.#fabric.addDomain(domain, { transparent, icc })
     } catch (error) {
-      this.#domainNumbers.giveBack(domain)
+      this.#registry.giveBackDomain(domain)
       throw error
     }
-    this.#domains.set(network.id, domain)
+    this.#registry.setDomain(network.id, domain)
     this.#macs.set(network.id, new EndpointMacs())
   }
 
   async deleteNetwork(network: NetworkRecord): Promise<void> {
-    const domain = this.#domains.get(network.id)
+    const domain = this.#registry.domainOf(network.id)
     if (domain === undefined) return
     await this.#fabric.removeDomain(domain)
-    this.#domains.delete(network.id)
+    this.#registry.removeDomain(network.id)
     this.#macs.delete(network.id)
-    this.#domainNumbers.giveBack(domain)
   }
 
   async createEndpoint(endpoint: DriverEndpoint): Promise<CreatedEndpoint> {
@@ -90,11 +72,11 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async join(endpoint: DriverEndpoint, place: EndpointPlace): Promise<JoinedPlace> {
-    const port = taken(this.#portNumbers, `the switch has no port left (${PORTS_MAX})`)
+    const port = this.#registry.takePort()
     try {
       await this.#fabric.addPort({
         port,
-        domain: this.#domains.get(endpoint.network.id)!,
+        domain: this.#registry.domainOf(endpoint.network.id)!,
         namespace: place.namespace,
         name: place.interface,
         mac: place.mac,
@@ -102,93 +84,29 @@ export class BridgeDriver implements NetworkDriver {
         offload: endpointOptions(endpoint.settings.driverOptions).offload,
       })
     } catch (error) {
-      this.#portNumbers.giveBack(port)
+      this.#registry.giveBackPort(port)
       throw error
     }
-    const entry = { port, interface: place.interface, endpoint }
-    this.#ports.set(endpoint.id, entry)
-    this.#byNumber.set(port, entry)
+    this.#registry.setPort({ port, interface: place.interface, network: endpoint.network, endpoint })
     return gatewaysOf(endpoint.network)
   }
 
   async leave(endpoint: DriverEndpoint): Promise<void> {
-    const entry = this.#ports.get(endpoint.id)
+    const entry = this.#registry.portOfEndpoint(endpoint.id)
     if (entry === undefined) return
     await this.#fabric.removePort(entry.port)
-    this.#forget(entry)
+    this.#registry.removePort(entry)
   }
 
   async announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
-    const entry = this.#ports.get(endpoint.id)
+    const entry = this.#registry.portOfEndpoint(endpoint.id)
     if (entry !== undefined) await this.#fabric.inject(entry.port, frame)
   }
 
   operationalInfo({ id }: DriverEndpoint): Readonly<Record<string, string>> {
-    const entry = this.#ports.get(id)
+    const entry = this.#registry.portOfEndpoint(id)
     return entry === undefined ? {} : { port: String(entry.port) }
   }
-
-  /** The fabric says that a port is no more. What it belonged to; undefined where nobody has it any more. */
-  portGone(port: number): BridgePort | undefined {
-    const entry = this.portOf(port)
-    if (entry !== undefined) this.#forget(entry)
-    return entry
-  }
-
-  domains(): readonly number[] {
-    return [...this.#domains.values()]
-  }
-
-  domainOf(network: string): number | undefined {
-    return this.#domains.get(network)
-  }
-
-  ports(): readonly BridgePort[] {
-    return [...this.#ports.values()]
-  }
-
-  portOf(port: number): BridgePort | undefined {
-    return this.#byNumber.get(port)
-  }
-
-  /** Both the fabric's word that a TAP is gone and our own removal come here, in either order. */
-  #forget(entry: BridgePort): void {
-    if (this.#ports.get(entry.endpoint.id) !== entry) return
-    this.#ports.delete(entry.endpoint.id)
-    this.#byNumber.delete(entry.port)
-    this.#portNumbers.giveBack(entry.port)
-  }
-}
-
-/** The MAC addresses of a network's endpoints. Several may have the same one, where users ask for it. */
-class EndpointMacs {
-  readonly #byEndpoint = new Map<string, string>()
-  readonly #counts = new Map<string, number>()
-
-  has(mac: string): boolean {
-    return this.#counts.has(mac)
-  }
-
-  set(endpoint: string, mac: string): void {
-    this.delete(endpoint)
-    this.#byEndpoint.set(endpoint, mac)
-    this.#counts.set(mac, (this.#counts.get(mac) ?? 0) + 1)
-  }
-
-  delete(endpoint: string): void {
-    const mac = this.#byEndpoint.get(endpoint)
-    if (mac === undefined) return
-    this.#byEndpoint.delete(endpoint)
-    const others = this.#counts.get(mac)! - 1
-    if (others === 0) this.#counts.delete(mac)
-    else this.#counts.set(mac, others)
-  }
-}
-
-function taken(numbers: NumberPool, exhausted: string): number {
-  const number = numbers.take()
-  if (number === undefined) throw new TapwireError(ErrorCode.limitReached, exhausted)
-  return number
 }
 
 /** An auxiliary address of this name takes the gateway's place as the sandboxes' next hop, as in Docker. */

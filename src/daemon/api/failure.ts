@@ -94,6 +94,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   PORT_IN_USE: 500,
   PORTS_EXHAUSTED: 500,
   UPLINK_UNUSABLE: 400,
+  PARENT_UNUSABLE: 400,
 }
 
 const STATUS_BY_TEXT: ReadonlyMap<string, ContentfulStatusCode> = new Map(Object.entries(STATUS))
