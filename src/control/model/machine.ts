@@ -152,6 +152,9 @@ export interface UplinkState {
   readonly mtu: number
   /** Ports that sources are translated to. */
   readonly ports: readonly [number, number]
+  /** The bridge domain, and the port of the switch, that what comes from outside arrives in; undefined where there is none. */
+  readonly domain?: number | undefined
+  readonly port?: number | undefined
 }
 
 export interface FlowFilter {
