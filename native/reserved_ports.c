@@ -2,13 +2,16 @@
 #include "reserved_ports.h"
 
 #include <arpa/inet.h>
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Every network namespace has its loopback under this index (LOOPBACK_IFINDEX in Linux's include/net/flow.h). */
@@ -16,6 +19,9 @@
 
 /* Connections that were gone before we took them, and datagrams of broken checksums, which one call passes over. */
 #define PASSED_OVER_MAX 64
+
+/* Ports from which on one filter for all of them is worth loading. */
+#define SHARED_FILTER_MIN 16
 
 /* ---------------------------------------------------------------------------------------------- addresses */
 
@@ -61,13 +67,14 @@ struct recipe {
 	const struct reserved_ports_options *options;
 	struct socket_address address;
 	bool both; /* one socket for IPv4 and IPv6 */
+	int program_fd; /* the filter for all; -1: each gets its own */
 };
 
 /*
  * Dropped here, a SYN gets no RST and a datagram no ICMP error: to the network the port is as silent as the data path lets
  * it be. A connection that was accepted keeps the filter.
  */
-static int attach_filter(int fd, bool deliver)
+static int attach_classic(int fd, bool deliver)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX)),
@@ -78,6 +85,37 @@ static int attach_filter(int fd, bool deliver)
 	struct sock_fprog loopback = { .len = 4, .filter = code };
 	struct sock_fprog nothing = { .len = 1, .filter = &code[3] };
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, deliver ? &loopback : &nothing, sizeof(loopback));
+}
+
+/*
+ * The same for many sockets: translated once, where a classic filter is translated anew for each, which takes longer than
+ * all else together. -1 where we may not (it needs CAP_BPF).
+ */
+static int load_program(bool deliver)
+{
+	const struct bpf_insn loopback[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 0, .src_reg = 1, .off = offsetof(struct __sk_buff, ifindex) },
+		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 0, .off = 2, .imm = LOOPBACK_INDEX },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = INT32_MAX },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attributes;
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+	attributes.insns = (uint64_t)(uintptr_t)(deliver ? loopback : &loopback[2]);
+	attributes.insn_cnt = deliver ? 6 : 2;
+	attributes.license = (uint64_t)(uintptr_t)"";
+	return (int)syscall(__NR_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes));
+}
+
+static int attach_filter(int fd, const struct recipe *recipe)
+{
+	int program = recipe->program_fd;
+	if (program < 0)
+		return attach_classic(fd, recipe->options->deliver);
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program));
 }
 
 static int enable(int fd, int level, int name, int value)
@@ -100,7 +138,7 @@ static int set_options(int fd, const struct recipe *recipe, bool ipv6, struct fa
 	    (ipv6 ? enable(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1) : enable(fd, SOL_IP, IP_PKTINFO, 1)) < 0)
 		return fail(failure, "set-options");
 	/* Before the port is ours: not one packet may come past it. */
-	if (attach_filter(fd, options->deliver) < 0)
+	if (attach_filter(fd, recipe) < 0)
 		return fail(failure, "attach-filter");
 	return 0;
 }
@@ -168,16 +206,20 @@ static int prepare(struct reserved_ports *reserved, struct recipe *recipe, struc
 int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_ports_options *options, int watch_fd,
                         struct failure *failure, uint16_t *failed_port)
 {
-	struct recipe recipe = { .options = options };
+	struct recipe recipe = { .options = options, .program_fd = -1 };
 	memset(reserved, 0, sizeof(*reserved));
 	reserved->watch_fd = watch_fd;
 	reserved->tag = options->tag;
 	*failed_port = options->first;
 	int result = prepare(reserved, &recipe, failure);
+	if (result == 0 && options->last - options->first >= SHARED_FILTER_MIN)
+		recipe.program_fd = load_program(options->deliver);
 	for (uint32_t port = options->first; result == 0 && port <= options->last; port++) {
 		*failed_port = (uint16_t)port;
 		result = open_port(reserved, &recipe, (uint16_t)port, failure);
 	}
+	if (recipe.program_fd >= 0)
+		close(recipe.program_fd);
 	if (result < 0)
 		reserved_ports_close(reserved);
 	return result;

@@ -70,6 +70,42 @@ export const MTU_MIN = 576
 export const MTU_MAX = 65_521
 export const MTU_DEFAULT = 1500
 
+/**
+ * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a
+ * second, or 200 super-frames; the second holds what the interface's queue has yet to send. Linux counts twice of each.
+ */
+export const PACKET_RECEIVE_BUFFER = 16 * 1024 * 1024
+export const PACKET_SEND_BUFFER = 8 * 1024 * 1024
+
+/** Connections to one published port that wait to be taken over by the relay: the kernel turns away what is more. */
+export const RESERVED_BACKLOG = 128
+
+/** TCP connections of local programs that the relay carries at once, of two descriptors each; the next ones wait in their backlogs. */
+export const RELAY_CONNECTIONS_MAX = 4096
+
+/** Connections, or datagrams, that the relay takes over before the daemon does something else. */
+export const RELAY_ARRIVALS_PER_TURN = 64
+
+/** Milliseconds for a connection to a target, and seconds until the kernel first asks a silent one whether it is still there. */
+export const RELAY_CONNECT_TIMEOUT_MS = 10_000
+export const RELAY_KEEPALIVE_S = 15
+
+/** Local programs that the relay knows UDP answers' way to, in all and at one port; the one that is silent for longest is forgotten. */
+export const RELAY_UDP_CLIENTS_MAX = 4096
+export const RELAY_UDP_CLIENTS_PER_PORT_MAX = 1024
+
+/** Datagrams of one of them that wait to be sent; more are dropped, as UDP may. */
+export const RELAY_UDP_QUEUE_MAX = 64
+
+/** Milliseconds after which a silent one is forgotten: Docker's userland proxy has the same. */
+export const RELAY_UDP_IDLE_MS = 90_000
+
+/** Milliseconds until connections are taken again, after there was no descriptor left for one. */
+export const RELAY_RETRY_MS = 100
+
+/** The longest UDP datagram, of IPv6. */
+export const UDP_DATAGRAM_MAX = 65_527
+
 /** A network interface's name, without the closing NUL (IFNAMSIZ - 1). */
 export const INTERFACE_NAME_MAX = 15
 

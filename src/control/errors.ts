@@ -57,6 +57,7 @@ export const ErrorCode = {
   endpointInvalid: 'ENDPOINT_INVALID',
   portInvalid: 'PORT_INVALID',
   portNotPublished: 'PORT_NOT_PUBLISHED',
+  portInUse: 'PORT_IN_USE',
   interfaceNameTaken: 'INTERFACE_NAME_TAKEN',
   filterInvalid: 'FILTER_INVALID',
   poolOverlap: 'POOL_OVERLAP',

@@ -67,6 +67,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.sandboxStart]: 500,
   [ErrorCode.commandFailed]: 500,
   [ErrorCode.programMissing]: 500,
+  [ErrorCode.portInUse]: 500,
   [ErrorCode.stateInvalid]: 500,
   [ErrorCode.stateUnwritable]: 500,
   [ErrorCode.eventsLost]: 500,
