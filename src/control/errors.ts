@@ -75,7 +75,6 @@ export const ErrorCode = {
   sandboxRunning: 'SANDBOX_RUNNING',
   linkTarget: 'LINK_TARGET',
   limitReached: 'LIMIT_REACHED',
-  portInUse: 'PORT_IN_USE',
   portsExhausted: 'PORTS_EXHAUSTED',
   uplinkUnusable: 'UPLINK_UNUSABLE',
   parentUnusable: 'PARENT_UNUSABLE',

@@ -33,8 +33,9 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
   })
   const store = new FileStore(paths.root)
+  const fabric = new DatapathFabric(datapath, log)
   const control = new Controller({
-    fabric: new DatapathFabric(datapath),
+    fabric,
     host,
     store,
     addresses: addressesOf(paths.configuration, configuration, surroundings),
@@ -77,6 +78,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       await control.shutdown({ liveRestore: keepSandboxes })
       // Of those that stay the next daemon is to hear the end, and to note it.
       host.release()
+      await fabric.close()
       await store.seal()
       await metrics.close()
     },

@@ -111,7 +111,7 @@ export class MacvlanDriver implements NetworkDriver {
       throw new TapwireError(
         ErrorCode.connectionRefused,
         `network ${record.name} passes its parent interface through to one sandbox, and has one`,
-        { hint: "Make the network with -o macvlan_mode=bridge to have several sandboxes on it." },
+        { hint: 'Make the network with -o macvlan_mode=bridge to have several sandboxes on it.' },
       )
     }
     const mac = chooseMac(

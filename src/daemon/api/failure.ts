@@ -92,7 +92,6 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.daemonFailed]: 500,
   [ErrorCode.internal]: 500,
   [ErrorCode.daemonStays]: 500,
-  PORT_IN_USE: 500,
   PORTS_EXHAUSTED: 500,
   UPLINK_UNUSABLE: 400,
   PARENT_UNUSABLE: 400,

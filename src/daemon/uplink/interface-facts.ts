@@ -12,6 +12,8 @@ export interface InterfaceFacts {
   readonly up: boolean
   readonly carrier: boolean
   readonly mac: string
+  /** What somebody has noted of it; most often empty. */
+  readonly alias: string
   /** Bytes of IP packet. */
   readonly mtu: number
   /** Its first IPv4 address; empty where it has none. */
@@ -35,6 +37,7 @@ interface IpAddressEntry {
   readonly mtu?: number
   readonly link_type?: string
   readonly address?: string
+  readonly ifalias?: string
   readonly addr_info?: readonly {
     readonly family?: string
     readonly local?: string
@@ -90,6 +93,7 @@ export function factsOf(
     up: flags.includes('UP'),
     carrier: flags.includes('LOWER_UP'),
     mac: entry.address ?? '',
+    alias: entry.ifalias ?? '',
     mtu: entry.mtu ?? 0,
     address: own?.local ?? '',
     prefixLength: own?.prefixlen ?? 0,
@@ -130,4 +134,6 @@ async function unlessMissing(answer: Promise<string>): Promise<string> {
 
 /** `ip` prints nothing at all where there is nothing, and empty objects for what a filter leaves out. */
 const parse = <T extends object>(text: string): readonly T[] =>
-  (JSON.parse(text.trim() === '' ? '[]' : text) as readonly T[]).filter((entry) => Object.keys(entry).length > 0)
+  (JSON.parse(text.trim() === '' ? '[]' : text) as readonly T[]).filter(
+    (entry) => Object.keys(entry).length > 0,
+  )

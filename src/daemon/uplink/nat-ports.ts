@@ -47,13 +47,14 @@ export function reserveNatPorts(
     if (block.descriptors !== undefined) break
     from = block.port + 1
   }
-  const piece =
-    best.size < SHARED_NAT_PORTS_MIN ? undefined : reserve(best.first, best.first + best.size - 1)
+  const piece = best.size < SHARED_NAT_PORTS_MIN ? undefined : reserve(best.first, best.first + best.size - 1)
   if (piece !== undefined && !isConflict(piece)) return piece
   throw new TapwireError(
     ErrorCode.uplinkUnusable,
     `fewer than ${SHARED_NAT_PORTS_MIN} ports from ${first} to ${last} can be had for connections to the outside: ${why}`,
-    { hint: 'End the programs that have ports there (`ss -tulnp` lists them), or raise the limit of open files.' },
+    {
+      hint: 'End the programs that have ports there (`ss -tulnp` lists them), or raise the limit of open files.',
+    },
   )
 }
 

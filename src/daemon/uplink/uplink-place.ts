@@ -1,7 +1,7 @@
 /** Where the router stands on an uplink: what the machine says of it, as settings of the router. */
 
-import { macOfAddress } from '../../control/mac-address.ts'
 import { parseIpAddress } from '../../control/ip-address.ts'
+import { macOfAddress } from '../../control/mac-address.ts'
 import type { UplinkSpec } from '../../control/model/machine.ts'
 import {
   GatewayMode,

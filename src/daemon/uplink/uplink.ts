@@ -64,7 +64,11 @@ export class Uplink {
   /** Changes are made one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
 
-  constructor(datapath: UplinkSwitch, log: Pick<Log, 'info' | 'warn'>, machine: UplinkMachine = uplinkMachine) {
+  constructor(
+    datapath: UplinkSwitch,
+    log: Pick<Log, 'info' | 'warn'>,
+    machine: UplinkMachine = uplinkMachine,
+  ) {
     this.#switch = datapath
     this.#log = log
     this.#machine = machine
@@ -75,14 +79,19 @@ export class Uplink {
     return this.#inTurn(() => (spec === undefined ? this.#remove() : this.#replace(spec)))
   }
 
-  /** A network becomes the way out. Throws UPLINK_UNUSABLE where there is another one. */
-  enterWorld(domain: number, gateway: FabricGateway): Promise<void> {
+  /** A network is to become the way out: nothing else does from here on. Throws UPLINK_UNUSABLE where something else is. */
+  claimWorld(domain: number, gateway: FabricGateway): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#installed !== undefined) throw unusable(`the uplink ${this.#installed.place.interface} is set`)
+      if (this.#installed !== undefined)
+        throw unusable(`the uplink ${this.#installed.place.interface} is set`)
       if (this.#world !== undefined && this.#world.domain !== domain) throw unusable(WORLD_THERE)
-      await this.#switch.setRoutes(worldRoutes(domain))
       this.#world = { domain, gateway }
     })
+  }
+
+  /** The router has its place there. */
+  async enterWorld(domain: number): Promise<void> {
+    await this.#switch.setRoutes(worldRoutes(domain))
   }
 
   /** It is no more; any other network's going is no matter. */
@@ -198,7 +207,10 @@ export class Uplink {
       throw error
     }
     this.#attached = false
-    await this.#switch.attachPort({ port: UPLINK_PORT, domain: UPLINK_DOMAIN, mtu: place.mtu, host: true }, port)
+    await this.#switch.attachPort(
+      { port: UPLINK_PORT, domain: UPLINK_DOMAIN, mtu: place.mtu, host: true },
+      port,
+    )
     this.#attached = true
   }
 

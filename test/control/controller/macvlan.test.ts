@@ -100,7 +100,8 @@ describe('a macvlan network', () => {
     await run(daemon, 'c1', 'through')
     await assert.rejects(run(daemon, 'c2', 'through'), {
       code: 'CONNECTION_REFUSED',
-      message: 'network through passes its parent interface through to one sandbox, and has one',
+      message:
+        'failed to set up container networking: network through passes its parent interface through to one sandbox, and has one',
     })
     const id = controller.inspectNetwork('through').Id.slice(0, 12)
     await assert.rejects(controller.createNetwork(network('other', { parent: 'eth0' })), {
