@@ -101,7 +101,10 @@ function reason({ code, step, message }: NativeError, options: PacketSocketOptio
     return [`the interface ${name} is down (${code})`, `Take it up with \`ip link set ${name} up\`.`]
   }
   if (step === 'check-type') {
-    return [`${name} is not an Ethernet interface (${code})`, '`ip link` shows link/ether for those that are.']
+    return [
+      `${name} is not an Ethernet interface (${code})`,
+      '`ip link` shows link/ether for those that are.',
+    ]
   }
   // Between two steps the interface was deleted.
   if (code === 'ENODEV' || code === 'ENXIO') {

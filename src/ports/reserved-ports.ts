@@ -119,7 +119,11 @@ function explain(error: NativeError & { readonly port?: number }, range: PortRan
   return new ReservedPortsError(error.code, message, hint, port, error)
 }
 
-function reason({ code, message }: NativeError, range: PortRange, port: number): readonly [string, string] {
+function reason(
+  { code, step, message }: NativeError,
+  range: PortRange,
+  port: number,
+): readonly [string, string] {
   const { address, protocol } = range
   const host = address === '' ? '0.0.0.0' : address
   const name = `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`
@@ -138,7 +142,9 @@ function reason({ code, message }: NativeError, range: PortRange, port: number):
     case 'EPERM':
       return [
         `not allowed to take ${name} (${code})`,
-        'Ports below 1024 need root or CAP_NET_BIND_SERVICE; net.ipv4.ip_unprivileged_port_start sets the bound.',
+        step === 'attach-filter'
+          ? 'Run as root, or give the process CAP_NET_ADMIN: it has to keep the network away from the port.'
+          : 'Ports below 1024 need root or CAP_NET_BIND_SERVICE; net.ipv4.ip_unprivileged_port_start sets the bound.',
       ]
     case 'EMFILE':
     case 'ENFILE':
@@ -152,8 +158,14 @@ function reason({ code, message }: NativeError, range: PortRange, port: number):
         'Publish on an IPv4 address, or on none.',
       ]
     case 'EINVAL':
-      return [`${host} is not an IP address that a port can be taken on (${code})`, 'Name it as in `ip address`.']
+      return [
+        `${host} is not an IP address that a port can be taken on (${code})`,
+        'Name it as in `ip address`.',
+      ]
     default:
-      return [`${name} could not be taken: ${message} (${code})`, '`tapwire doctor` checks what this machine lacks.']
+      return [
+        `${name} could not be taken: ${message} (${code})`,
+        '`tapwire doctor` checks what this machine lacks.',
+      ]
   }
 }

@@ -6,7 +6,12 @@ import {
   RELAY_UDP_IDLE_MS,
   UDP_DATAGRAM_MAX,
 } from '../../limits.ts'
-import { ArrivalWatch, type PortRange, type ReceivedDatagram, ReservedPorts } from '../../ports/reserved-ports.ts'
+import {
+  ArrivalWatch,
+  type PortRange,
+  type ReceivedDatagram,
+  ReservedPorts,
+} from '../../ports/reserved-ports.ts'
 import { errorMessage } from '../system-error.ts'
 import { freeTag, type RelaySockets, type RelayTarget, type RelayWarning } from './relay-target.ts'
 import { UdpClient, type UdpClientEnds } from './udp-client.ts'
