@@ -8,6 +8,7 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { EventLog } from '../control/event-log.ts'
 import { Ipam } from '../control/ipam/ipam.ts'
 import { Labs } from '../control/labs/labs.ts'
+import type { HostPorts } from '../control/model/machine.ts'
 import { labRoutes } from './api/labs.ts'
 import type { Configuration } from './configuration.ts'
 import { DatapathFabric } from './fabric.ts'
@@ -37,6 +38,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   const control = new Controller({
     fabric,
     host,
+    hostPorts: NO_HOST_PORTS,
     store,
     addresses: addressesOf(paths.configuration, configuration, surroundings),
     events,
@@ -84,6 +86,12 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     },
     mount: (api, context) => labRoutes(api, labs, context),
   }
+}
+
+/** None of the machine's ports is reserved. */
+const NO_HOST_PORTS: HostPorts = {
+  open: async () => ({ close: async () => undefined }),
+  ephemeralPorts: () => ({ first: 32_768, last: 60_999, reserved: [] }),
 }
 
 /** A daemon that nobody asks for metrics neither loads what makes them nor measures for them. */

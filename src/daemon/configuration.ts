@@ -21,6 +21,10 @@ const configurationSchema = z.strictObject({
     .optional(),
   'log-level': z.enum(LOG_LEVELS).optional(),
   mtu: z.int().min(MTU_MIN).max(MTU_MAX).optional(),
+  /** Where ports are published unless more is said. */
+  ip: address.refine((text) => !text.includes(':'), 'must be an IPv4 address').optional(),
+  /** Whether sandboxes on the network bridge may talk to one another. */
+  icc: z.boolean().optional(),
   dns: z.array(address).optional(),
   'dns-search': z.array(z.string()).optional(),
   'dns-opts': z.array(z.string()).optional(),
@@ -36,6 +40,8 @@ export interface Configuration {
   readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[] | undefined
   readonly logLevel: LogLevel
   readonly mtu: number
+  readonly hostBinding: string | undefined
+  readonly icc: boolean
   readonly dns: readonly string[]
   readonly dnsSearch: readonly string[]
   readonly dnsOptions: readonly string[]
@@ -57,6 +63,8 @@ export function readConfiguration(path: string, overrides: ConfigurationOverride
     defaultAddressPools: given['default-address-pools'],
     logLevel: overrides.logLevel ?? given['log-level'] ?? 'info',
     mtu: given.mtu ?? MTU_DEFAULT,
+    hostBinding: given.ip,
+    icc: given.icc ?? true,
     dns: given.dns ?? [],
     dnsSearch: given['dns-search'] ?? [],
     dnsOptions: given['dns-opts'] ?? [],

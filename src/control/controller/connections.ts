@@ -112,9 +112,11 @@ export class Connections {
   ): Promise<void> {
     const run = this.#runs.find(before.id)
     if (run === undefined) return this.#context.commitSandbox(undo, connected)
-    const { attachments } = this.#runs
+    const { attachments, publications, permits } = this.#runs
     const reserved = attachments.reserve(undo, connected, [network.id])
-    const after = await attachments.attach(undo, run.running, before, reserved, true)
+    const attached = await attachments.attach(undo, run.running, before, reserved, true)
+    await permits.settle(undo, attached)
+    const after = await publications.settle(undo, attached)
     this.#runs.writeFiles(undo, run, before, after)
     await this.#context.commitSandbox(undo, after)
     attachments.announce(after, network.id)
@@ -129,8 +131,11 @@ export class Connections {
       const endpoints = before.endpoints.filter((other) => other !== endpoint)
       return this.#context.commitSandbox(undo, { ...before, endpoints })
     }
-    const { attachments } = this.#runs
-    const after = await attachments.detach(undo, run.running, before, network.id)
+    const { attachments, publications, permits } = this.#runs
+    await publications.leave(undo, before, endpoint)
+    const detached = await attachments.detach(undo, run.running, before, network.id)
+    await permits.settle(undo, detached)
+    const after = await publications.settle(undo, detached)
     this.#runs.writeFiles(undo, run, before, after)
     await this.#context.commit(
       undo,

@@ -4,7 +4,7 @@ import type { Defaults } from '../defaults.ts'
 import type { DriverRegistry } from '../drivers/registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { AddressSpace } from '../ipam/address-space.ts'
-import type { Fabric, SandboxHost, Surroundings } from '../model/machine.ts'
+import type { Fabric, HostPorts, SandboxHost, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord, SandboxConfig, SandboxRecord } from '../model/records.ts'
 import type { Store } from '../model/store.ts'
 import { newId } from '../rules/ids.ts'
@@ -17,6 +17,7 @@ import { attempt, type Undo } from './undo.ts'
 export interface ControllerParts {
   readonly fabric: Fabric
   readonly host: SandboxHost
+  readonly hostPorts: HostPorts
   readonly store: Store
   readonly addresses: AddressSpace
   readonly events: EventJournal

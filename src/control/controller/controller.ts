@@ -58,7 +58,7 @@ export class Controller implements ControlPlane {
     const context = new Context(parts, known)
     const watchers = new Watchers()
     this.#context = context
-    this.#runs = new Runs(context)
+    this.#runs = new Runs(context, bridge)
     this.#networks = new Networks(context)
     this.#connections = new Connections(context, this.#runs)
     this.#streams = new Streams(context, this.#runs)

@@ -151,6 +151,8 @@ export class Lifecycle {
 
   /** Takes note of a sandbox's end in the model, which the caller then keeps. */
   async noteEnd(sandbox: SandboxRecord, exit: SandboxExit): Promise<SandboxRecord> {
+    await this.#runs.publications.abandon(sandbox)
+    await this.#runs.permits.abandon(sandbox)
     const left = await this.#runs.attachments.abandon(sandbox)
     for (const endpoint of sandbox.endpoints) this.#runs.attachments.releaseAddresses(sandbox, endpoint)
     const ended: SandboxRecord = {
@@ -178,9 +180,7 @@ export class Lifecycle {
     const running = await host.create(this.#plan(reserved))
     // What it printed in an earlier life stays.
     undo.add(() => host.remove(sandbox.id, { log: sandbox.state.startedAt === NEVER }))
-    const attached = await toldAs(NETWORKING, () =>
-      attachments.attach(undo, running, sandbox, reserved, false),
-    )
+    const attached = await toldAs(NETWORKING, () => this.#attach(undo, running, sandbox, reserved))
     const pid = await this.#startCommand(running, attached, variables)
     const state = {
       status: 'running',
@@ -198,6 +198,18 @@ export class Lifecycle {
     }
     this.#runs.refreshDependents(started)
     this.#context.sandboxEvent('start', started)
+  }
+
+  async #attach(
+    undo: Undo,
+    running: RunningSandbox,
+    before: SandboxRecord,
+    reserved: SandboxRecord,
+  ): Promise<SandboxRecord> {
+    const { attachments, publications, permits } = this.#runs
+    const attached = await attachments.attach(undo, running, before, reserved, false)
+    await permits.settle(undo, attached)
+    return publications.settle(undo, attached)
   }
 
   #refuseFormerNetworks({ name, endpoints }: SandboxRecord): void {

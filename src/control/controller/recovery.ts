@@ -3,6 +3,7 @@
  * right: what it does not know is removed, and what it says runs is taken up again, or noted as ended where it has ended.
  */
 
+import { isDeepStrictEqual } from 'node:util'
 import type { RunningSandbox, SandboxExit } from '../model/machine.ts'
 import type { ModelRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { BRIDGE_OPTION } from '../rules/bridge-options.ts'
@@ -79,8 +80,10 @@ export class Recovery {
 
   /** Of a built-in network: what the daemon's user says now, as for networks that are made now. */
   #optionsOf({ driver }: Pick<NetworkRecord, 'driver'>): Readonly<Record<string, string>> {
-    const defaults = this.#context.drivers.get(driver).rules.defaultOptions(this.#context.parts.defaults())
-    return driver === 'bridge' ? { ...DEFAULT_BRIDGE_OPTIONS, ...defaults } : defaults
+    const said = this.#context.parts.defaults()
+    const defaults = this.#context.drivers.get(driver).rules.defaultOptions(said)
+    if (driver !== 'bridge') return defaults
+    return { ...DEFAULT_BRIDGE_OPTIONS, [BRIDGE_OPTION.icc]: String(said.icc), ...defaults }
   }
 
   #takeUp(sandbox: SandboxRecord): Promise<void> {
@@ -98,6 +101,7 @@ export class Recovery {
         // It runs, can be stopped, and starts whole.
         this.#context.warn(error, `the network of ${sandbox.name} could not be taken up again`)
       }
+      await this.#takeUpPorts(sandbox)
     })
   }
 
@@ -117,6 +121,18 @@ export class Recovery {
     if (unknown.length === 0 && known.every((name) => idle.includes(name))) return
     await attachments.configure(running, { ...sandbox, endpoints: [] }, sandbox)
     running.writeFiles(filesOf(this.#context, sandbox))
+  }
+
+  /** What others may ask of it. */
+  async #takeUpPorts(sandbox: SandboxRecord): Promise<void> {
+    const { permits, publications } = this.#runs
+    try {
+      await this.#context.attempt((undo) => permits.settle(undo, sandbox))
+    } catch (error) {
+      this.#context.warn(error, `the links of ${sandbox.name} could not be taken up again`)
+    }
+    const restored = await publications.restore(sandbox)
+    if (!isDeepStrictEqual(restored.ports, sandbox.ports)) this.#context.model.putSandbox(restored)
   }
 
   async #adopt(sandbox: SandboxRecord): Promise<RunningSandbox | undefined> {

@@ -1,7 +1,10 @@
+import type { BridgeDriver } from '../drivers/bridge.ts'
 import type { RunningSandbox, SandboxFiles } from '../model/machine.ts'
 import type { SandboxRecord } from '../model/records.ts'
 import { Attachments } from './attachments.ts'
 import type { Context } from './context.ts'
+import { LinkPermits } from './link-permits.ts'
+import { Publications } from './publications.ts'
 import { dependents, filesOf } from './sandbox-files.ts'
 import type { Undo } from './undo.ts'
 
@@ -33,12 +36,16 @@ export class Run {
 /** The sandboxes that run, and what one does with them under their lock. */
 export class Runs {
   readonly attachments: Attachments
+  readonly publications: Publications
+  readonly permits: LinkPermits
   readonly #context: Context
   readonly #runs = new Map<string, Run>()
 
-  constructor(context: Context) {
+  constructor(context: Context, bridge: BridgeDriver) {
     this.#context = context
     this.attachments = new Attachments(context)
+    this.publications = new Publications(context, bridge)
+    this.permits = new LinkPermits(context, bridge)
   }
 
   find(id: string): Run | undefined {

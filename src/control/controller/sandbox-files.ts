@@ -95,10 +95,17 @@ function linkedHosts(context: Context, sandbox: SandboxRecord): readonly LinkedH
 }
 
 function linkTarget(context: Context, reference: string, alias: string): LinkTarget | undefined {
-  const child = [...context.model.sandboxes.values()].find((sandbox) => names(sandbox, reference))
+  const child = linkChild(context, reference)
   const onBridge = child?.endpoints.find(({ network }) => network === defaultBridge(context)?.id)
   const address = onBridge?.joined?.ipv4?.address
   return child === undefined || address === undefined ? undefined : { alias, child, address }
+}
+
+/** The sandbox that a link's word means. */
+export function linkChild(context: Context, reference: string): SandboxRecord | undefined {
+  const { model } = context
+  const named = model.sandbox(model.sandboxNames.owner(reference) ?? '')
+  return named ?? [...model.sandboxes.values()].find((sandbox) => names(sandbox, reference))
 }
 
 /** Whether a link's word for a sandbox means this one. */

@@ -15,6 +15,12 @@ export class Undo {
     this.#last.push(step)
   }
 
+  /** Lets another operation take back what has been done, should that fail. */
+  handTo(other: Undo): void {
+    other.#steps.push(...this.#steps.splice(0))
+    other.#last.push(...this.#last.splice(0))
+  }
+
   end(): void {
     for (const step of this.#last.splice(0)) step()
   }

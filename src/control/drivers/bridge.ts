@@ -1,11 +1,13 @@
 /** Networks that are a bridge domain of the switch each, and endpoints that are a TAP in the sandbox, a port of the switch. */
 
-import type { Fabric, Surroundings } from '../model/machine.ts'
+import type { Fabric, FabricPort, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
 import { bridgeDriver as bridgeRules } from '../rules/built-in-drivers.ts'
 import { endpointOptions } from '../rules/endpoint-options.ts'
+import { bridgeGateway } from '../rules/gateway.ts'
 import { chooseMac } from '../rules/mac.ts'
+import { BridgeDomains } from './bridge-domains.ts'
 import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver } from './driver.ts'
 import { EndpointMacs } from './endpoint-macs.ts'
 import type { SwitchRegistry } from './switch-registry.ts'
@@ -16,6 +18,7 @@ export class BridgeDriver implements NetworkDriver {
   readonly #fabric: Fabric
   readonly #surroundings: Surroundings
   readonly #registry: SwitchRegistry
+  readonly #domains: BridgeDomains
   /** By network. */
   readonly #macs = new Map<string, EndpointMacs>()
 
@@ -23,30 +26,23 @@ export class BridgeDriver implements NetworkDriver {
     this.#fabric = fabric
     this.#surroundings = surroundings
     this.#registry = registry
+    this.#domains = new BridgeDomains(fabric, registry)
   }
 
   interfacePrefix(network: NetworkRecord): string {
     return bridgeOptions(network.options).interfacePrefix
   }
 
-  async createNetwork(network: NetworkRecord): Promise<void> {
-    const domain = this.#registry.takeDomain()
-    try {
-      const { transparent, icc } = bridgeOptions(network.options)
-      await this.#fabric.addDomain(domain, { transparent, icc })
-    } catch (error) {
-      this.#registry.giveBackDomain(domain)
-      throw error
-    }
-    this.#registry.setDomain(network.id, domain)
-    this.#macs.set(network.id, new EndpointMacs())
+  async createNetwork(network: NetworkRecord, { again = false } = {}): Promise<void> {
+    await this.#domains.add(network, again)
+    const macs = new EndpointMacs()
+    const gateway = bridgeGateway(network)
+    if (gateway !== undefined) macs.set(GATEWAY, gateway.mac)
+    this.#macs.set(network.id, macs)
   }
 
   async deleteNetwork(network: NetworkRecord): Promise<void> {
-    const domain = this.#registry.domainOf(network.id)
-    if (domain === undefined) return
-    await this.#fabric.removeDomain(domain)
-    this.#registry.removeDomain(network.id)
+    await this.#domains.remove(network)
     this.#macs.delete(network.id)
   }
 
@@ -82,6 +78,7 @@ export class BridgeDriver implements NetworkDriver {
         mac: place.mac,
         mtu: bridgeOptions(endpoint.network.options).mtu,
         offload: endpointOptions(endpoint.settings.driverOptions).offload,
+        guard: guardOf(endpoint),
       })
     } catch (error) {
       this.#registry.giveBackPort(port)
@@ -106,6 +103,32 @@ export class BridgeDriver implements NetworkDriver {
   operationalInfo({ id }: DriverEndpoint): Readonly<Record<string, string>> {
     const entry = this.#registry.portOfEndpoint(id)
     return entry === undefined ? {} : { port: String(entry.port) }
+  }
+
+  domainOf(network: string): number | undefined {
+    return this.#registry.domainOf(network)
+  }
+
+  /** Where the switch has an endpoint, by its id; undefined where its interface has vanished, or is another driver's. */
+  placeOf(endpoint: string): { readonly domain: number; readonly port: number } | undefined {
+    const entry = this.#registry.portOfEndpoint(endpoint)
+    if (entry?.network.driver !== this.rules.name) return undefined
+    return { domain: this.#registry.domainOf(entry.network.id)!, port: entry.port }
+  }
+}
+
+/** In the place of an endpoint's id, what has the gateway's MAC address. */
+const GATEWAY = 'gateway'
+
+/** What frames of the endpoint may have for their source. */
+function guardOf({ network, settings, ipv4, ipv6 }: DriverEndpoint): FabricPort['guard'] {
+  if (!bridgeOptions(network.options).spoofGuard) return undefined
+  const addresses = [ipv4?.address, ipv6?.address, ...settings.linkLocal].filter(
+    (address) => address !== undefined,
+  )
+  return {
+    ipv4: addresses.filter((address) => !address.includes(':')),
+    ipv6: addresses.filter((address) => address.includes(':')),
   }
 }
 

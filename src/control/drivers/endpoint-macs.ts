@@ -1,4 +1,4 @@
-/** The MAC addresses of a network's endpoints. Several may have the same one, where users ask for it. */
+/** The MAC addresses of a network's endpoints, and of its gateway. Several may have the same one, where users ask for it. */
 export class EndpointMacs {
   readonly #byEndpoint = new Map<string, string>()
   readonly #counts = new Map<string, number>()

@@ -275,6 +275,34 @@ export interface FabricPort {
   readonly patient?: boolean | undefined
 }
 
+/** The machine's own ports, which published ones take. */
+export interface HostPorts {
+  /**
+   * Reserves host ports and relays what local programs send there. All ports of the range, or throws TapwireError
+   * PORT_IN_USE (or NOT_PERMITTED, ADDRESS_…) naming address and port, and has none.
+   */
+  open(request: HostPortRequest): Promise<HostPortReservation>
+  /** Linux's ephemeral range and what is reserved of it. */
+  ephemeralPorts(): {
+    readonly first: number
+    readonly last: number
+    readonly reserved: readonly (readonly [number, number])[]
+  }
+}
+
+export interface HostPortRequest {
+  /** Empty for all, of IPv4 and IPv6; `0.0.0.0` and `::` for all of one family. */
+  readonly address: string
+  readonly protocol: 'tcp' | 'udp'
+  readonly first: number
+  readonly last: number
+  readonly target: { readonly address: string; readonly first: number }
+}
+
+export interface HostPortReservation {
+  close(): Promise<void>
+}
+
 /** Makes and finds the sandboxes' namespaces and processes. */
 export interface SandboxHost {
   /** Makes the namespaces and their holder; no command runs yet. Throws SANDBOX_START and leaves nothing. */

@@ -104,7 +104,10 @@ export interface SandboxRecord {
   readonly state: SandboxState
   /** In the order of joining. Empty in the modes host, none (one endpoint without interface) and container. */
   readonly endpoints: readonly EndpointRecord[]
-  /** Published ports as they are now, by `80/tcp`. Empty while it does not run. */
+  /**
+   * Published ports as they are now, by `80/tcp`, and ranges by `3000-3009/tcp` with a host port `8000-8009`. No host IP is every
+   * address; no host port is a routed network's. Empty while it does not run.
+   */
   readonly ports: Readonly<Record<string, readonly PortBinding[]>>
 }
 

@@ -32,6 +32,16 @@ export interface BridgeOptions {
   readonly gatewayMode6: GatewayMode
   /** The bridge has no IPv4 address; where it is internal as well, there is no gateway. */
   readonly inhibitIpv4: boolean
+  /** Source address of what goes out; empty for the uplink's own. */
+  readonly hostIpv4: string
+  /** The gateway answers ARP requests for what it would route elsewhere (RFC 1027). */
+  readonly proxyArp: boolean
+  /** Frames of a sandbox with addresses that are not its own are dropped. */
+  readonly spoofGuard: boolean
+  /** The network plays the world: it is an uplink, and ports are published on its gateway's address. */
+  readonly uplink: boolean
+  /** The machine has an interface on the network, with the gateway's addresses. */
+  readonly host: boolean
 }
 
 export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated'
@@ -57,6 +67,10 @@ export const BRIDGE_OPTION = {
   hostIpv6: 'com.docker.network.host_ipv6',
   transparent: 'tapwire.transparent',
   mac: 'tapwire.mac',
+  proxyArp: 'tapwire.proxy-arp',
+  spoofGuard: 'tapwire.spoof-guard',
+  uplink: 'tapwire.uplink',
+  host: 'tapwire.host',
 } as const
 
 /** RFC 8200, 5: what every link that carries IPv6 must be able to carry. Linux has no IPv6 on an interface below. */
@@ -80,12 +94,20 @@ export function bridgeOptions(options: Readonly<Record<string, string>>): Bridge
     gatewayMode4: gatewayMode(options[BRIDGE_OPTION.gatewayMode4]) ?? 'nat',
     gatewayMode6: gatewayMode(options[BRIDGE_OPTION.gatewayMode6]) ?? 'nat',
     inhibitIpv4: flag(BRIDGE_OPTION.inhibitIpv4, false),
+    hostIpv4: options[BRIDGE_OPTION.hostIpv4] ?? '',
+    proxyArp: flag(BRIDGE_OPTION.proxyArp, false),
+    spoofGuard: flag(BRIDGE_OPTION.spoofGuard, true),
+    uplink: flag(BRIDGE_OPTION.uplink, false),
+    host: flag(BRIDGE_OPTION.host, false),
   }
 }
 
 /** What a network without these options has of the daemon's; nothing where that is as everywhere. */
-export function defaultBridgeOptions({ mtu }: Defaults): Readonly<Record<string, string>> {
-  return mtu === MTU_DEFAULT ? {} : { [BRIDGE_OPTION.mtu]: String(mtu) }
+export function defaultBridgeOptions({ mtu, hostBinding }: Defaults): Readonly<Record<string, string>> {
+  return {
+    ...(mtu === MTU_DEFAULT ? {} : { [BRIDGE_OPTION.mtu]: String(mtu) }),
+    ...(hostBinding === undefined ? {} : { [BRIDGE_OPTION.hostBinding]: hostBinding }),
+  }
 }
 
 /** What is wrong, a sentence each. Options that nobody here knows are kept and passed over, as Docker does it. */
@@ -109,6 +131,10 @@ export function checkBridgeOptions(
     [BRIDGE_OPTION.mtu]: checkMtu(network),
     [BRIDGE_OPTION.interfacePrefix]: checkInterfacePrefix,
     [BRIDGE_OPTION.mac]: checkMacMode,
+    [BRIDGE_OPTION.proxyArp]: checkBoolean,
+    [BRIDGE_OPTION.spoofGuard]: checkBoolean,
+    [BRIDGE_OPTION.uplink]: checkUplink(network),
+    [BRIDGE_OPTION.host]: checkBoolean,
   })
 }
 
@@ -130,6 +156,14 @@ function checkAddress(family: 4 | 6): OptionCheck {
 
 function checkHostBinding(name: string, value: string): string | undefined {
   return parseIpAddress(value)?.family === 4 ? undefined : badOption(name, value, 'nil ip')
+}
+
+function checkUplink(network: NetworkTraits): OptionCheck {
+  return (name, value) => {
+    const problem = checkBoolean(name, value)
+    if (problem !== undefined || parseBoolean(value) !== true || !network.internal) return problem
+    return badOption(name, value, 'nothing leads out of an internal network')
+  }
 }
 
 function checkGatewayMode(network: NetworkTraits): OptionCheck {

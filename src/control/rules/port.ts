@@ -41,3 +41,11 @@ export function comparePorts(a: string, b: string): number {
     (first.protocol < second.protocol ? -1 : Number(first.protocol !== second.protocol))
   )
 }
+
+/** In the order of comparePorts, each once. */
+export function sortPorts(ports: readonly string[]): readonly string[] {
+  return [...new Set(ports)]
+    .map((port) => ({ port, ...splitPort(port) }))
+    .sort((a, b) => a.number - b.number || (a.protocol < b.protocol ? -1 : 1))
+    .map(({ port }) => port)
+}

@@ -9,7 +9,16 @@ import { ErrorCode, TapwireError } from '../errors.ts'
 import { parseIpAddress } from '../ip-address.ts'
 import type { PortBinding } from '../model/records.ts'
 import { printable } from './names.ts'
-import { comparePorts, isProtocol, type PortProtocol, parsePortRange, parseProtocol } from './port.ts'
+import {
+  comparePorts,
+  isProtocol,
+  type PortProtocol,
+  parsePortRange,
+  parseProtocol,
+  sortPorts,
+  splitPort,
+} from './port.ts'
+import { isPublishable } from './publish-plan.ts'
 
 export interface PublishedPort {
   readonly containerPort: number
@@ -42,7 +51,7 @@ export function portRequest(
   }
   const exposed = new Set([...Object.keys(PortBindings), ...expose.flatMap(parseExpose)])
   return {
-    ExposedPorts: Object.fromEntries([...exposed].sort(comparePorts).map((port) => [port, {}])),
+    ExposedPorts: Object.fromEntries(sortPorts([...exposed]).map((port) => [port, {}])),
     PortBindings,
   }
 }
@@ -72,10 +81,14 @@ export function checkPortBindings(
   const checked = new Map<string, PortBinding[]>()
   for (const [port, wanted] of Object.entries(bindings)) {
     const name = portName(port)
+    const { protocol } = splitPort(name)
+    if (!isPublishable(protocol) && (wanted ?? []).length > 0) {
+      throw invalid(`port ${name} cannot be published: only TCP and UDP are forwarded to sandboxes`)
+    }
     const known = checked.get(name) ?? []
     checked.set(name, [...known, ...(wanted ?? []).map(checkBinding)])
   }
-  return Object.fromEntries([...checked].sort(([a], [b]) => comparePorts(a, b)))
+  return Object.fromEntries(sortPorts([...checked.keys()]).map((port) => [port, checked.get(port)!]))
 }
 
 /** `80` and `80/TCP` as `80/tcp`. Throws PORT_INVALID. */

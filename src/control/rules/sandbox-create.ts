@@ -11,7 +11,7 @@ import { shortId } from './ids.ts'
 import { parseLink } from './link-environment.ts'
 import { checkHostname, printable } from './names.ts'
 import { type ModeContext, parseNetworkMode, refuseConflicts } from './network-mode.ts'
-import { comparePorts } from './port.ts'
+import { sortPorts } from './port.ts'
 import { checkPortBindings, portName } from './publish.ts'
 import { parseSignal, STOP_SIGNAL_DEFAULT } from './stop-signal.ts'
 import { checkStopTimeout, STOP_TIMEOUT_S_DEFAULT } from './stop-timeout.ts'
@@ -93,7 +93,7 @@ function planPorts(
   const portBindings = checkPortBindings(request.HostConfig?.PortBindings ?? {})
   const exposed = Object.keys(request.ExposedPorts ?? {}).map(portName)
   return {
-    exposedPorts: [...new Set([...exposed, ...Object.keys(portBindings)])].sort(comparePorts),
+    exposedPorts: sortPorts([...exposed, ...Object.keys(portBindings)]),
     portBindings,
     publishAll: request.HostConfig?.PublishAllPorts ?? false,
   }

@@ -9,6 +9,7 @@ import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { BUILT_IN_NETWORKS, printable } from '../rules/names.ts'
 import { parseInteger } from '../rules/option-values.ts'
 import { splitPort } from '../rules/port.ts'
+import { shownPorts } from '../rules/port-range.ts'
 import { parseExpose } from '../rules/publish.ts'
 
 type Test<T> = (candidate: T) => boolean
@@ -178,7 +179,7 @@ function portsWanted(filter: string, value: string): readonly string[] {
 
 /** The ports of the machine, and not those of the sandbox behind them. */
 function publishedPorts(sandbox: SandboxRecord): string[] {
-  return Object.entries(sandbox.ports).flatMap(([port, bindings]) => {
+  return Object.entries(shownPorts(sandbox.ports)).flatMap(([port, bindings]) => {
     const { protocol } = splitPort(port)
     return bindings.map(({ hostPort }) => `${hostPort}/${protocol}`)
   })

@@ -9,6 +9,7 @@ import type {
   SandboxRecord,
   SandboxState,
 } from '../model/records.ts'
+import { shownPorts } from '../rules/port-range.ts'
 import { inspectDefaultRoute } from './default-route-inspect.ts'
 import { inspectEndpoint } from './endpoint-inspect.ts'
 
@@ -95,7 +96,7 @@ export function inspectPorts(sandbox: SandboxRecord): SandboxInspect['NetworkSet
   const kind = sandbox.config.networkMode.kind
   if (kind === 'host' || kind === 'container') return {}
   const exposed = Object.fromEntries(sandbox.config.exposedPorts.map((port) => [port, null]))
-  return { ...exposed, ...inspectBindings(sandbox.ports) }
+  return { ...exposed, ...inspectBindings(shownPorts(sandbox.ports)) }
 }
 
 function inspectState(state: SandboxState): SandboxInspect['State'] {

@@ -6,6 +6,7 @@ import { assertConsistent, modelValues } from './snapshot.ts'
 
 async function arranged(operation: Operation) {
   const machine = new MemoryMachine()
+  operation.before?.(machine)
   const daemon = await machine.boot()
   await operation.arrange(daemon, machine)
   await settled()
@@ -58,7 +59,14 @@ describe('a daemon that dies in the middle of an operation', () => {
     const next = await machine.boot()
 
     assert.deepEqual(next.controller.inspectSandbox('c1'), was)
-    assert.deepEqual(machine.steps.toSorted(), ['addDomain', 'addDomain', 'addPort', 'save'])
+    assert.deepEqual(machine.steps.toSorted(), [
+      'addDomain',
+      'addDomain',
+      'addPort',
+      'save',
+      'setGateway',
+      'setGateway',
+    ])
     assertConsistent(next, machine)
   })
 

@@ -49,6 +49,7 @@ export class MemoryFabric implements Fabric {
     return this.#step('removeDomain', () => {
       const ports = [...this.ports.values(), ...this.parents.values()]
       if (ports.some((port) => port.domain === domain)) throw new Error('it has ports')
+      if (this.gateways.has(domain)) throw new Error('it has a gateway')
       if (!this.domains.delete(domain)) throw new Error(`there is no domain ${domain}`)
     })
   }
@@ -126,6 +127,10 @@ export class MemoryFabric implements Fabric {
   publish(range: PublishedRange): Promise<void> {
     return this.#step('publish', () => {
       if (this.published.has(range.id)) throw new Error(`range ${range.id} is published already`)
+      if (!this.ports.has(range.target.port)) throw new Error(`there is no port ${range.target.port}`)
+      for (const other of this.published.values()) {
+        if (overlap(other, range)) throw new Error(`ranges ${other.id} and ${range.id} overlap`)
+      }
       this.published.set(range.id, range)
     })
   }
@@ -139,6 +144,7 @@ export class MemoryFabric implements Fabric {
 
   permit(permit: LinkPermit): Promise<void> {
     return this.#step('permit', () => {
+      if (!this.domains.has(permit.domain)) throw new Error(`there is no domain ${permit.domain}`)
       if (this.permits.has(permit.id)) throw new Error(`permit ${permit.id} is there already`)
       this.permits.set(permit.id, permit)
     })
@@ -235,4 +241,9 @@ export class MemoryFabric implements Fabric {
     }))
     return { at: 0, uptimeS: 0, totals: counts, ports, drops: [] }
   }
+}
+
+function overlap(a: PublishedRange, b: PublishedRange): boolean {
+  const sameAddress = a.address === b.address || a.address === '' || b.address === ''
+  return sameAddress && a.protocol === b.protocol && a.first <= b.last && b.first <= a.last
 }

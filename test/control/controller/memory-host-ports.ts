@@ -6,11 +6,12 @@ import type { Step } from './memory-fabric.ts'
 export class MemoryHostPorts implements HostPorts {
   readonly #reserved = new Set<HostPortRequest>()
   /** `tcp 0.0.0.0 80`: what other programs of the machine hold, for a test to say. */
-  readonly others = new Set<string>()
+  readonly others: Set<string>
   readonly #step: Step
 
-  constructor(step: Step) {
+  constructor(step: Step, others = new Set<string>()) {
     this.#step = step
+    this.others = others
   }
 
   /** What is reserved now, in the order of asking. */

@@ -18,6 +18,7 @@ import type { ModelRecord } from '../../../src/control/model/records.ts'
 import type { Store } from '../../../src/control/model/store.ts'
 import { MemoryFabric, type Step } from './memory-fabric.ts'
 import { MemoryHost, type MemoryProcesses, type MemorySandbox } from './memory-host.ts'
+import { MemoryHostPorts } from './memory-host-ports.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
 
 /** What a step that was chosen to fail rejects with. */
@@ -28,6 +29,7 @@ export interface Daemon {
   readonly controller: Controller
   readonly addresses: Ipam
   readonly fabric: MemoryFabric
+  readonly hostPorts: MemoryHostPorts
   readonly warnings: string[]
   readonly events: Pick<Event, 'Type' | 'Action' | 'Actor'>[]
   /** The model as it is in the daemon's memory. */
@@ -44,6 +46,8 @@ export class MemoryMachine implements MemoryProcesses {
   readonly namespaces = new Map<string, MemoryNamespace>()
   readonly exits = new Map<string, SandboxExit>()
   readonly logs = new Set<string>()
+  /** Ports that programs of the machine have, `tcp 0.0.0.0 80`. */
+  readonly busyPorts = new Set<string>()
   disk: ModelRecord | undefined
   defaults = DEFAULTS
   now = Date.UTC(2026, 0, 2)
@@ -92,6 +96,7 @@ export class MemoryMachine implements MemoryProcesses {
     const step = this.#stepsOf(this.#life)
     const surroundings = this.#surroundings()
     const fabric = new MemoryFabric(step, (path) => this.#namespaceAt(path))
+    const hostPorts = new MemoryHostPorts(step, this.busyPorts)
     const addresses = new Ipam({ hostId: 'memory', now: () => this.now })
     const warnings: string[] = []
     const events: Daemon['events'] = []
@@ -109,6 +114,7 @@ export class MemoryMachine implements MemoryProcesses {
       {
         fabric,
         host: new MemoryHost(this, step),
+        hostPorts,
         store,
         addresses,
         surroundings,
@@ -124,7 +130,15 @@ export class MemoryMachine implements MemoryProcesses {
       drivers,
     )
     await controller.recover()
-    return { controller, addresses, fabric, warnings, events, model: () => structuredClone(model()) }
+    return {
+      controller,
+      addresses,
+      fabric,
+      hostPorts,
+      warnings,
+      events,
+      model: () => structuredClone(model()),
+    }
   }
 
   /** Lets time pass; timers go off in their order. */

@@ -4,6 +4,8 @@ import type { Daemon, MemoryMachine } from './memory-machine.ts'
 
 export interface Operation {
   readonly name: string
+  /** What the machine's user has said. */
+  before?(machine: MemoryMachine): void
   arrange(daemon: Daemon, machine: MemoryMachine): Promise<void>
   act(daemon: Daemon, machine: MemoryMachine): Promise<unknown>
   /** There is a step behind which there is no way back, so that a failure leaves what success leaves. */
@@ -26,6 +28,25 @@ const create = async (daemon: Daemon, name: string, more: object = {}): Promise<
 const run = async (daemon: Daemon, name: string, more: object = {}): Promise<void> => {
   await create(daemon, name, more)
   await daemon.controller.startSandbox(name)
+}
+
+/** A port here, a range there, one on each kind of address, and any. */
+const ports = {
+  '80/tcp': [{ HostPort: '8080' }, { HostIp: '127.0.0.1', HostPort: '9090' }],
+  '81/tcp': [{ HostPort: '8081' }],
+  '53/udp': [{ HostIp: '192.0.2.1' }],
+}
+
+const published = { HostConfig: { NetworkMode: 'back', PortBindings: ports } }
+
+const linked = async (daemon: Daemon): Promise<void> => {
+  await run(daemon, 'db', { HostConfig: {}, ExposedPorts: { '5432/tcp': {}, '53/udp': {} } })
+  await create(daemon, 'c1', { HostConfig: { Links: ['db:database'] } })
+}
+
+/** The sandboxes of the default bridge are kept apart. */
+const apart = (machine: MemoryMachine): void => {
+  machine.defaults = { ...machine.defaults, icc: false }
 }
 
 const onTwo = { NetworkingConfig: { EndpointsConfig: { back: {}, front: { GwPriority: 1 } } } }
@@ -143,6 +164,73 @@ export const OPERATIONS: readonly Operation[] = [
       await create(daemon, 'c1', { HostConfig: { Links: ['db:database'] } })
     },
     act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'start with published ports',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await create(daemon, 'c1', published)
+    },
+    act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'start with published ports on a routed network',
+    arrange: async (daemon) => {
+      const Options = { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }
+      await daemon.controller.createNetwork({ Name: 'back', Options })
+      await create(daemon, 'c1', published)
+    },
+    act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'start with a link where sandboxes are kept apart',
+    before: apart,
+    arrange: linked,
+    act: ({ controller }) => controller.startSandbox('c1'),
+  },
+  {
+    name: 'stop of one that is linked to where sandboxes are kept apart',
+    final: true,
+    before: apart,
+    arrange: async (daemon) => {
+      await run(daemon, 'c1', { HostConfig: {}, ExposedPorts: { '5432/tcp': {}, '53/udp': {} } })
+      await run(daemon, 'client', { HostConfig: { Links: ['c1:database'] } })
+    },
+    act: ({ controller }) => controller.stopSandbox('c1', {}),
+  },
+  {
+    name: 'network connect that takes the published ports over',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) =>
+      controller.connect('front', { Container: 'c1', EndpointConfig: { GwPriority: 1 } }),
+  },
+  {
+    name: 'network disconnect that hands the published ports on',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', { ...published, ...onTwo })
+    },
+    act: ({ controller }) => controller.disconnect('front', { Container: 'c1' }),
+  },
+  {
+    name: 'network disconnect that ends the published ports',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) => controller.disconnect('back', { Container: 'c1' }),
+  },
+  {
+    name: 'stop with published ports',
+    final: true,
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) => controller.stopSandbox('c1', {}),
   },
   {
     name: 'stop',

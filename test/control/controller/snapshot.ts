@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ModelRecord, NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
+import { recordedRanges } from '../../../src/control/rules/port-range.ts'
 import type { Daemon, MemoryMachine } from './memory-machine.ts'
 
 /** Everything that an operation could have left: model, disk, address space, switch and machine, as plain values in one order. */
@@ -11,6 +12,13 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
     domains: [...daemon.fabric.domains.values()],
     ports: [...daemon.fabric.ports.values()].map(({ port: _port, domain: _domain, ...port }) => port),
     parents: [...daemon.fabric.parents.values()].map(({ interface: name }) => name),
+    gateways: ordered(daemon.fabric.gateways.values(), (gateway) => gateway),
+    published: ordered(daemon.fabric.published.values(), ({ id: _id, target, ...range }) => ({
+      ...range,
+      target: { ...target, port: daemon.fabric.ports.get(target.port)?.name },
+    })),
+    permits: ordered(daemon.fabric.permits.values(), ({ id: _id, ...permit }) => permit),
+    hostPorts: ordered(daemon.hostPorts.reserved, (request) => request),
     ...machineValues(machine),
   })
 }
@@ -48,12 +56,75 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
   )
   const connected = [...daemon.fabric.parents.values()].map((port) => port.interface)
   assert.deepEqual(connected.toSorted(), parents.toSorted(), 'every parent is connected')
+  assert.equal(
+    daemon.fabric.gateways.size,
+    switched.filter(({ driver, ipam }) => driver === 'bridge' && ipam.pools.some(({ family, gateway }) => family === 4 && gateway)).length,
+    'every network has its gateway',
+  )
   for (const sandbox of model.sandboxes) assertSandbox(sandbox, daemon, machine)
   const joined = model.sandboxes.flatMap(({ endpoints }) =>
     endpoints.flatMap(({ joined }) => (joined?.interface ? [joined] : [])),
   )
   assert.equal(daemon.fabric.ports.size, joined.length, 'every endpoint has a port')
   assertAddresses(daemon, model)
+  assertPublished(daemon, running)
+  assertPermits(daemon, running)
+}
+
+/** What the records say is published is what the switch lets in and what the machine has reserved. */
+function assertPublished({ fabric, hostPorts }: Daemon, running: readonly SandboxRecord[]): void {
+  const ranges = running.flatMap((sandbox) =>
+    recordedRanges(sandbox.ports).map((range) => ({ ...range, sandbox })),
+  )
+  const outside = ranges.filter(({ hostFirst }) => hostFirst > 0)
+  const text = (address: string, protocol: string, first: number, last: number): string =>
+    `${address} ${first}-${last}/${protocol}`
+  assert.deepEqual(
+    [...hostPorts.reserved]
+      .map(({ address, protocol, first, last }) => text(address, protocol, first, last))
+      .toSorted(),
+    outside
+      .map(({ hostIp, protocol, hostFirst, first, last }) =>
+        text(hostIp, protocol, hostFirst, hostFirst + last - first),
+      )
+      .toSorted(),
+    'the machine has reserved what is published',
+  )
+  const translated = outside.filter(({ hostIp }) => !hostIp.startsWith('127.') && !hostIp.includes(':'))
+  const ofSwitch = [...fabric.published.values()].filter(({ address, target }) => address !== target.address)
+  assert.deepEqual(
+    ofSwitch.map(({ protocol, first, last }) => text('', protocol, first, last)).toSorted(),
+    translated
+      .map(({ protocol, hostFirst, first, last }) => text('', protocol, hostFirst, hostFirst + last - first))
+      .toSorted(),
+    'the switch has what is published',
+  )
+  const addresses = new Set(
+    running.flatMap(({ endpoints }) => endpoints.map(({ joined }) => joined?.ipv4?.address)),
+  )
+  for (const { target } of fabric.published.values()) {
+    assert.ok(fabric.ports.has(target.port) && addresses.has(target.address), 'a port leads to somebody')
+  }
+}
+
+/** Whoever links to another one may reach what that exposes, where both are on a bridge that keeps them apart, and nobody else. */
+function assertPermits({ fabric, model }: Daemon, running: readonly SandboxRecord[]): void {
+  const bridge = model().networks.find(({ name }) => name === 'bridge')!
+  const isolating = bridge.options['com.docker.network.bridge.enable_icc'] === 'false'
+  const addressOf = (sandbox: SandboxRecord | undefined): string | undefined =>
+    sandbox?.endpoints.find(({ network }) => network === bridge.id)?.joined?.ipv4?.address
+  const expected = running.flatMap((sandbox) =>
+    sandbox.config.links.flatMap((link) => {
+      const child = running.find(({ name }) => name === link.split(':')[0])
+      const [client, server] = [addressOf(sandbox), addressOf(child)]
+      if (!isolating || client === undefined || server === undefined) return []
+      return child!.config.exposedPorts.map((port) => `${client} ${server} ${port}`)
+    }),
+  )
+  const permits = [...fabric.permits.values()].map(
+    ({ client, server, port, protocol }) => `${client} ${server} ${port}/${protocol}`,
+  )
+  assert.deepEqual(permits.toSorted(), expected.toSorted(), 'links permit what they say')
 }
 
 function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMachine): void {
@@ -123,6 +194,10 @@ const withoutFailure = ({ state, ...sandbox }: SandboxRecord): unknown => ({
   ...sandbox,
   state: { ...state, error: '', exitCode: 0 },
 })
+
+function ordered<T>(values: Iterable<T>, plain: (value: T) => unknown): unknown[] {
+  return Array.from(values, plain).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+}
 
 const byId = <T extends { readonly id: string }>(values: readonly T[]): T[] =>
   values.toSorted((a, b) => (a.id < b.id ? -1 : 1))

@@ -1,0 +1,462 @@
+/**
+ * What is published of the sandboxes that run.
+ *
+ *     wish ──► host ports taken (our table) ──► reserved (the machine) ──► published (the switch)
+ *
+ * Ports follow the endpoint that has the IPv4 default route. A range keeps its host ports while it moves from one endpoint to
+ * another: it is shut at the one and opened at the other. Networks of the gateway mode `routed` have the sandbox's own ports
+ * let through on each of them, and no host ports.
+ */
+
+import type { BridgeDriver } from '../drivers/bridge.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import { HostPortTable } from '../host-port-table.ts'
+import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
+import { bridgeOptions } from '../rules/bridge-options.ts'
+import { chooseDefaultRoutes } from '../rules/default-route.ts'
+import { bridgeGateway } from '../rules/gateway.ts'
+import { type PortRange, rangeText, recordedRanges, recordRanges } from '../rules/port-range.ts'
+import {
+  isPublishable,
+  type PublishedProtocol,
+  type PublishWish,
+  planPublishing,
+  planRouted,
+} from '../rules/publish-plan.ts'
+import { routeCandidates } from '../views/default-route-inspect.ts'
+import type { Context } from './context.ts'
+import { type Publication, PublicationSwitch, type PublicationTarget } from './publication.ts'
+import { withWords } from './told-as.ts'
+import type { Undo } from './undo.ts'
+
+/** How often the machine may refuse a port that anybody would do for, as Docker has it. */
+const REFUSALS_MAX = 10
+
+interface Targets {
+  /** Where host ports lead to. */
+  readonly translated: PublicationTarget | undefined
+  readonly routed: readonly PublicationTarget[]
+}
+
+export class Publications {
+  readonly #context: Context
+  readonly #bridge: BridgeDriver
+  readonly #switch: PublicationSwitch
+  readonly #table = new HostPortTable()
+  /** By sandbox. */
+  readonly #held = new Map<string, readonly Publication[]>()
+  /** Sandboxes whose wishes have been granted where they are now, as far as they could be. */
+  readonly #granted = new Set<string>()
+  /** What could not be shut at its sandbox's end. */
+  readonly #leftovers: Publication[] = []
+
+  constructor(context: Context, bridge: BridgeDriver) {
+    this.#context = context
+    this.#bridge = bridge
+    this.#switch = new PublicationSwitch(context.parts, bridge, (address) => this.#isRouters(address))
+  }
+
+  /**
+   * Brings what is published in step with the endpoints that the sandbox has, which are joined already. The sandbox with its
+   * ports. Throws PORT_IN_USE, PORTS_EXHAUSTED, LIMIT_REACHED.
+   */
+  async settle(undo: Undo, sandbox: SandboxRecord): Promise<SandboxRecord> {
+    const { translated, routed } = this.#targetsOf(sandbox)
+    await this.#toldOf(sandbox, translated ?? routed[0], async () => {
+      await this.#move(undo, sandbox, translated)
+      const isGranted = this.#granted.has(sandbox.id)
+      this.#setGranted(undo, sandbox.id, translated !== undefined)
+      if (translated !== undefined && !isGranted) {
+        const wishes = planPublishing(sandbox.config, translated.hostBinding)
+        await this.#publishWishes(undo, sandbox, translated, wishes)
+      }
+      await this.#settleRouted(undo, sandbox, routed)
+    })
+    return this.#withPorts(sandbox)
+  }
+
+  /** Shuts what leads to an endpoint that is about to leave; `settle` finds another place for it. */
+  async leave(undo: Undo, sandbox: SandboxRecord, { joined }: EndpointRecord): Promise<void> {
+    for (const publication of this.#of(sandbox.id)) {
+      if (publication.target?.endpoint === joined?.id) await this.#switch.shut(undo, publication)
+    }
+  }
+
+  /** Publishes more of a sandbox that runs. Its configuration has it already. */
+  async add(undo: Undo, sandbox: SandboxRecord, more: SandboxRecord['config']): Promise<SandboxRecord> {
+    const { translated, routed } = this.#targetsOf(sandbox)
+    const endpoint = translated ?? routed[0]
+    await this.#toldOf(sandbox, endpoint, async () => {
+      if (translated !== undefined) {
+        await this.#publishWishes(undo, sandbox, translated, planPublishing(more, translated.hostBinding))
+      }
+      await this.#settleRouted(undo, sandbox, routed)
+    })
+    return this.#withPorts(sandbox)
+  }
+
+  /** Publishes less of it. `isRemoved` is asked about each port that has host ports. */
+  async remove(
+    undo: Undo,
+    sandbox: SandboxRecord,
+    isRemoved: (range: PortRange, port: number) => boolean,
+  ): Promise<SandboxRecord> {
+    for (const publication of [...this.#of(sandbox.id)]) {
+      const { range, target } = publication
+      if (range.hostFirst === 0) continue
+      const rest = remaining(range, (port) => isRemoved(range, port))
+      if (rest.length === 1 && rest[0]!.first === range.first && rest[0]!.last === range.last) continue
+      await this.#switch.shut(undo, publication)
+      const pieces = rest.map((piece): Publication => this.#switch.closed(piece))
+      this.#replace(undo, sandbox.id, publication, pieces)
+      if (target === undefined) continue
+      for (const piece of pieces) await this.#switch.open(undo, piece, target)
+    }
+    await this.#settleRouted(undo, sandbox, this.#targetsOf(sandbox).routed)
+    return this.#withPorts(sandbox)
+  }
+
+  /** What a sandbox leaves that has ended. What cannot be shut is told, and tried again before others want its ports. */
+  async abandon({ id }: SandboxRecord): Promise<void> {
+    this.#leftovers.push(...this.#of(id))
+    this.#held.delete(id)
+    this.#granted.delete(id)
+    await this.#endLeftovers()
+  }
+
+  async #endLeftovers(): Promise<void> {
+    for (const publication of this.#leftovers.splice(0)) {
+      try {
+        await this.#switch.end(publication)
+        this.#giveBack(publication.range)
+      } catch (error) {
+        this.#leftovers.push(publication)
+        this.#context.warn(error, `port ${nameOf(publication.range)} could not be taken back`)
+      }
+    }
+  }
+
+  /** Publishes again what an earlier daemon had. What cannot be is told; the sandbox with the others. */
+  async restore(sandbox: SandboxRecord): Promise<SandboxRecord> {
+    const { translated, routed } = this.#targetsOf(sandbox)
+    if (translated !== undefined) this.#granted.add(sandbox.id)
+    for (const range of recordedRanges(sandbox.ports)) {
+      const targets = range.hostFirst === 0 ? routed : [translated]
+      for (const target of targets) {
+        try {
+          await this.#context.attempt((undo) => this.#restore(undo, sandbox, range, target))
+        } catch (error) {
+          this.#context.warn(error, `port ${nameOf(range)} of ${sandbox.name} could not be published again`)
+        }
+      }
+    }
+    return this.#withPorts(sandbox)
+  }
+
+  async #restore(
+    undo: Undo,
+    sandbox: SandboxRecord,
+    range: PortRange,
+    target: PublicationTarget | undefined,
+  ): Promise<void> {
+    if (target === undefined) {
+      throw new TapwireError(
+        ErrorCode.notConnected,
+        `container ${sandbox.id} has no endpoint that ports lead to`,
+      )
+    }
+    if (range.hostFirst > 0) this.#take(undo, range)
+    await this.#open(undo, sandbox, range, target)
+  }
+
+  /** Host ports that do not lead where the default route goes by. Where there is none any more they are given back. */
+  async #move(undo: Undo, { id }: SandboxRecord, target: PublicationTarget | undefined): Promise<void> {
+    for (const publication of [...this.#of(id)]) {
+      if (publication.range.hostFirst === 0) continue
+      if (publication.target !== undefined && publication.target.endpoint !== target?.endpoint) {
+        await this.#switch.shut(undo, publication)
+      }
+      if (publication.target !== undefined) continue
+      if (target === undefined) this.#replace(undo, id, publication, [])
+      else await this.#switch.open(undo, publication, target)
+    }
+  }
+
+  async #settleRouted(
+    undo: Undo,
+    sandbox: SandboxRecord,
+    targets: readonly PublicationTarget[],
+  ): Promise<void> {
+    const ranges = planRouted(sandbox.config)
+    const isSame = (a: PortRange, b: PortRange): boolean =>
+      a.protocol === b.protocol && a.first === b.first && a.last === b.last
+    for (const publication of [...this.#of(sandbox.id)]) {
+      const { range, target } = publication
+      if (range.hostFirst > 0) continue
+      const stays =
+        targets.some(({ endpoint }) => endpoint === target?.endpoint) &&
+        ranges.some((wanted) => isSame(wanted, range))
+      if (stays) continue
+      if (target !== undefined) await this.#switch.shut(undo, publication)
+      this.#replace(undo, sandbox.id, publication, [])
+    }
+    for (const target of targets) {
+      for (const range of ranges) {
+        const isThere = this.#of(sandbox.id).some(
+          (other) =>
+            other.range.hostFirst === 0 &&
+            other.target?.endpoint === target.endpoint &&
+            isSame(other.range, range),
+        )
+        if (!isThere) await this.#open(undo, sandbox, range, target)
+      }
+    }
+  }
+
+  async #publishWishes(
+    undo: Undo,
+    sandbox: SandboxRecord,
+    target: PublicationTarget,
+    wishes: readonly PublishWish[],
+  ): Promise<void> {
+    await this.#endLeftovers()
+    for (const wish of wishes) {
+      switch (wish.host.kind) {
+        case 'fixed': {
+          const range = rangeOf(wish, wish.host.first)
+          this.#take(undo, range)
+          await this.#open(undo, sandbox, range, target)
+          break
+        }
+        case 'choice':
+          await this.#publishFirstFree(undo, sandbox, target, wish, wish.host)
+          break
+        case 'any':
+          await this.#publishAnywhere(undo, sandbox, target, wish)
+          break
+      }
+    }
+  }
+
+  async #publishFirstFree(
+    undo: Undo,
+    sandbox: SandboxRecord,
+    target: PublicationTarget,
+    wish: PublishWish,
+    { first, last }: { readonly first: number; readonly last: number },
+  ): Promise<void> {
+    let refusal: unknown
+    let refusals = 0
+    // Port 0 is no port.
+    for (let port = Math.max(first, 1); port <= last && refusals < REFUSALS_MAX; port++) {
+      const range = rangeOf(wish, port)
+      if (this.#table.conflict(hostRange(range)) !== undefined) continue
+      this.#table.take(hostRange(range))
+      refusal = await this.#openTaken(undo, sandbox, range, target)
+      if (refusal === undefined) return
+      refusals++
+    }
+    throw refusal ?? exhausted()
+  }
+
+  /**
+   * Ports that are free lie together most often, so many are asked for at once. Where the machine refuses them, one of them is
+   * another program's: half of them are tried, until it is found out which.
+   */
+  async #publishAnywhere(
+    undo: Undo,
+    sandbox: SandboxRecord,
+    target: PublicationTarget,
+    wish: PublishWish,
+  ): Promise<void> {
+    const { protocol, hostIp } = wish
+    const ephemeral = this.#context.parts.hostPorts.ephemeralPorts()
+    let refusals = 0
+    let atOnce = wish.last - wish.first + 1
+    for (let next = wish.first; next <= wish.last; ) {
+      const count = Math.min(atOnce, wish.last - next + 1)
+      const free = this.#table.takeNext(protocol, hostIp, count, ephemeral)
+      if (free === undefined) throw exhausted()
+      const last = next + free.last - free.first
+      const range = { protocol, first: next, last, hostIp, hostFirst: free.first }
+      const refusal = await this.#openTaken(undo, sandbox, range, target)
+      if (refusal === undefined) {
+        next = last + 1
+        atOnce *= 2
+        continue
+      }
+      if (free.first === free.last && ++refusals === REFUSALS_MAX) throw refusal
+      if (free.first < free.last) this.#table.goBack(free)
+      atOnce = Math.max(1, Math.ceil((free.last - free.first + 1) / 2))
+    }
+  }
+
+  /** Opens what was taken just now; what the machine says of a port that another program has, and then it is given back. */
+  async #openTaken(
+    undo: Undo,
+    sandbox: SandboxRecord,
+    range: PortRange,
+    target: PublicationTarget,
+  ): Promise<unknown> {
+    try {
+      await this.#context.attempt(async (own) => {
+        own.add(() => this.#giveBack(range))
+        await this.#open(own, sandbox, range, target)
+        own.handTo(undo)
+      })
+      return undefined
+    } catch (error) {
+      if (error instanceof TapwireError && error.code === ErrorCode.portInUse) return error
+      throw error
+    }
+  }
+
+  /** Throws PORT_IN_USE in Docker's words. */
+  #take(undo: Undo, range: PortRange): void {
+    const port = this.#table.conflict(hostRange(range))
+    if (port !== undefined) throw allocated(range.hostIp, port)
+    this.#table.take(hostRange(range))
+    undo.add(() => this.#giveBack(range))
+  }
+
+  async #open(undo: Undo, { id }: SandboxRecord, range: PortRange, target: PublicationTarget): Promise<void> {
+    const publication = this.#switch.closed(range)
+    await this.#switch.open(undo, publication, target)
+    this.#held.set(id, [...this.#of(id), publication])
+    undo.add(() => this.#drop(id, publication))
+  }
+
+  /** Puts others in the place of one that is shut, or none. Host ports that nobody has then are given back when that is sure. */
+  #replace(undo: Undo, id: string, publication: Publication, others: readonly Publication[]): void {
+    const before = this.#of(id)
+    this.#held.set(
+      id,
+      before.flatMap((each) => (each === publication ? others : [each])),
+    )
+    undo.add(() => void this.#held.set(id, before))
+    undo.always(() => {
+      if (this.#of(id).includes(publication)) return
+      this.#giveBack(publication.range)
+      for (const { range } of others) if (range.hostFirst > 0) this.#table.take(hostRange(range))
+    })
+  }
+
+  #setGranted(undo: Undo, id: string, granted: boolean): void {
+    const before = this.#granted.has(id)
+    const set = (value: boolean): void => {
+      if (value) this.#granted.add(id)
+      else this.#granted.delete(id)
+    }
+    set(granted)
+    undo.add(() => set(before))
+  }
+
+  #drop(id: string, publication: Publication): void {
+    const others = this.#of(id).filter((each) => each !== publication)
+    if (others.length === 0) this.#held.delete(id)
+    else this.#held.set(id, others)
+  }
+
+  #giveBack(range: PortRange): void {
+    if (range.hostFirst > 0) this.#table.giveBack(hostRange(range))
+  }
+
+  #of(sandbox: string): readonly Publication[] {
+    return this.#held.get(sandbox) ?? []
+  }
+
+  #withPorts(sandbox: SandboxRecord): SandboxRecord {
+    return { ...sandbox, ports: recordRanges(this.#of(sandbox.id).map(({ range }) => range)) }
+  }
+
+  #targetsOf(sandbox: SandboxRecord): Targets {
+    const { model } = this.#context
+    const candidates = routeCandidates(sandbox, { network: (id) => model.network(id) })
+    const chosen = chooseDefaultRoutes(candidates).ipv4.endpoint?.endpoint
+    const target = (endpoint: EndpointRecord | undefined): PublicationTarget[] => {
+      const network = endpoint && model.network(endpoint.network)
+      const { id, ipv4 } = endpoint?.joined ?? {}
+      if (network === undefined || id === undefined || ipv4 === undefined) return []
+      if (network.internal || this.#bridge.placeOf(id) === undefined) return []
+      return [{ endpoint: id, address: ipv4.address, ...modeOf(network) }]
+    }
+    return {
+      translated: target(chosen).find(({ routed }) => !routed),
+      routed: sandbox.endpoints.flatMap(target).filter(({ routed }) => routed),
+    }
+  }
+
+  /** Whether the machine's kernel has nothing to do with an address, for only the router has it. */
+  #isRouters(address: string): boolean {
+    const { parts, model } = this.#context
+    const { spec } = parts.fabric.uplink()
+    if (spec?.kind === 'tap' && spec.address === address) return true
+    return [...model.networks.values()].some(
+      (network) =>
+        network.driver === 'bridge' &&
+        bridgeOptions(network.options).uplink &&
+        bridgeGateway(network)?.address === address,
+    )
+  }
+
+  async #toldOf(
+    { name }: SandboxRecord,
+    target: PublicationTarget | undefined,
+    action: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await action()
+    } catch (error) {
+      const endpoint = `${name} (${target?.endpoint ?? ''})`
+      throw withWords(`driver failed programming external connectivity on endpoint ${endpoint}`, error)
+    }
+  }
+}
+
+function modeOf({ options }: NetworkRecord): { readonly routed: boolean; readonly hostBinding: string } {
+  const { gatewayMode4, hostBinding } = bridgeOptions(options)
+  // Docker's default bridge says 0.0.0.0, and means IPv6 as well.
+  return { routed: gatewayMode4 === 'routed', hostBinding: hostBinding === '0.0.0.0' ? '' : hostBinding }
+}
+
+function nameOf({ first, last, protocol }: PortRange): string {
+  return `${rangeText(first, last)}/${protocol}`
+}
+
+function rangeOf({ protocol, first, last, hostIp }: PublishWish, hostFirst: number): PortRange {
+  return { protocol, first, last, hostIp, hostFirst }
+}
+
+function hostRange({ protocol, first, last, hostIp, hostFirst }: PortRange): {
+  readonly protocol: PublishedProtocol
+  readonly hostIp: string
+  readonly first: number
+  readonly last: number
+} {
+  if (!isPublishable(protocol)) throw new RangeError(`${protocol} is not published`)
+  return { protocol, hostIp, first: hostFirst, last: hostFirst + last - first }
+}
+
+/** What is left of a range, in order. */
+function remaining(range: PortRange, isRemoved: (port: number) => boolean): readonly PortRange[] {
+  const pieces: PortRange[] = []
+  let first = range.first
+  for (let port = range.first; port <= range.last + 1; port++) {
+    if (port <= range.last && !isRemoved(port)) continue
+    if (port > first) {
+      pieces.push({ ...range, first, last: port - 1, hostFirst: range.hostFirst + first - range.first })
+    }
+    first = port + 1
+  }
+  return pieces
+}
+
+function allocated(hostIp: string, port: number): TapwireError {
+  return new TapwireError(
+    ErrorCode.portInUse,
+    `Bind for ${hostIp || '0.0.0.0'}:${port} failed: port is already allocated`,
+    { hint: `'tapwire ps --filter publish=${port}' shows which sandbox has it.` },
+  )
+}
+
+const exhausted = (): TapwireError => new TapwireError(ErrorCode.portsExhausted, 'all ports are allocated')
