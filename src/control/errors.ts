@@ -78,6 +78,7 @@ export const ErrorCode = {
   portsExhausted: 'PORTS_EXHAUSTED',
   uplinkUnusable: 'UPLINK_UNUSABLE',
   parentUnusable: 'PARENT_UNUSABLE',
+  uplinkInvalid: 'UPLINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
 } as const
 

@@ -45,6 +45,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     surroundings,
     log,
     defaults: () => configuration,
+    uplink: configuration.uplink,
   })
   try {
     await control.recover()
@@ -114,13 +115,14 @@ class MetricsOnDemand {
   }
 }
 
-/** What the address space was built with. */
+/** What the address space was built with, and what was decided at the start. */
 function settingsThatWait(atStart: Configuration, changed: Configuration): string[] {
   return [
     ...(isDeepStrictEqual(atStart.defaultAddressPools, changed.defaultAddressPools)
       ? []
       : ['default-address-pools']),
     ...(atStart.addressRestS === changed.addressRestS ? [] : ['address-rest']),
+    ...(atStart.uplink === changed.uplink ? [] : ['uplink']),
   ]
 }
 

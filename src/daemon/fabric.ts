@@ -20,7 +20,7 @@ import type {
   UplinkState,
 } from '../control/model/machine.ts'
 import type { PortCount } from '../datapath/counters.ts'
-import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
+import { DROP_REASONS, LAST_REASON_BEFORE_EGRESS } from '../datapath/drop-reason.ts'
 import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
 import type { Datapath } from './datapath.ts'
@@ -227,8 +227,7 @@ export class DatapathFabric implements Fabric {
 }
 
 function totalsOf(total: PortCount): FabricStats['totals'] {
-  // Reasons up to this one are those of frames that were dropped on their way in.
-  const notForwarded = sum(total.drops.slice(0, DropReason.noOtherPort + 1))
+  const notForwarded = total.consumed + sum(total.drops.slice(0, LAST_REASON_BEFORE_EGRESS + 1))
   return {
     received: total.receivedFrames,
     forwarded: total.receivedFrames - total.flooded - notForwarded,

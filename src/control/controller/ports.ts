@@ -2,6 +2,7 @@ import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
+import { SwitchNames } from './switch-names.ts'
 
 export interface FdbSelection {
   readonly network?: string | undefined
@@ -23,9 +24,10 @@ export class Ports {
 
   async fdb(): Promise<Fdb> {
     const stations = await this.#context.parts.fabric.stations()
+    const names = new SwitchNames(this.#context, this.#registry)
     return {
       stations: stations.map(({ mac, port, ageS, static: isStatic }) => ({
-        ...this.#names(port),
+        ...names.port(port),
         mac,
         port,
         ageS,
@@ -52,23 +54,14 @@ export class Ports {
 
   stats(): Stats {
     const { ports, ...rest } = this.#context.parts.fabric.stats()
-    return { ...rest, ports: ports.map((counters) => ({ ...counters, ...this.#names(counters.port) })) }
+    const names = new SwitchNames(this.#context, this.#registry)
+    return { ...rest, ports: ports.map((counters) => ({ ...counters, ...names.port(counters.port) })) }
   }
 
   #domains(network: string | undefined): readonly number[] {
     if (network === undefined) return this.#registry.domains()
     const domain = this.#registry.domainOf(network)
     return domain === undefined ? [] : [domain]
-  }
-
-  /** Empty for a port that has just been removed; without a sandbox for one of the machine. */
-  #names(port: number): { network: string; sandbox: string; interface: string } {
-    const owner = this.#registry.portOf(port)
-    return {
-      network: owner?.network.name ?? '',
-      sandbox: (owner?.endpoint && this.#context.model.sandbox(owner.endpoint.sandbox)?.name) ?? '',
-      interface: owner?.interface ?? '',
-    }
   }
 
   /** Somebody in the sandbox has deleted the interface. The endpoint stays: disconnecting and connecting makes it anew. */

@@ -24,6 +24,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.commandNotExecutable]: 400,
   [ErrorCode.linkTarget]: 400,
   [ErrorCode.labFileInvalid]: 400,
+  [ErrorCode.uplinkInvalid]: 400,
 
   [ErrorCode.notPermitted]: 403,
   [ErrorCode.networkPredefined]: 403,

@@ -10,6 +10,7 @@ import type {
   FabricPort,
   FabricStation,
   FabricStats,
+  FlowFilter,
   LinkPermit,
   ParentFacts,
   ParentPort,
@@ -20,6 +21,7 @@ import type {
 import { parentMissing } from '../../../src/control/rules/macvlan-options.ts'
 import { MTU_DEFAULT, MTU_MAX } from '../../../src/limits.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
+import { MemoryRouter } from './memory-router.ts'
 
 /** Runs one step that changes something outside the daemon, or makes it fail. */
 export type Step = <T>(name: string, apply: () => T) => Promise<T>
@@ -90,13 +92,14 @@ export class MemoryFabric implements Fabric {
   }
 
   async stations(): Promise<readonly FabricStation[]> {
-    return [...this.ports.values()].map(({ port, domain, mac }) => ({
+    const stations = [...this.ports.values()].map(({ port, domain, mac }) => ({
       port,
       domain,
       mac,
       ageS: 1,
       static: false,
     }))
+    return [...stations, ...this.routerStations]
   }
 
   /** Every port has one station. */
@@ -115,6 +118,9 @@ export class MemoryFabric implements Fabric {
   /** Those of the machine, and their MTUs. */
   readonly interfaces = new Map<string, number>()
   uplinkSpec: UplinkSpec | undefined
+  readonly router = new MemoryRouter(this)
+  /** The router's own addresses in the MAC table: those that a test puts in. */
+  readonly routerStations: FabricStation[] = []
 
   setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
     return this.#step('setGateway', () => {
@@ -176,50 +182,27 @@ export class MemoryFabric implements Fabric {
   }
 
   uplink(): UplinkState {
-    return {
-      spec: this.uplinkSpec,
-      up: this.uplinkSpec !== undefined,
-      reason: '',
-      interface: '',
-      mac: '',
-      address: '',
-      prefixLength: 0,
-      gateway: '',
-      mtu: 0,
-      ports: [0, 0],
-    }
+    return this.router.uplink()
   }
 
-  async flows(): Promise<FabricFlows> {
-    return { flows: [], total: 0 }
+  async flows(filter: FlowFilter, limit: number): Promise<FabricFlows> {
+    return this.router.list(filter, limit)
   }
 
-  async flushFlows(): Promise<number> {
-    return 0
+  flushFlows(filter: FlowFilter): Promise<number> {
+    return this.#step('flushFlows', () => this.router.flush(filter))
   }
 
   async natStats(): Promise<FabricNatStats> {
-    return {
-      flows: 0,
-      capacity: 0,
-      perOwner: 0,
-      created: 0,
-      expired: 0,
-      evicted: 0,
-      refusedQuota: 0,
-      refusedFull: 0,
-      byProtocol: { tcp: 0, udp: 0, icmp: 0 },
-      publishedRanges: this.published.size,
-      icmpErrorsSent: 0,
-    }
+    return this.router.stats(this.published.size)
   }
 
   async neighbours(): Promise<readonly FabricNeighbour[]> {
-    return []
+    return this.router.neighbours
   }
 
-  async explain(): Promise<readonly ExplainStep[]> {
-    return []
+  async explain(port: number, frame: Uint8Array): Promise<readonly ExplainStep[]> {
+    return this.router.explain(port, frame)
   }
 
   stats(): FabricStats {
