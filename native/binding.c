@@ -1,132 +1,19 @@
 /*
- * The Node-API surface: argument checking, and nothing else. src/ports/native.ts is its only importer and gives the
+ * The Node-API surface of frame I/O and TAPs: argument checking, and nothing else. src/ports/native.ts is its only importer and gives the
  * functions their types and their documentation.
  *
  * Hot: poll(handle, transmitCount, timeoutMs). It takes and returns integers; everything else is in the shared memory.
  */
 #define _GNU_SOURCE
+#include "arguments.h"
 #include "frame_io.h"
+#include "machine_binding.h"
 #include "tap.h"
 
 #include <errno.h>
-#include <node_api.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-
-#define ARGUMENTS_MAX 4
-
-/* A call's arguments; `ok` turns false at the first that is not what it should be, and an exception is then pending. */
-struct call {
-	napi_env env;
-	size_t count;
-	napi_value values[ARGUMENTS_MAX];
-	bool ok;
-};
-
-static struct call begin(napi_env env, napi_callback_info info)
-{
-	struct call call = { .env = env, .count = ARGUMENTS_MAX, .ok = true };
-	napi_get_cb_info(env, info, &call.count, call.values, NULL, NULL);
-	return call;
-}
-
-static void refuse(struct call *call, const char *what)
-{
-	if (call->ok)
-		napi_throw_type_error(call->env, "ERR_INVALID_ARG_TYPE", what);
-	call->ok = false;
-}
-
-/* Throws an Error whose `code` is the errno's name and whose `step` says what was being done. */
-static napi_value throw_errno(napi_env env, const char *step, int error)
-{
-	const char *name = strerrorname_np(error);
-	char message[160];
-	snprintf(message, sizeof(message), "%s: %s", step, strerror(error));
-	napi_value code, text, result, step_value;
-	napi_create_string_utf8(env, name != NULL ? name : "UNKNOWN", NAPI_AUTO_LENGTH, &code);
-	napi_create_string_utf8(env, message, NAPI_AUTO_LENGTH, &text);
-	napi_create_error(env, code, text, &result);
-	napi_create_string_utf8(env, step, NAPI_AUTO_LENGTH, &step_value);
-	napi_set_named_property(env, result, "step", step_value);
-	napi_throw(env, result);
-	return NULL;
-}
-
-/* Node-API would take 2^32 for 0 and 1.5 for 1. */
-static int32_t int32_argument(struct call *call, size_t index)
-{
-	double value = 0;
-	if (index >= call->count || napi_get_value_double(call->env, call->values[index], &value) != napi_ok ||
-	    !(value >= INT32_MIN && value <= INT32_MAX) || value != (int32_t)value) {
-		refuse(call, "expected an integer of 32 bits");
-		return 0;
-	}
-	return (int32_t)value;
-}
-
-static bool bool_argument(struct call *call, size_t index)
-{
-	bool value = false;
-	if (index >= call->count || napi_get_value_bool(call->env, call->values[index], &value) != napi_ok)
-		refuse(call, "expected a boolean");
-	return value;
-}
-
-/* The named property of the options object; undefined is *present == false. */
-static napi_value property(struct call *call, const char *name, bool *present)
-{
-	napi_value value = NULL;
-	napi_valuetype type = napi_undefined;
-	*present = false;
-	if (call->count < 1 || napi_get_named_property(call->env, call->values[0], name, &value) != napi_ok ||
-	    napi_typeof(call->env, value, &type) != napi_ok) {
-		refuse(call, "expected an options object");
-		return NULL;
-	}
-	*present = type != napi_undefined;
-	return value;
-}
-
-static uint32_t uint32_property(struct call *call, const char *name)
-{
-	bool present;
-	double result = 0;
-	napi_value value = property(call, name, &present);
-	if (call->ok && (!present || napi_get_value_double(call->env, value, &result) != napi_ok ||
-	                 !(result >= 0 && result <= UINT32_MAX) || result != (uint32_t)result))
-		refuse(call, name);
-	return call->ok ? (uint32_t)result : 0;
-}
-
-static bool bool_property(struct call *call, const char *name)
-{
-	bool present, result = false;
-	napi_value value = property(call, name, &present);
-	if (call->ok && (!present || napi_get_value_bool(call->env, value, &result) != napi_ok))
-		refuse(call, name);
-	return result;
-}
-
-/* False where the property is undefined. One with a NUL in it would be cut off there. */
-static bool string_property(struct call *call, const char *name, char *to, size_t size)
-{
-	bool present;
-	size_t length = 0;
-	napi_value value = property(call, name, &present);
-	if (!call->ok || !present)
-		return false;
-	if (napi_get_value_string_utf8(call->env, value, NULL, 0, &length) != napi_ok || length >= size) {
-		refuse(call, name);
-		return false;
-	}
-	napi_get_value_string_utf8(call->env, value, to, size, &length);
-	if (strlen(to) != length)
-		refuse(call, name);
-	return call->ok;
-}
 
 /* --------------------------------------------------------------------------------------------- frame I/O */
 
@@ -328,26 +215,6 @@ static napi_value poll_frames(napi_env env, napi_callback_info info)
 
 /* ------------------------------------------------------------------------------------------------- TAPs */
 
-/* The six bytes of the property `mac`; false where it is undefined. */
-static bool mac_property(struct call *call, uint8_t to[6])
-{
-	bool present, is_array = false;
-	napi_typedarray_type type = napi_int8_array;
-	void *bytes = NULL;
-	size_t size = 0;
-	napi_value value = property(call, "mac", &present);
-	if (!call->ok || !present)
-		return false;
-	napi_is_typedarray(call->env, value, &is_array);
-	if (is_array)
-		napi_get_typedarray_info(call->env, value, &type, &size, &bytes, NULL, NULL);
-	if (type != napi_uint8_array || size != 6 || bytes == NULL)
-		refuse(call, "mac");
-	else
-		memcpy(to, bytes, 6);
-	return call->ok;
-}
-
 static napi_value open_tap(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
@@ -367,7 +234,7 @@ static napi_value open_tap(napi_env env, napi_callback_info info)
 	options.has_mac = mac_property(&call, options.mac);
 	if (!call.ok)
 		return NULL;
-	struct tap_failure failure = { 0 };
+	struct failure failure = { 0 };
 	bool taken_up = false;
 	int fd = tap_open(&options, &taken_up, &failure);
 	if (fd < 0)
@@ -418,5 +285,6 @@ NAPI_MODULE_INIT()
 		{ "setOffload", NULL, set_offload, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 	napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions);
+	machine_binding_define(env, exports);
 	return exports;
 }

@@ -89,7 +89,7 @@ static uint32_t receive(struct frame_io *io, uint32_t port, uint32_t count, uint
 		ssize_t size = read(io->ports[port].fd, slot_target(io, count), slot_room(io));
 		if (size <= 0) {
 			int error = size < 0 ? errno : ENODEV; /* nothing, and nothing will come */
-			if (!frame_io_is_passing(error))
+			if (!frame_io_is_passing(io, port, error))
 				frame_io_lost(io, port, error);
 			break;
 		}

@@ -151,10 +151,16 @@ bool frame_io_is_gone(int error)
 	return error == EBADFD || error == EBADF || error == ENODEV || error == ENXIO;
 }
 
-/* Errors of a read after which the same read may well succeed. Any other one means that the port has vanished. */
-bool frame_io_is_passing(int error)
+/*
+ * Errors of a read after which the same read may well succeed. Any other one means that the port has vanished, or is down
+ * and to be opened anew: ENETDOWN is a packet socket's.
+ *
+ * EINVAL: a super-frame of a kind that the virtio-net header has no word for, of SCTP for example. It is lost, and no more.
+ */
+bool frame_io_is_passing(const struct frame_io *io, uint32_t port, int error)
 {
-	return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
+	return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM ||
+	       (error == EINVAL && io->ports[port].virtio);
 }
 
 void frame_io_lost(struct frame_io *io, uint32_t port, int error)

@@ -107,7 +107,7 @@ void frame_io_take_wake(struct frame_io *io);
 void frame_io_lost(struct frame_io *io, uint32_t port, int error);
 void frame_io_transmit_failed(struct frame_io *io, uint32_t index, int error);
 bool frame_io_is_gone(int error);
-bool frame_io_is_passing(int error);
+bool frame_io_is_passing(const struct frame_io *io, uint32_t port, int error);
 
 static inline bool port_attached(const struct frame_io *io, uint32_t port)
 {

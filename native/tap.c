@@ -17,6 +17,8 @@
 #define _GNU_SOURCE
 #include "tap.h"
 
+#include "namespace.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -32,7 +34,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static pthread_mutex_t nursery_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -45,46 +46,14 @@ __attribute__((destructor)) static void close_nursery(void)
 		close(nursery_fd);
 }
 
-static int fail(struct tap_failure *failure, const char *step)
-{
-	failure->step = step;
-	failure->error = errno;
-	return -1;
-}
-
-static int open_own_namespace(void)
-{
-	return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-}
-
-static bool is_at_home(int home)
-{
-	struct stat home_stat, here_stat;
-	int here = open_own_namespace();
-	bool result = here >= 0 && fstat(here, &here_stat) == 0 && fstat(home, &home_stat) == 0 &&
-	              here_stat.st_ino == home_stat.st_ino && here_stat.st_dev == home_stat.st_dev;
-	if (here >= 0)
-		close(here);
-	return result;
-}
-
-/* Whoever may not leave its namespace may not enter it either: a thread that never left is left alone. */
-static void return_home(int home)
-{
-	if (is_at_home(home) || setns(home, CLONE_NEWNET) == 0)
-		return;
-	perror("tapwire: cannot return to the network namespace that the process belongs to; ending");
-	abort();
-}
-
 /* Makes the nursery at its first use, and leaves the thread in it. */
-static int enter_nursery(struct tap_failure *failure)
+static int enter_nursery(struct failure *failure)
 {
 	if (nursery_fd >= 0)
 		return setns(nursery_fd, CLONE_NEWNET) < 0 ? fail(failure, "enter-nursery") : 0;
 	if (unshare(CLONE_NEWNET) < 0)
 		return fail(failure, "make-nursery");
-	nursery_fd = open_own_namespace();
+	nursery_fd = namespace_open_own();
 	return nursery_fd < 0 ? fail(failure, "make-nursery") : 0;
 }
 
@@ -98,7 +67,7 @@ static struct ifreq request(const struct tap_options *options)
 	return ifr;
 }
 
-static int configure_link(const struct tap_options *options, struct tap_failure *failure)
+static int configure_link(const struct tap_options *options, struct failure *failure)
 {
 	int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (control < 0)
@@ -137,7 +106,7 @@ static bool link_exists(const struct tap_options *options)
  * Opens the device in the namespace that the thread is in. A persistent one that is there already is taken up as it
  * is: its addresses may have been changed meanwhile, and to set them once more would make its neighbours ask anew.
  */
-static int open_device(const struct tap_options *options, bool *taken_up, struct tap_failure *failure)
+static int open_device(const struct tap_options *options, bool *taken_up, struct failure *failure)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -213,7 +182,7 @@ static int move_link(int netlink, int ifindex, int namespace_fd)
 	return netlink_answer(netlink);
 }
 
-static int move_to(const struct tap_options *options, int namespace_fd, struct tap_failure *failure)
+static int move_to(const struct tap_options *options, int namespace_fd, struct failure *failure)
 {
 	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (netlink < 0)
@@ -228,7 +197,7 @@ static int move_to(const struct tap_options *options, int namespace_fd, struct t
 
 /* ------------------------------------------------------------------------------------------------ the way */
 
-static int open_moved(const struct tap_options *options, int namespace_fd, bool *taken_up, struct tap_failure *failure)
+static int open_moved(const struct tap_options *options, int namespace_fd, bool *taken_up, struct failure *failure)
 {
 	if (enter_nursery(failure) < 0)
 		return -1;
@@ -240,14 +209,14 @@ static int open_moved(const struct tap_options *options, int namespace_fd, bool 
 	return fd;
 }
 
-static int open_in(const struct tap_options *options, int namespace_fd, bool *taken_up, struct tap_failure *failure)
+static int open_in(const struct tap_options *options, int namespace_fd, bool *taken_up, struct failure *failure)
 {
 	if (setns(namespace_fd, CLONE_NEWNET) < 0)
 		return fail(failure, "enter-namespace");
 	return open_device(options, taken_up, failure);
 }
 
-int tap_open(const struct tap_options *options, bool *taken_up, struct tap_failure *failure)
+int tap_open(const struct tap_options *options, bool *taken_up, struct failure *failure)
 {
 	if (options->namespace_path == NULL)
 		return open_device(options, taken_up, failure);
@@ -255,7 +224,7 @@ int tap_open(const struct tap_options *options, bool *taken_up, struct tap_failu
 	int namespace_fd = open(options->namespace_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (namespace_fd < 0)
 		return fail(failure, "open-namespace");
-	int home = open_own_namespace();
+	int home = namespace_open_own();
 	if (home < 0) {
 		close(namespace_fd);
 		return fail(failure, "open-namespace");
@@ -263,7 +232,7 @@ int tap_open(const struct tap_options *options, bool *taken_up, struct tap_failu
 	pthread_mutex_lock(&nursery_lock);
 	int fd = options->persistent ? open_in(options, namespace_fd, taken_up, failure)
 	                             : open_moved(options, namespace_fd, taken_up, failure);
-	return_home(home);
+	namespace_return(home);
 	pthread_mutex_unlock(&nursery_lock);
 	close(home);
 	close(namespace_fd);

@@ -1,6 +1,8 @@
 #ifndef TAPWIRE_TAP_H
 #define TAPWIRE_TAP_H
 
+#include "failure.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,17 +21,11 @@ struct tap_options {
 	bool persistent;
 };
 
-/* Which step failed and why. The step's words are those that src/ports/tap.ts turns into a message. */
-struct tap_failure {
-	const char *step;
-	int error;
-};
-
 /*
  * Opens a TAP, or takes up a persistent one as it is. Returns its descriptor and says in `taken_up` which of both it was,
  * or returns -1 with `failure` filled in.
  */
-int tap_open(const struct tap_options *options, bool *taken_up, struct tap_failure *failure);
+int tap_open(const struct tap_options *options, bool *taken_up, struct failure *failure);
 
 /* TUNSETPERSIST: 0, or a negative errno. */
 int tap_set_persistent(int fd, bool persistent);

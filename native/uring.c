@@ -226,7 +226,7 @@ static void wait_for_read(struct frame_io *io, uint32_t port)
 static void ended_read(struct frame_io *io, uint32_t port, int32_t result)
 {
 	int error = result == 0 ? ENODEV : -result; /* 0: nothing, and nothing will come */
-	if (result > 0 || frame_io_is_passing(error))
+	if (result > 0 || frame_io_is_passing(io, port, error))
 		wait_for_read(io, port);
 	else
 		frame_io_lost(io, port, error);
@@ -264,7 +264,7 @@ static void sort_read(struct frame_io *io, const struct io_uring_cqe *cqe, uint3
 		port->taken++;
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		port->armed = false;
-	if (!has_slot(cqe) && frame_io_is_passing(-cqe->res)) {
+	if (!has_slot(cqe) && frame_io_is_passing(io, USER_NUMBER(cqe->user_data), -cqe->res)) {
 		/* Not behind the backlog: the port would miss the slots that this poll gives back. */
 		ended_read(io, USER_NUMBER(cqe->user_data), cqe->res);
 	} else if (state->burst_count >= burst_room || state->backlog_count > 0) {

@@ -12,6 +12,17 @@ export const PORTS_MAX = 4096
 /** Bridge domains of one engine, and so networks of one daemon. Fits the 16 bits that a MAC table key has for it. */
 export const DOMAINS_MAX = 4096
 
+/**
+ * Of these numbers the last ones are kept for what is no network's: the uplink, and the relay by which the host's own programs reach
+ * published ports.
+ */
+export const DOMAINS_RESERVED = 2
+export const UPLINK_DOMAIN = DOMAINS_MAX - 1
+export const RELAY_DOMAIN = DOMAINS_MAX - 2
+export const PORTS_RESERVED = 2
+export const UPLINK_PORT = PORTS_MAX - 1
+export const RELAY_PORT = PORTS_MAX - 2
+
 /** Frames that one poll returns at most. */
 export const BURST_MAX = 256
 
@@ -51,6 +62,77 @@ export const STATION_AGEING_S_MAX = 1_000_000
 /** Aged stations that one call of the MAC table's expiry forgets at most (some 50 us of work); the others wait for the next. */
 export const STATIONS_EXPIRED_MAX = 256
 
+/**
+ * Routes of one engine: four for each network (its subnet, the gateway's address, and the two addresses to which nothing is routed), and
+ * as many as one network more has for uplinks' routes. A prefix may need two chunks of 1.3 KB; real ones share them.
+ */
+export const ROUTES_MAX = 5 * DOMAINS_MAX
+
+/**
+ * IPv4 neighbours of one engine: each endpoint, and the hosts of the networks that uplinks lead to. Fits 16 bits. One domain
+ * may hold a quarter: a whole /20, and four times what Linux keeps (gc_thresh3, 1024).
+ */
+export const NEIGHBOURS_MAX = 16_384
+export const NEIGHBOURS_PER_DOMAIN = 4096
+
+/** Seconds that a neighbour counts as reachable after it was heard (RFC 4861, 10: REACHABLE_TIME). */
+export const NEIGHBOUR_REACHABLE_S = 30
+
+/** Seconds between two requests to a neighbour, and requests before it is given up (RFC 4861, 10: RETRANS_TIMER, MAX_*_SOLICIT). */
+export const NEIGHBOUR_RETRY_S = 1
+export const NEIGHBOUR_TRIES_MAX = 3
+
+/** Seconds in which packets to a neighbour that did not answer are refused at once, so that a sender cannot keep it asking. */
+export const NEIGHBOUR_FAILED_S = 5
+
+/** Seconds after which a neighbour is forgotten to which nothing was sent: ten minutes, twice the life of a station. */
+export const NEIGHBOUR_STALE_S = 600
+
+/** Published ports of one engine; a range counts as one. Four for each endpoint there can be. */
+export const PORT_MAPPINGS_MAX = 16_384
+
+/**
+ * Datagrams in fragments that a router follows at the same time, and how many of them one sender may have: Linux keeps
+ * 4 MB of fragments (ipfrag_high_thresh), which is as many datagrams of two fragments of 500 bytes.
+ */
+export const FRAGMENTED_DATAGRAMS_MAX = 4096
+export const FRAGMENTED_DATAGRAMS_PER_OWNER = 1024
+
+/** Seconds that it follows one (Linux' ipfrag_time; RFC 791, 3.2 recommends a timer of 15 to start with, RFC 1122, 3.3.2 60 to 120). */
+export const FRAGMENT_LIFETIME_S = 30
+
+/** Datagrams that one call forgets at most; the others wait for the next. */
+export const FRAGMENTED_DATAGRAMS_EXPIRED_MAX = 256
+
+/**
+ * Frames that wait for a neighbour's address or a datagram's first fragment: super-frames of 64 KB each, so 4 MB. For one
+ * neighbour RFC 1122, 2.3.2.2 asks for one at least; a few keep the first packets of a burst together.
+ */
+export const WAITING_FRAMES_MAX = 64
+export const WAITING_FRAMES_PER_LIST = 4
+export const WAITING_FRAMES_PER_OWNER = 16
+
+/** Bytes of one pen in which frames wait: four times what the frames above need. */
+export const FRAME_PEN_SIZE_MAX = 16 * 1024 * 1024
+
+/**
+ * Connections (flows) of one connection table. At the most that it can have they take 116 MB, and number and direction of one
+ * Connections (flows) of one connection table. At the most that it can have they take 130 MB, and number and direction of one
+ * fit 21 bits of an index word. The default has room for eight ports at their quota, in some 30 MB: as many
+ * as the kernel's nf_conntrack_max on a machine with more than 4 GB.
+ */
+export const CONNECTIONS_MAX = 1 << 20
+export const CONNECTIONS_DEFAULT = 262_144
+
+/** Connections that one port may have opened at a time: more than the ephemeral ports towards one server (28,232 in Linux). */
+export const CONNECTIONS_PER_OWNER_DEFAULT = 32_768
+
+/**
+ * Timers of connections that one call of the connection table's expiry handles at most: some 0.2 ms of work where a
+ * million flows have fallen out of the caches. The others wait for the next call.
+ */
+export const CONNECTIONS_EXPIRED_MAX = 256
+
 /** Port events (a device vanished) that one poll reports at most; the others wait for the next poll. */
 export const PORT_EVENTS_MAX = 64
 
@@ -58,6 +140,42 @@ export const PORT_EVENTS_MAX = 64
 export const MTU_MIN = 576
 export const MTU_MAX = 65_521
 export const MTU_DEFAULT = 1500
+
+/**
+ * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a
+ * second, or 200 super-frames; the second holds what the interface's queue has yet to send. Linux counts twice of each.
+ */
+export const PACKET_RECEIVE_BUFFER = 16 * 1024 * 1024
+export const PACKET_SEND_BUFFER = 8 * 1024 * 1024
+
+/** Connections to one published port that wait to be taken over by the relay: the kernel turns away what is more. */
+export const RESERVED_BACKLOG = 128
+
+/** TCP connections of local programs that the relay carries at once, of two descriptors each; the next ones wait in their backlogs. */
+export const RELAY_CONNECTIONS_MAX = 4096
+
+/** Connections, or datagrams, that the relay takes over before the daemon does something else. */
+export const RELAY_ARRIVALS_PER_TURN = 64
+
+/** Milliseconds for a connection to a target, and seconds until the kernel first asks a silent one whether it is still there. */
+export const RELAY_CONNECT_TIMEOUT_MS = 10_000
+export const RELAY_KEEPALIVE_S = 15
+
+/** Local programs that the relay knows UDP answers' way to, in all and at one port; the one that is silent for longest is forgotten. */
+export const RELAY_UDP_CLIENTS_MAX = 4096
+export const RELAY_UDP_CLIENTS_PER_PORT_MAX = 1024
+
+/** Datagrams of one of them that wait to be sent; more are dropped, as UDP may. */
+export const RELAY_UDP_QUEUE_MAX = 64
+
+/** Milliseconds after which a silent one is forgotten: Docker's userland proxy has the same. */
+export const RELAY_UDP_IDLE_MS = 90_000
+
+/** Milliseconds until connections are taken again, after there was no descriptor left for one. */
+export const RELAY_RETRY_MS = 100
+
+/** The longest UDP datagram, of IPv6. */
+export const UDP_DATAGRAM_MAX = 65_527
 
 /** A network interface's name, without the closing NUL (IFNAMSIZ - 1). */
 export const INTERFACE_NAME_MAX = 15
@@ -204,3 +322,24 @@ export const NAT_LAST_PORT = 65_535
  */
 export const SHARED_NAT_FIRST_PORT = 61_000
 export const SHARED_NAT_LAST_PORT = 65_095
+
+/** Fewer than that and a sandbox that looks at one busy server can have them all: the uplink is refused. */
+export const SHARED_NAT_PORTS_MIN = 256
+
+/** Milliseconds between two looks at the interfaces of the machine that Tapwire uses: a look is a few system calls. */
+export const INTERFACE_LOOK_MS = 1000
+/** Connections of the router that one listing shows, unless more are wished for: as many as people may read, or a program take. */
+export const FLOWS_LISTED_DEFAULT = 1000
+export const FLOWS_LISTED_MAX = 65_536
+/** Links of sandboxes on networks without icc, each to one port: walked for each of their frames. */
+export const LINK_PERMITS_MAX = 1024
+
+/** Ports that are tried for a translated source before the packet is dropped: towards one destination, all of these are then in use. */
+export const NAT_PORT_TRIES = 128
+
+/**
+ * ICMP errors (and TCP resets) that one router interface sends in a second (RFC 1812, 4.3.2.8), and how many more a quiet one
+ * may send at once: a traceroute's or a port scanner's burst is answered, a flood is not.
+ */
+export const ICMP_ERRORS_PER_S = 100
+export const ICMP_ERRORS_BURST = 50

@@ -22,7 +22,7 @@ const EVERYTHING_BUT_CLI = ['wire', 'tables', 'datapath', 'protocols', 'ports', 
 const TABLE: ImportTable = {
   wire: { pure: true, mayImport: [] },
   tables: { pure: true, mayImport: ['wire'] },
-  datapath: { pure: true, mayImport: ['wire', 'tables'] },
+  datapath: { pure: true, mayImport: ['wire', 'tables', 'protocols'] },
   protocols: { pure: true, mayImport: ['wire', 'tables'] },
   ports: { pure: false, mayImport: ['wire', 'datapath'] },
   inspect: { pure: false, mayImport: ['wire', 'datapath'] },

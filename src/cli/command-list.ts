@@ -19,6 +19,7 @@ export interface CommandEntry {
 
 const SANDBOXES = 'Sandboxes:'
 const NETWORKS = 'Networks:'
+const ROUTER = 'Gateway and NAT:'
 const LABS = 'Labs:'
 const SYSTEM = 'Switch and system:'
 
@@ -210,6 +211,71 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
   },
   { name: 'network', summary: 'manage networks', group: NETWORKS, commands: NETWORK_COMMANDS },
+  {
+    name: 'nat',
+    summary: 'look at the connections that the router follows',
+    group: ROUTER,
+    commands: [
+      {
+        name: 'ls',
+        aliases: ['list'],
+        summary: 'list the connections, and how they are translated',
+        define: async () => (await import('./commands/nat.ts')).defineNatLs,
+      },
+      {
+        name: 'flush',
+        summary: 'end connections',
+        define: async () => (await import('./commands/nat.ts')).defineNatFlush,
+      },
+      {
+        name: 'stats',
+        summary: 'show what the router has counted',
+        define: async () => (await import('./commands/nat-stats.ts')).defineNatStats,
+      },
+    ],
+  },
+  {
+    name: 'uplink',
+    summary: 'manage the way out of all networks',
+    group: ROUTER,
+    commands: [
+      {
+        name: 'ls',
+        aliases: ['list'],
+        summary: 'show the uplink',
+        define: async () => (await import('./commands/uplink.ts')).defineUplinkLs,
+      },
+      {
+        name: 'set',
+        summary: 'connect the networks to an interface of the machine, or to a TAP',
+        define: async () => (await import('./commands/uplink.ts')).defineUplinkSet,
+      },
+      {
+        name: 'unset',
+        summary: 'take the way out away',
+        define: async () => (await import('./commands/uplink.ts')).defineUplinkUnset,
+      },
+    ],
+  },
+  {
+    name: 'neigh',
+    summary: "look at the router's neighbours",
+    group: ROUTER,
+    commands: [
+      {
+        name: 'ls',
+        aliases: ['list'],
+        summary: 'list the addresses that the router knows by ARP',
+        define: async () => (await import('./commands/neigh.ts')).defineNeighLs,
+      },
+    ],
+  },
+  {
+    name: 'explain',
+    summary: 'tell hop by hop what would become of a packet, and why',
+    group: ROUTER,
+    define: async () => (await import('./commands/explain.ts')).defineExplain,
+  },
   {
     name: 'demo',
     summary: 'a tour of one minute',

@@ -1,4 +1,5 @@
 /** What could stand in place of the last word of a command line: for the completion of shells. */
+import { networkInterfaces } from 'node:os'
 import type { Argument, Option } from 'commander'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { SandboxSummary } from '../control/api/sandbox.ts'
@@ -107,6 +108,12 @@ async function valuesOf(cli: Cli, of: Argument | Option, { command }: Place): Pr
       return command.name() === 'inspect' ? [...(await sandboxes(cli)), ...(await networks(cli))] : []
     case 'lab':
       return await labs(cli)
+    case 'source':
+      return [...(await sandboxes(cli, 'running')), ADDRESS_WORDS.internet]
+    case 'destination':
+      return [...(await sandboxes(cli, 'running')), ...Object.values(ADDRESS_WORDS)]
+    case 'uplink':
+      return uplinks()
     case 'signal':
       return SIGNALS.map((value) => ({ value, description: '' }))
     case 'shell':
@@ -129,6 +136,27 @@ const WANTED_STATE: Readonly<Record<string, 'running' | 'stopped'>> = {
   kill: 'running',
   exec: 'running',
   attach: 'running',
+}
+
+/** What explain takes in place of an address. */
+const ADDRESS_WORDS = {
+  internet: { value: 'internet', description: 'any address beyond the uplink' },
+  uplink: { value: 'uplink', description: "the uplink's own address" },
+  gateway: { value: 'gateway', description: "the address of the source's gateway" },
+}
+
+function uplinks(): Candidate[] {
+  const external = Object.entries(networkInterfaces()).filter(([, addresses]) =>
+    addresses?.some(({ internal, family }) => !internal && family === 'IPv4'),
+  )
+  return [
+    { value: 'nic', description: 'the interface of the default route' },
+    ...external.map(([name, addresses]) => ({
+      value: `nic:${name}`,
+      description: addresses?.find(({ family }) => family === 'IPv4')?.address ?? '',
+    })),
+    { value: 'none', description: 'no way out' },
+  ]
 }
 
 const SIGNALS = ['HUP', 'INT', 'QUIT', 'KILL', 'USR1', 'USR2', 'TERM', 'CONT', 'STOP']

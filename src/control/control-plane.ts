@@ -1,6 +1,8 @@
 /** What a client of the model can do: the API's handlers call it, and so do labs. References are names, ids or their beginnings. */
 
 import type { Duplex } from 'node:stream'
+import type { ExplainRequest, Explanation } from './api/explain.ts'
+import type { NatFlowSelection, NatFlows, NatFlushed, NatStats, Neighbours } from './api/nat.ts'
 import type {
   NetworkConnect,
   NetworkCreate,
@@ -24,6 +26,7 @@ import type {
 } from './api/sandbox.ts'
 import type { Fdb, FdbFlushed, Stats } from './api/switch.ts'
 import type { Event } from './api/system.ts'
+import type { Uplink } from './api/uplink.ts'
 
 /** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */
 export type Filters = Readonly<Record<string, readonly string[]>>
@@ -103,4 +106,16 @@ export interface ControlPlane {
     readonly sandbox?: string | undefined
   }): Promise<FdbFlushed>
   stats(): Stats
+
+  /** Connections that the router follows, at most `limit`. */
+  natFlows(selection: NatFlowSelection, limit: number): Promise<NatFlows>
+  /** Ends those that are meant. */
+  flushNatFlows(selection: NatFlowSelection): Promise<NatFlushed>
+  natStats(): Promise<NatStats>
+  neighbours(): Promise<Neighbours>
+  uplink(): Uplink
+  /** In its text form, `none` for none. Throws UPLINK_INVALID or UPLINK_UNUSABLE, and leaves the one that was. */
+  setUplink(uplink: string): Promise<Uplink>
+  /** What would become of a packet. */
+  explain(request: ExplainRequest): Promise<Explanation>
 }

@@ -57,6 +57,7 @@ export const ErrorCode = {
   endpointInvalid: 'ENDPOINT_INVALID',
   portInvalid: 'PORT_INVALID',
   portNotPublished: 'PORT_NOT_PUBLISHED',
+  portInUse: 'PORT_IN_USE',
   interfaceNameTaken: 'INTERFACE_NAME_TAKEN',
   filterInvalid: 'FILTER_INVALID',
   poolOverlap: 'POOL_OVERLAP',
@@ -74,9 +75,10 @@ export const ErrorCode = {
   sandboxRunning: 'SANDBOX_RUNNING',
   linkTarget: 'LINK_TARGET',
   limitReached: 'LIMIT_REACHED',
-  portInUse: 'PORT_IN_USE',
   portsExhausted: 'PORTS_EXHAUSTED',
   uplinkUnusable: 'UPLINK_UNUSABLE',
+  parentUnusable: 'PARENT_UNUSABLE',
+  uplinkInvalid: 'UPLINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
 } as const
 

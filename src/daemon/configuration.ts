@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { parseCidr, parseIpAddress } from '../control/ip-address.ts'
+import { parseUplink } from '../control/rules/uplink.ts'
 import { ADDRESS_REST_S, CONFIGURATION_SIZE_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN } from '../limits.ts'
 import { parsePart } from './api/request-issue.ts'
 
@@ -14,6 +15,14 @@ const address = z.string().refine((text) => parseIpAddress(text) !== undefined, 
 const prefix = z
   .string()
   .refine((text) => parseCidr(text) !== undefined, 'must be a prefix, as in 10.200.0.0/16')
+
+const uplink = z.string().superRefine((text, context) => {
+  try {
+    parseUplink(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `is an ${(error as Error).message}` })
+  }
+})
 
 const configurationSchema = z.strictObject({
   'default-address-pools': z
@@ -31,6 +40,8 @@ const configurationSchema = z.strictObject({
   /** What `host-gateway` in --add-host stands for. */
   'host-gateway-ip': address.optional(),
   'live-restore': z.boolean().optional(),
+  /** The way out of all networks, in place of the one that was set last. */
+  uplink: uplink.optional(),
   /** Seconds that a released address rests. */
   'address-rest': z.number().min(0).max(86_400).optional(),
 })
@@ -48,12 +59,15 @@ export interface Configuration {
   readonly hostGateway: string | undefined
   readonly liveRestore: boolean
   readonly addressRestS: number
+  /** In its text form; undefined: the one that was set last. */
+  readonly uplink: string | undefined
 }
 
 /** What the command line says goes before what the file says. */
 export interface ConfigurationOverrides {
   readonly logLevel?: LogLevel | undefined
   readonly liveRestore?: boolean | undefined
+  readonly uplink?: string | undefined
 }
 
 /** Reads the file; where there is none, all is as by default. Throws CONFIGURATION_INVALID, which names the place. */
@@ -71,6 +85,7 @@ export function readConfiguration(path: string, overrides: ConfigurationOverride
     hostGateway: given['host-gateway-ip'],
     liveRestore: overrides.liveRestore ?? given['live-restore'] ?? false,
     addressRestS: given['address-rest'] ?? ADDRESS_REST_S,
+    uplink: overrides.uplink ?? given.uplink,
   }
 }
 

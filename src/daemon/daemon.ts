@@ -28,6 +28,8 @@ export interface DaemonOptions {
   readonly io: 'auto' | 'io_uring' | 'epoll'
   readonly logLevel?: LogLevel | undefined
   readonly liveRestore?: boolean | undefined
+  /** In its text form, which has been checked. */
+  readonly uplink?: string | undefined
   /** Ends with its standard input, and removes its root at the end. */
   readonly ephemeral?: boolean | undefined
   /** Told in one line of JSON that the API listens, or why it does not, and closed. The log goes to the root then. */

@@ -23,6 +23,8 @@ class DatapathWorker {
   readonly #io: NativeFrameIo
   readonly #engine: Engine
   #running = true
+  /** Something of the last turn is left to be done, whether or not anything arrives. */
+  #busy = false
 
   constructor(data: DatapathWorkerData) {
     this.#io = new NativeFrameIo({
@@ -51,7 +53,7 @@ class DatapathWorker {
 
   #turn(): void {
     const { status } = this.#io.memory
-    const count = this.#io.poll(this.#engine.transmitCount, TICK_MS)
+    const count = this.#io.poll(this.#engine.transmitCount, this.#busy ? 0 : TICK_MS)
     this.#engine.settle()
     const nowS = Math.floor(performance.now() / 1000)
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
@@ -61,7 +63,7 @@ class DatapathWorker {
       this.#transmit()
       this.#takeCalls(nowS)
     }
-    this.#engine.tick(nowS)
+    this.#busy = this.#engine.tick(nowS)
   }
 
   #process(count: number, nowS: number): void {

@@ -123,7 +123,9 @@ export class FileStore implements Store {
       ...this.#list(model.sandboxes),
       Buffer.from('],\n  "resting": ['),
       ...this.#list(model.resting),
-      Buffer.from(']\n}\n'),
+      Buffer.from(
+        model.uplink === undefined ? ']\n}\n' : `],\n  "uplink": ${JSON.stringify(model.uplink)}\n}\n`,
+      ),
     ])
   }
 

@@ -1,12 +1,14 @@
 /**
  * The daemon's program. `tapwire daemon` runs it in the foreground; other commands start it in the background.
  *
- *     main.js [--root DIR] [--socket PATH] [--io io_uring|epoll] [--live-restore] [--ephemeral] [--log-level LEVEL] [--ready-fd N]
+ *     main.js [--root DIR] [--socket PATH] [--io io_uring|epoll] [--uplink SPEC] [--live-restore] [--ephemeral]
+ *             [--log-level LEVEL] [--ready-fd N]
  *     main.js --doctor          examines the machine; JSON on standard output
  */
 
 import { parseArgs } from 'node:util'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
+import { parseUplink } from '../control/rules/uplink.ts'
 import { failureOf } from './api/failure.ts'
 import { compose } from './compose.ts'
 import { LOG_LEVELS, type LogLevel } from './configuration.ts'
@@ -19,6 +21,8 @@ const USAGE = `usage: tapwire daemon [options]
   --root DIR         the folder that the daemon keeps everything in (${ROOT_DEFAULT}; $TAPWIRE_ROOT)
   --socket PATH      where its API listens (/run/tapwire/tapwire.sock; with another root ROOT/tapwire.sock)
   --io BACKEND       io_uring or epoll; the best that works unless given
+  --uplink SPEC      the way out of all networks: none, nic, nic:eth0, tap:NAME,address=203.0.113.1/24;
+                     the one that was set last unless given ($TAPWIRE_UPLINK)
   --live-restore     sandboxes go on running when the daemon ends
   --ephemeral        ends with its standard input, and removes its folder at the end
   --log-level LEVEL  ${LOG_LEVELS.join(', ')}
@@ -60,6 +64,7 @@ function parse(args: string[]) {
         root: { type: 'string' },
         socket: { type: 'string' },
         io: { type: 'string' },
+        uplink: { type: 'string' },
         'live-restore': { type: 'boolean' },
         ephemeral: { type: 'boolean' },
         'log-level': { type: 'string' },
@@ -77,13 +82,14 @@ function daemonOptions(options: ReturnType<typeof parse>): DaemonOptions {
   if (options.ephemeral === true && options['live-restore'] === true) {
     throw usage('--live-restore leaves sandboxes to the next daemon, and --ephemeral removes what it needs.')
   }
-  const { TAPWIRE_ROOT = '' } = process.env
+  const { TAPWIRE_ROOT = '', TAPWIRE_UPLINK = '' } = process.env
   return {
     root: options.root ?? (TAPWIRE_ROOT === '' ? ROOT_DEFAULT : TAPWIRE_ROOT),
     socket: options.socket,
     io: oneOf('--io', IO, options.io) ?? 'auto',
     logLevel: oneOf<LogLevel>('--log-level', LOG_LEVELS, options['log-level']),
     liveRestore: options['live-restore'],
+    uplink: checkedUplink(options.uplink ?? (TAPWIRE_UPLINK === '' ? undefined : TAPWIRE_UPLINK)),
     ephemeral: options.ephemeral,
     readyDescriptor: descriptor(options['ready-fd']),
   }
@@ -98,6 +104,12 @@ function oneOf<T extends string>(
   const choice = choices.find((one) => one === value)
   if (choice === undefined) throw usage(`${name} takes one of ${choices.join(', ')}, not ${value}.`)
   return choice
+}
+
+/** Throws UPLINK_INVALID. */
+function checkedUplink(text: string | undefined): string | undefined {
+  if (text !== undefined) parseUplink(text)
+  return text
 }
 
 function descriptor(text: string | undefined): number | undefined {

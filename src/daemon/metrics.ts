@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
+import type { NatStats } from '../control/api/nat.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { Fdb, Stats } from '../control/api/switch.ts'
 import type { ControlPlane } from '../control/control-plane.ts'
@@ -10,7 +11,7 @@ import type { EventLog } from '../control/event-log.ts'
 import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
 
 export interface MetricsSource {
-  readonly control: Pick<ControlPlane, 'stats' | 'fdb' | 'listNetworks' | 'listSandboxes'>
+  readonly control: Pick<ControlPlane, 'stats' | 'fdb' | 'natStats' | 'listNetworks' | 'listSandboxes'>
   readonly events: Pick<EventLog, 'published' | 'readers' | 'readersLost'>
   /** Frames of a port that were dropped, by DropReason. */
   portDrops(port: number): readonly number[]
@@ -41,13 +42,14 @@ export class Metrics {
   /** In the text format of Prometheus. */
   async render(): Promise<MetricsAnswer> {
     const { control } = this.#source
-    const fdb = await control.fdb()
+    const [fdb, nat] = await Promise.all([control.fdb(), control.natStats()])
     // A registry for each answer: what was removed is then no longer told, and two answers at a time do not mix.
     const sheet = new Sheet()
     const stats = control.stats()
     this.#addBuild(sheet)
     addTotals(sheet, stats)
     this.#addPorts(sheet, stats)
+    addRouter(sheet, nat)
     addNetworks(sheet, control.listNetworks({}), fdb)
     this.#addSandboxes(sheet)
     this.#addEvents(sheet)
@@ -182,6 +184,28 @@ function addTotals(sheet: Sheet, { totals, drops }: Stats): void {
   for (const [number, { name }] of DROP_REASONS.entries()) {
     if (number !== DropReason.none) dropped(byReason.get(name) ?? 0, { reason: name })
   }
+}
+
+function addRouter(sheet: Sheet, nat: NatStats): void {
+  const flows = sheet.gauge('tapwire_nat_flows', 'Connections that the router follows.', ['protocol'])
+  for (const [protocol, count] of Object.entries(nat.byProtocol)) flows(count, { protocol })
+  const gauge = (name: string, help: string, value: number): void =>
+    sheet.gauge(`tapwire_${name}`, help)(value)
+  gauge('nat_flows_capacity', 'Connections that the router has room for.', nat.capacity)
+  gauge('published_ranges', 'Published ports; a range of them is one.', nat.publishedRanges)
+  const counter = (name: string, help: string, value: number): void =>
+    sheet.counter(`tapwire_${name}_total`, help)(value)
+  counter('nat_flows_created', 'Connections that the router has begun to follow.', nat.created)
+  counter('nat_flows_expired', 'Connections that were forgotten in their time.', nat.expired)
+  counter('nat_flows_evicted', 'Connections that were forgotten so that others could begin.', nat.evicted)
+  const refused = sheet.counter(
+    'tapwire_nat_flows_refused_total',
+    'Connections that were not begun: the sandbox had no more of them (quota), or the table had none left (full).',
+    ['reason'],
+  )
+  refused(nat.refusedQuota, { reason: 'quota' })
+  refused(nat.refusedFull, { reason: 'full' })
+  counter('icmp_errors_sent', 'ICMP errors that the router has sent.', nat.icmpErrorsSent)
 }
 
 function addNetworks(sheet: Sheet, networks: readonly NetworkInspect[], fdb: Fdb): void {

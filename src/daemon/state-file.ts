@@ -51,8 +51,8 @@ function parseModel(text: string): ModelRecord | string {
   }
   const result = storedModelSchema.safeParse(value)
   if (result.success) {
-    const { networks, sandboxes, resting } = result.data
-    return { networks, sandboxes, resting }
+    const { networks, sandboxes, resting, uplink } = result.data
+    return { networks, sandboxes, resting, ...(uplink !== undefined && { uplink }) }
   }
   const { issues } = result.error
   const told = issues

@@ -2,13 +2,13 @@
  * What was counted, a row of 64-bit floats a port: exact up to 2^53, and read by other threads while the data path,
  * their only writer, goes on. Each frame is accounted for:
  *
- *     received + floodCopies + segmentCopies = transmitted + all drops
+ *     received + floodCopies + segmentCopies + originated = transmitted + all drops + consumed + held
  *
- * where a flooded frame makes one copy fewer than the ports that it goes to, and a segmented one makes one fewer than its
- * segments. A drop on the way in counts at the port that the frame came from, one on the way out at the port it went to.
+ * where a flooded frame makes one copy fewer than the ports that it goes to, and a segmented or fragmented one makes one fewer than
+ * its pieces. The router originates frames (ARP, ICMP), consumes those that were for it alone, and holds some for a while. A drop on the way in counts at the port that the frame came from, one on the way out at the port it went to.
  *
  *     traffic   | received frames, bytes | transmitted frames, bytes |               a row a port: half a cache line
- *     events    | flooded | floodCopies | segmentCopies | drops by reason | unused |
+ *     events    | flooded | floodCopies | segmentCopies | originated | consumed | held | drops by reason | unused |
  *
  * What every frame touches stands close together, so that the counts of a thousand ports stay in the cache.
  */
@@ -23,11 +23,14 @@ const TRANSMITTED_FRAMES = 2
 const TRANSMITTED_BYTES = 3
 const TRAFFIC_CELLS = 4
 
-const EVENTS_SHIFT = 5
+const EVENTS_SHIFT = 6
 const FLOODED = 0
 const FLOOD_COPIES = 1
 const SEGMENT_COPIES = 2
-const DROPS = 3
+const ORIGINATED = 3
+const CONSUMED = 4
+const HELD = 5
+const DROPS = 6
 const EVENT_CELLS = DROPS + DROP_REASON_COUNT
 
 /** The row behind the last port's: what ports counted that have since been removed. */
@@ -47,6 +50,12 @@ export interface PortCount {
   readonly flooded: number
   readonly floodCopies: number
   readonly segmentCopies: number
+  /** Frames that the router itself made. */
+  readonly originated: number
+  /** Frames that were for the router and went no further. */
+  readonly consumed: number
+  /** Frames that wait, for an answer to ARP or for a first fragment. */
+  readonly held: number
   /** Frames by DropReason. */
   readonly drops: readonly number[]
 }
@@ -88,9 +97,29 @@ export class Counters {
     this.events[row + FLOOD_COPIES]! += targets - 1
   }
 
+  /** A frame that the router sent onto a link went to `copies` ports more than one. */
+  copied(port: number, copies: number): void {
+    this.events[(port << EVENTS_SHIFT) + FLOOD_COPIES]! += copies
+  }
+
   /** A super-frame to `port` became `segments` frames, one or more. */
   segmented(port: number, segments: number): void {
     this.events[(port << EVENTS_SHIFT) + SEGMENT_COPIES]! += segments - 1
+  }
+
+  /** The router has made a frame, which goes to `port`. */
+  originated(port: number): void {
+    this.events[(port << EVENTS_SHIFT) + ORIGINATED]! += 1
+  }
+
+  /** A frame of `port` was for the router. */
+  consumed(port: number): void {
+    this.events[(port << EVENTS_SHIFT) + CONSUMED]! += 1
+  }
+
+  /** A frame of `port` waits, or (-1) waits no more. */
+  held(port: number, change: number): void {
+    this.events[(port << EVENTS_SHIFT) + HELD]! += change
   }
 
   dropped(port: number, reason: DropReason): void {
@@ -115,6 +144,9 @@ export class Counters {
       flooded: events(FLOODED),
       floodCopies: events(FLOOD_COPIES),
       segmentCopies: events(SEGMENT_COPIES),
+      originated: events(ORIGINATED),
+      consumed: events(CONSUMED),
+      held: events(HELD),
       drops: Array.from({ length: DROP_REASON_COUNT }, (_, reason) => events(DROPS + reason)),
     }
   }

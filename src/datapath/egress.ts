@@ -13,10 +13,21 @@ import { completeChecksum, Segmenter } from './offload.ts'
 import type { PortTable } from './port-table.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { DESCRIPTOR_SHIFT, DESCRIPTOR_WORDS, LENGTH, OFFSET, PORT, RESULT, VIRTIO_NET_HEADER_SIZE } =
-  frameMemory
+const {
+  DESCRIPTOR_SHIFT,
+  DESCRIPTOR_WORDS,
+  FRAME_IN_SLOT,
+  LENGTH,
+  OFFSET,
+  PORT,
+  RESULT,
+  VIRTIO_NET_HEADER_SIZE,
+} = frameMemory
 
 const NONE = -1
+
+/** What `allocate` answers where the arena is full. */
+export const NO_ROOM = -1
 
 /** More of the arena than one super-frame needs: 64 KiB of payload, and 300 bytes around each of SEGMENTS_MAX segments. */
 const SEGMENTS_ROOM = 512 * 1024
@@ -73,6 +84,33 @@ export class Egress {
   /** Whether the list and the arena surely take one more frame. */
   get hasRoom(): boolean {
     return this.listed <= this.listedMax
+  }
+
+  /**
+   * Room in the arena for a frame of our own of up to `length` bytes: where it begins, with a virtio-net header of zeroes before it.
+   * NO_ROOM where there is none before the next poll. What is not sent goes back with that poll.
+   */
+  allocate(length: number): number {
+    const start = (this.arenaNext + 7) & ~7
+    const offset = start + FRAME_IN_SLOT
+    if (offset + length > this.arenaEnd) return NO_ROOM
+    this.arenaNext = offset + length
+    virtio.clear(this.view, offset - VIRTIO_NET_HEADER_SIZE)
+    return offset
+  }
+
+  /** The arena's free part, for who builds several frames there: `take` says how far it is used then. */
+  get free(): number {
+    return this.arenaNext
+  }
+
+  get end(): number {
+    return this.arenaEnd
+  }
+
+  take(arenaNext: number): void {
+    this.arenaNext = arenaNext
+    if (this.arenaEnd - this.arenaNext < SEGMENTS_ROOM) this.listedMax = NONE
   }
 
   send(port: number, offset: number, length: number): void {

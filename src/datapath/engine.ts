@@ -1,11 +1,11 @@
 /**
- * The data path: takes the burst that a poll returned through classify, bridge and egress, and leaves the list of
+ * The data path: takes the burst that a poll returned through classify, bridge, router and egress, and leaves the list of
  * transmissions for the next poll.
  *
- *            ┌─── accept ──────┐   ┌─── forward ────┐
- *     poll ─►│ classify, learn │──►│ decide, egress │─► poll
- *            └────────┬────────┘   └───────┬────────┘
- *                     └────────────────────┴─► drop: a reason, counted
+ *            ┌─── accept ─────────────┐   ┌─── forward ────┐   ┌─ router ─┐
+ *     poll ─►│ classify, guard, learn │──►│ decide, egress │──►│          │─► poll
+ *            └────────┬───────────────┘   └───────┬────────┘   └────┬─────┘
+ *                     └───────────────────────────┴─────────────────┴─► drop: a reason, counted
  *
  * The whole burst is accepted before its first frame is forwarded. Two short loops are faster than a long one: V8 compiles
  * each into one piece of code, with all that it calls for a frame, but only up to some size (920 bytes of bytecode).
@@ -13,7 +13,13 @@
  * Nothing here allocates, throws, waits or reads a clock.
  */
 
-import { PORTS_MAX, STATION_AGEING_S, STATIONS_DEFAULT, STATIONS_PER_PORT_DEFAULT } from '../limits.ts'
+import {
+  CONNECTIONS_DEFAULT,
+  CONNECTIONS_PER_OWNER_DEFAULT,
+  STATION_AGEING_S,
+  STATIONS_DEFAULT,
+  STATIONS_PER_PORT_DEFAULT,
+} from '../limits.ts'
 import { MacTable } from '../tables/mac-table.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import { Bridge, dropReasonOf, FLOOD } from './bridge.ts'
@@ -21,9 +27,18 @@ import { classify } from './classify.ts'
 import { Counters } from './counters.ts'
 import { DropReason } from './drop-reason.ts'
 import { Egress } from './egress.ts'
+import { explain } from './explain.ts'
+import { countFlows, listFlows, listNeighbours, removeFlows, removeMapped } from './flow-listing.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import * as frameMemory from './frame-memory.ts'
+import { Guard } from './guard.ts'
+import { Icc } from './icc.ts'
+import { setInterface } from './interface-change.ts'
+import { NO_INTERFACE } from './interface-table.ts'
+import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
 import { type DomainSettings, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
+import { Router } from './router.ts'
+import { ROUTER_PORT } from './router-port.ts'
 import type {
   ExplainedStep,
   FlowListing,
@@ -38,8 +53,8 @@ import type {
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, REASON, STATUS_TRANSMIT_FAILURES } = frameMemory
-const { FRAME_IN_SLOT, FRAME_MAX, VIRTIO_NET_HEADER_SIZE } = frameMemory
-const { sourceHigh, sourceLow, targetHigh, targetLow } = ethernet
+const { FRAME_MAX } = frameMemory
+const { etherType, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
 const { none: ACCEPTED, noDomain: WITHOUT_DOMAIN } = DropReason
 
 export interface EngineOptions {
@@ -48,6 +63,9 @@ export interface EngineOptions {
   readonly stations?: number
   readonly stationsPerPort?: number
   readonly ageingS?: number
+  /** Connections that the router follows at a time, and those that one port may have begun. */
+  readonly connections?: number
+  readonly connectionsPerOwner?: number
   /** Shared with a reader on another thread where given. */
   readonly counters?: Counters
 }
@@ -59,21 +77,37 @@ export class Engine {
   private readonly ports = new PortTable()
   private readonly bridge: Bridge
   private readonly egress: Egress
-  /** How many frames of the burst have been through `accept`. */
+  private readonly router: Router
+  private readonly guard = new Guard()
+  private readonly icc = new Icc()
+  /** How many frames of the burst have been through `accept`, and through `forward`. */
   private accepted = 0
+  private forwarded = 0
+  /** The burst that `process` was called for last is not through. */
+  private unfinished = false
 
   constructor(memory: FrameMemory, options: EngineOptions) {
     this.memory = memory
     this.counters = options.counters ?? new Counters()
     this.stations = new MacTable({
       capacity: options.stations ?? STATIONS_DEFAULT,
-      ports: PORTS_MAX,
+      ports: ROUTER_PORT + 1,
       stationsPerPort: options.stationsPerPort ?? STATIONS_PER_PORT_DEFAULT,
       ageingS: options.ageingS ?? STATION_AGEING_S,
       seed: options.seed,
     })
     this.bridge = new Bridge(this.ports, this.stations)
     this.egress = new Egress(memory, this.ports, this.counters)
+    this.router = new Router({
+      memory,
+      ports: this.ports,
+      bridge: this.bridge,
+      egress: this.egress,
+      counters: this.counters,
+      seed: options.seed,
+      connections: options.connections ?? CONNECTIONS_DEFAULT,
+      connectionsPerOwner: options.connectionsPerOwner ?? CONNECTIONS_PER_OWNER_DEFAULT,
+    })
   }
 
   /** How many transmissions the next poll has to carry out. */
@@ -93,9 +127,11 @@ export class Engine {
    * A burst is taken from 0 on, in order, and ports and domains stay as they are until it is through.
    */
   process(from: number, count: number, nowS: number): number {
-    if (from === 0) this.accepted = 0
+    if (from === 0 && !this.unfinished) this.beginBurst()
     this.accept(count, nowS)
-    return this.forward(from, count, nowS)
+    this.forwarded = this.forward(Math.max(from, this.forwarded), count, nowS)
+    this.unfinished = this.forwarded < count || !this.router.process(nowS)
+    return this.unfinished ? Math.min(this.forwarded, count - 1) : count
   }
 
   /**
@@ -107,10 +143,8 @@ export class Engine {
     if ((this.ports.domain[port] ?? NO_DOMAIN) === NO_DOMAIN) throw new Error(`port ${port} does not exist`)
     if (frame.length > FRAME_MAX)
       throw new RangeError(`a frame has at most ${FRAME_MAX} bytes, not ${frame.length}`)
-    // Nothing else is in the arena: that is where segments are built, and the list is empty.
-    const { bytes, layout, received } = this.memory
-    const offset = layout.arena + FRAME_IN_SLOT
-    bytes.fill(0, offset - VIRTIO_NET_HEADER_SIZE, offset)
+    const { bytes, received } = this.memory
+    const offset = this.egress.allocate(frame.length)
     bytes.set(frame, offset)
     received[PORT] = port
     received[OFFSET] = offset
@@ -118,9 +152,14 @@ export class Engine {
     this.process(0, 1, nowS)
   }
 
-  /** Forgets some of the stations that have been silent for too long. To be called in each turn of the loop. */
-  tick(nowS: number): void {
+  /**
+   * Forgets some of what has been silent for too long, and asks again where nobody has answered. To be called in each turn of the
+   * loop, behind `process`. True where there is more to do at once.
+   */
+  tick(nowS: number): boolean {
     this.stations.expire(nowS)
+    this.egress.expect(this.ports.largestDomain)
+    return this.router.tick(nowS)
   }
 
   addDomain(domain: number, settings: DomainSettings): void {
@@ -129,11 +168,14 @@ export class Engine {
 
   removeDomain(domain: number): void {
     this.ports.removeDomain(domain)
+    this.setInterface(domain, undefined)
     this.stations.flushDomain(domain)
   }
 
   addPort(port: number, settings: PortSettings): void {
     this.ports.addPort(port, settings)
+    this.guard.set(port, settings.guard)
+    this.icc.host[port] = settings.host === true ? 1 : 0
   }
 
   /**
@@ -142,40 +184,83 @@ export class Engine {
    */
   removePort(port: number): void {
     this.egress.withdraw(port)
+    this.router.removePort(port)
+    this.guard.set(port, undefined)
     this.ports.removePort(port)
     this.stations.removePort(port)
     this.counters.remove(port)
   }
 
-  setInterface(_domain: number, _settings: RouterInterfaceSettings | undefined): void {}
-  setRoutes(_routes: readonly RouteSettings[]): void {}
-  publish(_mapping: PortMappingSettings): void {}
-  unpublish(_id: number): number {
-    return 0
+  /** Gives the domain a gateway, changes it, or takes it away with its connections. Throws RangeError where there is no room for it. */
+  setInterface(domain: number, settings: RouterInterfaceSettings | undefined): void {
+    setInterface(this.router, this.stations, domain, settings)
   }
-  permit(_permit: LinkPermitSettings): void {}
-  withdraw(_id: number): void {}
-  flows(_selection: FlowSelection, _limit: number, _nowS: number): FlowListing {
-    return { flows: [], total: 0 }
+
+  /** All routes but those of the interfaces' own subnets. */
+  setRoutes(routes: readonly RouteSettings[]): void {
+    this.router.forwarding.setRoutes(routes)
+    this.router.forgetHops()
   }
-  flushFlows(_selection: FlowSelection): number {
-    return 0
+
+  /** Throws RangeError where it overlaps what is published, or there is no room. */
+  publish(mapping: PortMappingSettings): void {
+    if (!this.router.portMap.add(mapping))
+      throw new RangeError(`the ports of mapping ${mapping.id} are taken`)
   }
+
+  /** Ends the connections by these ports, too; returns how many they were. */
+  unpublish(id: number): number {
+    const owner = this.router.portMap.get(id)?.owner
+    this.router.portMap.remove(id)
+    return owner === undefined ? 0 : removeMapped(this.router.connections, owner, id)
+  }
+
+  permit(permit: LinkPermitSettings): void {
+    this.icc.permit(permit)
+  }
+
+  withdraw(id: number): void {
+    this.icc.withdraw(id)
+  }
+
+  flows(selection: FlowSelection, limit: number, nowS: number): FlowListing {
+    return listFlows(this.router.connections, selection, limit, nowS)
+  }
+
+  /** Returns how many connections ended. */
+  flushFlows(selection: FlowSelection): number {
+    return removeFlows(this.router.connections, selection)
+  }
+
   natCounts(): NatCounts {
-    throw new Error('the router is being built')
+    return countFlows(this.router)
   }
+
   neighbours(): readonly NeighbourValue[] {
-    return []
+    return listNeighbours(this.router.link.neighbours)
   }
-  explain(_port: number, _frame: Uint8Array, _nowS: number): readonly ExplainedStep[] {
-    return []
+
+  /**
+   * What would become of a frame that arrived at `port` now; nothing is sent, and nothing changes. To be called between two
+   * bursts, when all transmissions are carried out.
+   */
+  explain(port: number, frame: Uint8Array, nowS: number): readonly ExplainedStep[] {
+    const { memory, ports, guard, icc, bridge, router } = this
+    return explain({ memory, ports, guard, icc, bridge, router, egress: this.egress }, port, frame, nowS)
+  }
+
+  private beginBurst(): void {
+    this.accepted = 0
+    this.forwarded = 0
+    this.router.begin()
   }
 
   /** Judges the frames up to `count`, and learns from the good ones where their senders live. */
   private accept(count: number, nowS: number): void {
     const { received, view } = this.memory
     const { domain: domains, frameMax } = this.ports
-    const { counters, bridge } = this
+    const { counters, bridge, guard } = this
+    const { guarded } = guard
     for (let i = this.accepted; i < count; i++) {
       const descriptor = i << DESCRIPTOR_SHIFT
       const port = received[descriptor + PORT]!
@@ -183,7 +268,8 @@ export class Engine {
       const length = received[descriptor + LENGTH]!
       const domain = domains[port]!
       counters.received(port, length)
-      const reason = domain === NO_DOMAIN ? WITHOUT_DOMAIN : classify(view, offset, length, frameMax[port]!)
+      let reason = domain === NO_DOMAIN ? WITHOUT_DOMAIN : classify(view, offset, length, frameMax[port]!)
+      if (guarded[port] === 1 && reason === ACCEPTED) reason = guard.check(view, offset, length, port)
       received[descriptor + REASON] = reason
       if (reason !== ACCEPTED) counters.dropped(port, reason as DropReason)
       else bridge.learn(sourceHigh(view, offset), sourceLow(view, offset), port, domain, nowS)
@@ -194,8 +280,8 @@ export class Engine {
   /** Sends what was accepted to where it goes. Returns `count`, or the first frame for which there may be no room. */
   private forward(from: number, count: number, nowS: number): number {
     const { received, view } = this.memory
-    const { domain: domains } = this.ports
-    const { bridge, egress } = this
+    const { domain: domains, icc } = this.ports
+    const { bridge, egress, router } = this
     egress.expect(this.ports.largestDomain)
     for (let i = from; i < count; i++) {
       if (!egress.hasRoom) return i
@@ -207,16 +293,37 @@ export class Engine {
       const domain = domains[port]!
       const high = targetHigh(view, offset)
       const verdict = bridge.decide(high, targetLow(view, offset), port, domain, nowS)
-      if (verdict >= 0) egress.send(verdict, offset, length)
-      else if (verdict === FLOOD) this.flood(port, offset, length, domain)
+      if (verdict === ROUTER_PORT) router.collect(port, offset, length, domain)
+      else if (verdict >= 0) {
+        if (icc[domain] === 1 || this.icc.allows(view, offset, length, domain, port, verdict)) {
+          egress.send(verdict, offset, length)
+        } else this.counters.dropped(port, DropReason.iccDisabled)
+      } else if (verdict === FLOOD) this.flood(port, offset, length, domain, nowS)
       else this.counters.dropped(port, dropReasonOf(verdict))
     }
     return count
   }
 
-  private flood(port: number, offset: number, length: number, domain: number): void {
-    const targets = this.egress.flood(this.ports.members(domain), port, offset, length)
-    if (targets === 0) this.counters.dropped(port, DropReason.noOtherPort)
-    else this.counters.flooded(port, targets)
+  private flood(port: number, offset: number, length: number, domain: number, nowS: number): void {
+    if (
+      this.router.interfaces.kind[domain] !== NO_INTERFACE &&
+      this.isForRouter(port, offset, length, domain, nowS)
+    ) {
+      return
+    }
+    const members = this.ports.members(domain)
+    const isKept = this.ports.icc[domain] === 0 && !this.icc.allowsFlood(this.memory.view, offset, port)
+    const targets = this.egress.flood(isKept ? this.icc.hostsAmong(members) : members, port, offset, length)
+    if (targets > 0) this.counters.flooded(port, targets)
+    else this.counters.dropped(port, isKept ? DropReason.iccDisabled : DropReason.noOtherPort)
+  }
+
+  /** Whether a frame for everybody is one that the gateway alone deals with: ARP that asks for it. */
+  private isForRouter(port: number, offset: number, length: number, domain: number, nowS: number): boolean {
+    if (etherType(this.memory.view, offset) !== TYPE_ARP) return false
+    const verdict = this.router.receiveArp(port, offset, length, domain, nowS)
+    if (verdict === ARP_CONSUMED) this.counters.consumed(port)
+    if (verdict === ARP_DROPPED) this.counters.dropped(port, DropReason.arpSpoofed)
+    return verdict !== ARP_PASSES
   }
 }

@@ -37,6 +37,8 @@ export class PortTable {
   readonly plain = new Uint8Array(PORTS_MAX)
   /** By domain: 1 where link-local bridge addresses pass. */
   readonly transparent = new Uint8Array(DOMAINS_MAX)
+  /** By domain: 1 where its sandboxes may talk to one another. */
+  readonly icc = new Uint8Array(DOMAINS_MAX).fill(1)
   /** By domain: its ports. Replaced, never changed, so that a flood under way would see one state. */
   readonly #members = Array<Int32Array | undefined>(DOMAINS_MAX).fill(undefined)
   #largestDomain = 0
@@ -56,6 +58,7 @@ export class PortTable {
     if (this.#members[domain] !== undefined) throw new Error(`domain ${domain} exists already`)
     this.#setMembers(domain, new Int32Array(0))
     this.transparent[domain] = settings.transparent ? 1 : 0
+    this.icc[domain] = settings.icc === false ? 0 : 1
   }
 
   /** The domain's ports must have been removed before. */

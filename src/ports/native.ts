@@ -42,6 +42,65 @@ export interface NativeTapOptions {
   readonly persistent: boolean
 }
 
+/** Opaque: one thread that waits for what arrives at reserved ports. */
+declare const watchBrand: unique symbol
+export interface NativeWatch {
+  readonly [watchBrand]: true
+}
+
+/** Opaque: the sockets of a range of ports. */
+declare const reservedBrand: unique symbol
+export interface NativeReserved {
+  readonly [reservedBrand]: true
+}
+
+export interface NativePacketSocketOptions {
+  /** Path of the network namespace; undefined is the one that this process is in. */
+  readonly namespace: string | undefined
+  readonly interface: string
+  readonly promiscuous: boolean
+  readonly receiveBuffer: number
+  readonly sendBuffer: number
+  /** Bytes; longer frames are not received. */
+  readonly frameMax: number
+}
+
+export interface NativePacketSocket {
+  readonly descriptor: number
+  readonly ifindex: number
+  readonly mac: Uint8Array
+  readonly mtu: number
+}
+
+export interface NativeReservedOptions {
+  /** Empty: all addresses of IPv4 and IPv6; `0.0.0.0` and `::` all of one. */
+  readonly address: string
+  readonly tcp: boolean
+  readonly first: number
+  readonly last: number
+  /** Whether what came over the loopback interface is received; nothing else ever is. */
+  readonly deliver: boolean
+  readonly backlog: number
+  /** Stands in each arrival; 31 bits. */
+  readonly tag: number
+  /** Must stay open for as long as the reservation. */
+  readonly watch: NativeWatch | undefined
+}
+
+/** Something came to the port `first + index` of the reservation of this tag. */
+export interface NativeArrival {
+  readonly tag: number
+  readonly index: number
+}
+
+export interface NativeDatagram extends NativeArrival {
+  readonly size: number
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** The address of ours that it was sent to. */
+  readonly localAddress: string
+}
+
 /** Every function throws an Error with `code` (the errno's name) and `step` (what was being done). */
 export interface NativeAddon {
   /** An eventfd. Belongs to the caller. */
@@ -60,6 +119,33 @@ export interface NativeAddon {
   /** 1: the TAP outlives its descriptors; 0: it does not. */
   setPersistent(descriptor: number, persistent: 0 | 1): void
   setOffload(descriptor: number, features: number): void
+
+  openPacketSocket(options: NativePacketSocketOptions): NativePacketSocket
+
+  /** Calls back when something waits at a port, and then not before `resumeArrivalWatch`. Keeps no process from ending. */
+  openArrivalWatch(ready: () => void): NativeWatch
+  resumeArrivalWatch(watch: NativeWatch): void
+  closeArrivalWatch(watch: NativeWatch): void
+  /** All ports of the range; the error's `port` is the one that could not be had. */
+  reservePorts(options: NativeReservedOptions): NativeReserved
+  releasePorts(reserved: NativeReserved): void
+  /** The next TCP connection, whose descriptor is the caller's. */
+  accept(watch: NativeWatch): (NativeArrival & { readonly descriptor: number }) | undefined
+  /** The next datagram, as far as there is room for it. */
+  receive(watch: NativeWatch, to: Uint8Array): NativeDatagram | undefined
+  send(
+    reserved: NativeReserved,
+    index: number,
+    bytes: Uint8Array,
+    remoteAddress: string,
+    remotePort: number,
+    localAddress: string,
+  ): void
+
+  /** A descriptor of a new network namespace, which lives as long as anything of it is open. */
+  makeNamespace(): number
+  /** An IPv4 socket that belongs to the namespace; one of UDP has a port. */
+  openSocketIn(namespace: number, tcp: boolean): number
 }
 
 export interface NativeError extends Error {

@@ -23,14 +23,26 @@ export class LinkedLists {
   /** Nodes 0 to `nodes - 1`, all in no list, and lists 0 to `lists - 1`, all empty. */
   constructor(nodes: number, lists: number) {
     this.nodes = nodes
-    this.links = new Int32Array(2 * (nodes + lists)).fill(UNLINKED, 0, 2 * nodes)
-    for (let ring = nodes; ring < nodes + lists; ring++) this.join(ring, ring)
+    this.links = new Int32Array(2 * (nodes + lists))
+    this.clear()
+  }
+
+  /** Takes all nodes out of all lists. */
+  clear(): void {
+    this.links.fill(UNLINKED, 0, 2 * this.nodes)
+    for (let ring = this.nodes; 2 * ring < this.links.length; ring++) this.join(ring, ring)
   }
 
   /** The list's first node, or NONE. */
   first(list: number): number {
     const node = this.links[2 * (this.nodes + list) + 1]!
     return node < this.nodes ? node : NONE
+  }
+
+  /** The node after a node that is in a list, or NONE. */
+  next(node: number): number {
+    const next = this.links[2 * node + 1]!
+    return next < this.nodes ? next : NONE
   }
 
   isLinked(node: number): boolean {

@@ -20,6 +20,7 @@
 import { PORTS_MAX, STATION_AGEING_S_MAX, STATIONS_EXPIRED_MAX, STATIONS_MAX } from '../limits.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
+import { scramble } from './scramble.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /** It lives on that port already. */
@@ -47,7 +48,7 @@ export type LearnResult = (typeof LearnResult)[keyof typeof LearnResult]
 export interface MacTableOptions {
   /** Stations that the table holds at most, static ones included: 1 to STATIONS_MAX. */
   readonly capacity: number
-  /** Ports are numbered 0 to `ports - 1`; up to PORTS_MAX. */
+  /** Ports are numbered 0 to `ports - 1`; up to PORTS_MAX, and one more for what is no device. */
   readonly ports: number
   /** Stations that one port may hold, static ones included; more than `capacity` means `capacity`. */
   readonly stationsPerPort: number
@@ -124,7 +125,7 @@ export class MacTable {
   /** Throws RangeError where an option is out of its range. */
   constructor(options: MacTableOptions) {
     requireInteger('capacity', options.capacity, STATIONS_MAX)
-    requireInteger('ports', options.ports, PORTS_MAX)
+    requireInteger('ports', options.ports, PORTS_MAX + 1)
     requireInteger('stationsPerPort', options.stationsPerPort, STATIONS_MAX)
     requireInteger('ageingS', options.ageingS, STATION_AGEING_S_MAX)
     this.capacity = options.capacity
@@ -431,14 +432,6 @@ export class MacTable {
 /** Domain and first two bytes of the address in one word, never FREE. */
 function topOf(domain: number, hi: number): number {
   return ((domain + 1) << 16) | hi
-}
-
-/** Murmur3's finaliser: makes one secret number into several that look unrelated. */
-function scramble(seed: number, nonce: number): number {
-  let bits = (seed + Math.imul(nonce, 0x9e3779b9)) | 0
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return bits ^ (bits >>> 16)
 }
 
 function requireInteger(name: string, value: number, max: number): void {

@@ -16,7 +16,15 @@ export class PortRanking {
   constructor(ports: number, countMax: number) {
     this.counts = new Int32Array(ports)
     this.equals = new LinkedLists(ports, countMax + 1)
-    for (let port = 0; port < ports; port++) this.equals.append(0, port)
+    this.clear()
+  }
+
+  /** Sets all counts to 0. */
+  clear(): void {
+    this.counts.fill(0)
+    this.equals.clear()
+    for (let port = 0; port < this.counts.length; port++) this.equals.append(0, port)
+    this.highest = 0
   }
 
   countOf(port: number): number {

@@ -24,10 +24,17 @@ const SLOT_BITS = 8
 const SLOTS = 1 << SLOT_BITS
 const BITMAP_WORDS = SLOTS / 32
 
-/** Lists behind the wheels' slots. DUE: to be taken now. LATE: set in the past, due from the next advance on. */
+/**
+ * Lists behind the wheels' slots. DUE: to be taken now. LATE: set in the past, due from the next advance on. DEALING: of a
+ * slot of a higher wheel that the present has reached, and not dealt out yet.
+ */
 const DUE = WHEELS * SLOTS
 const LATE = DUE + 1
-const LISTS = LATE + 1
+const DEALING = LATE + 1
+const LISTS = DEALING + 1
+
+/** What `step` returns that has brought a timer nearer to its deadline, not to it. */
+export const DEALT = -2
 
 /** The latest deadline that a wheel knows. */
 export const TICK_MAX = 0x7fff_ffff
@@ -53,6 +60,12 @@ export class TimerWheel {
     this.target = now
   }
 
+  /** Stops all timers. */
+  clear(): void {
+    this.lists.clear()
+    this.occupied.fill(0)
+  }
+
   isRunning(timer: number): boolean {
     return this.lists.isLinked(timer)
   }
@@ -66,6 +79,11 @@ export class TimerWheel {
     this.deadlines[timer] = deadline
     if (deadline <= this.target) this.lists.append(LATE, timer)
     else this.place(timer)
+  }
+
+  /** When the timer expires; of one that does not run, when it would have. */
+  deadlineOf(timer: number): number {
+    return this.deadlines[timer]!
   }
 
   /** Stops the timer; one that does not run stays as it is. */
@@ -84,11 +102,27 @@ export class TimerWheel {
    * order of their deadlines. Whoever stops before -1 finds the rest here later.
    */
   takeExpired(): number {
+    let timer = this.step()
+    while (timer === DEALT) timer = this.step()
+    return timer
+  }
+
+  /**
+   * The same in steps of constant time, for who has many timers and little time: the next expired timer, -1 when there are
+   * no more, or DEALT when it has moved one of those timers down that share a slot of a higher wheel.
+   */
+  step(): number {
     do {
-      const timer = this.lists.first(DUE)
+      const due = this.lists.first(DUE)
+      if (due !== NONE) {
+        this.lists.unlink(due)
+        return due
+      }
+      const timer = this.lists.first(DEALING)
       if (timer !== NONE) {
         this.lists.unlink(timer)
-        return timer
+        this.place(timer)
+        return DEALT
       }
     } while (this.leap())
     return NONE
@@ -112,19 +146,10 @@ export class TimerWheel {
     return false
   }
 
-  /** Deals the timers of a slot that the present has reached out to lower wheels, or to DUE where they are. */
+  /** Those of wheel 0 are due; the others have to be dealt out to the lower wheels. */
   private empty(slot: number): void {
     this.occupied[slot >>> 5]! &= ~(1 << (slot & 31))
-    if (slot < SLOTS) {
-      this.lists.splice(slot, DUE)
-      return
-    }
-    let timer = this.lists.first(slot)
-    while (timer !== NONE) {
-      this.lists.unlink(timer)
-      this.place(timer)
-      timer = this.lists.first(slot)
-    }
+    this.lists.splice(slot, slot < SLOTS ? DUE : DEALING)
   }
 
   /** Links a timer whose deadline is not before the present. */

@@ -23,6 +23,9 @@ const HEADER_CHECKSUM = 10
 const SOURCE = 12
 const DESTINATION = 16
 export const MIN_HEADER_SIZE = 20
+
+/** Where the header checksum is. */
+export const CHECKSUM_OFFSET = HEADER_CHECKSUM
 const OPTIONS_MAX = 40
 
 const VERSION = 4

@@ -77,6 +77,11 @@ describe('completion', () => {
     assert.deepEqual(await complete(['rm', 'x', 'y', 'web-']), ['web-old', ':4'])
     assert.deepEqual(await complete(['inspect', '']), ['web', 'web-old', 'blue', 'green', ':4'])
     assert.deepEqual(await complete(['down', '']), ['demo', ':4'])
+    assert.deepEqual(await complete(['nat', 'ls', '--sandbox', 'web-']), ['web-old', ':4'])
+    assert.deepEqual(await complete(['nat', 'flush', '--protocol', '']), ['tcp', 'udp', 'icmp', ':4'])
+    assert.deepEqual(await complete(['explain', '']), ['web', 'internet', ':4'])
+    assert.deepEqual(await complete(['explain', 'web', '']), ['web', 'internet', 'uplink', 'gateway', ':4'])
+    assert.deepEqual(await complete(['uplink', 'set', 'no']), ['none', ':4'])
   })
 
   it('leaves files, and the words of a program, to the shell', async () => {

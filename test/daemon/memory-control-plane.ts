@@ -2,6 +2,8 @@
 
 import { EventEmitter, on } from 'node:events'
 import { type Duplex, PassThrough } from 'node:stream'
+import type { ExplainRequest, Explanation } from '../../src/control/api/explain.ts'
+import type { NatFlows, NatFlushed, NatStats, Neighbours } from '../../src/control/api/nat.ts'
 import type {
   NetworkConnect,
   NetworkCreate,
@@ -25,6 +27,7 @@ import type {
 } from '../../src/control/api/sandbox.ts'
 import type { Fdb, FdbFlushed, Stats } from '../../src/control/api/switch.ts'
 import type { Event } from '../../src/control/api/system.ts'
+import type { Uplink } from '../../src/control/api/uplink.ts'
 import type {
   ControlPlane,
   EventOptions,
@@ -223,6 +226,80 @@ export class MemoryControlPlane implements ControlPlane {
   stats(): Stats {
     const zero = { received: 0, forwarded: 0, flooded: 0, copies: 0, segments: 0, transmitted: 0, dropped: 0 }
     return { at: 1, uptimeS: 2, totals: zero, ports: [], drops: [] }
+  }
+
+  async natFlows(selection: object, limit: number): Promise<NatFlows> {
+    this.calls.push(['natFlows', selection, limit])
+    const original = { source: '10.1.0.2', destination: '192.0.2.9', sourcePort: 5000, destinationPort: 80 }
+    const reply = { source: '192.0.2.9', destination: '203.0.113.1', sourcePort: 80, destinationPort: 5000 }
+    const flow = {
+      protocol: 'tcp',
+      state: 'established',
+      original: { ...original, network: 'net', packets: 3 },
+      reply: { ...reply, network: '', packets: 2 },
+      translation: 'source',
+      expiresS: 7440,
+      sandbox: 'box',
+    } as const
+    return { flows: [flow], total: 1 }
+  }
+
+  async flushNatFlows(selection: object): Promise<NatFlushed> {
+    this.calls.push(['flushNatFlows', selection])
+    return { Flows: 2 }
+  }
+
+  async natStats(): Promise<NatStats> {
+    const counted = { created: 9, expired: 8, evicted: 0, refusedQuota: 0, refusedFull: 0 }
+    const byProtocol = { tcp: 1, udp: 0, icmp: 0 }
+    const size = { flows: 1, capacity: 100, perOwner: 50 }
+    return { ...size, byProtocol, ...counted, publishedRanges: 0, icmpErrorsSent: 4 }
+  }
+
+  async neighbours(): Promise<Neighbours> {
+    const mac = '02:42:0a:01:00:02'
+    return {
+      neighbours: [{ network: 'net', address: '10.1.0.2', mac, sandbox: 'box', state: 'reachable' }],
+    }
+  }
+
+  uplink(): Uplink {
+    return {
+      Uplink: 'none',
+      Up: false,
+      Reason: 'none is set',
+      Interface: '',
+      MacAddress: '',
+      Address: '',
+      Gateway: '',
+      Mtu: 0,
+      Ports: { First: 0, Last: 0 },
+    }
+  }
+
+  async setUplink(uplink: string): Promise<Uplink> {
+    this.calls.push(['setUplink', uplink])
+    return { ...this.uplink(), Uplink: uplink }
+  }
+
+  async explain(request: ExplainRequest): Promise<Explanation> {
+    this.calls.push(['explain', request])
+    return {
+      packet: {
+        protocol: request.protocol ?? 'tcp',
+        source: '10.1.0.2',
+        destination: '192.0.2.9',
+        sourcePort: 49_152,
+        destinationPort: request.port ?? 0,
+        sandbox: 'box',
+        network: 'net',
+      },
+      steps: [
+        { stage: 'flow', verdict: 'new', values: {} },
+        { stage: 'egress', verdict: 'drop', reason: 'device-down', values: { port: 3 } },
+      ],
+      outcome: 'dropped',
+    }
   }
 
   /** Something happens. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { PortCount } from '../../src/datapath/counters.ts'
 import { Engine } from '../../src/datapath/engine.ts'
+import { Fragmenter } from '../../src/datapath/fragmenter.ts'
 import {
   DESCRIPTOR_SHIFT,
   FrameMemory,
@@ -10,6 +11,7 @@ import {
   STATUS_TRANSMIT_FAILURES,
   VIRTIO_NET_HEADER_SIZE,
 } from '../../src/datapath/frame-memory.ts'
+import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datapath/rewrite.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import { frameOf } from '../support/frame-text.ts'
@@ -173,6 +175,31 @@ describe('a million frames allocate nothing', () => {
       drops,
       drops.map(() => 0),
     )
+  })
+
+  it('translated, clamped and fragmented', () => {
+    const memory = new FrameMemory(frameLayout(1))
+    const { view, bytes, layout } = memory
+    const fragmenter = new Fragmenter(memory)
+    const offset = memory.slotFrame(0)
+    const [network, transport] = [offset + 14, offset + 34]
+    const options = { target: 'd', source: 'a', version: 4, controlBits: 2, payload: pattern(1400) } as const
+    const { frame } = transportFrame({ ...options, protocol: 'tcp' })
+    bytes.set(frame, offset)
+    const end = offset + frame.length
+    const work = (frames: number): void => {
+      for (let i = 0; i < frames; i++) {
+        rewriteAddresses(view, offset, network, transport, 6, true, i, -i, Math.imul(i, 0x10001))
+        view.setUint8(network + 8, 64)
+        decrementTimeToLive(view, network)
+        clampMss(view, offset, network, transport, end, 1000)
+        if ((i & 15) === 0) fragmenter.fragment(offset, frame.length, network, 576, layout.arena, layout.size)
+      }
+    }
+    work(100_000)
+    const grown = allocated(() => work(500_000))
+    assert.ok(grown < ALLOWED, `500,000 frames allocated ${grown} bytes`)
+    assert.equal(fragmenter.count, 3)
   })
 
   it('and it would be noticed if they did', () => {

@@ -10,7 +10,7 @@ import { needsSanitizedAddon, sanitizedEnvironment } from '../support/sanitizers
 
 /** The tests that use the addon, once more, watched by AddressSanitizer and UBSan: a finding ends their process. */
 describe('the addon under AddressSanitizer and UBSan', { skip: needsSanitizedAddon() }, () => {
-  for (const name of ['native', 'native-frame-io']) {
+  for (const name of ['native', 'native-frame-io', 'packet-socket', 'reserved-ports']) {
     it(`passes test/ports/${name}.test.ts`, { skip: needsTap() }, async () => {
       const { code, output } = await run([
         '--enable-source-maps',

@@ -6,6 +6,7 @@ export interface LinkFacts {
   readonly address: string
   readonly mtu: number
   readonly txqlen: number
+  readonly operstate: string
   readonly flags: readonly string[]
   readonly linkinfo?: {
     readonly info_kind: string
@@ -19,6 +20,12 @@ export interface LinkFacts {
  */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const { LD_PRELOAD: _, ...environment } = process.env
+  return environment
+}
+
+/** The same for another Node: with the addon that is built without the sanitizers. */
+export function plainNodeEnvironment(): NodeJS.ProcessEnv {
+  const { TAPWIRE_ADDON: _, ...environment } = plainEnvironment()
   return environment
 }
 

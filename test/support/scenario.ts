@@ -124,9 +124,9 @@ export class Scenario {
 export function assertAllAccountedFor(total: PortCount): void {
   const drops = total.drops.reduce((sum, count) => sum + count, 0)
   assert.equal(
-    total.receivedFrames + total.floodCopies + total.segmentCopies,
-    total.transmittedFrames + drops,
-    'received + floodCopies + segmentCopies = transmitted + drops',
+    total.receivedFrames + total.floodCopies + total.segmentCopies + total.originated,
+    total.transmittedFrames + drops + total.consumed + total.held,
+    'received + floodCopies + segmentCopies + originated = transmitted + drops + consumed + held',
   )
 }
 

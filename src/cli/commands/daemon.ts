@@ -16,7 +16,7 @@ export function defineDaemon(command: Command, cli: Cli): void {
         'ROOT/daemon.json again. Commands start a daemon in the background by themselves where none runs. Options are ' +
         "the daemon's own.",
     )
-    .argument('[option...]', 'as --root DIR, --socket PATH, --live-restore')
+    .argument('[option...]', 'as --root DIR, --socket PATH, --uplink nic:eth0, --live-restore')
     .allowUnknownOption()
     .passThroughOptions()
     .addHelpText(

@@ -1,12 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { Stats } from '../../control/api/switch.ts'
 import { type ApiClient, apiClient } from '../api-client.ts'
-import { type Cli, isTerminal } from '../cli.ts'
+import type { Cli } from '../cli.ts'
 import { examples } from '../options.ts'
 import { printJson } from '../output.ts'
-import { Screen } from '../screen.ts'
 import { formatRates, formatTotals, ratesBetween } from '../stats-text.ts'
+import { parseInterval, watch } from '../watch.ts'
 
 interface StatsOptions {
   readonly watch?: true
@@ -30,16 +29,10 @@ export function defineStats(command: Command, cli: Cli): void {
     .action((options: StatsOptions) => stats(cli, options))
 }
 
-function parseInterval(text: string): number {
-  const seconds = Number(text)
-  if (text.trim() !== '' && seconds >= 0.1 && seconds <= 3600) return seconds
-  throw new InvalidArgumentError('It must be a number of seconds from 0.1 to 3600.')
-}
-
 async function stats(cli: Cli, options: StatsOptions): Promise<void> {
   const api = apiClient(cli)
   if (options.watch === true) {
-    await watch(cli, api, options)
+    await watchRates(cli, api, options)
     return
   }
   const now = await look(api)
@@ -51,23 +44,14 @@ function look(api: ApiClient): Promise<Stats> {
   return api.get<Stats>('/stats')
 }
 
-async function watch(cli: Cli, api: ApiClient, options: StatsOptions): Promise<void> {
-  const stop = new AbortController()
-  const stopListening = cli.onInterrupt(() => stop.abort())
-  const screen = options.json !== true && isTerminal(cli.stdout) ? new Screen(cli) : undefined
+async function watchRates(cli: Cli, api: ApiClient, options: StatsOptions): Promise<void> {
+  const { interval } = options
+  const json = options.json === true
   let before: Stats | undefined
-  try {
-    while (!stop.signal.aborted) {
-      const now = await look(api)
-      const rates = ratesBetween(before, now)
-      if (options.json === true) cli.stdout.write(`${JSON.stringify({ ...now, rates: rates ?? null })}\n`)
-      else if (screen === undefined) cli.stdout.write(`${formatRates(now, rates)}\n`)
-      else screen.show(formatRates(now, rates))
-      before = now
-      await delay(options.interval * 1000, undefined, { signal: stop.signal }).catch(() => undefined)
-    }
-  } finally {
-    screen?.close()
-    stopListening()
-  }
+  await watch(cli, { interval, onScreen: !json }, async () => {
+    const now = await look(api)
+    const rates = ratesBetween(before, now)
+    before = now
+    return json ? JSON.stringify({ ...now, rates: rates ?? null }) : formatRates(now, rates)
+  })
 }

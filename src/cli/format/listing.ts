@@ -31,16 +31,16 @@ export async function printListing<T>(
   cli: Cli,
   listing: Listing<T>,
   items: readonly T[],
-  { format = 'table', quiet = false }: ListingOptions,
+  options: ListingOptions,
 ): Promise<void> {
-  cli.stdout.write(await formatListing(listing, items, format, quiet))
+  cli.stdout.write(await formatListing(listing, items, options))
 }
 
-async function formatListing<T>(
+/** Throws TEMPLATE_INVALID. */
+export async function formatListing<T>(
   listing: Listing<T>,
   items: readonly T[],
-  format: string,
-  quiet: boolean,
+  { format = 'table', quiet = false }: ListingOptions,
 ): Promise<string> {
   if (format === 'table' || format === 'wide') {
     if (quiet) return items.map((item) => `${valueOf(listing, 'ID', item)}\n`).join('')

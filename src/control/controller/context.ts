@@ -25,6 +25,8 @@ export interface ControllerParts {
   readonly log: ControllerLog
   /** As they are now: a changed configuration changes them. */
   defaults(): Defaults
+  /** The uplink in its text form, in place of the one that was set last; undefined leaves that. */
+  readonly uplink?: string | undefined
 }
 
 /** What has happened, for those who watch. */

@@ -1,6 +1,8 @@
 /** The control plane: Docker's container network model, on the switch and the sandboxes that the machine gives. */
 
 import type { Duplex } from 'node:stream'
+import type { ExplainRequest, Explanation } from '../api/explain.ts'
+import type { NatFlowSelection, NatFlows, NatFlushed, NatStats, Neighbours } from '../api/nat.ts'
 import type {
   NetworkConnect,
   NetworkCreate,
@@ -24,21 +26,27 @@ import type {
 } from '../api/sandbox.ts'
 import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
 import type { Event } from '../api/system.ts'
+import type { Uplink } from '../api/uplink.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
 import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'
+import { MacvlanDriver } from '../drivers/macvlan.ts'
 import { DriverRegistry } from '../drivers/registry.ts'
+import { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
 import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
+import { Explain } from './explain.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Networks } from './networks.ts'
 import { PortChanges } from './port-changes.ts'
 import { type FdbSelection, Ports } from './ports.ts'
 import { Recovery } from './recovery.ts'
+import { Router } from './router.ts'
 import { Runs } from './runs.ts'
 import { Sandboxes } from './sandboxes.ts'
 import { Streams } from './streams.ts'
+import { Uplinks } from './uplinks.ts'
 import { Watchers } from './watchers.ts'
 
 export class Controller implements ControlPlane {
@@ -50,13 +58,18 @@ export class Controller implements ControlPlane {
   readonly #sandboxes: Sandboxes
   readonly #streams: Streams
   readonly #ports: Ports
+  readonly #router: Router
+  readonly #uplinks: Uplinks
+  readonly #explain: Explain
   readonly #portChanges: PortChanges
 
-  /** `drivers` are those beyond bridge, host and null. `recover` comes before everything else. */
+  /** `drivers` are those beyond bridge, macvlan, host and null. `recover` comes before everything else. */
   constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
-    const bridge = new BridgeDriver(parts.fabric, parts.surroundings)
-    const registry = new DriverRegistry([bridge, hostDriver(), nullDriver(), ...drivers])
-    const context = new Context(parts, registry)
+    const registry = new SwitchRegistry()
+    const bridge = new BridgeDriver(parts.fabric, parts.surroundings, registry)
+    const macvlan = new MacvlanDriver(parts.fabric, parts.surroundings, registry)
+    const known = new DriverRegistry([bridge, macvlan, hostDriver(), nullDriver(), ...drivers])
+    const context = new Context(parts, known)
     const watchers = new Watchers()
     this.#context = context
     this.#runs = new Runs(context, bridge)
@@ -66,12 +79,15 @@ export class Controller implements ControlPlane {
     this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
     this.#sandboxes = new Sandboxes(context, this.#runs, this.#lifecycle, watchers)
     this.#portChanges = new PortChanges(context, this.#runs)
-    this.#ports = new Ports(context, this.#runs, bridge)
+    this.#ports = new Ports(context, this.#runs, registry)
+    this.#router = new Router(context, registry)
+    this.#uplinks = new Uplinks(context)
+    this.#explain = new Explain(context, registry)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */
   async recover(): Promise<void> {
-    await new Recovery(this.#context, this.#networks, this.#runs, this.#lifecycle).run()
+    await new Recovery(this.#context, this.#networks, this.#runs, this.#lifecycle, this.#uplinks).run()
   }
 
   /** Changes nothing any more; stops what runs unless `liveRestore`, which leaves it to the next daemon. */
@@ -197,5 +213,33 @@ export class Controller implements ControlPlane {
 
   stats(): Stats {
     return this.#ports.stats()
+  }
+
+  natFlows(selection: NatFlowSelection, limit: number): Promise<NatFlows> {
+    return this.#router.flows(selection, limit)
+  }
+
+  flushNatFlows(selection: NatFlowSelection): Promise<NatFlushed> {
+    return this.#router.flush(selection)
+  }
+
+  natStats(): Promise<NatStats> {
+    return this.#router.stats()
+  }
+
+  neighbours(): Promise<Neighbours> {
+    return this.#router.neighbours()
+  }
+
+  uplink(): Uplink {
+    return this.#uplinks.inspect()
+  }
+
+  setUplink(uplink: string): Promise<Uplink> {
+    return this.#context.operation(() => this.#uplinks.set(uplink))
+  }
+
+  explain(request: ExplainRequest): Promise<Explanation> {
+    return this.#explain.explain(request)
   }
 }

@@ -15,6 +15,8 @@ export class Model {
   readonly #sandboxes = new Map<string, SandboxRecord>()
   /** Ids of the sandboxes that are joined, by network. */
   readonly #members = new Map<string, Set<string>>()
+  /** In its text form; undefined where nobody has set one. */
+  uplink: string | undefined
   readonly networkNames = new Names()
   readonly sandboxNames = new Names()
 
@@ -68,7 +70,12 @@ export class Model {
   }
 
   record(resting: readonly RestingAddress[]): ModelRecord {
-    return { networks: [...this.#networks.values()], sandboxes: [...this.#sandboxes.values()], resting }
+    return {
+      networks: [...this.#networks.values()],
+      sandboxes: [...this.#sandboxes.values()],
+      resting,
+      ...(this.uplink !== undefined && { uplink: this.uplink }),
+    }
   }
 
   #forgetMember(id: string): void {

@@ -15,6 +15,7 @@ import type { Lifecycle } from './lifecycle.ts'
 import type { Networks } from './networks.ts'
 import { Run, type Runs } from './runs.ts'
 import { filesOf } from './sandbox-files.ts'
+import type { Uplinks } from './uplinks.ts'
 
 /** Of a sandbox that has ended and that could not say how: what Docker says of one whose shim it has lost. */
 const EXIT_UNKNOWN = 255
@@ -27,18 +28,21 @@ export class Recovery {
   readonly #networks: Networks
   readonly #runs: Runs
   readonly #lifecycle: Lifecycle
+  readonly #uplinks: Uplinks
 
-  constructor(context: Context, networks: Networks, runs: Runs, lifecycle: Lifecycle) {
+  constructor(context: Context, networks: Networks, runs: Runs, lifecycle: Lifecycle, uplinks: Uplinks) {
     this.#context = context
     this.#networks = networks
     this.#runs = runs
     this.#lifecycle = lifecycle
+    this.#uplinks = uplinks
   }
 
   async run(): Promise<void> {
     const record = this.#context.parts.store.load()
     if (record !== undefined) await this.#restoreModel(record)
     await this.#makeBuiltInNetworks()
+    await this.#uplinks.recover()
     const running = [...this.#context.model.sandboxes.values()].filter(
       ({ state }) => state.status === 'running',
     )
@@ -50,6 +54,7 @@ export class Recovery {
 
   async #restoreModel(record: ModelRecord): Promise<void> {
     const { model, drivers, parts } = this.#context
+    model.uplink = record.uplink
     for (const stored of record.networks) {
       const network = isPredefinedNetwork(stored.name)
         ? { ...stored, options: this.#optionsOf(stored) }
@@ -58,7 +63,7 @@ export class Recovery {
       model.putNetwork(network)
       if (network.configOnly) continue
       const driver = drivers.get(network.driver)
-      await driver.createNetwork(network)
+      await driver.createNetwork(network, { again: true })
       if (driver.connects)
         parts.addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options)
     }

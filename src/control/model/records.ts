@@ -177,6 +177,8 @@ export interface ModelRecord {
   readonly sandboxes: readonly SandboxRecord[]
   /** Released addresses that rest before they are given out again. */
   readonly resting: readonly RestingAddress[]
+  /** The uplink in its text form (rules/uplink.ts), as somebody has set it; undefined where nobody has. */
+  readonly uplink?: string | undefined
 }
 
 export interface RestingAddress {

@@ -124,6 +124,7 @@ export const storedModelSchema = z
     resting: z.array(
       z.strictObject({ network: id, address: text, untilMs: z.number(), owner: id.optional() }),
     ),
+    uplink: text.optional(),
   })
   .superRefine((model, context) => {
     for (const kind of ['networks', 'sandboxes'] as const) {

@@ -8,13 +8,16 @@ import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { REQUEST_BODY_MAX } from '../../limits.ts'
 import { describe, type Log } from '../log.ts'
 import { eventRoutes } from './events.ts'
+import { explainRoutes } from './explain.ts'
 import { answerTo } from './failure.ts'
+import { natRoutes } from './nat.ts'
 import { networkRoutes } from './networks.ts'
 import { type Api, hasPrototypeKey, type RouteContext } from './routes.ts'
 import { sandboxStreamRoutes } from './sandbox-streams.ts'
 import { sandboxRoutes } from './sandboxes.ts'
 import { switchRoutes } from './switch.ts'
 import { systemRoutes } from './system.ts'
+import { uplinkRoutes } from './uplink.ts'
 
 export interface ApiOptions extends RouteContext {
   readonly log: Log
@@ -40,6 +43,9 @@ export function createApi(options: ApiOptions): Api {
   sandboxRoutes(api, options)
   sandboxStreamRoutes(api, options)
   switchRoutes(api, options)
+  natRoutes(api, options)
+  uplinkRoutes(api, options)
+  explainRoutes(api, options)
   eventRoutes(api, options, options.heartbeatMs)
   options.mount?.(api, options)
   api.get('/openapi.json', (context) => context.json(openApiDocument(api)))

@@ -24,6 +24,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.commandNotExecutable]: 400,
   [ErrorCode.linkTarget]: 400,
   [ErrorCode.labFileInvalid]: 400,
+  [ErrorCode.uplinkInvalid]: 400,
 
   [ErrorCode.notPermitted]: 403,
   [ErrorCode.networkPredefined]: 403,
@@ -67,6 +68,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.sandboxStart]: 500,
   [ErrorCode.commandFailed]: 500,
   [ErrorCode.programMissing]: 500,
+  [ErrorCode.portInUse]: 500,
   [ErrorCode.stateInvalid]: 500,
   [ErrorCode.stateUnwritable]: 500,
   [ErrorCode.eventsLost]: 500,
@@ -91,9 +93,9 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.daemonFailed]: 500,
   [ErrorCode.internal]: 500,
   [ErrorCode.daemonStays]: 500,
-  PORT_IN_USE: 500,
-  PORTS_EXHAUSTED: 500,
-  UPLINK_UNUSABLE: 400,
+  [ErrorCode.portsExhausted]: 500,
+  [ErrorCode.uplinkUnusable]: 400,
+  [ErrorCode.parentUnusable]: 400,
 }
 
 const STATUS_BY_TEXT: ReadonlyMap<string, ContentfulStatusCode> = new Map(Object.entries(STATUS))

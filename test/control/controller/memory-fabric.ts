@@ -1,3 +1,4 @@
+import { ErrorCode, TapwireError } from '../../../src/control/errors.ts'
 import type {
   DomainSettings,
   ExplainStep,
@@ -9,13 +10,18 @@ import type {
   FabricPort,
   FabricStation,
   FabricStats,
+  FlowFilter,
   LinkPermit,
+  ParentFacts,
   ParentPort,
   PublishedRange,
   UplinkSpec,
   UplinkState,
 } from '../../../src/control/model/machine.ts'
+import { parentMissing } from '../../../src/control/rules/macvlan-options.ts'
+import { MTU_DEFAULT, MTU_MAX } from '../../../src/limits.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
+import { MemoryRouter } from './memory-router.ts'
 
 /** Runs one step that changes something outside the daemon, or makes it fail. */
 export type Step = <T>(name: string, apply: () => T) => Promise<T>
@@ -43,7 +49,8 @@ export class MemoryFabric implements Fabric {
 
   removeDomain(domain: number): Promise<void> {
     return this.#step('removeDomain', () => {
-      if ([...this.ports.values()].some((port) => port.domain === domain)) throw new Error('it has ports')
+      const ports = [...this.ports.values(), ...this.parents.values()]
+      if (ports.some((port) => port.domain === domain)) throw new Error('it has ports')
       if (this.gateways.has(domain)) throw new Error('it has a gateway')
       if (!this.domains.delete(domain)) throw new Error(`there is no domain ${domain}`)
     })
@@ -60,6 +67,7 @@ export class MemoryFabric implements Fabric {
 
   removePort(number: number): Promise<void> {
     return this.#step('removePort', () => {
+      if (this.parents.delete(number)) return
       const port = this.ports.get(number)
       this.ports.delete(number)
       if (port !== undefined) this.#namespaceAt(port.namespace).closeTap(port.name)
@@ -106,7 +114,10 @@ export class MemoryFabric implements Fabric {
   readonly published = new Map<number, PublishedRange>()
   readonly permits = new Map<number, LinkPermit>()
   readonly parents = new Map<number, ParentPort>()
+  /** Those of the machine, and their MTUs. */
+  readonly interfaces = new Map<string, number>()
   uplinkSpec: UplinkSpec | undefined
+  readonly router = new MemoryRouter(this)
 
   setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
     return this.#step('setGateway', () => {
@@ -148,10 +159,16 @@ export class MemoryFabric implements Fabric {
     })
   }
 
-  addParentPort(port: ParentPort): Promise<void> {
+  addParentPort(port: ParentPort): Promise<ParentFacts> {
     return this.#step('addParentPort', () => {
       if (!this.domains.has(port.domain)) throw new Error(`there is no domain ${port.domain}`)
+      if (this.parents.has(port.port)) throw new Error(`port ${port.port} is there already`)
+      const mtu = this.interfaces.get(port.interface)
+      if (mtu === undefined && !port.patient) {
+        throw new TapwireError(ErrorCode.parentUnusable, parentMissing(port.interface))
+      }
       this.parents.set(port.port, port)
+      return { mtu: Math.min(port.mtu ?? MTU_MAX, mtu ?? MTU_DEFAULT) }
     })
   }
 
@@ -162,50 +179,27 @@ export class MemoryFabric implements Fabric {
   }
 
   uplink(): UplinkState {
-    return {
-      spec: this.uplinkSpec,
-      up: this.uplinkSpec !== undefined,
-      reason: '',
-      interface: '',
-      mac: '',
-      address: '',
-      prefixLength: 0,
-      gateway: '',
-      mtu: 0,
-      ports: [0, 0],
-    }
+    return this.router.uplink()
   }
 
-  async flows(): Promise<FabricFlows> {
-    return { flows: [], total: 0 }
+  async flows(filter: FlowFilter, limit: number): Promise<FabricFlows> {
+    return this.router.list(filter, limit)
   }
 
-  async flushFlows(): Promise<number> {
-    return 0
+  flushFlows(filter: FlowFilter): Promise<number> {
+    return this.#step('flushFlows', () => this.router.flush(filter))
   }
 
   async natStats(): Promise<FabricNatStats> {
-    return {
-      flows: 0,
-      capacity: 0,
-      perOwner: 0,
-      created: 0,
-      expired: 0,
-      evicted: 0,
-      refusedQuota: 0,
-      refusedFull: 0,
-      byProtocol: { tcp: 0, udp: 0, icmp: 0 },
-      publishedRanges: this.published.size,
-      icmpErrorsSent: 0,
-    }
+    return this.router.stats(this.published.size)
   }
 
   async neighbours(): Promise<readonly FabricNeighbour[]> {
-    return []
+    return this.router.neighbours
   }
 
-  async explain(): Promise<readonly ExplainStep[]> {
-    return []
+  async explain(port: number, frame: Uint8Array): Promise<readonly ExplainStep[]> {
+    return this.router.explain(port, frame)
   }
 
   stats(): FabricStats {

@@ -46,10 +46,12 @@ export class MemoryMachine implements MemoryProcesses {
   readonly namespaces = new Map<string, MemoryNamespace>()
   readonly exits = new Map<string, SandboxExit>()
   readonly logs = new Set<string>()
-  /** Ports that programs of the machine have, `80/tcp`. */
+  /** Ports that programs of the machine have, `tcp 0.0.0.0 80`. */
   readonly busyPorts = new Set<string>()
   disk: ModelRecord | undefined
   defaults = DEFAULTS
+  /** What the user of the next daemon says of it. */
+  uplink: string | undefined
   now = Date.UTC(2026, 0, 2)
   /** Names of the steps since the last `failAt` or `dieAt`. */
   readonly steps: string[] = []
@@ -125,6 +127,7 @@ export class MemoryMachine implements MemoryProcesses {
           },
         },
         defaults: () => this.defaults,
+        uplink: this.uplink,
         log: { warn: (_details, message) => void warnings.push(message) },
       },
       drivers,

@@ -99,4 +99,5 @@ export const modelRecord = (sandboxes: number): ModelRecord => ({
   networks: [networkRecord(1)],
   sandboxes: Array.from({ length: sandboxes }, (_, index) => sandboxRecord(index)),
   resting: [{ network: idOf(1), address: '10.1.7.8', untilMs: 1_800_000_000_000 }],
+  ...(sandboxes > 0 && { uplink: 'nic:eth0' }),
 })

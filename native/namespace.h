@@ -1,0 +1,20 @@
+/*
+ * Detours of a thread into other network namespaces. What is opened there stays valid when the thread is back, and no
+ * JavaScript runs in between, so nothing else of the process sees the detour.
+ */
+#ifndef TAPWIRE_NAMESPACE_H
+#define TAPWIRE_NAMESPACE_H
+
+/* The namespace that the thread is in; -1 with errno. */
+int namespace_open_own(void);
+
+/* Back to `home`. Where that fails the process ends: it would otherwise go on in somebody else's network. */
+void namespace_return(int home);
+
+/* A network namespace that nobody has a name for, with its loopback up; it lives as long as its descriptor. -1 with errno. */
+int namespace_make(void);
+
+/* A socket that belongs to the namespace for good. -1 with errno. */
+int namespace_socket(int namespace_fd, int family, int type);
+
+#endif

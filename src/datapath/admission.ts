@@ -1,0 +1,284 @@
+/**
+ * What becomes of a packet that belongs to no connection: may it begin one, who is it for, and under which addresses does
+ * it go on? Only reads; what it finds stands in the fields until the next call.
+ *
+ *     destination ──► one of the router's own? ── published? ──► its sandbox (destination NAT)
+ *                          │                         └── no ──► the gateway itself
+ *                          └── no ──► route ──► may these two networks meet? ──► leaves by an uplink? ──► source NAT
+ */
+
+import { NAT_FIRST_PORT, NAT_LAST_PORT, NAT_PORT_TRIES } from '../limits.ts'
+import type { ConnectionTable } from '../tables/connection-table.ts'
+import { NatPorts } from '../tables/nat-ports.ts'
+import type { PortMap } from '../tables/port-map.ts'
+import * as ipProtocol from '../wire/ip-protocol.ts'
+import * as tcp from '../wire/tcp.ts'
+import { DropReason } from './drop-reason.ts'
+import { type ForwardingTable, NO_ROUTE, ROUTE_BROADCAST, ROUTE_LOCAL } from './forwarding-table.ts'
+import type { InterfaceTable } from './interface-table.ts'
+import * as packets from './packets.ts'
+import { GatewayMode, InterfaceKind } from './router-settings.ts'
+import { FlowState } from './tcp-tracking.ts'
+
+const { ICMP, TCP } = ipProtocol
+const { CAN_BEGIN, CONTROL, DESTINATION, DOMAIN, HAS_PORTS, PORT, PORTS, PROTOCOL, SOURCE, TRAITS } = packets
+
+/** Goes on, as the fields say. */
+export const ADMITTED = 0
+/** For the gateway itself. */
+export const TO_GATEWAY = -1
+/** Other values are DropReasons. */
+export type Admission = number
+
+const NONE = -1
+
+/** ICMP identifiers: all of them, since no kernel keeps any for itself. */
+const IDENTIFIERS = new NatPorts(1, 0xffff)
+
+export interface AdmissionTables {
+  readonly interfaces: InterfaceTable
+  readonly forwarding: ForwardingTable
+  readonly portMap: PortMap
+  readonly connections: ConnectionTable
+  /** By domain: 0 where its sandboxes may not talk to one another. */
+  readonly icc: Uint8Array
+}
+
+export class AdmissionControl {
+  /** The route by which it leaves. */
+  route = NO_ROUTE
+  /** The domain that it goes to. */
+  egress = 0
+  /** As the packet goes on. */
+  source = 0
+  destination = 0
+  ports = 0
+  /** Row of the port map, or -1. */
+  mapping = NONE
+  /** Port of the switch that the connection is charged to. */
+  owner = 0
+  /** A connection that has ended and whose port this one takes, or -1. */
+  displaced = NONE
+
+  private readonly interfaces: InterfaceTable
+  private readonly forwarding: ForwardingTable
+  private readonly portMap: PortMap
+  private readonly connections: ConnectionTable
+  private readonly icc: Uint8Array
+  private readonly portsOf = new Map<number, NatPorts>()
+
+  constructor(tables: AdmissionTables) {
+    this.interfaces = tables.interfaces
+    this.forwarding = tables.forwarding
+    this.portMap = tables.portMap
+    this.connections = tables.connections
+    this.icc = tables.icc
+  }
+
+  /** The verdict on the packet in this row, which belongs to no connection. */
+  decide(rows: Int32Array, row: number): Admission {
+    this.source = rows[row + SOURCE]!
+    this.destination = rows[row + DESTINATION]!
+    this.ports = rows[row + PORTS]!
+    this.mapping = NONE
+    this.displaced = NONE
+    this.owner = rows[row + PORT]!
+    this.route = this.forwarding.lookup(this.destination)
+    const domain = rows[row + DOMAIN]!
+    const route = this.route
+    if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_BROADCAST) return DropReason.linkBroadcast
+    const reversed = this.checkSource(domain)
+    if (reversed !== DropReason.none) return reversed
+    if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_LOCAL)
+      return this.decideLocal(rows, row, domain)
+    return this.decideForward(rows, row, domain)
+  }
+
+  /** A packet comes from where packets to its source would go (RFC 3704, 2.2). */
+  private checkSource(domain: number): number {
+    const { interfaces, forwarding } = this
+    if (interfaces.isOnLink(domain, this.source) && this.source !== interfaces.address[domain])
+      return DropReason.none
+    const back = forwarding.lookup(this.source)
+    // By the uplink comes the whole world, but nobody with an address of our own networks.
+    if (interfaces.kind[domain] !== InterfaceKind.outside) return DropReason.reversePath
+    if (back === NO_ROUTE || forwarding.domain(back) === domain) {
+      return this.source === interfaces.address[domain] ? DropReason.reversePath : DropReason.none
+    }
+    return interfaces.isInside(forwarding.domain(back)) || forwarding.kind(back) === ROUTE_LOCAL
+      ? DropReason.reversePath
+      : DropReason.none
+  }
+
+  /** To one of the router's own addresses. */
+  private decideLocal(rows: Int32Array, row: number, domain: number): Admission {
+    const { interfaces, portMap } = this
+    const kind = interfaces.kind[domain]!
+    const home = this.forwarding.domain(this.route)
+    if (kind === InterfaceKind.outside && home !== domain) return DropReason.directRouting
+    // Another network's gateway is as far away as its sandboxes; the uplink's address is everybody's.
+    if (home !== domain && interfaces.isInside(home)) return DropReason.networkIsolated
+    const protocol = rows[row + PROTOCOL]!
+    const mapping =
+      protocol !== ICMP && (rows[row + TRAITS]! & HAS_PORTS) !== 0 && mayBegin(rows, row)
+        ? portMap.lookup(protocol, this.destination, this.ports & 0xffff)
+        : NONE
+    if (mapping === NONE) {
+      if (kind !== InterfaceKind.outside) return TO_GATEWAY
+      return interfaces.shared[domain] === 1 ? DropReason.notOurs : TO_GATEWAY
+    }
+    return this.decidePublished(rows, row, domain, mapping)
+  }
+
+  private decidePublished(rows: Int32Array, row: number, domain: number, mapping: number): Admission {
+    const { interfaces, portMap } = this
+    const target = portMap.targetDomain(mapping)
+    const kind = interfaces.kind[domain]!
+    if (!interfaces.exists(target)) return DropReason.noRoute
+    if (target !== domain && kind === InterfaceKind.inside && interfaces.internal[domain] === 1) {
+      return DropReason.networkInternal
+    }
+    this.mapping = mapping
+    this.owner = portMap.owner(mapping)
+    const port = this.ports & 0xffff
+    this.destination = portMap.targetAddress(mapping)
+    this.ports = (this.ports & ~0xffff) | portMap.targetPort(mapping, port)
+    this.egress = target
+    this.route = this.forwarding.lookup(this.destination)
+    if (this.route === NO_ROUTE || this.forwarding.domain(this.route) !== target) return DropReason.noRoute
+    // Hairpin: the answer must come back this way, not straight to a neighbour who asked somebody else.
+    const isNeighbour = target === domain || kind === InterfaceKind.relay
+    return isNeighbour
+      ? this.translateSource(rows, row, interfaces.address[target]!, target)
+      : this.checkReply(rows, row)
+  }
+
+  /** To somebody else's address. */
+  private decideForward(rows: Int32Array, row: number, domain: number): Admission {
+    const { interfaces, forwarding } = this
+    if (this.route === NO_ROUTE) return DropReason.noRoute
+    if (!mayBegin(rows, row)) return DropReason.noConnection
+    const egress = forwarding.domain(this.route)
+    this.egress = egress
+    if (!interfaces.exists(egress)) return DropReason.uplinkDown
+    switch (interfaces.kind[domain]) {
+      case InterfaceKind.inside:
+        return this.fromInside(rows, row, domain, egress)
+      case InterfaceKind.relay:
+        return interfaces.isInside(egress)
+          ? this.translateSource(rows, row, interfaces.address[egress]!, egress)
+          : DropReason.directRouting
+      default:
+        if (!interfaces.isInside(egress)) return DropReason.transit
+        if (interfaces.internal[egress] === 1) return DropReason.networkInternal
+        return this.toSandbox(rows, row, egress, DropReason.directRouting)
+    }
+  }
+
+  private fromInside(rows: Int32Array, row: number, domain: number, egress: number): Admission {
+    const { interfaces } = this
+    if (egress === domain) return this.icc[domain] === 0 ? DropReason.iccDisabled : this.checkReply(rows, row)
+    if (interfaces.kind[egress] === InterfaceKind.relay) return DropReason.networkIsolated
+    if (interfaces.internal[domain] === 1 || interfaces.internal[egress] === 1)
+      return DropReason.networkInternal
+    if (interfaces.isInside(egress)) return this.toSandbox(rows, row, egress, DropReason.networkIsolated)
+    if (!interfaces.translatesSource(domain)) return this.checkReply(rows, row)
+    const own = interfaces.sourceAddress[domain]!
+    return this.translateSource(rows, row, own === 0 ? interfaces.address[egress]! : own, egress)
+  }
+
+  /** By its own address, from outside or from another network. */
+  private toSandbox(rows: Int32Array, row: number, egress: number, otherwise: DropReason): Admission {
+    const { interfaces, portMap } = this
+    const mode = interfaces.mode[egress]
+    if (mode === GatewayMode.nat) return otherwise
+    if (mode === GatewayMode.routed && rows[row + PROTOCOL] !== ICMP) {
+      // What is published of a routed network is the sandbox's own address and port.
+      const mapping = portMap.lookup(rows[row + PROTOCOL]!, this.destination, this.ports & 0xffff)
+      if (mapping === NONE || portMap.targetAddress(mapping) !== this.destination) return otherwise
+      this.mapping = mapping
+      this.owner = portMap.owner(mapping)
+    }
+    return this.checkReply(rows, row)
+  }
+
+  /** Chooses the port that stands for the source's, so that nobody else's connection has the same answers. */
+  private translateSource(rows: Int32Array, row: number, address: number, egress: number): Admission {
+    const protocol = rows[row + PROTOCOL]!
+    this.source = address
+    if ((rows[row + TRAITS]! & HAS_PORTS) === 0) return this.checkReply(rows, row)
+    const { connections } = this
+    const isEcho = protocol === ICMP
+    const pool = isEcho ? IDENTIFIERS : this.natPorts(egress)
+    const preferred = this.ports >>> 16
+    const target = this.ports & 0xffff
+    const secret = connections.hash(
+      protocol,
+      rows[row + SOURCE]!,
+      rows[row + DESTINATION]!,
+      rows[row + PORTS]!,
+    )
+    const tries = Math.min(pool.count, NAT_PORT_TRIES)
+    let ended = NONE
+    let endedPort = 0
+    for (let k = 0; k < tries; k++) {
+      const port = pool.candidate(k, preferred, secret)
+      const reply = isEcho ? (port << 16) | port : (target << 16) | port
+      const hash = connections.hash(protocol, this.destination, address, reply)
+      const holder = connections.lookup(hash, protocol, this.destination, address, reply)
+      if (holder !== NONE) {
+        if (ended === NONE && hasEnded(connections.state(holder))) {
+          ended = holder
+          endedPort = port
+        }
+        continue
+      }
+      // What is published there stays reachable for the one that is asked, too.
+      if (!isEcho && this.portMap.lookup(protocol, address, port) !== NONE) continue
+      this.ports = isEcho ? reply : (port << 16) | target
+      return ADMITTED
+    }
+    if (ended === NONE) return DropReason.natPortsExhausted
+    // Its last packets may still be on their way. But many short connections to one server need more ports than there are.
+    this.displaced = ended
+    this.ports = (endedPort << 16) | target
+    return ADMITTED
+  }
+
+  /** Without translation of the source: its answers must not be those of another connection. */
+  private checkReply(rows: Int32Array, row: number): Admission {
+    const { connections } = this
+    const protocol = rows[row + PROTOCOL]!
+    const reply = swapped(this.ports)
+    const hash = connections.hash(protocol, this.destination, this.source, reply)
+    const taken = connections.lookup(hash, protocol, this.destination, this.source, reply) !== NONE
+    return taken ? DropReason.natPortsExhausted : ADMITTED
+  }
+
+  /** Ports of an uplink; towards a network's own sandboxes, of its gateway's address, which is ours alone. */
+  private natPorts(egress: number): NatPorts {
+    const { interfaces } = this
+    const isOutside = interfaces.kind[egress] === InterfaceKind.outside
+    const first = isOutside ? interfaces.firstPort[egress]! : NAT_FIRST_PORT
+    const last = isOutside ? interfaces.lastPort[egress]! : NAT_LAST_PORT
+    const key = (first << 16) | last
+    let pool = this.portsOf.get(key)
+    if (pool === undefined) {
+      pool = new NatPorts(first, last)
+      this.portsOf.set(key, pool)
+    }
+    return pool
+  }
+}
+
+/** A reset ends connections, and begins none. Other segments may belong to one that was there before the router was. */
+function mayBegin(rows: Int32Array, row: number): boolean {
+  if ((rows[row + TRAITS]! & CAN_BEGIN) === 0) return false
+  return rows[row + PROTOCOL] !== TCP || (rows[row + CONTROL]! & tcp.RST) === 0
+}
+
+/** Both sides have said that they are done; what is left of the time is for packets that come late. */
+const hasEnded = (state: number): boolean => state === FlowState.timeWait || state === FlowState.closed
+
+/** Both ports change sides. */
+export const swapped = (ports: number): number => (ports << 16) | (ports >>> 16)

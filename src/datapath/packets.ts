@@ -1,0 +1,216 @@
+/**
+ * What the router knows of the packets of a burst: a row of sixteen words each, filled once by `inspect`, which promises the
+ * rest of the way that the headers hold.
+ *
+ *     | port offset length domain | network transport end protocol | source destination ports hash | traits tcp - - |
+ *
+ * All packets of a burst are inspected before the first is decided on, so that the cache misses of their connections overlap.
+ */
+
+import { BURST_MAX } from '../limits.ts'
+import * as ethernet from '../wire/ethernet.ts'
+import * as icmp from '../wire/icmp.ts'
+import * as ipProtocol from '../wire/ip-protocol.ts'
+import * as ipv4 from '../wire/ipv4.ts'
+import * as tcp from '../wire/tcp.ts'
+import * as udp from '../wire/udp.ts'
+import { DropReason } from './drop-reason.ts'
+import { isErrorAboutPacket } from './icmp-error.ts'
+import { checksumRequestFits } from './rewrite.ts'
+
+// Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
+const { ICMP, TCP, UDP } = ipProtocol
+const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
+const { MIN_HEADER_SIZE } = ipv4
+const { TYPE_ECHO, TYPE_ECHO_REPLY } = icmp
+
+export const ROW_SHIFT = 4
+const ROW_WORDS = 1 << ROW_SHIFT
+
+/** The switch's port that it came by, where the frame is in the memory, its bytes, and the domain that it came from. */
+export const PORT = 0
+export const OFFSET = 1
+export const LENGTH = 2
+export const DOMAIN = 3
+/** Where the IPv4 header and the one behind it begin, and where the packet ends, in the memory. */
+export const NETWORK = 4
+export const TRANSPORT = 5
+export const END = 6
+export const PROTOCOL = 7
+export const SOURCE = 8
+export const DESTINATION = 9
+/** Source << 16 | destination; ICMP echo's identifier in both; 0 where the protocol has none. */
+export const PORTS = 10
+/** Of the four words before, by the connection table. */
+export const HASH = 11
+export const TRAITS = 12
+/** TCP's control bits. */
+export const CONTROL = 13
+
+/** Traits. The upper header is here, and has ports or an identifier. */
+export const HAS_PORTS = 1
+/** It is a fragment, and not the first: its ports are in another packet. */
+export const LATER_FRAGMENT = 2
+export const FIRST_FRAGMENT = 4
+/** An ICMP error: it is about a packet of another connection. */
+export const ICMP_ERROR = 8
+/** It can begin a connection. */
+export const CAN_BEGIN = 16
+
+/** RFC 791, 3.1: the largest datagram. */
+const DATAGRAM_MAX = 65_535
+/** The upper header's bytes that a first fragment must have (RFC 1858, 4: all that a filter looks at). */
+const FIRST_FRAGMENT_TCP_MIN = 16
+
+const OPTION_END = 0
+const OPTION_NO_OPERATION = 1
+const OPTION_LOOSE_SOURCE_ROUTE = 131
+const OPTION_STRICT_SOURCE_ROUTE = 137
+
+const LOOPBACK = 127
+const MULTICAST_FIRST = 224
+
+/** The row behind those of a burst: for a packet that has waited, or that is only asked about. */
+export const EXTRA_ROW = BURST_MAX << ROW_SHIFT
+
+export class Packets {
+  readonly rows = new Int32Array(EXTRA_ROW + ROW_WORDS)
+  count = 0
+
+  /** Room for one more packet; where its row begins. */
+  add(port: number, offset: number, length: number, domain: number): number {
+    const row = this.count++ << ROW_SHIFT
+    const rows = this.rows
+    rows[row + PORT] = port
+    rows[row + OFFSET] = offset
+    rows[row + LENGTH] = length
+    rows[row + DOMAIN] = domain
+    return row
+  }
+}
+
+/**
+ * 0, or the DropReason, of an untagged frame whose EtherType is IPv4. 0 promises: header and total length fit the frame, the header
+ * checksum is right, addresses may be routed, no source route; unless it is a later fragment, the header of TCP, UDP or ICMP is
+ * complete and its ports are not 0; NEEDS_CSUM means a field that rewriting leaves where it is. Fills all words but the hash.
+ */
+export function inspect(view: DataView, rows: Int32Array, row: number): number {
+  const offset = rows[row + OFFSET]!
+  const network = offset + ETHERNET_HEADER_SIZE
+  if (!ipv4.check(view, network, offset + rows[row + LENGTH]!)) return DropReason.ipMalformed
+  if (!ipv4.checksumValid(view, network)) return DropReason.ipChecksum
+  const headerSize = ipv4.headerSize(view, network)
+  if (headerSize > MIN_HEADER_SIZE && hasSourceRoute(view, network, headerSize))
+    return DropReason.ipSourceRoute
+  const source = ipv4.sourceAddress(view, network)
+  const destination = ipv4.destinationAddress(view, network)
+  if (isMartianSource(source) || isMartianDestination(destination) || source === destination) {
+    return DropReason.martianAddress
+  }
+  rows[row + NETWORK] = network
+  rows[row + TRANSPORT] = network + headerSize
+  rows[row + END] = network + ipv4.totalLength(view, network)
+  rows[row + PROTOCOL] = ipv4.protocol(view, network)
+  rows[row + SOURCE] = source
+  rows[row + DESTINATION] = destination
+  rows[row + PORTS] = 0
+  rows[row + TRAITS] = 0
+  rows[row + CONTROL] = 0
+  if (ipv4.isFragment(view, network)) {
+    const reason = inspectFragment(view, rows, row)
+    if (reason !== DropReason.none || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason
+  }
+  return inspectTransport(view, rows, row)
+}
+
+const isMartianSource = (address: number): boolean => {
+  const first = address >>> 24
+  return first === 0 || first === LOOPBACK || first >= MULTICAST_FIRST
+}
+
+const isMartianDestination = (address: number): boolean => {
+  const first = address >>> 24
+  return first === 0 || first === LOOPBACK || first >= MULTICAST_FIRST
+}
+
+/** Walks the options (RFC 791, 3.1); a malformed one ends the walk, and is for the destination to judge. */
+function hasSourceRoute(view: DataView, network: number, headerSize: number): boolean {
+  const end = network + headerSize
+  let at = network + MIN_HEADER_SIZE
+  while (at < end) {
+    const kind = view.getUint8(at)
+    if (kind === OPTION_END) return false
+    if (kind === OPTION_LOOSE_SOURCE_ROUTE || kind === OPTION_STRICT_SOURCE_ROUTE) return true
+    const size = kind === OPTION_NO_OPERATION ? 1 : at + 1 < end ? view.getUint8(at + 1) : 0
+    if (size === 0 || (size === 1 && kind !== OPTION_NO_OPERATION)) return false
+    at += size
+  }
+  return false
+}
+
+function inspectFragment(view: DataView, rows: Int32Array, row: number): number {
+  const network = rows[row + NETWORK]!
+  const start = ipv4.fragmentOffset(view, network)
+  const payload = rows[row + END]! - rows[row + TRANSPORT]!
+  if (start + payload > DATAGRAM_MAX - MIN_HEADER_SIZE) return DropReason.fragmentInvalid
+  // All but the last carry a multiple of eight bytes, and none carries nothing.
+  if (payload === 0 || (ipv4.moreFragments(view, network) && (payload & 7) !== 0))
+    return DropReason.fragmentInvalid
+  const isTcp = rows[row + PROTOCOL] === TCP
+  if (start > 0) {
+    rows[row + TRAITS] = LATER_FRAGMENT
+    // RFC 3128: a fragment at 8 would replace the control bits that were judged.
+    return isTcp && start < FIRST_FRAGMENT_TCP_MIN ? DropReason.fragmentInvalid : DropReason.none
+  }
+  rows[row + TRAITS] = FIRST_FRAGMENT
+  return isTcp && payload < FIRST_FRAGMENT_TCP_MIN ? DropReason.fragmentInvalid : DropReason.none
+}
+
+function inspectTransport(view: DataView, rows: Int32Array, row: number): number {
+  const transport = rows[row + TRANSPORT]!
+  const end = rows[row + END]!
+  const protocol = rows[row + PROTOCOL]!
+  let headers = transport
+  if (protocol === TCP) {
+    if (!tcp.check(view, transport, end)) return DropReason.transportMalformed
+    headers = transport + tcp.headerSize(view, transport)
+    rows[row + CONTROL] = tcp.controlBits(view, transport)
+  } else if (protocol === UDP) {
+    if (!isUdpHeader(view, transport, end, rows[row + TRAITS]!)) return DropReason.transportMalformed
+    headers = transport + udp.HEADER_SIZE
+  } else if (protocol === ICMP) {
+    if (!icmp.check(view, transport, end)) return DropReason.transportMalformed
+    headers = transport + icmp.HEADER_SIZE
+  }
+  if (!checksumRequestFits(view, rows[row + OFFSET]!, transport, headers, protocol))
+    return DropReason.offloadInvalid
+  if (protocol === ICMP) return inspectIcmp(view, rows, row)
+  rows[row + TRAITS]! |= CAN_BEGIN
+  if (protocol !== TCP && protocol !== UDP) return DropReason.none
+  const ports = view.getInt32(transport)
+  if (ports >>> 16 === 0 || (ports & 0xffff) === 0) return DropReason.portZero
+  rows[row + PORTS] = ports
+  rows[row + TRAITS]! |= HAS_PORTS
+  return DropReason.none
+}
+
+/** Of a datagram's first fragment the length is that of the whole, which is not here. */
+function isUdpHeader(view: DataView, transport: number, end: number, traits: number): boolean {
+  if ((traits & FIRST_FRAGMENT) === 0) return udp.check(view, transport, end)
+  return end - transport >= udp.HEADER_SIZE && udp.length(view, transport) >= end - transport
+}
+
+function inspectIcmp(view: DataView, rows: Int32Array, row: number): number {
+  const transport = rows[row + TRANSPORT]!
+  const type = icmp.type(view, transport)
+  if (type === TYPE_ECHO || type === TYPE_ECHO_REPLY) {
+    const identifier = icmp.identifier(view, transport)
+    rows[row + PORTS] = (identifier << 16) | identifier
+    rows[row + TRAITS]! |= type === TYPE_ECHO ? HAS_PORTS | CAN_BEGIN : HAS_PORTS
+    return DropReason.none
+  }
+  if (!isErrorAboutPacket(type)) return DropReason.icmpUnsupported
+  if ((rows[row + TRAITS]! & FIRST_FRAGMENT) !== 0) return DropReason.fragmentInvalid
+  rows[row + TRAITS]! |= ICMP_ERROR
+  return DropReason.none
+}

@@ -1,0 +1,81 @@
+/** A decision of the data path as a sentence for people. */
+
+import { DROP_REASONS } from '../datapath/drop-reason.ts'
+
+export interface DecisionStep {
+  readonly stage: string
+  readonly verdict: string
+  /** A name of DROP_REASONS, where the verdict is `drop`. */
+  readonly reason?: string | undefined
+  readonly values: Readonly<Record<string, string | number | boolean>>
+}
+
+/**
+ * By stage and verdict, in the order of a packet's way. `{name}` stands for a value; a part in brackets is left out where one of its
+ * values is missing, empty or false.
+ */
+const SENTENCES: Readonly<Record<string, string>> = {
+  'kernel local':
+    'The address {address} is its own: the kernel of {sandbox} delivers it without sending anything.',
+  'kernel drop': 'The kernel of {sandbox} has no route to {address}: "Network is unreachable".',
+  'kernel unresolved':
+    'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox has this address.',
+  'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}).',
+  'uplink arrive': 'It comes from {address}, by the uplink[ {interface}].',
+  'ingress accept':
+    'The switch takes the frame[ of {length} bytes][ from {interface}][ of {sandbox}][, on network {network}].',
+  'guard accept': 'It may come from there: {mac}[ and {address}] belong to the port.',
+  'bridge forward': 'Its target[ {mac}] is known: it lives behind {interface}[ of {sandbox}].',
+  'bridge flood':
+    'Nobody is known to have its target address[ {mac}]: the frame goes to all other ports[, {ports} in number].',
+  'bridge router': 'Its target[ {mac}] is the gateway: the router takes it.',
+  'bridge arp': 'The router reads the ARP packet as well.',
+  'router packet': 'The router looks at the packet[ from {source} to {destination}, with a TTL of {ttl}].',
+  'router for-host': 'Its destination is the gateway, whose address the machine has[ on network {network}].',
+  'flow known': 'It belongs to a connection that is followed[: {state}][, {direction} direction].',
+  'flow new': 'No connection that is followed has these addresses: it would begin one.',
+  'published-port match':
+    'It is meant for a published port, which leads to {targetAddress}[:{targetPort}][ on network {network}].',
+  'policy accept': 'What comes from {from} may go to {to}.',
+  'destination-nat translate': 'Its destination becomes {address}[:{port}][, identifier {identifier}].',
+  'source-nat translate': 'Its source becomes {address}[:{port}][, identifier {identifier}].',
+  'route match': 'The route {prefix} leads to[ network {network}][ {place}][, by the next hop {nextHop}].',
+  'neighbour known': '{address} has the MAC address {mac}.',
+  'neighbour unknown':
+    'The MAC address of {address} is not known: the packet waits while the router asks for it by ARP.',
+  'neighbour answer': '{sandbox} answers, and the packet goes on to {interface}.',
+  'egress transmit': 'It leaves[ by {interface}][ of {sandbox}][, on network {network}][, {place}].',
+  'answer echo-reply': 'The router answers with an echo reply.',
+}
+
+export function explainSentence(step: DecisionStep): string {
+  const { stage, verdict, reason } = step
+  if (verdict === 'drop' && reason !== undefined) return dropSentence(reason)
+  const template = SENTENCES[`${stage} ${verdict}`]
+  return (template && fill(template, step)) ?? plainSentence(step)
+}
+
+const dropSentence = (reason: string): string =>
+  DROP_REASONS.find(({ name }) => name === reason)?.sentence ?? `It is dropped: ${reason}.`
+
+/** Undefined where a value that must be there is not. */
+function fill(template: string, { values }: DecisionStep): string | undefined {
+  const settled = template.replaceAll(/\[([^\]]*)\]/g, (_, part: string) => put(part, values) ?? '')
+  return put(settled, values)
+}
+
+function put(text: string, values: DecisionStep['values']): string | undefined {
+  let complete = true
+  const filled = text.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = values[name] ?? ''
+    complete &&= value !== '' && value !== false
+    return String(value)
+  })
+  return complete ? filled : undefined
+}
+
+/** Of a decision that has no sentence of its own. */
+function plainSentence({ stage, verdict, values }: DecisionStep): string {
+  const told = Object.entries(values).map(([name, value]) => `${name} ${String(value)}`)
+  return `${stage}: ${verdict}${told.length === 0 ? '' : ` (${told.join(', ')})`}.`
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { DROP_REASONS } from '../../src/datapath/drop-reason.ts'
+import { type DecisionStep, explainSentence } from '../../src/inspect/explain-text.ts'
+import { repositoryRoot } from '../support/repository.ts'
+
+const sentence = (
+  stage: string,
+  verdict: string,
+  values: DecisionStep['values'] = {},
+  reason?: string,
+): string => explainSentence({ stage, verdict, values, reason })
+
+describe('a decision in words', () => {
+  const WORDS: readonly [stage: string, verdict: string, values: DecisionStep['values'], sentence: string][] =
+    [
+      [
+        'ingress',
+        'accept',
+        { port: 3, interface: 'eth0', sandbox: 'web', network: 'blue', length: 58 },
+        'The switch takes the frame of 58 bytes from eth0 of web, on network blue.',
+      ],
+      [
+        'ingress',
+        'accept',
+        { port: 9, interface: 'up0', sandbox: '' },
+        'The switch takes the frame from up0.',
+      ],
+      [
+        'guard',
+        'accept',
+        { mac: '02:00:00:00:00:01', address: '10.0.0.2' },
+        'It may come from there: 02:00:00:00:00:01 and 10.0.0.2 belong to the port.',
+      ],
+      [
+        'bridge',
+        'flood',
+        { ports: 4 },
+        'Nobody is known to have its target address: the frame goes to all other ports, 4 in number.',
+      ],
+      [
+        'router',
+        'packet',
+        { source: '10.0.0.2', destination: '192.0.2.9', ttl: 64 },
+        'The router looks at the packet from 10.0.0.2 to 192.0.2.9, with a TTL of 64.',
+      ],
+      [
+        'flow',
+        'known',
+        { state: 'established', direction: 'reply' },
+        'It belongs to a connection that is followed: established, reply direction.',
+      ],
+      [
+        'published-port',
+        'match',
+        { id: 1, targetAddress: '172.18.0.2', targetPort: 80, network: 'blue' },
+        'It is meant for a published port, which leads to 172.18.0.2:80 on network blue.',
+      ],
+      [
+        'source-nat',
+        'translate',
+        { address: '203.0.113.1', port: 61_000 },
+        'Its source becomes 203.0.113.1:61000.',
+      ],
+      [
+        'source-nat',
+        'translate',
+        { address: '203.0.113.1', identifier: 7 },
+        'Its source becomes 203.0.113.1, identifier 7.',
+      ],
+      [
+        'route',
+        'match',
+        { prefix: '0.0.0.0/0', place: 'the uplink', nextHop: '203.0.113.254' },
+        'The route 0.0.0.0/0 leads to the uplink, by the next hop 203.0.113.254.',
+      ],
+      [
+        'route',
+        'match',
+        { prefix: '172.18.0.0/16', network: 'blue' },
+        'The route 172.18.0.0/16 leads to network blue.',
+      ],
+      [
+        'egress',
+        'transmit',
+        { interface: 'up0', sandbox: '', place: 'the uplink' },
+        'It leaves by up0, the uplink.',
+      ],
+      ['answer', 'echo-reply', {}, 'The router answers with an echo reply.'],
+    ]
+  for (const [stage, verdict, values, words] of WORDS) {
+    it(`${stage} ${verdict}: ${words}`, () => assert.equal(sentence(stage, verdict, values), words))
+  }
+
+  it('has words for each that the data path writes down', () => {
+    const source = readFileSync(join(repositoryRoot, 'src/datapath/explain.ts'), 'utf8')
+    const said = [...source.matchAll(/#say\('([\w-]+)', '([\w-]+)'/g)]
+    assert.ok(said.length > 10)
+    const values = {
+      mac: 'M',
+      address: 'A',
+      interface: 'I',
+      network: 'N',
+      from: 'F',
+      to: 'T',
+      prefix: 'P',
+      targetAddress: 'B',
+    }
+    for (const [, stage = '', verdict = ''] of said)
+      assert.doesNotMatch(sentence(stage, verdict, values), new RegExp(`^${stage}:`))
+  })
+
+  it('says of a drop why', () => {
+    for (const { name, sentence: words } of DROP_REASONS)
+      assert.equal(sentence('bridge', 'drop', { port: 1 }, name), words)
+    assert.equal(sentence('bridge', 'drop', {}, 'boredom'), 'It is dropped: boredom.')
+  })
+
+  it('tells plainly what it has no words for, or not all values of', () => {
+    assert.equal(
+      sentence('teleport', 'accept', { to: 'mars', fast: true }),
+      'teleport: accept (to mars, fast true).',
+    )
+    assert.equal(sentence('teleport', 'accept'), 'teleport: accept.')
+    assert.equal(
+      sentence('neighbour', 'known', { address: '10.0.0.2' }),
+      'neighbour: known (address 10.0.0.2).',
+    )
+  })
+})
