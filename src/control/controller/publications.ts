@@ -101,7 +101,7 @@ export class Publications {
     sandbox: SandboxRecord,
     isRemoved: (range: PortRange, port: number) => boolean,
   ): Promise<SandboxRecord> {
-    for (const publication of [...this.#of(sandbox.id)]) {
+    for (const publication of this.#of(sandbox.id)) {
       const { range, target } = publication
       if (range.hostFirst === 0) continue
       const rest = remaining(range, (port) => isRemoved(range, port))
@@ -171,7 +171,7 @@ export class Publications {
 
   /** Host ports that do not lead where the default route goes by. Where there is none any more they are given back. */
   async #move(undo: Undo, { id }: SandboxRecord, target: PublicationTarget | undefined): Promise<void> {
-    for (const publication of [...this.#of(id)]) {
+    for (const publication of this.#of(id)) {
       if (publication.range.hostFirst === 0) continue
       if (publication.target !== undefined && publication.target.endpoint !== target?.endpoint) {
         await this.#switch.shut(undo, publication)
@@ -187,10 +187,12 @@ export class Publications {
     sandbox: SandboxRecord,
     targets: readonly PublicationTarget[],
   ): Promise<void> {
+    const hasRouted = this.#of(sandbox.id).some(({ range }) => range.hostFirst === 0)
+    if (targets.length === 0 && !hasRouted) return
     const ranges = planRouted(sandbox.config)
     const isSame = (a: PortRange, b: PortRange): boolean =>
       a.protocol === b.protocol && a.first === b.first && a.last === b.last
-    for (const publication of [...this.#of(sandbox.id)]) {
+    for (const publication of this.#of(sandbox.id)) {
       const { range, target } = publication
       if (range.hostFirst > 0) continue
       const stays =
@@ -245,7 +247,7 @@ export class Publications {
     wish: PublishWish,
     { first, last }: { readonly first: number; readonly last: number },
   ): Promise<void> {
-    let refusal: unknown
+    let refusal: TapwireError | undefined
     let refusals = 0
     // Port 0 is no port.
     for (let port = Math.max(first, 1); port <= last && refusals < REFUSALS_MAX; port++) {
@@ -297,7 +299,7 @@ export class Publications {
     sandbox: SandboxRecord,
     range: PortRange,
     target: PublicationTarget,
-  ): Promise<unknown> {
+  ): Promise<TapwireError | undefined> {
     try {
       await this.#context.attempt(async (own) => {
         own.add(() => this.#giveBack(range))

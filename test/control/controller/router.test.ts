@@ -181,6 +181,7 @@ describe('connections of the router', () => {
 describe('neighbours of the router', () => {
   it('have the names of networks and sandboxes', async () => {
     const daemon = await scene()
+    await daemon.controller.setUplink('nic')
     const { domain } = portOf(daemon, 'c2', 'net')
     const { IPAddress, MacAddress } = endpointOf(daemon, 'c2', 'net')
     daemon.fabric.router.neighbours = [
@@ -190,11 +191,11 @@ describe('neighbours of the router', () => {
     ]
     const { neighbours } = await daemon.controller.neighbours()
     assert.deepEqual(
-      neighbours.map(({ network, sandbox, state }) => [network, sandbox, state]),
+      neighbours.map(({ network, uplink, sandbox, state }) => [network, uplink, sandbox, state]),
       [
-        ['net', 'c2', 'reachable'],
-        ['net', '', 'failed'],
-        ['', '', 'stale'],
+        ['net', false, 'c2', 'reachable'],
+        ['net', false, '', 'failed'],
+        ['', true, '', 'stale'],
       ],
     )
   })
