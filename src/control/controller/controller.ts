@@ -30,7 +30,9 @@ import type { Uplink } from '../api/uplink.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
 import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'
+import { MacvlanDriver } from '../drivers/macvlan.ts'
 import { DriverRegistry } from '../drivers/registry.ts'
+import { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
 import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
@@ -61,11 +63,13 @@ export class Controller implements ControlPlane {
   readonly #explain: Explain
   readonly #portChanges: PortChanges
 
-  /** `drivers` are those beyond bridge, host and null. `recover` comes before everything else. */
+  /** `drivers` are those beyond bridge, macvlan, host and null. `recover` comes before everything else. */
   constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
-    const bridge = new BridgeDriver(parts.fabric, parts.surroundings)
-    const registry = new DriverRegistry([bridge, hostDriver(), nullDriver(), ...drivers])
-    const context = new Context(parts, registry)
+    const registry = new SwitchRegistry()
+    const bridge = new BridgeDriver(parts.fabric, parts.surroundings, registry)
+    const macvlan = new MacvlanDriver(parts.fabric, parts.surroundings, registry)
+    const known = new DriverRegistry([bridge, macvlan, hostDriver(), nullDriver(), ...drivers])
+    const context = new Context(parts, known)
     const watchers = new Watchers()
     this.#context = context
     this.#runs = new Runs(context, bridge)
@@ -75,10 +79,10 @@ export class Controller implements ControlPlane {
     this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
     this.#sandboxes = new Sandboxes(context, this.#runs, this.#lifecycle, watchers)
     this.#portChanges = new PortChanges(context, this.#runs)
-    this.#ports = new Ports(context, this.#runs, bridge)
-    this.#router = new Router(context, bridge)
+    this.#ports = new Ports(context, this.#runs, registry)
+    this.#router = new Router(context, registry)
     this.#uplinks = new Uplinks(context)
-    this.#explain = new Explain(context, bridge)
+    this.#explain = new Explain(context, registry)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */

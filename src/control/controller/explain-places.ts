@@ -1,7 +1,7 @@
 /** Where a packet starts, where it is to go, and what the source's kernel would do with it first. */
 
 import type { ExplainRequest, ExplanationStep } from '../api/explain.ts'
-import type { BridgeDriver, BridgePort } from '../drivers/bridge.ts'
+import type { SwitchPort, SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { contains, parseIpAddress, subnetOf } from '../ip-address.ts'
 import type { EndpointRecord, InterfaceAddress, NetworkRecord, SandboxRecord } from '../model/records.ts'
@@ -53,11 +53,11 @@ const NEIGHBOUR_MAC = '02:00:00:00:00:01'
 
 export class ExplainPlaces {
   readonly #context: Context
-  readonly #bridge: BridgeDriver
+  readonly #registry: SwitchRegistry
 
-  constructor(context: Context, bridge: BridgeDriver) {
+  constructor(context: Context, registry: SwitchRegistry) {
     this.#context = context
-    this.#bridge = bridge
+    this.#registry = registry
   }
 
   ends(request: ExplainRequest): { readonly source: Source; readonly destination: string } {
@@ -233,8 +233,8 @@ export class ExplainPlaces {
     return stations.find(({ endpoint }) => endpoint.network === ipv4.endpoint?.endpoint.network)
   }
 
-  #portOf({ sandbox, endpoint }: Station): BridgePort {
-    const port = this.#bridge.ports().find((one) => one.endpoint.id === endpoint.joined!.id)
+  #portOf({ sandbox, endpoint }: Station): SwitchPort {
+    const port = this.#registry.portOfEndpoint(endpoint.joined!.id)
     if (port !== undefined) return port
     throw new TapwireError(
       ErrorCode.notConnected,

@@ -4,7 +4,7 @@
  */
 
 import type { ExplainRequest, Explanation, ExplanationStep } from '../api/explain.ts'
-import type { BridgeDriver } from '../drivers/bridge.ts'
+import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { ExplainStep } from '../model/machine.ts'
 import { explainFrame } from '../rules/explain-frame.ts'
@@ -19,17 +19,17 @@ type Packet = Explanation['packet']
 
 export class Explain {
   readonly #context: Context
-  readonly #bridge: BridgeDriver
+  readonly #registry: SwitchRegistry
 
-  constructor(context: Context, bridge: BridgeDriver) {
+  constructor(context: Context, registry: SwitchRegistry) {
     this.#context = context
-    this.#bridge = bridge
+    this.#registry = registry
   }
 
   /** Throws BAD_REQUEST, SANDBOX_UNKNOWN, NOT_RUNNING, NOT_CONNECTED, or UPLINK_UNUSABLE for a source beyond an uplink that is none. */
   async explain(request: ExplainRequest): Promise<Explanation> {
     const { protocol, port } = transportOf(request)
-    const places = new ExplainPlaces(this.#context, this.#bridge)
+    const places = new ExplainPlaces(this.#context, this.#registry)
     const { source, destination } = places.ends(request)
     const { place, steps } = await places.firstHop(source, destination)
     const packet: Packet = {
@@ -47,11 +47,11 @@ export class Explain {
 
   /** The packet would wait until the next hop has said where it is: what a sandbox would, and of others nobody knows. */
   #asked({ values: { address, domain } }: ExplainStep, names: SwitchNames): readonly ExplanationStep[] {
-    const port = this.#bridge
+    const port = this.#registry
       .ports()
       .find(
-        ({ endpoint }) =>
-          endpoint.ipv4?.address === address && this.#bridge.domainOf(endpoint.network.id) === domain,
+        ({ endpoint, network }) =>
+          endpoint?.ipv4?.address === address && this.#registry.domainOf(network.id) === domain,
       )
     if (port === undefined) return []
     return [{ stage: 'neighbour', verdict: 'answer', values: { ...names.port(port.port) } }]
@@ -62,7 +62,7 @@ export class Explain {
     if (hop === undefined) return []
     const frame = explainFrame({ ...packet, ...hop, sourcePort: SOURCE_PORT })
     const steps = await this.#context.parts.fabric.explain(hop.port, frame)
-    const names = new SwitchNames(this.#context, this.#bridge)
+    const names = new SwitchNames(this.#context, this.#registry)
     const told = steps.map((step) => named(step, packet, names))
     const last = steps.at(-1)
     if (last?.stage !== 'neighbour' || last.verdict !== 'unknown') return told

@@ -43,8 +43,11 @@ export interface Fabric {
   /** On a domain without icc: lets a sandbox reach a port of another one. */
   permit(permit: LinkPermit): Promise<void>
   withdraw(permit: number): Promise<void>
-  /** Connects the machine's interface that a macvlan network has for its parent; its addresses stay the machine's. */
-  addParentPort(port: ParentPort): Promise<void>
+  /**
+   * Connects the machine's interface that a macvlan network has for its parent; its addresses stay the machine's. Where it vanishes
+   * or goes down it is connected anew when it is back. Throws PARENT_UNUSABLE.
+   */
+  addParentPort(port: ParentPort): Promise<ParentFacts>
   /** Sets the way out of all networks, or takes it away. Throws UPLINK_UNUSABLE and leaves the one that was. */
   setUplink(uplink: UplinkSpec | undefined): Promise<void>
   uplink(): UplinkState
@@ -106,8 +109,16 @@ export interface LinkPermit {
 export interface ParentPort {
   readonly port: number
   readonly domain: number
-  /** Name of an interface in the daemon's own namespace. */
+  /** Name of an interface in the daemon's own namespace. One of a VLAN (`eth0.10`) is made where it is not there, and goes with the port. */
   readonly interface: string
+  /** Bytes of IP packet; undefined for as much as the interface takes. */
+  readonly mtu: number | undefined
+  /** Where the interface is not there it is waited for. */
+  readonly patient: boolean
+}
+
+export interface ParentFacts {
+  /** Bytes of IP packet that pass: of the interface, or of Ethernet where it is not there. */
   readonly mtu: number
 }
 
@@ -244,7 +255,7 @@ export interface DomainSettings {
 export interface FabricPort {
   readonly port: number
   readonly domain: number
-  /** Path of the network namespace. */
+  /** Path of the network namespace; empty is the daemon's own. */
   readonly namespace: string
   readonly name: string
   readonly mac: string
@@ -253,8 +264,15 @@ export interface FabricPort {
   readonly offload: boolean
   /** Frames from any other MAC address than the port's own, or IP address than these, are dropped; undefined lets all pass. */
   readonly guard?: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] } | undefined
-  /** The daemon's own end of a network, and no sandbox's: it goes with the daemon, and icc does not concern it. */
+  /**
+   * The daemon's own end of a network, and no sandbox's: it goes with the daemon, is made anew where somebody deletes it, and icc does
+   * not concern it.
+   */
   readonly host?: boolean | undefined
+  /** Of a host's port: what the interface has for its addresses, `172.17.0.1/16`. */
+  readonly addresses?: readonly string[] | undefined
+  /** Of a host's port: where it cannot be made now, that is tried again until it can. */
+  readonly patient?: boolean | undefined
 }
 
 /** The machine's own ports, which published ones take. */

@@ -51,6 +51,13 @@ const apart = (machine: MemoryMachine): void => {
 
 const onTwo = { NetworkingConfig: { EndpointsConfig: { back: {}, front: { GwPriority: 1 } } } }
 
+const onLan = {
+  Name: 'lan',
+  Driver: 'macvlan',
+  Options: { parent: 'eth0' },
+  IPAM: { Config: [{ Subnet: '10.9.0.0/24', Gateway: '10.9.0.254' }] },
+}
+
 export const OPERATIONS: readonly Operation[] = [
   {
     name: 'network create',
@@ -61,6 +68,28 @@ export const OPERATIONS: readonly Operation[] = [
     name: 'network rm',
     arrange: twoNetworks,
     act: ({ controller }) => controller.removeNetwork('front'),
+  },
+  {
+    name: 'network create of a piece of the LAN',
+    arrange: async ({ fabric }) => void fabric.interfaces.set('eth0', 1500),
+    act: ({ controller }) => controller.createNetwork(onLan),
+  },
+  {
+    name: 'network rm of a piece of the LAN',
+    arrange: async ({ controller, fabric }) => {
+      fabric.interfaces.set('eth0', 1500)
+      await controller.createNetwork(onLan)
+    },
+    act: ({ controller }) => controller.removeNetwork('lan'),
+  },
+  {
+    name: 'start on a piece of the LAN',
+    arrange: async (daemon) => {
+      daemon.fabric.interfaces.set('eth0', 1500)
+      await daemon.controller.createNetwork(onLan)
+      await create(daemon, 'c1', { HostConfig: { NetworkMode: 'lan' } })
+    },
+    act: ({ controller }) => controller.startSandbox('c1'),
   },
   {
     name: 'network connect to one that does not run',

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { NatFlow, NatFlowSelection } from '../../../src/control/api/nat.ts'
 import type { FabricFlow, FlowTuple } from '../../../src/control/model/machine.ts'
+import { UPLINK_DOMAIN } from '../../../src/limits.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
-import { UPLINK_DOMAIN } from './memory-router.ts'
 
 /** Networks net and more; c1 on both, c2 on net. */
 async function scene(): Promise<Daemon> {

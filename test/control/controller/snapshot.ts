@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { ModelRecord, SandboxRecord } from '../../../src/control/model/records.ts'
+import type { ModelRecord, NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
 import { recordedRanges } from '../../../src/control/rules/port-range.ts'
 import type { Daemon, MemoryMachine } from './memory-machine.ts'
 
@@ -11,6 +11,7 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
     usage: usageOf(daemon),
     domains: [...daemon.fabric.domains.values()],
     ports: [...daemon.fabric.ports.values()].map(({ port: _port, domain: _domain, ...port }) => port),
+    parents: [...daemon.fabric.parents.values()].map(({ interface: name }) => name),
     gateways: ordered(daemon.fabric.gateways.values(), (gateway) => gateway),
     published: ordered(daemon.fabric.published.values(), ({ id: _id, target, ...range }) => ({
       ...range,
@@ -48,11 +49,19 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
   assert.deepEqual(modelValues({ ...machine.disk!, resting }), modelValues(model), 'the disk has the model')
   const running = model.sandboxes.filter(({ state }) => state.status === 'running')
   assert.deepEqual([...machine.sandboxes.keys()].toSorted(), running.map(({ id }) => id).toSorted())
-  const switched = model.networks.filter(({ driver, configOnly }) => driver === 'bridge' && !configOnly)
+  const switched = model.networks.filter(isSwitched)
   assert.equal(daemon.fabric.domains.size, switched.length, 'every network has a domain')
+  const parents = switched.flatMap(({ driver, options }) =>
+    driver === 'macvlan' && options['parent'] ? [options['parent']] : [],
+  )
+  const connected = [...daemon.fabric.parents.values()].map((port) => port.interface)
+  assert.deepEqual(connected.toSorted(), parents.toSorted(), 'every parent is connected')
   assert.equal(
     daemon.fabric.gateways.size,
-    switched.filter(({ ipam }) => ipam.pools.some(({ family, gateway }) => family === 4 && gateway)).length,
+    switched.filter(
+      ({ driver, ipam }) =>
+        driver === 'bridge' && ipam.pools.some(({ family, gateway }) => family === 4 && gateway),
+    ).length,
     'every network has its gateway',
   )
   for (const sandbox of model.sandboxes) assertSandbox(sandbox, daemon, machine)
@@ -157,7 +166,7 @@ function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMa
 /** No address has two owners, and nobody else has one. */
 function assertAddresses(daemon: Daemon, model: ModelRecord): void {
   for (const network of model.networks) {
-    if (network.driver !== 'bridge' || network.configOnly) continue
+    if (!isSwitched(network)) continue
     const taken = model.sandboxes.flatMap(({ endpoints }) =>
       endpoints.flatMap(({ network: id, joined }) =>
         id === network.id
@@ -178,11 +187,12 @@ function assertAddresses(daemon: Daemon, model: ModelRecord): void {
 }
 
 function usageOf(daemon: Daemon): unknown {
-  const networks = daemon
-    .model()
-    .networks.filter(({ driver, configOnly }) => driver === 'bridge' && !configOnly)
+  const networks = daemon.model().networks.filter(isSwitched)
   return byId(networks).map(({ id }) => daemon.addresses.usage(id))
 }
+
+const isSwitched = ({ driver, configOnly }: NetworkRecord): boolean =>
+  (driver === 'bridge' || driver === 'macvlan') && !configOnly
 
 /** Why the last start failed is noted, and is all that it leaves. */
 const withoutFailure = ({ state, ...sandbox }: SandboxRecord): unknown => ({
