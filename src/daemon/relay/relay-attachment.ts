@@ -1,9 +1,5 @@
 import type { HostPortRequest, HostPortReservation, HostPorts } from '../../control/model/machine.ts'
-import {
-  GatewayMode,
-  InterfaceKind,
-  type RouterInterfaceSettings,
-} from '../../datapath/router-settings.ts'
+import { GatewayMode, InterfaceKind, type RouterInterfaceSettings } from '../../datapath/router-settings.ts'
 import { MTU_DEFAULT, NAT_FIRST_PORT, NAT_LAST_PORT, RELAY_DOMAIN, RELAY_PORT } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
 import { MachineHostPorts } from '../host-ports.ts'
@@ -94,7 +90,14 @@ export class RelayedHostPorts implements HostPorts {
     let hasPort = false
     try {
       await this.#switch.setInterface(RELAY_DOMAIN, ROUTER)
-      await this.#switch.addPort({ port: RELAY_PORT, domain: RELAY_DOMAIN, namespace: path, name, mtu, host: true })
+      await this.#switch.addPort({
+        port: RELAY_PORT,
+        domain: RELAY_DOMAIN,
+        namespace: path,
+        name,
+        mtu,
+        host: true,
+      })
       hasPort = true
       await namespace.configure()
     } catch (error) {
