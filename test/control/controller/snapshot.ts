@@ -14,7 +14,10 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
       ({ port: _port, domain: _domain, patient: _patient, ...port }) => port,
     ),
     parents: [...daemon.fabric.parents.values()].map(({ interface: name }) => name),
-    gateways: ordered(daemon.fabric.gateways.values(), (gateway) => gateway),
+    gateways: ordered(daemon.fabric.gateways.values(), ({ hostPort, ...gateway }) => ({
+      ...gateway,
+      hasHostPort: hostPort !== undefined,
+    })),
     published: ordered(daemon.fabric.published.values(), ({ id: _id, target, ...range }) => ({
       ...range,
       target: { ...target, port: daemon.fabric.ports.get(target.port)?.name },
