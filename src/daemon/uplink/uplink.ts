@@ -10,9 +10,8 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import type { FabricGateway, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
-import { NAT_FIRST_PORT, NAT_LAST_PORT, UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
+import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
 import type { Datapath, OpenPort } from '../datapath.ts'
 import type { Log } from '../log.ts'
 import type { NatPorts } from './nat-ports.ts'
@@ -26,6 +25,15 @@ import {
   type UplinkPlace,
   worldRoutes,
 } from './uplink-place.ts'
+import {
+  asUnusable,
+  messageOf,
+  NO_UPLINK,
+  unusable,
+  WORLD_THERE,
+  type World,
+  worldState,
+} from './uplink-state.ts'
 
 /** Of the data path, what an uplink needs. */
 export type UplinkSwitch = Pick<
@@ -38,14 +46,6 @@ interface Installed {
   readonly spec: UplinkSpec
   readonly place: UplinkPlace
 }
-
-/** A network that plays the world. */
-interface World {
-  readonly domain: number
-  readonly gateway: FabricGateway
-}
-
-const HINT = '`ip address` shows the interfaces of the machine, `tapwire uplink` the one that is set.'
 
 export class Uplink {
   readonly #switch: UplinkSwitch
@@ -89,8 +89,8 @@ export class Uplink {
   /** A network is to become the way out: nothing else does from here on. Throws UPLINK_UNUSABLE where something else is. */
   claimWorld(domain: number, gateway: FabricGateway): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#installed !== undefined)
-        throw unusable(`the uplink ${this.#installed.place.interface} is set`)
+      const spec = this.#installed?.spec ?? this.#awaited
+      if (spec !== undefined) throw unusable(`the uplink ${this.#nameOf(spec)} is set`)
       if (this.#world !== undefined && this.#world.domain !== domain) throw unusable(WORLD_THERE)
       this.#world = { domain, gateway }
     })
@@ -340,41 +340,3 @@ export class Uplink {
     return turn
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-const WORLD_THERE = 'a network that was made with tapwire.uplink=true is the way out'
-
-const unusable = (message: string): TapwireError =>
-  new TapwireError(ErrorCode.uplinkUnusable, message, { hint: HINT })
-
-function asUnusable(error: unknown): TapwireError {
-  if (error instanceof TapwireError) return error
-  const { message, hint = HINT } = error as Error & { readonly hint?: string }
-  return new TapwireError(ErrorCode.uplinkUnusable, message, { hint, cause: error })
-}
-
-const NO_UPLINK: UplinkState = {
-  spec: undefined,
-  up: false,
-  reason: 'none is set',
-  interface: '',
-  mac: '',
-  address: '',
-  prefixLength: 0,
-  gateway: '',
-  mtu: 0,
-  ports: [0, 0],
-}
-
-const worldState = ({ domain, gateway }: World): UplinkState => ({
-  ...NO_UPLINK,
-  up: true,
-  reason: '',
-  mac: gateway.mac,
-  address: gateway.address,
-  prefixLength: gateway.prefixLength,
-  mtu: gateway.mtu,
-  ports: [NAT_FIRST_PORT, NAT_LAST_PORT],
-  domain,
-})
