@@ -14,6 +14,7 @@ import type { FabricGateway, UplinkSpec, UplinkState } from '../../control/model
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
 import type { Datapath, OpenPort } from '../datapath.ts'
 import type { Log } from '../log.ts'
+import type { InterfaceFacts } from './interface-facts.ts'
 import type { NatPorts } from './nat-ports.ts'
 import { type UplinkMachine, uplinkMachine } from './uplink-machine.ts'
 import {
@@ -184,12 +185,19 @@ export class Uplink {
   /** What the machine says of it now; ports are reserved where the address is shared. */
   async #placeOf(spec: UplinkSpec): Promise<UplinkPlace> {
     if (spec.kind === 'tap') return tapPlace(spec)
-    this.#fingerprint = this.#machine.fingerprint(spec.interface)
-    const facts = await this.#machine.nic(spec.interface)
+    const facts = await this.#facts(spec.interface)
     const problem = nicProblem(spec.interface, facts)
     if (problem !== undefined) throw unusable(problem)
     this.#ports ??= this.#machine.reservePorts()
     return nicPlace(facts!, this.#ports)
+  }
+
+  /** What changes while it is read is looked at once more. */
+  async #facts(name: string): Promise<InterfaceFacts | undefined> {
+    const before = this.#machine.fingerprint(name)
+    const facts = await this.#machine.nic(name)
+    this.#fingerprint = this.#machine.fingerprint(name) === before ? before : ''
+    return facts
   }
 
   /** Another address on the TAP that is open: whoever has its other end would lose what it has configured there. */
@@ -293,10 +301,8 @@ export class Uplink {
   }
 
   async #lookAtNic(spec: Extract<UplinkSpec, { kind: 'nic' }>): Promise<void> {
-    const fingerprint = this.#machine.fingerprint(spec.interface)
-    if (this.#reason === '' && fingerprint === this.#fingerprint) return
-    const facts = await this.#machine.nic(spec.interface)
-    this.#fingerprint = fingerprint
+    if (this.#reason === '' && this.#machine.fingerprint(spec.interface) === this.#fingerprint) return
+    const facts = await this.#facts(spec.interface)
     const problem = nicProblem(spec.interface, facts)
     if (problem !== undefined) return this.#note(problem)
     const place = nicPlace(facts!, this.#ports!)
