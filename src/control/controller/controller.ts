@@ -14,11 +14,14 @@ import type {
 import type {
   Exec,
   LogEntry,
+  PortsPublished,
+  PublishPorts,
   SandboxCreate,
   SandboxCreated,
   SandboxesPruned,
   SandboxInspect,
   SandboxSummary,
+  UnpublishPorts,
   Waited,
 } from '../api/sandbox.ts'
 import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
@@ -36,6 +39,7 @@ import { Context, type ControllerParts } from './context.ts'
 import { Explain } from './explain.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Networks } from './networks.ts'
+import { PortChanges } from './port-changes.ts'
 import { type FdbSelection, Ports } from './ports.ts'
 import { Recovery } from './recovery.ts'
 import { Router } from './router.ts'
@@ -57,6 +61,7 @@ export class Controller implements ControlPlane {
   readonly #router: Router
   readonly #uplinks: Uplinks
   readonly #explain: Explain
+  readonly #portChanges: PortChanges
 
   /** `drivers` are those beyond bridge, macvlan, host and null. `recover` comes before everything else. */
   constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
@@ -73,6 +78,7 @@ export class Controller implements ControlPlane {
     this.#streams = new Streams(context, this.#runs)
     this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
     this.#sandboxes = new Sandboxes(context, this.#runs, this.#lifecycle, watchers)
+    this.#portChanges = new PortChanges(context, this.#runs)
     this.#ports = new Ports(context, this.#runs, registry)
     this.#router = new Router(context, registry)
     this.#uplinks = new Uplinks(context)
@@ -150,6 +156,14 @@ export class Controller implements ControlPlane {
 
   renameSandbox(sandbox: string, name: string): Promise<void> {
     return this.#context.operation(() => this.#sandboxes.rename(sandbox, name))
+  }
+
+  publishPorts(sandbox: string, request: PublishPorts): Promise<PortsPublished> {
+    return this.#context.operation(() => this.#portChanges.publish(sandbox, request))
+  }
+
+  unpublishPorts(sandbox: string, request: UnpublishPorts): Promise<void> {
+    return this.#context.operation(() => this.#portChanges.unpublish(sandbox, request))
   }
 
   waitSandbox(

@@ -4,9 +4,9 @@ import type { ExplainRequest, ExplanationStep } from '../api/explain.ts'
 import type { SwitchPort, SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { contains, parseIpAddress, subnetOf } from '../ip-address.ts'
-import { macOfAddress } from '../mac-address.ts'
 import type { EndpointRecord, InterfaceAddress, NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { chooseDefaultRoutes } from '../rules/default-route.ts'
+import { bridgeGateway } from '../rules/gateway.ts'
 import { printable } from '../rules/names.ts'
 import { parseRouterAddress } from '../rules/router-address.ts'
 import { routeCandidates } from '../views/default-route-inspect.ts'
@@ -67,7 +67,7 @@ export class ExplainPlaces {
 
   /** What the kernel at the source does. */
   async firstHop(source: Source, destination: string): Promise<FirstHop> {
-    if (source.kind === 'outside') return this.#arrival(source.address)
+    if (source.kind === 'outside') return await this.#arrival(source.address)
     const { sandbox, stations } = source
     const own = stations.find(({ ipv4 }) => ipv4.address === destination)
     if (own !== undefined || destination.startsWith('127.')) {
@@ -78,14 +78,10 @@ export class ExplainPlaces {
         steps: [{ stage: 'kernel', verdict: 'local', values }],
       }
     }
-    return await this.#departure(sandbox, stations, destination)
+    return this.#departure(sandbox, stations, destination)
   }
 
-  async #departure(
-    sandbox: SandboxRecord,
-    stations: readonly Station[],
-    destination: string,
-  ): Promise<FirstHop> {
+  #departure(sandbox: SandboxRecord, stations: readonly Station[], destination: string): FirstHop {
     const onLink = stations.find((station) => isOnLink(station, destination))
     const station = onLink ?? this.#defaultRoute(sandbox, stations)
     const gateway = station?.endpoint.joined?.gateway4
@@ -105,7 +101,7 @@ export class ExplainPlaces {
       nextHop,
       onLink: onLink !== undefined,
     }
-    const targetMac = await this.#macOf(station, nextHop)
+    const targetMac = this.#macOf(station, nextHop)
     if (targetMac === undefined) {
       return {
         place: placeAt(station, undefined),
@@ -247,24 +243,13 @@ export class ExplainPlaces {
   }
 
   /** Who answers to ARP for an address on the network: the router, or a sandbox. */
-  async #macOf({ network }: Station, address: string): Promise<string | undefined> {
+  #macOf({ network }: Station, address: string): string | undefined {
     const owner = this.#context.model
       .members(network.id)
       .find(({ endpoint }) => endpoint.joined?.ipv4?.address === address)
     if (owner !== undefined) return owner.endpoint.joined!.mac
-    const isGateway = network.ipam.pools.some(({ gateway }) => gateway === address)
-    return isGateway ? await this.#gatewayMac(network, address) : undefined
-  }
-
-  /** The switch knows the router's address on a network as a station that is no sandbox's and does not age. */
-  async #gatewayMac(network: NetworkRecord, address: string): Promise<string> {
-    const domain = this.#registry.domainOf(network.id)
-    const stations = await this.#context.parts.fabric.stations()
-    const router = stations.find(
-      (station) =>
-        station.domain === domain && station.static && this.#registry.portOf(station.port) === undefined,
-    )
-    return router?.mac ?? macOfAddress(parseIpAddress(address)!)
+    const gateway = bridgeGateway(network)
+    return gateway?.address === address ? gateway.mac : undefined
   }
 }
 

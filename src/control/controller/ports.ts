@@ -26,8 +26,9 @@ export class Ports {
     const stations = await this.#context.parts.fabric.stations()
     const names = new SwitchNames(this.#context, this.#registry)
     return {
-      stations: stations.map(({ mac, port, ageS, static: isStatic }) => ({
+      stations: stations.map(({ domain, mac, port, ageS, static: isStatic }) => ({
         ...names.port(port),
+        network: names.network(domain),
         mac,
         port,
         ageS,

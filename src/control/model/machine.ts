@@ -282,7 +282,7 @@ export interface FabricPort {
 export interface HostPorts {
   /**
    * Reserves host ports and relays what local programs send there. All ports of the range, or throws TapwireError
-   * PORT_IN_USE (or NOT_PERMITTED, ADDRESS_…) naming address and port, and has none.
+   * PORT_IN_USE (or NOT_PERMITTED, PORT_INVALID, LIMIT_REACHED) naming address, port and errno, and has none.
    */
   open(request: HostPortRequest): Promise<HostPortReservation>
   /** Linux's ephemeral range and what is reserved of it. */
@@ -299,10 +299,12 @@ export interface HostPortRequest {
   readonly protocol: 'tcp' | 'udp'
   readonly first: number
   readonly last: number
+  /** The first port leads to `first`, the next to the next. */
   readonly target: { readonly address: string; readonly first: number }
 }
 
 export interface HostPortReservation {
+  /** Gives the ports back, and ends the connections that were relayed. */
   close(): Promise<void>
 }
 
@@ -382,36 +384,6 @@ export interface RunningSandbox {
   attach(): Promise<Duplex>
   /** Runs another command in the sandbox; the stream is framed like attach's and ends with the exit frame. */
   exec(plan: CommandPlan): Promise<Duplex>
-}
-
-/** Ports of the machine that sandboxes are reached by. */
-export interface HostPorts {
-  /**
-   * Reserves host ports, and relays what local programs send there. All ports of the range, or throws PORT_IN_USE, whose message
-   * names address, port and errno, and has none.
-   */
-  open(request: HostPortRequest): Promise<HostPortReservation>
-  /** The ports that Linux gives to connections of its own, and those of them that it does not (ip_local_reserved_ports). */
-  ephemeralPorts(): {
-    readonly first: number
-    readonly last: number
-    readonly reserved: readonly (readonly [first: number, last: number])[]
-  }
-}
-
-export interface HostPortRequest {
-  /** Empty: all addresses of the machine, of IPv4 and IPv6. */
-  readonly address: string
-  readonly protocol: 'tcp' | 'udp'
-  readonly first: number
-  readonly last: number
-  /** The first port leads to `first`, the next to the next. */
-  readonly target: { readonly address: string; readonly first: number }
-}
-
-export interface HostPortReservation {
-  /** Gives the ports back, and ends the connections that were relayed. More than once does no harm. */
-  close(): Promise<void>
 }
 
 /** What the control plane needs and must not find for itself, so that a test can decide it. */

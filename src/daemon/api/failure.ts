@@ -93,9 +93,9 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.daemonFailed]: 500,
   [ErrorCode.internal]: 500,
   [ErrorCode.daemonStays]: 500,
-  PORTS_EXHAUSTED: 500,
-  UPLINK_UNUSABLE: 400,
-  PARENT_UNUSABLE: 400,
+  [ErrorCode.portsExhausted]: 500,
+  [ErrorCode.uplinkUnusable]: 400,
+  [ErrorCode.parentUnusable]: 400,
 }
 
 const STATUS_BY_TEXT: ReadonlyMap<string, ContentfulStatusCode> = new Map(Object.entries(STATUS))

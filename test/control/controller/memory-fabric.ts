@@ -100,14 +100,13 @@ export class MemoryFabric implements Fabric {
   }
 
   async stations(): Promise<readonly FabricStation[]> {
-    const stations = [...this.ports.values()].map(({ port, domain, mac }) => ({
+    return [...this.ports.values()].map(({ port, domain, mac }) => ({
       port,
       domain,
       mac,
       ageS: 1,
       static: false,
     }))
-    return [...stations, ...this.routerStations]
   }
 
   /** Every port has one station. */
@@ -127,8 +126,6 @@ export class MemoryFabric implements Fabric {
   readonly interfaces = new Map<string, number>()
   uplinkSpec: UplinkSpec | undefined
   readonly router = new MemoryRouter(this)
-  /** The router's own addresses in the MAC table: those that a test puts in. */
-  readonly routerStations: FabricStation[] = []
 
   setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
     return this.#step('setGateway', () => {

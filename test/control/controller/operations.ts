@@ -236,6 +236,44 @@ export const OPERATIONS: readonly Operation[] = [
     act: ({ controller }) => controller.disconnect('back', { Container: 'c1' }),
   },
   {
+    name: 'port add',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) =>
+      controller.publishPorts('c1', { PortBindings: { '443/tcp': [{ HostPort: '8443' }, {}] } }),
+  },
+  {
+    name: 'port add to one that does not run',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await create(daemon, 'c1', published)
+    },
+    act: ({ controller }) => controller.publishPorts('c1', { PortBindings: { '443/tcp': [{}] } }),
+  },
+  {
+    name: 'port rm of one of a range, and of all of another',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) =>
+      controller.unpublishPorts('c1', {
+        PortBindings: { '80/tcp': [{ HostPort: '8080' }] },
+        Ports: ['53/udp'],
+      }),
+  },
+  {
+    name: 'port add on a routed network',
+    arrange: async (daemon) => {
+      const Options = { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }
+      await daemon.controller.createNetwork({ Name: 'back', Options })
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) => controller.publishPorts('c1', { PortBindings: { '82/tcp': [{}] } }),
+  },
+  {
     name: 'stop with published ports',
     final: true,
     arrange: async (daemon) => {

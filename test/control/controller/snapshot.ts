@@ -23,7 +23,7 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
       target: { ...target, port: daemon.fabric.ports.get(target.port)?.name },
     })),
     permits: ordered(daemon.fabric.permits.values(), ({ id: _id, ...permit }) => permit),
-    hostPorts: ordered(daemon.hostPorts.reserved, (request) => request),
+    hostPorts: ordered(daemon.hostPorts.reservations, (request) => request),
     ...machineValues(machine),
   })
 }
@@ -91,7 +91,7 @@ function assertPublished({ fabric, hostPorts }: Daemon, running: readonly Sandbo
   const text = (address: string, protocol: string, first: number, last: number): string =>
     `${address} ${first}-${last}/${protocol}`
   assert.deepEqual(
-    [...hostPorts.reserved]
+    [...hostPorts.reservations]
       .map(({ address, protocol, first, last }) => text(address, protocol, first, last))
       .toSorted(),
     outside
@@ -119,8 +119,8 @@ function assertPublished({ fabric, hostPorts }: Daemon, running: readonly Sandbo
 }
 
 /** Whoever links to another one may reach what that exposes, where both are on a bridge that keeps them apart, and nobody else. */
-function assertPermits({ fabric, model }: Daemon, running: readonly SandboxRecord[]): void {
-  const bridge = model().networks.find(({ name }) => name === 'bridge')!
+function assertPermits(daemon: Daemon, running: readonly SandboxRecord[]): void {
+  const bridge = daemon.model().networks.find(({ name }) => name === 'bridge')!
   const isolating = bridge.options['com.docker.network.bridge.enable_icc'] === 'false'
   const addressOf = (sandbox: SandboxRecord | undefined): string | undefined =>
     sandbox?.endpoints.find(({ network }) => network === bridge.id)?.joined?.ipv4?.address
@@ -129,10 +129,12 @@ function assertPermits({ fabric, model }: Daemon, running: readonly SandboxRecor
       const child = running.find(({ name }) => name === link.split(':')[0])
       const [client, server] = [addressOf(sandbox), addressOf(child)]
       if (!isolating || client === undefined || server === undefined) return []
-      return child!.config.exposedPorts.map((port) => `${client} ${server} ${port}`)
+      return child!.config.exposedPorts
+        .filter((port) => !port.endsWith('sctp'))
+        .map((port) => `${client} ${server} ${port}`)
     }),
   )
-  const permits = [...fabric.permits.values()].map(
+  const permits = [...daemon.fabric.permits.values()].map(
     ({ client, server, port, protocol }) => `${client} ${server} ${port}/${protocol}`,
   )
   assert.deepEqual(permits.toSorted(), expected.toSorted(), 'links permit what they say')
