@@ -327,6 +327,10 @@ export class Uplink {
     this.#note('')
   }
 
+  #nameOf(spec: UplinkSpec): string {
+    return this.#installed?.place.interface ?? (spec.kind === 'nic' ? spec.interface || 'nic' : spec.name)
+  }
+
   /** Tells the log when it changes. */
   #note(reason: string): void {
     if (reason === this.#reason) return
