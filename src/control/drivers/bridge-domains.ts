@@ -13,8 +13,8 @@ import type { SwitchPort, SwitchRegistry } from './switch-registry.ts'
 
 /** Something done, and the way back. */
 interface Step {
-  make(): Promise<void>
-  takeBack(): Promise<void>
+  readonly make: () => Promise<void>
+  readonly takeBack: () => Promise<void>
 }
 
 export class BridgeDomains {
