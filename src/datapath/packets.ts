@@ -20,9 +20,19 @@ import { checksumRequestFits } from './rewrite.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { ICMP, TCP, UDP } = ipProtocol
+const { none: ACCEPTED } = DropReason
 const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
-const { MIN_HEADER_SIZE } = ipv4
+const { destinationAddress, headerSize, isFragment, MIN_HEADER_SIZE, sourceAddress, totalLength } = ipv4
+const isIpv4Header = ipv4.check
+const isIpv4ChecksumRight = ipv4.checksumValid
+const upperProtocol = ipv4.protocol
+const { controlBits } = tcp
+const isTcpHeader = tcp.check
+const tcpHeaderSize = tcp.headerSize
+const UDP_HEADER_SIZE = udp.HEADER_SIZE
+const ICMP_HEADER_SIZE = icmp.HEADER_SIZE
 const { TYPE_ECHO, TYPE_ECHO_REPLY } = icmp
+const isChecksumRequestRight = checksumRequestFits
 
 export const ROW_SHIFT = 4
 const ROW_WORDS = 1 << ROW_SHIFT
@@ -62,6 +72,8 @@ const DATAGRAM_MAX = 65_535
 /** The upper header's bytes that a first fragment must have (RFC 1858, 4: all that a filter looks at). */
 const FIRST_FRAGMENT_TCP_MIN = 16
 
+const MALFORMED = -1
+
 const OPTION_END = 0
 const OPTION_NO_OPERATION = 1
 const OPTION_LOOSE_SOURCE_ROUTE = 131
@@ -97,28 +109,27 @@ export class Packets {
 export function inspect(view: DataView, rows: Int32Array, row: number): number {
   const offset = rows[row + OFFSET]!
   const network = offset + ETHERNET_HEADER_SIZE
-  if (!ipv4.check(view, network, offset + rows[row + LENGTH]!)) return DropReason.ipMalformed
-  if (!ipv4.checksumValid(view, network)) return DropReason.ipChecksum
-  const headerSize = ipv4.headerSize(view, network)
-  if (headerSize > MIN_HEADER_SIZE && hasSourceRoute(view, network, headerSize))
-    return DropReason.ipSourceRoute
-  const source = ipv4.sourceAddress(view, network)
-  const destination = ipv4.destinationAddress(view, network)
+  if (!isIpv4Header(view, network, offset + rows[row + LENGTH]!)) return DropReason.ipMalformed
+  if (!isIpv4ChecksumRight(view, network)) return DropReason.ipChecksum
+  const size = headerSize(view, network)
+  if (size > MIN_HEADER_SIZE && hasSourceRoute(view, network, size)) return DropReason.ipSourceRoute
+  const source = sourceAddress(view, network)
+  const destination = destinationAddress(view, network)
   if (isMartianSource(source) || isMartianDestination(destination) || source === destination) {
     return DropReason.martianAddress
   }
   rows[row + NETWORK] = network
-  rows[row + TRANSPORT] = network + headerSize
-  rows[row + END] = network + ipv4.totalLength(view, network)
-  rows[row + PROTOCOL] = ipv4.protocol(view, network)
+  rows[row + TRANSPORT] = network + size
+  rows[row + END] = network + totalLength(view, network)
+  rows[row + PROTOCOL] = upperProtocol(view, network)
   rows[row + SOURCE] = source
   rows[row + DESTINATION] = destination
   rows[row + PORTS] = 0
   rows[row + TRAITS] = 0
   rows[row + CONTROL] = 0
-  if (ipv4.isFragment(view, network)) {
+  if (isFragment(view, network)) {
     const reason = inspectFragment(view, rows, row)
-    if (reason !== DropReason.none || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason
+    if (reason !== ACCEPTED || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason
   }
   return inspectTransport(view, rows, row)
 }
@@ -168,30 +179,37 @@ function inspectFragment(view: DataView, rows: Int32Array, row: number): number 
 
 function inspectTransport(view: DataView, rows: Int32Array, row: number): number {
   const transport = rows[row + TRANSPORT]!
-  const end = rows[row + END]!
   const protocol = rows[row + PROTOCOL]!
-  let headers = transport
-  if (protocol === TCP) {
-    if (!tcp.check(view, transport, end)) return DropReason.transportMalformed
-    headers = transport + tcp.headerSize(view, transport)
-    rows[row + CONTROL] = tcp.controlBits(view, transport)
-  } else if (protocol === UDP) {
-    if (!isUdpHeader(view, transport, end, rows[row + TRAITS]!)) return DropReason.transportMalformed
-    headers = transport + udp.HEADER_SIZE
-  } else if (protocol === ICMP) {
-    if (!icmp.check(view, transport, end)) return DropReason.transportMalformed
-    headers = transport + icmp.HEADER_SIZE
-  }
-  if (!checksumRequestFits(view, rows[row + OFFSET]!, transport, headers, protocol))
+  const size = upperHeaderSize(view, rows, row)
+  if (size === MALFORMED) return DropReason.transportMalformed
+  if (!isChecksumRequestRight(view, rows[row + OFFSET]!, transport, transport + size, protocol))
     return DropReason.offloadInvalid
   if (protocol === ICMP) return inspectIcmp(view, rows, row)
-  rows[row + TRAITS]! |= CAN_BEGIN
-  if (protocol !== TCP && protocol !== UDP) return DropReason.none
+  if (protocol !== TCP && protocol !== UDP) {
+    rows[row + TRAITS]! |= CAN_BEGIN
+    return ACCEPTED
+  }
   const ports = view.getInt32(transport)
   if (ports >>> 16 === 0 || (ports & 0xffff) === 0) return DropReason.portZero
   rows[row + PORTS] = ports
-  rows[row + TRAITS]! |= HAS_PORTS
-  return DropReason.none
+  rows[row + TRAITS]! |= HAS_PORTS | CAN_BEGIN
+  return ACCEPTED
+}
+
+/** Bytes of the header behind that of IPv4, 0 where the router does not know its protocol; or MALFORMED. Notes TCP's control bits. */
+function upperHeaderSize(view: DataView, rows: Int32Array, row: number): number {
+  const transport = rows[row + TRANSPORT]!
+  const end = rows[row + END]!
+  const protocol = rows[row + PROTOCOL]!
+  if (protocol === TCP) {
+    if (!isTcpHeader(view, transport, end)) return MALFORMED
+    rows[row + CONTROL] = controlBits(view, transport)
+    return tcpHeaderSize(view, transport)
+  }
+  if (protocol === UDP)
+    return isUdpHeader(view, transport, end, rows[row + TRAITS]!) ? UDP_HEADER_SIZE : MALFORMED
+  if (protocol === ICMP) return icmp.check(view, transport, end) ? ICMP_HEADER_SIZE : MALFORMED
+  return 0
 }
 
 /** Of a datagram's first fragment the length is that of the whole, which is not here. */
