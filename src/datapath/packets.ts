@@ -22,7 +22,7 @@ import { checksumRequestFits } from './rewrite.ts'
 const { ICMP, TCP, UDP } = ipProtocol
 const { none: ACCEPTED } = DropReason
 const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
-const { destinationAddress, headerSize, isFragment, MIN_HEADER_SIZE, sourceAddress, totalLength } = ipv4
+const { destinationAddress, headerSize, isFragment, MIN_HEADER_SIZE, sourceAddress, timeToLive, totalLength } = ipv4
 const isIpv4Header = ipv4.check
 const isIpv4ChecksumRight = ipv4.checksumValid
 const upperProtocol = ipv4.protocol
@@ -66,6 +66,8 @@ export const FIRST_FRAGMENT = 4
 export const ICMP_ERROR = 8
 /** It can begin a connection. */
 export const CAN_BEGIN = 16
+/** Its time to live is over: it goes no further than here. */
+export const EXPIRED = 32
 
 /** RFC 791, 3.1: the largest datagram. */
 const DATAGRAM_MAX = 65_535
@@ -125,7 +127,7 @@ export function inspect(view: DataView, rows: Int32Array, row: number): number {
   rows[row + SOURCE] = source
   rows[row + DESTINATION] = destination
   rows[row + PORTS] = 0
-  rows[row + TRAITS] = 0
+  rows[row + TRAITS] = timeToLive(view, network) <= 1 ? EXPIRED : 0
   rows[row + CONTROL] = 0
   if (isFragment(view, network)) {
     const reason = inspectFragment(view, rows, row)
@@ -169,11 +171,11 @@ function inspectFragment(view: DataView, rows: Int32Array, row: number): number 
     return DropReason.fragmentInvalid
   const isTcp = rows[row + PROTOCOL] === TCP
   if (start > 0) {
-    rows[row + TRAITS] = LATER_FRAGMENT
+    rows[row + TRAITS]! |= LATER_FRAGMENT
     // RFC 3128: a fragment at 8 would replace the control bits that were judged.
     return isTcp && start < FIRST_FRAGMENT_TCP_MIN ? DropReason.fragmentInvalid : DropReason.none
   }
-  rows[row + TRAITS] = FIRST_FRAGMENT
+  rows[row + TRAITS]! |= FIRST_FRAGMENT
   return isTcp && payload < FIRST_FRAGMENT_TCP_MIN ? DropReason.fragmentInvalid : DropReason.none
 }
 
