@@ -324,6 +324,7 @@ export class Router {
     const destination = rows[row + DESTINATION]!
     const ports = rows[row + PORTS]!
     const state = firstState(protocol, rows[row + CONTROL]!)
+    if (admission.displaced !== NONE) connections.remove(admission.displaced)
     const reference = connections.insert(
       protocol,
       source,
