@@ -22,10 +22,7 @@ import { checksumRequestFits } from './rewrite.ts'
 const { ICMP, TCP, UDP } = ipProtocol
 const { none: ACCEPTED } = DropReason
 const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
-const { destinationAddress, headerSize, isFragment, MIN_HEADER_SIZE, sourceAddress, timeToLive, totalLength } = ipv4
-const isIpv4Header = ipv4.check
-const isIpv4ChecksumRight = ipv4.checksumValid
-const upperProtocol = ipv4.protocol
+const { checksumValid, MIN_HEADER_SIZE, wordsChecksumValid } = ipv4
 const { controlBits } = tcp
 const isTcpHeader = tcp.check
 const tcpHeaderSize = tcp.headerSize
@@ -74,6 +71,10 @@ const DATAGRAM_MAX = 65_535
 /** The upper header's bytes that a first fragment must have (RFC 1858, 4: all that a filter looks at). */
 const FIRST_FRAGMENT_TCP_MIN = 16
 
+const IPV4_VERSION = 4
+/** MORE_FRAGMENTS and the fragment offset. */
+const FRAGMENT_MASK = 0x3fff
+
 const MALFORMED = -1
 
 const OPTION_END = 0
@@ -104,6 +105,9 @@ export class Packets {
 }
 
 /**
+ * The IPv4 header's words, read once each: version, IHL and total length | identification and fragment | TTL, protocol and
+ * checksum | source | destination. What they must be is what wire/ipv4.ts `check` and `checksumValid` say.
+ *
  * 0, or the DropReason, of an untagged frame whose EtherType is IPv4. 0 promises: header and total length fit the frame, the header
  * checksum is right, addresses may be routed, no source route; unless it is a later fragment, the header of TCP, UDP or ICMP is
  * complete and its ports are not 0; NEEDS_CSUM means a field that rewriting leaves where it is. Fills all words but the hash.
@@ -111,37 +115,40 @@ export class Packets {
 export function inspect(view: DataView, rows: Int32Array, row: number): number {
   const offset = rows[row + OFFSET]!
   const network = offset + ETHERNET_HEADER_SIZE
-  if (!isIpv4Header(view, network, offset + rows[row + LENGTH]!)) return DropReason.ipMalformed
-  if (!isIpv4ChecksumRight(view, network)) return DropReason.ipChecksum
-  const size = headerSize(view, network)
-  if (size > MIN_HEADER_SIZE && hasSourceRoute(view, network, size)) return DropReason.ipSourceRoute
-  const source = sourceAddress(view, network)
-  const destination = destinationAddress(view, network)
-  if (isMartianSource(source) || isMartianDestination(destination) || source === destination) {
-    return DropReason.martianAddress
-  }
+  const room = rows[row + LENGTH]! - ETHERNET_HEADER_SIZE
+  if (room < MIN_HEADER_SIZE) return DropReason.ipMalformed
+  const first = view.getInt32(network)
+  const total = first & 0xffff
+  const size = (first >>> 22) & 0x3c
+  if (first >>> 28 !== IPV4_VERSION || size < MIN_HEADER_SIZE || size > total || total > room)
+    return DropReason.ipMalformed
+  const second = view.getInt32(network + 4)
+  const third = view.getInt32(network + 8)
+  const source = view.getInt32(network + 12)
+  const destination = view.getInt32(network + 16)
+  if (size > MIN_HEADER_SIZE) {
+    if (!checksumValid(view, network)) return DropReason.ipChecksum
+    if (hasSourceRoute(view, network, size)) return DropReason.ipSourceRoute
+  } else if (!wordsChecksumValid(first, second, third, source, destination)) return DropReason.ipChecksum
+  if (isMartian(source) || isMartian(destination) || source === destination) return DropReason.martianAddress
   rows[row + NETWORK] = network
   rows[row + TRANSPORT] = network + size
-  rows[row + END] = network + totalLength(view, network)
-  rows[row + PROTOCOL] = upperProtocol(view, network)
+  rows[row + END] = network + total
+  rows[row + PROTOCOL] = (third >>> 16) & 0xff
   rows[row + SOURCE] = source
   rows[row + DESTINATION] = destination
   rows[row + PORTS] = 0
-  rows[row + TRAITS] = timeToLive(view, network) <= 1 ? EXPIRED : 0
+  rows[row + TRAITS] = third >>> 24 <= 1 ? EXPIRED : 0
   rows[row + CONTROL] = 0
-  if (isFragment(view, network)) {
+  if ((second & FRAGMENT_MASK) !== 0) {
     const reason = inspectFragment(view, rows, row)
     if (reason !== ACCEPTED || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason
   }
   return inspectTransport(view, rows, row)
 }
 
-const isMartianSource = (address: number): boolean => {
-  const first = address >>> 24
-  return first === 0 || first === LOOPBACK || first >= MULTICAST_FIRST
-}
-
-const isMartianDestination = (address: number): boolean => {
+/** 0.0.0.0/8, loopback, multicast and what is reserved behind it: no address of a unicast packet (RFC 1812, 5.3.7). */
+function isMartian(address: number): boolean {
   const first = address >>> 24
   return first === 0 || first === LOOPBACK || first >= MULTICAST_FIRST
 }
