@@ -79,7 +79,8 @@ export class BridgeDomains {
       steps.push({ make: () => fabric.addPort(port), takeBack: () => fabric.removePort(port.port) })
     }
     steps.push({
-      make: () => fabric.setGateway(domain, { ...gateway, hostPort: hostPort?.port }),
+      make: () =>
+        fabric.setGateway(domain, hostPort === undefined ? gateway : { ...gateway, hostPort: hostPort.port }),
       takeBack: () => fabric.setGateway(domain, undefined),
     })
     return steps
