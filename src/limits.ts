@@ -12,6 +12,17 @@ export const PORTS_MAX = 4096
 /** Bridge domains of one engine, and so networks of one daemon. Fits the 16 bits that a MAC table key has for it. */
 export const DOMAINS_MAX = 4096
 
+/**
+ * Of these numbers the last ones are kept for what is no network's: the uplink, and the relay by which the host's own programs reach
+ * published ports.
+ */
+export const DOMAINS_RESERVED = 2
+export const UPLINK_DOMAIN = DOMAINS_MAX - 1
+export const RELAY_DOMAIN = DOMAINS_MAX - 2
+export const PORTS_RESERVED = 2
+export const UPLINK_PORT = PORTS_MAX - 1
+export const RELAY_PORT = PORTS_MAX - 2
+
 /** Frames that one poll returns at most. */
 export const BURST_MAX = 256
 
@@ -312,6 +323,11 @@ export const NAT_LAST_PORT = 65_535
 export const SHARED_NAT_FIRST_PORT = 61_000
 export const SHARED_NAT_LAST_PORT = 65_095
 
+/** Fewer than that and a sandbox that looks at one busy server can have them all: the uplink is refused. */
+export const SHARED_NAT_PORTS_MIN = 256
+
+/** Milliseconds between two looks at the interfaces of the machine that Tapwire uses: a look is a few system calls. */
+export const INTERFACE_LOOK_MS = 1000
 /** Connections of the router that one listing shows, unless more are wished for: as many as people may read, or a program take. */
 export const FLOWS_LISTED_DEFAULT = 1000
 export const FLOWS_LISTED_MAX = 65_536

@@ -4,8 +4,12 @@ import { machineLine } from './machine.ts'
 import { format, METRICS, type MetricId } from './metrics.ts'
 import type { Result } from './result.ts'
 
-/** What the picture shows; the table has the rest. */
-const SHOWN: readonly MetricId[] = ['tcp1', 'tcp4', 'udp', 'frames', 'pingP50', 'cpuSystem']
+export interface Picture {
+  readonly title: string
+  /** The metrics that have a panel; the table has the rest. */
+  readonly shown: readonly MetricId[]
+}
+
 const COLUMNS = 3
 
 const OURS = '#1f6fb2'
@@ -22,14 +26,14 @@ interface Bar {
 }
 
 /** One panel a metric with a scale of its own; bars are medians, whiskers reach from the worst round to the best. */
-export async function toSvg(result: Result): Promise<string> {
-  const panels = SHOWN.map((metric, index) => panel(result, metric, index % COLUMNS === 0))
+export async function toSvg(result: Result, { title, shown }: Picture): Promise<string> {
+  const panels = shown.map((metric, index) => panel(result, metric, index % COLUMNS === 0))
   const specification = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',
     padding: 16,
     title: {
-      text: 'Carrying frames between two namespaces',
+      text: title,
       subtitle: [
         `${result.date.slice(0, 10)}, ${result.rounds === 1 ? 'one round' : `medians of ${result.rounds} rounds, whiskers from lowest to highest`}`,
         machineLine(result.machine),

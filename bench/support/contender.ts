@@ -1,15 +1,21 @@
 import type { TestBed } from './test-bed.ts'
 
-/** Something that carries frames between the namespaces a and b of a test bed. */
-export interface Contender {
+/** Who a figure belongs to. */
+export interface Subject {
   readonly id: string
   readonly title: string
   /** One line for the report: what exactly is measured. */
   readonly description: string
+  /** Measures that it has no value for, by their id, and why. */
+  readonly without?: Readonly<Record<string, string>>
+}
+
+/** Something that carries traffic from one place of a test bed to another. */
+export interface Contender<Bed = TestBed, Carrier extends Forwarder = Forwarder> extends Subject {
   /** Programs it takes, by the Debian package that has them. */
   readonly needs: Readonly<Record<string, readonly string[]>>
-  /** Makes eth0 in a and b, joined. Configuring the interfaces is the bed's. */
-  start(bed: TestBed, folder: string): Promise<Forwarder>
+  /** Joins the places. Of a TestBed it makes eth0 in a and b; configuring the interfaces is the bed's. */
+  start(bed: Bed, folder: string): Promise<Carrier>
 }
 
 /** A contender at work. */

@@ -3,12 +3,12 @@ import { format, METRIC_IDS, METRICS, type MetricId } from './metrics.ts'
 import type { ContenderResult, Result } from './result.ts'
 import type { Verdict } from './targets.ts'
 
-/** The report of a run: machine, medians, targets, and what went wrong. */
-export function toMarkdown(result: Result): string {
+/** The report of the comparison `name`: machine, medians, targets, and what went wrong. */
+export function toMarkdown(result: Result, name: string): string {
   return [
     heading(result),
     mediansTable(result.contenders),
-    'In parentheses: the ratio to Tapwire’s median. `bench/results/l2.json` has every sample.',
+    `In parentheses: the ratio to Tapwire’s median. \`bench/results/${name}.json\` has every sample.`,
     '### Targets',
     targetsTable(result),
     notes(result),
@@ -50,22 +50,34 @@ function targetsTable(result: Result): string {
     result.contenders.find((contender) => contender.id === id)?.title ?? id
   const rows = result.targets.map((verdict) => [
     METRICS[verdict.metric].title,
-    `${titleOf(verdict.of)} / ${titleOf(verdict.to)}`,
+    verdict.to === undefined ? titleOf(verdict.of) : `${titleOf(verdict.of)} / ${titleOf(verdict.to)}`,
     bound(verdict),
-    verdict.ratio === undefined ? '–' : verdict.ratio.toFixed(2),
+    measuredText(verdict),
     verdict.outcome === 'missed' ? '**missed**' : verdict.outcome,
   ])
   return table(['', 'Ratio', 'Target', 'Measured', ''], rows)
 }
 
+/** `≥ 0.80`, or of a median with its unit `≤ 100 ms`. */
 export function bound(verdict: Verdict): string {
-  return verdict.atLeast === undefined ? `≤ ${verdict.atMost?.toFixed(2)}` : `≥ ${verdict.atLeast.toFixed(2)}`
+  const { atLeast, atMost } = verdict
+  return atLeast === undefined ? `≤ ${valueText(verdict, atMost)}` : `≥ ${valueText(verdict, atLeast)}`
+}
+
+/** The same of what was measured; `–` where nothing was. */
+export function measuredText(verdict: Verdict): string {
+  return verdict.ratio === undefined ? '–' : valueText(verdict, verdict.ratio)
+}
+
+function valueText({ to, metric }: Verdict, value = Number.NaN): string {
+  return to === undefined ? `${format(metric, value)} ${METRICS[metric].unit}` : value.toFixed(2)
 }
 
 function notes(result: Result): string {
   return result.contenders
-    .flatMap(({ title, description, missing, failures }) => [
+    .flatMap(({ title, description, without, missing, failures }) => [
       missing === undefined ? `- ${title}: ${description}.` : `- ${title}: not measured, ${missing}.`,
+      ...Object.entries(without ?? {}).map(([measure, why]) => `  - No value of \`${measure}\`: ${why}.`),
       ...failures.map((failure) => `  - Failed: ${failure.split('\n', 1)[0]}`),
     ])
     .join('\n')

@@ -10,10 +10,10 @@ export interface Effort {
 }
 
 /** One question put to a forwarder that is up. It throws when what came out at the other end is not what went in. */
-export interface Measure {
+export interface Measure<Bed = TestBed, Carrier extends Forwarder = Forwarder> {
   readonly id: string
   readonly title: string
-  run(bed: TestBed, forwarder: Forwarder, effort: Effort): Promise<Figures>
+  run(bed: Bed, forwarder: Carrier, effort: Effort): Promise<Figures>
 }
 
 /** A measurement whose result cannot be right, so that its time says nothing. */

@@ -1,14 +1,21 @@
-/** The figures that the switch benchmark reports, one row each, in the order of the report. */
+/** The figures that the comparisons report, a column each, in the order of the report. */
 export const METRICS = {
   tcp1: { title: 'TCP, 1 stream', unit: 'Gbit/s', better: 'higher', digits: 2 },
   tcp4: { title: 'TCP, 4 streams', unit: 'Gbit/s', better: 'higher', digits: 2 },
   udp: { title: 'UDP, 1400 B, received', unit: 'Gbit/s', better: 'higher', digits: 2 },
   udpLoss: { title: 'UDP, 1400 B, lost', unit: '%', better: 'lower', digits: 1 },
+  tcpOut: { title: 'TCP out, 1 stream', unit: 'Gbit/s', better: 'higher', digits: 2 },
+  tcpIn: { title: 'TCP in, 1 stream', unit: 'Gbit/s', better: 'higher', digits: 2 },
+  connectionsOut: { title: 'New connections out', unit: '1/s', better: 'higher', digits: 0 },
+  connectionsIn: { title: 'New connections in', unit: '1/s', better: 'higher', digits: 0 },
   frames: { title: '60-byte frames', unit: 'Mpps', better: 'higher', digits: 3 },
   pingP50: { title: 'Ping, median', unit: 'µs', better: 'lower', digits: 0 },
   pingP99: { title: 'Ping, 99th percentile', unit: 'µs', better: 'lower', digits: 0 },
   cpuSystem: { title: 'CPU, whole machine', unit: 's/GB', better: 'lower', digits: 3 },
+  cpuOut: { title: 'CPU out, whole machine', unit: 's/GB', better: 'lower', digits: 3 },
+  cpuIn: { title: 'CPU in, whole machine', unit: 's/GB', better: 'lower', digits: 3 },
   cpuForwarder: { title: 'CPU, forwarder', unit: 's/GB', better: 'lower', digits: 3 },
+  publish: { title: 'Publishing 10,000 ports', unit: 'ms', better: 'lower', digits: 0 },
 } as const satisfies Record<string, Metric>
 
 export interface Metric {

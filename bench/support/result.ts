@@ -1,10 +1,10 @@
-import type { Contender } from './contender.ts'
+import type { Subject } from './contender.ts'
 import type { Machine } from './machine.ts'
 import { type Figures, METRIC_IDS, type MetricId } from './metrics.ts'
 import { median } from './statistics.ts'
-import { judge, TARGETS, type Verdict } from './targets.ts'
+import { judge, type Target, type Verdict } from './targets.ts'
 
-/** Everything that a run found, as it stands in l2.json. */
+/** Everything that a run found, as it stands in the JSON file. */
 export interface Result {
   /** ISO 8601, UTC, when the run began. */
   readonly date: string
@@ -22,6 +22,8 @@ export interface ContenderResult {
   readonly id: string
   readonly title: string
   readonly description: string
+  /** Measures that it has no value for, and why. */
+  readonly without?: Readonly<Record<string, string>>
   /** Why it was not measured, if it was not. */
   readonly missing?: string
   /** One value a round. */
@@ -37,11 +39,11 @@ export interface ContenderResult {
 export class Collector {
   readonly #entries = new Map<
     string,
-    { contender: Contender; samples: Map<MetricId, number[]>; failures: string[] }
+    { contender: Subject; samples: Map<MetricId, number[]>; failures: string[] }
   >()
   readonly #missing = new Map<string, string>()
 
-  constructor(contenders: readonly Contender[]) {
+  constructor(contenders: readonly Subject[]) {
     for (const contender of contenders)
       this.#entries.set(contender.id, { contender, samples: new Map(), failures: [] })
   }
@@ -70,13 +72,14 @@ export class Collector {
   contenders(): ContenderResult[] {
     const baseline = this.medians('tapwire')
     return Array.from(this.#entries.values(), ({ contender, samples, failures }) => {
-      const { id, title, description } = contender
+      const { id, title, description, without } = contender
       const missing = this.#missing.get(id)
       const medians = this.medians(id)
       return {
         id,
         title,
         description,
+        ...(without === undefined ? {} : { without }),
         ...(missing === undefined ? {} : { missing }),
         samples: Object.fromEntries(samples),
         medians,
@@ -86,8 +89,8 @@ export class Collector {
     })
   }
 
-  verdicts(): Verdict[] {
-    return TARGETS.map((target) => judge(target, (contender, metric) => this.medians(contender)[metric]))
+  verdicts(targets: readonly Target[]): Verdict[] {
+    return targets.map((target) => judge(target, (contender, metric) => this.medians(contender)[metric]))
   }
 }
 

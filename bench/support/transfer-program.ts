@@ -1,47 +1,61 @@
 /**
  * The two ends of a byte-for-byte check, each run in a namespace of its own:
  *
- *     transfer-program.js receive ADDRESS PORT         prints "ready", then BYTES and SHA-256 of one connection
- *     transfer-program.js send ADDRESS PORT BYTES      sends a pseudo-random stream and prints the same of it
+ *     transfer-program.js send    listen|connect ADDRESS PORT BYTES     sends a pseudo-random stream
+ *     transfer-program.js receive listen|connect ADDRESS PORT           reads to the end
+ *
+ * Both print BYTES and SHA-256 of one connection; the one that listens prints "ready" first.
  */
 import { createCipheriv, createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 
 const CHUNK = 64 * 1024
 
-const [mode, address, port, bytes] = process.argv.slice(2)
-if (mode === 'receive') receive()
-else await send(Number(bytes))
+const [task, role, address, port, bytes] = process.argv.slice(2)
+const socket = role === 'listen' ? await acceptOne() : await connectTo()
+// A stream from the server is asked for with a byte: pasta takes up no connection before its client has spoken.
+const isAsked = (task === 'send') === (role === 'listen')
+if (isAsked && role === 'connect') socket.write('?')
+if (isAsked && role === 'listen') await once(socket.resume(), 'data')
+console.log(task === 'send' ? await send(socket, Number(bytes)) : await receive(socket))
 
-function receive(): void {
-  const server = createServer((socket) => {
-    const hash = createHash('sha256')
-    let count = 0
-    socket.on('data', (chunk) => {
-      hash.update(chunk)
-      count += chunk.length
-    })
-    socket.on('end', () => {
-      console.log(`${count} ${hash.digest('hex')}`)
-      server.close()
-    })
-  })
-  server.listen(Number(port), address, () => console.log('ready'))
+async function acceptOne(): Promise<Socket> {
+  const server = createServer({ pauseOnConnect: true }).listen(Number(port), address, () =>
+    console.log('ready'),
+  )
+  const [accepted] = (await once(server, 'connection')) as [Socket]
+  server.close()
+  return accepted
+}
+
+async function connectTo(): Promise<Socket> {
+  const connecting = connect(Number(port), address)
+  await once(connecting, 'connect')
+  return connecting
+}
+
+async function receive(from: Socket): Promise<string> {
+  const hash = createHash('sha256')
+  let count = 0
+  for await (const chunk of from as AsyncIterable<Buffer>) {
+    hash.update(chunk)
+    count += chunk.length
+  }
+  return `${count} ${hash.digest('hex')}`
 }
 
 /** The key stream of AES in counter mode: never the same 16 bytes twice, so that no misplaced byte goes unseen. */
-async function send(total: number): Promise<void> {
+async function send(to: Socket, total: number): Promise<string> {
   const stream = createCipheriv('aes-128-ctr', Buffer.alloc(16, 't'), Buffer.alloc(16, 'w'))
   const hash = createHash('sha256')
-  const socket = connect(Number(port), address)
-  await once(socket, 'connect')
   for (let left = total; left > 0; left -= CHUNK) {
     const chunk = stream.update(Buffer.alloc(Math.min(CHUNK, left)))
     hash.update(chunk)
-    if (!socket.write(chunk)) await once(socket, 'drain')
+    if (!to.write(chunk)) await once(to, 'drain')
   }
-  socket.end()
-  await once(socket, 'close')
-  console.log(`${total} ${hash.digest('hex')}`)
+  to.resume()
+  to.end()
+  await once(to, 'close')
+  return `${total} ${hash.digest('hex')}`
 }

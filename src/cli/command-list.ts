@@ -57,6 +57,25 @@ const port: CommandEntry = {
   name: 'port',
   summary: 'list the published ports of a sandbox',
   define: async () => (await import('./commands/port.ts')).definePort,
+  commands: [
+    {
+      name: 'add',
+      summary: 'publish ports of a sandbox',
+      define: async () => (await import('./commands/port-change.ts')).definePortAdd,
+    },
+    {
+      name: 'rm',
+      aliases: ['remove'],
+      summary: 'publish ports no more',
+      define: async () => (await import('./commands/port-change.ts')).definePortRm,
+    },
+    {
+      name: 'ls',
+      aliases: ['list'],
+      summary: 'list the published ports of all sandboxes, or of one',
+      define: async () => (await import('./commands/port.ts')).definePortLs,
+    },
+  ],
 }
 const ps: CommandEntry = {
   name: 'ps',

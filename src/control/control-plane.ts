@@ -14,11 +14,14 @@ import type {
 import type {
   Exec,
   LogEntry,
+  PortsPublished,
+  PublishPorts,
   SandboxCreate,
   SandboxCreated,
   SandboxesPruned,
   SandboxInspect,
   SandboxSummary,
+  UnpublishPorts,
   Waited,
 } from './api/sandbox.ts'
 import type { Fdb, FdbFlushed, Stats } from './api/switch.ts'
@@ -77,6 +80,10 @@ export interface ControlPlane {
   killSandbox(sandbox: string, signal: string): Promise<void>
   removeSandbox(sandbox: string, options: { force: boolean }): Promise<void>
   renameSandbox(sandbox: string, name: string): Promise<void>
+  /** Publishes more, while it runs or not, and for good. Where one cannot be, all stays as it was. */
+  publishPorts(sandbox: string, request: PublishPorts): Promise<PortsPublished>
+  /** Publishes less; connections by these ports end. */
+  unpublishPorts(sandbox: string, request: UnpublishPorts): Promise<void>
   waitSandbox(
     sandbox: string,
     condition: 'not-running' | 'next-exit' | 'removed',

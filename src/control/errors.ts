@@ -77,6 +77,7 @@ export const ErrorCode = {
   limitReached: 'LIMIT_REACHED',
   portsExhausted: 'PORTS_EXHAUSTED',
   uplinkUnusable: 'UPLINK_UNUSABLE',
+  parentUnusable: 'PARENT_UNUSABLE',
   uplinkInvalid: 'UPLINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
 } as const

@@ -8,7 +8,6 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { EventLog } from '../control/event-log.ts'
 import { Ipam } from '../control/ipam/ipam.ts'
 import { Labs } from '../control/labs/labs.ts'
-import type { HostPorts } from '../control/model/machine.ts'
 import { labRoutes } from './api/labs.ts'
 import type { Configuration } from './configuration.ts'
 import { DatapathFabric } from './fabric.ts'
@@ -18,6 +17,7 @@ import { readLog } from './log-reader.ts'
 import type { Metrics, MetricsAnswer, MetricsSource } from './metrics.ts'
 import type { ModelParts, RunningModel } from './model.ts'
 import { removeOrphans } from './orphans.ts'
+import { RelayedHostPorts } from './relay/relay-attachment.ts'
 import { ShimHost } from './sandbox-host.ts'
 import { MachineSurroundings } from './surroundings.ts'
 import { programVersion } from './version.ts'
@@ -34,10 +34,12 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
   })
   const store = new FileStore(paths.root)
+  const fabric = new DatapathFabric(datapath, log)
+  const hostPorts = new RelayedHostPorts(datapath, (warning) => log.warn({ warning }, 'the relay'))
   const control = new Controller({
-    fabric: new DatapathFabric(datapath),
+    fabric,
     host,
-    hostPorts: NO_HOST_PORTS,
+    hostPorts,
     store,
     addresses: addressesOf(paths.configuration, configuration, surroundings),
     events,
@@ -80,17 +82,13 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       await control.shutdown({ liveRestore: keepSandboxes })
       // Of those that stay the next daemon is to hear the end, and to note it.
       host.release()
+      await fabric.close()
+      hostPorts.close()
       await store.seal()
       await metrics.close()
     },
     mount: (api, context) => labRoutes(api, labs, context),
   }
-}
-
-/** None of the machine's ports is reserved. */
-const NO_HOST_PORTS: HostPorts = {
-  open: async () => ({ close: async () => undefined }),
-  ephemeralPorts: () => ({ first: 32_768, last: 60_999, reserved: [] }),
 }
 
 /** A daemon that nobody asks for metrics neither loads what makes them nor measures for them. */

@@ -61,6 +61,15 @@ export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'mac'> {
   readonly host?: boolean | undefined
 }
 
+/** An open device whose frames are to be forwarded. */
+export interface OpenPort {
+  readonly descriptor: number
+  /** Whether its frames carry a virtio-net header. */
+  readonly virtio: boolean
+  /** Closes it, where nobody has use for it. */
+  readonly discard: () => void
+}
+
 function macBytes(mac: string): Uint8Array {
   const bytes = new Uint8Array(6)
   putMac(new DataView(bytes.buffer), 0, mac)
@@ -157,23 +166,31 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       persistent: port.persistent ?? false,
     })
     const { descriptor, virtio } = tap
+    await this.attachPort(port, { descriptor, virtio, discard: () => discardTap(tap) })
+    return tap
+  }
+
+  /** Forwards for a port that is open already. It belongs to the worker from here on, or is discarded where this rejects. */
+  async attachPort(
+    { port, domain, mtu, guard, host }: Pick<DatapathPort, 'port' | 'domain' | 'mtu' | 'guard' | 'host'>,
+    { descriptor, virtio, discard }: OpenPort,
+  ): Promise<void> {
     try {
       await this.#call({
         kind: 'addPort',
-        port: port.port,
-        domain: port.domain,
-        mtu: port.mtu,
+        port,
+        domain,
+        mtu,
         descriptor,
         virtio,
-        guard: port.guard,
-        host: port.host ?? false,
+        guard,
+        host: host ?? false,
       })
     } catch (error) {
       // A worker that has ended may have closed it, and its number may be another's by now.
-      if (!this.#ended) discardTap(tap)
+      if (!this.#ended) discard()
       throw error
     }
-    return tap
   }
 
   /** Forgets the port, and closes its TAP; one that is persistent stays, without a carrier. */

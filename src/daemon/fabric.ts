@@ -1,6 +1,5 @@
 /** The switch as the model asks for it, on the data path's worker. Its TAPs are persistent, so that they outlive the daemon. */
 
-import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type {
   DomainSettings,
   ExplainStep,
@@ -14,6 +13,7 @@ import type {
   FabricStats,
   FlowFilter,
   LinkPermit,
+  ParentFacts,
   ParentPort,
   PublishedRange,
   UplinkSpec,
@@ -21,8 +21,13 @@ import type {
 } from '../control/model/machine.ts'
 import type { PortCount } from '../datapath/counters.ts'
 import { DROP_REASONS, LAST_REASON_BEFORE_EGRESS } from '../datapath/drop-reason.ts'
+import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
 import type { Datapath } from './datapath.ts'
+import { openHostInterface } from './host-interface.ts'
+import { LastingPorts } from './lasting-ports.ts'
+import type { Log } from './log.ts'
+import { openParent, releaseParent } from './parent-interface.ts'
 import {
   fabricFlow,
   fabricNatStats,
@@ -33,15 +38,29 @@ import {
   mappingSettings,
   permitSettings,
 } from './router-translation.ts'
+import { Uplink } from './uplink/uplink.ts'
 
 export class DatapathFabric implements Fabric {
   readonly #datapath: Datapath
   readonly #startedMs = performance.now()
   readonly #ports = new Set<number>()
+  readonly #uplink: Uplink
+  /** Parents of macvlan networks, and the machine's own ends of networks. */
+  readonly #lasting: LastingPorts
+  /** Names of those parents. */
+  readonly #parents = new Map<number, string>()
 
-  constructor(datapath: Datapath) {
+  constructor(datapath: Datapath, log: Pick<Log, 'info' | 'warn'>) {
     this.#datapath = datapath
-    datapath.on('portGone', (port) => this.#ports.delete(port))
+    this.#uplink = new Uplink(datapath, log)
+    this.#lasting = new LastingPorts(log, async (port) => {
+      await datapath.removePort(port)
+    })
+    datapath.on('portGone', (port) => {
+      this.#uplink.portGone(port)
+      this.#lasting.gone(port)
+      if (!this.#lasting.has(port)) this.#ports.delete(port)
+    })
   }
 
   async addDomain(domain: number, { transparent, icc }: DomainSettings): Promise<void> {
@@ -49,19 +68,33 @@ export class DatapathFabric implements Fabric {
   }
 
   async removeDomain(domain: number): Promise<void> {
+    await this.#uplink.leaveWorld(domain)
     await this.#datapath.removeDomain(domain)
   }
 
   async addPort(port: FabricPort): Promise<void> {
-    // The host's own end goes with the daemon; those of sandboxes are taken up again by the next one.
-    const persistent = port.host !== true
-    await this.#datapath.addPort({ ...port, guard: guardSettings(port), persistent })
+    if (port.host === true) await this.#addHostPort(port)
+    // It is taken up again by the next daemon.
+    else await this.#datapath.addPort({ ...port, guard: guardSettings(port), persistent: true })
     this.#ports.add(port.port)
   }
 
   async removePort(port: number): Promise<void> {
-    await this.#datapath.removePort(port)
+    if (this.#lasting.has(port)) await this.#lasting.remove(port)
+    else await this.#datapath.removePort(port)
     this.#ports.delete(port)
+    const parent = this.#parents.get(port)
+    this.#parents.delete(port)
+    if (parent !== undefined && ![...this.#parents.values()].includes(parent)) await releaseParent(parent)
+  }
+
+  #addHostPort(port: FabricPort): Promise<void> {
+    return this.#lasting.add({
+      port: port.port,
+      name: port.name,
+      patient: port.patient ?? false,
+      open: () => openHostInterface(this.#datapath, port),
+    })
   }
 
   async inject(port: number, frame: Uint8Array): Promise<void> {
@@ -69,7 +102,10 @@ export class DatapathFabric implements Fabric {
   }
 
   onPortGone(listener: (port: number) => void): void {
-    this.#datapath.on('portGone', listener)
+    this.#datapath.on('portGone', (port) => {
+      // Those that are opened anew are there still for all who use them.
+      if (port !== UPLINK_PORT && !this.#lasting.has(port)) listener(port)
+    })
   }
 
   async stations(): Promise<readonly FabricStation[]> {
@@ -92,7 +128,20 @@ export class DatapathFabric implements Fabric {
   }
 
   async setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
+    if (gateway?.uplink === true) return this.#setWorld(domain, gateway)
+    await this.#uplink.leaveWorld(domain)
     await this.#datapath.setInterface(domain, gateway && interfaceSettings(gateway))
+  }
+
+  async #setWorld(domain: number, gateway: FabricGateway): Promise<void> {
+    await this.#uplink.claimWorld(domain, gateway)
+    try {
+      await this.#datapath.setInterface(domain, interfaceSettings(gateway))
+      await this.#uplink.enterWorld(domain)
+    } catch (error) {
+      await this.#uplink.leaveWorld(domain)
+      throw error
+    }
   }
 
   async publish(range: PublishedRange): Promise<void> {
@@ -111,16 +160,35 @@ export class DatapathFabric implements Fabric {
     await this.#datapath.withdraw(permit)
   }
 
-  async addParentPort(port: ParentPort): Promise<void> {
-    throw new TapwireError(ErrorCode.uplinkUnusable, `interface ${port.interface} cannot be used`)
+  async addParentPort(port: ParentPort): Promise<ParentFacts> {
+    let mtu = port.mtu ?? MTU_DEFAULT
+    await this.#lasting.add({
+      port: port.port,
+      name: port.interface,
+      patient: port.patient,
+      open: async () => {
+        const parent = await openParent(port.interface)
+        mtu = Math.min(port.mtu ?? MTU_MAX, parent.mtu)
+        await this.#datapath.attachPort({ port: port.port, domain: port.domain, mtu, host: true }, parent)
+      },
+    })
+    this.#ports.add(port.port)
+    this.#parents.set(port.port, port.interface)
+    return { mtu }
   }
 
-  async setUplink(uplink: UplinkSpec | undefined): Promise<void> {
-    if (uplink !== undefined) throw new TapwireError(ErrorCode.uplinkUnusable, 'uplink cannot be set')
+  setUplink(uplink: UplinkSpec | undefined, options: { readonly patient?: boolean } = {}): Promise<void> {
+    return this.#uplink.set(uplink, options)
   }
 
   uplink(): UplinkState {
-    return NO_UPLINK
+    return this.#uplink.state()
+  }
+
+  /** Looks after nothing any more. What is open goes with the data path. */
+  async close(): Promise<void> {
+    this.#lasting.close()
+    await this.#uplink.close()
   }
 
   async flows(filter: FlowFilter, limit: number): Promise<FabricFlows> {
@@ -158,19 +226,6 @@ export class DatapathFabric implements Fabric {
       }),
     }
   }
-}
-
-const NO_UPLINK: UplinkState = {
-  spec: undefined,
-  up: false,
-  reason: 'none is set',
-  interface: '',
-  mac: '',
-  address: '',
-  prefixLength: 0,
-  gateway: '',
-  mtu: 0,
-  ports: [0, 0],
 }
 
 function totalsOf(total: PortCount): FabricStats['totals'] {

@@ -30,7 +30,7 @@ export class MachineHostPorts implements HostPorts {
       return { close: async () => close() }
     } catch (error) {
       if (!(error instanceof ReservedPortsError)) throw error
-      throw new TapwireError(ErrorCode.portInUse, capital(error.message), { hint: error.hint, cause: error })
+      throw new TapwireError(codeOf(error), capital(error.message), { hint: error.hint, cause: error })
     }
   }
 
@@ -43,6 +43,26 @@ export class MachineHostPorts implements HostPorts {
   close(): void {
     this.#tcp.close()
     this.#udp.close()
+  }
+}
+
+/** Another port may do only where this one is in use. */
+function codeOf({ code }: ReservedPortsError): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return ErrorCode.portInUse
+    case 'EACCES':
+    case 'EPERM':
+      return ErrorCode.notPermitted
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'EINVAL':
+      return ErrorCode.portInvalid
+    case 'EMFILE':
+    case 'ENFILE':
+      return ErrorCode.limitReached
+    default:
+      return ErrorCode.daemonFailed
   }
 }
 

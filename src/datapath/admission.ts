@@ -18,6 +18,7 @@ import { type ForwardingTable, NO_ROUTE, ROUTE_BROADCAST, ROUTE_LOCAL } from './
 import type { InterfaceTable } from './interface-table.ts'
 import * as packets from './packets.ts'
 import { GatewayMode, InterfaceKind } from './router-settings.ts'
+import { FlowState } from './tcp-tracking.ts'
 
 const { ICMP, TCP } = ipProtocol
 const { CAN_BEGIN, CONTROL, DESTINATION, DOMAIN, HAS_PORTS, PORT, PORTS, PROTOCOL, SOURCE, TRAITS } = packets
@@ -56,6 +57,8 @@ export class AdmissionControl {
   mapping = NONE
   /** Port of the switch that the connection is charged to. */
   owner = 0
+  /** A connection that has ended and whose port this one takes, or -1. */
+  displaced = NONE
 
   private readonly interfaces: InterfaceTable
   private readonly forwarding: ForwardingTable
@@ -78,6 +81,7 @@ export class AdmissionControl {
     this.destination = rows[row + DESTINATION]!
     this.ports = rows[row + PORTS]!
     this.mapping = NONE
+    this.displaced = NONE
     this.owner = rows[row + PORT]!
     this.route = this.forwarding.lookup(this.destination)
     const domain = rows[row + DOMAIN]!
@@ -211,17 +215,30 @@ export class AdmissionControl {
       rows[row + PORTS]!,
     )
     const tries = Math.min(pool.count, NAT_PORT_TRIES)
+    let ended = NONE
+    let endedPort = 0
     for (let k = 0; k < tries; k++) {
       const port = pool.candidate(k, preferred, secret)
       const reply = isEcho ? (port << 16) | port : (target << 16) | port
       const hash = connections.hash(protocol, this.destination, address, reply)
-      if (connections.lookup(hash, protocol, this.destination, address, reply) !== NONE) continue
+      const holder = connections.lookup(hash, protocol, this.destination, address, reply)
+      if (holder !== NONE) {
+        if (ended === NONE && hasEnded(connections.state(holder))) {
+          ended = holder
+          endedPort = port
+        }
+        continue
+      }
       // What is published there stays reachable for the one that is asked, too.
       if (!isEcho && this.portMap.lookup(protocol, address, port) !== NONE) continue
       this.ports = isEcho ? reply : (port << 16) | target
       return ADMITTED
     }
-    return DropReason.natPortsExhausted
+    if (ended === NONE) return DropReason.natPortsExhausted
+    // Its last packets may still be on their way. But many short connections to one server need more ports than there are.
+    this.displaced = ended
+    this.ports = (endedPort << 16) | target
+    return ADMITTED
   }
 
   /** Without translation of the source: its answers must not be those of another connection. */
@@ -255,6 +272,9 @@ function mayBegin(rows: Int32Array, row: number): boolean {
   if ((rows[row + TRAITS]! & CAN_BEGIN) === 0) return false
   return rows[row + PROTOCOL] !== TCP || (rows[row + CONTROL]! & tcp.RST) === 0
 }
+
+/** Both sides have said that they are done; what is left of the time is for packets that come late. */
+const hasEnded = (state: number): boolean => state === FlowState.timeWait || state === FlowState.closed
 
 /** Both ports change sides. */
 export const swapped = (ports: number): number => (ports << 16) | (ports >>> 16)

@@ -19,69 +19,44 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'The address {address} is its own: the kernel of {sandbox} delivers it without sending anything.',
   'kernel drop': 'The kernel of {sandbox} has no route to {address}: "Network is unreachable".',
   'kernel unresolved':
-    'The kernel of {sandbox} asks for {nextHop} by ARP, and no sandbox of {network} has this address.',
+    'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox has this address.',
   'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}).',
   'uplink arrive': 'It comes from {address}, by the uplink[ {interface}].',
   'ingress accept':
-    'The switch takes the frame[ of {length} bytes][ from {interface}][ of {sandbox}][, on network {network}].',
+    'The switch takes the frame[ of {length} bytes][ from {interface}][ of {sandbox}][, on network {network}][, {place}].',
   'guard accept': 'It may come from there: {mac}[ and {address}] belong to the port.',
-  'bridge forward': 'Its target is known: it lives behind {interface}[ of {sandbox}].',
+  'bridge forward': 'Its target[ {mac}] is known: it lives behind {interface}[ of {sandbox}].',
   'bridge flood':
-    'Nobody is known to have its target address: the frame goes to all other ports[, {ports} in number].',
-  'bridge router': 'Its target is the gateway: the router takes it.',
-  'router for-us': 'Its destination is an address of the router itself[: {destination}].',
-  'router forward': 'The router forwards it[ to {destination}][; it has a TTL of {ttl}].',
+    'Nobody is known to have its target address[ {mac}]: the frame goes to all other ports[, {ports} in number].',
+  'bridge router': 'Its target[ {mac}] is an address of the router, which takes it.',
+  'bridge arp': 'The router reads the ARP packet as well.',
+  'router packet': 'The router looks at the packet[ from {source} to {destination}, with a TTL of {ttl}].',
+  'router for-host': 'Its destination is the gateway, whose address the machine has[ on network {network}].',
   'flow known': 'It belongs to a connection that is followed[: {state}][, {direction} direction].',
   'flow new': 'No connection that is followed has these addresses: it would begin one.',
   'published-port match':
-    'Port {port}[ of {address}] is published: its destination becomes {targetAddress}:{targetPort}.',
-  'published-port none': 'No published port is meant.',
-  'policy accept': 'What comes from {from} may go to {to}[, in gateway mode {mode}].',
-  'source-nat translate': 'Its source becomes {address}[:{port}].',
-  'source-nat keep': 'Its source stays as it is.',
-  'route match': 'The route {prefix}/{prefixLength} leads to {network}[, by the next hop {nextHop}].',
-  'route none': 'There is no route to it.',
+    'It is meant for a published port, which leads to {targetAddress}[:{targetPort}][ on network {network}].',
+  'policy accept': 'What comes from {from} may go to {to}.',
+  'destination-nat translate': 'Its destination becomes {address}[:{port}][, identifier {identifier}].',
+  'source-nat translate': 'Its source becomes {address}[:{port}][, identifier {identifier}].',
+  'route match': 'The route {prefix} leads to[ network {network}][ {place}][, by the next hop {nextHop}].',
   'neighbour known': '{address} has the MAC address {mac}.',
   'neighbour unknown':
-    'The MAC address of {address} is not known: the packet would wait while the router asks for it by ARP.',
-  'egress transmit': 'It leaves[ by {interface}][ of {sandbox}][, on network {network}].',
-  'egress segment': 'It leaves[ by {interface}][ of {sandbox}], in segments[ that fit an MTU of {mtu}].',
-  'egress fragment': 'It leaves[ by {interface}][ of {sandbox}], in fragments[ that fit an MTU of {mtu}].',
-  'answer rst': 'The router answers with a TCP reset.',
-  'answer arp': 'The router answers with its MAC address.',
-  'answer icmp': 'The router answers with an ICMP message of type {type}[, code {code}].',
-}
-
-/** By type, or by type and code (RFC 792; RFC 1812, 5.2.7.1). */
-const ICMP_ANSWERS: Readonly<Record<string, string>> = {
-  '0': 'an echo reply',
-  '3/0': 'ICMP "network unreachable"',
-  '3/1': 'ICMP "host unreachable"',
-  '3/2': 'ICMP "protocol unreachable"',
-  '3/3': 'ICMP "port unreachable"',
-  '3/4': 'ICMP "fragmentation needed"',
-  '3/13': 'ICMP "communication administratively prohibited"',
-  '5': 'an ICMP redirect',
-  '11': 'ICMP "time exceeded"',
-  '12': 'ICMP "parameter problem"',
+    'The MAC address of {address} is not known: the packet waits while the router asks for it by ARP.',
+  'neighbour answer': '{sandbox} answers, and the packet goes on to {interface}.',
+  'egress transmit': 'It leaves[ by {interface}][ of {sandbox}][, on network {network}][, {place}].',
+  'answer echo-reply': 'The router answers with an echo reply.',
 }
 
 export function explainSentence(step: DecisionStep): string {
   const { stage, verdict, reason } = step
   if (verdict === 'drop' && reason !== undefined) return dropSentence(reason)
   const template = SENTENCES[`${stage} ${verdict}`]
-  return icmpSentence(step) ?? (template && fill(template, step)) ?? plainSentence(step)
+  return (template && fill(template, step)) ?? plainSentence(step)
 }
 
 const dropSentence = (reason: string): string =>
   DROP_REASONS.find(({ name }) => name === reason)?.sentence ?? `It is dropped: ${reason}.`
-
-function icmpSentence({ stage, values }: DecisionStep): string | undefined {
-  const { type, code } = values
-  if (stage !== 'answer' || typeof type !== 'number') return undefined
-  const words = ICMP_ANSWERS[`${type}/${String(code)}`] ?? ICMP_ANSWERS[type]
-  return words && `The router answers with ${words}.`
-}
 
 /** Undefined where a value that must be there is not. */
 function fill(template: string, { values }: DecisionStep): string | undefined {

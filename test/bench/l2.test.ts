@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs, needsTap } from '../support/requirements.ts'
+import { isRunning, namespacesOf, until } from './support/bench-run.ts'
 
 const BENCH = join(repositoryRoot, 'dist/bench/l2.js')
 const skip =
   needsTap() || needs('ip', 'nsenter', 'setpriv', 'taskset', 'sysctl', 'ping', 'iperf3', 'cc', 'pgrep')
-
-/** Namespaces of the benchmark that process `pid` made. */
-const namespacesOf = (pid: number): string[] =>
-  readdirSync('/run/netns').filter((name) => name.startsWith(`tapwire-bench-${pid}-`))
 
 interface Output {
   readonly contenders: readonly {
@@ -53,12 +48,3 @@ describe('the switch benchmark', { skip }, () => {
     assert.match(bench.stderr, /--only nonsense: want some of tapwire,/)
   })
 })
-
-/** Whether a process has `part` in its command line. */
-const isRunning = (part: string): boolean => spawnSync('pgrep', ['-f', part]).status === 0
-
-/** Resolves when `holds` does, and rejects when that takes longer than ten seconds. */
-async function until(holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !holds(); await sleep(20))
-    if (Date.now() > end) throw new Error(`not in time: ${holds.toString()}`)
-}

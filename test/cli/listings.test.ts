@@ -52,7 +52,7 @@ describe('tapwire ps', () => {
     assert.equal(
       await out('ps'),
       `SANDBOX ID     COMMAND                CREATED         STATUS         PORTS                                                     NAMES
-5ab500000000   "python3 -m http.ser…"   3 minutes ago   Up 3 minutes   0.0.0.0:8080-8081->80-81/tcp, [::]:8080->80/tcp, 53/udp   web
+5ab500000000   "python3 -m http.ser…"   3 minutes ago   Up 3 minutes   53/udp, 0.0.0.0:8080-8081->80-81/tcp, [::]:8080->80/tcp   web
 `.replace('COMMAND                CREATED', 'COMMAND                  CREATED'),
     )
     assert.deepEqual(control.asked, ['GET /sandboxes'])

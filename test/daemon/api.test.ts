@@ -77,6 +77,18 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
       status: 204,
       call: ['renameSandbox', 'box', 'new'],
     },
+    'POST /sandboxes/{sandbox}/ports': {
+      path: '/sandboxes/box/ports',
+      body: { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } },
+      status: 200,
+      call: ['publishPorts', 'box', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } }],
+    },
+    'DELETE /sandboxes/{sandbox}/ports': {
+      path: '/sandboxes/box/ports',
+      body: { Ports: ['80/tcp'] },
+      status: 204,
+      call: ['unpublishPorts', 'box', { Ports: ['80/tcp'] }],
+    },
     'POST /sandboxes/{sandbox}/wait': {
       path: '/sandboxes/box/wait',
       status: 200,

@@ -3,7 +3,7 @@ import { execFile, execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
@@ -40,6 +40,7 @@ insideNamespace(import.meta.url, () => {
   })
   describe('relayed TCP', () => tcp(sockets))
   describe('relayed UDP', () => udp(sockets))
+  describe('ports that cannot be had', () => refusals(sockets))
   describe('ephemeral ports', () => ephemeral(sockets))
   describe('a relay in a namespace of its own', { skip: needsTap() || needs('curl') }, throughTheSwitch)
 })
@@ -419,10 +420,20 @@ function udp(sockets: RelaySockets): void {
   )
 }
 
+function refusals(sockets: RelaySockets): void {
+  it('an address that the machine does not have is no port in use', async () => {
+    const ports = new MachineHostPorts(sockets, failing)
+    await assert.rejects(ports.open(request({ address: '198.51.100.7' })), {
+      code: 'PORT_INVALID',
+      message: '198.51.100.7 is not an address of this machine (EADDRNOTAVAIL)',
+    })
+    ports.close()
+  })
+}
+
 function ephemeral(sockets: RelaySockets): void {
   it('are what the kernel is set to', () => {
-    const set = (name: string, value: string): void =>
-      void execFileSync('sysctl', ['-qw', `net.ipv4.${name}=${value}`], { env: plainEnvironment() })
+    const set = (name: string, value: string): void => writeFileSync(`/proc/sys/net/ipv4/${name}`, value)
     const ports = new MachineHostPorts(sockets, failing)
     try {
       assert.deepEqual(ports.ephemeralPorts().reserved, [])
@@ -439,7 +450,7 @@ function ephemeral(sockets: RelaySockets): void {
     } finally {
       ports.close()
       set('ip_local_port_range', '32768 60999')
-      set('ip_local_reserved_ports', '')
+      set('ip_local_reserved_ports', '\n')
     }
   })
 

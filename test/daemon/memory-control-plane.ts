@@ -15,11 +15,14 @@ import type {
 import type {
   Exec,
   LogEntry,
+  PortsPublished,
+  PublishPorts,
   SandboxCreate,
   SandboxCreated,
   SandboxesPruned,
   SandboxInspect,
   SandboxSummary,
+  UnpublishPorts,
   Waited,
 } from '../../src/control/api/sandbox.ts'
 import type { Fdb, FdbFlushed, Stats } from '../../src/control/api/switch.ts'
@@ -134,6 +137,17 @@ export class MemoryControlPlane implements ControlPlane {
     this.sandboxes.delete(sandbox)
   }
 
+  async publishPorts(sandbox: string, request: PublishPorts): Promise<PortsPublished> {
+    this.calls.push(['publishPorts', sandbox, request])
+    this.#sandbox(sandbox)
+    return { Ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }] } }
+  }
+
+  async unpublishPorts(sandbox: string, request: UnpublishPorts): Promise<void> {
+    this.calls.push(['unpublishPorts', sandbox, request])
+    this.#sandbox(sandbox)
+  }
+
   async renameSandbox(sandbox: string, name: string): Promise<void> {
     this.calls.push(['renameSandbox', sandbox, name])
     this.#sandbox(sandbox).name = name
@@ -245,7 +259,9 @@ export class MemoryControlPlane implements ControlPlane {
   async neighbours(): Promise<Neighbours> {
     const mac = '02:42:0a:01:00:02'
     return {
-      neighbours: [{ network: 'net', address: '10.1.0.2', mac, sandbox: 'box', state: 'reachable' }],
+      neighbours: [
+        { network: 'net', uplink: false, address: '10.1.0.2', mac, sandbox: 'box', state: 'reachable' },
+      ],
     }
   }
 

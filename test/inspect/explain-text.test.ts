@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { DROP_REASONS } from '../../src/datapath/drop-reason.ts'
 import { type DecisionStep, explainSentence } from '../../src/inspect/explain-text.ts'
+import { repositoryRoot } from '../support/repository.ts'
 
 const sentence = (
   stage: string,
@@ -38,6 +41,12 @@ describe('a decision in words', () => {
         'Nobody is known to have its target address: the frame goes to all other ports, 4 in number.',
       ],
       [
+        'router',
+        'packet',
+        { source: '10.0.0.2', destination: '192.0.2.9', ttl: 64 },
+        'The router looks at the packet from 10.0.0.2 to 192.0.2.9, with a TTL of 64.',
+      ],
+      [
         'flow',
         'known',
         { state: 'established', direction: 'reply' },
@@ -46,14 +55,8 @@ describe('a decision in words', () => {
       [
         'published-port',
         'match',
-        { id: 1, address: '', port: 8080, targetAddress: '172.18.0.2', targetPort: 80 },
-        'Port 8080 is published: its destination becomes 172.18.0.2:80.',
-      ],
-      [
-        'published-port',
-        'match',
-        { port: 8080, address: '203.0.113.1', targetAddress: '172.18.0.2', targetPort: 80 },
-        'Port 8080 of 203.0.113.1 is published: its destination becomes 172.18.0.2:80.',
+        { id: 1, targetAddress: '172.18.0.2', targetPort: 80, network: 'blue' },
+        'It is meant for a published port, which leads to 172.18.0.2:80 on network blue.',
       ],
       [
         'source-nat',
@@ -62,30 +65,52 @@ describe('a decision in words', () => {
         'Its source becomes 203.0.113.1:61000.',
       ],
       [
+        'source-nat',
+        'translate',
+        { address: '203.0.113.1', identifier: 7 },
+        'Its source becomes 203.0.113.1, identifier 7.',
+      ],
+      [
         'route',
         'match',
-        { prefix: '0.0.0.0', prefixLength: 0, network: 'the uplink', nextHop: '203.0.113.254' },
+        { prefix: '0.0.0.0/0', place: 'the uplink', nextHop: '203.0.113.254' },
         'The route 0.0.0.0/0 leads to the uplink, by the next hop 203.0.113.254.',
       ],
-      ['answer', 'icmp', { type: 0, code: 0 }, 'The router answers with an echo reply.'],
       [
-        'answer',
-        'error',
-        { type: 3, code: 13 },
-        'The router answers with ICMP "communication administratively prohibited".',
+        'route',
+        'match',
+        { prefix: '172.18.0.0/16', network: 'blue' },
+        'The route 172.18.0.0/16 leads to network blue.',
       ],
-      ['answer', 'icmp', { type: 11, code: 0 }, 'The router answers with ICMP "time exceeded".'],
       [
-        'answer',
-        'icmp',
-        { type: 13, code: 0 },
-        'The router answers with an ICMP message of type 13, code 0.',
+        'egress',
+        'transmit',
+        { interface: 'up0', sandbox: '', place: 'the uplink' },
+        'It leaves by up0, the uplink.',
       ],
-      ['answer', 'rst', {}, 'The router answers with a TCP reset.'],
+      ['answer', 'echo-reply', {}, 'The router answers with an echo reply.'],
     ]
   for (const [stage, verdict, values, words] of WORDS) {
     it(`${stage} ${verdict}: ${words}`, () => assert.equal(sentence(stage, verdict, values), words))
   }
+
+  it('has words for each that the data path writes down', () => {
+    const source = readFileSync(join(repositoryRoot, 'src/datapath/explain.ts'), 'utf8')
+    const said = [...source.matchAll(/#say\('([\w-]+)', '([\w-]+)'/g)]
+    assert.ok(said.length > 10)
+    const values = {
+      mac: 'M',
+      address: 'A',
+      interface: 'I',
+      network: 'N',
+      from: 'F',
+      to: 'T',
+      prefix: 'P',
+      targetAddress: 'B',
+    }
+    for (const [, stage = '', verdict = ''] of said)
+      assert.doesNotMatch(sentence(stage, verdict, values), new RegExp(`^${stage}:`))
+  })
 
   it('says of a drop why', () => {
     for (const { name, sentence: words } of DROP_REASONS)

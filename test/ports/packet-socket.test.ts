@@ -80,8 +80,15 @@ class Pair {
     const { namespace } = this
     namespace.ip('link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far')
     for (const name of ['near', 'far']) namespace.ip('link', 'set', name, 'addrgenmode', 'none', 'up')
-    // The kernel notices later that the other end is up, and drops what is sent before. The lock that it does so under is taken
-    // by the last command.
+    this.settle()
+  }
+
+  /**
+   * The kernel notices later that the other end of a link is up, and drops what is sent before. It takes a lock to do so that
+   * the last command here waits for.
+   */
+  settle(): void {
+    const { namespace } = this
     while (namespace.links().some((link) => link.operstate !== 'UP'));
     namespace.ip('link', 'set', 'near', 'alias', 'ready')
   }
@@ -142,6 +149,7 @@ function interfaces(backend: 'io_uring' | 'epoll'): void {
       assert.ok(openDescriptors().length < before.length)
       receiveNothing(pair.io)
       pair.namespace.ip('link', 'set', 'near', 'up')
+      pair.settle()
       pair.attach(1, 'near')
       pair.send(2, testFrames(3))
       assertFrames(receive(pair.io, 3).map(frameBytes), testFrames(3))

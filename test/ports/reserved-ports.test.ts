@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { closeSync } from 'node:fs'
+import { closeSync, writeFileSync } from 'node:fs'
 import { connect, createServer, Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
@@ -14,7 +14,7 @@ import {
 } from '../../src/ports/reserved-ports.ts'
 import { openDescriptors } from '../support/descriptors.ts'
 import { insideNamespace } from '../support/inside-namespace.ts'
-import { plainEnvironment, plainNodeEnvironment } from '../support/network-namespace.ts'
+import { plainNodeEnvironment } from '../support/network-namespace.ts'
 import { RemoteHost } from '../support/remote-host.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs } from '../support/requirements.ts'
@@ -287,14 +287,14 @@ function arrivals(): void {
   })
 
   it('are told once, and again after each resume as long as something waits', async () => {
-    let calls = 0
-    const watch = new ArrivalWatch(() => calls++)
+    const told = { calls: 0 }
+    const watch = new ArrivalWatch(() => told.calls++)
     const ports = new ReservedPorts(range(), { watch, tag: 1 })
     const clients = [connect(3000, '127.0.0.1'), connect(3000, '127.0.0.1')]
     for (const client of clients) await once(client, 'connect')
-    while (calls === 0) await setImmediate()
+    while (told.calls === 0) await setImmediate()
     watch.resume()
-    while (calls === 1) await setImmediate()
+    while (told.calls === 1) await setImmediate()
     for (let taken = 0; taken < 2; taken++) {
       const arrival = watch.accept()
       assert.ok(arrival)
@@ -305,7 +305,7 @@ function arrivals(): void {
     ports.close()
     watch.close()
     watch.close()
-    assert.equal(calls, 2)
+    assert.equal(told.calls, 2)
     assert.throws(() => watch.accept(), { code: 'EBADF' })
     assert.throws(() => watch.resume(), { code: 'EBADF' })
     assert.throws(() => new ReservedPorts(range(), { watch, tag: 1 }), TypeError)
@@ -390,8 +390,8 @@ function errors(): void {
   })
 
   it('works where IPv6 is disabled', async () => {
-    const setting = 'net.ipv6.conf.all.disable_ipv6'
-    execFileSync('sysctl', ['-qw', `${setting}=1`], { env: plainEnvironment() })
+    const setting = '/proc/sys/net/ipv6/conf/all/disable_ipv6'
+    writeFileSync(setting, '1')
     try {
       await watched(range(), async (watch, ready) => {
         const client = connect(3000, '127.0.0.1')
@@ -402,7 +402,7 @@ function errors(): void {
         client.destroy()
       })
     } finally {
-      execFileSync('sysctl', ['-qw', `${setting}=0`], { env: plainEnvironment() })
+      writeFileSync(setting, '0')
     }
   })
 
@@ -414,6 +414,7 @@ function errors(): void {
 }
 
 function runNode(command: readonly string[], script: string): string {
-  const [program = '', ...args] = [...command, process.execPath, '--input-type=module', '-e', script]
+  const [program = '', ...first] = command
+  const args = [...first, process.execPath, '--input-type=module', '-e', script]
   return execFileSync(program, args, { encoding: 'utf8', env: plainNodeEnvironment(), cwd: repositoryRoot })
 }

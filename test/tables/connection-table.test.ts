@@ -158,6 +158,22 @@ describe('ConnectionTable: who gives way', () => {
     )
   })
 
+  it('is like a new one once it is cleared', () => {
+    const table = createTable()
+    for (let server = 0; server < 64; server++) insert(table, server, server & 7, 300 + server)
+    for (const server of [1, 2]) table.confirm(find(table, server))
+    table.remove(find(table, 5))
+    table.clear()
+    assert.deepEqual(
+      [table['index'], table['entries']].map((array) => array.some((word) => word !== 0)),
+      [false, false],
+    )
+    assert.deepEqual([table.size, table.end, table.next(NONE)], [0, 0, NONE])
+    assert.equal(insert(table, 1, 3, 9000), 0)
+    table.expire(1000, 1000)
+    assert.deepEqual([table.size, table.expired, serversOf(table, 3)], [1, 0, [1]])
+  })
+
   it('gives the number of a flow that has gone to the next', () => {
     const table = createTable()
     for (const server of [1, 2, 3]) insert(table, server)

@@ -70,4 +70,16 @@ describe('LinkedLists', () => {
     lists.append(0, 7)
     assert.deepEqual(nodesOf(lists, 0), [4, 5, 0, 1, 2, 3, 7])
   })
+
+  it('walks a list, and empties all of them', () => {
+    const lists = createLists()
+    const walked: number[] = []
+    for (let node = lists.first(0); node !== NONE; node = lists.next(node)) walked.push(node)
+    assert.deepEqual(walked, [0, 1, 2, 3])
+    lists.clear()
+    assert.deepEqual([lists.first(0), lists.first(1)], [NONE, NONE])
+    for (let node = 0; node < 8; node++) assert.equal(lists.isLinked(node), false)
+    lists.append(1, 7)
+    assert.deepEqual([nodesOf(lists, 0), nodesOf(lists, 1)], [[], [7]])
+  })
 })

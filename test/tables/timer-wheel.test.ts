@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { TICK_MAX, TimerWheel } from '../../src/tables/timer-wheel.ts'
+import { DEALT, TICK_MAX, TimerWheel } from '../../src/tables/timer-wheel.ts'
 
 /** What a timer wheel does, without a wheel: looks at every timer each time. */
 class NaiveTimers {
@@ -125,6 +125,35 @@ describe('TimerWheel', () => {
     wheel.set(0, 15) // before the present: not in this round any more
     wheel.advance(20)
     assert.deepEqual(ascending(takeAll(wheel)), [0, 1, 2])
+  })
+
+  it('moves one timer in a step, however many share a slot, and loses none that change on the way', () => {
+    const wheel = new TimerWheel(100)
+    for (let timer = 0; timer < 100; timer++) wheel.set(timer, 300 + (timer & 1))
+    wheel.advance(300)
+    for (let timer = 0; timer < 50; timer++) assert.equal(wheel.step(), DEALT)
+    wheel.cancel(0) // dealt out
+    wheel.cancel(99) // not yet
+    wheel.set(98, 301) // not yet
+    const taken: number[] = []
+    for (let timer = wheel.step(); timer !== -1; timer = wheel.step()) if (timer !== DEALT) taken.push(timer)
+    assert.deepEqual(
+      ascending(taken),
+      Array.from({ length: 48 }, (_, i) => 2 * i + 2),
+    )
+    assert.equal(expiredAt(wheel, 301).length, 50)
+  })
+
+  it('forgets all timers at once', () => {
+    const wheel = new TimerWheel(4)
+    for (const [timer, deadline] of [3, 5, 300, 70_000].entries()) wheel.set(timer, deadline)
+    wheel.advance(4)
+    assert.equal(wheel.deadlineOf(2), 300)
+    wheel.clear()
+    assert.equal(wheel.isRunning(3), false)
+    wheel.set(1, 6)
+    assert.deepEqual(expiredAt(wheel, 5), [])
+    assert.deepEqual(expiredAt(wheel, TICK_MAX), [1])
   })
 
   it('stays where it is when time goes back', () => {

@@ -4,8 +4,8 @@
  */
 
 import { DockerEngine } from '../docker-engine.ts'
+import type { TapwireDaemon } from '../tapwire-daemon.ts'
 import type { Gathering } from './figures.ts'
-import type { TapwireDaemon } from './tapwire-daemon.ts'
 import { time, timeCommand } from './timing.ts'
 
 const NETWORKS = ['bench-one', 'bench-two', 'bench-three'] as const

@@ -3,9 +3,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../process.ts'
+import { TapwireDaemon } from '../tapwire-daemon.ts'
 import { removeSandbox, runByRequests } from './commands.ts'
 import type { Gathering } from './figures.ts'
-import { TapwireDaemon } from './tapwire-daemon.ts'
 import { time, timeCommand } from './timing.ts'
 
 /** Sandboxes around the 10th and around the last that are measured. */

@@ -1,4 +1,5 @@
 import { check, type Measure } from '../measure.ts'
+import type { Figures } from '../metrics.ts'
 import { run } from '../process.ts'
 import { percentile } from '../statistics.ts'
 import { ADDRESS } from '../test-bed.ts'
@@ -9,12 +10,15 @@ const INTERVAL_S = 0.002
 export const ping: Measure = {
   id: 'ping',
   title: 'ping',
-  async run(bed, _forwarder, effort) {
-    const args = ['-n', '-i', String(INTERVAL_S), '-c', String(effort.pings), ADDRESS.b]
-    const times = roundTrips(await run('ping', args, { namespace: bed.path('a') }))
-    check(times.length === effort.pings, `${times.length} answers to ${effort.pings} pings`)
-    return { pingP50: percentile(times, 0.5), pingP99: percentile(times, 0.99) }
-  },
+  run: (bed, _forwarder, effort) => pingFrom(bed.path('a'), ADDRESS.b, effort.pings),
+}
+
+/** The same from any namespace to any address. */
+export async function pingFrom(namespace: string, address: string, count: number): Promise<Figures> {
+  const args = ['-n', '-i', String(INTERVAL_S), '-c', String(count), address]
+  const times = roundTrips(await run('ping', args, { namespace }))
+  check(times.length === count, `${times.length} answers to ${count} pings`)
+  return { pingP50: percentile(times, 0.5), pingP99: percentile(times, 0.99) }
 }
 
 /** The round trips that ping(8) printed, in microseconds. A duplicate answer is an error, not a round trip. */

@@ -8,7 +8,7 @@ import { collect, openError, parseInteger, toLabels, usage } from '../options.ts
 import { refuseDockerOptions, refuseRestartPolicy } from './docker-options.ts'
 import { environmentOf } from './environment.ts'
 import { isUserDefined, type NetworkOption, parseNetworkOption } from './network-option.ts'
-import { parseExpose, parsePublish } from './publish.ts'
+import { parseExpose, parsePublish, portBindings } from './publish.ts'
 
 export interface CreateOptions {
   readonly name?: string
@@ -99,7 +99,7 @@ export function createRequest(cli: Cli, options: CreateOptions, command: readonl
     HostConfig: compact<NonNullable<SandboxCreate['HostConfig']>>({
       NetworkMode: mode,
       AutoRemove: options.rm,
-      PortBindings: portBindings(options.publish),
+      PortBindings: options.publish?.length ? portBindings(options.publish) : undefined,
       PublishAllPorts: options.publishAll,
       Dns: copied(options.dns),
       DnsSearch: copied(options.dnsSearch),
@@ -162,17 +162,6 @@ function networkingConfig(networks: readonly NetworkOption[]): SandboxCreate['Ne
   )
   if (wished.length === 0) return undefined
   return { EndpointsConfig: Object.fromEntries(wished.map(({ target, endpoint }) => [target, endpoint])) }
-}
-
-function portBindings(
-  specs: readonly string[] = [],
-): NonNullable<SandboxCreate['HostConfig']>['PortBindings'] {
-  if (specs.length === 0) return undefined
-  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {}
-  for (const { port, hostIp, hostPort } of specs.flatMap(parsePublish)) {
-    bindings[port] = [...(bindings[port] ?? []), { HostIp: hostIp, HostPort: hostPort }]
-  }
-  return bindings
 }
 
 /** Published ports are exposed as well. */

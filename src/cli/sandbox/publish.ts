@@ -29,6 +29,19 @@ export function parsePublish(spec: string): PublishedPort[] {
   }))
 }
 
+/** All of a command line, as the API takes them. Throws USAGE. */
+export function portBindings(
+  specs: readonly string[],
+): Record<string, { HostIp: string; HostPort: string }[]> {
+  const bindings = new Map<string, { HostIp: string; HostPort: string }[]>()
+  for (const { port, hostIp, hostPort } of specs.flatMap(parsePublish)) {
+    const known = bindings.get(port) ?? []
+    known.push({ HostIp: hostIp, HostPort: hostPort })
+    bindings.set(port, known)
+  }
+  return Object.fromEntries(bindings)
+}
+
 /** `80-90/udp` as `80/udp`, `81/udp`, … Throws USAGE. */
 export function parseExpose(spec: string): string[] {
   if (spec.includes(':')) throw usage(`invalid port format for --expose: ${spec}`)

@@ -86,6 +86,26 @@ export type EndpointInspect = z.infer<typeof endpointInspectSchema>
 
 const portsSchema = z.record(text, z.array(z.object({ HostIp: text, HostPort: text })).nullable())
 
+/** POST /sandboxes/{sandbox}/ports */
+export const publishPortsSchema = z.strictObject({
+  /** By `80/tcp`. */
+  PortBindings: z.record(text, absent(z.array(portBindingSchema))),
+})
+export type PublishPorts = z.infer<typeof publishPortsSchema>
+
+/** Those that are new, as they are published now. */
+export const portsPublishedSchema = z.object({ Ports: portsSchema })
+export type PortsPublished = z.infer<typeof portsPublishedSchema>
+
+/** DELETE /sandboxes/{sandbox}/ports */
+export const unpublishPortsSchema = z.strictObject({
+  /** By `80/tcp`. Of a binding only what is given has to fit. */
+  PortBindings: absent(z.record(text, absent(z.array(portBindingSchema)))),
+  /** `80/tcp`: all bindings of a port. */
+  Ports: absent(texts),
+})
+export type UnpublishPorts = z.infer<typeof unpublishPortsSchema>
+
 /** Why the default route goes where it goes: Docker's rule, and which part of it decided. */
 const defaultRouteSchema = z.object({
   /** Name of the network; empty where no endpoint gives a default route. */

@@ -14,11 +14,14 @@ import type {
 import type {
   Exec,
   LogEntry,
+  PortsPublished,
+  PublishPorts,
   SandboxCreate,
   SandboxCreated,
   SandboxesPruned,
   SandboxInspect,
   SandboxSummary,
+  UnpublishPorts,
   Waited,
 } from '../api/sandbox.ts'
 import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
@@ -27,13 +30,16 @@ import type { Uplink } from '../api/uplink.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
 import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'
+import { MacvlanDriver } from '../drivers/macvlan.ts'
 import { DriverRegistry } from '../drivers/registry.ts'
+import { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
 import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
 import { Explain } from './explain.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Networks } from './networks.ts'
+import { PortChanges } from './port-changes.ts'
 import { type FdbSelection, Ports } from './ports.ts'
 import { Recovery } from './recovery.ts'
 import { Router } from './router.ts'
@@ -55,12 +61,15 @@ export class Controller implements ControlPlane {
   readonly #router: Router
   readonly #uplinks: Uplinks
   readonly #explain: Explain
+  readonly #portChanges: PortChanges
 
-  /** `drivers` are those beyond bridge, host and null. `recover` comes before everything else. */
+  /** `drivers` are those beyond bridge, macvlan, host and null. `recover` comes before everything else. */
   constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
-    const bridge = new BridgeDriver(parts.fabric, parts.surroundings)
-    const registry = new DriverRegistry([bridge, hostDriver(), nullDriver(), ...drivers])
-    const context = new Context(parts, registry)
+    const registry = new SwitchRegistry()
+    const bridge = new BridgeDriver(parts.fabric, parts.surroundings, registry)
+    const macvlan = new MacvlanDriver(parts.fabric, parts.surroundings, registry)
+    const known = new DriverRegistry([bridge, macvlan, hostDriver(), nullDriver(), ...drivers])
+    const context = new Context(parts, known)
     const watchers = new Watchers()
     this.#context = context
     this.#runs = new Runs(context, bridge)
@@ -69,10 +78,11 @@ export class Controller implements ControlPlane {
     this.#streams = new Streams(context, this.#runs)
     this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
     this.#sandboxes = new Sandboxes(context, this.#runs, this.#lifecycle, watchers)
-    this.#ports = new Ports(context, this.#runs, bridge)
-    this.#router = new Router(context, bridge)
+    this.#portChanges = new PortChanges(context, this.#runs)
+    this.#ports = new Ports(context, this.#runs, registry)
+    this.#router = new Router(context, registry)
     this.#uplinks = new Uplinks(context)
-    this.#explain = new Explain(context, bridge)
+    this.#explain = new Explain(context, registry)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */
@@ -146,6 +156,14 @@ export class Controller implements ControlPlane {
 
   renameSandbox(sandbox: string, name: string): Promise<void> {
     return this.#context.operation(() => this.#sandboxes.rename(sandbox, name))
+  }
+
+  publishPorts(sandbox: string, request: PublishPorts): Promise<PortsPublished> {
+    return this.#context.operation(() => this.#portChanges.publish(sandbox, request))
+  }
+
+  unpublishPorts(sandbox: string, request: UnpublishPorts): Promise<void> {
+    return this.#context.operation(() => this.#portChanges.unpublish(sandbox, request))
   }
 
   waitSandbox(

@@ -1,12 +1,12 @@
 /** Where a packet starts, where it is to go, and what the source's kernel would do with it first. */
 
 import type { ExplainRequest, ExplanationStep } from '../api/explain.ts'
-import type { BridgeDriver, BridgePort } from '../drivers/bridge.ts'
+import type { SwitchPort, SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { contains, parseIpAddress, subnetOf } from '../ip-address.ts'
-import { macOfAddress } from '../mac-address.ts'
 import type { EndpointRecord, InterfaceAddress, NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { chooseDefaultRoutes } from '../rules/default-route.ts'
+import { bridgeGateway } from '../rules/gateway.ts'
 import { printable } from '../rules/names.ts'
 import { parseRouterAddress } from '../rules/router-address.ts'
 import { routeCandidates } from '../views/default-route-inspect.ts'
@@ -53,11 +53,11 @@ const NEIGHBOUR_MAC = '02:00:00:00:00:01'
 
 export class ExplainPlaces {
   readonly #context: Context
-  readonly #bridge: BridgeDriver
+  readonly #registry: SwitchRegistry
 
-  constructor(context: Context, bridge: BridgeDriver) {
+  constructor(context: Context, registry: SwitchRegistry) {
     this.#context = context
-    this.#bridge = bridge
+    this.#registry = registry
   }
 
   ends(request: ExplainRequest): { readonly source: Source; readonly destination: string } {
@@ -67,7 +67,7 @@ export class ExplainPlaces {
 
   /** What the kernel at the source does. */
   async firstHop(source: Source, destination: string): Promise<FirstHop> {
-    if (source.kind === 'outside') return this.#arrival(source.address)
+    if (source.kind === 'outside') return await this.#arrival(source.address)
     const { sandbox, stations } = source
     const own = stations.find(({ ipv4 }) => ipv4.address === destination)
     if (own !== undefined || destination.startsWith('127.')) {
@@ -78,14 +78,10 @@ export class ExplainPlaces {
         steps: [{ stage: 'kernel', verdict: 'local', values }],
       }
     }
-    return await this.#departure(sandbox, stations, destination)
+    return this.#departure(sandbox, stations, destination)
   }
 
-  async #departure(
-    sandbox: SandboxRecord,
-    stations: readonly Station[],
-    destination: string,
-  ): Promise<FirstHop> {
+  #departure(sandbox: SandboxRecord, stations: readonly Station[], destination: string): FirstHop {
     const onLink = stations.find((station) => isOnLink(station, destination))
     const station = onLink ?? this.#defaultRoute(sandbox, stations)
     const gateway = station?.endpoint.joined?.gateway4
@@ -105,7 +101,7 @@ export class ExplainPlaces {
       nextHop,
       onLink: onLink !== undefined,
     }
-    const targetMac = await this.#macOf(station, nextHop)
+    const targetMac = this.#macOf(station, nextHop)
     if (targetMac === undefined) {
       return {
         place: placeAt(station, undefined),
@@ -237,8 +233,8 @@ export class ExplainPlaces {
     return stations.find(({ endpoint }) => endpoint.network === ipv4.endpoint?.endpoint.network)
   }
 
-  #portOf({ sandbox, endpoint }: Station): BridgePort {
-    const port = this.#bridge.ports().find((one) => one.endpoint.id === endpoint.joined!.id)
+  #portOf({ sandbox, endpoint }: Station): SwitchPort {
+    const port = this.#registry.portOfEndpoint(endpoint.joined!.id)
     if (port !== undefined) return port
     throw new TapwireError(
       ErrorCode.notConnected,
@@ -247,24 +243,13 @@ export class ExplainPlaces {
   }
 
   /** Who answers to ARP for an address on the network: the router, or a sandbox. */
-  async #macOf({ network }: Station, address: string): Promise<string | undefined> {
+  #macOf({ network }: Station, address: string): string | undefined {
     const owner = this.#context.model
       .members(network.id)
       .find(({ endpoint }) => endpoint.joined?.ipv4?.address === address)
     if (owner !== undefined) return owner.endpoint.joined!.mac
-    const isGateway = network.ipam.pools.some(({ gateway }) => gateway === address)
-    return isGateway ? await this.#gatewayMac(network, address) : undefined
-  }
-
-  /** The switch knows the router's address on a network as a station that is no sandbox's and does not age. */
-  async #gatewayMac(network: NetworkRecord, address: string): Promise<string> {
-    const domain = this.#bridge.domainOf(network.id)
-    const stations = await this.#context.parts.fabric.stations()
-    const router = stations.find(
-      (station) =>
-        station.domain === domain && station.static && this.#bridge.portOf(station.port) === undefined,
-    )
-    return router?.mac ?? macOfAddress(parseIpAddress(address)!)
+    const gateway = bridgeGateway(network)
+    return gateway?.address === address ? gateway.mac : undefined
   }
 }
 

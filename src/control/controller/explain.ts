@@ -3,9 +3,8 @@
  * that it would send the data path itself says how it would decide.
  */
 
-import { TYPE_ECHO_REPLY } from '../../wire/icmp.ts'
 import type { ExplainRequest, Explanation, ExplanationStep } from '../api/explain.ts'
-import type { BridgeDriver } from '../drivers/bridge.ts'
+import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { ExplainStep } from '../model/machine.ts'
 import { explainFrame } from '../rules/explain-frame.ts'
@@ -20,17 +19,17 @@ type Packet = Explanation['packet']
 
 export class Explain {
   readonly #context: Context
-  readonly #bridge: BridgeDriver
+  readonly #registry: SwitchRegistry
 
-  constructor(context: Context, bridge: BridgeDriver) {
+  constructor(context: Context, registry: SwitchRegistry) {
     this.#context = context
-    this.#bridge = bridge
+    this.#registry = registry
   }
 
   /** Throws BAD_REQUEST, SANDBOX_UNKNOWN, NOT_RUNNING, NOT_CONNECTED, or UPLINK_UNUSABLE for a source beyond an uplink that is none. */
   async explain(request: ExplainRequest): Promise<Explanation> {
     const { protocol, port } = transportOf(request)
-    const places = new ExplainPlaces(this.#context, this.#bridge)
+    const places = new ExplainPlaces(this.#context, this.#registry)
     const { source, destination } = places.ends(request)
     const { place, steps } = await places.firstHop(source, destination)
     const packet: Packet = {
@@ -46,13 +45,28 @@ export class Explain {
     return { packet, steps: all, outcome: outcomeOf(all) }
   }
 
+  /** The packet would wait until the next hop has said where it is: what a sandbox would, and of others nobody knows. */
+  #asked({ values: { address, domain } }: ExplainStep, names: SwitchNames): readonly ExplanationStep[] {
+    const port = this.#registry
+      .ports()
+      .find(
+        ({ endpoint, network }) =>
+          endpoint?.ipv4?.address === address && this.#registry.domainOf(network.id) === domain,
+      )
+    if (port === undefined) return []
+    return [{ stage: 'neighbour', verdict: 'answer', values: { ...names.port(port.port) } }]
+  }
+
   /** Nothing where the packet does not leave its kernel. */
   async #askSwitch(packet: Packet, { hop }: Place): Promise<readonly ExplanationStep[]> {
     if (hop === undefined) return []
     const frame = explainFrame({ ...packet, ...hop, sourcePort: SOURCE_PORT })
     const steps = await this.#context.parts.fabric.explain(hop.port, frame)
-    const names = new SwitchNames(this.#context, this.#bridge)
-    return steps.map((step) => named(step, names))
+    const names = new SwitchNames(this.#context, this.#registry)
+    const told = steps.map((step) => named(step, packet, names))
+    const last = steps.at(-1)
+    if (last?.stage !== 'neighbour' || last.verdict !== 'unknown') return told
+    return [...told, ...this.#asked(last, names)]
   }
 }
 
@@ -66,25 +80,41 @@ function transportOf({ protocol, port }: ExplainRequest): { protocol: Packet['pr
   return { protocol: chosen, port: port ?? 0 }
 }
 
-/** Stages whose `port` is one of the switch; elsewhere it is one of TCP or UDP. */
+/** Stages whose `port` is one of the switch; elsewhere it is one of TCP or UDP, or ICMP's identifier. */
 const SWITCH_STAGES: ReadonlySet<string> = new Set(['ingress', 'bridge', 'egress'])
-const DOMAINS = ['network', 'domain', 'from', 'to'] as const
+const NAT_STAGES: ReadonlySet<string> = new Set(['source-nat', 'destination-nat'])
 
-/** With what people call the switch's numbers. */
-function named(step: ExplainStep, names: SwitchNames): ExplanationStep {
+/** With what people call the switch's numbers: `domain` becomes `network`, or `place` where it is none. */
+function named(step: ExplainStep, packet: Packet, names: SwitchNames): ExplanationStep {
   const { stage, verdict, reason } = step
-  const values: ExplanationStep['values'] = { ...step.values }
-  for (const key of DOMAINS) {
-    const domain = values[key]
-    if (typeof domain !== 'number') continue
-    values[key] = names.network(domain) || (names.isUplink(domain) ? 'the uplink' : 'the host')
+  const { domain, network, port, from, to, ...rest } = step.values
+  const values: ExplanationStep['values'] = {
+    ...rest,
+    ...(typeof network === 'string' && { prefix: network }),
+    ...(typeof domain === 'number' && placeOf(domain, names)),
+    ...(typeof from === 'number' && { from: names.place(from) }),
+    ...(typeof to === 'number' && { to: names.place(to) }),
   }
-  const { port } = values
-  if (typeof port === 'number' && SWITCH_STAGES.has(stage)) {
-    const { network, ...owner } = names.port(port)
-    Object.assign(values, owner, values['network'] === undefined && network !== '' && { network })
-  }
+  if (typeof port === 'number') Object.assign(values, portOf(stage, port, packet, names))
   return { stage, verdict, ...(reason !== undefined && { reason }), values }
+}
+
+function placeOf(domain: number, names: SwitchNames): ExplanationStep['values'] {
+  const network = names.network(domain)
+  return network === '' ? { place: names.place(domain) } : { network }
+}
+
+function portOf(
+  stage: string,
+  port: number,
+  { protocol }: Packet,
+  names: SwitchNames,
+): ExplanationStep['values'] {
+  if (SWITCH_STAGES.has(stage)) {
+    const { sandbox, interface: name } = names.port(port)
+    return { port, interface: name, sandbox }
+  }
+  return NAT_STAGES.has(stage) && protocol === 'icmp' ? { identifier: port } : { port }
 }
 
 /** By the last word that was said. */
@@ -92,19 +122,14 @@ function outcomeOf(steps: readonly ExplanationStep[]): Explanation['outcome'] {
   const last = steps.at(-1)
   if (last === undefined) return 'unknown'
   if (steps.some(({ verdict }) => verdict === 'drop')) return 'dropped'
-  if (last.stage === 'answer') return isRefusal(last) ? 'dropped' : 'answered'
+  if (last.stage === 'answer') return 'answered'
   return DELIVERED.has(`${last.stage} ${last.verdict}`) ? 'delivered' : 'unknown'
 }
 
-/** An answer that says that the packet has not arrived: a reset, or an ICMP message that is no echo reply. */
-const isRefusal = ({ verdict, values: { type } }: ExplanationStep): boolean =>
-  verdict === 'rst' || (typeof type === 'number' && type !== TYPE_ECHO_REPLY)
-
 const DELIVERED: ReadonlySet<string> = new Set([
   'kernel local',
+  'neighbour answer',
   'bridge forward',
   'bridge flood',
   'egress transmit',
-  'egress segment',
-  'egress fragment',
 ])

@@ -119,7 +119,7 @@ export class Networks {
       if (!network.configOnly) {
         const driver = drivers.get(network.driver)
         await driver.deleteNetwork(network)
-        undo.add(() => driver.createNetwork(network))
+        undo.add(() => driver.createNetwork(network, { again: true }))
       }
       const restorePools = this.#poolsOf(network)
       const members = this.#sandboxesWith((endpoint) => endpoint.network === network.id)

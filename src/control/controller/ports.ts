@@ -1,5 +1,5 @@
 import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
-import type { BridgeDriver } from '../drivers/bridge.ts'
+import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
 import { SwitchNames } from './switch-names.ts'
@@ -13,21 +13,22 @@ export interface FdbSelection {
 export class Ports {
   readonly #context: Context
   readonly #runs: Runs
-  readonly #bridge: BridgeDriver
+  readonly #registry: SwitchRegistry
 
-  constructor(context: Context, runs: Runs, bridge: BridgeDriver) {
+  constructor(context: Context, runs: Runs, registry: SwitchRegistry) {
     this.#context = context
     this.#runs = runs
-    this.#bridge = bridge
+    this.#registry = registry
     context.parts.fabric.onPortGone((port) => this.#gone(port))
   }
 
   async fdb(): Promise<Fdb> {
     const stations = await this.#context.parts.fabric.stations()
-    const names = new SwitchNames(this.#context, this.#bridge)
+    const names = new SwitchNames(this.#context, this.#registry)
     return {
-      stations: stations.map(({ mac, port, ageS, static: isStatic }) => ({
+      stations: stations.map(({ domain, mac, port, ageS, static: isStatic }) => ({
         ...names.port(port),
+        network: names.network(domain),
         mac,
         port,
         ageS,
@@ -43,10 +44,10 @@ export class Ports {
     const counts = await Promise.all(
       ofSandbox === undefined
         ? this.#domains(onNetwork).map((domain) => fabric.flushDomain(domain))
-        : this.#bridge
+        : this.#registry
             .ports()
-            .filter(({ endpoint }) => endpoint.sandbox === ofSandbox)
-            .filter(({ endpoint }) => onNetwork === undefined || endpoint.network.id === onNetwork)
+            .filter(({ endpoint }) => endpoint?.sandbox === ofSandbox)
+            .filter(({ network: { id } }) => onNetwork === undefined || id === onNetwork)
             .map(({ port }) => fabric.flushPort(port)),
     )
     return { Stations: counts.reduce((sum, count) => sum + count, 0) }
@@ -54,20 +55,20 @@ export class Ports {
 
   stats(): Stats {
     const { ports, ...rest } = this.#context.parts.fabric.stats()
-    const names = new SwitchNames(this.#context, this.#bridge)
+    const names = new SwitchNames(this.#context, this.#registry)
     return { ...rest, ports: ports.map((counters) => ({ ...counters, ...names.port(counters.port) })) }
   }
 
   #domains(network: string | undefined): readonly number[] {
-    if (network === undefined) return this.#bridge.domains()
-    const domain = this.#bridge.domainOf(network)
+    if (network === undefined) return this.#registry.domains()
+    const domain = this.#registry.domainOf(network)
     return domain === undefined ? [] : [domain]
   }
 
   /** Somebody in the sandbox has deleted the interface. The endpoint stays: disconnecting and connecting makes it anew. */
   #gone(port: number): void {
-    const owner = this.#bridge.portGone(port)
-    if (owner === undefined) return
+    const owner = this.#registry.portGone(port)
+    if (owner?.endpoint === undefined) return
     const { id, network, sandbox } = owner.endpoint
     this.#runs.attachments.markGone(id)
     this.#context.parts.events.publish({

@@ -63,7 +63,7 @@ export class Recovery {
       model.putNetwork(network)
       if (network.configOnly) continue
       const driver = drivers.get(network.driver)
-      await driver.createNetwork(network)
+      await driver.createNetwork(network, { again: true })
       if (driver.connects)
         parts.addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options)
     }

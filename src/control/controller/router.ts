@@ -1,7 +1,7 @@
 /** What the router knows, told with the names of networks and sandboxes. */
 
 import type { NatFlow, NatFlowSelection, NatFlows, NatFlushed, NatStats, Neighbours } from '../api/nat.ts'
-import type { BridgeDriver } from '../drivers/bridge.ts'
+import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { FabricFlow, FabricNeighbour, FlowFilter, FlowTuple } from '../model/machine.ts'
 import { parseRouterAddress } from '../rules/router-address.ts'
 import type { Context } from './context.ts'
@@ -9,18 +9,18 @@ import { SwitchNames } from './switch-names.ts'
 
 export class Router {
   readonly #context: Context
-  readonly #bridge: BridgeDriver
+  readonly #registry: SwitchRegistry
 
-  constructor(context: Context, bridge: BridgeDriver) {
+  constructor(context: Context, registry: SwitchRegistry) {
     this.#context = context
-    this.#bridge = bridge
+    this.#registry = registry
   }
 
   async flows(selection: NatFlowSelection, limit: number): Promise<NatFlows> {
     const filter = this.#filter(selection)
     if (filter === undefined) return { flows: [], total: 0 }
     const { flows, total } = await this.#context.parts.fabric.flows(filter, limit)
-    const names = new SwitchNames(this.#context, this.#bridge)
+    const names = new SwitchNames(this.#context, this.#registry)
     return { flows: flows.map((flow) => natFlow(flow, names)), total }
   }
 
@@ -35,10 +35,11 @@ export class Router {
 
   async neighbours(): Promise<Neighbours> {
     const neighbours = await this.#context.parts.fabric.neighbours()
-    const names = new SwitchNames(this.#context, this.#bridge)
+    const names = new SwitchNames(this.#context, this.#registry)
     const owners = this.#ownersOfAddresses()
     const neighbourOf = ({ domain, address, mac, state }: FabricNeighbour) => ({
       network: names.network(domain),
+      uplink: names.isUplink(domain),
       address,
       mac,
       sandbox: owners.get(`${domain} ${address}`) ?? '',
@@ -57,23 +58,24 @@ export class Router {
       port,
     }
     if (ofSandbox !== undefined) {
-      const ports = this.#bridge
+      const ports = this.#registry
         .ports()
-        .filter(({ endpoint }) => endpoint.sandbox === ofSandbox)
-        .filter(({ endpoint }) => onNetwork === undefined || endpoint.network.id === onNetwork)
+        .filter(({ endpoint }) => endpoint?.sandbox === ofSandbox)
+        .filter(({ network: { id } }) => onNetwork === undefined || id === onNetwork)
         .map((one) => one.port)
       return ports.length === 0 ? undefined : { ...filter, ports }
     }
     if (onNetwork === undefined) return filter
-    const domain = this.#bridge.domainOf(onNetwork)
+    const domain = this.#registry.domainOf(onNetwork)
     return domain === undefined ? undefined : { ...filter, domains: [domain] }
   }
 
   /** Names of sandboxes by domain and address. */
   #ownersOfAddresses(): ReadonlyMap<string, string> {
     const owners = new Map<string, string>()
-    for (const { endpoint } of this.#bridge.ports()) {
-      const domain = this.#bridge.domainOf(endpoint.network.id)
+    for (const { network, endpoint } of this.#registry.ports()) {
+      if (endpoint === undefined) continue
+      const domain = this.#registry.domainOf(network.id)
       const sandbox = this.#context.model.sandbox(endpoint.sandbox)
       if (domain === undefined || sandbox === undefined || endpoint.ipv4 === undefined) continue
       owners.set(`${domain} ${endpoint.ipv4.address}`, sandbox.name)

@@ -25,6 +25,7 @@ import type { Context } from './context.ts'
 import { type Lifecycle, NEVER } from './lifecycle.ts'
 import type { Runs } from './runs.ts'
 import { withWords } from './told-as.ts'
+import type { Undo } from './undo.ts'
 import type { Watchers } from './watchers.ts'
 
 const NO_PATHS: SandboxPaths = { log: '', hosts: '', resolvConf: '', hostname: '', networkNamespace: '' }
@@ -95,12 +96,35 @@ export class Sandboxes {
       await this.#context.attempt(async (undo) => {
         renamed(() => this.#takeName(name, id))
         undo.add(() => sandboxNames.giveBack(name))
-        await this.#context.commitSandbox(undo, { ...sandbox, name })
+        await this.#commitName(undo, sandbox, name)
         sandboxNames.giveBack(sandbox.name)
       })
       const after = this.#context.model.sandbox(id)!
       this.#context.sandboxEvent('rename', after, { oldName: `/${sandbox.name}` })
     })
+  }
+
+  /** Links to it follow the name, as they do in Docker. */
+  #commitName(undo: Undo, sandbox: SandboxRecord, name: string): Promise<void> {
+    const { model } = this.#context
+    const before = [
+      sandbox,
+      ...[...model.sandboxes.values()].filter(
+        ({ id, config }) => id !== sandbox.id && config.links.some((link) => isTo(link, sandbox.name)),
+      ),
+    ]
+    const renamed = (record: SandboxRecord): SandboxRecord => {
+      if (record === sandbox) return { ...record, name }
+      const links = record.config.links.map((link) =>
+        isTo(link, sandbox.name) ? `${name}:${parseLink(link).alias}` : link,
+      )
+      return { ...record, config: { ...record.config, links } }
+    }
+    return this.#context.commit(
+      undo,
+      () => before.forEach((record) => model.putSandbox(renamed(record))),
+      () => before.forEach((record) => model.putSandbox(record)),
+    )
   }
 
   async wait(
@@ -214,6 +238,8 @@ export class Sandboxes {
     }
   }
 }
+
+const isTo = (link: string, name: string): boolean => parseLink(link).child === name
 
 function renamed<T>(take: () => T): T {
   try {

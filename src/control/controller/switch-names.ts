@@ -1,4 +1,5 @@
-import type { BridgeDriver } from '../drivers/bridge.ts'
+import { ROUTER_PORT } from '../../datapath/router-port.ts'
+import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { UplinkState } from '../model/machine.ts'
 import type { Context } from './context.ts'
 
@@ -12,18 +13,18 @@ interface PortNames {
 /** What the numbers of the switch are called by people, as they are at the moment. */
 export class SwitchNames {
   readonly #context: Context
-  readonly #bridge: BridgeDriver
+  readonly #registry: SwitchRegistry
   readonly #uplink: UplinkState
   /** Names of networks. */
   readonly #domains: ReadonlyMap<number, string>
 
-  constructor(context: Context, bridge: BridgeDriver) {
+  constructor(context: Context, registry: SwitchRegistry) {
     this.#context = context
-    this.#bridge = bridge
+    this.#registry = registry
     this.#uplink = context.parts.fabric.uplink()
     this.#domains = new Map(
       [...context.model.networks.values()].flatMap(({ id, name }) => {
-        const domain = bridge.domainOf(id)
+        const domain = registry.domainOf(id)
         return domain === undefined ? [] : [[domain, name] as const]
       }),
     )
@@ -38,12 +39,18 @@ export class SwitchNames {
     return domain === this.#uplink.domain
   }
 
+  /** The same for a sentence. */
+  place(domain: number): string {
+    return this.network(domain) || (this.isUplink(domain) ? 'the uplink' : 'the host')
+  }
+
   port(port: number): PortNames {
+    if (port === ROUTER_PORT) return { network: '', sandbox: '', interface: 'gateway' }
     if (port === this.#uplink.port) return { network: '', sandbox: '', interface: this.#uplink.interface }
-    const owner = this.#bridge.portOf(port)
+    const owner = this.#registry.portOf(port)
     return {
-      network: owner?.endpoint.network.name ?? '',
-      sandbox: (owner && this.#context.model.sandbox(owner.endpoint.sandbox)?.name) ?? '',
+      network: owner?.network.name ?? '',
+      sandbox: (owner?.endpoint && this.#context.model.sandbox(owner.endpoint.sandbox)?.name) ?? '',
       interface: owner?.interface ?? '',
     }
   }

@@ -19,7 +19,11 @@ export interface NetworkDriver {
 
   /** What interfaces are called on such a network, but for their number. */
   interfacePrefix(network: NetworkRecord): string
-  createNetwork(network: NetworkRecord): Promise<void>
+  /**
+   * With `again` it was there before: what the machine lacks of what the network needs is no reason to refuse it then, but is
+   * waited for.
+   */
+  createNetwork(network: NetworkRecord, options?: { readonly again?: boolean }): Promise<void>
   /** The network has no endpoints left. */
   deleteNetwork(network: NetworkRecord): Promise<void>
   createEndpoint(endpoint: DriverEndpoint): Promise<CreatedEndpoint>

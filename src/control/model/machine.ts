@@ -43,10 +43,16 @@ export interface Fabric {
   /** On a domain without icc: lets a sandbox reach a port of another one. */
   permit(permit: LinkPermit): Promise<void>
   withdraw(permit: number): Promise<void>
-  /** Connects the machine's interface that a macvlan network has for its parent; its addresses stay the machine's. */
-  addParentPort(port: ParentPort): Promise<void>
-  /** Sets the way out of all networks, or takes it away. Throws UPLINK_UNUSABLE and leaves the one that was. */
-  setUplink(uplink: UplinkSpec | undefined): Promise<void>
+  /**
+   * Connects the machine's interface that a macvlan network has for its parent; its addresses stay the machine's. Where it vanishes
+   * or goes down it is connected anew when it is back. Throws PARENT_UNUSABLE.
+   */
+  addParentPort(port: ParentPort): Promise<ParentFacts>
+  /**
+   * Sets the way out of all networks, or takes it away. Throws UPLINK_UNUSABLE and leaves the one that was. A `patient` one is set where
+   * it cannot be had now as well: it is down, for that reason, until it can.
+   */
+  setUplink(uplink: UplinkSpec | undefined, options?: { readonly patient?: boolean }): Promise<void>
   uplink(): UplinkState
   /** Connections that the router follows, at most `limit`. */
   flows(filter: FlowFilter, limit: number): Promise<FabricFlows>
@@ -106,8 +112,16 @@ export interface LinkPermit {
 export interface ParentPort {
   readonly port: number
   readonly domain: number
-  /** Name of an interface in the daemon's own namespace. */
+  /** Name of an interface in the daemon's own namespace. One of a VLAN (`eth0.10`) is made where it is not there, and goes with the port. */
   readonly interface: string
+  /** Bytes of IP packet; undefined for as much as the interface takes. */
+  readonly mtu: number | undefined
+  /** Where the interface is not there it is waited for. */
+  readonly patient: boolean
+}
+
+export interface ParentFacts {
+  /** Bytes of IP packet that pass: of the interface, or of Ethernet where it is not there. */
   readonly mtu: number
 }
 
@@ -244,7 +258,7 @@ export interface DomainSettings {
 export interface FabricPort {
   readonly port: number
   readonly domain: number
-  /** Path of the network namespace. */
+  /** Path of the network namespace; empty is the daemon's own. */
   readonly namespace: string
   readonly name: string
   readonly mac: string
@@ -253,15 +267,22 @@ export interface FabricPort {
   readonly offload: boolean
   /** Frames from any other MAC address than the port's own, or IP address than these, are dropped; undefined lets all pass. */
   readonly guard?: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] } | undefined
-  /** The daemon's own end of a network, and no sandbox's: it goes with the daemon, and icc does not concern it. */
+  /**
+   * The daemon's own end of a network, and no sandbox's: it goes with the daemon, is made anew where somebody deletes it, and icc does
+   * not concern it.
+   */
   readonly host?: boolean | undefined
+  /** Of a host's port: what the interface has for its addresses, `172.17.0.1/16`. */
+  readonly addresses?: readonly string[] | undefined
+  /** Of a host's port: where it cannot be made now, that is tried again until it can. */
+  readonly patient?: boolean | undefined
 }
 
 /** The machine's own ports, which published ones take. */
 export interface HostPorts {
   /**
    * Reserves host ports and relays what local programs send there. All ports of the range, or throws TapwireError
-   * PORT_IN_USE (or NOT_PERMITTED, ADDRESS_…) naming address and port, and has none.
+   * PORT_IN_USE (or NOT_PERMITTED, PORT_INVALID, LIMIT_REACHED) naming address, port and errno, and has none.
    */
   open(request: HostPortRequest): Promise<HostPortReservation>
   /** Linux's ephemeral range and what is reserved of it. */
@@ -278,10 +299,12 @@ export interface HostPortRequest {
   readonly protocol: 'tcp' | 'udp'
   readonly first: number
   readonly last: number
+  /** The first port leads to `first`, the next to the next. */
   readonly target: { readonly address: string; readonly first: number }
 }
 
 export interface HostPortReservation {
+  /** Gives the ports back, and ends the connections that were relayed. */
   close(): Promise<void>
 }
 
@@ -361,36 +384,6 @@ export interface RunningSandbox {
   attach(): Promise<Duplex>
   /** Runs another command in the sandbox; the stream is framed like attach's and ends with the exit frame. */
   exec(plan: CommandPlan): Promise<Duplex>
-}
-
-/** Ports of the machine that sandboxes are reached by. */
-export interface HostPorts {
-  /**
-   * Reserves host ports, and relays what local programs send there. All ports of the range, or throws PORT_IN_USE, whose message
-   * names address, port and errno, and has none.
-   */
-  open(request: HostPortRequest): Promise<HostPortReservation>
-  /** The ports that Linux gives to connections of its own, and those of them that it does not (ip_local_reserved_ports). */
-  ephemeralPorts(): {
-    readonly first: number
-    readonly last: number
-    readonly reserved: readonly (readonly [first: number, last: number])[]
-  }
-}
-
-export interface HostPortRequest {
-  /** Empty: all addresses of the machine, of IPv4 and IPv6. */
-  readonly address: string
-  readonly protocol: 'tcp' | 'udp'
-  readonly first: number
-  readonly last: number
-  /** The first port leads to `first`, the next to the next. */
-  readonly target: { readonly address: string; readonly first: number }
-}
-
-export interface HostPortReservation {
-  /** Gives the ports back, and ends the connections that were relayed. More than once does no harm. */
-  close(): Promise<void>
 }
 
 /** What the control plane needs and must not find for itself, so that a test can decide it. */

@@ -193,7 +193,7 @@ function checkInterfacePrefix(name: string, value: string): string | undefined {
     : badOption(name, value, 'not the name of an interface')
 }
 
-function checkMacMode(name: string, value: string): string | undefined {
+export function checkMacMode(name: string, value: string): string | undefined {
   return value === 'address' || value === 'random'
     ? undefined
     : badOption(name, value, "must be 'address' or 'random'")

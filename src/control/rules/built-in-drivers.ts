@@ -6,6 +6,7 @@ import {
   defaultBridgeOptions,
   type NetworkTraits,
 } from './bridge-options.ts'
+import { checkMacvlanOptions } from './macvlan-options.ts'
 import type { DriverRules } from './network-create.ts'
 
 export const bridgeDriver: DriverRules = {
@@ -16,6 +17,18 @@ export const bridgeDriver: DriverRules = {
   defaultOptions: defaultBridgeOptions,
   checkOptions: checkBridgeOptions,
   wantsGateway: bridgeWantsGateway,
+}
+
+/** Sandboxes of such a network are stations of a LAN that the machine is on. Its gateway is that LAN's router. */
+export const macvlanDriver: DriverRules = {
+  name: 'macvlan',
+  scope: 'local',
+  creatable: true,
+  // As many as the LAN has.
+  poolsPerFamily: Number.MAX_SAFE_INTEGER,
+  defaultOptions: () => ({}),
+  checkOptions: checkMacvlanOptions,
+  wantsGateway: () => true,
 }
 
 /** Sandboxes of this network share the network of the machine. */

@@ -13,8 +13,9 @@ export function isProtocol(text: string): text is PortProtocol {
 
 /** What stands before the slash, and the protocol behind it: TCP where there is none. Throws PORT_INVALID. */
 export function parseProtocol(text: string): { readonly ports: string; readonly protocol: PortProtocol } {
-  const [ports = '', ...rest] = text.split('/')
-  const protocol = rest.join('/').toLowerCase() || 'tcp'
+  const slash = text.indexOf('/')
+  const ports = slash < 0 ? text : text.slice(0, slash)
+  const protocol = (slash < 0 ? '' : text.slice(slash + 1).toLowerCase()) || 'tcp'
   if (!isProtocol(protocol))
     throw new TapwireError(ErrorCode.portInvalid, `invalid proto: ${printable(protocol)}`)
   return { ports, protocol }
@@ -29,8 +30,8 @@ export function parsePortRange(text: string): { readonly first: number; readonly
 
 /** The number and the protocol of a `80/tcp` that is in normal form. */
 export function splitPort(port: string): { readonly number: number; readonly protocol: PortProtocol } {
-  const { ports, protocol } = parseProtocol(port)
-  return { number: Number(ports), protocol }
+  // Ten thousand of them are looked at in one go.
+  return { number: Number.parseInt(port, 10), protocol: port.slice(port.indexOf('/') + 1) as PortProtocol }
 }
 
 /** Orders `80/tcp`s by number, and those of one number by protocol. */

@@ -96,7 +96,12 @@ export function inspectPorts(sandbox: SandboxRecord): SandboxInspect['NetworkSet
   const kind = sandbox.config.networkMode.kind
   if (kind === 'host' || kind === 'container') return {}
   const exposed = Object.fromEntries(sandbox.config.exposedPorts.map((port) => [port, null]))
-  return { ...exposed, ...inspectBindings(shownPorts(sandbox.ports)) }
+  return { ...exposed, ...inspectRanges(sandbox.ports) }
+}
+
+/** Ports of a record, each by itself. */
+export function inspectRanges(ports: SandboxRecord['ports']): ReturnType<typeof inspectBindings> {
+  return inspectBindings(shownPorts(ports))
 }
 
 function inspectState(state: SandboxState): SandboxInspect['State'] {

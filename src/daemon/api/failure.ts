@@ -95,6 +95,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.daemonStays]: 500,
   [ErrorCode.portsExhausted]: 500,
   [ErrorCode.uplinkUnusable]: 400,
+  [ErrorCode.parentUnusable]: 400,
 }
 
 const STATUS_BY_TEXT: ReadonlyMap<string, ContentfulStatusCode> = new Map(Object.entries(STATUS))

@@ -1,10 +1,13 @@
 import { z } from '@hono/zod-openapi'
 import {
+  portsPublishedSchema,
+  publishPortsSchema,
   sandboxCreatedSchema,
   sandboxCreateSchema,
   sandboxesPrunedSchema,
   sandboxInspectSchema,
   sandboxSummarySchema,
+  unpublishPortsSchema,
 } from '../../control/api/sandbox.ts'
 import { refuseLabLabels } from './lab-labels.ts'
 import {
@@ -118,6 +121,30 @@ const rename = route({
   responses: { 204: nothing('It has the name') },
 })
 
+const publishPorts = route({
+  method: 'post',
+  path: '/sandboxes/{sandbox}/ports',
+  tags,
+  summary: 'Publishes ports, while it runs or not',
+  request: {
+    params: sandboxParameter,
+    body: body(publishPortsSchema.meta({ id: 'PublishPorts' })),
+  },
+  responses: { 200: json('They are published', portsPublishedSchema.meta({ id: 'PortsPublished' })) },
+})
+
+const unpublishPorts = route({
+  method: 'delete',
+  path: '/sandboxes/{sandbox}/ports',
+  tags,
+  summary: 'Takes published ports back; connections by them end',
+  request: {
+    params: sandboxParameter,
+    body: body(unpublishPortsSchema.meta({ id: 'UnpublishPorts' })),
+  },
+  responses: { 204: nothing('They are not published any more') },
+})
+
 export function sandboxRoutes(api: Api, { control }: RouteContext): void {
   serve(api, list, (c) => {
     const { all, limit, filters: wanted } = c.req.valid('query')
@@ -136,6 +163,7 @@ export function sandboxRoutes(api: Api, { control }: RouteContext): void {
   })
   serve(api, prune, async (c) => c.json(await control.pruneSandboxes(c.req.valid('query').filters), 200))
   lifeRoutes(api, control)
+  portRoutes(api, control)
 }
 
 function lifeRoutes(api: Api, control: RouteContext['control']): void {
@@ -160,6 +188,16 @@ function lifeRoutes(api: Api, control: RouteContext['control']): void {
   })
   serve(api, rename, async (c) => {
     await control.renameSandbox(c.req.valid('param').sandbox, c.req.valid('query').name)
+    return c.body(null, 204)
+  })
+}
+
+function portRoutes(api: Api, control: RouteContext['control']): void {
+  serve(api, publishPorts, async (c) =>
+    c.json(await control.publishPorts(c.req.valid('param').sandbox, c.req.valid('json')), 200),
+  )
+  serve(api, unpublishPorts, async (c) => {
+    await control.unpublishPorts(c.req.valid('param').sandbox, c.req.valid('json'))
     return c.body(null, 204)
   })
 }

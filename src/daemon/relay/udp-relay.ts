@@ -74,7 +74,7 @@ export class UdpRelay {
     return () => {
       if (this.#services.get(tag) !== service) return
       this.#services.delete(tag)
-      for (const known of [...this.#clients.values()]) if (known.service === service) known.client.close()
+      for (const known of this.#clients.values()) if (known.service === service) known.client.close()
       ports.close()
     }
   }
@@ -83,7 +83,7 @@ export class UdpRelay {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#retry)
-    for (const { client } of [...this.#clients.values()]) client.close()
+    for (const { client } of this.#clients.values()) client.close()
     for (const { ports } of this.#services.values()) ports.close()
     this.#services.clear()
     this.#watch.close()

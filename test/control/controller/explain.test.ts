@@ -3,10 +3,10 @@ import { describe, it } from 'node:test'
 import type { ExplainRequest } from '../../../src/control/api/explain.ts'
 import { parseIpAddress } from '../../../src/control/ip-address.ts'
 import { macOfAddress } from '../../../src/control/mac-address.ts'
+import { UPLINK_DOMAIN, UPLINK_PORT } from '../../../src/limits.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as ipv4 from '../../../src/wire/ipv4.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
-import { UPLINK_DOMAIN, UPLINK_PORT } from './memory-router.ts'
 
 const UPLINK = 'tap:up0,address=203.0.113.10/24,gateway=203.0.113.254'
 
@@ -82,6 +82,7 @@ describe('a packet to a sandbox on the same network', () => {
       ['web', 'eth0', 'net'],
     )
     assert.deepEqual([egress!['sandbox'], egress!['network']], ['db', 'net'])
+    assert.equal('domain' in egress!, false)
   })
 
   it('takes the network that both are on, or the one that is named', async () => {
@@ -102,40 +103,68 @@ describe('a packet to a sandbox on the same network', () => {
 })
 
 describe('a packet that leaves its network', () => {
-  it('is a frame to the gateway, with the MAC address that the switch has for that', async () => {
+  const NEXT_HOP = {
+    domain: UPLINK_DOMAIN,
+    address: '203.0.113.254',
+    mac: '02:00:00:00:00:fe',
+    state: 'reachable',
+  }
+
+  it('is a frame to the gateway, and goes out by the uplink', async () => {
     const daemon = await scene()
     const { controller, fabric } = daemon
     await controller.setUplink(UPLINK)
-    const answer = await controller.explain({
-      source: 'db',
-      destination: '192.0.2.9',
-      port: 53,
-      protocol: 'udp',
-    })
+    fabric.router.neighbours = [NEXT_HOP]
+    const request = { source: 'db', destination: '192.0.2.9', port: 53, protocol: 'udp' } as const
+    const { outcome, steps } = await controller.explain(request)
     const gateway = controller.inspectSandbox('db').NetworkSettings.Networks['net']!.Gateway
     assert.equal(asked(daemon).target, macOfAddress(parseIpAddress(gateway)!))
-    assert.equal(answer.outcome, 'delivered')
-    assert.equal(answer.steps.at(-1)!.values['interface'], 'up0')
-    assert.equal(answer.steps.find(({ stage }) => stage === 'route')!.values['network'], 'the uplink')
-
-    const domain = [...fabric.ports.values()].find(({ mac }) => mac === macOf(daemon, 'db', 'net'))!.domain
-    fabric.routerStations.push({ domain, port: 9999, mac: '02:00:00:00:00:77', ageS: 0, static: true })
-    await controller.explain({ source: 'db', destination: 'internet' })
-    assert.equal(asked(daemon).target, '02:00:00:00:00:77')
+    assert.equal(outcome, 'delivered')
+    const valuesOf = (stage: string) => steps.find((step) => step.stage === stage)!.values
+    assert.deepEqual(valuesOf('policy'), { from: 'net', to: 'the uplink' })
+    assert.deepEqual(valuesOf('source-nat'), { address: '203.0.113.10', port: 49_152 })
+    assert.deepEqual(valuesOf('route'), {
+      prefix: '0.0.0.0/0',
+      nextHop: '203.0.113.254',
+      place: 'the uplink',
+    })
+    assert.deepEqual(valuesOf('egress'), {
+      port: UPLINK_PORT,
+      interface: 'up0',
+      sandbox: '',
+      place: 'the uplink',
+    })
+    const ping = await controller.explain({ source: 'db', destination: 'internet' })
+    assert.deepEqual(ping.steps.find(({ stage }) => stage === 'source-nat')!.values, {
+      address: '203.0.113.10',
+      identifier: 49_152,
+    })
   })
 
   it('ends where there is no way', async () => {
     const { controller } = await scene()
     const { outcome, steps } = await controller.explain({ source: 'db', destination: '192.0.2.9' })
-    assert.deepEqual([outcome, steps.at(-1)!.verdict], ['unknown', 'none'])
+    assert.deepEqual([outcome, steps.at(-1)!.reason], ['dropped', 'no-route'])
   })
 
-  it('to the gateway itself is one on the link', async () => {
+  it('waits for a next hop that nobody has heard of: a sandbox would answer, and who knows of others', async () => {
     const daemon = await scene()
-    const { packet } = await daemon.controller.explain({ source: 'other', destination: 'gateway' })
+    const { controller } = daemon
+    await controller.setUplink(UPLINK)
+    const out = await controller.explain({ source: 'db', destination: 'internet' })
+    assert.deepEqual([out.outcome, stagesOf(out.steps).at(-1)], ['unknown', 'neighbour unknown'])
+    const over = await controller.explain({ source: 'db', destination: 'other' })
+    assert.deepEqual([over.outcome, stagesOf(over.steps).at(-1)], ['delivered', 'neighbour answer'])
+    assert.deepEqual(over.steps.at(-1)!.values, { network: 'more', sandbox: 'other', interface: 'eth0' })
+  })
+
+  it('to the gateway itself is answered by it', async () => {
+    const daemon = await scene()
+    const { packet, outcome } = await daemon.controller.explain({ source: 'other', destination: 'gateway' })
     const gateway = daemon.controller.inspectSandbox('other').NetworkSettings.Networks['more']!.Gateway
     assert.deepEqual([packet.protocol, packet.destination, packet.sourcePort], ['icmp', gateway, 0])
     assert.equal(asked(daemon).target, macOfAddress(parseIpAddress(gateway)!))
+    assert.equal(outcome, 'answered')
   })
 })
 

@@ -1,3 +1,4 @@
+import { ErrorCode, TapwireError } from '../../../src/control/errors.ts'
 import type {
   DomainSettings,
   ExplainStep,
@@ -11,11 +12,14 @@ import type {
   FabricStats,
   FlowFilter,
   LinkPermit,
+  ParentFacts,
   ParentPort,
   PublishedRange,
   UplinkSpec,
   UplinkState,
 } from '../../../src/control/model/machine.ts'
+import { parentMissing } from '../../../src/control/rules/macvlan-options.ts'
+import { MTU_DEFAULT, MTU_MAX } from '../../../src/limits.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
 import { MemoryRouter } from './memory-router.ts'
 
@@ -45,7 +49,8 @@ export class MemoryFabric implements Fabric {
 
   removeDomain(domain: number): Promise<void> {
     return this.#step('removeDomain', () => {
-      if ([...this.ports.values()].some((port) => port.domain === domain)) throw new Error('it has ports')
+      const ports = [...this.ports.values(), ...this.parents.values()]
+      if (ports.some((port) => port.domain === domain)) throw new Error('it has ports')
       if (this.gateways.has(domain)) throw new Error('it has a gateway')
       if (!this.domains.delete(domain)) throw new Error(`there is no domain ${domain}`)
     })
@@ -55,16 +60,25 @@ export class MemoryFabric implements Fabric {
     return this.#step('addPort', () => {
       if (this.ports.has(port.port)) throw new Error(`port ${port.port} is there already`)
       if (!this.domains.has(port.domain)) throw new Error(`there is no domain ${port.domain}`)
-      this.#namespaceAt(port.namespace).openTap(port.name, port.mac, port.mtu)
+      if (port.host === true) this.#openHostInterface(port)
+      else this.#namespaceAt(port.namespace).openTap(port.name, port.mac, port.mtu)
       this.ports.set(port.port, port)
     })
   }
 
+  /** It is the daemon's own, and goes with it. */
+  #openHostInterface({ name, mtu, patient }: FabricPort): void {
+    if (this.interfaces.has(name) && patient !== true) throw new Error(`${name}: Device or resource busy`)
+    this.interfaces.set(name, mtu)
+  }
+
   removePort(number: number): Promise<void> {
     return this.#step('removePort', () => {
+      if (this.parents.delete(number)) return
       const port = this.ports.get(number)
       this.ports.delete(number)
-      if (port !== undefined) this.#namespaceAt(port.namespace).closeTap(port.name)
+      if (port?.host === true) this.interfaces.delete(port.name)
+      else if (port !== undefined) this.#namespaceAt(port.namespace).closeTap(port.name)
     })
   }
 
@@ -86,14 +100,13 @@ export class MemoryFabric implements Fabric {
   }
 
   async stations(): Promise<readonly FabricStation[]> {
-    const stations = [...this.ports.values()].map(({ port, domain, mac }) => ({
+    return [...this.ports.values()].map(({ port, domain, mac }) => ({
       port,
       domain,
       mac,
       ageS: 1,
       static: false,
     }))
-    return [...stations, ...this.routerStations]
   }
 
   /** Every port has one station. */
@@ -109,10 +122,10 @@ export class MemoryFabric implements Fabric {
   readonly published = new Map<number, PublishedRange>()
   readonly permits = new Map<number, LinkPermit>()
   readonly parents = new Map<number, ParentPort>()
+  /** Those of the machine, and their MTUs. */
+  readonly interfaces = new Map<string, number>()
   uplinkSpec: UplinkSpec | undefined
   readonly router = new MemoryRouter(this)
-  /** The router's own addresses in the MAC table: those that a test puts in. */
-  readonly routerStations: FabricStation[] = []
 
   setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {
     return this.#step('setGateway', () => {
@@ -154,10 +167,16 @@ export class MemoryFabric implements Fabric {
     })
   }
 
-  addParentPort(port: ParentPort): Promise<void> {
+  addParentPort(port: ParentPort): Promise<ParentFacts> {
     return this.#step('addParentPort', () => {
       if (!this.domains.has(port.domain)) throw new Error(`there is no domain ${port.domain}`)
+      if (this.parents.has(port.port)) throw new Error(`port ${port.port} is there already`)
+      const mtu = this.interfaces.get(port.interface)
+      if (mtu === undefined && !port.patient) {
+        throw new TapwireError(ErrorCode.parentUnusable, parentMissing(port.interface))
+      }
       this.parents.set(port.port, port)
+      return { mtu: Math.min(port.mtu ?? MTU_MAX, mtu ?? MTU_DEFAULT) }
     })
   }
 

@@ -10,7 +10,14 @@ import type {
   UplinkSpec,
   UplinkState,
 } from '../../../src/control/model/machine.ts'
-import { MTU_DEFAULT, NAT_FIRST_PORT, NAT_LAST_PORT, PORTS_MAX } from '../../../src/limits.ts'
+import {
+  MTU_DEFAULT,
+  NAT_FIRST_PORT,
+  NAT_LAST_PORT,
+  UPLINK_DOMAIN,
+  UPLINK_PORT,
+} from '../../../src/limits.ts'
+import { parseIpv4 } from '../../../src/wire/address.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as ipv4 from '../../../src/wire/ipv4.ts'
 
@@ -20,10 +27,6 @@ export interface MemorySwitch {
   readonly gateways: ReadonlyMap<number, FabricGateway>
   readonly uplinkSpec: UplinkSpec | undefined
 }
-
-/** Behind the numbers of networks and sandboxes. */
-export const UPLINK_DOMAIN = 5000
-export const UPLINK_PORT = PORTS_MAX
 
 const UPLINK_MAC = '02:00:00:00:99:01'
 
@@ -99,48 +102,77 @@ export class MemoryRouter {
     }
   }
 
-  /** A switch whose stations are its ports, and a router that only knows the way out. */
+  /** A switch whose stations are its ports, and a router that knows the way out, and neighbours that a test puts in. */
   explain(port: number, frame: Uint8Array): ExplainStep[] {
     this.explained.push({ port, frame })
     const view = new DataView(frame.buffer, frame.byteOffset)
-    const { target, source } = ethernet.parse(view, 0, frame.length)!
+    const { target: mac, source } = ethernet.parse(view, 0, frame.length)!
     const packet = ipv4.parse(view, ethernet.HEADER_SIZE, frame.length)!
     const domain = port === UPLINK_PORT ? UPLINK_DOMAIN : this.#switch.ports.get(port)!.domain
     const way: ExplainStep[] = [
-      { stage: 'ingress', verdict: 'accept', values: { port, network: domain, length: frame.length } },
+      { stage: 'ingress', verdict: 'accept', values: { port, domain, length: frame.length } },
       { stage: 'guard', verdict: 'accept', values: { mac: source, address: packet.source } },
     ]
     const station = [...this.#switch.ports.values()].find(
-      (other) => other.domain === domain && other.mac === target,
+      (other) => other.domain === domain && other.mac === mac,
     )
-    return station === undefined ? [...way, ...this.#routed(packet)] : [...way, ...switched(station, port)]
+    if (station !== undefined) {
+      const forward = { stage: 'bridge', verdict: 'forward', values: { mac, port: station.port, domain } }
+      return [...way, forward, transmit(station.port, domain)]
+    }
+    return [
+      ...way,
+      { stage: 'bridge', verdict: 'router', values: { mac, domain } },
+      ...this.#routed(packet, domain),
+    ]
   }
 
-  #routed({ destination, timeToLive }: ipv4.Ipv4): ExplainStep[] {
-    const { gateway, address, mtu } = this.uplink()
+  #routed({ source, destination, timeToLive: ttl }: ipv4.Ipv4, domain: number): ExplainStep[] {
+    const { gateway, address } = this.uplink()
     const ahead: ExplainStep[] = [
-      { stage: 'bridge', verdict: 'router', values: {} },
-      { stage: 'router', verdict: 'forward', values: { ttl: timeToLive, destination } },
+      { stage: 'router', verdict: 'packet', values: { ttl, source, destination, domain } },
       { stage: 'flow', verdict: 'new', values: {} },
     ]
-    if (gateway === '') return [...ahead, { stage: 'route', verdict: 'none', values: {} }]
-    const route = { prefix: '0.0.0.0', prefixLength: 0, network: UPLINK_DOMAIN, nextHop: gateway }
+    if (this.#switch.gateways.get(domain)?.address === destination)
+      return [...ahead, { stage: 'answer', verdict: 'echo-reply', values: { domain } }]
+    const inside = [...this.#switch.gateways].find(([, one]) => sameNetwork(one, destination))
+    if (inside !== undefined) return [...ahead, ...this.#neighbour(destination, inside[0])]
+    if (gateway === '')
+      return [
+        ...ahead,
+        { stage: 'policy', verdict: 'drop', reason: 'no-route', values: { from: domain, to: domain } },
+      ]
     return [
       ...ahead,
+      { stage: 'policy', verdict: 'accept', values: { from: domain, to: UPLINK_DOMAIN } },
       { stage: 'source-nat', verdict: 'translate', values: { address, port: 49_152 } },
-      { stage: 'route', verdict: 'match', values: route },
-      { stage: 'egress', verdict: 'transmit', values: { port: UPLINK_PORT, mtu } },
+      {
+        stage: 'route',
+        verdict: 'match',
+        values: { network: '0.0.0.0/0', domain: UPLINK_DOMAIN, nextHop: gateway },
+      },
+      ...this.#neighbour(gateway, UPLINK_DOMAIN),
     ]
+  }
+
+  #neighbour(address: string, domain: number): ExplainStep[] {
+    const known = this.neighbours.find((one) => one.domain === domain && one.address === address)
+    if (known === undefined) return [{ stage: 'neighbour', verdict: 'unknown', values: { address, domain } }]
+    const values = { address, mac: known.mac, domain }
+    const port = [...this.#switch.ports.values()].find(({ mac }) => mac === known.mac)?.port ?? UPLINK_PORT
+    return [{ stage: 'neighbour', verdict: 'known', values }, transmit(port, domain)]
   }
 }
 
-function switched({ port, mtu }: FabricPort, from: number): ExplainStep[] {
-  return port === from
-    ? [{ stage: 'bridge', verdict: 'drop', reason: 'same-port', values: { port } }]
-    : [
-        { stage: 'bridge', verdict: 'forward', values: { port } },
-        { stage: 'egress', verdict: 'transmit', values: { port, mtu } },
-      ]
+const transmit = (port: number, domain: number): ExplainStep => ({
+  stage: 'egress',
+  verdict: 'transmit',
+  values: { port, domain },
+})
+
+function sameNetwork({ address, prefixLength }: FabricGateway, other: string): boolean {
+  const networkOf = (text: string): number => (parseIpv4(text)! >>> 0) >>> (32 - prefixLength)
+  return networkOf(address) === networkOf(other)
 }
 
 function matches(

@@ -51,6 +51,15 @@ const apart = (machine: MemoryMachine): void => {
 
 const onTwo = { NetworkingConfig: { EndpointsConfig: { back: {}, front: { GwPriority: 1 } } } }
 
+const withHost = { Name: 'open', EnableIPv6: true, Options: { 'tapwire.host': 'true' } }
+
+const onLan = {
+  Name: 'lan',
+  Driver: 'macvlan',
+  Options: { parent: 'eth0' },
+  IPAM: { Config: [{ Subnet: '10.9.0.0/24', Gateway: '10.9.0.254' }] },
+}
+
 export const OPERATIONS: readonly Operation[] = [
   {
     name: 'network create',
@@ -61,6 +70,38 @@ export const OPERATIONS: readonly Operation[] = [
     name: 'network rm',
     arrange: twoNetworks,
     act: ({ controller }) => controller.removeNetwork('front'),
+  },
+  {
+    name: 'network create with an end of the machine',
+    arrange: async () => undefined,
+    act: ({ controller }) => controller.createNetwork(withHost),
+  },
+  {
+    name: 'network rm with an end of the machine',
+    arrange: async ({ controller }) => void (await controller.createNetwork(withHost)),
+    act: ({ controller }) => controller.removeNetwork('open'),
+  },
+  {
+    name: 'network create of a piece of the LAN',
+    arrange: async ({ fabric }) => void fabric.interfaces.set('eth0', 1500),
+    act: ({ controller }) => controller.createNetwork(onLan),
+  },
+  {
+    name: 'network rm of a piece of the LAN',
+    arrange: async ({ controller, fabric }) => {
+      fabric.interfaces.set('eth0', 1500)
+      await controller.createNetwork(onLan)
+    },
+    act: ({ controller }) => controller.removeNetwork('lan'),
+  },
+  {
+    name: 'start on a piece of the LAN',
+    arrange: async (daemon) => {
+      daemon.fabric.interfaces.set('eth0', 1500)
+      await daemon.controller.createNetwork(onLan)
+      await create(daemon, 'c1', { HostConfig: { NetworkMode: 'lan' } })
+    },
+    act: ({ controller }) => controller.startSandbox('c1'),
   },
   {
     name: 'network connect to one that does not run',
@@ -193,6 +234,44 @@ export const OPERATIONS: readonly Operation[] = [
       await run(daemon, 'c1', published)
     },
     act: ({ controller }) => controller.disconnect('back', { Container: 'c1' }),
+  },
+  {
+    name: 'port add',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) =>
+      controller.publishPorts('c1', { PortBindings: { '443/tcp': [{ HostPort: '8443' }, {}] } }),
+  },
+  {
+    name: 'port add to one that does not run',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await create(daemon, 'c1', published)
+    },
+    act: ({ controller }) => controller.publishPorts('c1', { PortBindings: { '443/tcp': [{}] } }),
+  },
+  {
+    name: 'port rm of one of a range, and of all of another',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) =>
+      controller.unpublishPorts('c1', {
+        PortBindings: { '80/tcp': [{ HostPort: '8080' }] },
+        Ports: ['53/udp'],
+      }),
+  },
+  {
+    name: 'port add on a routed network',
+    arrange: async (daemon) => {
+      const Options = { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }
+      await daemon.controller.createNetwork({ Name: 'back', Options })
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) => controller.publishPorts('c1', { PortBindings: { '82/tcp': [{}] } }),
   },
   {
     name: 'stop with published ports',

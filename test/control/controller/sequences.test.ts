@@ -17,6 +17,8 @@ interface SandboxNotes {
   running: boolean
   /** Names of networks, and which of those that have had it: `n1/3`. */
   readonly on: Set<string>
+  /** Published ones. */
+  readonly ports: Set<string>
 }
 
 interface World {
@@ -65,8 +67,15 @@ function assertNotes({ networks, sandboxes }: Notes, { controller }: Daemon): vo
   const names = controller.listNetworks({}).map(({ Name }) => Name)
   assert.deepEqual(new Set(names), new Set(['bridge', 'host', 'none', ...networks.keys()]))
   assert.equal(controller.listSandboxes({ all: true, filters: {} }).length, sandboxes.size)
-  for (const [name, { running, on }] of sandboxes) {
-    const { State, NetworkSettings } = controller.inspectSandbox(name)
+  for (const [name, { running, on, ports }] of sandboxes) {
+    const { State, NetworkSettings, HostConfig } = controller.inspectSandbox(name)
+    assert.deepEqual(
+      Object.keys(HostConfig.PortBindings),
+      [...ports].toSorted().map((port) => `${port}/tcp`),
+    )
+    // With a way out, all of them are published, twice each and for both families.
+    const bindings = Object.values(NetworkSettings.Ports).flatMap((list) => list ?? [])
+    assert.equal(bindings.length, NetworkSettings.DefaultRoute.IPv4.Gateway === '' ? 0 : ports.size * 4)
     assert.equal(State.Running, running, name)
     const shown = Object.keys(NetworkSettings.Networks)
     assert.equal(shown.length, on.size)
@@ -112,7 +121,12 @@ const removeNetwork = (name: string): Wish => ({
 const create = (name: string, network: string): Wish => ({
   text: `create --name ${name} --network ${network}`,
   possible: (notes) => notes.networks.has(network) && !notes.sandboxes.has(name),
-  note: (notes) => void notes.sandboxes.set(name, { running: false, on: new Set([present(notes, network)]) }),
+  note: (notes) =>
+    void notes.sandboxes.set(name, {
+      running: false,
+      on: new Set([present(notes, network)]),
+      ports: new Set(),
+    }),
   ask: ({ daemon }) =>
     daemon.controller.createSandbox(name, { Cmd: ['serve'], HostConfig: { NetworkMode: network } }),
 })
@@ -169,6 +183,24 @@ const disconnect = (name: string, network: string): Wish => ({
   ask: ({ daemon }) => daemon.controller.disconnect(network, { Container: name }),
 })
 
+/** A port of its own, so that nobody else has it; whether it is published yet, nobody notes. */
+const publish = (name: string, port: string): Wish => ({
+  text: `port add ${name} ${port}`,
+  possible: ({ sandboxes }) => sandboxes.get(name)?.ports.has(port) === false,
+  note: ({ sandboxes }) => void sandboxes.get(name)!.ports.add(port),
+  ask: ({ daemon }) =>
+    daemon.controller.publishPorts(name, {
+      PortBindings: { [`${port}/tcp`]: [{ HostPort: `${port}${name.slice(1)}` }, {}] },
+    }),
+})
+
+const unpublish = (name: string, port: string): Wish => ({
+  text: `port rm ${name} ${port}`,
+  possible: ({ sandboxes }) => sandboxes.get(name)?.ports.has(port) === true,
+  note: ({ sandboxes }) => void sandboxes.get(name)!.ports.delete(port),
+  ask: ({ daemon }) => daemon.controller.unpublishPorts(name, { Ports: [`${port}/tcp`] }),
+})
+
 const end = (name: string): Wish => ({
   text: `${name} ends`,
   possible: () => true,
@@ -201,6 +233,7 @@ const wait: Wish = {
 
 const network = fc.constantFrom('n1', 'n2', 'n3')
 const sandbox = fc.constantFrom('s1', 's2', 's3')
+const port = fc.constantFrom('80', '81', '82')
 const wish: fc.Arbitrary<Wish> = fc.oneof(
   network.map(createNetwork),
   network.map(removeNetwork),
@@ -210,6 +243,8 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
   fc.tuple(sandbox, fc.boolean()).map(([s, force]) => remove(s, force)),
   { weight: 2, arbitrary: fc.tuple(sandbox, network).map(([s, n]) => connect(s, n)) },
   fc.tuple(sandbox, network).map(([s, n]) => disconnect(s, n)),
+  { weight: 2, arbitrary: fc.tuple(sandbox, port).map(([s, p]) => publish(s, p)) },
+  fc.tuple(sandbox, port).map(([s, p]) => unpublish(s, p)),
   sandbox.map(end),
   fc.constant(crash),
   fc.constant(wait),

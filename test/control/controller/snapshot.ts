@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { ModelRecord, SandboxRecord } from '../../../src/control/model/records.ts'
+import type { ModelRecord, NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
 import { recordedRanges } from '../../../src/control/rules/port-range.ts'
 import type { Daemon, MemoryMachine } from './memory-machine.ts'
 
@@ -10,8 +10,14 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
     disk: machine.disk && modelValues(machine.disk),
     usage: usageOf(daemon),
     domains: [...daemon.fabric.domains.values()],
-    ports: [...daemon.fabric.ports.values()].map(({ port: _port, domain: _domain, ...port }) => port),
-    gateways: ordered(daemon.fabric.gateways.values(), (gateway) => gateway),
+    ports: [...daemon.fabric.ports.values()].map(
+      ({ port: _port, domain: _domain, patient: _patient, ...port }) => port,
+    ),
+    parents: [...daemon.fabric.parents.values()].map(({ interface: name }) => name),
+    gateways: ordered(daemon.fabric.gateways.values(), ({ hostPort, ...gateway }) => ({
+      ...gateway,
+      hasHostPort: hostPort !== undefined,
+    })),
     published: ordered(daemon.fabric.published.values(), ({ id: _id, target, ...range }) => ({
       ...range,
       target: { ...target, port: daemon.fabric.ports.get(target.port)?.name },
@@ -48,18 +54,29 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
   assert.deepEqual(modelValues({ ...machine.disk!, resting }), modelValues(model), 'the disk has the model')
   const running = model.sandboxes.filter(({ state }) => state.status === 'running')
   assert.deepEqual([...machine.sandboxes.keys()].toSorted(), running.map(({ id }) => id).toSorted())
-  const switched = model.networks.filter(({ driver, configOnly }) => driver === 'bridge' && !configOnly)
+  const switched = model.networks.filter(isSwitched)
   assert.equal(daemon.fabric.domains.size, switched.length, 'every network has a domain')
+  const parents = switched.flatMap(({ driver, options }) =>
+    driver === 'macvlan' && options['parent'] ? [options['parent']] : [],
+  )
+  const connected = [...daemon.fabric.parents.values()].map((port) => port.interface)
+  assert.deepEqual(connected.toSorted(), parents.toSorted(), 'every parent is connected')
   assert.equal(
     daemon.fabric.gateways.size,
-    switched.filter(({ ipam }) => ipam.pools.some(({ family, gateway }) => family === 4 && gateway)).length,
+    switched.filter(
+      ({ driver, ipam }) =>
+        driver === 'bridge' && ipam.pools.some(({ family, gateway }) => family === 4 && gateway),
+    ).length,
     'every network has its gateway',
   )
   for (const sandbox of model.sandboxes) assertSandbox(sandbox, daemon, machine)
   const joined = model.sandboxes.flatMap(({ endpoints }) =>
     endpoints.flatMap(({ joined }) => (joined?.interface ? [joined] : [])),
   )
-  assert.equal(daemon.fabric.ports.size, joined.length, 'every endpoint has a port')
+  const ports = [...daemon.fabric.ports.values()]
+  assert.equal(ports.filter(({ host }) => host !== true).length, joined.length, 'every endpoint has a port')
+  const ends = switched.filter(({ options }) => options['tapwire.host'] === 'true')
+  assert.equal(ports.filter(({ host }) => host === true).length, ends.length, 'the machine has its ends')
   assertAddresses(daemon, model)
   assertPublished(daemon, running)
   assertPermits(daemon, running)
@@ -102,8 +119,8 @@ function assertPublished({ fabric, hostPorts }: Daemon, running: readonly Sandbo
 }
 
 /** Whoever links to another one may reach what that exposes, where both are on a bridge that keeps them apart, and nobody else. */
-function assertPermits({ fabric, model }: Daemon, running: readonly SandboxRecord[]): void {
-  const bridge = model().networks.find(({ name }) => name === 'bridge')!
+function assertPermits(daemon: Daemon, running: readonly SandboxRecord[]): void {
+  const bridge = daemon.model().networks.find(({ name }) => name === 'bridge')!
   const isolating = bridge.options['com.docker.network.bridge.enable_icc'] === 'false'
   const addressOf = (sandbox: SandboxRecord | undefined): string | undefined =>
     sandbox?.endpoints.find(({ network }) => network === bridge.id)?.joined?.ipv4?.address
@@ -112,10 +129,12 @@ function assertPermits({ fabric, model }: Daemon, running: readonly SandboxRecor
       const child = running.find(({ name }) => name === link.split(':')[0])
       const [client, server] = [addressOf(sandbox), addressOf(child)]
       if (!isolating || client === undefined || server === undefined) return []
-      return child!.config.exposedPorts.map((port) => `${client} ${server} ${port}`)
+      return child!.config.exposedPorts
+        .filter((port) => !port.endsWith('sctp'))
+        .map((port) => `${client} ${server} ${port}`)
     }),
   )
-  const permits = [...fabric.permits.values()].map(
+  const permits = [...daemon.fabric.permits.values()].map(
     ({ client, server, port, protocol }) => `${client} ${server} ${port}/${protocol}`,
   )
   assert.deepEqual(permits.toSorted(), expected.toSorted(), 'links permit what they say')
@@ -155,7 +174,7 @@ function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMa
 /** No address has two owners, and nobody else has one. */
 function assertAddresses(daemon: Daemon, model: ModelRecord): void {
   for (const network of model.networks) {
-    if (network.driver !== 'bridge' || network.configOnly) continue
+    if (!isSwitched(network)) continue
     const taken = model.sandboxes.flatMap(({ endpoints }) =>
       endpoints.flatMap(({ network: id, joined }) =>
         id === network.id
@@ -176,11 +195,12 @@ function assertAddresses(daemon: Daemon, model: ModelRecord): void {
 }
 
 function usageOf(daemon: Daemon): unknown {
-  const networks = daemon
-    .model()
-    .networks.filter(({ driver, configOnly }) => driver === 'bridge' && !configOnly)
+  const networks = daemon.model().networks.filter(isSwitched)
   return byId(networks).map(({ id }) => daemon.addresses.usage(id))
 }
+
+const isSwitched = ({ driver, configOnly }: NetworkRecord): boolean =>
+  (driver === 'bridge' || driver === 'macvlan') && !configOnly
 
 /** Why the last start failed is noted, and is all that it leaves. */
 const withoutFailure = ({ state, ...sandbox }: SandboxRecord): unknown => ({

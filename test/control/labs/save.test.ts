@@ -182,6 +182,7 @@ hosts:
         networks:
           web:
             address: 10.1.0.2
+    uplink: nic:eth0
   right: null
 links:
   - between:
@@ -304,7 +305,8 @@ const sandbox = fc.oneof(
         environment: fc.constantFrom<object>({ A: 'b' }, ['A=c', 'D=']),
         labels: fc.constantFrom({ tier: 'y' }, {}),
         hostname: fc.constantFrom('one', 'two'),
-        ports: fc.constantFrom(['8080:80'], ['127.0.0.1:53:53/udp', '[::1]:99:99', '8000-8001:90-91']),
+        // Host ports are in the hundred of the sandbox: no two have the same one.
+        ports: fc.constantFrom(['8@80:80'], ['127.0.0.1:8@53:53/udp', '[::1]:8@99:99', '8@00-8@01:90-91']),
         expose: fc.constantFrom(['80'], ['53/udp', '90-92']),
         dns: fc.constantFrom(['10.0.0.1'], []),
         extra_hosts: fc.constantFrom<object>({ printer: '10.1.0.9' }, ['x:::1']),
@@ -329,5 +331,10 @@ const labFile = fc.record({
   networks: fc.record(Object.fromEntries(NETWORKS.map((name) => [name, network]))),
   sandboxes: fc
     .array(sandbox, { minLength: 1, maxLength: 5 })
-    .map((list) => Object.fromEntries(list.map((one, index) => [`s-${index}`, one]))),
+    .map((list) => Object.fromEntries(list.map((one, index) => [`s-${index}`, numbered(one, index)]))),
 })
+
+function numbered(one: { readonly ports?: readonly string[] } | object, index: number): object {
+  if (!('ports' in one) || one.ports === undefined) return one
+  return { ...one, ports: one.ports.map((port) => port.replaceAll('@', String(index))) }
+}

@@ -299,6 +299,11 @@ describe('bridgeOptions', () => {
       gatewayMode4: 'nat',
       gatewayMode6: 'nat',
       inhibitIpv4: false,
+      hostIpv4: '',
+      proxyArp: false,
+      spoofGuard: true,
+      uplink: false,
+      host: false,
     })
   })
   it('reads all of them', () => {
@@ -313,6 +318,11 @@ describe('bridgeOptions', () => {
       'com.docker.network.bridge.gateway_mode_ipv4': 'routed',
       'com.docker.network.bridge.gateway_mode_ipv6': 'isolated',
       'com.docker.network.bridge.inhibit_ipv4': '1',
+      'com.docker.network.host_ipv4': '192.0.2.9',
+      'tapwire.proxy-arp': 'true',
+      'tapwire.spoof-guard': 'false',
+      'tapwire.uplink': 'true',
+      'tapwire.host': '1',
     })
     assert.deepEqual(options, {
       mtu: 9000,
@@ -325,6 +335,11 @@ describe('bridgeOptions', () => {
       gatewayMode4: 'routed',
       gatewayMode6: 'isolated',
       inhibitIpv4: true,
+      hostIpv4: '192.0.2.9',
+      proxyArp: true,
+      spoofGuard: false,
+      uplink: true,
+      host: true,
     })
   })
   it('decide whether there is a gateway', () => {

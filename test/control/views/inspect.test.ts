@@ -225,7 +225,7 @@ describe('the list of sandboxes', () => {
     assert.deepEqual(shown.Ports, [
       { PrivatePort: 53, Type: 'udp' },
       { IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
-      { PrivatePort: 80, Type: 'tcp' },
+      { IP: '0.0.0.0', PrivatePort: 80, Type: 'tcp' },
     ])
     assert.deepEqual(Object.keys(shown.NetworkSettings.Networks), ['net1'])
   })

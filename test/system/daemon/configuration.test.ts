@@ -5,6 +5,7 @@ import { afterEach, describe, it } from 'node:test'
 import type { NetworkInspect } from '../../../src/control/api/network.ts'
 import type { SandboxCreate } from '../../../src/control/api/sandbox.ts'
 import type { Event } from '../../../src/control/api/system.ts'
+import type { Uplink } from '../../../src/control/api/uplink.ts'
 import { needsTap } from '../../support/requirements.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { run } from '../support/program.ts'
@@ -120,6 +121,22 @@ describe('daemon.json', { skip: needsTap() }, () => {
     await daemon.again()
     assert.equal((await daemon.inspect(id)).State.Pid, State.Pid)
     await daemon.call('DELETE', `/sandboxes/${id}?force=1`)
+  })
+
+  it('says the way out of all networks, and the command line says it before', async () => {
+    const root = newFolder()
+    writeFileSync(join(root, 'daemon.json'), '{"uplink": "nic:nowhere0"}')
+    // The machine's own interfaces are nowhere near.
+    const script = 'exec unshare --net -- "$@"'
+    daemon = await ControlDaemon.start({ root, script })
+    const { Uplink: wanted, Up, Reason } = await daemon.call<Uplink>('GET', '/uplink')
+    assert.deepEqual([wanted, Up], ['nic:nowhere0', false])
+    assert.match(Reason, /nowhere0/)
+    await daemon.stop()
+    daemon = await ControlDaemon.start({ root, script, args: ['--uplink', 'none'] })
+    assert.equal((await daemon.call<Uplink>('GET', '/uplink')).Uplink, 'none')
+    await reloadWith('{"uplink": "nci"}', /the configuration was not reloaded/)
+    assert.match(daemon.program.errors, /uplink of the file is an invalid uplink 'nci': unknown kind 'nci'/)
   })
 
   it('says how much is logged', async () => {

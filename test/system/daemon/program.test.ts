@@ -245,6 +245,7 @@ describe('a command line that is wrong', () => {
     [['--io', 'dpdk'], '--io takes one of auto, io_uring, epoll, not dpdk.'],
     [['--log-level', 'loud'], '--log-level takes one of trace, debug, info, warn, error, fatal, not loud.'],
     [['--ready-fd', 'three'], '--ready-fd takes the number of an open descriptor, not three.'],
+    [['--uplink', 'nci:eth0'], "invalid uplink 'nci:eth0': unknown kind 'nci'; did you mean 'nic'?"],
     [['--bogus'], "Unknown option '--bogus'"],
     [['--ephemeral', '--live-restore'], '--live-restore leaves sandboxes to the next daemon'],
   ] as const) {

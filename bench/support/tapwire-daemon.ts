@@ -1,6 +1,6 @@
 /**
- * A daemon of Tapwire for the benchmark alone: in a network namespace of its own, with a root of its own, and nothing is left of
- * it, however the benchmark ends.
+ * A daemon of Tapwire for the benchmark alone: in a network namespace of its own or in one of the benchmark's, with a root of
+ * its own, and nothing is left of it, however the benchmark ends.
  *
  *     machine ──✕── namespace tapwire-bench-PID-control: the daemon, its sandboxes beside it   no route out
  *        └─ FOLDER/root: tapwire.sock, sandboxes/…, state.json
@@ -15,7 +15,7 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-const program = (path: string): string => fileURLToPath(new URL(`../../../src/${path}`, import.meta.url))
+const program = (path: string): string => fileURLToPath(new URL(`../../src/${path}`, import.meta.url))
 
 const DAEMON = program('daemon/main.js')
 const CLI = program('cli/main.js')
@@ -24,21 +24,34 @@ const STOP_MS = 120_000
 const REQUEST_MS = 120_000
 const NAMESPACES = '/run/netns'
 
+export interface DaemonOptions {
+  /** Path of the network namespace that it runs in; without it one of its own. */
+  readonly namespace?: string
+  /** The backend of its data path; without it the best that works. */
+  readonly io?: 'io_uring' | 'epoll'
+}
+
 export class TapwireDaemon {
   readonly folder = mkdtempSync(join(tmpdir(), 'tapwire-bench-'))
-  readonly #namespace = `tapwire-bench-${process.pid}-control`
+  /** The one that it makes itself. */
+  readonly #ownNamespace = `tapwire-bench-${process.pid}-control`
+  readonly #options: DaemonOptions
   #child: ChildProcess | undefined
   readonly #emergency = (): void => this.#sweep()
 
-  private constructor() {}
+  private constructor(options: DaemonOptions) {
+    this.#options = options
+  }
 
   /** Resolves when it answers. */
-  static async start(): Promise<TapwireDaemon> {
-    const daemon = new TapwireDaemon()
+  static async start(options: DaemonOptions = {}): Promise<TapwireDaemon> {
+    const daemon = new TapwireDaemon(options)
     process.on('exit', daemon.#emergency)
     try {
-      succeed('ip', ['netns', 'add', daemon.#namespace])
-      succeed('ip', ['-n', daemon.#namespace, 'link', 'set', 'lo', 'up'])
+      if (options.namespace === undefined) {
+        succeed('ip', ['netns', 'add', daemon.#ownNamespace])
+        succeed('ip', ['-n', daemon.#ownNamespace, 'link', 'set', 'lo', 'up'])
+      }
       await daemon.launch()
     } catch (error) {
       await daemon.stop()
@@ -62,10 +75,12 @@ export class TapwireDaemon {
 
   /** Starts the daemon over what an earlier one has left; resolves when it listens. */
   async launch(): Promise<void> {
+    const { namespace = `${NAMESPACES}/${this.#ownNamespace}`, io } = this.#options
     const child = spawn(
       'setpriv',
-      ['--pdeathsig', 'TERM', 'nsenter', `--net=${NAMESPACES}/${this.#namespace}`, process.execPath, DAEMON]
+      ['--pdeathsig', 'TERM', 'nsenter', `--net=${namespace}`, process.execPath, DAEMON]
         .concat(['--root', this.#root])
+        .concat(io === undefined ? [] : ['--io', io])
         .concat(['--ready-fd', '3']),
       { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] },
     )
@@ -138,8 +153,8 @@ export class TapwireDaemon {
     }
     for (const name of sandboxNames(join(this.#root, 'sandboxes')))
       rmSync(join(NAMESPACES, `tw-${name}`), { force: true })
-    if (existsSync(join(NAMESPACES, this.#namespace)))
-      spawnSync('ip', ['netns', 'delete', this.#namespace], { stdio: 'ignore' })
+    if (existsSync(join(NAMESPACES, this.#ownNamespace)))
+      spawnSync('ip', ['netns', 'delete', this.#ownNamespace], { stdio: 'ignore' })
     rmSync(this.folder, { recursive: true, force: true })
   }
 

@@ -1,0 +1,106 @@
+/** Ports that are published while a sandbox is there, on the command line. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { CliHarness, type CliResult } from './cli-harness.ts'
+import { Failure, FakeControl } from './fake-control.ts'
+
+let harness: CliHarness
+let control: FakeControl
+
+beforeEach(async () => {
+  harness = new CliHarness()
+  control = await FakeControl.serve(join(harness.folder, 's'))
+})
+
+afterEach(async () => {
+  await control.close()
+  harness.remove()
+})
+
+function tapwire(...args: readonly string[]): Promise<CliResult> {
+  return harness.tapwire(['--host', control.socket, ...args])
+}
+
+describe('tapwire port add', () => {
+  it('sends what -p means, and prints where it is', async () => {
+    control.answers.set('POST /sandboxes/*/ports', () => ({
+      Ports: {
+        '443/tcp': [{ HostIp: '192.0.2.1', HostPort: '443' }],
+        '80/tcp': [
+          { HostIp: '0.0.0.0', HostPort: '8080' },
+          { HostIp: '::', HostPort: '8080' },
+        ],
+      },
+    }))
+    const { code, out, err } = await tapwire('port', 'add', 'web', '8080:80', '192.0.2.1:443:443', '53/udp')
+    assert.deepEqual([code, err], [0, ''])
+    assert.equal(out, '80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n443/tcp -> 192.0.2.1:443\n')
+    assert.deepEqual(control.seen.at(-1)?.path, '/sandboxes/web/ports')
+    assert.deepEqual(control.seen.at(-1)?.body, {
+      PortBindings: {
+        '80/tcp': [{ HostIp: '', HostPort: '8080' }],
+        '443/tcp': [{ HostIp: '192.0.2.1', HostPort: '443' }],
+        '53/udp': [{ HostIp: '', HostPort: '' }],
+      },
+    })
+  })
+
+  it('tells what is wrong without asking, and what the daemon says', async () => {
+    const wrong = await tapwire('port', 'add', 'web', '8010-8000:80')
+    assert.deepEqual([wrong.code, wrong.out], [1, ''])
+    assert.match(wrong.err, /invalid hostPort: 8010-8000/)
+    assert.deepEqual(control.asked, [])
+    const words = 'Bind for 0.0.0.0:80 failed: port is already allocated'
+    control.answers.set('POST /sandboxes/*/ports', () => new Failure(500, words))
+    const refused = await tapwire('port', 'add', 'web', '80:80')
+    assert.equal(refused.code, 1)
+    assert.match(refused.err, new RegExp(words))
+  })
+})
+
+describe('tapwire port rm', () => {
+  it('takes bindings and ports', async () => {
+    control.answers.set('DELETE /sandboxes/*/ports', () => undefined)
+    assert.deepEqual(await tapwire('port', 'rm', 'web', '8080:80', '53/udp', '90-91'), {
+      code: 0,
+      out: '',
+      err: '',
+    })
+    assert.deepEqual(control.seen.at(-1)?.body, {
+      Ports: ['53/udp', '90/tcp', '91/tcp'],
+      PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8080' }] },
+    })
+  })
+})
+
+describe('tapwire port ls', () => {
+  const ports = [
+    { IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+    { IP: '::', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+    { IP: '0.0.0.0', PrivatePort: 81, PublicPort: 8081, Type: 'tcp' },
+    { PrivatePort: 99, Type: 'udp' },
+  ]
+
+  it('draws neighbours together, and leaves out what is only exposed', async () => {
+    control.answers.set('GET /sandboxes', () => [
+      { Id: 'b'.repeat(64), Names: ['/web'], Ports: ports },
+      { Id: 'a'.repeat(64), Names: ['/idle'], Ports: [] },
+    ])
+    const { out } = await tapwire('port', 'ls')
+    assert.deepEqual(
+      out.split('\n').map((line) => line.trimEnd().split(/ {2,}/)),
+      [
+        ['SANDBOX', 'PORT', 'PUBLISHED ON'],
+        ['web', '80-81/tcp', '0.0.0.0:8080-8081'],
+        ['web', '80/tcp', '[::]:8080'],
+        [''],
+      ],
+    )
+    const json = await tapwire('port', 'ls', '--json')
+    assert.deepEqual(JSON.parse(json.out), [
+      { Sandbox: 'idle', Ports: [] },
+      { Sandbox: 'web', Ports: ports },
+    ])
+  })
+})
