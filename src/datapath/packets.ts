@@ -16,7 +16,7 @@ import * as tcp from '../wire/tcp.ts'
 import * as udp from '../wire/udp.ts'
 import { DropReason } from './drop-reason.ts'
 import { isErrorAboutPacket } from './icmp-error.ts'
-import { checksumRequestFits } from './rewrite.ts'
+import { checksumRequestFits, checksumRequestIsInside } from './rewrite.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { ICMP, TCP, UDP } = ipProtocol
@@ -142,6 +142,9 @@ export function inspect(view: DataView, rows: Int32Array, row: number): number {
   rows[row + PORTS] = 0
   rows[row + TRAITS] = third >>> 24 <= 1 ? EXPIRED : 0
   rows[row + CONTROL] = 0
+  if (!checksumRequestIsInside(view, offset, rows[row + TRANSPORT]!, rows[row + END]!)) {
+    return DropReason.offloadInvalid
+  }
   if ((second & FRAGMENT_MASK) !== 0) {
     const reason = inspectFragment(view, rows, row)
     if (reason !== ACCEPTED || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason
