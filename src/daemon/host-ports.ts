@@ -30,7 +30,7 @@ export class MachineHostPorts implements HostPorts {
       return { close: async () => close() }
     } catch (error) {
       if (!(error instanceof ReservedPortsError)) throw error
-      throw new TapwireError(codeOf(error), capital(error.message), { hint: error.hint, cause: error })
+      throw new TapwireError(codeOf(error), error.message, { hint: error.hint, cause: error })
     }
   }
 
@@ -78,5 +78,3 @@ function portRanges(text: string): (readonly [number, number])[] {
       return [first, last]
     })
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

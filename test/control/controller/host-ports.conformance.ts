@@ -113,7 +113,7 @@ async function inUse(ports: HostPorts, wanted: HostPortRequest, port: number): P
   await assert.rejects(ports.open(wanted), (error) => {
     assert.ok(error instanceof TapwireError)
     assert.equal(error.code, ErrorCode.portInUse)
-    assert.match(error.message, new RegExp(`:${port}/${wanted.protocol} is in use \\(EADDRINUSE\\)$`))
+    assert.match(error.message, new RegExp(`:${port}/${wanted.protocol}: address already in use$`))
     return true
   })
 }
