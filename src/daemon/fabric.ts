@@ -175,8 +175,8 @@ export class DatapathFabric implements Fabric {
     return { mtu }
   }
 
-  setUplink(uplink: UplinkSpec | undefined): Promise<void> {
-    return this.#uplink.set(uplink)
+  setUplink(uplink: UplinkSpec | undefined, options: { readonly patient?: boolean } = {}): Promise<void> {
+    return this.#uplink.set(uplink, options)
   }
 
   uplink(): UplinkState {

@@ -52,6 +52,8 @@ export class Uplink {
   readonly #log: Pick<Log, 'info' | 'warn'>
   readonly #machine: UplinkMachine
   #installed: Installed | undefined
+  /** One that could not be had yet. */
+  #awaited: UplinkSpec | undefined
   #world: World | undefined
   /** Whether the switch has the port. */
   #attached = false
@@ -74,9 +76,14 @@ export class Uplink {
     this.#machine = machine
   }
 
-  /** Undefined: none from here on. Throws UPLINK_UNUSABLE, and leaves the one that was. */
-  set(spec: UplinkSpec | undefined): Promise<void> {
-    return this.#inTurn(() => (spec === undefined ? this.#remove() : this.#replace(spec)))
+  /** Undefined: none from here on. Throws UPLINK_UNUSABLE, and leaves the one that was; a patient one is waited for instead. */
+  set(spec: UplinkSpec | undefined, { patient = false } = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      if (spec === undefined) await this.#remove()
+      else if (patient) await this.#await(spec)
+      else await this.#replace(spec)
+      if (!patient) this.#awaited = undefined
+    })
   }
 
   /** A network is to become the way out: nothing else does from here on. Throws UPLINK_UNUSABLE where something else is. */
@@ -104,7 +111,10 @@ export class Uplink {
   }
 
   state(): UplinkState {
-    if (this.#installed === undefined) return this.#world === undefined ? NO_UPLINK : worldState(this.#world)
+    if (this.#installed === undefined) {
+      if (this.#awaited !== undefined) return { ...NO_UPLINK, spec: this.#awaited, reason: this.#reason }
+      return this.#world === undefined ? NO_UPLINK : worldState(this.#world)
+    }
     const { spec, place } = this.#installed
     const { interface: name, mac, address, prefixLength, gateway, mtu, ports } = place
     return {
@@ -151,9 +161,24 @@ export class Uplink {
       throw asUnusable(error)
     }
     if (spec.kind === 'tap') this.#releasePorts()
-    this.#stopLooking ??= this.#machine.everyLook(() => void this.#inTurn(() => this.#look()))
+    this.#awaited = undefined
+    this.#startLooking()
     const { interface: name, address, gateway } = this.#installed!.place
     this.#log.info({ interface: name, address, gateway }, 'the uplink is set')
+  }
+
+  async #await(spec: UplinkSpec): Promise<void> {
+    try {
+      await this.#replace(spec)
+    } catch (error) {
+      this.#awaited = spec
+      this.#note(messageOf(error))
+      this.#startLooking()
+    }
+  }
+
+  #startLooking(): void {
+    this.#stopLooking ??= this.#machine.everyLook(() => void this.#inTurn(() => this.#look()))
   }
 
   /** What the machine says of it now; ports are reserved where the address is shared. */
@@ -229,10 +254,10 @@ export class Uplink {
   }
 
   async #remove(): Promise<void> {
-    if (this.#installed === undefined) return
-    const { interface: name } = this.#installed.place
+    const name = this.#installed?.place.interface
     await this.#uninstall()
-    this.#log.info({ interface: name }, 'the uplink is removed')
+    this.#reason = ''
+    if (name !== undefined) this.#log.info({ interface: name }, 'the uplink is removed')
   }
 
   async #uninstall(): Promise<void> {
@@ -246,7 +271,6 @@ export class Uplink {
     }
     this.#stopLooking?.()
     this.#stopLooking = undefined
-    this.#reason = ''
     this.#releasePorts()
   }
 
@@ -257,6 +281,7 @@ export class Uplink {
 
   /** Finds out what has changed, and follows. */
   async #look(): Promise<void> {
+    if (this.#awaited !== undefined) return this.#await(this.#awaited)
     if (this.#installed === undefined) return
     const { spec } = this.#installed
     try {

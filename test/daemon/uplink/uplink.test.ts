@@ -260,6 +260,34 @@ describe('an uplink that is kept up', () => {
     assert.deepEqual(world.snapshot(), before)
   })
 
+  it('is waited for where it is patient', async () => {
+    const world = new MemoryUplinks()
+    world.nics.clear()
+    await world.uplink.set(NIC, { patient: true })
+    assert.deepEqual(
+      [world.uplink.state().spec, world.uplink.state().up, world.uplink.state().reason],
+      [NIC, false, 'there is no interface eth0'],
+    )
+    await world.look()
+    world.nics.set('eth0', ETH0)
+    await world.look()
+    assert.deepEqual(world.snapshot(), (await withUplink(NIC)).snapshot())
+    assert.deepEqual(world.log, ['the uplink is down: there is no interface eth0', 'the uplink is set: eth0'])
+  })
+
+  it('is waited for no more when another one is set, or none', async () => {
+    for (const next of [TAP, undefined]) {
+      const world = new MemoryUplinks()
+      world.nics.clear()
+      await world.uplink.set(NIC, { patient: true })
+      await world.uplink.set(next)
+      const expected = new MemoryUplinks()
+      await expected.uplink.set(next)
+      assert.deepEqual(world.snapshot(), expected.snapshot())
+      assert.equal(world.isLooking, next !== undefined)
+    }
+  })
+
   it('is looked at no more when the daemon ends', async () => {
     const world = await withUplink(NIC)
     await world.uplink.close()
