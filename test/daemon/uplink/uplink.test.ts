@@ -215,6 +215,19 @@ describe('an uplink that is kept up', () => {
     ])
   })
 
+  it('looks again where something changes while it looks', async () => {
+    const world = await withUplink(NIC)
+    const unplugged = { ...ETH0, carrier: false }
+    world.nics.set('eth0', unplugged)
+    world.beforeRead = () => void world.nics.set('eth0', ETH0)
+    await world.look()
+    assert.equal(world.uplink.state().up, true)
+    world.beforeRead = () => undefined
+    world.nics.set('eth0', unplugged)
+    await world.look()
+    assert.equal(world.uplink.state().reason, 'eth0 has no carrier')
+  })
+
   it('asks the machine nothing while nothing changes', async () => {
     const world = await withUplink(NIC)
     world.failAt(0)
