@@ -5,7 +5,7 @@
 import type { LabPath } from './lab-problem.ts'
 import { type NetworkFile, networkSchema } from './lab-schema-network.ts'
 import { type EndpointFile, endpointSchema, type SandboxFile, sandboxSchema } from './lab-schema-sandbox.ts'
-import { mtu, subnet4 } from './lab-schema-values.ts'
+import { mtu, subnet4, uplink } from './lab-schema-values.ts'
 
 /** What one daemon is to have. */
 export interface ScopeDraft {
@@ -44,6 +44,7 @@ export interface EndpointDraft {
 export interface HostDraft extends ScopeDraft {
   readonly name: string
   readonly path: LabPath
+  readonly uplink: string | undefined
 }
 
 export interface LinkDraft {
@@ -59,7 +60,12 @@ export function draftLab(value: unknown): LabDraft {
     ...draftScope(value, []),
     hosts: Object.entries(mapOf(hosts)).map(([name, settings]) => {
       const path = ['hosts', name]
-      return { name, path, ...draftScope(settings, path) }
+      return {
+        name,
+        path,
+        ...draftScope(settings, path),
+        uplink: uplink.safeParse(mapOf(settings)['uplink']).data,
+      }
     }),
     links: (Array.isArray(links) ? links : []).map((link, index) => draftLink(link, ['links', index])),
   }

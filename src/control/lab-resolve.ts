@@ -49,6 +49,7 @@ export function resolveLab(draft: LabDraft, name: string, folder: string, report
       endpoints: linked.get(host.name) ?? [],
       networks: labNetworks(host.networks, plans),
       sandboxes: resolvedHosts[index]!.sandboxes,
+      ...(host.uplink === undefined ? undefined : { uplink: host.uplink }),
     })),
     links: labNetworks(links.networks, plans),
   }

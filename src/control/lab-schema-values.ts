@@ -3,6 +3,9 @@
 import { z } from 'zod'
 import { MTU_MAX, MTU_MIN, NAME_MAX } from '../limits.ts'
 import { isLabLabel, LAB_LABEL } from './labs/labels.ts'
+import { parseUplink } from './rules/uplink.ts'
+
+const UPLINK_ERROR = 'an uplink, such as nic:eth0'
 
 /** Of labs and hosts: they become parts of paths, and a lab's name goes in front of its hosts'. */
 export const NAME_PATTERN = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/
@@ -45,6 +48,18 @@ const macError = 'a MAC address of six bytes, such as 02:00:00:00:00:0a'
 export const mac = z
   .string({ error: macError })
   .regex(/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/, { error: macError })
+
+/** As the daemon takes it. */
+export const uplink = z.string({ error: UPLINK_ERROR }).refine(isUplink, { error: UPLINK_ERROR })
+
+function isUplink(text: string): boolean {
+  try {
+    parseUplink(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** A NUL byte would end the argument early: execve(2) takes C strings. */
 const wordError = 'text without NUL bytes'

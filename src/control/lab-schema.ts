@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { LAB_NAME_MAX } from '../limits.ts'
 import { networkSchema } from './lab-schema-network.ts'
 import { sandboxSchema } from './lab-schema-sandbox.ts'
-import { anyKeyOf, mtu, name, nameUpTo, sandboxName, subnet4 } from './lab-schema-values.ts'
+import { anyKeyOf, mtu, name, nameUpTo, sandboxName, subnet4, uplink } from './lab-schema-values.ts'
 
 /** A lab file has at least one of them. */
 export const LAB_PARTS = ['networks', 'sandboxes', 'hosts'] as const
@@ -26,8 +26,13 @@ const hostSchema = z
     {
       networks: networks.optional(),
       sandboxes: sandboxes.optional(),
+      uplink: uplink.optional().meta({
+        description:
+          "The way out of the host's networks: nic:eth0 is its place on its first link, whose address it shares, and on which its sandboxes' ports are published. Default: none.",
+        examples: ['nic:eth0', 'nic'],
+      }),
     },
-    { error: 'a map of the settings networks and sandboxes, or empty' },
+    { error: 'a map of the settings networks, sandboxes and uplink, or empty' },
   )
   .meta({
     description:

@@ -15,7 +15,9 @@ export function labText(lab: Lab, { named }: { readonly named: boolean }): strin
     present({
       name: named ? lab.name : undefined,
       ...scopeFile(networks, sandboxes),
-      hosts: byName(hosts, (host) => nullIfEmpty(scopeFile(host.networks, host.sandboxes))),
+      hosts: byName(hosts, ({ networks: inner, sandboxes: guests, uplink }) =>
+        nullIfEmpty(present({ ...scopeFile(inner, guests), uplink })),
+      ),
       links: links.length === 0 ? undefined : sorted(links).map(linkFile),
     }),
     { lineWidth: 0 },

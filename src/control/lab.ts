@@ -93,6 +93,8 @@ const labHostSchema = z.strictObject({
   endpoints: z.array(labEndpointSchema),
   networks: z.array(labNetworkSchema),
   sandboxes: z.array(labSandboxSchema),
+  /** The way out of its networks, in its text form. Missing where there is none. */
+  uplink: text.optional(),
 })
 /** A sandbox in which a daemon of its own runs, with networks and sandboxes of its own. */
 export type LabHost = z.infer<typeof labHostSchema>

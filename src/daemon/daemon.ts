@@ -260,7 +260,10 @@ function requireMachine(): void {
   }
 }
 
-/** Descriptors for all ports and connections that there may be, two for each sandbox, and some to spare. */
+/**
+ * Descriptors for all ports and connections that there may be, two for each sandbox, and some to spare. An uplink by an interface, which
+ * reserves ports, takes what it finds.
+ */
 const DESCRIPTORS_WANTED = 3 * PORTS_MAX + API_CONNECTIONS_MAX + 256
 
 /** Node has raised the soft limit to the hard one already. */

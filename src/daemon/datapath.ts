@@ -67,7 +67,7 @@ export interface OpenPort {
   /** Whether its frames carry a virtio-net header. */
   readonly virtio: boolean
   /** Closes it, where nobody has use for it. */
-  discard(): void
+  readonly discard: () => void
 }
 
 function macBytes(mac: string): Uint8Array {

@@ -8,10 +8,12 @@ import type { DoctorCheck } from '../control/api/doctor.ts'
 import { TapwireError } from '../control/errors.ts'
 import { native } from '../ports/native.ts'
 import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
+import { openPacketSocket, PacketSocketError } from '../ports/packet-socket.ts'
 import { openTap, TapError, TapFeature } from '../ports/tap.ts'
 import { missingCapabilities } from './capabilities.ts'
 import { readLog } from './log-reader.ts'
 import { createNamespace, deleteNamespace, namespacePath } from './namespace.ts'
+import { run } from './program.ts'
 import { ShimHost } from './sandbox-host.ts'
 
 const NODE_MIN = [20, 19] as const
@@ -32,7 +34,8 @@ export async function examine(): Promise<DoctorCheck[]> {
     checkCapabilities(),
     ...PROGRAMS.map(checkProgram),
   ]
-  if (addon.state === 'ok') checks.push(checkIoUring(), checkEpoll(), await checkTap())
+  if (addon.state === 'ok')
+    checks.push(checkIoUring(), checkEpoll(), await checkTap(), await checkPacketSocket())
   checks.push(await checkSandbox())
   return checks
 }
@@ -141,6 +144,32 @@ async function checkTap(): Promise<DoctorCheck> {
   } catch (error) {
     if (!(error instanceof TapError || error instanceof TapwireError)) throw error
     return fail('TAP', error.message, error.hint ?? 'Run as root.')
+  } finally {
+    await deleteNamespace(namespace)
+  }
+}
+
+/** Of interfaces that the machine has: uplinks and parents of macvlan networks. On one end of a cable of our own. */
+async function checkPacketSocket(): Promise<DoctorCheck> {
+  const namespace = `tw-doctor-packet-${process.pid}`
+  try {
+    await createNamespace(namespace)
+    await run('ip', ['-n', namespace, 'link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two'])
+    await run('ip', ['-n', namespace, 'link', 'set', 'one', 'up'])
+    const socket = openPacketSocket({
+      namespace: namespacePath(namespace),
+      interface: 'one',
+      promiscuous: true,
+    })
+    closeSync(socket.descriptor)
+    return ok('packet socket', 'opens: uplinks by an interface, and macvlan networks')
+  } catch (error) {
+    if (!(error instanceof PacketSocketError || error instanceof TapwireError)) throw error
+    return warn(
+      'packet socket',
+      error.message,
+      'Without it no interface of the machine can be an uplink, or the parent of a macvlan network.',
+    )
   } finally {
     await deleteNamespace(namespace)
   }

@@ -53,7 +53,9 @@ export class DatapathFabric implements Fabric {
   constructor(datapath: Datapath, log: Pick<Log, 'info' | 'warn'>) {
     this.#datapath = datapath
     this.#uplink = new Uplink(datapath, log)
-    this.#lasting = new LastingPorts(log, async (port) => void (await datapath.removePort(port)))
+    this.#lasting = new LastingPorts(log, async (port) => {
+      await datapath.removePort(port)
+    })
     datapath.on('portGone', (port) => {
       this.#uplink.portGone(port)
       this.#lasting.gone(port)
@@ -175,8 +177,8 @@ export class DatapathFabric implements Fabric {
     return { mtu }
   }
 
-  setUplink(uplink: UplinkSpec | undefined): Promise<void> {
-    return this.#uplink.set(uplink)
+  setUplink(uplink: UplinkSpec | undefined, options: { readonly patient?: boolean } = {}): Promise<void> {
+    return this.#uplink.set(uplink, options)
   }
 
   uplink(): UplinkState {

@@ -38,7 +38,7 @@ export class HostDaemons implements LabHosts {
   }
 
   /** Throws LAB_FILE_INVALID where the names are too long for a socket's path. */
-  command(lab: string, host: string): readonly string[] {
+  command(lab: string, host: string, uplink?: string): readonly string[] {
     const { io } = this.#options
     this.#checkLength(lab, host)
     return [
@@ -49,6 +49,7 @@ export class HostDaemons implements LabHosts {
       '--socket',
       this.socket(lab, host),
       ...(io === 'auto' ? [] : ['--io', io]),
+      ...(uplink === undefined ? [] : ['--uplink', uplink]),
     ]
   }
 

@@ -31,6 +31,9 @@ const { ArpKind, ARP_FRAME_SIZE, arpPacket, classifyArp, composePoll, composeRep
   arpMessages
 const { failed: FAILED, incomplete: INCOMPLETE, probe: PROBE } = NeighbourState
 
+const FROM_ROUTER = ROUTER_PORT
+const { none: ACCEPTED } = DropReason
+
 const NONE = -1
 const BROADCAST_HIGH = 0xffff
 const BROADCAST_LOW = -1
@@ -158,11 +161,14 @@ export class LinkLayer {
 
   /** Sends a finished frame to the station; 0, or the DropReason. */
   forward(domain: number, high: number, low: number, offset: number, length: number, nowS: number): number {
-    const verdict = this.bridge.decide(high, low, ROUTER_PORT, domain, nowS)
-    if (verdict >= 0) {
-      this.egress.send(verdict, offset, length)
-      return DropReason.none
-    }
+    const verdict = this.bridge.decide(high, low, FROM_ROUTER, domain, nowS)
+    if (verdict < 0) return this.forwardRare(verdict, domain, offset, length)
+    this.egress.send(verdict, offset, length)
+    return ACCEPTED
+  }
+
+  /** To a station of which the MAC table does not know where it is, or that it does not let us reach. */
+  private forwardRare(verdict: number, domain: number, offset: number, length: number): number {
     if (verdict !== FLOOD) return dropReasonOf(verdict)
     const targets = this.egress.flood(this.ports.members(domain), ROUTER_PORT, offset, length)
     if (targets === 0) return DropReason.uplinkDown

@@ -139,9 +139,11 @@ export function checksumRequestFits(
  * ~HC grows by ~0x0100. (RFC 1141 adds to HC itself, and gets 0xffff where RFC 1624 gets 0.)
  */
 export function decrementTimeToLive(view: DataView, network: number): void {
-  view.setUint8(network + TIME_TO_LIVE, view.getUint8(network + TIME_TO_LIVE) - 1)
-  const sum = (~view.getUint16(network + HEADER_CHECKSUM) & 0xffff) + 0xfeff
-  view.setUint16(network + HEADER_CHECKSUM, ~(sum + (sum >>> 16)))
+  // TTL, protocol and checksum are one word.
+  const word = view.getInt32(network + TIME_TO_LIVE)
+  const sum = (~word & 0xffff) + 0xfeff
+  const checksum = ~(sum + (sum >>> 16)) & 0xffff
+  view.setInt32(network + TIME_TO_LIVE, ((word - 0x0100_0000) & ~0xffff) | checksum)
 }
 
 /** Both addresses of the frame: high is bytes 0-1 as uint16, low bytes 2-5 as int32. */

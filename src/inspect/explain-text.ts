@@ -23,12 +23,12 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}).',
   'uplink arrive': 'It comes from {address}, by the uplink[ {interface}].',
   'ingress accept':
-    'The switch takes the frame[ of {length} bytes][ from {interface}][ of {sandbox}][, on network {network}].',
+    'The switch takes the frame[ of {length} bytes][ from {interface}][ of {sandbox}][, on network {network}][, {place}].',
   'guard accept': 'It may come from there: {mac}[ and {address}] belong to the port.',
   'bridge forward': 'Its target[ {mac}] is known: it lives behind {interface}[ of {sandbox}].',
   'bridge flood':
     'Nobody is known to have its target address[ {mac}]: the frame goes to all other ports[, {ports} in number].',
-  'bridge router': 'Its target[ {mac}] is the gateway: the router takes it.',
+  'bridge router': 'Its target[ {mac}] is an address of the router, which takes it.',
   'bridge arp': 'The router reads the ARP packet as well.',
   'router packet': 'The router looks at the packet[ from {source} to {destination}, with a TTL of {ttl}].',
   'router for-host': 'Its destination is the gateway, whose address the machine has[ on network {network}].',

@@ -306,9 +306,9 @@ describe('tapwire neigh ls', () => {
     const mac = '02:42:ac:12:00:02'
     control.answers.set('GET /neighbours', () => ({
       neighbours: [
-        { network: 'blue', address: '172.18.0.10', mac: '', sandbox: '', state: 'failed' },
-        { network: 'blue', address: '172.18.0.2', mac, sandbox: 'web', state: 'reachable' },
-        { network: '', address: '203.0.113.254', mac, sandbox: '', state: 'stale' },
+        { network: 'blue', uplink: false, address: '172.18.0.10', mac: '', sandbox: '', state: 'failed' },
+        { network: 'blue', uplink: false, address: '172.18.0.2', mac, sandbox: 'web', state: 'reachable' },
+        { network: '', uplink: true, address: '203.0.113.254', mac, sandbox: '', state: 'stale' },
       ],
     }))
     assert.equal(

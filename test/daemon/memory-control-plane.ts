@@ -259,7 +259,9 @@ export class MemoryControlPlane implements ControlPlane {
   async neighbours(): Promise<Neighbours> {
     const mac = '02:42:0a:01:00:02'
     return {
-      neighbours: [{ network: 'net', address: '10.1.0.2', mac, sandbox: 'box', state: 'reachable' }],
+      neighbours: [
+        { network: 'net', uplink: false, address: '10.1.0.2', mac, sandbox: 'box', state: 'reachable' },
+      ],
     }
   }
 

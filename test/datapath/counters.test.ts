@@ -12,6 +12,9 @@ const ZERO = {
   flooded: 0,
   floodCopies: 0,
   segmentCopies: 0,
+  originated: 0,
+  consumed: 0,
+  held: 0,
   drops: Array<number>(DROP_REASON_COUNT).fill(0),
 }
 
@@ -24,6 +27,14 @@ describe('counters', () => {
     counters.flooded(1, 1)
     counters.flooded(1, 5)
     counters.segmented(2, 44)
+    counters.originated(4)
+    counters.consumed(4)
+    counters.consumed(4)
+    counters.held(4, 1)
+    counters.held(4, 1)
+    counters.held(4, 1)
+    counters.held(4, -1)
+    counters.copied(4, 3)
     for (let reason = 1; reason < DROP_REASON_COUNT; reason++) {
       for (let i = 0; i < reason; i++) counters.dropped(3, reason as DropReason)
     }
@@ -42,7 +53,8 @@ describe('counters', () => {
       segmentCopies: 43,
     })
     assert.deepEqual(counters.port(3), { ...ZERO, drops: ZERO.drops.map((_, reason) => reason) })
-    assert.deepEqual(counters.port(4), ZERO)
+    assert.deepEqual(counters.port(4), { ...ZERO, originated: 1, consumed: 2, held: 2, floodCopies: 3 })
+    assert.deepEqual(counters.port(5), ZERO)
   })
 
   it('take back what a device has refused', () => {

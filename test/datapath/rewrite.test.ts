@@ -65,7 +65,7 @@ const tupleFor = (spec: Ipv4FrameSpec, { source, destination, ports }: Tuple): T
 describe('rewriteAddresses', () => {
   it('translates a segment that a kernel sent', () => {
     const sent = kernelGateway.reset.about
-    const read = new DataView(sent.buffer)
+    const read = new DataView(sent.buffer, sent.byteOffset)
     const options = sent.slice(54)
     const spec: Ipv4FrameSpec = {
       ...PLAIN_IPV4,

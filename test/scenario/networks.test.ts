@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { DropReason } from '../../src/datapath/drop-reason.ts'
 import { play } from '../support/scenario.ts'
 
 describe('networks are apart', () => {
@@ -250,7 +251,7 @@ describe('ports come and go', () => {
     engine.process(0, io.poll(0, 0), 0)
     assert.equal(engine.transmitCount, 0)
     assert.equal(engine.counters.port(7).receivedFrames, 1)
-    assert.equal(engine.counters.port(7).drops[5], 1)
+    assert.equal(engine.counters.port(7).drops[DropReason.noDomain], 1)
   })
 
   it('a port whose device has vanished is no longer flooded to', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { DropReason } from '../../src/datapath/drop-reason.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import * as tcp from '../../src/wire/tcp.ts'
 import { frameText } from '../support/frame-text.ts'
@@ -158,7 +159,7 @@ describe('a super-frame', () => {
       scenario.arrive(1, tooLong)
       scenario.run()
       assert.deepEqual(scenario.departures(2), [])
-      assert.equal(scenario.engine.counters.port(1).drops[2], 1)
+      assert.equal(scenario.engine.counters.port(1).drops[DropReason.frameTooLong], 1)
     }
   })
 
@@ -192,8 +193,8 @@ describe('a super-frame', () => {
     scenario.run()
     assert.deepEqual(texts(scenario.departures(2)), texts([frame]))
     assert.deepEqual(scenario.departures(3), [])
-    assert.equal(scenario.engine.counters.port(3).drops[9], 1)
-    assert.equal(scenario.engine.counters.port(4).drops[9], 1)
+    assert.equal(scenario.engine.counters.port(3).drops[DropReason.segmentLimit], 1)
+    assert.equal(scenario.engine.counters.port(4).drops[DropReason.segmentLimit], 1)
   })
 
   it('one after another, whole bursts of them, are all there', () => {

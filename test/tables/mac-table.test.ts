@@ -306,7 +306,7 @@ describe('MacTable: options', () => {
     const wrong: [Partial<MacTableOptions>, RegExp][] = [
       [{ capacity: 0 }, /capacity is 0/],
       [{ capacity: STATIONS_MAX + 1 }, /capacity is 1048577/],
-      [{ ports: PORTS_MAX + 1 }, /ports is 4097/],
+      [{ ports: PORTS_MAX + 2 }, /ports is 4098/],
       [{ stationsPerPort: 1.5 }, /stationsPerPort is 1.5/],
       [{ ageingS: 0 }, /ageingS is 0; it must be an integer from 1 to 1000000/],
     ]

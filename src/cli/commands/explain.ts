@@ -46,7 +46,7 @@ export function defineExplain(command: Command, cli: Cli): void {
 }
 
 /** `db:5432/tcp`, `db/icmp`, `db`. Throws USAGE. */
-export function parseDestination(text: string): Omit<ExplainRequest, 'source'> {
+function parseDestination(text: string): Omit<ExplainRequest, 'source'> {
   const slash = text.lastIndexOf('/')
   const place = slash === -1 ? text : text.slice(0, slash)
   const protocol = slash === -1 ? undefined : protocolOf(text.slice(slash + 1))

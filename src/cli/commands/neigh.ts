@@ -6,9 +6,6 @@ import { naturalOrder } from '../natural-order.ts'
 import { examples } from '../options.ts'
 import { formatTable, printJson } from '../output.ts'
 
-/** Where the API has no network's name. */
-const UPLINK = '(uplink)'
-
 export function defineNeighLs(command: Command, cli: Cli): void {
   command
     .description(
@@ -32,8 +29,8 @@ function formatNeighbours({ neighbours }: Neighbours): string {
   )
   return formatTable(
     ['NETWORK', 'ADDRESS', 'MAC', 'STATE', 'SANDBOX'],
-    sorted.map(({ network, address, mac, state, sandbox }) => [
-      network || UPLINK,
+    sorted.map(({ network, uplink, address, mac, state, sandbox }) => [
+      network || (uplink ? '(uplink)' : '(host)'),
       address,
       mac || '-',
       state,

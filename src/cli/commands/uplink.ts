@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Uplink } from '../../control/api/uplink.ts'
+import type { Uplink, UplinkSet } from '../../control/api/uplink.ts'
 import { apiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { examples } from '../options.ts'
@@ -44,7 +44,8 @@ export function defineUplinkSet(command: Command, cli: Cli): void {
       )}`,
     )
     .action(async (uplink: string) => {
-      const set = await apiClient(cli).put<Uplink>('/uplink', { body: { Uplink: uplink } })
+      const body: UplinkSet = { Uplink: uplink }
+      const set = await apiClient(cli).put<Uplink>('/uplink', { body })
       cli.stdout.write(formatUplink(set))
     })
 }

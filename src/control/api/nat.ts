@@ -80,8 +80,9 @@ export type NatStats = z.infer<typeof natStatsSchema>
 export const neighboursSchema = z.object({
   neighbours: z.array(
     z.object({
-      /** Empty for the uplink. */
+      /** Empty for the uplink, and for the host itself. */
       network: text,
+      uplink: z.boolean(),
       address: text,
       /** Empty while it is not known. */
       mac: text,

@@ -10,39 +10,21 @@
 
 import type { BridgeDriver } from '../drivers/bridge.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import { HostPortTable } from '../host-port-table.ts'
-import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
-import { bridgeOptions } from '../rules/bridge-options.ts'
-import { chooseDefaultRoutes } from '../rules/default-route.ts'
-import { bridgeGateway } from '../rules/gateway.ts'
+import type { EndpointRecord, SandboxRecord } from '../model/records.ts'
 import { type PortRange, rangeText, recordedRanges, recordRanges } from '../rules/port-range.ts'
-import {
-  isPublishable,
-  type PublishedProtocol,
-  type PublishWish,
-  planPublishing,
-  planRouted,
-} from '../rules/publish-plan.ts'
-import { routeCandidates } from '../views/default-route-inspect.ts'
+import { type PublishWish, planPublishing, planRouted } from '../rules/publish-plan.ts'
 import type { Context } from './context.ts'
+import { HostPortChoice } from './host-port-choice.ts'
 import { type Publication, PublicationSwitch, type PublicationTarget } from './publication.ts'
+import { isRouters, publicationTargets } from './publication-targets.ts'
 import { withWords } from './told-as.ts'
 import type { Undo } from './undo.ts'
-
-/** How often the machine may refuse a port that anybody would do for, as Docker has it. */
-const REFUSALS_MAX = 10
-
-interface Targets {
-  /** Where host ports lead to. */
-  readonly translated: PublicationTarget | undefined
-  readonly routed: readonly PublicationTarget[]
-}
 
 export class Publications {
   readonly #context: Context
   readonly #bridge: BridgeDriver
   readonly #switch: PublicationSwitch
-  readonly #table = new HostPortTable()
+  readonly #choice: HostPortChoice
   /** By sandbox. */
   readonly #held = new Map<string, readonly Publication[]>()
   /** Sandboxes whose wishes have been granted where they are now, as far as they could be. */
@@ -53,7 +35,8 @@ export class Publications {
   constructor(context: Context, bridge: BridgeDriver) {
     this.#context = context
     this.#bridge = bridge
-    this.#switch = new PublicationSwitch(context.parts, bridge, (address) => this.#isRouters(address))
+    this.#switch = new PublicationSwitch(context.parts, bridge, (address) => isRouters(context, address))
+    this.#choice = new HostPortChoice(context, context.parts.hostPorts)
   }
 
   /**
@@ -61,7 +44,7 @@ export class Publications {
    * ports. Throws PORT_IN_USE, PORTS_EXHAUSTED, LIMIT_REACHED.
    */
   async settle(undo: Undo, sandbox: SandboxRecord): Promise<SandboxRecord> {
-    const { translated, routed } = this.#targetsOf(sandbox)
+    const { translated, routed } = publicationTargets(this.#context, this.#bridge, sandbox)
     await this.#toldOf(sandbox, translated ?? routed[0], async () => {
       await this.#move(undo, sandbox, translated)
       const isGranted = this.#granted.has(sandbox.id)
@@ -84,7 +67,7 @@ export class Publications {
 
   /** Publishes more of a sandbox that runs. Its configuration has it already. */
   async add(undo: Undo, sandbox: SandboxRecord, more: SandboxRecord['config']): Promise<SandboxRecord> {
-    const { translated, routed } = this.#targetsOf(sandbox)
+    const { translated, routed } = publicationTargets(this.#context, this.#bridge, sandbox)
     const endpoint = translated ?? routed[0]
     await this.#toldOf(sandbox, endpoint, async () => {
       if (translated !== undefined) {
@@ -112,7 +95,7 @@ export class Publications {
       if (target === undefined) continue
       for (const piece of pieces) await this.#switch.open(undo, piece, target)
     }
-    await this.#settleRouted(undo, sandbox, this.#targetsOf(sandbox).routed)
+    await this.#settleRouted(undo, sandbox, publicationTargets(this.#context, this.#bridge, sandbox).routed)
     return this.#withPorts(sandbox)
   }
 
@@ -128,7 +111,7 @@ export class Publications {
     for (const publication of this.#leftovers.splice(0)) {
       try {
         await this.#switch.end(publication)
-        this.#giveBack(publication.range)
+        this.#choice.replace(publication.range)
       } catch (error) {
         this.#leftovers.push(publication)
         this.#context.warn(error, `port ${nameOf(publication.range)} could not be taken back`)
@@ -138,7 +121,7 @@ export class Publications {
 
   /** Publishes again what an earlier daemon had. What cannot be is told; the sandbox with the others. */
   async restore(sandbox: SandboxRecord): Promise<SandboxRecord> {
-    const { translated, routed } = this.#targetsOf(sandbox)
+    const { translated, routed } = publicationTargets(this.#context, this.#bridge, sandbox)
     if (translated !== undefined) this.#granted.add(sandbox.id)
     for (const range of recordedRanges(sandbox.ports)) {
       const targets = range.hostFirst === 0 ? routed : [translated]
@@ -165,7 +148,7 @@ export class Publications {
         `container ${sandbox.id} has no endpoint that ports lead to`,
       )
     }
-    if (range.hostFirst > 0) this.#take(undo, range)
+    this.#choice.take(undo, range)
     await this.#open(undo, sandbox, range, target)
   }
 
@@ -223,102 +206,8 @@ export class Publications {
   ): Promise<void> {
     await this.#endLeftovers()
     for (const wish of wishes) {
-      switch (wish.host.kind) {
-        case 'fixed': {
-          const range = rangeOf(wish, wish.host.first)
-          this.#take(undo, range)
-          await this.#open(undo, sandbox, range, target)
-          break
-        }
-        case 'choice':
-          await this.#publishFirstFree(undo, sandbox, target, wish, wish.host)
-          break
-        case 'any':
-          await this.#publishAnywhere(undo, sandbox, target, wish)
-          break
-      }
+      await this.#choice.grant(undo, wish, (own, range) => this.#open(own, sandbox, range, target))
     }
-  }
-
-  async #publishFirstFree(
-    undo: Undo,
-    sandbox: SandboxRecord,
-    target: PublicationTarget,
-    wish: PublishWish,
-    { first, last }: { readonly first: number; readonly last: number },
-  ): Promise<void> {
-    let refusal: TapwireError | undefined
-    let refusals = 0
-    // Port 0 is no port.
-    for (let port = Math.max(first, 1); port <= last && refusals < REFUSALS_MAX; port++) {
-      const range = rangeOf(wish, port)
-      if (this.#table.conflict(hostRange(range)) !== undefined) continue
-      this.#table.take(hostRange(range))
-      refusal = await this.#openTaken(undo, sandbox, range, target)
-      if (refusal === undefined) return
-      refusals++
-    }
-    throw refusal ?? exhausted()
-  }
-
-  /**
-   * Ports that are free lie together most often, so many are asked for at once. Where the machine refuses them, one of them is
-   * another program's: half of them are tried, until it is found out which.
-   */
-  async #publishAnywhere(
-    undo: Undo,
-    sandbox: SandboxRecord,
-    target: PublicationTarget,
-    wish: PublishWish,
-  ): Promise<void> {
-    const { protocol, hostIp } = wish
-    const ephemeral = this.#context.parts.hostPorts.ephemeralPorts()
-    let refusals = 0
-    let atOnce = wish.last - wish.first + 1
-    for (let next = wish.first; next <= wish.last; ) {
-      const count = Math.min(atOnce, wish.last - next + 1)
-      const free = this.#table.takeNext(protocol, hostIp, count, ephemeral)
-      if (free === undefined) throw exhausted()
-      const last = next + free.last - free.first
-      const range = { protocol, first: next, last, hostIp, hostFirst: free.first }
-      const refusal = await this.#openTaken(undo, sandbox, range, target)
-      if (refusal === undefined) {
-        next = last + 1
-        atOnce *= 2
-        continue
-      }
-      if (free.first === free.last && ++refusals === REFUSALS_MAX) throw refusal
-      if (free.first < free.last) this.#table.goBack(free)
-      atOnce = Math.max(1, Math.ceil((free.last - free.first + 1) / 2))
-    }
-  }
-
-  /** Opens what was taken just now; what the machine says of a port that another program has, and then it is given back. */
-  async #openTaken(
-    undo: Undo,
-    sandbox: SandboxRecord,
-    range: PortRange,
-    target: PublicationTarget,
-  ): Promise<TapwireError | undefined> {
-    try {
-      await this.#context.attempt(async (own) => {
-        own.add(() => this.#giveBack(range))
-        await this.#open(own, sandbox, range, target)
-        own.handTo(undo)
-      })
-      return undefined
-    } catch (error) {
-      if (error instanceof TapwireError && error.code === ErrorCode.portInUse) return error
-      throw error
-    }
-  }
-
-  /** Throws PORT_IN_USE in Docker's words. */
-  #take(undo: Undo, range: PortRange): void {
-    const port = this.#table.conflict(hostRange(range))
-    if (port !== undefined) throw allocated(range.hostIp, port)
-    this.#table.take(hostRange(range))
-    undo.add(() => this.#giveBack(range))
   }
 
   async #open(undo: Undo, { id }: SandboxRecord, range: PortRange, target: PublicationTarget): Promise<void> {
@@ -338,8 +227,10 @@ export class Publications {
     undo.add(() => void this.#held.set(id, before))
     undo.always(() => {
       if (this.#of(id).includes(publication)) return
-      this.#giveBack(publication.range)
-      for (const { range } of others) if (range.hostFirst > 0) this.#table.take(hostRange(range))
+      this.#choice.replace(
+        publication.range,
+        others.map(({ range }) => range),
+      )
     })
   }
 
@@ -359,46 +250,12 @@ export class Publications {
     else this.#held.set(id, others)
   }
 
-  #giveBack(range: PortRange): void {
-    if (range.hostFirst > 0) this.#table.giveBack(hostRange(range))
-  }
-
   #of(sandbox: string): readonly Publication[] {
     return this.#held.get(sandbox) ?? []
   }
 
   #withPorts(sandbox: SandboxRecord): SandboxRecord {
     return { ...sandbox, ports: recordRanges(this.#of(sandbox.id).map(({ range }) => range)) }
-  }
-
-  #targetsOf(sandbox: SandboxRecord): Targets {
-    const { model } = this.#context
-    const candidates = routeCandidates(sandbox, { network: (id) => model.network(id) })
-    const chosen = chooseDefaultRoutes(candidates).ipv4.endpoint?.endpoint
-    const target = (endpoint: EndpointRecord | undefined): PublicationTarget[] => {
-      const network = endpoint && model.network(endpoint.network)
-      const { id, ipv4 } = endpoint?.joined ?? {}
-      if (network === undefined || id === undefined || ipv4 === undefined) return []
-      if (network.internal || this.#bridge.placeOf(id) === undefined) return []
-      return [{ endpoint: id, address: ipv4.address, ...modeOf(network) }]
-    }
-    return {
-      translated: target(chosen).find(({ routed }) => !routed),
-      routed: sandbox.endpoints.flatMap(target).filter(({ routed }) => routed),
-    }
-  }
-
-  /** Whether the machine's kernel has nothing to do with an address, for only the router has it. */
-  #isRouters(address: string): boolean {
-    const { parts, model } = this.#context
-    const { spec } = parts.fabric.uplink()
-    if (spec?.kind === 'tap' && spec.address === address) return true
-    return [...model.networks.values()].some(
-      (network) =>
-        network.driver === 'bridge' &&
-        bridgeOptions(network.options).uplink &&
-        bridgeGateway(network)?.address === address,
-    )
   }
 
   async #toldOf(
@@ -415,28 +272,8 @@ export class Publications {
   }
 }
 
-function modeOf({ options }: NetworkRecord): { readonly routed: boolean; readonly hostBinding: string } {
-  const { gatewayMode4, hostBinding } = bridgeOptions(options)
-  // Docker's default bridge says 0.0.0.0, and means IPv6 as well.
-  return { routed: gatewayMode4 === 'routed', hostBinding: hostBinding === '0.0.0.0' ? '' : hostBinding }
-}
-
 function nameOf({ first, last, protocol }: PortRange): string {
   return `${rangeText(first, last)}/${protocol}`
-}
-
-function rangeOf({ protocol, first, last, hostIp }: PublishWish, hostFirst: number): PortRange {
-  return { protocol, first, last, hostIp, hostFirst }
-}
-
-function hostRange({ protocol, first, last, hostIp, hostFirst }: PortRange): {
-  readonly protocol: PublishedProtocol
-  readonly hostIp: string
-  readonly first: number
-  readonly last: number
-} {
-  if (!isPublishable(protocol)) throw new RangeError(`${protocol} is not published`)
-  return { protocol, hostIp, first: hostFirst, last: hostFirst + last - first }
 }
 
 /** What is left of a range, in order. */
@@ -452,13 +289,3 @@ function remaining(range: PortRange, isRemoved: (port: number) => boolean): read
   }
   return pieces
 }
-
-function allocated(hostIp: string, port: number): TapwireError {
-  return new TapwireError(
-    ErrorCode.portInUse,
-    `Bind for ${hostIp || '0.0.0.0'}:${port} failed: port is already allocated`,
-    { hint: `'tapwire ps --filter publish=${port}' shows which sandbox has it.` },
-  )
-}
-
-const exhausted = (): TapwireError => new TapwireError(ErrorCode.portsExhausted, 'all ports are allocated')

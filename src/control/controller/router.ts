@@ -39,6 +39,7 @@ export class Router {
     const owners = this.#ownersOfAddresses()
     const neighbourOf = ({ domain, address, mac, state }: FabricNeighbour) => ({
       network: names.network(domain),
+      uplink: names.isUplink(domain),
       address,
       mac,
       sandbox: owners.get(`${domain} ${address}`) ?? '',

@@ -1,3 +1,4 @@
+import { ROUTER_PORT } from '../../datapath/router-port.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { UplinkState } from '../model/machine.ts'
 import type { Context } from './context.ts'
@@ -34,12 +35,17 @@ export class SwitchNames {
     return this.#domains.get(domain) ?? ''
   }
 
+  isUplink(domain: number): boolean {
+    return domain === this.#uplink.domain
+  }
+
   /** The same for a sentence. */
   place(domain: number): string {
-    return this.network(domain) || (domain === this.#uplink.domain ? 'the uplink' : 'the host')
+    return this.network(domain) || (this.isUplink(domain) ? 'the uplink' : 'the host')
   }
 
   port(port: number): PortNames {
+    if (port === ROUTER_PORT) return { network: '', sandbox: '', interface: 'gateway' }
     if (port === this.#uplink.port) return { network: '', sandbox: '', interface: this.#uplink.interface }
     const owner = this.#registry.portOf(port)
     return {

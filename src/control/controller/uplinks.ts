@@ -52,7 +52,7 @@ export class Uplinks {
     try {
       const spec = parseUplink(text)
       this.#wanted = formatUplink(spec)
-      if (spec !== undefined) await this.#context.parts.fabric.setUplink(spec)
+      if (spec !== undefined) await this.#context.parts.fabric.setUplink(spec, { patient: true })
     } catch (error) {
       this.#failure = (error as Error).message
       this.#context.warn(error, `the uplink ${text} could not be set`)

@@ -12,10 +12,20 @@ export const ENDPOINTS_LABEL = 'tapwire.lab.endpoints'
 /** The host's name, on the sandbox that it is. */
 export const HOST_LABEL = 'tapwire.lab.host'
 
+/** A host's way out, on the sandbox that it is. */
+export const UPLINK_LABEL = 'tapwire.lab.uplink'
+
 /** On the network that a link is: its two hosts, with a comma between them. */
 export const LINK_LABEL = 'tapwire.lab.link'
 
-const OURS: ReadonlySet<string> = new Set([LAB_LABEL, DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL, LINK_LABEL])
+const OURS: ReadonlySet<string> = new Set([
+  LAB_LABEL,
+  DIGEST_LABEL,
+  ENDPOINTS_LABEL,
+  HOST_LABEL,
+  UPLINK_LABEL,
+  LINK_LABEL,
+])
 
 /** Whether it is a label of labs, of today or of a later version: nobody else gives one. */
 export function isLabLabel(name: string): boolean {

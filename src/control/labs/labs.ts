@@ -11,7 +11,7 @@ import { isPredefinedNetwork } from '../rules/names.ts'
 import { didYouMean } from '../suggest.ts'
 import { applyPlan } from './apply.ts'
 import { memberConflicts } from './conflicts.ts'
-import { LAB_LABEL } from './labels.ts'
+import { LAB_LABEL, UPLINK_LABEL } from './labels.ts'
 import { hostName, isHost, type LabPlan, planLab, type Wanted } from './plan.ts'
 import {
   type LabPlane,
@@ -41,7 +41,7 @@ export interface LabService {
 /** The daemons that run in a lab's hosts. */
 export interface LabHosts {
   /** Program and arguments of a host's daemon. */
-  command(lab: string, host: string): readonly string[]
+  command(lab: string, host: string, uplink?: string): readonly string[]
   /** Where that daemon listens. */
   socket(lab: string, host: string): string
   /** Its labs, once it answers. */
@@ -165,19 +165,19 @@ export class Labs implements LabService {
     }
   }
 
-  #hostSandbox(lab: string, { name, endpoints }: LabHost): LabSandbox {
+  #hostSandbox(lab: string, { name, endpoints, uplink }: LabHost): LabSandbox {
     return {
       name,
       networkMode: endpoints.length === 0 ? 'none' : 'networks',
       endpoints,
-      command: [...this.#hosts.command(lab, name)],
+      command: [...this.#hosts.command(lab, name, uplink)],
       environment: [],
       hostname: name,
       dns: [],
       dnsSearch: [],
       dnsOptions: [],
       extraHosts: [],
-      labels: {},
+      labels: uplink === undefined ? {} : { [UPLINK_LABEL]: uplink },
       ports: [],
       expose: [],
       stopSignal: STOP_SIGNAL,

@@ -12,7 +12,7 @@ import { parseLab } from '../lab-file.ts'
 import { LabFileError, type LabProblem } from '../lab-problem.ts'
 import { LAB_PARTS } from '../lab-schema.ts'
 import { isPredefinedNetwork } from '../rules/names.ts'
-import { HOST_LABEL, LINK_LABEL, userLabels } from './labels.ts'
+import { HOST_LABEL, LINK_LABEL, UPLINK_LABEL, userLabels } from './labels.ts'
 import type { Present } from './present.ts'
 import { MTU_OPTION, TRANSPARENT_OPTION } from './wanted.ts'
 
@@ -38,7 +38,7 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
     ),
     hosts: byName(
       present.sandboxes.filter(({ Config }) => HOST_LABEL in Config.Labels),
-      () => null,
+      ({ Config }) => (UPLINK_LABEL in Config.Labels ? { uplink: Config.Labels[UPLINK_LABEL] } : null),
     ),
     links: links.length === 0 ? undefined : byOrder(links).map(linkFile),
   }

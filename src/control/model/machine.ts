@@ -48,8 +48,11 @@ export interface Fabric {
    * or goes down it is connected anew when it is back. Throws PARENT_UNUSABLE.
    */
   addParentPort(port: ParentPort): Promise<ParentFacts>
-  /** Sets the way out of all networks, or takes it away. Throws UPLINK_UNUSABLE and leaves the one that was. */
-  setUplink(uplink: UplinkSpec | undefined): Promise<void>
+  /**
+   * Sets the way out of all networks, or takes it away. Throws UPLINK_UNUSABLE and leaves the one that was. A `patient` one is set where
+   * it cannot be had now as well: it is down, for that reason, until it can.
+   */
+  setUplink(uplink: UplinkSpec | undefined, options?: { readonly patient?: boolean }): Promise<void>
   uplink(): UplinkState
   /** Connections that the router follows, at most `limit`. */
   flows(filter: FlowFilter, limit: number): Promise<FabricFlows>

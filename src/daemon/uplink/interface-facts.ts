@@ -63,7 +63,7 @@ export async function readInterface(name: string): Promise<InterfaceFacts | unde
   const wanted = name === '' ? defaultInterface(await routes('default')) : name
   if (wanted === undefined) return undefined
   const answer = await unlessMissing(run('ip', ['-json', 'address', 'show', 'dev', wanted]))
-  const [entry] = parse<IpAddressEntry>(answer)
+  const [entry] = parse(answer) as readonly IpAddressEntry[]
   if (entry === undefined) return undefined
   return factsOf(wanted, entry, await routes('dev', wanted))
 }
@@ -119,7 +119,9 @@ function routeOf({ dst = 'default', gateway = '' }: IpRouteEntry): InterfaceRout
 }
 
 async function routes(...selection: readonly string[]): Promise<readonly IpRouteEntry[]> {
-  return parse<IpRouteEntry>(await unlessMissing(run('ip', ['-json', '-4', 'route', 'show', ...selection])))
+  return parse(
+    await unlessMissing(run('ip', ['-json', '-4', 'route', 'show', ...selection])),
+  ) as readonly IpRouteEntry[]
 }
 
 /** Between two looks an interface may go. */
@@ -133,7 +135,7 @@ async function unlessMissing(answer: Promise<string>): Promise<string> {
 }
 
 /** `ip` prints nothing at all where there is nothing, and empty objects for what a filter leaves out. */
-const parse = <T extends object>(text: string): readonly T[] =>
-  (JSON.parse(text.trim() === '' ? '[]' : text) as readonly T[]).filter(
-    (entry) => Object.keys(entry).length > 0,
-  )
+function parse(text: string): readonly object[] {
+  const entries = JSON.parse(text.trim() === '' ? '[]' : text) as readonly object[]
+  return entries.filter((entry) => Object.keys(entry).length > 0)
+}

@@ -10,11 +10,11 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import type { FabricGateway, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
-import { NAT_FIRST_PORT, NAT_LAST_PORT, UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
+import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
 import type { Datapath, OpenPort } from '../datapath.ts'
 import type { Log } from '../log.ts'
+import type { InterfaceFacts } from './interface-facts.ts'
 import type { NatPorts } from './nat-ports.ts'
 import { type UplinkMachine, uplinkMachine } from './uplink-machine.ts'
 import {
@@ -26,6 +26,15 @@ import {
   type UplinkPlace,
   worldRoutes,
 } from './uplink-place.ts'
+import {
+  asUnusable,
+  messageOf,
+  NO_UPLINK,
+  unusable,
+  WORLD_THERE,
+  type World,
+  worldState,
+} from './uplink-state.ts'
 
 /** Of the data path, what an uplink needs. */
 export type UplinkSwitch = Pick<
@@ -39,19 +48,13 @@ interface Installed {
   readonly place: UplinkPlace
 }
 
-/** A network that plays the world. */
-interface World {
-  readonly domain: number
-  readonly gateway: FabricGateway
-}
-
-const HINT = '`ip address` shows the interfaces of the machine, `tapwire uplink` the one that is set.'
-
 export class Uplink {
   readonly #switch: UplinkSwitch
   readonly #log: Pick<Log, 'info' | 'warn'>
   readonly #machine: UplinkMachine
   #installed: Installed | undefined
+  /** One that could not be had yet. */
+  #awaited: UplinkSpec | undefined
   #world: World | undefined
   /** Whether the switch has the port. */
   #attached = false
@@ -74,16 +77,21 @@ export class Uplink {
     this.#machine = machine
   }
 
-  /** Undefined: none from here on. Throws UPLINK_UNUSABLE, and leaves the one that was. */
-  set(spec: UplinkSpec | undefined): Promise<void> {
-    return this.#inTurn(() => (spec === undefined ? this.#remove() : this.#replace(spec)))
+  /** Undefined: none from here on. Throws UPLINK_UNUSABLE, and leaves the one that was; a patient one is waited for instead. */
+  set(spec: UplinkSpec | undefined, { patient = false } = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      if (spec === undefined) await this.#remove()
+      else if (patient) await this.#await(spec)
+      else await this.#replace(spec)
+      if (!patient) this.#awaited = undefined
+    })
   }
 
   /** A network is to become the way out: nothing else does from here on. Throws UPLINK_UNUSABLE where something else is. */
   claimWorld(domain: number, gateway: FabricGateway): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#installed !== undefined)
-        throw unusable(`the uplink ${this.#installed.place.interface} is set`)
+      const spec = this.#installed?.spec ?? this.#awaited
+      if (spec !== undefined) throw unusable(`the uplink ${this.#nameOf(spec)} is set`)
       if (this.#world !== undefined && this.#world.domain !== domain) throw unusable(WORLD_THERE)
       this.#world = { domain, gateway }
     })
@@ -104,7 +112,10 @@ export class Uplink {
   }
 
   state(): UplinkState {
-    if (this.#installed === undefined) return this.#world === undefined ? NO_UPLINK : worldState(this.#world)
+    if (this.#installed === undefined) {
+      if (this.#awaited !== undefined) return { ...NO_UPLINK, spec: this.#awaited, reason: this.#reason }
+      return this.#world === undefined ? NO_UPLINK : worldState(this.#world)
+    }
     const { spec, place } = this.#installed
     const { interface: name, mac, address, prefixLength, gateway, mtu, ports } = place
     return {
@@ -151,20 +162,42 @@ export class Uplink {
       throw asUnusable(error)
     }
     if (spec.kind === 'tap') this.#releasePorts()
-    this.#stopLooking ??= this.#machine.everyLook(() => void this.#inTurn(() => this.#look()))
+    this.#awaited = undefined
+    this.#startLooking()
     const { interface: name, address, gateway } = this.#installed!.place
     this.#log.info({ interface: name, address, gateway }, 'the uplink is set')
+  }
+
+  async #await(spec: UplinkSpec): Promise<void> {
+    try {
+      await this.#replace(spec)
+    } catch (error) {
+      this.#awaited = spec
+      this.#note(messageOf(error))
+      this.#startLooking()
+    }
+  }
+
+  #startLooking(): void {
+    this.#stopLooking ??= this.#machine.everyLook(() => void this.#inTurn(() => this.#look()))
   }
 
   /** What the machine says of it now; ports are reserved where the address is shared. */
   async #placeOf(spec: UplinkSpec): Promise<UplinkPlace> {
     if (spec.kind === 'tap') return tapPlace(spec)
-    this.#fingerprint = this.#machine.fingerprint(spec.interface)
-    const facts = await this.#machine.nic(spec.interface)
+    const facts = await this.#facts(spec.interface)
     const problem = nicProblem(spec.interface, facts)
     if (problem !== undefined) throw unusable(problem)
     this.#ports ??= this.#machine.reservePorts()
     return nicPlace(facts!, this.#ports)
+  }
+
+  /** What changes while it is read is looked at once more. */
+  async #facts(name: string): Promise<InterfaceFacts | undefined> {
+    const before = this.#machine.fingerprint(name)
+    const facts = await this.#machine.nic(name)
+    this.#fingerprint = this.#machine.fingerprint(name) === before ? before : ''
+    return facts
   }
 
   /** Another address on the TAP that is open: whoever has its other end would lose what it has configured there. */
@@ -229,10 +262,10 @@ export class Uplink {
   }
 
   async #remove(): Promise<void> {
-    if (this.#installed === undefined) return
-    const { interface: name } = this.#installed.place
+    const name = this.#installed?.place.interface
     await this.#uninstall()
-    this.#log.info({ interface: name }, 'the uplink is removed')
+    this.#reason = ''
+    if (name !== undefined) this.#log.info({ interface: name }, 'the uplink is removed')
   }
 
   async #uninstall(): Promise<void> {
@@ -246,7 +279,6 @@ export class Uplink {
     }
     this.#stopLooking?.()
     this.#stopLooking = undefined
-    this.#reason = ''
     this.#releasePorts()
   }
 
@@ -257,6 +289,7 @@ export class Uplink {
 
   /** Finds out what has changed, and follows. */
   async #look(): Promise<void> {
+    if (this.#awaited !== undefined) return this.#await(this.#awaited)
     if (this.#installed === undefined) return
     const { spec } = this.#installed
     try {
@@ -268,10 +301,8 @@ export class Uplink {
   }
 
   async #lookAtNic(spec: Extract<UplinkSpec, { kind: 'nic' }>): Promise<void> {
-    const fingerprint = this.#machine.fingerprint(spec.interface)
-    if (this.#reason === '' && fingerprint === this.#fingerprint) return
-    const facts = await this.#machine.nic(spec.interface)
-    this.#fingerprint = fingerprint
+    if (this.#reason === '' && this.#machine.fingerprint(spec.interface) === this.#fingerprint) return
+    const facts = await this.#facts(spec.interface)
     const problem = nicProblem(spec.interface, facts)
     if (problem !== undefined) return this.#note(problem)
     const place = nicPlace(facts!, this.#ports!)
@@ -296,6 +327,10 @@ export class Uplink {
     this.#note('')
   }
 
+  #nameOf(spec: UplinkSpec): string {
+    return this.#installed?.place.interface ?? (spec.kind === 'nic' ? spec.interface || 'nic' : spec.name)
+  }
+
   /** Tells the log when it changes. */
   #note(reason: string): void {
     if (reason === this.#reason) return
@@ -311,41 +346,3 @@ export class Uplink {
     return turn
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-const WORLD_THERE = 'a network that was made with tapwire.uplink=true is the way out'
-
-const unusable = (message: string): TapwireError =>
-  new TapwireError(ErrorCode.uplinkUnusable, message, { hint: HINT })
-
-function asUnusable(error: unknown): TapwireError {
-  if (error instanceof TapwireError) return error
-  const { message, hint = HINT } = error as Error & { readonly hint?: string }
-  return new TapwireError(ErrorCode.uplinkUnusable, message, { hint, cause: error })
-}
-
-const NO_UPLINK: UplinkState = {
-  spec: undefined,
-  up: false,
-  reason: 'none is set',
-  interface: '',
-  mac: '',
-  address: '',
-  prefixLength: 0,
-  gateway: '',
-  mtu: 0,
-  ports: [0, 0],
-}
-
-const worldState = ({ domain, gateway }: World): UplinkState => ({
-  ...NO_UPLINK,
-  up: true,
-  reason: '',
-  mac: gateway.mac,
-  address: gateway.address,
-  prefixLength: gateway.prefixLength,
-  mtu: gateway.mtu,
-  ports: [NAT_FIRST_PORT, NAT_LAST_PORT],
-  domain,
-})

@@ -3,10 +3,10 @@ import { describe, it } from 'node:test'
 import type { ExplainRequest } from '../../../src/control/api/explain.ts'
 import { parseIpAddress } from '../../../src/control/ip-address.ts'
 import { macOfAddress } from '../../../src/control/mac-address.ts'
+import { UPLINK_DOMAIN, UPLINK_PORT } from '../../../src/limits.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as ipv4 from '../../../src/wire/ipv4.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
-import { UPLINK_DOMAIN, UPLINK_PORT } from './memory-router.ts'
 
 const UPLINK = 'tap:up0,address=203.0.113.10/24,gateway=203.0.113.254'
 

@@ -60,9 +60,16 @@ export class MemoryFabric implements Fabric {
     return this.#step('addPort', () => {
       if (this.ports.has(port.port)) throw new Error(`port ${port.port} is there already`)
       if (!this.domains.has(port.domain)) throw new Error(`there is no domain ${port.domain}`)
-      this.#namespaceAt(port.namespace).openTap(port.name, port.mac, port.mtu)
+      if (port.host === true) this.#openHostInterface(port)
+      else this.#namespaceAt(port.namespace).openTap(port.name, port.mac, port.mtu)
       this.ports.set(port.port, port)
     })
+  }
+
+  /** It is the daemon's own, and goes with it. */
+  #openHostInterface({ name, mtu, patient }: FabricPort): void {
+    if (this.interfaces.has(name) && patient !== true) throw new Error(`${name}: Device or resource busy`)
+    this.interfaces.set(name, mtu)
   }
 
   removePort(number: number): Promise<void> {
@@ -70,7 +77,8 @@ export class MemoryFabric implements Fabric {
       if (this.parents.delete(number)) return
       const port = this.ports.get(number)
       this.ports.delete(number)
-      if (port !== undefined) this.#namespaceAt(port.namespace).closeTap(port.name)
+      if (port?.host === true) this.interfaces.delete(port.name)
+      else if (port !== undefined) this.#namespaceAt(port.namespace).closeTap(port.name)
     })
   }
 

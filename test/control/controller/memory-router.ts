@@ -10,7 +10,13 @@ import type {
   UplinkSpec,
   UplinkState,
 } from '../../../src/control/model/machine.ts'
-import { MTU_DEFAULT, NAT_FIRST_PORT, NAT_LAST_PORT, PORTS_MAX } from '../../../src/limits.ts'
+import {
+  MTU_DEFAULT,
+  NAT_FIRST_PORT,
+  NAT_LAST_PORT,
+  UPLINK_DOMAIN,
+  UPLINK_PORT,
+} from '../../../src/limits.ts'
 import { parseIpv4 } from '../../../src/wire/address.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as ipv4 from '../../../src/wire/ipv4.ts'
@@ -21,10 +27,6 @@ export interface MemorySwitch {
   readonly gateways: ReadonlyMap<number, FabricGateway>
   readonly uplinkSpec: UplinkSpec | undefined
 }
-
-/** Behind the numbers of networks and sandboxes. */
-export const UPLINK_DOMAIN = 5000
-export const UPLINK_PORT = PORTS_MAX
 
 const UPLINK_MAC = '02:00:00:00:99:01'
 

@@ -51,6 +51,8 @@ const apart = (machine: MemoryMachine): void => {
 
 const onTwo = { NetworkingConfig: { EndpointsConfig: { back: {}, front: { GwPriority: 1 } } } }
 
+const withHost = { Name: 'open', EnableIPv6: true, Options: { 'tapwire.host': 'true' } }
+
 const onLan = {
   Name: 'lan',
   Driver: 'macvlan',
@@ -68,6 +70,16 @@ export const OPERATIONS: readonly Operation[] = [
     name: 'network rm',
     arrange: twoNetworks,
     act: ({ controller }) => controller.removeNetwork('front'),
+  },
+  {
+    name: 'network create with an end of the machine',
+    arrange: async () => undefined,
+    act: ({ controller }) => controller.createNetwork(withHost),
+  },
+  {
+    name: 'network rm with an end of the machine',
+    arrange: async ({ controller }) => void (await controller.createNetwork(withHost)),
+    act: ({ controller }) => controller.removeNetwork('open'),
   },
   {
     name: 'network create of a piece of the LAN',

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { NatFlow, NatFlowSelection } from '../../../src/control/api/nat.ts'
 import type { FabricFlow, FlowTuple } from '../../../src/control/model/machine.ts'
+import { UPLINK_DOMAIN } from '../../../src/limits.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
-import { UPLINK_DOMAIN } from './memory-router.ts'
 
 /** Networks net and more; c1 on both, c2 on net. */
 async function scene(): Promise<Daemon> {
@@ -181,6 +181,7 @@ describe('connections of the router', () => {
 describe('neighbours of the router', () => {
   it('have the names of networks and sandboxes', async () => {
     const daemon = await scene()
+    await daemon.controller.setUplink('nic')
     const { domain } = portOf(daemon, 'c2', 'net')
     const { IPAddress, MacAddress } = endpointOf(daemon, 'c2', 'net')
     daemon.fabric.router.neighbours = [
@@ -190,11 +191,11 @@ describe('neighbours of the router', () => {
     ]
     const { neighbours } = await daemon.controller.neighbours()
     assert.deepEqual(
-      neighbours.map(({ network, sandbox, state }) => [network, sandbox, state]),
+      neighbours.map(({ network, uplink, sandbox, state }) => [network, uplink, sandbox, state]),
       [
-        ['net', 'c2', 'reachable'],
-        ['net', '', 'failed'],
-        ['', '', 'stale'],
+        ['net', false, 'c2', 'reachable'],
+        ['net', false, '', 'failed'],
+        ['', true, '', 'stale'],
       ],
     )
   })

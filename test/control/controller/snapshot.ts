@@ -10,9 +10,14 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
     disk: machine.disk && modelValues(machine.disk),
     usage: usageOf(daemon),
     domains: [...daemon.fabric.domains.values()],
-    ports: [...daemon.fabric.ports.values()].map(({ port: _port, domain: _domain, ...port }) => port),
+    ports: [...daemon.fabric.ports.values()].map(
+      ({ port: _port, domain: _domain, patient: _patient, ...port }) => port,
+    ),
     parents: [...daemon.fabric.parents.values()].map(({ interface: name }) => name),
-    gateways: ordered(daemon.fabric.gateways.values(), (gateway) => gateway),
+    gateways: ordered(daemon.fabric.gateways.values(), ({ hostPort, ...gateway }) => ({
+      ...gateway,
+      hasHostPort: hostPort !== undefined,
+    })),
     published: ordered(daemon.fabric.published.values(), ({ id: _id, target, ...range }) => ({
       ...range,
       target: { ...target, port: daemon.fabric.ports.get(target.port)?.name },
@@ -68,7 +73,10 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
   const joined = model.sandboxes.flatMap(({ endpoints }) =>
     endpoints.flatMap(({ joined }) => (joined?.interface ? [joined] : [])),
   )
-  assert.equal(daemon.fabric.ports.size, joined.length, 'every endpoint has a port')
+  const ports = [...daemon.fabric.ports.values()]
+  assert.equal(ports.filter(({ host }) => host !== true).length, joined.length, 'every endpoint has a port')
+  const ends = switched.filter(({ options }) => options['tapwire.host'] === 'true')
+  assert.equal(ports.filter(({ host }) => host === true).length, ends.length, 'the machine has its ends')
   assertAddresses(daemon, model)
   assertPublished(daemon, running)
   assertPermits(daemon, running)

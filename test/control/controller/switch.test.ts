@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Fdb } from '../../../src/control/api/switch.ts'
+import { ROUTER_PORT } from '../../../src/datapath/router-port.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
 import { assertConsistent } from './snapshot.ts'
 
@@ -18,6 +20,8 @@ async function scene(): Promise<{ machine: MemoryMachine; daemon: Daemon }> {
   return { machine, daemon }
 }
 
+type FdbStation = Fdb['stations'][number]
+
 const portOf = ({ fabric }: Daemon, mac: string): number =>
   [...fabric.ports.values()].find((port) => port.mac === mac)!.port
 
@@ -34,6 +38,14 @@ describe('stations and counters', () => {
     assert.deepEqual(counted.toSorted(), named.toSorted())
     await controller.renameSandbox('c2', 'renamed')
     assert.ok(controller.stats().ports.some(({ sandbox }) => sandbox === 'renamed'))
+  })
+
+  it("have the names of networks where they are the router's own", async () => {
+    const { daemon } = await scene()
+    const { domain, mac } = [...daemon.fabric.ports.values()][0]!
+    daemon.fabric.stations = async () => [{ domain, port: ROUTER_PORT, mac, ageS: 0, static: true }]
+    const [{ network, sandbox, interface: name }] = (await daemon.controller.fdb()).stations as [FdbStation]
+    assert.deepEqual([network, sandbox, name], ['net', '', 'gateway'])
   })
 
   it('are forgotten for all, a network, a sandbox, or a sandbox on a network', async () => {

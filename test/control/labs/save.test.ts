@@ -182,6 +182,7 @@ hosts:
         networks:
           web:
             address: 10.1.0.2
+    uplink: nic:eth0
   right: null
 links:
   - between:

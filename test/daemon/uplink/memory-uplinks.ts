@@ -41,6 +41,8 @@ export class MemoryUplinks {
   readonly open: string[] = []
   reservations = 0
   steps: string[] = []
+  /** Happens just before an interface is read. */
+  beforeRead: () => void = () => undefined
   #failAt = 0
   #descriptor = 0
   readonly #devices = new Map<number, string>()
@@ -92,6 +94,7 @@ export class MemoryUplinks {
     return {
       nic: async (name) => {
         this.#step('nic')
+        this.beforeRead()
         return this.nics.get(name === '' ? this.defaultNic : name)
       },
       fingerprint: (name) =>

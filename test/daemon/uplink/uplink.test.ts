@@ -215,6 +215,19 @@ describe('an uplink that is kept up', () => {
     ])
   })
 
+  it('looks again where something changes while it looks', async () => {
+    const world = await withUplink(NIC)
+    const unplugged = { ...ETH0, carrier: false }
+    world.nics.set('eth0', unplugged)
+    world.beforeRead = () => void world.nics.set('eth0', ETH0)
+    await world.look()
+    assert.equal(world.uplink.state().up, true)
+    world.beforeRead = () => undefined
+    world.nics.set('eth0', unplugged)
+    await world.look()
+    assert.equal(world.uplink.state().reason, 'eth0 has no carrier')
+  })
+
   it('asks the machine nothing while nothing changes', async () => {
     const world = await withUplink(NIC)
     world.failAt(0)
@@ -258,6 +271,34 @@ describe('an uplink that is kept up', () => {
     assert.equal(world.uplink.state().up, false)
     await world.look()
     assert.deepEqual(world.snapshot(), before)
+  })
+
+  it('is waited for where it is patient', async () => {
+    const world = new MemoryUplinks()
+    world.nics.clear()
+    await world.uplink.set(NIC, { patient: true })
+    assert.deepEqual(
+      [world.uplink.state().spec, world.uplink.state().up, world.uplink.state().reason],
+      [NIC, false, 'there is no interface eth0'],
+    )
+    await world.look()
+    world.nics.set('eth0', ETH0)
+    await world.look()
+    assert.deepEqual(world.snapshot(), (await withUplink(NIC)).snapshot())
+    assert.deepEqual(world.log, ['the uplink is down: there is no interface eth0', 'the uplink is set: eth0'])
+  })
+
+  it('is waited for no more when another one is set, or none', async () => {
+    for (const next of [TAP, undefined]) {
+      const world = new MemoryUplinks()
+      world.nics.clear()
+      await world.uplink.set(NIC, { patient: true })
+      await world.uplink.set(next)
+      const expected = new MemoryUplinks()
+      await expected.uplink.set(next)
+      assert.deepEqual(world.snapshot(), expected.snapshot())
+      assert.equal(world.isLooking, next !== undefined)
+    }
   })
 
   it('is looked at no more when the daemon ends', async () => {

@@ -13,6 +13,7 @@ import { attempt, run } from '../support/program.ts'
 import { until } from '../support/until.ts'
 
 const PARENT_MAC = '02:00:00:00:00:aa'
+const ROUTER_MAC = '02:00:00:00:00:01'
 
 describe('a macvlan network', { skip: needsTap() || needs('ip', 'ping', 'nc') }, () => {
   let home: NetworkNamespace
@@ -41,6 +42,8 @@ describe('a macvlan network', { skip: needsTap() || needs('ip', 'ping', 'nc') },
     home.ip('link', 'add', 'lan0', 'address', PARENT_MAC, 'type', 'veth', ...peer)
     home.ip('address', 'add', '10.9.0.200/24', 'dev', 'lan0')
     home.ip('link', 'set', 'lan0', 'up')
+    // The same on each cable: who knows it goes on using it.
+    lan.ip('link', 'set', 'eth0', 'address', ROUTER_MAC)
     lan.ip('address', 'add', '10.9.0.1/24', 'dev', 'eth0')
     lan.ip('link', 'set', 'eth0', 'up')
   }
@@ -113,10 +116,6 @@ describe('a macvlan network', { skip: needsTap() || needs('ip', 'ping', 'nc') },
     home.ip('link', 'set', 'lan0', 'up')
     await until('the LAN is reached again', reaches)
     home.ip('link', 'delete', 'lan0')
-    await until(
-      'it is known',
-      () => daemon.program.output.concat(daemon.program.errors).includes('vanished') || true,
-    )
     plug()
     await until('the LAN is reached on the new cable', reaches)
   })

@@ -94,9 +94,6 @@ const OURS_FILLS: readonly RegExp[] = [
   /^(?:endpoints|container\.NetworkSettings\.Networks)\.[^.]+\.(?:NetworkID|DNSNames)$/,
 ]
 
-/** Where Docker has something and a sandbox nothing, as nothing is published yet. */
-const OURS_LACKS = /^container\.NetworkSettings\.Ports\.[^.]+$/
-
 /** Always written by Docker's Go code as null or as empty, by chance of how it was made. */
 const EMPTY_IS_NULL = /^(?:container\.(?:Config|HostConfig)\.|.*\b(?:IPAMConfig|Aliases|DriverOpts|Links)$)/
 
@@ -114,7 +111,6 @@ export function jsonDifferences(docker: Json, ours: Json): string[] {
     }
     if (EMPTY_IS_NULL.test(path) && isEmpty(theirs) && isEmpty(own)) return
     if (isEmpty(theirs) && OURS_FILLS.some((pattern) => pattern.test(path))) return
-    if (isEmpty(own) && OURS_LACKS.test(path)) return
     // Docker's network sandbox has an id of its own.
     if (path === 'container.NetworkSettings.SandboxID' && !isEmpty(theirs) && !isEmpty(own)) return
     if (path.endsWith('.Pid') && Number(theirs) > 0 && Number(own) > 0) return

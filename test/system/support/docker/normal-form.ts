@@ -8,10 +8,7 @@ import type { Answer } from './recording.ts'
 
 const RELATIVE = String.raw`(?:Less than a second|\d+ seconds?|About a minute|\d+ minutes?)`
 
-/**
- * What Docker prints of images, of space on disks and of published ports, which sandboxes have none of (ports: not yet), and its
- * name.
- */
+/** What Docker prints of images and of space on disks, which sandboxes have none of, and its name. */
 const DOCKER_ALONE: readonly (readonly [RegExp, string])[] = [
   [/\bimage=busybox, /g, ''],
   [/"image":"busybox",/g, ''],
@@ -21,16 +18,7 @@ const DOCKER_ALONE: readonly (readonly [RegExp, string])[] = [
 ]
 
 export const dockerOutput = (stdout: string): string =>
-  DOCKER_ALONE.reduce((text, [pattern, by]) => text.replace(pattern, by), unpublished(stdout))
-
-/** In JSON, Docker spells `>` by its number. In a table, the columns stay where they are. */
-const PUBLISHED =
-  /\b0\.0\.0\.0:[\d-]+-(?:>|\\u003e)([\d-]+\/\w+), \[::\]:[\d-]+-(?:>|\\u003e)[\d-]+\/\w+( {2})?/g
-
-const unpublished = (text: string): string =>
-  text.replace(PUBLISHED, (all: string, port: string, inTable?: string) =>
-    inTable === undefined ? port : port.padEnd(all.length),
-  )
+  DOCKER_ALONE.reduce((text, [pattern, by]) => text.replace(pattern, by), stdout)
 
 /** In this order. */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
