@@ -12,11 +12,12 @@ const OTHER_THREADS = 16
 export const publish: NatMeasure = {
   id: 'publish',
   title: 'publish a range',
-  async run(_bed, { publishRange, pids }) {
-    if (publishRange === undefined) return {}
+  async run(_bed, gateway) {
+    if (gateway.publishRange === undefined) return {}
+    const { pids } = gateway
     const before = countThreads(pids)
     const start = performance.now()
-    await publishRange(FIRST, COUNT)
+    await gateway.publishRange(FIRST, COUNT)
     const ms = performance.now() - start
     const more = countThreads(pids) - before
     check(more <= OTHER_THREADS, `${more} threads more for ${COUNT} ports`)
