@@ -160,7 +160,7 @@ class Fuzzer {
     const whole = about < 0 ? line + from : line.slice(0, about) + from + line.slice(about)
     const queued = packetFrame(
       line.startsWith('arp') ? line : whole,
-      Number(this.#address(GATEWAY_OF[NETWORK_OF[port]!]!)),
+      this.#address(GATEWAY_OF[NETWORK_OF[port]!]!),
     )
     const frame = Uint8Array.from(queued.frame)
     for (let left = random.oneIn(8) ? 1 + random.below(3) : 0; left > 0; left--) {
@@ -237,10 +237,10 @@ class Fuzzer {
     assert.ok(!(UNREACHED.has(to) && from !== 3 && from !== 7 && this.#isNew(bytes)), `isolated: ${what}`)
   }
 
-  /** Not an answer from one of the published ports. */
+  /** Not an answer from a published port, which has an address of the router's, or is one of the routed network's. */
   #isNew(bytes: Buffer): boolean {
-    const isPublished = bytes.readUInt32BE(26) === 0xc0000201 || bytes.readUInt16BE(26) === 0x0a04
-    return !isPublished
+    const source = [...bytes.subarray(26, 30)].join('.')
+    return !GATEWAYS.includes(source) && !source.startsWith('10.4.')
   }
 
   /** What came, sent back: addresses and ports change sides, which no checksum notices. */
