@@ -53,7 +53,8 @@ const routerRows = ({ shapes, largeToSmall, publish }: RouterFigures): readonly 
 ]
 
 function shapeRows(shape: RoutedFigures): readonly Row[] {
-  const { protocol, way, flows, routed, switched, ratio, newFlow, tickMedian, tickLongest } = shape
+  const { protocol, way, flows, routed, switched, ratio, newFlow } = shape
+  const { tickMedian, tickLongest, tickLongestFirst } = shape
   const name = `${protocol} ${way}, ${flows} flows: `
   return [
     [`${name}routed and translated`, routed, 'ns'],
@@ -66,6 +67,7 @@ function shapeRows(shape: RoutedFigures): readonly Row[] {
           [`${name}first packet (want <= 2000)`, newFlow, 'ns'],
           [`${name}tick while all expire, median`, tickMedian, 'us'],
           [`${name}tick, longest (want <= 1000)`, tickLongest, 'us'],
+          [`${name}tick, longest, the first time`, tickLongestFirst, 'us'],
         ] as const)),
   ]
 }
