@@ -5,6 +5,7 @@
  */
 
 import { parseArgs } from 'node:util'
+import { makeRoomForInlining } from '../src/daemon/inlining.ts'
 import { type ConnectionFigures, measureConnections } from './support/connection-measures.ts'
 import { measureRouter, type RoutedFigures, type RouterFigures } from './support/routed-measures.ts'
 
@@ -33,6 +34,7 @@ function main(): void {
   const rounds = Number(values.rounds)
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`--rounds ${values.rounds}: want a number from 1`)
+  makeRoomForInlining()
   const router = measureRouter(rounds)
   const connections = measureConnections(rounds)
   console.log(
