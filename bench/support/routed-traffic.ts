@@ -350,7 +350,7 @@ export class RoutedTraffic {
       this.#shape.protocol === 'tcp'
         ? tcp.checksumValid(view, transport, end, pseudoHeader)
         : udp.checksumValid(view, transport, pseudoHeader)
-    const found: Record<string, readonly [unknown, unknown]> = {
+    const found: Record<string, readonly [number | boolean, number | boolean]> = {
       'target MAC': [ethernet.targetLow(view, offset), want.targetMac],
       'source MAC': [ethernet.sourceLow(view, offset), want.sourceMac],
       source: [ipv4.sourceAddress(view, network), want.source],

@@ -147,9 +147,10 @@ export class AdmissionControl {
     if (this.route === NO_ROUTE || this.forwarding.domain(this.route) !== target) return DropReason.noRoute
     // Hairpin: the answer must come back this way, not straight to a neighbour who asked somebody else.
     const isNeighbour = target === domain || kind === InterfaceKind.relay
-    return isNeighbour
-      ? this.translateSource(rows, row, interfaces.address[target]!, target)
-      : this.checkReply(rows, row)
+    if (isNeighbour) return this.translateSource(rows, row, interfaces.address[target]!, target)
+    const verdict = this.checkReply(rows, row)
+    // By two published ports one client port may lead to the same port of a sandbox: the second connection gets another one.
+    return verdict === ADMITTED ? verdict : this.translateSource(rows, row, this.source, target)
   }
 
   /** To somebody else's address. */

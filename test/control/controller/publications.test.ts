@@ -409,7 +409,6 @@ describe('a gateway', () => {
       mac: '02:42:0a:09:00:fe',
       mtu: 9000,
       mode: 'nat-unprotected',
-      hostPort: undefined,
       internal: false,
       masquerade: true,
       hostIpv4: '192.0.2.9',
