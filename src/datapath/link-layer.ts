@@ -227,6 +227,16 @@ export class LinkLayer {
     for (let slot = this.pen.first(list); slot !== NONE; slot = this.pen.first(list)) this.drop(slot, reason)
   }
 
+  /** The domain has no router interface any more: its neighbours go, and what waits for them. */
+  removeDomain(domain: number): void {
+    const { pen, neighbours } = this
+    for (let slot = 0; slot < pen.slotCount; slot++) {
+      if (!pen.isHeld(slot) || pen.list(slot) >= FIRST_FRAGMENT_LIST) continue
+      if (neighbours.domain(pen.list(slot)) === domain) this.drop(slot, DropReason.uplinkDown)
+    }
+    neighbours.removeDomain(domain)
+  }
+
   /** Drops what waits in a slot. */
   drop(slot: number, reason: DropReason): void {
     const port = this.pen.tag1(slot)

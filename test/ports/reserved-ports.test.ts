@@ -144,7 +144,13 @@ function fromOutside(): void {
 
 function among(): void {
   const inUse = (overrides: Partial<PortRange>, port: number): void =>
-    fails(range(overrides), 'EADDRINUSE', port, new RegExp(`:${port}/.* is in use`), /ss -[tu]lnp/)
+    fails(
+      range(overrides),
+      'EADDRINUSE',
+      port,
+      new RegExp(`:${port}/.*: address already in use$`),
+      /ss -[tu]lnp/,
+    )
 
   it('two of ours conflict, whatever they deliver; and none is left of a range that was not to be had', async () => {
     for (const protocol of ['tcp', 'udp'] as const) {
