@@ -117,8 +117,7 @@ class DatapathWorker {
         return undefined
       case 'removePort':
         engine.removePort(request.port)
-        this.#io.detach(request.port)
-        return undefined
+        return this.#io.release(request.port)
       case 'inject':
         engine.inject(request.port, request.frame, nowS)
         // At once: the next call may remove the port that it goes to.
@@ -165,8 +164,8 @@ class DatapathWorker {
 
   /** The path knows the port before its first frame can arrive. */
   #addPort(request: Extract<DatapathRequest, { kind: 'addPort' }>): void {
-    const { port, domain, mtu, descriptor, virtio, guard, host } = request
-    this.#engine.addPort(port, { domain, mtu, plain: !virtio, guard, host })
+    const { port, domain, mtu, descriptor, virtio, guard, host, lan, station } = request
+    this.#engine.addPort(port, { domain, mtu, plain: !virtio, guard, host, lan, station })
     try {
       this.#io.attach(port, descriptor, virtio)
     } catch (error) {
