@@ -180,6 +180,8 @@ export class Engine {
     this.ports.addPort(port, settings)
     this.guard.set(port, settings.guard)
     this.icc.host[port] = settings.host === true ? 1 : 0
+    const { domain, station } = settings
+    if (station !== undefined) this.stations.addStatic(domain, station.high, station.low, port)
   }
 
   /**

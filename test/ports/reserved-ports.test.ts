@@ -212,6 +212,17 @@ function among(): void {
     }
   })
 
+  it('names the lowest port that was not to be had, wherever in a long range it is', async () => {
+    for (const protocol of ['tcp', 'udp'] as const) {
+      const long = { protocol, first: 20_000, last: 29_999 }
+      await reserved(range({ protocol, first: 28_000, last: 28_001 }), async () => {
+        inUse(long, 28_000)
+        await reserved(range({ protocol, first: 21_000, last: 21_000 }), () => inUse(long, 21_000))
+      })
+      new ReservedPorts(range(long)).close()
+    }
+  })
+
   it('a port can be had again while former connections rest', async () => {
     await watched(range(), async (watch, ready) => {
       const client = connect(3000, '127.0.0.1')

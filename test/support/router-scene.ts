@@ -173,6 +173,12 @@ export class RouterScene {
     return this.#step
   }
 
+  /** Carries out a command, and says nothing of what it does. */
+  command(line: string): void {
+    const [command, ...words] = line.split(/\s+/)
+    this.#command(command!, words, 0)
+  }
+
   #isGateway(port: number, asker: string | undefined): boolean {
     return asker !== undefined && address(asker) === this.#gateways.get(this.#domains.get(port)!)
   }

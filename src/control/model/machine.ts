@@ -118,6 +118,8 @@ export interface ParentPort {
   readonly mtu: number | undefined
   /** Where the interface is not there it is waited for. */
   readonly patient: boolean
+  /** Frames to the interface's own address are the network's too, and not the machine's alone. */
+  readonly passthru: boolean
 }
 
 export interface ParentFacts {
@@ -267,6 +269,8 @@ export interface FabricPort {
   readonly offload: boolean
   /** Frames from any other MAC address than the port's own, or IP address than these, are dropped; undefined lets all pass. */
   readonly guard?: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] } | undefined
+  /** The switch knows the MAC address from the start and never forgets it: who is silent for long is found nevertheless. */
+  readonly fixed?: boolean | undefined
   /**
    * The daemon's own end of a network, and no sandbox's: it goes with the daemon, is made anew where somebody deletes it, and icc does
    * not concern it.

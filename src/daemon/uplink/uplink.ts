@@ -234,17 +234,21 @@ export class Uplink {
   /** In the place of the port that is there, if any. */
   async #attach(place: UplinkPlace, port: OpenPort): Promise<void> {
     try {
-      if (this.#attached) await this.#switch.removePort(UPLINK_PORT)
+      await this.#detach()
     } catch (error) {
       port.discard()
       throw error
     }
-    this.#attached = false
     await this.#switch.attachPort(
       { port: UPLINK_PORT, domain: UPLINK_DOMAIN, mtu: place.mtu, host: true },
       port,
     )
     this.#attached = true
+  }
+
+  async #detach(): Promise<void> {
+    if (this.#attached) await this.#switch.removePort(UPLINK_PORT)
+    this.#attached = false
   }
 
   /** The one that was, after another one could not be installed; undefined: none. */
@@ -272,8 +276,7 @@ export class Uplink {
     if (this.#installed !== undefined) {
       await this.#switch.setRoutes([])
       await this.#switch.setInterface(UPLINK_DOMAIN, undefined)
-      if (this.#attached) await this.#switch.removePort(UPLINK_PORT)
-      this.#attached = false
+      await this.#detach()
       await this.#switch.removeDomain(UPLINK_DOMAIN)
       this.#installed = undefined
     }
@@ -304,7 +307,11 @@ export class Uplink {
     if (this.#reason === '' && this.#machine.fingerprint(spec.interface) === this.#fingerprint) return
     const facts = await this.#facts(spec.interface)
     const problem = nicProblem(spec.interface, facts)
-    if (problem !== undefined) return this.#note(problem)
+    if (problem !== undefined) {
+      // Not one frame more by an interface, or from an address, that may be another's by now.
+      await this.#detach()
+      return this.#note(problem)
+    }
     const place = nicPlace(facts!, this.#ports!)
     await this.#follow(spec, place)
     this.#note(facts!.carrier ? '' : `${place.interface} has no carrier`)
@@ -312,7 +319,7 @@ export class Uplink {
 
   async #follow(spec: UplinkSpec, place: UplinkPlace): Promise<void> {
     const { place: former } = this.#installed!
-    const isSamePort = this.#attached && place.interface === former.interface && place.mtu === former.mtu
+    const isSamePort = this.#attached && place.index === former.index && place.mtu === former.mtu
     if (!isDeepStrictEqual(place, former)) {
       await this.#setPlace(place)
       this.#installed = { spec, place }

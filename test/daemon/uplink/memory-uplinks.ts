@@ -10,6 +10,7 @@ import type { RouterInterfaceSettings, RouteSettings } from '../../../src/datapa
 
 export const ETH0: InterfaceFacts = {
   name: 'eth0',
+  index: 2,
   ethernet: true,
   up: true,
   carrier: true,

@@ -93,7 +93,7 @@ describe('examples', { skip }, () => {
       assert.match(await daemon.do('graph', 'three-tier'), /^<svg /)
     },
     'published.yaml': async () => {
-      assert.match(await daemon.do('port', 'ls'), /\nweb +8080\/tcp +203\.0\.113\.1:80\n$/)
+      assert.match(await daemon.do('port', 'ls'), /\nweb +8080\/tcp +203\.0\.113\.1:80$/m)
       const apples = (port: string): Promise<string> =>
         answers('client', 'busybox', 'nc', '-w', '1', '203.0.113.1', port)
       assert.equal(await apples('80'), '42 apples\n')
@@ -125,7 +125,7 @@ describe('examples', { skip }, () => {
         '10.2.0.2',
       )
       assert.match(long.output, /^From 10\.1\.0\.1 .*\(mtu = 1000\)$/m)
-      assert.match(await exec('client', 'ip', 'route', 'get', '10.2.0.2'), / mtu 1000 /)
+      assert.match(await exec('client', 'ip', 'route', 'get', '10.2.0.2'), / mtu 1000\b/)
       await exec('client', 'ping', '-c', '1', '-M', 'dont', '-s', '1400', '10.2.0.2')
       assert.equal((await daemon.attempt('explain', 'client', 'server:81')).code, 1)
       await exec('remote', 'ip', 'route', 'add', '10.2.0.0/24', 'via', '203.0.113.1')
