@@ -116,7 +116,6 @@ export const WAITING_FRAMES_PER_OWNER = 16
 export const FRAME_PEN_SIZE_MAX = 16 * 1024 * 1024
 
 /**
- * Connections (flows) of one connection table. At the most that it can have they take 116 MB, and number and direction of one
  * Connections (flows) of one connection table. At the most that it can have they take 130 MB, and number and direction of one
  * fit 21 bits of an index word. The default has room for eight ports at their quota, in some 30 MB: as many
  * as the kernel's nf_conntrack_max on a machine with more than 4 GB.

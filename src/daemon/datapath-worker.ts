@@ -3,6 +3,7 @@
  * before it is told to stop; messages of the control plane come with a wake of the poll, and are applied between two bursts.
  */
 
+import { performance } from 'node:perf_hooks'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { Counters } from '../datapath/counters.ts'
 import { Engine } from '../datapath/engine.ts'

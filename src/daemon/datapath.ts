@@ -32,6 +32,7 @@ import type {
   DatapathResults,
   DatapathWorkerData,
 } from './datapath-messages.ts'
+import { makeRoomForInlining } from './inlining.ts'
 
 export interface DatapathOptions {
   /** `auto` takes io_uring where it can be had, else epoll. */
@@ -122,6 +123,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       stationsPerPort: options.stationsPerPort,
       counters,
     }
+    makeRoomForInlining()
     const worker = new Worker(new URL('./datapath-worker.js', import.meta.url), {
       workerData,
       name: 'datapath',

@@ -237,8 +237,11 @@ function totalsOf(total: PortCount): FabricStats['totals'] {
     flooded: total.flooded,
     copies: total.floodCopies,
     segments: total.segmentCopies,
+    originated: total.originated,
     transmitted: total.transmittedFrames,
     dropped: sum(total.drops),
+    consumed: total.consumed,
+    held: total.held,
   }
 }
 

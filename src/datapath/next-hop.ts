@@ -70,6 +70,8 @@ export class NextHop {
       index = this.resolve(connections.source(other), connections.domain(other), nowS)
       if (index === NONE) {
         this.gateway.reject(this.rows, row, this.reason, nowS)
+        // It leads elsewhere now, where it would go under another address: the next packet begins anew.
+        if (this.reason === DropReason.noConnection) connections.remove(reference)
         return NONE
       }
       connections.setHop(reference, (index << 16) | neighbours.generation(index))
@@ -88,7 +90,7 @@ export class NextHop {
   private resolve(destination: number, domain: number, nowS: number): number {
     const { forwarding, link } = this
     const route = forwarding.lookup(destination)
-    this.reason = DropReason.noRoute
+    this.reason = route === NO_ROUTE ? DropReason.noRoute : DropReason.noConnection
     if (route === NO_ROUTE || forwarding.domain(route) !== domain) return NONE
     if (this.ports.members(domain).length === 0) {
       this.reason = DropReason.uplinkDown

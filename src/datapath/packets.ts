@@ -16,7 +16,7 @@ import * as tcp from '../wire/tcp.ts'
 import * as udp from '../wire/udp.ts'
 import { DropReason } from './drop-reason.ts'
 import { isErrorAboutPacket } from './icmp-error.ts'
-import { checksumRequestFits } from './rewrite.ts'
+import { checksumRequestFits, checksumRequestIsInside } from './rewrite.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { ICMP, TCP, UDP } = ipProtocol
@@ -105,12 +105,14 @@ export class Packets {
 }
 
 /**
- * The IPv4 header's words, read once each: version, IHL and total length | identification and fragment | TTL, protocol and
- * checksum | source | destination. What they must be is what wire/ipv4.ts `check` and `checksumValid` say.
- *
  * 0, or the DropReason, of an untagged frame whose EtherType is IPv4. 0 promises: header and total length fit the frame, the header
  * checksum is right, addresses may be routed, no source route; unless it is a later fragment, the header of TCP, UDP or ICMP is
  * complete and its ports are not 0; NEEDS_CSUM means a field that rewriting leaves where it is. Fills all words but the hash.
+ *
+ * The IPv4 header is read a word at a time, and once: a view's access costs more than what is made of it. What it must be is what
+ * `check` and `checksumValid` of wire/ipv4.ts say.
+ *
+ *     | version, IHL, -, total length | identification, fragment | TTL, protocol, checksum | source | destination |
  */
 export function inspect(view: DataView, rows: Int32Array, row: number): number {
   const offset = rows[row + OFFSET]!
@@ -140,6 +142,9 @@ export function inspect(view: DataView, rows: Int32Array, row: number): number {
   rows[row + PORTS] = 0
   rows[row + TRAITS] = third >>> 24 <= 1 ? EXPIRED : 0
   rows[row + CONTROL] = 0
+  if (!checksumRequestIsInside(view, offset, rows[row + TRANSPORT]!, rows[row + END]!)) {
+    return DropReason.offloadInvalid
+  }
   if ((second & FRAGMENT_MASK) !== 0) {
     const reason = inspectFragment(view, rows, row)
     if (reason !== ACCEPTED || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason

@@ -112,6 +112,22 @@ export const isPartial = (view: DataView, offset: number, transport: number): bo
   checksumStart(view, offset - VIRTIO_NET_HEADER_SIZE) === transport - offset
 
 /**
+ * Whether what NEEDS_CSUM asks for lies behind the IPv4 header and within the packet, which may be shorter than its frame: what is
+ * behind it is not sent on. Of a fragment that has no upper header nothing more is asked.
+ */
+export function checksumRequestIsInside(
+  view: DataView,
+  offset: number,
+  transport: number,
+  end: number,
+): boolean {
+  const header = offset - VIRTIO_NET_HEADER_SIZE
+  if ((flags(view, header) & FLAG_NEEDS_CSUM) === 0) return true
+  const start = offset + checksumStart(view, header)
+  return start >= transport && start + virtioNet.checksumOffset(view, header) + 2 <= end
+}
+
+/**
  * Whether what NEEDS_CSUM asks for leaves the headers of a routed packet alone: the field is the checksum of the header
  * at `transport`, or lies behind that header (`payload`). Anywhere else, finishing the frame at egress would write over
  * addresses or ports after they have been judged and translated; no kernel asks for that.

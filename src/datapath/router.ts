@@ -434,7 +434,7 @@ export class Router {
   }
 
   /** Whether the connection that the first fragment belonged to is there, and not another by its number. */
-  private isStillOf(row: number, reference: number): boolean {
+  isStillOf(row: number, reference: number): boolean {
     const { rows } = this.packets
     const { connections } = this
     return (

@@ -85,9 +85,10 @@ export class WayOut {
     // What lies behind the packet was padding of the link that it came from.
     const length = rows[row + END]! - offset
     const isLong = length - ETHERNET_HEADER_SIZE > interfaces.mtu[domain]!
-    const reason = isLong && this.isCut(offset)
-      ? this.sendFragments(row, domain, high, low, nowS)
-      : link.forward(domain, high, low, offset, length, nowS)
+    const reason =
+      isLong && this.isCut(offset)
+        ? this.sendFragments(row, domain, high, low, nowS)
+        : link.forward(domain, high, low, offset, length, nowS)
     if (reason !== ACCEPTED) this.counters.dropped(rows[row + PORT]!, reason as DropReason)
   }
 

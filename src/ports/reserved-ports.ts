@@ -130,7 +130,7 @@ function reason(
   switch (code) {
     case 'EADDRINUSE':
       return [
-        `${name} is in use (${code})`,
+        `failed to bind host port ${name}: address already in use`,
         `Another program has it: \`ss -${protocol === 'tcp' ? 't' : 'u'}lnp 'sport = :${port}'\` says which. Choose another port, or end it.`,
       ]
     case 'EADDRNOTAVAIL':

@@ -58,6 +58,11 @@ export class NetworkNamespace {
     return run('ip', ['-n', this.name, ...args])
   }
 
+  /** Runs a program in the namespace to its end. Throws with its stderr. */
+  exec(program: string, ...args: readonly string[]): string {
+    return run('nsenter', [`--net=${this.path}`, '--', program, ...args])
+  }
+
   /** The namespace's interfaces, without the loopback. */
   links(): LinkFacts[] {
     const links = JSON.parse(this.ip('-j', '-d', 'link')) as LinkFacts[]

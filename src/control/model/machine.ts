@@ -286,7 +286,8 @@ export interface FabricPort {
 export interface HostPorts {
   /**
    * Reserves host ports and relays what local programs send there. All ports of the range, or throws TapwireError
-   * PORT_IN_USE (or NOT_PERMITTED, PORT_INVALID, LIMIT_REACHED) naming address, port and errno, and has none.
+   * PORT_IN_USE (or NOT_PERMITTED, PORT_INVALID, LIMIT_REACHED) in Docker's words, which name address and port, and has none.
+   * Only where a port is in use another one may do.
    */
   open(request: HostPortRequest): Promise<HostPortReservation>
   /** Linux's ephemeral range and what is reserved of it. */

@@ -3,9 +3,9 @@
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { PortBinding, SandboxConfig } from '../model/records.ts'
 import { printable } from './names.ts'
-import { parsePortRange, sortPorts } from './port.ts'
+import { parsePortRange, sortPorts, splitPort } from './port.ts'
 import { type PortRange, rangeText, recordedRanges } from './port-range.ts'
-import { planRouted, wantedBindings } from './publish-plan.ts'
+import { wantedBindings } from './publish-plan.ts'
 
 type Bindings = Readonly<Record<string, readonly PortBinding[]>>
 
@@ -62,13 +62,18 @@ export function isSelected(selection: PortSelection, range: PortRange, port: num
 
 /** `80/tcp`s in few words: `80-82/tcp, 53/udp`. */
 export function portNames(ports: Iterable<string>): string {
-  const portBindings = Object.fromEntries(Array.from(ports, (port) => [port, [ANYWHERE]]))
-  return planRouted({ portBindings, publishAll: false, exposedPorts: [] })
-    .map(({ first, last, protocol }) => `${rangeText(first, last)}/${protocol}`)
+  const runs = new Map<string, { readonly first: number; last: number }[]>()
+  for (const port of sortPorts([...ports])) {
+    const { number, protocol } = splitPort(port)
+    const ofProtocol = runs.get(protocol) ?? []
+    const run = ofProtocol.at(-1)
+    if (run !== undefined && run.last + 1 === number) run.last = number
+    else runs.set(protocol, [...ofProtocol, { first: number, last: number }])
+  }
+  return [...runs]
+    .flatMap(([protocol, some]) => some.map(({ first, last }) => `${rangeText(first, last)}/${protocol}`))
     .join(', ')
 }
-
-const ANYWHERE: PortBinding = { hostIp: '', hostPort: '' }
 
 /** -P and a change to one of its ports do not go together: from here on each port is asked for by itself. */
 function explicit(config: SandboxConfig): SandboxConfig {
@@ -80,7 +85,9 @@ function explicit(config: SandboxConfig): SandboxConfig {
 }
 
 function inOrder(bindings: Bindings): Bindings {
-  return Object.fromEntries(sortPorts(Object.keys(bindings)).map((port) => [port, bindings[port]!]))
+  const ports = Object.keys(bindings)
+  const sorted = sortPorts(ports)
+  return sorted === ports ? bindings : Object.fromEntries(sorted.map((port) => [port, bindings[port]!]))
 }
 
 /** A binding that is published is meant by what it got, another one by what it says. */

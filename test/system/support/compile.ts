@@ -4,7 +4,7 @@ import { repositoryRoot } from '../../support/repository.ts'
 import { newFolder } from './scene.ts'
 
 /** Compiles a program of this folder; returns the path of what came out. */
-export function compile(name: 'frames' | 'transfer' | 'without-io-uring'): string {
+export function compile(name: 'flood' | 'frames' | 'transfer' | 'without-io-uring'): string {
   const program = join(newFolder(), name)
   const source = join(repositoryRoot, 'test/system/support', `${name}.c`)
   execFileSync('cc', ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-Werror', '-o', program, source])

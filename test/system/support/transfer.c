@@ -1,9 +1,10 @@
 /*
  * Sends bytes from one network namespace to another by TCP or UDP, and checks each of them where it arrives:
  *
- *     transfer [-d DATAGRAM] [-w WINDOW] [-s] tcp|udp FROM TO ADDRESS PORT BYTES
+ *     transfer [-d DATAGRAM] [-w WINDOW] [-s] [-l PORT] tcp|udp FROM TO ADDRESS PORT BYTES
  *
- * FROM and TO are paths of namespaces, ADDRESS is of TO. Prints one line, and ends with 0, where all BYTES have arrived, in
+ * FROM and TO are paths of namespaces, ADDRESS is of TO. With -l it leads to TO on the way, and TO listens on all of its own
+ * addresses, on that port. Prints one line, and ends with 0, where all BYTES have arrived, in
  * order, and nothing else has. What is sent at an offset is a function of the offset: no byte stands for another one.
  *
  * UDP has no flow control of its own. At most WINDOW datagrams are on their way: the receiver says how many it has. So
@@ -305,18 +306,21 @@ static struct addrinfo *resolve(const char *protocol, const char *address, const
 
 static void usage(void)
 {
-	fail("transfer [-d DATAGRAM] [-w WINDOW] [-s] tcp|udp FROM TO ADDRESS PORT BYTES");
+	fail("transfer [-d DATAGRAM] [-w WINDOW] [-s] [-l PORT] tcp|udp FROM TO ADDRESS PORT BYTES");
 }
 
 int main(int argc, char **argv)
 {
-	for (int option; (option = getopt(argc, argv, "d:w:s")) != -1;) {
+	const char *listen_port = NULL;
+	for (int option; (option = getopt(argc, argv, "d:w:sl:")) != -1;) {
 		if (option == 'd')
 			datagram = strtoul(optarg, NULL, 10);
 		else if (option == 'w')
 			window = strtoull(optarg, NULL, 10);
 		else if (option == 's')
 			segment = true;
+		else if (option == 'l')
+			listen_port = optarg;
 		else
 			usage();
 	}
@@ -326,9 +330,13 @@ int main(int argc, char **argv)
 	total = strtoull(arguments[5], NULL, 10);
 	struct addrinfo *address = resolve(arguments[0], arguments[3], arguments[4]);
 
+	struct addrinfo *local = address;
+	if (listen_port != NULL)
+		local = resolve(arguments[0], address->ai_family == AF_INET ? "0.0.0.0" : "::", listen_port);
+
 	pid_t receiver;
 	enter_namespace(arguments[2]);
-	start_receiver(address, &receiver);
+	start_receiver(local, &receiver);
 	enter_namespace(arguments[1]);
 	int fd = open_socket(address);
 	need(connect(fd, address->ai_addr, address->ai_addrlen) == 0, "connect");

@@ -1,0 +1,112 @@
+/**
+ * Nobody finds a bad checksum: no kernel, and not tshark, which looks at what passes on the internet's side of the cable, on the
+ * machine's, and in the sandboxes.
+ *
+ * `plain` has a TAP without offloads: what comes there has all its checksums, made by the switch where the sender has not.
+ */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { needs, needsTap } from '../../support/requirements.ts'
+import { checksumErrors } from '../support/checksum-errors.ts'
+import { compile } from '../support/compile.ts'
+import { FAR, HOST, INTERNET, NatScene } from '../support/nat-scene.ts'
+import type { Program } from '../support/program.ts'
+import { run } from '../support/program.ts'
+import { namespacePath, newFolder } from '../support/scene.ts'
+
+const SANDBOXES = ['red', 'web', 'plain'] as const
+const PLACES = [...SANDBOXES, 'host', 'internet'] as const
+const BYTES = '200000'
+
+const WITHOUT_OFFLOAD = {
+  NetworkingConfig: { EndpointsConfig: { blue: { DriverOpts: { 'tapwire.offload': 'false' } } } },
+}
+
+const skip = needsTap() || needs('ip', 'ping', 'traceroute', 'ethtool', 'tcpdump', 'tshark', 'cc', 'nsenter', 'setpriv')
+
+/** What has to be checked for a packet to be found bad, and what it is then. */
+const CHECKED = ['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
+const BAD = ['ip', 'tcp', 'udp', 'icmp'].map((protocol) => `${protocol}.checksum.status == 0`).join(' || ')
+
+/** Where checksums are left to interfaces, a frame has one when it has come to where nothing is left to anybody. */
+const VARIANTS = [
+  { name: 'on', off: [], checked: ['plain'], direction: 'in' },
+  { name: "on, but off at the machine's interface", off: ['host'], checked: ['plain', 'internet'], direction: 'in' },
+  { name: 'off', off: ['red', 'web', 'host', 'internet'], checked: PLACES, direction: 'inout' },
+] as const
+
+for (const { name, off, checked, direction } of VARIANTS) {
+  describe(`checksums with offloads ${name}`, { skip }, () => {
+    let scene: NatScene
+    let transfer: string
+    before(async () => {
+      transfer = compile('transfer')
+      scene = await NatScene.start()
+      await scene.daemon.do('network', 'create', 'blue')
+      await scene.sandbox('red')
+      await scene.sandbox('web', 'blue', ['9000:9000', '9000:9000/udp'])
+      await scene.sandbox('plain', 'blue', ['9001:9000', '9001:9000/udp'], WITHOUT_OFFLOAD)
+      for (const place of off) await scene.on(place, 'ethtool', '-K', 'eth0', 'tx', 'off')
+    })
+    after(() => scene.stop())
+
+    /** The relay's sockets for UDP take in no more than the kernel gives them for a start. */
+    const RELAYED = ['-w', '16'] as const
+    const send = async (
+      from: string,
+      to: string,
+      address: string,
+      port: string,
+      ...window: readonly string[]
+    ): Promise<void> => {
+      const ends = [from, to].map((name) => namespacePath(scene.place(name).namespace!))
+      const listen = ['-l', '9000'] as const
+      await run({}, transfer, ...listen, 'tcp', ...ends, address, port, BYTES)
+      await run({}, transfer, ...listen, ...window, '-d', '1400', 'udp', ...ends, address, port, BYTES)
+      await run({}, transfer, ...listen, ...window, '-s', '-d', '1400', 'udp', ...ends, address, port, BYTES)
+      await run({}, transfer, ...listen, '-w', '4', '-d', '9000', 'udp', ...ends, address, port, BYTES)
+    }
+
+    it('are right on every side, in TCP, UDP, ICMP and what ICMP quotes', async () => {
+      const captures = await Promise.all(checked.map((place) => startCapture(scene, place, direction)))
+      for (const sandbox of SANDBOXES) {
+        await send(sandbox, 'internet', INTERNET, '9000')
+        await scene.on(sandbox, 'ping', '-n', '-c', '2', '-i', '0.01', '-s', '3001', FAR)
+        // Errors about translated datagrams: the time, and then the port, is exceeded.
+        await scene.on(sandbox, 'traceroute', '-n', '-q', '1', '-N', '1', '-w', '5', '-m', '3', FAR)
+      }
+      for (const from of ['internet', ...SANDBOXES]) {
+        await send(from, 'web', HOST, '9000')
+        await send(from, 'plain', HOST, '9001')
+      }
+      await send('host', 'plain', '127.0.0.1', '9001', ...RELAYED)
+      for (const { place, file, program } of captures) {
+        await program.stop('SIGINT')
+        const bad = await run({}, 'tshark', '-n', '-r', file, ...CHECKED, '-Y', BAD)
+        assert.equal(bad, '', place)
+        const seen = await run({}, 'tshark', '-n', '-r', file, '-q', '-z', 'io,phs')
+        for (const protocol of ['tcp', 'udp', 'icmp']) {
+          if (place !== 'host') assert.match(seen, new RegExp(`\\b${protocol}\\b`), place)
+        }
+      }
+      for (const place of PLACES) assert.deepEqual(await checksumErrors(scene.place(place)), [], place)
+      assert.equal((await scene.drops())['ip-checksum'] ?? 0, 0)
+    })
+  })
+}
+
+interface Recording {
+  readonly place: string
+  readonly file: string
+  readonly program: Program
+}
+
+async function startCapture(scene: NatScene, place: string, direction: string): Promise<Recording> {
+  const file = join(newFolder(), `${place}.pcap`)
+  const options = ['-i', 'eth0', '-Q', direction, '-U', '--immediate-mode', '-B', '65536', '-Z', 'root', '-w', file]
+  const program = scene.begin(place, 'tcpdump', ...options)
+  await program.printed(/listening on/)
+  return { place, file, program }
+}
