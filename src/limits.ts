@@ -337,6 +337,13 @@ export const LINK_PERMITS_MAX = 1024
 export const NAT_PORT_TRIES = 128
 
 /**
+ * One sandbox may have three quarters of the ports towards one server; the others are kept for its neighbours. Beyond that it takes
+ * those of its own connections that have ended, for which fewer are tried: the most of those that it meets are its own.
+ */
+export const NAT_PORTS_KEPT_SHIFT = 2
+export const NAT_PORT_TRIES_BEYOND_SHARE = 16
+
+/**
  * ICMP errors (and TCP resets) that one router interface sends in a second (RFC 1812, 4.3.2.8), and how many more a quiet one
  * may send at once: a traceroute's or a port scanner's burst is answered, a flood is not.
  */

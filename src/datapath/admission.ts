@@ -7,7 +7,13 @@
  *                          └── no ──► route ──► may these two networks meet? ──► leaves by an uplink? ──► source NAT
  */
 
-import { NAT_FIRST_PORT, NAT_LAST_PORT, NAT_PORT_TRIES } from '../limits.ts'
+import {
+  NAT_FIRST_PORT,
+  NAT_LAST_PORT,
+  NAT_PORT_TRIES,
+  NAT_PORT_TRIES_BEYOND_SHARE,
+  NAT_PORTS_KEPT_SHIFT,
+} from '../limits.ts'
 import type { ConnectionTable } from '../tables/connection-table.ts'
 import { NatPorts } from '../tables/nat-ports.ts'
 import type { PortMap } from '../tables/port-map.ts'
@@ -57,7 +63,7 @@ export class AdmissionControl {
   mapping = NONE
   /** Port of the switch that the connection is charged to. */
   owner = 0
-  /** A connection that has ended and whose port this one takes, or -1. */
+  /** A connection that has ended, or that nobody has answered, and whose port this one takes; or -1. */
   displaced = NONE
 
   private readonly interfaces: InterfaceTable
@@ -215,9 +221,9 @@ export class AdmissionControl {
       rows[row + DESTINATION]!,
       rows[row + PORTS]!,
     )
-    const tries = Math.min(pool.count, NAT_PORT_TRIES)
-    let ended = NONE
-    let endedPort = 0
+    const own = connections.crowd(this.owner, protocol, this.destination, target)
+    const mayTakeFree = own < pool.count - (pool.count >>> NAT_PORTS_KEPT_SHIFT)
+    const tries = mayTakeFree ? Math.min(pool.count, NAT_PORT_TRIES) : NAT_PORT_TRIES_BEYOND_SHARE
     for (let k = 0; k < tries; k++) {
       const port = pool.candidate(k, preferred, secret)
       // What is published there stays reachable for the one that is asked, too.
@@ -225,21 +231,34 @@ export class AdmissionControl {
       const reply = isEcho ? (port << 16) | port : (target << 16) | port
       const hash = connections.hash(protocol, this.destination, address, reply)
       const holder = connections.lookup(hash, protocol, this.destination, address, reply)
-      if (holder !== NONE) {
-        if (ended === NONE && hasEnded(connections.state(holder))) {
-          ended = holder
-          endedPort = port
-        }
-        continue
-      }
+      if (holder === NONE && !mayTakeFree) continue
+      if (holder !== NONE && (this.displaced !== NONE || !this.givesWay(holder, own, mayTakeFree))) continue
+      this.displaced = holder
       this.ports = isEcho ? reply : (port << 16) | target
-      return ADMITTED
+      if (holder === NONE || !mayTakeFree) return ADMITTED
     }
-    if (ended === NONE) return DropReason.natPortsExhausted
-    // Its last packets may still be on their way. But many short connections to one server need more ports than there are.
-    this.displaced = ended
-    this.ports = (endedPort << 16) | target
-    return ADMITTED
+    // A free one would have been better. But many short connections to one server need more ports than there are.
+    return this.displaced === NONE ? DropReason.natPortsExhausted : ADMITTED
+  }
+
+  /**
+   * Whether a connection gives up its port to one of `owner`, who has `own` towards this server: it has ended, even though its last
+   * packets may still be on their way; or it is one of somebody who has more of them, and nobody has answered. Who has
+   * his share takes from himself alone.
+   */
+  private givesWay(holder: number, own: number, mayTakeFree: boolean): boolean {
+    const { connections } = this
+    const owner = connections.owner(holder)
+    const isEnded = hasEnded(connections.state(holder))
+    if (owner === this.owner) return isEnded
+    if (!mayTakeFree) return false
+    if (isEnded) return true
+    if (connections.isConfirmed(holder)) return false
+    const { destination } = this
+    return (
+      connections.crowd(owner, connections.protocol(holder), destination, connections.ports(holder) >>> 16) >
+      own
+    )
   }
 
   /** Without translation of the source: its answers must not be those of another connection. */

@@ -19,11 +19,14 @@ const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
 
 const IPV6_SOURCE = 8
 const LINK_LOCAL_HIGH = 0xfe800000 | 0
-const LINK_LOCAL_MASK = 0xffc00000 | 0
-/** RFC 4861, 4.4, and where its target address is. */
+/** RFC 4861, 4.2, 4.4 and 4.5: what routers say, and what stations say of their addresses; where the target address is. */
+const ROUTER_ADVERTISEMENT = 134
 const NEIGHBOUR_ADVERTISEMENT = 136
+const REDIRECT = 137
 const ADVERTISED_TARGET = 8
 const ADVERTISEMENT_SIZE = 24
+/** The bit of a MAC address that an interface identifier has the other way round (RFC 4291, appendix A). */
+const UNIVERSAL = 0x0200
 
 export class Guard {
   /** By port: 1 where it is guarded. */
@@ -96,21 +99,28 @@ export class Guard {
     if (!ipv6.check(view, network, end)) return DropReason.ipMalformed
     if (!this.hasIpv6(view, network + IPV6_SOURCE, port)) return DropReason.addressSpoofed
     const walk = ipv6.upperLayer(view, network)
-    if (walk === ipv6.NO_UPPER_LAYER || ipv6.upperProtocol(walk) !== ipProtocol.ICMPV6) return DropReason.none
-    const message = network + ipv6.upperOffset(walk)
-    if (end - message < ADVERTISEMENT_SIZE || view.getUint8(message) !== NEIGHBOUR_ADVERTISEMENT) {
-      return DropReason.none
-    }
+    // A receiver may walk further than we do (RFC 7112: what is not whole in the first fragment may be dropped).
+    if (walk === ipv6.NO_UPPER_LAYER) return DropReason.ipMalformed
+    if (ipv6.upperProtocol(walk) !== ipProtocol.ICMPV6) return DropReason.none
+    return this.checkDiscovery(view, network + ipv6.upperOffset(walk), end, port)
+  }
+
+  /** Sandboxes are no routers: what they would say as such takes others' traffic (RFC 6105). */
+  private checkDiscovery(view: DataView, message: number, end: number, port: number): number {
+    if (message >= end) return DropReason.ipMalformed
+    const type = view.getUint8(message)
+    if (type === ROUTER_ADVERTISEMENT || type === REDIRECT) return DropReason.arpSpoofed
+    if (type !== NEIGHBOUR_ADVERTISEMENT || end - message < ADVERTISEMENT_SIZE) return DropReason.none
     return this.hasIpv6(view, message + ADVERTISED_TARGET, port) ? DropReason.none : DropReason.arpSpoofed
   }
 
-  /** The unspecified address and link-local ones are always allowed: each interface makes its own. */
+  /** The unspecified address is always allowed, and the link-local one that the interface makes of its MAC address. */
   private hasIpv6(view: DataView, at: number, port: number): boolean {
     const first = view.getInt32(at)
     const second = view.getInt32(at + 4)
     const third = view.getInt32(at + 8)
     const fourth = view.getInt32(at + 12)
-    if ((first & LINK_LOCAL_MASK) === LINK_LOCAL_HIGH) return true
+    if (first === LINK_LOCAL_HIGH && second === 0 && this.isMadeOfMac(third, fourth, port)) return true
     if ((first | second | third | fourth) === 0) return true
     const addresses = this.others[port]!.ipv6
     for (let i = 0; i < addresses.length; i++) {
@@ -118,5 +128,14 @@ export class Guard {
       if (a === first && b === second && c === third && d === fourth) return true
     }
     return false
+  }
+
+  /** RFC 4291, appendix A: 0xfffe between the halves of the MAC address. */
+  private isMadeOfMac(third: number, fourth: number, port: number): boolean {
+    const low = this.macLow[port]!
+    return (
+      third === (((this.macHigh[port]! ^ UNIVERSAL) << 16) | ((low >>> 24) << 8) | 0xff) &&
+      fourth === (0xfe000000 | (low & 0xffffff))
+    )
   }
 }

@@ -48,6 +48,7 @@ const { none: ACCEPTED } = DropReason
 const inspectPacket = inspect
 const { firstState, nextFlags, nextState, FLOW_TIMEOUTS_S } = tracking
 const changesState = tracking.concernsState
+const { isOpen, isTcpState } = tracking
 const SYN = tcp.SYN
 const NONE = -1
 
@@ -376,10 +377,20 @@ export class Router {
   private track(row: number, reference: number, nowS: number): void {
     const { connections } = this
     connections.count(reference)
-    if ((reference & 1) === 1 && !connections.isConfirmed(reference)) connections.confirm(reference)
     let state = connections.state(reference)
     if (changesState(state, this.packets.rows[row + CONTROL]!)) state = this.moveOn(row, reference, state)
+    if (!connections.isConfirmed(reference) && this.isConfirming(reference, state))
+      connections.confirm(reference)
     connections.refresh(reference, nowS + FLOW_TIMEOUTS_S[state]!)
+  }
+
+  /**
+   * Whether this packet shows that both ends are there. An answer alone does not: a server answers each SYN and each question, also
+   * those whose sender is forged.
+   */
+  private isConfirming(reference: number, state: number): boolean {
+    if (isTcpState(state)) return isOpen(state) && this.connections.packets(reference ^ 1) > 0
+    return (reference & 1) === 0 && this.connections.packets(reference | 1) > 0
   }
 
   /** The connection's state after a packet that may change it. */

@@ -72,6 +72,12 @@ export function firstState(protocol: number, control: number): number {
 export const concernsState = (state: number, control: number): boolean =>
   state === assured || state >= echo ? false : state !== established || (control & (SYN | FIN | RST)) !== 0
 
+/** A state of TCP. */
+export const isTcpState = (state: number): boolean => state <= closed
+
+/** A TCP connection whose handshake is done, and that was not reset. */
+export const isOpen = (state: number): boolean => state >= established && state < closed
+
 /** The flags after a packet of direction 0 (original) or 1. */
 export function nextFlags(state: number, flags: number, direction: number, control: number): number {
   if ((control & RST) !== 0) return flags | (RST_ORIGINAL << direction)

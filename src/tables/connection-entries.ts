@@ -155,7 +155,7 @@ export class ConnectionEntries {
     return this.entries[((reference & FLOW) << HALF_SHIFT) + DEADLINE]!
   }
 
-  /** Whether a reply has been seen. */
+  /** Whether both ends have shown that they are there. */
   isConfirmed(reference: number): boolean {
     return (this.entries[((reference & FLOW) << HALF_SHIFT) + STATUS]! & CONFIRMED) !== 0
   }

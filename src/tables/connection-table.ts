@@ -12,12 +12,12 @@
  * Protocols are 8 bits, addresses int32, `ports` is source << 16 | destination (int32), domains are 16 bits, times whole
  * seconds of a clock that never goes back, 0 to 2^31 - 1.
  *
- * Each flow has a timer and is in one of two lists of its owner: connections without a reply, oldest first, and
- * confirmed ones. A confirmed connection gives way to nobody.
+ * Each flow has a timer and is in one of two lists of its owner: connections of which nobody knows yet whether both ends are
+ * there, oldest first, and confirmed ones. A confirmed connection gives way to nobody.
  *
  *     bytes of a flow     64 entry, 16 to 32 index (32 where the capacity is a power of two), 12 timer, 8 list, and up to 8
  *                         ranking of the owners (one list for each count up to the quota): 124 at most
- *     beside that         24 KB, and 36 bytes an owner
+ *     beside that         88 KB, and 36 bytes an owner
  */
 
 import { CONNECTIONS_MAX, PORTS_MAX } from '../limits.ts'
@@ -30,9 +30,9 @@ import { DEALT, TimerWheel } from './timer-wheel.ts'
 export { WARM_STEP } from './connection-index.ts'
 export { NONE } from './linked-lists.ts'
 
-/** Insertion refused: the owner has all the flows that it may, and a reply to each. */
+/** Insertion refused: the owner has all the flows that it may, and all are confirmed. */
 export const INSERT_QUOTA = -2
-/** Insertion refused: the table is full of flows that have had a reply. */
+/** Insertion refused: the table is full of confirmed flows. */
 export const INSERT_FULL = -3
 
 export interface ConnectionTableOptions {
@@ -50,6 +50,12 @@ export interface ConnectionTableOptions {
 // what it imports or exports at each use.
 const { CONFIRMED, DEADLINE, ENTRY_WORDS, FLOW, HALF_SHIFT, HALF_WORDS } = connectionEntries
 const { MAPPING, NEXT_FREE, STATUS, USED } = connectionEntries
+/**
+ * Counters of flows by owner and server: 64 KB. Several pairs share one, of which a secret decides, and with a million flows each has
+ * some 64 that are not meant.
+ */
+const CROWDS_SHIFT = 18
+const CROWDS = 1 << (32 - CROWDS_SHIFT)
 const ABSENT = -1
 const QUOTA = -2
 const FULL = -3
@@ -77,6 +83,7 @@ export class ConnectionTable extends ConnectionIndex {
   private readonly unconfirmed: PortRanking
   /** How many flows each owner has. */
   private readonly held: Int32Array
+  private readonly crowds = new Int32Array(CROWDS)
   /** Timer `flow` runs while the flow is there, and never past its deadline. */
   private readonly wheel: TimerWheel
   /** The flow that was removed last, which leads to the others that are free; or NONE. */
@@ -143,6 +150,7 @@ export class ConnectionTable extends ConnectionIndex {
     this.unconfirmed.increment(owner)
     this.wheel.set(flow, deadlineS)
     this.held[owner]!++
+    this.crowds[this.crowdOf(owner, protocol, source1, ports1 >>> 16)]!++
     this.size++
     this.created++
     return reference
@@ -159,7 +167,7 @@ export class ConnectionTable extends ConnectionIndex {
     if (deadlineS < before) this.advanceTimer(reference >> 1, deadlineS)
   }
 
-  /** A reply has been seen: from now on the flow gives way to no other. */
+  /** Both ends have shown that they are there: from now on the flow gives way to no other. */
   confirm(reference: number): void {
     const at = ((reference & FLOW) << HALF_SHIFT) + STATUS
     if ((this.entries[at]! & CONFIRMED) !== 0) return
@@ -181,6 +189,8 @@ export class ConnectionTable extends ConnectionIndex {
     this.lists.unlink(flow)
     this.wheel.cancel(flow)
     this.held[owner]!--
+    const reply = original | 1
+    this.crowds[this.crowdOf(owner, this.protocol(reply), this.source(reply), this.ports(reply) >>> 16)]!--
     this.size--
     this.entries[flow * ENTRY_WORDS + STATUS] = 0
     this.entries[flow * ENTRY_WORDS + NEXT_FREE] = this.firstFree
@@ -207,6 +217,15 @@ export class ConnectionTable extends ConnectionIndex {
       }
     }
     return true
+  }
+
+  /** Flows of the owner to this server, whose answers come from this address and port; some more where others share the counter. */
+  crowd(owner: number, protocol: number, server: number, port: number): number {
+    return this.crowds[this.crowdOf(owner, protocol, server, port)]!
+  }
+
+  private crowdOf(owner: number, protocol: number, server: number, port: number): number {
+    return this.hash(protocol, server, owner, port) >>> CROWDS_SHIFT
   }
 
   /** Flows that the owner has. */
@@ -261,6 +280,7 @@ export class ConnectionTable extends ConnectionIndex {
     this.unconfirmed.clear()
     this.wheel.clear()
     this.held.fill(0)
+    this.crowds.fill(0)
     this.size = 0
     this.firstFree = ABSENT
     this.untouched = 0

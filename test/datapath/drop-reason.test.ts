@@ -245,6 +245,8 @@ function confirmedFlow(
     '9< udp 192.0.2.1:4000>9.9.9.9:53 via=192.0.2.254',
     '9> udp 9.9.9.9:53>192.0.2.1:4000',
     '1< udp 9.9.9.9:53>10.1.0.2:4000',
+    '1> udp 10.1.0.2:4000>9.9.9.9:53',
+    '9< udp 192.0.2.1:4000>9.9.9.9:53 via=192.0.2.254',
   ]
   return playLab([...flow, ...lines].join('\n'), new RouterScene(options)).scenario
 }

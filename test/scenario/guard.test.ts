@@ -73,6 +73,7 @@ describe('the guard of IPv6', () => {
   const OWN = 'fd000000000000000000000000000002'
   const OTHER = 'fd000000000000000000000000000009'
   const LINK_LOCAL = 'fe8000000000000000420afffe010002'
+  const OTHER_LINK_LOCAL = 'fe8000000000000000420afffe010009'
   const guard = new Guard()
   guard.set(1, {
     macHigh: MAC_HIGH,
@@ -107,6 +108,34 @@ describe('the guard of IPv6', () => {
       frame(OWN, '3a', advertisement(OTHER), '88a80007 81000005'),
       DropReason.arpSpoofed,
     ],
+    [
+      'another’s link-local one',
+      frame(OTHER_LINK_LOCAL, '11', '0001000200080000'),
+      DropReason.addressSpoofed,
+    ],
+    ['a link-local one of no MAC', frame(`fe80${'1'.repeat(28)}`, '11', '0001'), DropReason.addressSpoofed],
+    ['an advertisement of its own, link-local', frame(LINK_LOCAL, '3a', advertisement(LINK_LOCAL)), 0],
+    [
+      'an advertisement of another’s, link-local',
+      frame(LINK_LOCAL, '3a', advertisement(OTHER_LINK_LOCAL)),
+      DropReason.arpSpoofed,
+    ],
+    [
+      'an advertisement of a router',
+      frame(LINK_LOCAL, '3a', '8600000040000708 0000000000000000'),
+      DropReason.arpSpoofed,
+    ],
+    ['a redirect', frame(LINK_LOCAL, '3a', `89000000 00000000 ${OTHER} ${OTHER}`), DropReason.arpSpoofed],
+    [
+      'an advertisement of a router behind more headers than are walked',
+      frame(
+        LINK_LOCAL,
+        '3c',
+        `${'3c00010400000000'.repeat(8)} 3a00010400000000 8600000040000708 0000000000000000`,
+      ),
+      DropReason.ipMalformed,
+    ],
+    ['ICMPv6 without a byte of it', frame(LINK_LOCAL, '3c', '3a00010400000000'), DropReason.ipMalformed],
     ['a header cut short', frame(OWN, '11', '').slice(0, 90), DropReason.ipMalformed],
   ]
   for (const [name, text, reason] of cases) it(name, () => assert.equal(verdict(text), reason))

@@ -1,0 +1,110 @@
+/** What somebody might try against his neighbours, and what becomes of it. */
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { playLab } from '../support/router-lab.ts'
+import { playRouter, RouterScene } from '../support/router-scene.ts'
+
+describe('a flood with forged senders', () => {
+  const PUBLISHED = `
+    publish 7 tcp 8080 10.1.0.2:80 network=1 owner=1
+    publish 8 udp 53 10.1.0.2:53 network=1 owner=1
+  `
+  it('of SYNs, all of which are answered, leaves the port open for others', () => {
+    const scene = playLab(PUBLISHED, new RouterScene({ connectionsPerOwner: 4 }))
+    // One with a client behind it.
+    playRouter(
+      `
+      9> tcp 9.9.9.9:999>192.0.2.1:8080 syn
+      1< tcp 9.9.9.9:999>10.1.0.2:80 syn
+      1> tcp 10.1.0.2:80>9.9.9.9:999 syn,ack
+      9< tcp 192.0.2.1:8080>9.9.9.9:999 syn,ack via=192.0.2.254
+      9> tcp 9.9.9.9:999>192.0.2.1:8080 ack
+      1< tcp 9.9.9.9:999>10.1.0.2:80 ack
+      `,
+      scene,
+    )
+    for (let n = 1; n <= 9; n++)
+      playRouter(
+        `
+        9> tcp 9.9.9.9:500${n}>192.0.2.1:8080 syn
+        1< tcp 9.9.9.9:500${n}>10.1.0.2:80 syn
+        1> tcp 10.1.0.2:80>9.9.9.9:500${n} syn,ack
+        9< tcp 192.0.2.1:8080>9.9.9.9:500${n} syn,ack via=192.0.2.254
+        `,
+        scene,
+      )
+    assert.equal(scene.flows().filter((line) => line.startsWith('tcp established')).length, 1)
+    assert.equal(scene.engine.natCounts().refusedQuota, 0)
+    // And its server still gets out.
+    playRouter(
+      `
+      1> tcp 10.1.0.2:4000>9.9.9.9:443 syn
+      9< tcp 192.0.2.1:4000>9.9.9.9:443 syn via=192.0.2.254
+      `,
+      scene,
+    )
+  })
+  it('of questions, all of which are answered, leaves room for others', () => {
+    const scene = playLab(PUBLISHED, new RouterScene({ connectionsPerOwner: 4 }))
+    for (let n = 1; n <= 9; n++)
+      playRouter(
+        `
+        9> udp 9.9.9.9:500${n}>192.0.2.1:53
+        1< udp 9.9.9.9:500${n}>10.1.0.2:53
+        1> udp 10.1.0.2:53>9.9.9.9:500${n}
+        9< udp 192.0.2.1:53>9.9.9.9:500${n} via=192.0.2.254
+        `,
+        scene,
+      )
+    assert.equal(scene.engine.natCounts().refusedQuota, 0)
+  })
+})
+
+describe('all ports towards one server', () => {
+  const lab = (): RouterScene => playLab('uplink 3 192.0.2.1/24 ports=61000-61255')
+  const send = (scene: RouterScene, port: number, line: string): string[] => {
+    scene.scenario.arrive(port, scene.frame(port, line))
+    return scene.run()
+  }
+
+  it('are not for one sandbox alone, even where each is answered', () => {
+    const scene = lab()
+    for (let n = 0; n < 1000; n++) {
+      const [sent] = send(scene, 1, `tcp 10.1.0.2:${5000 + n}>9.9.9.9:443 syn`)
+      if (sent === undefined) continue
+      const port = /:(\d+)>/.exec(sent)![1]!
+      send(scene, 9, `tcp 9.9.9.9:443>192.0.2.1:${port} syn,ack`)
+      send(scene, 1, `tcp 10.1.0.2:${5000 + n}>9.9.9.9:443 ack`)
+    }
+    assert.equal(scene.flows().length, 192)
+    let sent = 0
+    for (let n = 0; n < 32; n++) sent += send(scene, 2, `tcp 10.1.0.3:${5000 + n}>9.9.9.9:443 syn`).length
+    assert.equal(sent, 32)
+  })
+
+  it('are given up by who has more of them, where nobody has answered', () => {
+    const scene = lab()
+    playRouter('port 4 network=1\n host 4 10.1.0.4', scene)
+    for (let n = 0; n < 1000; n++) {
+      send(scene, 1, `udp 10.1.0.2:${5000 + n}>9.9.9.9:53`)
+      send(scene, 2, `udp 10.1.0.3:${5000 + n}>9.9.9.9:53`)
+    }
+    assert.equal(scene.flows().length, 256)
+    let sent = 0
+    for (let n = 0; n < 32; n++) sent += send(scene, 4, `udp 10.1.0.4:${5000 + n}>9.9.9.9:53`).length
+    assert.equal(sent, 32)
+    assert.equal(scene.flows().length, 256)
+  })
+
+  it('come back with the connections that have ended', () => {
+    const scene = lab()
+    const short = (n: number): void => {
+      const [sent] = send(scene, 1, `tcp 10.1.0.2:${5000 + n}>9.9.9.9:443 syn`)
+      assert.ok(sent !== undefined, `connection ${n}`)
+      send(scene, 9, `tcp 9.9.9.9:443>192.0.2.1:${/:(\d+)>/.exec(sent)![1]!} rst,ack`)
+    }
+    for (let n = 0; n < 2000; n++) short(n)
+    assert.equal(scene.flows().length, 192)
+  })
+})
