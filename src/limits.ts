@@ -344,8 +344,8 @@ export const NAT_PORTS_KEPT_SHIFT = 2
 export const NAT_PORT_TRIES_BEYOND_SHARE = 16
 
 /**
- * ICMP errors (and TCP resets) that one router interface sends in a second (RFC 1812, 4.3.2.8), and how many more a quiet one
- * may send at once: a traceroute's or a port scanner's burst is answered, a flood is not.
+ * ICMP errors (and TCP resets) that the router sends to one port of the switch in a second (RFC 1812, 4.3.2.8), and how many more to
+ * a quiet one at once: a traceroute's or a port scanner's burst is answered, a flood is not.
  */
 export const ICMP_ERRORS_PER_S = 100
 export const ICMP_ERRORS_BURST = 50

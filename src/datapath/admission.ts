@@ -209,7 +209,11 @@ export class AdmissionControl {
   private translateSource(rows: Int32Array, row: number, address: number, egress: number): Admission {
     const protocol = rows[row + PROTOCOL]!
     this.source = address
-    if ((rows[row + TRAITS]! & HAS_PORTS) === 0) return this.checkReply(rows, row)
+    if ((rows[row + TRAITS]! & HAS_PORTS) === 0) {
+      // Nothing would tell its packets from those of the machine, whose tunnels it would hear and speak in.
+      const isMachines = this.interfaces.shared[egress] === 1
+      return isMachines ? DropReason.natPortsExhausted : this.checkReply(rows, row)
+    }
     const { connections } = this
     const isEcho = protocol === ICMP
     const pool = isEcho ? IDENTIFIERS : this.natPorts(egress)

@@ -90,7 +90,8 @@ export const DROP_REASONS: readonly DropReasonText[] = [
   },
   {
     name: 'arp-spoofed',
-    sentence: 'The ARP or neighbour discovery message claims an address that the sandbox was not given, or to be a router.',
+    sentence:
+      'The ARP or neighbour discovery message claims an address that the sandbox was not given, or to be a router.',
   },
   {
     name: 'reserved-address',

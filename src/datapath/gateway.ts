@@ -1,9 +1,9 @@
 /**
  * What the router says itself: to those who speak to the gateway, and to those whose packets it does not forward. Rare, and limited
- * in rate for each interface.
+ * in rate for each port of the switch.
  */
 
-import { DOMAINS_MAX, ICMP_ERRORS_BURST, ICMP_ERRORS_PER_S } from '../limits.ts'
+import { ICMP_ERRORS_BURST, ICMP_ERRORS_PER_S, PORTS_MAX } from '../limits.ts'
 import {
   composeError,
   ERROR_FRAME_MAX,
@@ -65,7 +65,8 @@ export class Gateway {
   private readonly interfaces: InterfaceTable
   private readonly egress: Egress
   private readonly counters: Counters
-  private readonly limit = new RateLimit(DOMAINS_MAX, ICMP_ERRORS_PER_S, ICMP_ERRORS_BURST)
+  /** By port of the switch: who makes the gateway speak all the time silences it for nobody else. */
+  private readonly limit = new RateLimit(PORTS_MAX, ICMP_ERRORS_PER_S, ICMP_ERRORS_BURST)
   /** What the error is said to come from; one object for all. */
   private readonly from: { -readonly [Key in keyof ErrorSource]: ErrorSource[Key] } = {
     macHigh: 0,
@@ -159,7 +160,7 @@ export class Gateway {
     const domain = rows[row + DOMAIN]!
     const broadcast = this.interfaces.address[domain]! | ~this.interfaces.mask[domain]!
     if (!mayAnswer(this.memory.view, rows[row + OFFSET]!, rows[row + NETWORK]!, broadcast)) return NO_ROOM
-    if (!this.limit.take(domain, nowS)) return NO_ROOM
+    if (!this.limit.take(rows[row + PORT]!, nowS)) return NO_ROOM
     return this.egress.allocate(ERROR_FRAME_MAX)
   }
 

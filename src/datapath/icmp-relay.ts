@@ -57,7 +57,19 @@ export class IcmpRelay {
     this.reference = embedded === 0 ? NONE : this.connectionOf(embedded)
     if (this.reference === NONE) return this.decideStray(row)
     if (this.connections.domain(this.reference) !== rows[row + DOMAIN]) return DropReason.wrongInterface
+    if (!this.mayReport(rows[row + SOURCE]!, rows[row + DOMAIN]!)) return DropReason.addressSpoofed
     return view.getUint8(rows[row + NETWORK]! + TTL) <= 1 ? DropReason.ttlExceeded : RELAYED
+  }
+
+  /**
+   * Whether this sender can have met the packet: its destination can, and routers on its way, also such as are behind a sandbox. Of two
+   * stations of one network neither is on the way to the other, so a neighbour that reports its packets lies.
+   */
+  private mayReport(sender: number, domain: number): boolean {
+    const { interfaces } = this
+    const end = this.connections.source(this.reference)
+    if (sender === end || !interfaces.isInside(domain)) return true
+    return !interfaces.isOnLink(domain, sender) || !interfaces.isOnLink(domain, end)
   }
 
   /** Who sent the packet that the error is about. */

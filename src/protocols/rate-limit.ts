@@ -1,5 +1,5 @@
 /**
- * A token bucket for each of a number of slots (router interfaces), on a clock of whole seconds.
+ * A token bucket for each of a number of slots (ports of a switch), on a clock of whole seconds.
  *
  *     tokens of a slot   +perSecond with each second, up to perSecond + burst;   -1 with each message
  *

@@ -108,3 +108,45 @@ describe('all ports towards one server', () => {
     assert.equal(scene.flows().length, 192)
   })
 })
+
+describe('neighbours', () => {
+  it('do not use up the errors that another is to be told', () => {
+    const scene = playLab('')
+    for (let n = 0; n < 1000; n++) {
+      scene.scenario.arrive(1, scene.frame(1, `udp 10.1.0.2:${5000 + n}>9.9.9.9:53 ttl=1`))
+      scene.run()
+    }
+    playRouter(
+      `
+      2> udp 10.1.0.3:4000>9.9.9.9:53 ttl=1
+      2< error=11/0 10.1.0.1>10.1.0.3 about udp 10.1.0.3:4000>9.9.9.9:53 df ttl=64
+      2! ttl-exceeded
+      `,
+      scene,
+    )
+  })
+
+  it('do not report what happened to the packets of another', () => {
+    playLab(`
+      publish 7 tcp 8080 10.1.0.2:80 network=1 owner=1
+      9> tcp 9.9.9.9:999>192.0.2.1:8080 syn
+      1< tcp 9.9.9.9:999>10.1.0.2:80 syn
+      2> error=3/3 10.1.0.3>9.9.9.9 about tcp 9.9.9.9:999>10.1.0.2:80 syn
+      2! address-spoofed
+      1> error=3/3 10.1.0.2>9.9.9.9 about tcp 9.9.9.9:999>10.1.0.2:80
+      9< error=3/3 192.0.2.1>9.9.9.9 about tcp 9.9.9.9:999>192.0.2.1:8080 via=192.0.2.254
+    `)
+  })
+})
+
+describe('an address shared with the machine', () => {
+  it('is not spoken from by protocols in which nothing tells a sandbox from the machine', () => {
+    playLab(`
+      uplink 3 192.0.2.1/24 shared ports=61000-65095
+      1> proto=47 10.1.0.2>9.9.9.9
+      1! nat-ports-exhausted
+      9> proto=47 9.9.9.9>192.0.2.1
+      9! not-ours
+    `)
+  })
+})
