@@ -18,6 +18,9 @@ export const NOT_DECIDED = -1
 /** In place of a connection's reference: they are for the gateway itself. */
 export const FRAGMENTS_TO_GATEWAY = 0x7fff_ffff
 
+/** The first fragment was dropped, and so are the others: they need not wait. */
+export const FRAGMENTS_REFUSED = 0x7fff_fffe
+
 export class DatagramFragments {
   private readonly table: FragmentTable
   private readonly view: DataView
@@ -60,6 +63,11 @@ export class DatagramFragments {
       rows[row + PORT]!,
       nowS,
     )
+  }
+
+  /** The first fragment in this row has been refused. What was decided about its datagram stands: this one may be forged. */
+  refuse(row: number, nowS: number): void {
+    if (this.decided(row, nowS) === NOT_DECIDED) this.remember(row, FRAGMENTS_REFUSED, nowS)
   }
 
   /** The list of the pen in which fragments of this datagram wait, and of others with the same hash. */

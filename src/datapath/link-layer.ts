@@ -213,11 +213,29 @@ export class LinkLayer {
 
   /** Keeps a copy of a frame until the neighbour, or what else the list stands for, is there. False where there is no room. */
   hold(list: number, port: number, offset: number, length: number, nowS: number): boolean {
+    const { pen } = this
+    if (list >= FIRST_FRAGMENT_LIST && !this.mayWaitForFragment(port)) return false
+    if (pen.size === pen.slotCount) this.makeRoom(port)
     const start = offset - VIRTIO_NET_HEADER_SIZE
     const size = length + VIRTIO_NET_HEADER_SIZE
-    if (!this.pen.hold(list, this.memory.bytes, start, size, port, 0, port, nowS)) return false
+    if (!pen.hold(list, this.memory.bytes, start, size, port, 0, port, nowS)) return false
     this.counters.held(port, 1)
     return true
+  }
+
+  /** First fragments may never come, and are waited for longer than neighbours: half of the places are kept for those. */
+  private mayWaitForFragment(port: number): boolean {
+    return (
+      2 * this.pen.size < this.pen.slotCount && 2 * this.pen.countOfOwner(port) < WAITING_FRAMES_PER_OWNER
+    )
+  }
+
+  /** In a full pen who has most places gives one up to who has fewer. */
+  private makeRoom(port: number): void {
+    const { pen } = this
+    const slot = pen.oldestOfRichest()
+    const isRicher = pen.countOfOwner(pen.owner(slot)) > pen.countOfOwner(port) + 1
+    if (isRicher) this.drop(slot, DropReason.neighbourQueueFull)
   }
 
   /** Puts a copy of what waits in `slot` into the arena, and frees the slot: where the frame is, or NO_ROOM, and it is lost. */

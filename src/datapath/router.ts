@@ -19,7 +19,12 @@ import * as tcp from '../wire/tcp.ts'
 import { ADMITTED, AdmissionControl, swapped, TO_GATEWAY } from './admission.ts'
 import type { Bridge } from './bridge.ts'
 import type { Counters } from './counters.ts'
-import { DatagramFragments, FRAGMENTS_TO_GATEWAY, NOT_DECIDED } from './datagram-fragments.ts'
+import {
+  DatagramFragments,
+  FRAGMENTS_REFUSED,
+  FRAGMENTS_TO_GATEWAY,
+  NOT_DECIDED,
+} from './datagram-fragments.ts'
 import { DropReason } from './drop-reason.ts'
 import type { Egress } from './egress.ts'
 import { ForwardingTable } from './forwarding-table.ts'
@@ -292,6 +297,10 @@ export class Router {
     }
     if (verdict !== ADMITTED) {
       this.gateway.reject(rows, row, verdict, nowS)
+      if ((rows[row + TRAITS]! & FIRST_FRAGMENT) !== 0) {
+        this.fragments.refuse(row, nowS)
+        this.resumeFragments(row, nowS)
+      }
       return
     }
     // Before it leaves a trace: who looks for the way with small TTLs opens no connections.
@@ -440,7 +449,7 @@ export class Router {
         this.counters.dropped(port, DropReason.neighbourQueueFull)
       }
     } else if (decided === FRAGMENTS_TO_GATEWAY) this.gateway.receive(rows, row, nowS)
-    else if (this.isStillOf(row, decided)) this.forward(row, decided, nowS)
+    else if (decided !== FRAGMENTS_REFUSED && this.isStillOf(row, decided)) this.forward(row, decided, nowS)
     else this.counters.dropped(port, DropReason.noConnection)
   }
 

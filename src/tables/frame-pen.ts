@@ -136,6 +136,21 @@ export class FramePen {
     return this.ages.first(IN_USE)
   }
 
+  /** Frames of the owner. */
+  countOfOwner(owner: number): number {
+    return this.heldByOwner[owner]!
+  }
+
+  /** The oldest frame of the owner that has most, or NONE: looks at all slots. */
+  oldestOfRichest(): number {
+    let found = NONE
+    for (let slot = this.oldest(); slot !== NONE; slot = this.ages.next(slot)) {
+      if (found === NONE || this.countOfOwner(this.owner(slot)) > this.countOfOwner(this.owner(found)))
+        found = slot
+    }
+    return found
+  }
+
   /** Frames in the list. */
   countOf(list: number): number {
     return this.heldByList[list]!

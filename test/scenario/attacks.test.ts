@@ -150,3 +150,59 @@ describe('an address shared with the machine', () => {
     `)
   })
 })
+
+describe('what waits', () => {
+  it('is no fragment of a datagram whose first one was refused', () => {
+    playLab(`
+      uplink 3 192.0.2.1/24 shared ports=61000-65095
+      9> udp 9.9.9.9:4000>192.0.2.1:53 len=3000 cut=0-1480
+      9! not-ours
+      9> udp 9.9.9.9:4000>192.0.2.1:53 len=3000 cut=1480-2960
+      9! no-connection
+      9> udp 9.9.9.9:4000>192.0.2.1:53 len=3000 cut=1480-2960 ident=5
+      9=
+      9> udp 9.9.9.9:4000>192.0.2.1:53 len=3000 cut=0-1480 ident=5
+      9! not-ours
+      9! no-connection
+    `)
+  })
+
+  it('leaves room for a neighbour’s address where fragments are sent that never become whole', () => {
+    const scene = playLab('mute 192.0.2.254')
+    for (let n = 0; n < 100; n++) {
+      scene.scenario.arrive(
+        1,
+        scene.frame(1, `udp 10.1.0.2:4000>9.9.9.9:53 len=3000 cut=1480-2960 ident=${n}`),
+      )
+      scene.run()
+    }
+    playRouter(
+      `
+      1> udp 10.1.0.2:4000>9.9.9.9:53
+      9< arp 192.0.2.1 asks 192.0.2.254
+      1=
+      `,
+      scene,
+    )
+  })
+
+  it('gives place to who waits for the first time', () => {
+    const scene = playLab('port 11,12,13,14 network=1')
+    for (let n = 0; n < 100; n++) {
+      for (const port of [11, 12, 13, 14]) {
+        scene.scenario.arrive(port, scene.frame(port, `udp 10.1.0.${port}:4000>10.1.0.${100 + n}:53`))
+        scene.run()
+      }
+    }
+    playRouter(
+      `
+      mute 192.0.2.254
+      3> udp 10.2.0.2:4000>9.9.9.9:53
+      9< arp 192.0.2.1 asks 192.0.2.254
+      3=
+      11! neighbour-queue-full
+      `,
+      scene,
+    )
+  })
+})

@@ -514,7 +514,7 @@ describe('fragments', () => {
     1> udp 10.1.0.2:4000>10.2.0.2:53 len=3000 ident=5 cut=0-1480
     1! network-isolated
     1> udp 10.1.0.2:4000>10.2.0.2:53 len=3000 ident=5 cut=1480-2960
-    1=
+    1! no-connection
     1> ${datagram} cut=0-1480
     9< udp 192.0.2.1:4000>9.9.9.9:53 len=1472 cut=0-1480+ ident=5 via=192.0.2.254
     flush
