@@ -82,6 +82,13 @@ export const NEIGHBOUR_REACHABLE_S = 30
 export const NEIGHBOUR_RETRY_S = 1
 export const NEIGHBOUR_TRIES_MAX = 3
 
+/**
+ * New neighbours that are asked for because of one port's packets in a second, and how many more of a quiet one's at once: a /23 is
+ * scanned without a loss. What is unknown lives for eight seconds, so two that scan do not fill a domain.
+ */
+export const NEIGHBOUR_QUESTIONS_PER_S = 256
+export const NEIGHBOUR_QUESTIONS_BURST = 256
+
 /** Seconds in which packets to a neighbour that did not answer are refused at once, so that a sender cannot keep it asking. */
 export const NEIGHBOUR_FAILED_S = 5
 

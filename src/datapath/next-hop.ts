@@ -3,6 +3,8 @@
  * The connection remembers the neighbour by index and generation, so that both are looked up once, and again when something changes.
  */
 
+import { NEIGHBOUR_QUESTIONS_BURST, NEIGHBOUR_QUESTIONS_PER_S, PORTS_MAX } from '../limits.ts'
+import { RateLimit } from '../protocols/rate-limit.ts'
 import type { ConnectionTable } from '../tables/connection-table.ts'
 import { NeighbourState } from '../tables/neighbour-table.ts'
 import type { Counters } from './counters.ts'
@@ -35,6 +37,8 @@ export class NextHop {
   private readonly link: LinkLayer
   private readonly gateway: Gateway
   private readonly counters: Counters
+  /** By port of the switch. */
+  private readonly questions = new RateLimit(PORTS_MAX, NEIGHBOUR_QUESTIONS_PER_S, NEIGHBOUR_QUESTIONS_BURST)
   /** Why `resolve` found nobody. */
   private reason: number = DropReason.none
 
@@ -67,7 +71,7 @@ export class NextHop {
     const other = reference ^ 1
     let index = hop >>> 16
     if (hop === 0 || neighbours.generation(index) !== (hop & 0xffff)) {
-      index = this.resolve(connections.source(other), connections.domain(other), nowS)
+      index = this.resolve(connections.source(other), connections.domain(other), this.rows[row + PORT]!, nowS)
       if (index === NONE) {
         this.gateway.reject(this.rows, row, this.reason, nowS)
         // It leads elsewhere now, where it would go under another address: the next packet begins anew.
@@ -87,7 +91,7 @@ export class NextHop {
   }
 
   /** The neighbour by which `destination` is reached, asked for where it is new; or NONE and the reason. */
-  private resolve(destination: number, domain: number, nowS: number): number {
+  private resolve(destination: number, domain: number, port: number, nowS: number): number {
     const { forwarding, link } = this
     const route = forwarding.lookup(destination)
     this.reason = route === NO_ROUTE ? DropReason.noRoute : DropReason.noConnection
@@ -97,12 +101,20 @@ export class NextHop {
       return NONE
     }
     const nextHop = forwarding.nextHop(route)
-    const index = link.neighbours.resolve(domain, nextHop === 0 ? destination : nextHop, nowS)
-    if (index === NONE) this.reason = DropReason.neighbourQueueFull
-    else if (link.neighbours.created) {
-      link.giveUp(index)
-      link.ask(index, false, nowS)
-    }
+    const address = nextHop === 0 ? destination : nextHop
+    const known = link.neighbours.lookup(domain, address)
+    return known === NONE ? this.askFor(domain, address, port, nowS) : known
+  }
+
+  /** Who looks for more neighbours than there are would keep the link busy with questions, and push out the others' answers. */
+  private askFor(domain: number, address: number, port: number, nowS: number): number {
+    const { link } = this
+    this.reason = DropReason.neighbourQueueFull
+    if (!this.questions.take(port, nowS)) return NONE
+    const index = link.neighbours.resolve(domain, address, nowS)
+    if (index === NONE) return NONE
+    link.giveUp(index)
+    link.ask(index, false, nowS)
     return index
   }
 

@@ -15,6 +15,7 @@ import { BURST_MAX, CONNECTIONS_EXPIRED_MAX, PORT_MAPPINGS_MAX, PORTS_MAX } from
 import { ConnectionTable, INSERT_QUOTA } from '../tables/connection-table.ts'
 import { PortMap } from '../tables/port-map.ts'
 import * as ethernet from '../wire/ethernet.ts'
+import * as ipv6 from '../wire/ipv6.ts'
 import * as tcp from '../wire/tcp.ts'
 import { ADMITTED, AdmissionControl, swapped, TO_GATEWAY } from './admission.ts'
 import type { Bridge } from './bridge.ts'
@@ -56,6 +57,9 @@ const changesState = tracking.concernsState
 const { isOpen, isTcpState } = tracking
 const SYN = tcp.SYN
 const NONE = -1
+/** fe80::/10. */
+const LINK_LOCAL_SHIFT = 22
+const LINK_LOCAL = 0xfe80 >>> 6
 
 /** A flow's flags behind those of tracking: its packets are rewritten. */
 const TRANSLATED = 0x10
@@ -251,10 +255,27 @@ export class Router {
     const hostPort = this.interfaces.hostPort[domain]!
     const verdict = type === ethernet.TYPE_ARP ? this.receiveArp(port, offset, length, domain, nowS) : 0
     if (verdict === ARP_DROPPED) this.counters.dropped(port, DropReason.arpSpoofed)
-    else if (hostPort !== NONE && hostPort !== port && verdict !== ARP_CONSUMED) {
+    else if (
+      hostPort !== NONE &&
+      hostPort !== port &&
+      verdict !== ARP_CONSUMED &&
+      this.mayReachHost(type, offset, length)
+    ) {
       this.egress.send(hostPort, offset, length)
     } else if (type === ethernet.TYPE_ARP) this.counters.consumed(port)
     else this.counters.dropped(port, DropReason.notRouted)
+  }
+
+  /**
+   * Whether a frame that is not IPv4 may go to the host's end: ARP, and IPv6 to the link-local addresses that this end has. The host may
+   * be a router itself, and would forward anything else past our isolation: IPv6, and IPv4 behind a tag, which Linux takes off
+   * where it only has a priority (IEEE 802.1Q, 6.9: VLAN 0).
+   */
+  private mayReachHost(type: number, offset: number, length: number): boolean {
+    if (type === ethernet.TYPE_ARP) return true
+    if (type !== ethernet.TYPE_IPV6 || length < ethernet.HEADER_SIZE + ipv6.HEADER_SIZE) return false
+    const first = ipv6.destinationWord(this.memory.view, offset + ethernet.HEADER_SIZE, 0)
+    return first >>> LINK_LOCAL_SHIFT === LINK_LOCAL
   }
 
   /** The same of a packet of the burst, whose connection `inspectAll` has had loaded. */

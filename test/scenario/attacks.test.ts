@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { NEIGHBOUR_QUESTIONS_BURST, NEIGHBOUR_QUESTIONS_PER_S } from '../../src/limits.ts'
 import { playLab } from '../support/router-lab.ts'
 import { playRouter, RouterScene } from '../support/router-scene.ts'
+import { hex } from '../support/wire-bytes.ts'
 
 describe('a flood with forged senders', () => {
   const PUBLISHED = `
@@ -201,6 +203,57 @@ describe('what waits', () => {
       9< arp 192.0.2.1 asks 192.0.2.254
       3=
       11! neighbour-queue-full
+      `,
+      scene,
+    )
+  })
+})
+
+describe('the host’s own end of a network', () => {
+  // Linux takes off a tag that only has a priority, and would forward the packet as a router.
+  it('gets nothing that it could forward past the router', () => {
+    playLab(`
+      port 7 network=1 host
+      gateway 1 10.1.0.1/24 host=7
+      1> udp 10.1.0.2:4000>10.1.0.1:53
+      7< udp 10.1.0.2:4000>10.1.0.1:53 ttl=64
+      1> udp 10.1.0.2:4000>10.2.0.2:53
+      1! network-isolated
+      1> udp 10.1.0.2:4000>10.2.0.2:53 vlan=0
+      1! not-routed
+      1> udp 10.1.0.2:4000>10.1.0.1:53 vlan=0
+      1! not-routed
+    `)
+  })
+
+  it('gets IPv6 for its link-local addresses, and for no others', () => {
+    const scene = playLab('port 7 network=1 host\n gateway 1 10.1.0.1/24 host=7')
+    const sent = (destination: string): number => {
+      const packet = `60000000 0000 3b 40 fe8000000000000000420afffe010002 ${destination}`
+      const frame = hex(`02420a010001 02420a010002 86dd ${packet}`)
+      scene.scenario.arrive(1, { frame, virtioHeader: new Uint8Array(10) })
+      return scene.run().length
+    }
+    assert.equal(sent('fe8000000000000000420afffe010001'), 1)
+    assert.equal(sent('20010db8000000000000000000000001'), 0)
+  })
+})
+
+describe('who looks for neighbours that are not there', () => {
+  it('keeps the link busy with a bounded number of questions, and others are asked for', () => {
+    const scene = playLab('gateway 1 10.1.0.1/16')
+    let questions = 0
+    for (let n = 0; n < 4000; n++) {
+      scene.scenario.arrive(1, scene.frame(1, `udp 10.1.0.2:4000>10.1.${10 + (n >> 8)}.${n & 0xff}:53`))
+      questions += scene.run().filter((line) => line.startsWith('2< arp')).length
+    }
+    assert.equal(questions, NEIGHBOUR_QUESTIONS_PER_S + NEIGHBOUR_QUESTIONS_BURST)
+    playRouter(
+      `
+      mute 192.0.2.254
+      2> udp 10.1.0.3:4000>9.9.9.9:53
+      9< arp 192.0.2.1 asks 192.0.2.254
+      2=
       `,
       scene,
     )
