@@ -69,11 +69,12 @@ export class RouterExplanation {
   #other(offset: number, length: number): void {
     const domain = this.#domain
     const hostPort = this.#hostPort
-    const isArp = ethernet.etherType(this.#parts.memory.view, offset) === ethernet.TYPE_ARP
+    const type = ethernet.etherType(this.#parts.memory.view, offset)
+    const isArp = type === ethernet.TYPE_ARP
     const verdict = isArp ? this.#router.link.decideArp(this.#port, offset, length, domain) : 0
     if (verdict === ARP_DROPPED) this.#steps.drop('router', DropReason.arpSpoofed, { domain })
     else if (verdict === ARP_CONSUMED) this.#steps.say('answer', 'arp-reply', { domain })
-    else if (hostPort !== NONE) this.#transmit(hostPort)
+    else if (hostPort !== NONE && this.#router.mayReachHost(type, offset, length)) this.#transmit(hostPort)
     else if (isArp) this.#steps.say('router', 'consume', { domain })
     else this.#steps.drop('router', DropReason.notRouted, { domain })
   }
@@ -178,11 +179,13 @@ export class RouterExplanation {
     return this.#steps.drop('router', DropReason.ttlExceeded, { domain: this.#domain })
   }
 
-  /** Another connection of the owner, or one without an answer that gives way to it. */
+  /** Room for another connection of the owner, or one of its own that gives way to it. */
   #hasQuota(owner: number): boolean {
     const { connections, admission } = this.#router
     const isFull = connections.connectionsOf(owner) >= connections.connectionsPerOwner
-    const gives = admission.displaced !== NONE || !connections.isConfirmed(connections.firstOf(owner))
+    const { displaced } = admission
+    const isOwn = displaced !== NONE && connections.owner(displaced) === owner
+    const gives = isOwn || !connections.isConfirmed(connections.firstOf(owner))
     return !isFull || gives || this.#steps.drop('flow', DropReason.connectionQuota, { owner })
   }
 

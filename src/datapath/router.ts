@@ -271,7 +271,7 @@ export class Router {
    * be a router itself, and would forward anything else past our isolation: IPv6, and IPv4 behind a tag, which Linux takes off
    * where it only has a priority (IEEE 802.1Q, 6.9: VLAN 0).
    */
-  private mayReachHost(type: number, offset: number, length: number): boolean {
+  mayReachHost(type: number, offset: number, length: number): boolean {
     if (type === ethernet.TYPE_ARP) return true
     if (type !== ethernet.TYPE_IPV6 || length < ethernet.HEADER_SIZE + ipv6.HEADER_SIZE) return false
     const first = ipv6.destinationWord(this.memory.view, offset + ethernet.HEADER_SIZE, 0)
