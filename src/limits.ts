@@ -92,6 +92,12 @@ export const NEIGHBOUR_STALE_S = 600
 export const PORT_MAPPINGS_MAX = 16_384
 
 /**
+ * Bindings of one sandbox's ports, where each port of a range counts: all ports of TCP and UDP on two addresses. They are kept
+ * as ranges, but inspect writes each out.
+ */
+export const PORT_BINDINGS_MAX = 4 * 65_536
+
+/**
  * Datagrams in fragments that a router follows at the same time, and how many of them one sender may have: Linux keeps
  * 4 MB of fragments (ipfrag_high_thresh), which is as many datagrams of two fragments of 500 bytes.
  */

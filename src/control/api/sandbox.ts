@@ -10,6 +10,12 @@ const absent = <T extends z.ZodType>(schema: T) => schema.nullish()
 
 export const portBindingSchema = z.strictObject({ HostIp: text.optional(), HostPort: text.optional() })
 
+/**
+ * By `80/tcp`, and also by `3000-3009/tcp`: a range of ports is published on as many host ports, `8000-8009`, or each of them on
+ * any, where HostPort is empty.
+ */
+const requestedBindings = z.record(text, absent(z.array(portBindingSchema)))
+
 /** POST /sandboxes?name=NAME */
 export const sandboxCreateSchema = z.strictObject({
   Hostname: text.optional(),
@@ -26,14 +32,14 @@ export const sandboxCreateSchema = z.strictObject({
   StopTimeout: z.int().optional(),
   /** Of the endpoint that NetworkMode names. */
   MacAddress: text.optional(),
-  /** `80/tcp` */
+  /** `80/tcp`, and also `3000-3009/tcp`. */
   ExposedPorts: absent(z.record(text, z.strictObject({}))),
   HostConfig: absent(
     z.strictObject({
       /** `bridge` (also `default`), a network, `none`, `host` or `container:NAME`. */
       NetworkMode: text.optional(),
       AutoRemove: z.boolean().optional(),
-      PortBindings: absent(z.record(text, absent(z.array(portBindingSchema)))),
+      PortBindings: absent(requestedBindings),
       PublishAllPorts: z.boolean().optional(),
       Dns: absent(texts),
       DnsSearch: absent(texts),
@@ -88,20 +94,19 @@ const portsSchema = z.record(text, z.array(z.object({ HostIp: text, HostPort: te
 
 /** POST /sandboxes/{sandbox}/ports */
 export const publishPortsSchema = z.strictObject({
-  /** By `80/tcp`. */
-  PortBindings: z.record(text, absent(z.array(portBindingSchema))),
+  PortBindings: requestedBindings,
 })
 export type PublishPorts = z.infer<typeof publishPortsSchema>
 
-/** Those that are new, as they are published now. */
+/** Those that are new, as they are published now: neighbours in one, `3000-3009/tcp` at `8000-8009`. */
 export const portsPublishedSchema = z.object({ Ports: portsSchema })
 export type PortsPublished = z.infer<typeof portsPublishedSchema>
 
 /** DELETE /sandboxes/{sandbox}/ports */
 export const unpublishPortsSchema = z.strictObject({
-  /** By `80/tcp`. Of a binding only what is given has to fit. */
-  PortBindings: absent(z.record(text, absent(z.array(portBindingSchema)))),
-  /** `80/tcp`: all bindings of a port. */
+  /** Of a binding only what is given has to fit. */
+  PortBindings: absent(requestedBindings),
+  /** `80/tcp`, `3000-3009/tcp`: all bindings of these ports. */
   Ports: absent(texts),
 })
 export type UnpublishPorts = z.infer<typeof unpublishPortsSchema>
