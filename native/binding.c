@@ -186,6 +186,18 @@ static napi_value detach(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+static napi_value release_port(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = open_handle_argument(&call);
+	int32_t port = int32_argument(&call, 1);
+	if (!call.ok)
+		return NULL;
+	napi_value result;
+	napi_create_int32(env, frame_io_release(&handle->io, (uint32_t)port), &result);
+	return result;
+}
+
 static napi_value transmit_frames(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
@@ -278,6 +290,7 @@ NAPI_MODULE_INIT()
 		{ "closeFrameIo", NULL, close_frame_io, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "attach", NULL, attach, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "detach", NULL, detach, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "release", NULL, release_port, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "transmit", NULL, transmit_frames, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "poll", NULL, poll_frames, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "openTap", NULL, open_tap, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -117,11 +117,12 @@ int frame_io_attach(struct frame_io *io, uint32_t number, int fd, bool virtio)
 	return result;
 }
 
-static void drop_port(struct frame_io *io, uint32_t number)
+static int take_descriptor(struct frame_io *io, uint32_t number)
 {
+	int fd = io->ports[number].fd;
 	io->backend->detach(io, number);
-	close(io->ports[number].fd);
 	io->ports[number].fd = -1;
+	return fd;
 }
 
 /* What is detached is not reported, and least of all when its number has a new port by then. */
@@ -136,13 +137,20 @@ static void forget_lost(struct frame_io *io, uint32_t number)
 	io->lost_error[number] = 0;
 }
 
-void frame_io_detach(struct frame_io *io, uint32_t number)
+int frame_io_release(struct frame_io *io, uint32_t number)
 {
 	if (!port_attached(io, number))
-		return;
+		return -1;
 	if (io->lost_error[number] != 0)
 		forget_lost(io, number);
-	drop_port(io, number);
+	return take_descriptor(io, number);
+}
+
+void frame_io_detach(struct frame_io *io, uint32_t number)
+{
+	int fd = frame_io_release(io, number);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* EIO is missing on purpose: a TAP answers it while its interface is down, and an interface comes up again. */
@@ -225,7 +233,7 @@ static void report_lost(struct frame_io *io)
 		uint32_t port = io->lost[i];
 		io->events[i] = (struct port_event){ .port = (int32_t)port, .error = io->lost_error[port] };
 		io->lost_error[port] = 0;
-		drop_port(io, port);
+		close(take_descriptor(io, port));
 	}
 	io->lost_count -= count;
 	memmove(io->lost, io->lost + count, io->lost_count * sizeof(*io->lost));

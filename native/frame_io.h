@@ -99,6 +99,8 @@ void frame_io_close(struct frame_io *io);
 /* Where it fails, the descriptor stays the caller's. */
 int frame_io_attach(struct frame_io *io, uint32_t port, int fd, bool virtio);
 void frame_io_detach(struct frame_io *io, uint32_t port);
+/* Like frame_io_detach, but the descriptor is the caller's from here on; -1 where there is no such port. */
+int frame_io_release(struct frame_io *io, uint32_t port);
 int frame_io_transmit(struct frame_io *io, uint32_t count);
 int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms);
 

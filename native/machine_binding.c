@@ -43,6 +43,7 @@ static napi_value open_packet_socket(napi_env env, napi_callback_info info)
 		.namespace_path = in_namespace ? namespace_path : NULL,
 		.interface = interface,
 		.promiscuous = bool_property(&call, "promiscuous"),
+		.without_own = bool_property(&call, "withoutOwn"),
 		.receive_buffer = uint32_property(&call, "receiveBuffer"),
 		.send_buffer = uint32_property(&call, "sendBuffer"),
 		.frame_max = uint32_property(&call, "frameMax"),

@@ -74,12 +74,14 @@ static int attach_filter(int fd, const struct packet_socket_options *options)
 {
 	/* Frames between other stations, which come while anybody has the interface promiscuous. */
 	uint32_t not_ours = options->promiscuous ? PACKET_OUTGOING : PACKET_OTHERHOST;
+	uint32_t machines = options->without_own ? PACKET_HOST : PACKET_OUTGOING;
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 6),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 7),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 4, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, not_ours, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, not_ours, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, machines, 3, 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
 		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, options->frame_max, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),

@@ -10,6 +10,7 @@ struct packet_socket_options {
 	const char *namespace_path; /* NULL: the namespace that the process is in */
 	const char *interface; /* less than INTERFACE_NAME_ROOM bytes */
 	bool promiscuous;
+	bool without_own; /* what is for the interface's own address is the machine's alone */
 	uint32_t receive_buffer;
 	uint32_t send_buffer;
 	uint32_t frame_max; /* longer frames are left to the host */

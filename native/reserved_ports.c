@@ -5,6 +5,8 @@
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,9 @@
 
 /* Ports from which on one filter for all of them is worth loading. */
 #define SHARED_FILTER_MIN 16
+
+/* Ports from which on a second thread is worth starting: a socket takes the kernel some 10 us, almost none of it locked. */
+#define HALVES_MIN 512
 
 /* ---------------------------------------------------------------------------------------------- addresses */
 
@@ -143,11 +148,12 @@ static int set_options(int fd, const struct recipe *recipe, bool ipv6, struct fa
 	return 0;
 }
 
-static int take_port(int fd, struct recipe *recipe, uint16_t port, struct failure *failure)
+static int take_port(int fd, const struct recipe *recipe, uint16_t port, struct failure *failure)
 {
+	struct socket_address address = recipe->address;
 	/* Port and family stand at the same place in both kinds of address. */
-	recipe->address.ipv4.sin_port = htons(port);
-	if (bind(fd, &recipe->address.any, recipe->address.size) < 0)
+	address.ipv4.sin_port = htons(port);
+	if (bind(fd, &address.any, address.size) < 0)
 		return fail(failure, "bind");
 	if (recipe->options->tcp && listen(fd, (int)recipe->options->backlog) < 0)
 		return fail(failure, "listen");
@@ -162,20 +168,75 @@ static int watch(struct reserved_port *port, int watch_fd, struct failure *failu
 	return 0;
 }
 
-static int open_port(struct reserved_ports *reserved, struct recipe *recipe, uint16_t port, struct failure *failure)
+static int open_port(struct reserved_ports *reserved, const struct recipe *recipe, uint16_t port,
+                     struct failure *failure)
 {
-	struct reserved_port *to = &reserved->ports[reserved->count];
+	struct reserved_port *to = &reserved->ports[port - recipe->options->first];
 	int kind = (recipe->options->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
 	int fd = socket(reserved->ipv6 ? AF_INET6 : AF_INET, kind, 0);
 	if (fd < 0)
 		return fail(failure, "socket");
-	*to = (struct reserved_port){ .fd = fd, .of = reserved };
+	to->fd = fd;
 	if (set_options(fd, recipe, reserved->ipv6, failure) == 0 && take_port(fd, recipe, port, failure) == 0 &&
-	    watch(to, reserved->watch_fd, failure) == 0) {
-		reserved->count++;
+	    watch(to, reserved->watch_fd, failure) == 0)
 		return 0;
-	}
 	close(fd);
+	to->fd = -1;
+	return -1;
+}
+
+/* The ports of a range that one thread opens, and what came of it. */
+struct part {
+	struct reserved_ports *reserved;
+	const struct recipe *recipe;
+	uint32_t first, last;
+	struct failure failure;
+	uint16_t failed_port;
+	int result;
+};
+
+static void *open_part(void *argument)
+{
+	struct part *part = argument;
+	for (uint32_t port = part->first; part->result == 0 && port <= part->last; port++) {
+		part->failed_port = (uint16_t)port;
+		part->result = open_port(part->reserved, part->recipe, (uint16_t)port, &part->failure);
+	}
+	return NULL;
+}
+
+/* The thread takes no signal: they are for the threads of the process that expect them. */
+static bool start_part(pthread_t *thread, struct part *part)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	if (pthread_sigmask(SIG_BLOCK, &all, &before) != 0)
+		return false;
+	bool started = pthread_create(thread, NULL, open_part, part) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return started;
+}
+
+/* The upper half of a long range by a thread of its own, that is gone when this returns. A thread is born into our network namespace. */
+static int open_all(struct reserved_ports *reserved, const struct recipe *recipe, struct failure *failure,
+                    uint16_t *failed_port)
+{
+	uint32_t first = recipe->options->first, last = recipe->options->last;
+	uint32_t middle = last - first >= HALVES_MIN ? first + (last - first) / 2 : last;
+	struct part lower = { .reserved = reserved, .recipe = recipe, .first = first, .last = middle };
+	struct part upper = { .reserved = reserved, .recipe = recipe, .first = middle + 1, .last = last };
+	pthread_t thread;
+	bool started = middle < last && start_part(&thread, &upper);
+	open_part(&lower);
+	if (started)
+		pthread_join(thread, NULL);
+	else if (lower.result == 0)
+		open_part(&upper);
+	const struct part *failed = lower.result < 0 ? &lower : &upper;
+	if (failed->result == 0)
+		return 0;
+	*failure = failed->failure;
+	*failed_port = failed->failed_port;
 	return -1;
 }
 
@@ -199,8 +260,14 @@ static int prepare(struct reserved_ports *reserved, struct recipe *recipe, struc
 	errno = -parse_address(text, 0, reserved->ipv6, &recipe->address);
 	if (errno != 0)
 		return fail(failure, "address");
-	reserved->ports = calloc((size_t)(options->last - options->first) + 1, sizeof(*reserved->ports));
-	return reserved->ports == NULL ? fail(failure, "memory") : 0;
+	uint32_t count = (uint32_t)(options->last - options->first) + 1;
+	reserved->ports = calloc(count, sizeof(*reserved->ports));
+	if (reserved->ports == NULL)
+		return fail(failure, "memory");
+	reserved->count = count;
+	for (uint32_t i = 0; i < count; i++)
+		reserved->ports[i] = (struct reserved_port){ .fd = -1, .of = reserved };
+	return 0;
 }
 
 int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_ports_options *options, int watch_fd,
@@ -214,10 +281,8 @@ int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_p
 	int result = prepare(reserved, &recipe, failure);
 	if (result == 0 && options->last - options->first >= SHARED_FILTER_MIN)
 		recipe.program_fd = load_program(options->deliver);
-	for (uint32_t port = options->first; result == 0 && port <= options->last; port++) {
-		*failed_port = (uint16_t)port;
-		result = open_port(reserved, &recipe, (uint16_t)port, failure);
-	}
+	if (result == 0)
+		result = open_all(reserved, &recipe, failure, failed_port);
 	if (recipe.program_fd >= 0)
 		close(recipe.program_fd);
 	if (result < 0)
@@ -232,6 +297,8 @@ int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_p
 void reserved_ports_close(struct reserved_ports *reserved)
 {
 	for (uint32_t i = 0; i < reserved->count; i++) {
+		if (reserved->ports[i].fd < 0)
+			continue;
 		if (reserved->watch_fd >= 0)
 			epoll_ctl(reserved->watch_fd, EPOLL_CTL_DEL, reserved->ports[i].fd, NULL);
 		close(reserved->ports[i].fd);

@@ -34,8 +34,9 @@ export interface Outcome {
   readonly checksum: number
 }
 
-const FRAMES = 16_384
-const STRIDE = 256
+/** Frames of small packets, prepared beforehand, and how far they are apart. */
+export const FRAMES = 16_384
+export const STRIDE = 256
 const FRAME_LENGTH = 60
 const ETHERTYPE_LOCAL_EXPERIMENTAL = 0x88b5
 const DOMAIN = 1
@@ -43,7 +44,7 @@ const STATION_HIGH = 0x0200
 const SEED = 1
 
 export class SwitchedTraffic {
-  readonly #memory = new FrameMemory(layout())
+  readonly #memory = new FrameMemory(compactLayout())
   readonly #counters = new Counters()
   readonly #engine: Engine
   readonly #shape: Shape
@@ -139,7 +140,7 @@ export class SwitchedTraffic {
 }
 
 /** The slots first, from byte 0 on and closer than real ones, so that offsets are those of the reference. */
-function layout(): FrameLayout {
+export function compactLayout(): FrameLayout {
   const usual = frameLayout(SLOTS_DEFAULT)
   const before = usual.slots
   const slots = FRAMES * STRIDE

@@ -27,6 +27,7 @@ export const NAT_TARGETS: readonly Target[] = [
   { metric: 'tcpIn', of: 'tapwire', to: 'kernel', atLeast: 0.8 },
   { metric: 'tcpIn', of: 'tapwire', to: 'slirp4netns', atLeast: 3 },
   { metric: 'tcpIn', of: 'tapwire', to: 'pasta', atLeast: 1.5 },
+  { metric: 'connectionsOut', of: 'tapwire', to: 'kernel', atLeast: 0.5 },
   { metric: 'connectionsIn', of: 'tapwire', to: 'kernel', atLeast: 0.5 },
   { metric: 'pingP50', of: 'tapwire', to: 'kernel', atMost: 2 },
   { metric: 'publish', of: 'tapwire', atMost: 100 },

@@ -1,5 +1,9 @@
 import type { Fdb } from '../control/api/switch.ts'
+import { PORTS_MAX } from '../limits.ts'
 import { formatAge, formatTable } from './output.ts'
+
+/** Behind the last port that a device can be: what the switch has for the gateways. */
+const ROUTER_PORT = PORTS_MAX
 
 /** The stations as a table, by network and port. */
 export function formatStations({ stations }: Fdb): string {
@@ -8,7 +12,7 @@ export function formatStations({ stations }: Fdb): string {
   )
   const rows = sorted.map(({ network, mac, sandbox, interface: name, port, ...station }) => {
     const age = station.static ? 'static' : formatAge(station.ageS)
-    return [network, mac, sandbox, name, port, age]
+    return [network, mac, sandbox, name, port === ROUTER_PORT ? 'router' : port, age]
   })
   const columns = ['NETWORK', 'MAC', 'SANDBOX', 'INTERFACE'] as const
   return formatTable(

@@ -83,7 +83,9 @@ async function define(
 export function createProgram(cli: Cli): ProgramCommand {
   const program: ProgramCommand = new ProgramCommand('tapwire')
   program
-    .description('Networks of sandboxes whose switch is this program: no kernel bridge, no iptables.')
+    .description(
+      'Networks of sandboxes whose switch and router is this program: no kernel bridge, no iptables.',
+    )
     .option('--version', 'print the version')
     .on('option:version', () => {
       cli.stdout.write(`${ownVersion()}\n`)
@@ -129,6 +131,8 @@ Examples:
                                              run a command in a sandbox
   tapwire network create blue                make a network
   tapwire network connect blue web           plug the sandbox into it
+  tapwire uplink set nic                     let it reach the world
+  tapwire explain web internet               why a packet would get there, or not
   tapwire up examples/demo.yaml              bring a lab up
   tapwire stats --watch                      see what the switch does
 

@@ -102,8 +102,16 @@ function formatSummary({ uptimeS, totals }: Stats): string {
   return (
     `In ${formatAge(uptimeS)}: ${formatCount(totals.received)} frames received, of which ` +
     `${formatCount(totals.forwarded)} forwarded, ${formatCount(totals.flooded)} flooded${copies}, ` +
-    `${formatCount(totals.dropped)} dropped; ${segments}${formatCount(totals.transmitted)} transmitted.\n`
+    `${formatCount(totals.dropped)} dropped; ${segments}${formatCount(totals.transmitted)} transmitted.\n` +
+    formatRouter(totals)
   )
+}
+
+/** ARP and ICMP, above all. Nothing where the router had nothing to say. */
+function formatRouter({ consumed, originated, held }: Stats['totals']): string {
+  if (consumed === 0 && originated === 0 && held === 0) return ''
+  const waiting = held === 0 ? '' : `; ${formatCount(held)} wait`
+  return `The router took ${formatCount(consumed)} frames for itself and made ${formatCount(originated)}${waiting}.\n`
 }
 
 function formatDrops(stats: Stats): string {

@@ -12,6 +12,7 @@ import type { Report } from './lab-pool-plan.ts'
 import type { LabPath } from './lab-problem.ts'
 import { resolveSandbox } from './lab-sandbox.ts'
 import { LINK_LABEL } from './labs/labels.ts'
+import { BRIDGE_OPTION } from './rules/bridge-options.ts'
 import { isPredefinedNetwork } from './rules/names.ts'
 import { didYouMean } from './suggest.ts'
 
@@ -83,6 +84,8 @@ function draftLinks(draft: LabDraft, report: Report): Links {
         ...(subnet === undefined ? undefined : { subnet }),
         ...(mtu === undefined ? undefined : { mtu }),
         labels: { [LINK_LABEL]: link.between.join(',') },
+        // A cable does not look at addresses: a host may have stations behind it, or be a router.
+        options: { [BRIDGE_OPTION.spoofGuard]: 'false' },
       },
     })
     for (const [index, host] of link.between.entries()) {

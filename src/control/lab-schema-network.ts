@@ -25,7 +25,7 @@ const aux = z
 const rangeDescription =
   'Addresses that are not fixed come out of this part of the subnet. Default: all of it.'
 const gatewayDescription =
-  "The address that is kept free for the network's router. Default: the subnet's first address."
+  "The router's address on the network, the gateway of its sandboxes. Default: the subnet's first address."
 
 const subnetSettings = z.strictObject(
   {
@@ -44,7 +44,8 @@ export const networkSchema = z
   .strictObject(
     {
       driver: word.min(1, { error: 'the name of a driver' }).optional().meta({
-        description: 'What makes the network: bridge is the switch.',
+        description:
+          'What makes the network: bridge is the switch with a gateway, macvlan a piece of the LAN that the machine is on.',
         default: 'bridge',
       }),
       subnet: subnet4.optional().meta({
@@ -94,7 +95,7 @@ export const networkSchema = z
       }),
       options: textMap.optional().meta({
         description: "The driver's options.",
-        examples: [{ 'tapwire.mac': 'random' }],
+        examples: [{ 'tapwire.uplink': 'true' }, { 'tapwire.mac': 'random' }],
       }),
       labels: userLabelMap.optional().meta({
         description: 'Labels, to find the network by.',

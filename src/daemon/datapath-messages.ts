@@ -11,6 +11,7 @@ import type {
   RouteSettings,
 } from '../datapath/router-settings.ts'
 import type { Station } from '../tables/mac-table.ts'
+import type { MacAddress } from '../wire/address.ts'
 
 /** What the control plane asks of the data plane's worker. Applied between two bursts, in the order of asking. */
 export type DatapathRequest =
@@ -32,6 +33,9 @@ export type DatapathRequest =
       readonly guard: GuardSettings | undefined
       /** No sandbox's: icc does not concern it. */
       readonly host: boolean
+      /** Leads to a LAN. */
+      readonly lan: boolean
+      readonly station: MacAddress | undefined
     }
   | { readonly kind: 'removePort'; readonly port: number }
   | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }
@@ -60,7 +64,8 @@ export interface DatapathResults {
   addDomain: undefined
   removeDomain: undefined
   addPort: undefined
-  removePort: undefined
+  /** The descriptor, which belongs to whoever asked; -1 where there was no such port. */
+  removePort: number
   inject: undefined
   stations: readonly Station[]
   flushPort: number

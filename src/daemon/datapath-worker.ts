@@ -3,6 +3,7 @@
  * before it is told to stop; messages of the control plane come with a wake of the poll, and are applied between two bursts.
  */
 
+import { performance } from 'node:perf_hooks'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { Counters } from '../datapath/counters.ts'
 import { Engine } from '../datapath/engine.ts'
@@ -116,8 +117,7 @@ class DatapathWorker {
         return undefined
       case 'removePort':
         engine.removePort(request.port)
-        this.#io.detach(request.port)
-        return undefined
+        return this.#io.release(request.port)
       case 'inject':
         engine.inject(request.port, request.frame, nowS)
         // At once: the next call may remove the port that it goes to.
@@ -164,8 +164,8 @@ class DatapathWorker {
 
   /** The path knows the port before its first frame can arrive. */
   #addPort(request: Extract<DatapathRequest, { kind: 'addPort' }>): void {
-    const { port, domain, mtu, descriptor, virtio, guard, host } = request
-    this.#engine.addPort(port, { domain, mtu, plain: !virtio, guard, host })
+    const { port, domain, mtu, descriptor, virtio, guard, host, lan, station } = request
+    this.#engine.addPort(port, { domain, mtu, plain: !virtio, guard, host, lan, station })
     try {
       this.#io.attach(port, descriptor, virtio)
     } catch (error) {

@@ -5,7 +5,8 @@
 
 import { randomInt } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
-import { closeSync } from 'node:fs'
+import { close, closeSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import type {
@@ -23,7 +24,7 @@ import type {
 import { openWake, wake } from '../ports/native-frame-io.ts'
 import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
 import type { Station } from '../tables/mac-table.ts'
-import { putMac } from '../wire/address.ts'
+import { type MacAddress, putMac } from '../wire/address.ts'
 import type {
   DatapathCall,
   DatapathMessage,
@@ -31,6 +32,7 @@ import type {
   DatapathResults,
   DatapathWorkerData,
 } from './datapath-messages.ts'
+import { makeRoomForInlining } from './inlining.ts'
 
 export interface DatapathOptions {
   /** `auto` takes io_uring where it can be had, else epoll. */
@@ -59,6 +61,10 @@ export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'mac'> {
   readonly guard?: GuardSettings | undefined
   /** No sandbox's: icc does not concern it. */
   readonly host?: boolean | undefined
+  /** Leads to a LAN: a station that nobody knows is there, and in none of the other ports. */
+  readonly lan?: boolean | undefined
+  /** Lives on the port from the start, and is never forgotten. */
+  readonly station?: MacAddress | undefined
 }
 
 /** An open device whose frames are to be forwarded. */
@@ -67,8 +73,10 @@ export interface OpenPort {
   /** Whether its frames carry a virtio-net header. */
   readonly virtio: boolean
   /** Closes it, where nobody has use for it. */
-  discard(): void
+  readonly discard: () => void
 }
+
+const closeDescriptor = promisify(close)
 
 function macBytes(mac: string): Uint8Array {
   const bytes = new Uint8Array(6)
@@ -115,6 +123,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       stationsPerPort: options.stationsPerPort,
       counters,
     }
+    makeRoomForInlining()
     const worker = new Worker(new URL('./datapath-worker.js', import.meta.url), {
       workerData,
       name: 'datapath',
@@ -172,7 +181,15 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   /** Forwards for a port that is open already. It belongs to the worker from here on, or is discarded where this rejects. */
   async attachPort(
-    { port, domain, mtu, guard, host }: Pick<DatapathPort, 'port' | 'domain' | 'mtu' | 'guard' | 'host'>,
+    {
+      port,
+      domain,
+      mtu,
+      guard,
+      host,
+      lan,
+      station,
+    }: Omit<DatapathPort, keyof TapOptions> & { readonly mtu: number },
     { descriptor, virtio, discard }: OpenPort,
   ): Promise<void> {
     try {
@@ -185,6 +202,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         virtio,
         guard,
         host: host ?? false,
+        lan: lan ?? false,
+        station,
       })
     } catch (error) {
       // A worker that has ended may have closed it, and its number may be another's by now.
@@ -194,8 +213,10 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   /** Forgets the port, and closes its TAP; one that is persistent stays, without a carrier. */
-  removePort(port: number): Promise<undefined> {
-    return this.#call({ kind: 'removePort', port })
+  async removePort(port: number): Promise<void> {
+    const descriptor = await this.#call({ kind: 'removePort', port })
+    // The kernel may take its time over that, and the worker has none.
+    if (descriptor >= 0) await closeDescriptor(descriptor)
   }
 
   /** Forwards a frame as though the port had received it. */

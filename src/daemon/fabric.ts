@@ -33,10 +33,10 @@ import {
   fabricNatStats,
   fabricNeighbour,
   flowSelection,
-  guardSettings,
   interfaceSettings,
   mappingSettings,
   permitSettings,
+  sourceSettings,
 } from './router-translation.ts'
 import { Uplink } from './uplink/uplink.ts'
 
@@ -53,7 +53,9 @@ export class DatapathFabric implements Fabric {
   constructor(datapath: Datapath, log: Pick<Log, 'info' | 'warn'>) {
     this.#datapath = datapath
     this.#uplink = new Uplink(datapath, log)
-    this.#lasting = new LastingPorts(log, async (port) => void (await datapath.removePort(port)))
+    this.#lasting = new LastingPorts(log, async (port) => {
+      await datapath.removePort(port)
+    })
     datapath.on('portGone', (port) => {
       this.#uplink.portGone(port)
       this.#lasting.gone(port)
@@ -73,7 +75,7 @@ export class DatapathFabric implements Fabric {
   async addPort(port: FabricPort): Promise<void> {
     if (port.host === true) await this.#addHostPort(port)
     // It is taken up again by the next daemon.
-    else await this.#datapath.addPort({ ...port, guard: guardSettings(port), persistent: true })
+    else await this.#datapath.addPort({ ...port, ...sourceSettings(port), persistent: true })
     this.#ports.add(port.port)
   }
 
@@ -165,9 +167,10 @@ export class DatapathFabric implements Fabric {
       name: port.interface,
       patient: port.patient,
       open: async () => {
-        const parent = await openParent(port.interface)
+        const parent = await openParent(port.interface, { passthru: port.passthru })
         mtu = Math.min(port.mtu ?? MTU_MAX, parent.mtu)
-        await this.#datapath.attachPort({ port: port.port, domain: port.domain, mtu, host: true }, parent)
+        const settings = { port: port.port, domain: port.domain, mtu, host: true, lan: true }
+        await this.#datapath.attachPort(settings, parent)
       },
     })
     this.#ports.add(port.port)
@@ -234,8 +237,11 @@ function totalsOf(total: PortCount): FabricStats['totals'] {
     flooded: total.flooded,
     copies: total.floodCopies,
     segments: total.segmentCopies,
+    originated: total.originated,
     transmitted: total.transmittedFrames,
     dropped: sum(total.drops),
+    consumed: total.consumed,
+    held: total.held,
   }
 }
 

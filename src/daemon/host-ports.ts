@@ -30,7 +30,7 @@ export class MachineHostPorts implements HostPorts {
       return { close: async () => close() }
     } catch (error) {
       if (!(error instanceof ReservedPortsError)) throw error
-      throw new TapwireError(codeOf(error), error.message, { hint: error.hint, cause: error })
+      throw refusal(error, request)
     }
   }
 
@@ -44,6 +44,25 @@ export class MachineHostPorts implements HostPorts {
     this.#tcp.close()
     this.#udp.close()
   }
+}
+
+/** In Docker's words, with what helps as the hint. */
+function refusal(cause: ReservedPortsError, { address, protocol }: HostPortRequest): TapwireError {
+  const { port, hint } = cause
+  const host = address === '' ? '0.0.0.0' : address
+  const name = `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`
+  const why = WHY[cause.code] ?? cause.message
+  return new TapwireError(codeOf(cause), `failed to bind host port ${name}: ${why}`, { hint, cause })
+}
+
+/** What Linux's errors are called where Docker tells of them. */
+const WHY: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files in system',
 }
 
 /** Another port may do only where this one is in use. */

@@ -19,6 +19,8 @@ export interface LastingPort {
 interface Entry {
   readonly wish: LastingPort
   isOpen: boolean
+  /** The switch lost it while it was still being opened. */
+  wentMeanwhile: boolean
   /** Why it could not be opened when that was last tried. */
   failure: string
   removed: boolean
@@ -46,6 +48,7 @@ export class LastingPorts {
     const entry: Entry = {
       wish,
       isOpen: false,
+      wentMeanwhile: false,
       failure: '',
       removed: false,
       timer: undefined,
@@ -53,8 +56,7 @@ export class LastingPorts {
     }
     this.#entries.set(wish.port, entry)
     try {
-      await wish.open()
-      entry.isOpen = true
+      await this.#open(entry)
     } catch (error) {
       if (!wish.patient) {
         this.#entries.delete(wish.port)
@@ -84,7 +86,9 @@ export class LastingPorts {
   /** The switch says that it has the port no more. */
   gone(port: number): void {
     const entry = this.#entries.get(port)
-    if (entry === undefined || !entry.isOpen) return
+    if (entry === undefined) return
+    entry.wentMeanwhile = true
+    if (!entry.isOpen) return
     entry.isOpen = false
     this.#log.warn({ interface: entry.wish.name }, 'an interface has gone down or away')
     if (!entry.removed) this.#tryLater(entry)
@@ -105,10 +109,17 @@ export class LastingPorts {
     }, INTERFACE_LOOK_MS)
   }
 
+  async #open(entry: Entry): Promise<void> {
+    entry.wentMeanwhile = false
+    await entry.wish.open()
+    // It is configured after the switch has it.
+    if (entry.wentMeanwhile) throw new Error(`${entry.wish.name} has gone down or away while it was opened`)
+    entry.isOpen = true
+  }
+
   async #try(entry: Entry): Promise<void> {
     try {
-      await entry.wish.open()
-      entry.isOpen = true
+      await this.#open(entry)
       entry.failure = ''
       this.#log.info({ interface: entry.wish.name }, 'an interface is back')
     } catch (error) {

@@ -167,7 +167,7 @@ class Sheet {
   }
 }
 
-/** Of all ports that there are and were: received + copied + segments = transmitted + dropped. */
+/** Of all ports that there are and were: received + copied + segments + originated = transmitted + dropped + consumed + held. */
 function addTotals(sheet: Sheet, { totals, drops }: Stats): void {
   const counter = (name: string, help: string, value: number): void =>
     sheet.counter(`tapwire_${name}_total`, help)(value)
@@ -176,7 +176,10 @@ function addTotals(sheet: Sheet, { totals, drops }: Stats): void {
   counter('flooded_frames', 'Received frames that left by all other ports of their network.', totals.flooded)
   counter('copied_frames', 'Frames that flooding made, the originals not counted.', totals.copies)
   counter('segmented_frames', 'Frames that segmentation made, the originals not counted.', totals.segments)
+  counter('originated_frames', 'Frames that the router made itself.', totals.originated)
   counter('transmitted_frames', 'Frames that the switch transmitted.', totals.transmitted)
+  counter('consumed_frames', 'Received frames that were for the router itself.', totals.consumed)
+  sheet.gauge('tapwire_held_frames', 'Frames that wait in the router at the moment.')(totals.held)
   const dropped = sheet.counter('tapwire_dropped_frames_total', 'Frames that were dropped, by reason.', [
     'reason',
   ])

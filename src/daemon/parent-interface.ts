@@ -16,11 +16,11 @@ export interface OpenParent extends OpenPort {
 /** By this alias a VLAN's interface is known that we made, and may remove. */
 const ALIAS = 'tapwire'
 
-/** Opens it for all frames, whoever they are for. Throws PARENT_UNUSABLE, where it is not there in Docker's words. */
-export async function openParent(name: string): Promise<OpenParent> {
+/** Opens it for all frames but the machine's own, and with `passthru` for those too. Throws PARENT_UNUSABLE, where it is not there in Docker's words. */
+export async function openParent(name: string, options: { readonly passthru: boolean }): Promise<OpenParent> {
   const vlan = vlanName(name)
   if (vlan !== undefined && (await readInterface(name)) === undefined) await makeVlan(name, vlan)
-  const { descriptor, mtu } = openSocket(name)
+  const { descriptor, mtu } = openSocket(name, options.passthru)
   return { descriptor, virtio: true, mtu, discard: () => closeSync(descriptor) }
 }
 
@@ -31,9 +31,9 @@ export async function releaseParent(name: string): Promise<void> {
   if (facts?.alias === ALIAS) await run('ip', ['link', 'delete', 'dev', name])
 }
 
-function openSocket(name: string): PacketSocket {
+function openSocket(name: string, passthru: boolean): PacketSocket {
   try {
-    return openPacketSocket({ interface: name, promiscuous: true })
+    return openPacketSocket({ interface: name, promiscuous: true, withoutOwn: !passthru })
   } catch (error) {
     if (!(error instanceof PacketSocketError)) throw error
     const { code, hint } = error

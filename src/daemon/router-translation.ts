@@ -50,7 +50,15 @@ export function macNumbers(text: string): MacAddress {
   return mac
 }
 
-export function guardSettings({ mac, guard }: FabricPort): GuardSettings | undefined {
+/** Who is on the port, as far as the switch is told. */
+export const sourceSettings = (
+  port: FabricPort,
+): { readonly guard: GuardSettings | undefined; readonly station: MacAddress | undefined } => ({
+  guard: guardSettings(port),
+  station: port.fixed === true ? macNumbers(port.mac) : undefined,
+})
+
+function guardSettings({ mac, guard }: FabricPort): GuardSettings | undefined {
   if (guard === undefined) return undefined
   const { high, low } = macNumbers(mac)
   return { macHigh: high, macLow: low, ipv4: guard.ipv4.map(ipv4Number), ipv6: guard.ipv6.map(ipv6Words) }

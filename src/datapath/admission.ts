@@ -97,17 +97,15 @@ export class AdmissionControl {
   /** A packet comes from where packets to its source would go (RFC 3704, 2.2). */
   private checkSource(domain: number): number {
     const { interfaces, forwarding } = this
-    if (interfaces.isOnLink(domain, this.source) && this.source !== interfaces.address[domain])
-      return DropReason.none
     const back = forwarding.lookup(this.source)
-    // By the uplink comes the whole world, but nobody with an address of our own networks.
-    if (interfaces.kind[domain] !== InterfaceKind.outside) return DropReason.reversePath
-    if (back === NO_ROUTE || forwarding.domain(back) === domain) {
-      return this.source === interfaces.address[domain] ? DropReason.reversePath : DropReason.none
-    }
-    return interfaces.isInside(forwarding.domain(back)) || forwarding.kind(back) === ROUTE_LOCAL
-      ? DropReason.reversePath
-      : DropReason.none
+    const isOutside = interfaces.kind[domain] === InterfaceKind.outside
+    if (back === NO_ROUTE) return isOutside ? DropReason.none : DropReason.reversePath
+    const kind = forwarding.kind(back)
+    if (kind === ROUTE_LOCAL || kind === ROUTE_BROADCAST) return DropReason.reversePath
+    if (forwarding.domain(back) === domain) return DropReason.none
+    // By an uplink comes the whole world, but nobody with an address of our own networks.
+    const isWorld = interfaces.kind[forwarding.domain(back)] === InterfaceKind.outside
+    return isOutside && isWorld ? DropReason.none : DropReason.reversePath
   }
 
   /** To one of the router's own addresses. */
@@ -117,7 +115,7 @@ export class AdmissionControl {
     const home = this.forwarding.domain(this.route)
     if (kind === InterfaceKind.outside && home !== domain) return DropReason.directRouting
     // Another network's gateway is as far away as its sandboxes; the uplink's address is everybody's.
-    if (home !== domain && interfaces.isInside(home)) return DropReason.networkIsolated
+    if (home !== domain && interfaces.kind[home] !== InterfaceKind.outside) return DropReason.networkIsolated
     const protocol = rows[row + PROTOCOL]!
     const mapping =
       protocol !== ICMP && (rows[row + TRAITS]! & HAS_PORTS) !== 0 && mayBegin(rows, row)
@@ -135,7 +133,8 @@ export class AdmissionControl {
     const target = portMap.targetDomain(mapping)
     const kind = interfaces.kind[domain]!
     if (!interfaces.exists(target)) return DropReason.noRoute
-    if (target !== domain && kind === InterfaceKind.inside && interfaces.internal[domain] === 1) {
+    const isCrossing = target !== domain && kind !== InterfaceKind.relay
+    if (isCrossing && (interfaces.internal[domain] === 1 || interfaces.internal[target] === 1)) {
       return DropReason.networkInternal
     }
     this.mapping = mapping
@@ -162,18 +161,15 @@ export class AdmissionControl {
     const egress = forwarding.domain(this.route)
     this.egress = egress
     if (!interfaces.exists(egress)) return DropReason.uplinkDown
-    switch (interfaces.kind[domain]) {
-      case InterfaceKind.inside:
-        return this.fromInside(rows, row, domain, egress)
-      case InterfaceKind.relay:
-        return interfaces.isInside(egress)
-          ? this.translateSource(rows, row, interfaces.address[egress]!, egress)
-          : DropReason.directRouting
-      default:
-        if (!interfaces.isInside(egress)) return DropReason.transit
-        if (interfaces.internal[egress] === 1) return DropReason.networkInternal
-        return this.toSandbox(rows, row, egress, DropReason.directRouting)
+    if (interfaces.isInside(domain)) return this.fromInside(rows, row, domain, egress)
+    if (interfaces.kind[domain] === InterfaceKind.relay) {
+      return interfaces.isInside(egress)
+        ? this.translateSource(rows, row, interfaces.address[egress]!, egress)
+        : DropReason.directRouting
     }
+    if (!interfaces.isInside(egress)) return DropReason.transit
+    if (interfaces.internal[egress] === 1) return DropReason.networkInternal
+    return this.toSandbox(rows, row, egress, DropReason.directRouting)
   }
 
   private fromInside(rows: Int32Array, row: number, domain: number, egress: number): Admission {
@@ -224,6 +220,8 @@ export class AdmissionControl {
     let endedPort = 0
     for (let k = 0; k < tries; k++) {
       const port = pool.candidate(k, preferred, secret)
+      // What is published there stays reachable for the one that is asked, too.
+      if (!isEcho && this.portMap.lookup(protocol, address, port) !== NONE) continue
       const reply = isEcho ? (port << 16) | port : (target << 16) | port
       const hash = connections.hash(protocol, this.destination, address, reply)
       const holder = connections.lookup(hash, protocol, this.destination, address, reply)
@@ -234,8 +232,6 @@ export class AdmissionControl {
         }
         continue
       }
-      // What is published there stays reachable for the one that is asked, too.
-      if (!isEcho && this.portMap.lookup(protocol, address, port) !== NONE) continue
       this.ports = isEcho ? reply : (port << 16) | target
       return ADMITTED
     }

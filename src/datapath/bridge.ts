@@ -48,7 +48,8 @@ export class Bridge {
   decide(high: number, low: number, port: number, domain: number, nowS: number): number {
     if (isMulticast(high)) return this.decideGroup(high, low, domain)
     const target = this.stations.lookup(domain, high, low, nowS)
-    return target === port ? SAME_PORT : target
+    // From a LAN all sorts of frames come that its own switches flood, or that are the machine's: they are no sandbox's business.
+    return target === port || (target === FLOOD && this.ports.lan[port] === 1) ? SAME_PORT : target
   }
 
   private decideGroup(high: number, low: number, domain: number): number {

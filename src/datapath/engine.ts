@@ -56,6 +56,10 @@ const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, REASON, STATUS_TRANSMIT_FAILURES
 const { FRAME_MAX } = frameMemory
 const { etherType, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
 const { none: ACCEPTED, noDomain: WITHOUT_DOMAIN } = DropReason
+const TO_ROUTER = ROUTER_PORT
+const TO_ALL = FLOOD
+const NOWHERE = NO_DOMAIN
+const classifyFrame = classify
 
 export interface EngineOptions {
   /** A random int32, kept secret: see MacTableOptions. */
@@ -176,6 +180,8 @@ export class Engine {
     this.ports.addPort(port, settings)
     this.guard.set(port, settings.guard)
     this.icc.host[port] = settings.host === true ? 1 : 0
+    const { domain, station } = settings
+    if (station !== undefined) this.stations.addStatic(domain, station.high, station.low, port)
   }
 
   /**
@@ -268,7 +274,7 @@ export class Engine {
       const length = received[descriptor + LENGTH]!
       const domain = domains[port]!
       counters.received(port, length)
-      let reason = domain === NO_DOMAIN ? WITHOUT_DOMAIN : classify(view, offset, length, frameMax[port]!)
+      let reason = domain === NOWHERE ? WITHOUT_DOMAIN : classifyFrame(view, offset, length, frameMax[port]!)
       if (guarded[port] === 1 && reason === ACCEPTED) reason = guard.check(view, offset, length, port)
       received[descriptor + REASON] = reason
       if (reason !== ACCEPTED) counters.dropped(port, reason as DropReason)
@@ -293,12 +299,12 @@ export class Engine {
       const domain = domains[port]!
       const high = targetHigh(view, offset)
       const verdict = bridge.decide(high, targetLow(view, offset), port, domain, nowS)
-      if (verdict === ROUTER_PORT) router.collect(port, offset, length, domain)
+      if (verdict === TO_ROUTER) router.collect(port, offset, length, domain)
       else if (verdict >= 0) {
         if (icc[domain] === 1 || this.icc.allows(view, offset, length, domain, port, verdict)) {
           egress.send(verdict, offset, length)
         } else this.counters.dropped(port, DropReason.iccDisabled)
-      } else if (verdict === FLOOD) this.flood(port, offset, length, domain, nowS)
+      } else if (verdict === TO_ALL) this.flood(port, offset, length, domain, nowS)
       else this.counters.dropped(port, dropReasonOf(verdict))
     }
     return count

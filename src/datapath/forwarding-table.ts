@@ -28,6 +28,8 @@ export interface ConnectedSubnet {
 /** RFC 3021: on such a link both addresses are hosts'. */
 const POINT_TO_POINT_PREFIX = 31
 const HOST_PREFIX = 32
+/** An address, its subnet, and the subnet's two addresses for all. */
+const SUBNET_ROUTES = 4
 
 export class ForwardingTable {
   private readonly prefixes = new PrefixTable(ROUTES_MAX)
@@ -73,6 +75,7 @@ export class ForwardingTable {
 
   /** Routes of an interface's own subnet and address. Throws RangeError where there is no room. */
   addSubnet({ domain, address, prefixLength }: ConnectedSubnet): void {
+    this.requireRoom(SUBNET_ROUTES)
     const mask = maskOf(prefixLength)
     const routes = [
       this.add(address, HOST_PREFIX, ROUTE_LOCAL, domain, 0),
@@ -92,8 +95,9 @@ export class ForwardingTable {
     this.subnets.delete(domain)
   }
 
-  /** All other routes, in place of those that were. Throws RangeError where there is no room. */
+  /** All other routes, in place of those that were. Throws RangeError where there is no room; then those stay. */
   setRoutes(routes: readonly RouteSettings[]): void {
+    this.requireRoom(routes.length - this.others.length)
     for (const route of this.others) this.remove(route)
     this.others = routes.map(({ prefix, prefixLength, domain, nextHop }) =>
       this.add(
@@ -106,12 +110,14 @@ export class ForwardingTable {
     )
   }
 
+  /** Before the first of several is entered: all of them, or none. */
+  private requireRoom(routes: number): void {
+    const left = ROUTES_MAX - this.used + this.free.length
+    if (routes > left) throw new RangeError(`the router has no room for more than ${ROUTES_MAX} routes`)
+  }
+
   private add(network: number, length: number, kind: number, domain: number, nextHop: number): number {
     const route = this.free.pop() ?? this.used++
-    if (route >= ROUTES_MAX) {
-      this.used--
-      throw new RangeError(`the router has more than ${ROUTES_MAX} routes`)
-    }
     this.kinds[route] = kind
     this.domains[route] = domain
     this.nextHops[route] = nextHop

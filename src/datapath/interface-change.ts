@@ -22,15 +22,19 @@ export function setInterface(
     interfaces.remove(domain)
   }
   if (existed && !stays) {
-    link.neighbours.removeDomain(domain)
+    link.removeDomain(domain)
     removeConnections(router, domain)
   }
   if (settings === undefined) return
-  const placed = stations.addStatic(domain, settings.macHigh, settings.macLow, ROUTER_PORT)
-  if (placed === LearnResult.refused) throw new RangeError('the MAC table has no room for another gateway')
   forwarding.addSubnet({ domain, address: settings.address, prefixLength: settings.prefixLength })
+  const placed = stations.addStatic(domain, settings.macHigh, settings.macLow, ROUTER_PORT)
+  if (placed === LearnResult.refused) {
+    forwarding.removeSubnet(domain)
+    throw new RangeError('the MAC table has no room for another gateway')
+  }
   interfaces.set(domain, settings)
-  if (stays) router.forgetHops()
+  // Its subnet is a new route, which may lead elsewhere than the one that a flow remembers.
+  router.forgetHops()
 }
 
 /** Whether connections and neighbours mean the same as before. */

@@ -31,6 +31,9 @@ const { ArpKind, ARP_FRAME_SIZE, arpPacket, classifyArp, composePoll, composeRep
   arpMessages
 const { failed: FAILED, incomplete: INCOMPLETE, probe: PROBE } = NeighbourState
 
+const FROM_ROUTER = ROUTER_PORT
+const { none: ACCEPTED } = DropReason
+
 const NONE = -1
 const BROADCAST_HIGH = 0xffff
 const BROADCAST_LOW = -1
@@ -100,29 +103,42 @@ export class LinkLayer {
     this.heard = NONE
     const { view } = this.memory
     const kind = classifyArp(view, offset, length)
-    if (kind === ArpKind.invalid) return ARP_PASSES
+    const verdict = this.judgeArp(kind, port, offset, domain)
     const { interfaces } = this
     const packet = arpPacket(offset)
+    if (kind === ArpKind.invalid || arp.senderProtocol(view, packet) === interfaces.address[domain])
+      return verdict
     const sender = arp.senderProtocol(view, packet)
     const target = arp.targetProtocol(view, packet)
-    const own = interfaces.address[domain]!
-    if (sender === own) return this.receiveOwn(port, domain)
-    const asksUs =
-      kind !== ArpKind.reply && kind !== ArpKind.announcement && this.answersFor(domain, sender, target)
     if (kind !== ArpKind.probe && interfaces.isOnLink(domain, sender)) {
       const high = arp.senderHardwareHigh(view, packet)
       const low = arp.senderHardwareLow(view, packet)
-      this.heard = this.neighbours.confirm(domain, sender, high, low, nowS, asksUs && target === own)
+      const create = verdict === ARP_CONSUMED && target === interfaces.address[domain]
+      this.heard = this.neighbours.confirm(domain, sender, high, low, nowS, create)
       // Another neighbour's frames would go to this one.
       if (this.heard !== NONE && this.neighbours.created) this.giveUp(this.heard)
     }
-    if (!asksUs) return ARP_PASSES
-    this.reply(port, offset, packet, domain, target)
-    return ARP_CONSUMED
+    if (verdict === ARP_CONSUMED) this.reply(port, offset, packet, domain, target)
+    return verdict
+  }
+
+  /** What `receiveArp` would make of the frame. Only reads. */
+  decideArp(port: number, offset: number, length: number, domain: number): number {
+    return this.judgeArp(classifyArp(this.memory.view, offset, length), port, offset, domain)
+  }
+
+  private judgeArp(kind: number, port: number, offset: number, domain: number): number {
+    const { view } = this.memory
+    if (kind === ArpKind.invalid) return ARP_PASSES
+    const packet = arpPacket(offset)
+    const sender = arp.senderProtocol(view, packet)
+    if (sender === this.interfaces.address[domain]) return this.judgeOwn(port, domain)
+    if (kind === ArpKind.reply || kind === ArpKind.announcement) return ARP_PASSES
+    return this.answersFor(domain, sender, arp.targetProtocol(view, packet)) ? ARP_CONSUMED : ARP_PASSES
   }
 
   /** Somebody says that the gateway's address is his. The host's end of the network, and a kernel that shares it, may. */
-  private receiveOwn(port: number, domain: number): number {
+  private judgeOwn(port: number, domain: number): number {
     const { interfaces } = this
     return interfaces.shared[domain] === 1 || interfaces.hostPort[domain] === port ? ARP_PASSES : ARP_DROPPED
   }
@@ -158,11 +174,14 @@ export class LinkLayer {
 
   /** Sends a finished frame to the station; 0, or the DropReason. */
   forward(domain: number, high: number, low: number, offset: number, length: number, nowS: number): number {
-    const verdict = this.bridge.decide(high, low, ROUTER_PORT, domain, nowS)
-    if (verdict >= 0) {
-      this.egress.send(verdict, offset, length)
-      return DropReason.none
-    }
+    const verdict = this.bridge.decide(high, low, FROM_ROUTER, domain, nowS)
+    if (verdict < 0) return this.forwardRare(verdict, domain, offset, length)
+    this.egress.send(verdict, offset, length)
+    return ACCEPTED
+  }
+
+  /** To a station of which the MAC table does not know where it is, or that it does not let us reach. */
+  private forwardRare(verdict: number, domain: number, offset: number, length: number): number {
     if (verdict !== FLOOD) return dropReasonOf(verdict)
     const targets = this.egress.flood(this.ports.members(domain), ROUTER_PORT, offset, length)
     if (targets === 0) return DropReason.uplinkDown
@@ -219,6 +238,16 @@ export class LinkLayer {
   /** Drops what waits in a list. */
   giveUp(list: number, reason: DropReason = DropReason.hostUnreachable): void {
     for (let slot = this.pen.first(list); slot !== NONE; slot = this.pen.first(list)) this.drop(slot, reason)
+  }
+
+  /** The domain has no router interface any more: its neighbours go, and what waits for them. */
+  removeDomain(domain: number): void {
+    const { pen, neighbours } = this
+    for (let slot = 0; slot < pen.slotCount; slot++) {
+      if (!pen.isHeld(slot) || pen.list(slot) >= FIRST_FRAGMENT_LIST) continue
+      if (neighbours.domain(pen.list(slot)) === domain) this.drop(slot, DropReason.uplinkDown)
+    }
+    neighbours.removeDomain(domain)
   }
 
   /** Drops what waits in a slot. */

@@ -49,18 +49,29 @@ export class NextHop {
   }
 
   /**
-   * The neighbour to whom packets of this direction to `destination` go, with its MAC address known; or -1 where the packet in the row
-   * has been taken care of otherwise: it waits, or it is dropped.
+   * The neighbour to whom packets of this direction go, with its MAC address known; or -1 where the packet in the row has been taken
+   * care of otherwise: it waits, or it is dropped.
    */
-  find(row: number, reference: number, destination: number, nowS: number): number {
+  find(row: number, reference: number, nowS: number): number {
+    const hop = this.connections.hop(reference)
+    const { neighbours } = this.link
+    const index = hop >>> 16
+    const isKnown = hop !== 0 && neighbours.generation(index) === (hop & 0xffff)
+    return isKnown && neighbours.state(index) > STALE ? index : this.findAnew(row, reference, hop, nowS)
+  }
+
+  /** The same where the flow remembers nobody, or one who has not been heard for a while. */
+  private findAnew(row: number, reference: number, hop: number, nowS: number): number {
     const { connections } = this
     const { neighbours } = this.link
-    const hop = connections.hop(reference)
+    const other = reference ^ 1
     let index = hop >>> 16
     if (hop === 0 || neighbours.generation(index) !== (hop & 0xffff)) {
-      index = this.resolve(destination, connections.domain(reference ^ 1), nowS)
+      index = this.resolve(connections.source(other), connections.domain(other), nowS)
       if (index === NONE) {
         this.gateway.reject(this.rows, row, this.reason, nowS)
+        // It leads elsewhere now, where it would go under another address: the next packet begins anew.
+        if (this.reason === DropReason.noConnection) connections.remove(reference)
         return NONE
       }
       connections.setHop(reference, (index << 16) | neighbours.generation(index))
@@ -79,7 +90,7 @@ export class NextHop {
   private resolve(destination: number, domain: number, nowS: number): number {
     const { forwarding, link } = this
     const route = forwarding.lookup(destination)
-    this.reason = DropReason.noRoute
+    this.reason = route === NO_ROUTE ? DropReason.noRoute : DropReason.noConnection
     if (route === NO_ROUTE || forwarding.domain(route) !== domain) return NONE
     if (this.ports.members(domain).length === 0) {
       this.reason = DropReason.uplinkDown

@@ -16,13 +16,20 @@ import * as tcp from '../wire/tcp.ts'
 import * as udp from '../wire/udp.ts'
 import { DropReason } from './drop-reason.ts'
 import { isErrorAboutPacket } from './icmp-error.ts'
-import { checksumRequestFits } from './rewrite.ts'
+import { checksumRequestFits, checksumRequestIsInside } from './rewrite.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { ICMP, TCP, UDP } = ipProtocol
+const { none: ACCEPTED } = DropReason
 const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
-const { MIN_HEADER_SIZE } = ipv4
+const { checksumValid, MIN_HEADER_SIZE, wordsChecksumValid } = ipv4
+const { controlBits } = tcp
+const isTcpHeader = tcp.check
+const tcpHeaderSize = tcp.headerSize
+const UDP_HEADER_SIZE = udp.HEADER_SIZE
+const ICMP_HEADER_SIZE = icmp.HEADER_SIZE
 const { TYPE_ECHO, TYPE_ECHO_REPLY } = icmp
+const isChecksumRequestRight = checksumRequestFits
 
 export const ROW_SHIFT = 4
 const ROW_WORDS = 1 << ROW_SHIFT
@@ -56,11 +63,19 @@ export const FIRST_FRAGMENT = 4
 export const ICMP_ERROR = 8
 /** It can begin a connection. */
 export const CAN_BEGIN = 16
+/** Its time to live is over: it goes no further than here. */
+export const EXPIRED = 32
 
 /** RFC 791, 3.1: the largest datagram. */
 const DATAGRAM_MAX = 65_535
 /** The upper header's bytes that a first fragment must have (RFC 1858, 4: all that a filter looks at). */
 const FIRST_FRAGMENT_TCP_MIN = 16
+
+const IPV4_VERSION = 4
+/** MORE_FRAGMENTS and the fragment offset. */
+const FRAGMENT_MASK = 0x3fff
+
+const MALFORMED = -1
 
 const OPTION_END = 0
 const OPTION_NO_OPERATION = 1
@@ -93,42 +108,52 @@ export class Packets {
  * 0, or the DropReason, of an untagged frame whose EtherType is IPv4. 0 promises: header and total length fit the frame, the header
  * checksum is right, addresses may be routed, no source route; unless it is a later fragment, the header of TCP, UDP or ICMP is
  * complete and its ports are not 0; NEEDS_CSUM means a field that rewriting leaves where it is. Fills all words but the hash.
+ *
+ * The IPv4 header is read a word at a time, and once: a view's access costs more than what is made of it. What it must be is what
+ * `check` and `checksumValid` of wire/ipv4.ts say.
+ *
+ *     | version, IHL, -, total length | identification, fragment | TTL, protocol, checksum | source | destination |
  */
 export function inspect(view: DataView, rows: Int32Array, row: number): number {
   const offset = rows[row + OFFSET]!
   const network = offset + ETHERNET_HEADER_SIZE
-  if (!ipv4.check(view, network, offset + rows[row + LENGTH]!)) return DropReason.ipMalformed
-  if (!ipv4.checksumValid(view, network)) return DropReason.ipChecksum
-  const headerSize = ipv4.headerSize(view, network)
-  if (headerSize > MIN_HEADER_SIZE && hasSourceRoute(view, network, headerSize))
-    return DropReason.ipSourceRoute
-  const source = ipv4.sourceAddress(view, network)
-  const destination = ipv4.destinationAddress(view, network)
-  if (isMartianSource(source) || isMartianDestination(destination) || source === destination) {
-    return DropReason.martianAddress
-  }
+  const room = rows[row + LENGTH]! - ETHERNET_HEADER_SIZE
+  if (room < MIN_HEADER_SIZE) return DropReason.ipMalformed
+  const first = view.getInt32(network)
+  const total = first & 0xffff
+  const size = (first >>> 22) & 0x3c
+  if (first >>> 28 !== IPV4_VERSION || size < MIN_HEADER_SIZE || size > total || total > room)
+    return DropReason.ipMalformed
+  const second = view.getInt32(network + 4)
+  const third = view.getInt32(network + 8)
+  const source = view.getInt32(network + 12)
+  const destination = view.getInt32(network + 16)
+  if (size > MIN_HEADER_SIZE) {
+    if (!checksumValid(view, network)) return DropReason.ipChecksum
+    if (hasSourceRoute(view, network, size)) return DropReason.ipSourceRoute
+  } else if (!wordsChecksumValid(first, second, third, source, destination)) return DropReason.ipChecksum
+  if (isMartian(source) || isMartian(destination) || source === destination) return DropReason.martianAddress
   rows[row + NETWORK] = network
-  rows[row + TRANSPORT] = network + headerSize
-  rows[row + END] = network + ipv4.totalLength(view, network)
-  rows[row + PROTOCOL] = ipv4.protocol(view, network)
+  rows[row + TRANSPORT] = network + size
+  rows[row + END] = network + total
+  rows[row + PROTOCOL] = (third >>> 16) & 0xff
   rows[row + SOURCE] = source
   rows[row + DESTINATION] = destination
   rows[row + PORTS] = 0
-  rows[row + TRAITS] = 0
+  rows[row + TRAITS] = third >>> 24 <= 1 ? EXPIRED : 0
   rows[row + CONTROL] = 0
-  if (ipv4.isFragment(view, network)) {
+  if (!checksumRequestIsInside(view, offset, rows[row + TRANSPORT]!, rows[row + END]!)) {
+    return DropReason.offloadInvalid
+  }
+  if ((second & FRAGMENT_MASK) !== 0) {
     const reason = inspectFragment(view, rows, row)
-    if (reason !== DropReason.none || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason
+    if (reason !== ACCEPTED || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason
   }
   return inspectTransport(view, rows, row)
 }
 
-const isMartianSource = (address: number): boolean => {
-  const first = address >>> 24
-  return first === 0 || first === LOOPBACK || first >= MULTICAST_FIRST
-}
-
-const isMartianDestination = (address: number): boolean => {
+/** 0.0.0.0/8, loopback, multicast and what is reserved behind it: no address of a unicast packet (RFC 1812, 5.3.7). */
+function isMartian(address: number): boolean {
   const first = address >>> 24
   return first === 0 || first === LOOPBACK || first >= MULTICAST_FIRST
 }
@@ -158,40 +183,47 @@ function inspectFragment(view: DataView, rows: Int32Array, row: number): number 
     return DropReason.fragmentInvalid
   const isTcp = rows[row + PROTOCOL] === TCP
   if (start > 0) {
-    rows[row + TRAITS] = LATER_FRAGMENT
+    rows[row + TRAITS]! |= LATER_FRAGMENT
     // RFC 3128: a fragment at 8 would replace the control bits that were judged.
     return isTcp && start < FIRST_FRAGMENT_TCP_MIN ? DropReason.fragmentInvalid : DropReason.none
   }
-  rows[row + TRAITS] = FIRST_FRAGMENT
+  rows[row + TRAITS]! |= FIRST_FRAGMENT
   return isTcp && payload < FIRST_FRAGMENT_TCP_MIN ? DropReason.fragmentInvalid : DropReason.none
 }
 
 function inspectTransport(view: DataView, rows: Int32Array, row: number): number {
   const transport = rows[row + TRANSPORT]!
-  const end = rows[row + END]!
   const protocol = rows[row + PROTOCOL]!
-  let headers = transport
-  if (protocol === TCP) {
-    if (!tcp.check(view, transport, end)) return DropReason.transportMalformed
-    headers = transport + tcp.headerSize(view, transport)
-    rows[row + CONTROL] = tcp.controlBits(view, transport)
-  } else if (protocol === UDP) {
-    if (!isUdpHeader(view, transport, end, rows[row + TRAITS]!)) return DropReason.transportMalformed
-    headers = transport + udp.HEADER_SIZE
-  } else if (protocol === ICMP) {
-    if (!icmp.check(view, transport, end)) return DropReason.transportMalformed
-    headers = transport + icmp.HEADER_SIZE
-  }
-  if (!checksumRequestFits(view, rows[row + OFFSET]!, transport, headers, protocol))
+  const size = upperHeaderSize(view, rows, row)
+  if (size === MALFORMED) return DropReason.transportMalformed
+  if (!isChecksumRequestRight(view, rows[row + OFFSET]!, transport, transport + size, protocol))
     return DropReason.offloadInvalid
   if (protocol === ICMP) return inspectIcmp(view, rows, row)
-  rows[row + TRAITS]! |= CAN_BEGIN
-  if (protocol !== TCP && protocol !== UDP) return DropReason.none
+  if (protocol !== TCP && protocol !== UDP) {
+    rows[row + TRAITS]! |= CAN_BEGIN
+    return ACCEPTED
+  }
   const ports = view.getInt32(transport)
   if (ports >>> 16 === 0 || (ports & 0xffff) === 0) return DropReason.portZero
   rows[row + PORTS] = ports
-  rows[row + TRAITS]! |= HAS_PORTS
-  return DropReason.none
+  rows[row + TRAITS]! |= HAS_PORTS | CAN_BEGIN
+  return ACCEPTED
+}
+
+/** Bytes of the header behind that of IPv4, 0 where the router does not know its protocol; or MALFORMED. Notes TCP's control bits. */
+function upperHeaderSize(view: DataView, rows: Int32Array, row: number): number {
+  const transport = rows[row + TRANSPORT]!
+  const end = rows[row + END]!
+  const protocol = rows[row + PROTOCOL]!
+  if (protocol === TCP) {
+    if (!isTcpHeader(view, transport, end)) return MALFORMED
+    rows[row + CONTROL] = controlBits(view, transport)
+    return tcpHeaderSize(view, transport)
+  }
+  if (protocol === UDP)
+    return isUdpHeader(view, transport, end, rows[row + TRAITS]!) ? UDP_HEADER_SIZE : MALFORMED
+  if (protocol === ICMP) return icmp.check(view, transport, end) ? ICMP_HEADER_SIZE : MALFORMED
+  return 0
 }
 
 /** Of a datagram's first fragment the length is that of the whole, which is not here. */

@@ -4,6 +4,7 @@
  */
 
 import { DOMAINS_MAX, PORTS_MAX } from '../limits.ts'
+import type { MacAddress } from '../wire/address.ts'
 import { HEADER_SIZE as ETHERNET_HEADER_SIZE } from '../wire/ethernet.ts'
 import type { GuardSettings } from './router-settings.ts'
 
@@ -19,6 +20,10 @@ export interface PortSettings {
   readonly guard?: GuardSettings | undefined
   /** No sandbox's: icc does not concern it. */
   readonly host?: boolean | undefined
+  /** Leads to a LAN: a station that nobody knows is there, and in none of the other ports. */
+  readonly lan?: boolean | undefined
+  /** Lives on the port from the start, and is never forgotten. */
+  readonly station?: MacAddress | undefined
 }
 
 export interface DomainSettings {
@@ -35,6 +40,8 @@ export class PortTable {
   readonly frameMax = new Int32Array(PORTS_MAX)
   /** By port: 1 where the device takes no offloads. */
   readonly plain = new Uint8Array(PORTS_MAX)
+  /** By port: 1 where it leads to a LAN. */
+  readonly lan = new Uint8Array(PORTS_MAX)
   /** By domain: 1 where link-local bridge addresses pass. */
   readonly transparent = new Uint8Array(DOMAINS_MAX)
   /** By domain: 1 where its sandboxes may talk to one another. */
@@ -75,6 +82,7 @@ export class PortTable {
     this.domain[port] = settings.domain
     this.frameMax[port] = ETHERNET_HEADER_SIZE + settings.mtu
     this.plain[port] = settings.plain ? 1 : 0
+    this.lan[port] = settings.lan === true ? 1 : 0
     this.#setMembers(settings.domain, Int32Array.of(...members, port))
   }
 

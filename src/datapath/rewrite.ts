@@ -112,6 +112,22 @@ export const isPartial = (view: DataView, offset: number, transport: number): bo
   checksumStart(view, offset - VIRTIO_NET_HEADER_SIZE) === transport - offset
 
 /**
+ * Whether what NEEDS_CSUM asks for lies behind the IPv4 header and within the packet, which may be shorter than its frame: what is
+ * behind it is not sent on. Of a fragment that has no upper header nothing more is asked.
+ */
+export function checksumRequestIsInside(
+  view: DataView,
+  offset: number,
+  transport: number,
+  end: number,
+): boolean {
+  const header = offset - VIRTIO_NET_HEADER_SIZE
+  if ((flags(view, header) & FLAG_NEEDS_CSUM) === 0) return true
+  const start = offset + checksumStart(view, header)
+  return start >= transport && start + virtioNet.checksumOffset(view, header) + 2 <= end
+}
+
+/**
  * Whether what NEEDS_CSUM asks for leaves the headers of a routed packet alone: the field is the checksum of the header
  * at `transport`, or lies behind that header (`payload`). Anywhere else, finishing the frame at egress would write over
  * addresses or ports after they have been judged and translated; no kernel asks for that.
@@ -139,9 +155,11 @@ export function checksumRequestFits(
  * ~HC grows by ~0x0100. (RFC 1141 adds to HC itself, and gets 0xffff where RFC 1624 gets 0.)
  */
 export function decrementTimeToLive(view: DataView, network: number): void {
-  view.setUint8(network + TIME_TO_LIVE, view.getUint8(network + TIME_TO_LIVE) - 1)
-  const sum = (~view.getUint16(network + HEADER_CHECKSUM) & 0xffff) + 0xfeff
-  view.setUint16(network + HEADER_CHECKSUM, ~(sum + (sum >>> 16)))
+  // TTL, protocol and checksum are one word.
+  const word = view.getInt32(network + TIME_TO_LIVE)
+  const sum = (~word & 0xffff) + 0xfeff
+  const checksum = ~(sum + (sum >>> 16)) & 0xffff
+  view.setInt32(network + TIME_TO_LIVE, ((word - 0x0100_0000) & ~0xffff) | checksum)
 }
 
 /** Both addresses of the frame: high is bytes 0-1 as uint16, low bytes 2-5 as int32. */

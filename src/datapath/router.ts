@@ -39,11 +39,16 @@ import { WayOut } from './way-out.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { CONTROL, DESTINATION, DOMAIN, HASH, LENGTH, NETWORK, OFFSET, PORT, PORTS, PROTOCOL, SOURCE } = packets
-const { TRAITS, TRANSPORT, FIRST_FRAGMENT, HAS_PORTS, ICMP_ERROR, LATER_FRAGMENT, ROW_SHIFT } = packets
+const { END, EXPIRED, FIRST_FRAGMENT, HAS_PORTS, ICMP_ERROR, LATER_FRAGMENT, ROW_SHIFT, TRAITS, TRANSPORT } =
+  packets
 const { rewriteAddresses } = rewriting
-const { concernsState, firstState, nextFlags, nextState, FLOW_TIMEOUTS_S } = tracking
+const swapPorts = swapped
+const { etherType, TYPE_IPV4 } = ethernet
+const { none: ACCEPTED } = DropReason
+const inspectPacket = inspect
+const { firstState, nextFlags, nextState, FLOW_TIMEOUTS_S } = tracking
+const changesState = tracking.concernsState
 const SYN = tcp.SYN
-const TTL = 8
 const NONE = -1
 
 /** A flow's flags behind those of tracking: its packets are rewritten. */
@@ -128,7 +133,7 @@ export class Router {
       if (!egress.hasRoom) return false
       const row = this.handled++ << ROW_SHIFT
       // What was not for the router, or not well-formed, has been dealt with.
-      if (packets.rows[row + NETWORK] !== 0) this.handle(row, nowS)
+      if (packets.rows[row + NETWORK] !== 0) this.handle(row, this.lookupWarmed(row), nowS)
     }
     return true
   }
@@ -179,15 +184,15 @@ export class Router {
   /** Sets the words of a row that `inspect` leaves: the connection table's hash. 0, or the DropReason. */
   inspect(row: number): number {
     const { rows } = this.packets
-    const reason = inspect(this.memory.view, rows, row)
-    if (reason !== DropReason.none) return reason
+    const reason = inspectPacket(this.memory.view, rows, row)
+    if (reason !== ACCEPTED) return reason
     rows[row + HASH] = this.connections.hash(
       rows[row + PROTOCOL]!,
       rows[row + SOURCE]!,
       rows[row + DESTINATION]!,
       rows[row + PORTS]!,
     )
-    return DropReason.none
+    return ACCEPTED
   }
 
   /** The reference of the connection that the packet in this row belongs to, or NONE. */
@@ -219,13 +224,13 @@ export class Router {
   private isPacket(row: number, nowS: number): boolean {
     const { rows } = this.packets
     const offset = rows[row + OFFSET]!
-    const type = ethernet.etherType(this.memory.view, offset)
-    if (type !== ethernet.TYPE_IPV4) {
+    const type = etherType(this.memory.view, offset)
+    if (type !== TYPE_IPV4) {
       this.receiveOther(row, type, nowS)
       return false
     }
     const reason = this.inspect(row)
-    if (reason === DropReason.none) return true
+    if (reason === ACCEPTED) return true
     this.counters.dropped(rows[row + PORT]!, reason as DropReason)
     return false
   }
@@ -246,17 +251,33 @@ export class Router {
     else this.counters.dropped(port, DropReason.notRouted)
   }
 
-  private handle(row: number, nowS: number): void {
+  /** The same of a packet of the burst, whose connection `inspectAll` has had loaded. */
+  private lookupWarmed(row: number): number {
     const { rows } = this.packets
-    if ((rows[row + TRAITS]! & (LATER_FRAGMENT | ICMP_ERROR)) !== 0) {
-      if ((rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) this.handleFragment(row, nowS)
-      else this.handleError(row, nowS)
-      return
-    }
-    const reference = this.lookup(row)
-    if (reference === NONE) this.handleFirst(row, nowS)
+    return this.connections.lookupWarmed(
+      row >>> ROW_SHIFT,
+      rows[row + HASH]!,
+      rows[row + PROTOCOL]!,
+      rows[row + SOURCE]!,
+      rows[row + DESTINATION]!,
+      rows[row + PORTS]!,
+    )
+  }
+
+  /** `reference`: what `lookup` says of the row. */
+  private handle(row: number, reference: number, nowS: number): void {
+    const { rows } = this.packets
+    const traits = rows[row + TRAITS]!
+    if ((traits & (LATER_FRAGMENT | ICMP_ERROR)) !== 0) this.handleIndirect(row, nowS)
+    else if (reference === NONE) this.handleFirst(row, nowS)
     else if (this.connections.domain(reference) === rows[row + DOMAIN]) this.forward(row, reference, nowS)
     else this.counters.dropped(rows[row + PORT]!, DropReason.wrongInterface)
+  }
+
+  /** What belongs to a connection by another packet. */
+  private handleIndirect(row: number, nowS: number): void {
+    if ((this.packets.rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) this.handleFragment(row, nowS)
+    else this.handleError(row, nowS)
   }
 
   /** A packet that belongs to no connection. */
@@ -273,7 +294,7 @@ export class Router {
       return
     }
     // Before it leaves a trace: who looks for the way with small TTLs opens no connections.
-    if (this.memory.view.getUint8(rows[row + NETWORK]! + TTL) <= 1) {
+    if ((rows[row + TRAITS]! & EXPIRED) !== 0) {
       this.gateway.reject(rows, row, DropReason.ttlExceeded, nowS)
       return
     }
@@ -311,7 +332,7 @@ export class Router {
       ports,
       admission.destination,
       admission.source,
-      swapped(admission.ports),
+      swapPorts(admission.ports),
       admission.owner,
       nowS + FLOW_TIMEOUTS_S[state]!,
     )
@@ -330,45 +351,52 @@ export class Router {
   private forward(row: number, reference: number, nowS: number): void {
     const { rows } = this.packets
     const { connections, wayOut } = this
-    if (this.memory.view.getUint8(rows[row + NETWORK]! + TTL) <= 1) {
+    const traits = rows[row + TRAITS]!
+    if ((traits & EXPIRED) !== 0) {
       this.gateway.reject(rows, row, DropReason.ttlExceeded, nowS)
       return
     }
-    const isFirst = (rows[row + TRAITS]! & FIRST_FRAGMENT) !== 0
-    if (isFirst) this.fragments.remember(row, reference, nowS)
+    if ((traits & FIRST_FRAGMENT) !== 0) this.fragments.remember(row, reference, nowS)
     const domain = connections.domain(reference ^ 1)
-    if (wayOut.isTooLong(row, this.interfaces.mtu[domain]!)) {
-      this.gateway.rejectLong(rows, row, this.interfaces.mtu[domain]!, nowS)
+    const mtu = this.interfaces.mtu[domain]!
+    if (rows[row + END]! - rows[row + NETWORK]! > mtu && wayOut.mustStayWhole(row, mtu)) {
+      this.gateway.rejectLong(rows, row, mtu, nowS)
       return
     }
-    const neighbour = this.nextHop.find(row, reference, connections.source(reference ^ 1), nowS)
+    const neighbour = this.nextHop.find(row, reference, nowS)
     if (neighbour === NONE) return
     this.track(row, reference, nowS)
     if ((connections.flags(reference) & TRANSLATED) !== 0) this.translate(row, reference)
     if ((rows[row + CONTROL]! & SYN) !== 0) wayOut.clamp(row, domain)
     wayOut.transmit(row, neighbour, domain, nowS)
-    if (isFirst) this.resumeFragments(row, nowS)
+    if ((traits & FIRST_FRAGMENT) !== 0) this.resumeFragments(row, nowS)
   }
 
   /** Counts the packet, and moves the connection on. */
   private track(row: number, reference: number, nowS: number): void {
+    const { connections } = this
+    connections.count(reference)
+    if ((reference & 1) === 1 && !connections.isConfirmed(reference)) connections.confirm(reference)
+    let state = connections.state(reference)
+    if (changesState(state, this.packets.rows[row + CONTROL]!)) state = this.moveOn(row, reference, state)
+    connections.refresh(reference, nowS + FLOW_TIMEOUTS_S[state]!)
+  }
+
+  /** The connection's state after a packet that may change it. */
+  private moveOn(row: number, reference: number, state: number): number {
     const { rows } = this.packets
     const { connections } = this
-    const direction = reference & 1
-    if (direction === 1 && !connections.isConfirmed(reference)) connections.confirm(reference)
-    connections.count(reference)
-    let state = connections.state(reference)
-    const control = rows[row + CONTROL]!
     // A later fragment says nothing about its connection.
-    if (concernsState(state, control) && (rows[row + TRAITS]! & LATER_FRAGMENT) === 0) {
-      const flags = connections.flags(reference)
-      const before = flags & TRACKING_FLAGS
-      const after = nextFlags(state, before, direction, control)
-      state = nextState(state, before, after, direction, control)
-      connections.setState(reference, state)
-      if (after !== before) connections.setFlags(reference, (flags & ~TRACKING_FLAGS) | after)
-    }
-    connections.refresh(reference, nowS + FLOW_TIMEOUTS_S[state]!)
+    if ((rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return state
+    const direction = reference & 1
+    const control = rows[row + CONTROL]!
+    const flags = connections.flags(reference)
+    const before = flags & TRACKING_FLAGS
+    const after = nextFlags(state, before, direction, control)
+    const next = nextState(state, before, after, direction, control)
+    connections.setState(reference, next)
+    if (after !== before) connections.setFlags(reference, (flags & ~TRACKING_FLAGS) | after)
+    return next
   }
 
   /** Puts the addresses and ports of the other tuple in place of those that the packet came with. */
@@ -385,7 +413,7 @@ export class Router {
       (rows[row + TRAITS]! & HAS_PORTS) !== 0,
       connections.destination(other),
       connections.source(other),
-      swapped(connections.ports(other)),
+      swapPorts(connections.ports(other)),
     )
   }
 
@@ -406,7 +434,7 @@ export class Router {
   }
 
   /** Whether the connection that the first fragment belonged to is there, and not another by its number. */
-  private isStillOf(row: number, reference: number): boolean {
+  isStillOf(row: number, reference: number): boolean {
     const { rows } = this.packets
     const { connections } = this
     return (
@@ -425,7 +453,7 @@ export class Router {
     if (verdict === TO_HOST) this.gateway.receive(rows, row, nowS)
     else if (verdict !== RELAYED) this.counters.dropped(rows[row + PORT]!, verdict as DropReason)
     else {
-      const neighbour = this.nextHop.find(row, errors.reference, errors.receiver, nowS)
+      const neighbour = this.nextHop.find(row, errors.reference, nowS)
       if (neighbour === NONE) return
       errors.translate(row)
       this.wayOut.transmit(row, neighbour, this.link.neighbours.domain(neighbour), nowS)
@@ -437,7 +465,7 @@ export class Router {
     const { waiting } = this
     // Not those that begin to wait anew meanwhile.
     for (let left = waiting.countOf(list); left > 0 && waiting.take(list); left--) {
-      if (this.isWaitedPacket()) this.handle(WAITED_ROW, nowS)
+      if (this.isWaitedPacket()) this.handle(WAITED_ROW, this.lookup(WAITED_ROW), nowS)
     }
   }
 

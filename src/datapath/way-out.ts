@@ -56,13 +56,6 @@ export class WayOut {
     this.fragmenter = new Fragmenter(parts.memory)
   }
 
-  /** Whether the packet is too long for the MTU and must not be cut. A super-frame is judged by its segments. */
-  isTooLong(row: number, mtu: number): boolean {
-    const { rows } = this
-    const network = rows[row + NETWORK]!
-    return rows[row + END]! - network > mtu && this.mustStayWhole(row, mtu)
-  }
-
   /** A connection that crosses to a smaller MTU announces segments that fit it; one to the world, too, whose ways may be narrower. */
   clamp(row: number, domain: number): void {
     const { rows, interfaces } = this
@@ -83,23 +76,29 @@ export class WayOut {
   /** Sends the packet, which is as it will be but for its TTL and its Ethernet addresses, to the neighbour in `domain`. */
   transmit(row: number, neighbour: number, domain: number, nowS: number): void {
     const { rows, link, interfaces, view } = this
+    const { neighbours } = link
     const offset = rows[row + OFFSET]!
-    const high = link.neighbours.macHigh(neighbour)
-    const low = link.neighbours.macLow(neighbour)
+    const high = neighbours.macHigh(neighbour)
+    const low = neighbours.macLow(neighbour)
     decrementTimeToLive(view, rows[row + NETWORK]!)
     setEthernetAddresses(view, offset, high, low, interfaces.macHigh[domain]!, interfaces.macLow[domain]!)
     // What lies behind the packet was padding of the link that it came from.
     const length = rows[row + END]! - offset
-    const isCut =
-      length - ETHERNET_HEADER_SIZE > interfaces.mtu[domain]! &&
-      gsoType(view, offset - VIRTIO_NET_HEADER_SIZE) === GSO_NONE
-    const reason = isCut
-      ? this.sendFragments(row, domain, high, low, nowS)
-      : link.forward(domain, high, low, offset, length, nowS)
+    const isLong = length - ETHERNET_HEADER_SIZE > interfaces.mtu[domain]!
+    const reason =
+      isLong && this.isCut(offset)
+        ? this.sendFragments(row, domain, high, low, nowS)
+        : link.forward(domain, high, low, offset, length, nowS)
     if (reason !== ACCEPTED) this.counters.dropped(rows[row + PORT]!, reason as DropReason)
   }
 
-  private mustStayWhole(row: number, mtu: number): boolean {
+  /** A super-frame is not cut: its segments fit. */
+  private isCut(offset: number): boolean {
+    return gsoType(this.view, offset - VIRTIO_NET_HEADER_SIZE) === GSO_NONE
+  }
+
+  /** Whether a packet that is longer than the MTU must not be cut, and so goes no further. A super-frame is judged by its segments. */
+  mustStayWhole(row: number, mtu: number): boolean {
     const { rows, view } = this
     const network = rows[row + NETWORK]!
     const header = rows[row + OFFSET]! - VIRTIO_NET_HEADER_SIZE

@@ -46,6 +46,10 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'neighbour answer': '{sandbox} answers, and the packet goes on to {interface}.',
   'egress transmit': 'It leaves[ by {interface}][ of {sandbox}][, on network {network}][, {place}].',
   'answer echo-reply': 'The router answers with an echo reply.',
+  'answer arp-reply': 'The router answers that the address is its own, or that it leads there.',
+  'router consume': 'It was for the router alone, which reads it.',
+  'fragments wait':
+    'It is a fragment that came before the first one of its datagram, and waits for that one.',
 }
 
 export function explainSentence(step: DecisionStep): string {

@@ -71,6 +71,14 @@ export class NativeFrameIo implements FrameIo {
     native().detach(this.#handle, port)
   }
 
+  /**
+   * Like `detach`, but leaves the descriptor to the caller; -1 where there is no such port. To close a device may take the kernel
+   * 20 ms (a packet socket waits until no processor looks at it any more), which is for a thread that has nothing else to do.
+   */
+  release(port: number): number {
+    return native().release(this.#handle, port)
+  }
+
   close(): void {
     native().closeFrameIo(this.#handle)
   }

@@ -59,6 +59,7 @@ export interface NativePacketSocketOptions {
   readonly namespace: string | undefined
   readonly interface: string
   readonly promiscuous: boolean
+  readonly withoutOwn: boolean
   readonly receiveBuffer: number
   readonly sendBuffer: number
   /** Bytes; longer frames are not received. */
@@ -113,6 +114,7 @@ export interface NativeAddon {
   /** The descriptor belongs to the handle from here on, and is closed with the port. Where this throws it is the caller's still. */
   attach(handle: NativeHandle, port: number, descriptor: number, virtio: boolean): void
   detach(handle: NativeHandle, port: number): void
+  release(handle: NativeHandle, port: number): number
   transmit(handle: NativeHandle, count: number): void
   poll(handle: NativeHandle, transmitCount: number, timeoutMs: number): number
   openTap(options: NativeTapOptions): { readonly descriptor: number; readonly takenUp: boolean }

@@ -9,6 +9,8 @@ export interface PacketSocketOptions {
   readonly interface: string
   /** Receives frames for other stations too. Default false. */
   readonly promiscuous?: boolean
+  /** Leaves out what is for the interface's own address, which is the machine's. Default false. */
+  readonly withoutOwn?: boolean
 }
 
 /**
@@ -52,6 +54,7 @@ export function openPacketSocket(options: PacketSocketOptions): PacketSocket {
       namespace: options.namespace,
       interface: name,
       promiscuous: options.promiscuous ?? false,
+      withoutOwn: options.withoutOwn ?? false,
       receiveBuffer: PACKET_RECEIVE_BUFFER,
       sendBuffer: PACKET_SEND_BUFFER,
       frameMax: FRAME_MAX,

@@ -32,8 +32,8 @@ const BYTE = 0xff
 export const USED = 1 << 24
 export const CONFIRMED = 1 << 25
 
-/** Of a flow that is not in use and has been: the next such. */
-export const NEXT_FREE = SOURCE
+/** Of a flow that is not in use and has been, in the place of SOURCE: the next such. */
+export const NEXT_FREE = 0
 
 /**
  * V8 has big array buffers from mmap by way of malloc, whose header puts them 16 bytes behind the beginning of a page. Entries

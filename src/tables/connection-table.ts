@@ -30,8 +30,6 @@ import { DEALT, TimerWheel } from './timer-wheel.ts'
 export { WARM_STEP } from './connection-index.ts'
 export { NONE } from './linked-lists.ts'
 
-export const Direction = { original: 0, reply: 1 } as const
-
 /** Insertion refused: the owner has all the flows that it may, and a reply to each. */
 export const INSERT_QUOTA = -2
 /** Insertion refused: the table is full of flows that have had a reply. */

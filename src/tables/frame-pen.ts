@@ -98,10 +98,8 @@ export class FramePen {
     owner: number,
     nowS: number,
   ): boolean {
-    if (length > this.slotSize || this.heldByList[list]! >= this.perList) return false
-    if (this.heldByOwner[owner]! >= this.perOwner) return false
+    if (length > this.slotSize || !this.hasRoom(list, owner)) return false
     const slot = this.ages.first(FREE)
-    if (slot === NONE) return false
     this.bytes.set(from.subarray(start, start + length), slot * this.slotSize)
     const at = slot << SLOT_SHIFT
     this.words[at + LIST] = list
@@ -117,6 +115,15 @@ export class FramePen {
     this.heldByOwner[owner]!++
     this.size++
     return true
+  }
+
+  /** Whether one more frame of the owner may wait in the list. */
+  hasRoom(list: number, owner: number): boolean {
+    return (
+      this.size < this.slotCount &&
+      this.heldByList[list]! < this.perList &&
+      this.heldByOwner[owner]! < this.perOwner
+    )
   }
 
   /** The slot of the list's oldest frame, or NONE. */

@@ -42,8 +42,11 @@ export function statsAfter(seconds: number): Stats {
       flooded: 0,
       copies: 0,
       segments: 0,
+      originated: 0,
       transmitted: seconds,
       dropped: 1,
+      consumed: 0,
+      held: 0,
     },
     ports: [
       {

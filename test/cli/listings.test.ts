@@ -269,13 +269,15 @@ describe('tapwire fdb', () => {
   it('lists stations by network and port', async () => {
     const [alice, bob] = FDB.stations
     const elsewhere = { ...bob!, network: 'other', mac: '02:42:0a:01:01:02', interface: 'eth1', port: 2 }
-    control.answers.set('GET /fdb', () => ({ stations: [bob, alice, elsewhere] }))
+    const gateway = { ...bob!, mac: '02:42:0a:01:00:01', sandbox: '', interface: '', port: 4096 }
+    control.answers.set('GET /fdb', () => ({ stations: [bob, gateway, alice, elsewhere] }))
     assert.equal(
       await out('fdb', 'ls'),
-      `NETWORK   MAC                 SANDBOX   INTERFACE   PORT      AGE
-other     02:42:0a:01:01:02   bob       eth1           2   static
-web       02:42:0a:01:00:02   alice     eth0           0      7 s
-web       02:42:0a:01:00:03   bob       eth0           1   static
+      `NETWORK   MAC                 SANDBOX   INTERFACE     PORT      AGE
+other     02:42:0a:01:01:02   bob       eth1             2   static
+web       02:42:0a:01:00:02   alice     eth0             0      7 s
+web       02:42:0a:01:00:03   bob       eth0             1   static
+web       02:42:0a:01:00:01                         router   static
 `,
     )
     assert.equal((await out('fdb', 'ls', '--network', 'other')).split('\n').length, 3)
@@ -311,6 +313,16 @@ FRAMES   DROP REASON
     assert.match(
       await out('stats'),
       /\n\nIn 10 s: .* 3 flooded \(1,234 more copies\), 0 dropped; 10 transmitted\.\n$/,
+    )
+  })
+
+  it('tells what the router took and made', async () => {
+    const stats = statsAfter(10)
+    const totals = { ...stats.totals, consumed: 2345, originated: 17, held: 1 }
+    control.answers.set('GET /stats', () => ({ ...stats, totals, drops: [] }))
+    assert.match(
+      await out('stats'),
+      /10 transmitted\.\nThe router took 2,345 frames for itself and made 17; 1 wait\.\n$/,
     )
   })
 

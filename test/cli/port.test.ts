@@ -36,8 +36,8 @@ describe('tapwire port add', () => {
     const { code, out, err } = await tapwire('port', 'add', 'web', '8080:80', '192.0.2.1:443:443', '53/udp')
     assert.deepEqual([code, err], [0, ''])
     assert.equal(out, '80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n443/tcp -> 192.0.2.1:443\n')
-    assert.deepEqual(control.seen.at(-1)?.path, '/sandboxes/web/ports')
-    assert.deepEqual(control.seen.at(-1)?.body, {
+    assert.deepEqual(control.seen[0]?.path, '/sandboxes/web/ports')
+    assert.deepEqual(control.seen[0]?.body, {
       PortBindings: {
         '80/tcp': [{ HostIp: '', HostPort: '8080' }],
         '443/tcp': [{ HostIp: '192.0.2.1', HostPort: '443' }],
@@ -56,6 +56,35 @@ describe('tapwire port add', () => {
     const refused = await tapwire('port', 'add', 'web', '80:80')
     assert.equal(refused.code, 1)
     assert.match(refused.err, new RegExp(words))
+  })
+})
+
+describe('what is published without an uplink', () => {
+  const NONE = { Uplink: 'none', Up: false }
+
+  beforeEach(() => control.answers.set('POST /sandboxes/*/ports', () => ({ Ports: {} })))
+
+  it('is told to reach no further than the machine', async () => {
+    control.answers.set('GET /uplink', () => NONE)
+    const { code, out, err } = await tapwire('port', 'add', 'web', '8080:80')
+    assert.deepEqual([code, out], [0, ''])
+    assert.match(err, /^note: there is no uplink, .*`tapwire uplink set nic` opens them to its network\.\n$/)
+  })
+
+  it('is not told about the loopback addresses, nor with an uplink, nor where the daemon does not say', async () => {
+    control.answers.set('GET /uplink', () => NONE)
+    for (const spec of ['127.0.0.1:8080:80', '[::1]::80']) {
+      assert.equal((await tapwire('port', 'add', 'web', spec)).err, '')
+    }
+    for (const uplink of [
+      { Uplink: 'nic', Up: false },
+      { Uplink: 'none', Up: true },
+    ]) {
+      control.answers.set('GET /uplink', () => uplink)
+      assert.equal((await tapwire('port', 'add', 'web', '8080:80')).err, '')
+    }
+    control.answers.set('GET /uplink', () => new Failure(500, 'not now'))
+    assert.equal((await tapwire('port', 'add', 'web', '8080:80')).err, '')
   })
 })
 

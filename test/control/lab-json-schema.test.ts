@@ -78,11 +78,14 @@ describe('the examples', () => {
       const places = [lab, ...lab.hosts]
       const all = [...lab.hosts, ...places.flatMap(({ sandboxes }) => sandboxes)]
       const known = all.flatMap((sandbox) => sandbox.endpoints.map((endpoint) => endpoint.address))
-      const networks = places.flatMap((place) =>
-        place.networks.map((network) => network.subnets[0]!.subnet.split('/')[0]!),
-      )
+      const subnets = places.flatMap((place) => place.networks.map((network) => network.subnets[0]!))
+      const networks = subnets.map(({ subnet }) => subnet.split('/')[0]!)
+      const gateways = subnets.map(({ subnet, gateway }) => gateway ?? subnet.replace(/0\/\d+$/, '1'))
       for (const [address] of footer.matchAll(/\d+\.\d+\.\d+\.\d+/g)) {
-        assert.ok([...known, ...networks].includes(address), `${address} is an address of ${name}`)
+        assert.ok(
+          [...known, ...networks, ...gateways].includes(address),
+          `${address} is an address of ${name}`,
+        )
       }
       const sandboxes = new Set(all.map((sandbox) => sandbox.name))
       for (const [, sandbox = ''] of footer.matchAll(/ exec (\S+)/g)) {

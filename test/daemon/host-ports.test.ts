@@ -425,7 +425,8 @@ function refusals(sockets: RelaySockets): void {
     const ports = new MachineHostPorts(sockets, failing)
     await assert.rejects(ports.open(request({ address: '198.51.100.7' })), {
       code: 'PORT_INVALID',
-      message: '198.51.100.7 is not an address of this machine (EADDRNOTAVAIL)',
+      message: 'failed to bind host port 198.51.100.7:3000/tcp: cannot assign requested address',
+      hint: '`ip address` lists those it has; without an address a port is published on all of them.',
     })
     ports.close()
   })

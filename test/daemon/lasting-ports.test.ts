@@ -9,6 +9,7 @@ class Scene {
   there = true
   opened = 0
   removeFails = false
+  goesWhileOpened = false
   readonly removed: number[] = []
   readonly log: string[] = []
   readonly ports: LastingPorts
@@ -29,6 +30,7 @@ class Scene {
   async #open(): Promise<void> {
     if (!this.there) throw new Error('eth0 is not there')
     this.opened++
+    if (this.goesWhileOpened) this.ports.gone(7)
   }
 
   async pass(): Promise<void> {
@@ -104,6 +106,18 @@ describe('a port that lasts', { concurrency: false }, () => {
     one.ports.gone(7)
     await one.pass()
     assert.equal(one.opened, 2)
+  })
+
+  scene('is opened anew where it went while it was opened', async (one) => {
+    one.goesWhileOpened = true
+    await assert.rejects(one.add(), /eth0 has gone down or away while it was opened/)
+    await one.add(true)
+    one.goesWhileOpened = false
+    await one.pass()
+    assert.equal(one.opened, 3)
+    assert.match(one.log.at(-1)!, /is back/)
+    await one.pass()
+    assert.equal(one.opened, 3)
   })
 
   scene('is left alone by the end of the daemon', async (one) => {

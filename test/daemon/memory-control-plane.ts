@@ -224,8 +224,10 @@ export class MemoryControlPlane implements ControlPlane {
   }
 
   stats(): Stats {
-    const zero = { received: 0, forwarded: 0, flooded: 0, copies: 0, segments: 0, transmitted: 0, dropped: 0 }
-    return { at: 1, uptimeS: 2, totals: zero, ports: [], drops: [] }
+    const received = { received: 0, forwarded: 0, flooded: 0, consumed: 0, held: 0 }
+    const made = { copies: 0, segments: 0, originated: 0 }
+    const totals = { ...received, ...made, transmitted: 0, dropped: 0 }
+    return { at: 1, uptimeS: 2, totals, ports: [], drops: [] }
   }
 
   async natFlows(selection: object, limit: number): Promise<NatFlows> {

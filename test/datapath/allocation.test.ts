@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { RoutedTraffic } from '../../bench/support/routed-traffic.ts'
 import type { PortCount } from '../../src/datapath/counters.ts'
 import { Engine } from '../../src/datapath/engine.ts'
 import { Fragmenter } from '../../src/datapath/fragmenter.ts'
@@ -176,6 +177,25 @@ describe('a million frames allocate nothing', () => {
       drops.map(() => 0),
     )
   })
+
+  for (const protocol of ['tcp', 'udp'] as const) {
+    for (const way of ['out', 'in'] as const) {
+      it(`routed and translated: ${protocol} ${way}`, () => {
+        const traffic = new RoutedTraffic({ protocol, way, flows: 5000 })
+        traffic.open()
+        traffic.check()
+        const route = traffic.repeat()
+        route(20)
+        const before = traffic.total()
+        const bytes = allocated(() => route(64))
+        assert.ok(bytes < ALLOWED, `a million packets allocated ${bytes} bytes`)
+        const { drops, receivedFrames, transmittedFrames } = traffic.total()
+        assert.deepEqual(drops, before.drops)
+        assert.ok(receivedFrames >= before.receivedFrames + 1_000_000)
+        assert.equal(transmittedFrames - before.transmittedFrames, receivedFrames - before.receivedFrames)
+      })
+    }
+  }
 
   it('translated, clamped and fragmented', () => {
     const memory = new FrameMemory(frameLayout(1))

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { DROP_REASON_COUNT, DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
 import { DESCRIPTOR_SHIFT, RESULT, STATUS_TRANSMIT_FAILURES } from '../../src/datapath/frame-memory.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
+import { repositoryRoot } from '../support/repository.ts'
+import { playLab } from '../support/router-lab.ts'
+import { RouterScene } from '../support/router-scene.ts'
 import { assertAllAccountedFor, play, type Scenario } from '../support/scenario.ts'
 import { pattern, transportFrame } from '../support/transport-frame.ts'
 
@@ -12,7 +17,7 @@ const TWO_PORTS = `
 `
 
 /** For each reason something that makes the data path drop one frame or more for it, and none for another. */
-const PROVOCATIONS: Readonly<Partial<Record<Exclude<keyof typeof DropReason, 'none'>, () => Scenario>>> = {
+const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof DropReason, 'none'>, () => Scenario>> = {
   runtFrame: () => playOn(TWO_PORTS, '1> b a cut=13', '1! runt-frame'),
   frameTooLong: () => playOn(TWO_PORTS, '1> b a length=1515', '1! frame-too-long'),
   sourceMulticast: () => playOn(TWO_PORTS, '1> b * hello', '1! source-multicast'),
@@ -24,9 +29,118 @@ const PROVOCATIONS: Readonly<Partial<Record<Exclude<keyof typeof DropReason, 'no
     scenario.run()
     return scenario
   },
+  macSpoofed: () =>
+    inLab('port 4 network=1 guard=10.1.0.4', '4> udp 10.1.0.4:1>9.9.9.9:1 from=10.1.0.5', '4! mac-spoofed'),
+  addressSpoofed: () =>
+    inLab(
+      'port 4 network=1 guard=10.1.0.4',
+      '4> udp 10.1.0.5:1>9.9.9.9:1 from=10.1.0.4',
+      '4! address-spoofed',
+    ),
+  arpSpoofed: () => inLab('1> arp 10.1.0.1 asks 10.1.0.3 from=10.1.0.2', '1! arp-spoofed'),
   reservedAddress: () => playOn(TWO_PORTS, '1> 01:80:c2:00:00:00 a bpdu', '1! reserved-address'),
   samePort: () => playOn(TWO_PORTS, '1> a a hello', '1! same-port'),
   noOtherPort: () => playOn('network 1', 'port 1 network=1', '1> * a hello', '1! no-other-port'),
+  iccDisabled: () =>
+    inLab(
+      'network 4 icc=no',
+      'port 4,5 network=4',
+      '4> arp 10.4.0.4 asks 10.4.0.5',
+      '5< arp 10.4.0.4 asks 10.4.0.5',
+      '5> udp 10.4.0.5:1>10.4.0.4:1 via=10.4.0.4',
+      '5! icc-disabled',
+    ),
+  notRouted: () => inLab('1> udp 10.1.0.2:1>9.9.9.9:1 vlan=5', '1! not-routed'),
+  ipMalformed: () => inLab('1> udp 10.1.0.2:1>9.9.9.9:1 short=33', '1! ip-malformed'),
+  ipChecksum: () => inLab('1> udp 10.1.0.2:1>9.9.9.9:1 badip', '1! ip-checksum'),
+  ipSourceRoute: () => inLab('1> udp 10.1.0.2:1>9.9.9.9:1 opts=8307040808080800', '1! ip-source-route'),
+  martianAddress: () => inLab('1> udp 10.1.0.2:1>127.0.0.1:1', '1! martian-address'),
+  fragmentInvalid: () => inLab('1> tcp 10.1.0.2:1>9.9.9.9:1 syn cut=0-8', '1! fragment-invalid'),
+  transportMalformed: () => inLab('1> udp 10.1.0.2:1>9.9.9.9:1 poke=24:0040', '1! transport-malformed'),
+  portZero: () => inLab('1> udp 10.1.0.2:0>9.9.9.9:1', '1! port-zero'),
+  icmpUnsupported: () => inLab('1> echo 10.1.0.2>9.9.9.9 poke=20:0d', '1! icmp-unsupported'),
+  ttlExceeded: () =>
+    inLab(
+      '1> udp 10.1.0.2:4000>9.9.9.9:53 ttl=1',
+      '1< error=11/0 10.1.0.1>10.1.0.2 about udp 10.1.0.2:4000>9.9.9.9:53 df ttl=64',
+      '1! ttl-exceeded',
+    ),
+  linkBroadcast: () => inLab('1> udp 10.1.0.2:1>10.1.0.255:1', '1! link-broadcast'),
+  uplinkDown: () =>
+    inLab(
+      'remove 9',
+      '1> udp 10.1.0.2:4000>9.9.9.9:53',
+      '1< error=3/0 10.1.0.1>10.1.0.2 about udp 10.1.0.2:4000>9.9.9.9:53 df ttl=64',
+      '1! uplink-down',
+    ),
+  wrongInterface: () =>
+    inLab(
+      '1> udp 10.1.0.2:4000>9.9.9.9:53',
+      '9< udp 192.0.2.1:4000>9.9.9.9:53 via=192.0.2.254',
+      '3> udp 10.1.0.2:4000>9.9.9.9:53 from=10.2.0.2',
+      '3! wrong-interface',
+    ),
+  noConnection: () => inLab('1> reply 10.1.0.2>9.9.9.9', '1! no-connection'),
+  fragmentWithoutFirst: () =>
+    inLab('1> udp 10.1.0.2:1>9.9.9.9:1 len=64 cut=8-16', '1=', 't=30', '1! fragment-without-first'),
+  noRoute: () =>
+    inLab(
+      'unroute',
+      '1> udp 10.1.0.2:4000>9.9.9.9:53',
+      '1< error=3/0 10.1.0.1>10.1.0.2 about udp 10.1.0.2:4000>9.9.9.9:53 df ttl=64',
+      '1! no-route',
+    ),
+  networkIsolated: () => inLab('1> udp 10.1.0.2:1>10.2.0.2:1', '1! network-isolated'),
+  networkInternal: () =>
+    inLab(
+      'gateway 1 10.1.0.1/24 internal',
+      '1> udp 10.1.0.2:4000>9.9.9.9:53',
+      '1< error=3/13 10.1.0.1>10.1.0.2 about udp 10.1.0.2:4000>9.9.9.9:53 df ttl=64',
+      '1! network-internal',
+    ),
+  directRouting: () => inLab('9> udp 192.0.2.77:1>10.1.0.2:1', '9! direct-routing'),
+  reversePath: () => inLab('1> udp 5.5.5.5:1>9.9.9.9:1 from=10.1.0.2', '1! reverse-path'),
+  transit: () => inLab('9> udp 192.0.2.77:1>9.9.9.9:1', '9! transit'),
+  portClosed: () => inLab('9> udp 192.0.2.77:1>192.0.2.1:1', '9! port-closed'),
+  notOurs: () => inLab('uplink 3 192.0.2.1/24 shared', '9> udp 192.0.2.77:1>192.0.2.1:1', '9! not-ours'),
+  natPortsExhausted: () =>
+    inLab(
+      '1> proto=47 10.1.0.2>9.9.9.9',
+      '9< proto=47 192.0.2.1>9.9.9.9 via=192.0.2.254',
+      '2> proto=47 10.1.0.3>9.9.9.9',
+      '2! nat-ports-exhausted',
+    ),
+  connectionQuota: () =>
+    confirmedFlow({ connectionsPerOwner: 1 }, '1> udp 10.1.0.2:4001>9.9.9.9:53', '1! connection-quota'),
+  connectionsFull: () =>
+    confirmedFlow({ connections: 1 }, '2> udp 10.1.0.3:4001>9.9.9.9:53', '2! connections-full'),
+  fragmentationNeeded: () =>
+    inLab(
+      'uplink 3 192.0.2.1/24 mtu=1000',
+      '1> udp 10.1.0.2:4000>9.9.9.9:53 len=1400 df',
+      '1< error=3/4 10.1.0.1>10.1.0.2 rest=1000 about udp 10.1.0.2:4000>9.9.9.9:53 df ttl=64',
+      '1! fragmentation-needed',
+    ),
+  hostUnreachable: () =>
+    inLab(
+      'mute 192.0.2.254',
+      '1> udp 10.1.0.2:4000>9.9.9.9:53',
+      '9< arp 192.0.2.1 asks 192.0.2.254',
+      '1=',
+      't=3',
+      '9< arp 192.0.2.1 asks 192.0.2.254',
+      '9< arp 192.0.2.1 asks 192.0.2.254',
+      '1< error=3/1 10.1.0.1>10.1.0.2 about udp 10.1.0.2:4000>9.9.9.9:53 df ttl=64',
+      '1! host-unreachable',
+    ),
+  neighbourQueueFull: () =>
+    inLab(
+      'mute 192.0.2.254',
+      ...Array<string>(5).fill('1> udp 10.1.0.2:4000>9.9.9.9:53'),
+      '9< arp 192.0.2.1 asks 192.0.2.254',
+      ...Array<string>(4).fill('1='),
+      '1! neighbour-queue-full',
+    ),
   segmentLimit: () => {
     const scenario = superFramesTo(1)
     scenario.arrive(1, superFrame(10_000, 1))
@@ -119,6 +233,22 @@ function playOn(...lines: readonly string[]): Scenario {
   return play(lines.join('\n'))
 }
 
+const inLab = (...lines: readonly string[]): Scenario => playLab(lines.join('\n')).scenario
+
+/** One connection that both sides have spoken in, in a lab that has room for no other; and what is said then. */
+function confirmedFlow(
+  options: ConstructorParameters<typeof RouterScene>[0],
+  ...lines: readonly string[]
+): Scenario {
+  const flow = [
+    '1> udp 10.1.0.2:4000>9.9.9.9:53',
+    '9< udp 192.0.2.1:4000>9.9.9.9:53 via=192.0.2.254',
+    '9> udp 9.9.9.9:53>192.0.2.1:4000',
+    '1< udp 9.9.9.9:53>10.1.0.2:4000',
+  ]
+  return playLab([...flow, ...lines].join('\n'), new RouterScene(options)).scenario
+}
+
 /** Two frames to port 2, the first of which its device refuses. */
 function refusedWith(name: keyof typeof ERRORS): Scenario {
   const scenario = playOn(TWO_PORTS)
@@ -159,3 +289,14 @@ const superFrame = (length: number, gsoSize: number): QueuedFrame =>
     left: 'segmentation',
     gsoSize,
   })
+
+describe('docs/drop-reasons.md', () => {
+  it('has all of them, in order, with their sentences', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs/drop-reasons.md'), 'utf8')
+    const rows = [...text.matchAll(/^\| `([^`]+)` +\| (.+?) +\|$/gm)].map(([, name, sentence]) => ({
+      name,
+      sentence,
+    }))
+    assert.deepEqual(rows, DROP_REASONS.slice(1))
+  })
+})

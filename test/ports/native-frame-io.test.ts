@@ -254,6 +254,28 @@ function devices(backend: NativeBackend): void {
   )
 
   it(
+    'a released device stays open for whoever asked for it, and no frame of it comes any more',
+    using(undefined, async ({ io, attach, inject }, namespace) => {
+      const before = openDescriptors()
+      await attach(1)
+      await attach(2)
+      io.poll(0, 0)
+      const descriptor = io.release(1)
+      assert.equal(openDescriptors().length, before.length + 2)
+      await inject(1, testFrames(1))
+      receiveNothing(io)
+      assert.equal(io.release(1), -1)
+      closeSync(descriptor)
+      assert.deepEqual(
+        namespace.links().map((link) => link.ifname),
+        [interfaceName(2)],
+      )
+      io.detach(2)
+      assert.deepEqual(openDescriptors(), before)
+    }),
+  )
+
+  it(
     'forwards between ports with and without virtio-net headers',
     using(undefined, async ({ io, attach, inject, collect }) => {
       await attach(1)

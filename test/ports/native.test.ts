@@ -82,7 +82,7 @@ describe('arguments that are not what they should be', () => {
       1n,
     ]
     assert.equal(typeof foreignExternal, 'object')
-    for (const name of ['closeFrameIo', 'attach', 'detach', 'transmit', 'poll'] as const) {
+    for (const name of ['closeFrameIo', 'attach', 'detach', 'release', 'transmit', 'poll'] as const) {
       assert.throws(() => untyped(name)(), TypeError)
       for (const stranger of strangers) {
         assert.throws(() => untyped(name)(stranger, 0, 0, true), TypeError)
@@ -100,6 +100,7 @@ describe('arguments that are not what they should be', () => {
         assert.throws(() => untyped('poll')(handle, 0, value), refused)
         assert.throws(() => untyped('transmit')(handle, value), refused)
         assert.throws(() => untyped('detach')(handle, value), refused)
+        assert.throws(() => untyped('release')(handle, value), refused)
         assert.throws(() => untyped('attach')(handle, value, 0, true), refused)
         assert.throws(() => untyped('attach')(handle, 1, value, true), refused)
       }

@@ -293,9 +293,31 @@ function interfaces(backend: 'io_uring' | 'epoll'): void {
   )
 
   it(
+    'leaves out what is for the machine, where asked',
+    using((pair) => {
+      const { io, namespace } = pair
+      const options = { namespace: namespace.path, interface: 'near', promiscuous: true, withoutOwn: true }
+      io.attach(1, openPacketSocket(options).descriptor, true)
+      pair.attach(2, 'far')
+      const others = [
+        addressed(testFrame(2, 60), Uint8Array.of(2, 0, 0, 0, 0, 9)),
+        addressed(testFrame(3, 60), new Uint8Array(6).fill(0xff)),
+      ]
+      pair.send(2, [addressed(testFrame(1, 60), macOf(namespace, 'near')), ...others])
+      assertFrames(receive(io, 2).map(frameBytes), others)
+      receiveNothing(io)
+    }),
+  )
+
+  it(
     'a frame that is longer than is said to be received is not, and the next one is',
     using((pair) => {
-      const options = { namespace: pair.namespace.path, interface: 'near', promiscuous: true }
+      const options = {
+        namespace: pair.namespace.path,
+        interface: 'near',
+        promiscuous: true,
+        withoutOwn: false,
+      }
       const buffers = { receiveBuffer: 1 << 20, sendBuffer: 1 << 20 }
       const { descriptor } = native().openPacketSocket({ ...options, ...buffers, frameMax: 1000 })
       pair.io.attach(1, descriptor, true)

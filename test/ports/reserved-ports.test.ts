@@ -144,7 +144,13 @@ function fromOutside(): void {
 
 function among(): void {
   const inUse = (overrides: Partial<PortRange>, port: number): void =>
-    fails(range(overrides), 'EADDRINUSE', port, new RegExp(`:${port}/.*: address already in use$`), /ss -[tu]lnp/)
+    fails(
+      range(overrides),
+      'EADDRINUSE',
+      port,
+      new RegExp(`:${port}/.*: address already in use$`),
+      /ss -[tu]lnp/,
+    )
 
   it('two of ours conflict, whatever they deliver; and none is left of a range that was not to be had', async () => {
     for (const protocol of ['tcp', 'udp'] as const) {
@@ -203,6 +209,17 @@ function among(): void {
         assert.ok(openDescriptors().length >= before + 10_000)
       })
       assert.equal(openDescriptors().length, before)
+    }
+  })
+
+  it('names the lowest port that was not to be had, wherever in a long range it is', async () => {
+    for (const protocol of ['tcp', 'udp'] as const) {
+      const long = { protocol, first: 20_000, last: 29_999 }
+      await reserved(range({ protocol, first: 28_000, last: 28_001 }), async () => {
+        inUse(long, 28_000)
+        await reserved(range({ protocol, first: 21_000, last: 21_000 }), () => inUse(long, 21_000))
+      })
+      new ReservedPorts(range(long)).close()
     }
   })
 

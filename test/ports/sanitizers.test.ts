@@ -8,6 +8,56 @@ import { repositoryRoot } from '../support/repository.ts'
 import { needsTap } from '../support/requirements.ts'
 import { needsSanitizedAddon, sanitizedEnvironment } from '../support/sanitizers.ts'
 
+/** In a namespace of its own, whose ports are all free. The last watch is left to the end of the process. */
+const MACHINE = `
+  import { openPacketSocket } from './dist/src/ports/packet-socket.js'
+  import { PrivateNamespace } from './dist/src/ports/private-namespace.js'
+  import { ArrivalWatch, ReservedPorts } from './dist/src/ports/reserved-ports.js'
+  const refused = (open) => {
+    try {
+      open()
+    } catch {
+      return
+    }
+    throw new Error('it is not refused')
+  }
+  for (const protocol of ['tcp', 'udp']) {
+    for (let times = 0; times < 10; times++) {
+      const watch = new ArrivalWatch(() => undefined)
+      const range = { address: '127.0.0.1', protocol, first: 40_000, last: 40_019 }
+      const ports = new ReservedPorts(range, { watch, tag: 1 })
+      refused(() => new ReservedPorts({ ...range, first: 39_990 }, { watch, tag: 2 }))
+      refused(() => new ReservedPorts({ ...range, address: '192.0.2.1' }))
+      ports.close()
+      watch.close()
+    }
+    const left = new ArrivalWatch(() => undefined)
+    globalThis[protocol] = [left, new ReservedPorts({ address: '', protocol, first: 40_000, last: 40_000 }, { watch: left, tag: 0 })]
+  }
+  for (let times = 0; times < 5; times++) new PrivateNamespace().close()
+  refused(() => openPacketSocket({ interface: 'nobody' }))
+  refused(() => openPacketSocket({ interface: 'lo' }))
+  console.log('closed')`
+
+/** Runs a command in a network namespace of its own. */
+const APART = ['unshare', '--net', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh']
+
+const FRAME_IO = `
+  import { closeSync } from 'node:fs'
+  import { NativeFrameIo, openWake } from './dist/src/ports/native-frame-io.js'
+  for (const backend of ['io_uring', 'epoll']) {
+    for (let times = 0; times < 20; times++) {
+      const wakeDescriptor = openWake()
+      const io = new NativeFrameIo({ backend, wakeDescriptor })
+      io.attach(1, openWake(), true)
+      io.poll(0, 0)
+      io.detach(1)
+      io.close()
+      closeSync(wakeDescriptor)
+    }
+  }
+  console.log('closed')`
+
 /** The tests that use the addon, once more, watched by AddressSanitizer and UBSan: a finding ends their process. */
 describe('the addon under AddressSanitizer and UBSan', { skip: needsSanitizedAddon() }, () => {
   for (const name of ['native', 'native-frame-io', 'packet-socket', 'reserved-ports']) {
@@ -24,39 +74,29 @@ describe('the addon under AddressSanitizer and UBSan', { skip: needsSanitizedAdd
     })
   }
 
-  it('leaves no memory behind when frame I/O is opened, used and closed', async () => {
-    const { output } = await run(['--input-type=module', '-e', OPEN_AND_CLOSE], { leaks: true })
-    assert.match(output, /^closed$/m)
-    assert.doesNotMatch(output, /LeakSanitizer has encountered a fatal error/)
-    // Node leaves memory behind too. What the addon allocated has one of its functions right above malloc's.
-    assert.doesNotMatch(output, /^ +#1 \S+ in \w+ native\//m)
-  })
-})
-
-const OPEN_AND_CLOSE = `
-  import { closeSync } from 'node:fs'
-  import { NativeFrameIo, openWake } from './dist/src/ports/native-frame-io.js'
-  for (const backend of ['io_uring', 'epoll']) {
-    for (let times = 0; times < 20; times++) {
-      const wakeDescriptor = openWake()
-      const io = new NativeFrameIo({ backend, wakeDescriptor })
-      io.attach(1, openWake(), true)
-      io.poll(0, 0)
-      io.detach(1)
-      io.close()
-      closeSync(wakeDescriptor)
-    }
+  for (const [what, program] of [
+    ['frame I/O is', FRAME_IO],
+    ['ports are reserved, or cannot be, and namespaces and packet sockets are', MACHINE],
+  ] as const) {
+    it(`leaves no memory behind when ${what} opened, used and closed`, { skip: needsTap() }, async () => {
+      const { output } = await run(['--input-type=module', '-e', program], { leaks: true, apart: true })
+      assert.match(output, /^closed$/m)
+      assert.doesNotMatch(output, /LeakSanitizer has encountered a fatal error/)
+      // Node leaves memory behind too. What the addon allocated has one of its functions right above malloc's.
+      assert.doesNotMatch(output, /^ +#1 \S+ in \w+ native\//m)
+    })
   }
-  console.log('closed')`
+})
 
 async function run(
   args: readonly string[],
-  { leaks = false } = {},
+  { leaks = false, apart = false } = {},
 ): Promise<{ code: number | null; output: string }> {
   // Without the mark of the runner above it, a test file reports for itself.
   const { NODE_TEST_CONTEXT: _, ...env } = sanitizedEnvironment()
   if (leaks) env['ASAN_OPTIONS'] = `${env['ASAN_OPTIONS']}:detect_leaks=1`
-  const child = spawn(process.execPath, args, { cwd: repositoryRoot, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [program, ...line] = apart ? [...APART, process.execPath, ...args] : [process.execPath, ...args]
+  const child = spawn(program!, line, { cwd: repositoryRoot, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const exit = once(child, 'exit')
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit])
   return { code: code as number | null, output: stdout + stderr }

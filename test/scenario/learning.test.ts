@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { play } from '../support/scenario.ts'
+import { LearnResult } from '../../src/tables/mac-table.ts'
+import { play, Scenario } from '../support/scenario.ts'
 
 describe('a switch learns where stations live', () => {
   it('floods to a station that it does not know, and not once it has heard from it', () => {
@@ -109,6 +110,50 @@ describe('a switch learns where stations live', () => {
       3< * a 2
       3< c a 4
     `)
+  })
+
+  it('leaves to a LAN what is for stations of the LAN, and floods what is for everybody', () => {
+    const { engine } = play(`
+      network 1
+      port 1 network=1 lan
+      port 2,3 network=1
+      1> c a between two others
+      1! same-port
+
+      1> * a hello
+      2< * a hello
+      3< * a hello
+
+      # A station that is sought in the other direction may well be on the LAN.
+      2> d b hello
+      1< d b hello
+      3< d b hello
+
+      1> b a hello
+      2< b a hello
+
+      # Who has not been heard of for long is forgotten like everywhere.
+      t=1000
+      1> b a hello
+      1! same-port
+    `)
+    assert.equal(engine.counters.port(1).flooded, 1)
+  })
+
+  it('never forgets a station that was given with the port, nor lets it move', () => {
+    const scenario = new Scenario()
+    scenario.network(1)
+    scenario.port(1, { domain: 1, lan: true })
+    scenario.port(2, { domain: 1, station: { high: 0x0200, low: 0x0b } })
+    scenario.port(3, { domain: 1 })
+    const places = () =>
+      [...scenario.engine.stations.stations(5000)].map(({ hi, lo, port }) => [hi, lo, port])
+    scenario.nowS = 5000
+    scenario.engine.tick(5000)
+    assert.deepEqual(places(), [[0x0200, 0x0b, 2]])
+    assert.equal(scenario.engine.stations.learn(1, 0x0200, 0x0b, 1, 5000), LearnResult.staticElsewhere)
+    scenario.remove(2)
+    assert.deepEqual(places(), [])
   })
 
   it('does not send a frame back to where it came from', () => {

@@ -30,4 +30,8 @@ export class Random {
   from(values: Int32Array): number {
     return values[this.below(values.length)]!
   }
+
+  pick<T>(values: readonly T[]): T {
+    return values[this.below(values.length)]!
+  }
 }

@@ -242,7 +242,12 @@ class Player {
     const domain = setting('network')
     assert.ok(domain !== undefined, 'a port needs network=N')
     for (const port of ports!.split(',')) {
-      const settings = { domain, mtu: setting('mtu') ?? MTU_DEFAULT, plain: words.includes('plain') }
+      const settings = {
+        domain,
+        mtu: setting('mtu') ?? MTU_DEFAULT,
+        plain: words.includes('plain'),
+        lan: words.includes('lan'),
+      }
       this.scenario.port(Number(port), settings, setting('queue'))
     }
   }

@@ -1,7 +1,9 @@
 /**
  * The demo, as `npm start` runs it: all of its programs do what it tells, and nothing of it is left.
  *
- *     alice, bob, carol ─── web        dave ─── other
+ *     alice, bob, carol ─── web ─┐
+ *                                ├─ router ─── internet ─── erin
+ *                  dave ─ other ─┘
  */
 
 import assert from 'node:assert/strict'
@@ -26,14 +28,30 @@ describe('the demo', { skip }, () => {
     assert.equal(code, 0, errors)
     assert.match(output, /3 packets transmitted, 3 received/)
     assert.match(output, /Hello 10\.1\.0\.4, this is bob/)
+    assert.match(output, /Hello 203\.0\.113\.1, this is erin/, 'alice leaves with the address of the router')
+    assert.match(output, /Hello 203\.0\.113\.2, this is bob/, 'bob sees who it is from outside')
+    assert.match(output, /It leaves by eth0 of bob, on network web\.\n\nDelivered\.\n/)
     assert.match(output, /1 packets transmitted, 0 received/)
-    const numbers = /(\d+) received \+ (\d+) copies \+ (\d+) segments = (\d+) = (\d+) transmitted \+ (\d+)/
-    const text = output.replaceAll(/\n▏ /g, ' ')
-    const [received, copies, segments, made, transmitted, dropped] = numbers.exec(text)!.slice(1).map(Number)
-    assert.equal(received! + copies! + segments!, made)
-    assert.equal(transmitted! + dropped!, made)
+    assert.match(output, /\nDropped: network-isolated\.\n/)
+    assert.match(output, /tcp +\S+ +10\.1\.0\.2:\d+ +203\.0\.113\.2:80 +203\.0\.113\.1:\d+ → .* alice\n/)
+    assert.match(output, /tcp +\S+ +203\.0\.113\.2:\d+ +203\.0\.113\.1:80 +→ 10\.1\.0\.3:80 .* bob\n/)
+    assertBalance(output.replaceAll(/\n▏ /g, ' '))
     const [, root] = /its folder is (\S+)\)/.exec(errors)!
     assert.ok(!existsSync(root!))
     assert.deepEqual(tracesOf(root!), { folders: [], links: [], shims: [], processes: [] })
   })
 })
+
+function assertBalance(text: string): void {
+  const came = /(\d+) received \+ (\d+) copies \+ (\d+) segments \+ (\d+) made by the router = (\d+)/.exec(
+    text,
+  )
+  const went = /= (\d+) transmitted \+ (\d+) dropped \+ (\d+) for the router itself \+ (\d+) waiting/.exec(
+    text,
+  )
+  const sum = (numbers: readonly string[]): number =>
+    numbers.reduce((total, number) => total + Number(number), 0)
+  assert.ok(came && went, text)
+  assert.equal(sum(came.slice(1, 5)), Number(came[5]))
+  assert.equal(sum(went.slice(1, 5)), Number(came[5]))
+}

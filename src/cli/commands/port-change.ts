@@ -4,6 +4,7 @@ import { apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { examples } from '../options.ts'
 import { parseExpose, portBindings } from '../sandbox/publish.ts'
+import { noteReach } from '../sandbox/reach-note.ts'
 import { portLines } from './port.ts'
 
 const SPEC = "as in 'run --publish': 8080:80, 127.0.0.1:8053:53/udp, 8000-8010:80, 80"
@@ -34,12 +35,14 @@ export function definePortRm(command: Command, cli: Cli): void {
 
 async function add(cli: Cli, sandbox: string, specs: readonly string[]): Promise<void> {
   const body = { PortBindings: portBindings(specs) }
-  const { Ports } = await apiClient(cli).post<PortsPublished>(pathOf(sandbox), { body })
+  const api = apiClient(cli)
+  const { Ports } = await api.post<PortsPublished>(pathOf(sandbox), { body })
   cli.stdout.write(
     portLines(Ports)
       .map((line) => `${line}\n`)
       .join(''),
   )
+  await noteReach(cli, api, body)
 }
 
 /** What names no host port is a port of the sandbox, with all that it is published on. */

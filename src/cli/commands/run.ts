@@ -14,6 +14,7 @@ import {
   startSandbox,
   withStartExitCodes,
 } from '../sandbox/foreground.ts'
+import { noteReach } from '../sandbox/reach-note.ts'
 import type { SessionOptions } from '../stream/session.ts'
 
 interface RunOptions extends CreateOptions {
@@ -130,12 +131,14 @@ export async function createSandbox(
   words: readonly string[],
   options: CreateOptions,
 ): Promise<string> {
+  const body = createRequest(cli, options, words)
   const { Id, Warnings } = await api.post<SandboxCreated>('/sandboxes', {
     query: { name: options.name },
-    body: createRequest(cli, options, words),
+    body,
     patient: true,
   })
   for (const warning of Warnings) cli.stderr.write(`WARNING: ${warning}\n`)
+  await noteReach(cli, api, body.HostConfig ?? {})
   if (options.cidfile !== undefined) writeIdFile(options.cidfile, Id)
   return Id
 }

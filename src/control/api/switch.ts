@@ -31,7 +31,7 @@ const traffic = z.object({ frames: count, bytes: count })
 
 /**
  * GET /stats. Received means by the switch, from a sandbox; transmitted means to one. Every frame is accounted for:
- * received + copies + segments = transmitted + dropped.
+ * received + copies + segments + originated = transmitted + dropped + consumed + held.
  */
 export const statsSchema = z.object({
   /** Milliseconds of the daemon's clock, for rates between two answers. */
@@ -47,8 +47,14 @@ export const statsSchema = z.object({
     copies: count,
     /** Frames that segmentation made for ports without offload, the originals not counted. */
     segments: count,
+    /** Frames that the router made itself: answers and requests of ARP, ICMP, resets. */
+    originated: count,
     transmitted: count,
     dropped: count,
+    /** Received frames that were for the router, and went no further. */
+    consumed: count,
+    /** Frames that wait at the moment: for an answer to ARP, or for a first fragment. */
+    held: count,
   }),
   ports: z.array(
     z.object({

@@ -26,6 +26,9 @@ interface Member {
 
 type Permission = Omit<LinkPermit, 'id' | 'domain'>
 
+/** What changes of pairs wait for one another by. */
+const PAIRS = 'pairs'
+
 export class LinkPermits {
   readonly #context: Context
   readonly #bridge: BridgeDriver
@@ -33,7 +36,7 @@ export class LinkPermits {
   readonly #members = new Map<string, Member>()
   /** By client and server. */
   readonly #pairs = new Map<string, readonly LinkPermit[]>()
-  /** Two that settle the same pair at the same time take turns. */
+  /** A pair is changed by one of the two at a time, and by whoever takes back what it has changed. */
   readonly #lock = new KeyedLock()
   /** What could not be withdrawn at a sandbox's end. */
   #leftovers: LinkPermit[] = []
@@ -50,47 +53,56 @@ export class LinkPermits {
     if (network === undefined) return
     const { id } = sandbox
     const before = this.#members.get(id)
-    this.#setMember(id, this.#memberOf(sandbox, network))
-    undo.add(() => this.#setMember(id, before))
-    await this.#lock.run(network.id, async () => {
-      for (const pair of this.#pairsOf(id)) await this.#settlePair(undo, pair, network)
-    })
+    // The other one of a pair may have changed it since, so it is settled once more rather than put back.
+    undo.add(() => this.#become(id, before, network))
+    await this.#become(id, this.#memberOf(sandbox, network), network)
   }
 
   /** The sandbox has ended. What cannot be withdrawn is told, and tried again at the next end. */
-  async abandon({ id, name }: SandboxRecord): Promise<void> {
-    const pairs = [...this.#pairs.keys()].filter((pair) => pair.split(' ').includes(id))
-    this.#members.delete(id)
-    const left = [...this.#leftovers, ...pairs.flatMap((pair) => this.#pairs.get(pair)!)]
-    this.#leftovers = []
-    for (const pair of pairs) this.#pairs.delete(pair)
-    for (const permit of left) {
-      try {
-        await this.#context.parts.fabric.withdraw(permit.id)
-      } catch (error) {
-        this.#leftovers.push(permit)
-        this.#context.warn(error, `what a link of ${name} permits could not be withdrawn`)
+  abandon({ id, name }: SandboxRecord): Promise<void> {
+    return this.#lock.run(PAIRS, async () => {
+      const pairs = [...this.#pairs.keys()].filter((pair) => pair.split(' ').includes(id))
+      this.#members.delete(id)
+      const left = [...this.#leftovers, ...pairs.flatMap((pair) => this.#pairs.get(pair)!)]
+      this.#leftovers = []
+      for (const pair of pairs) this.#pairs.delete(pair)
+      for (const permit of left) {
+        try {
+          await this.#context.parts.fabric.withdraw(permit.id)
+        } catch (error) {
+          this.#leftovers.push(permit)
+          this.#context.warn(error, `what a link of ${name} permits could not be withdrawn`)
+        }
       }
-    }
+    })
   }
 
-  async #settlePair(undo: Undo, pair: string, network: NetworkRecord): Promise<void> {
+  #become(id: string, member: Member | undefined, network: NetworkRecord): Promise<void> {
+    return this.#lock.run(PAIRS, async () => {
+      if (member === undefined) this.#members.delete(id)
+      else this.#members.set(id, member)
+      for (const pair of this.#pairsOf(id)) await this.#settlePair(pair, network)
+    })
+  }
+
+  /** What is permitted is noted step by step, so that it is known where one fails. */
+  async #settlePair(pair: string, network: NetworkRecord): Promise<void> {
     const { fabric } = this.#context.parts
     const wanted = this.#permissionsOf(pair)
     const is = this.#pairs.get(pair) ?? []
     if (wanted.length === is.length && wanted.every((each, index) => isSame(each, is[index]!))) return
-    for (const permit of is) {
+    for (const [index, permit] of is.entries()) {
       await fabric.withdraw(permit.id)
-      undo.add(() => fabric.permit(permit))
+      this.#setPair(pair, is.slice(index + 1))
     }
     const domain = this.#bridge.domainOf(network.id)!
-    const permits = wanted.map((permission) => ({ ...permission, id: ++this.#lastId, domain }))
-    for (const permit of permits) {
+    const permits: LinkPermit[] = []
+    for (const permission of wanted) {
+      const permit = { ...permission, id: ++this.#lastId, domain }
       await fabric.permit(permit)
-      undo.add(() => fabric.withdraw(permit.id))
+      permits.push(permit)
+      this.#setPair(pair, [...permits])
     }
-    this.#setPair(pair, permits)
-    undo.add(() => this.#setPair(pair, is))
   }
 
   #permissionsOf(pair: string): readonly Permission[] {
@@ -126,11 +138,6 @@ export class LinkPermits {
     const { model } = this.#context
     const network = model.network(model.networkNames.owner('bridge') ?? '')
     return network === undefined || bridgeOptions(network.options).icc ? undefined : network
-  }
-
-  #setMember(id: string, member: Member | undefined): void {
-    if (member === undefined) this.#members.delete(id)
-    else this.#members.set(id, member)
   }
 
   #setPair(pair: string, permits: readonly LinkPermit[]): void {

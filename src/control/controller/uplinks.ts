@@ -66,7 +66,8 @@ export class Uplinks {
     const saved = model.uplink
     await this.#context.attempt(async (undo) => {
       await fabric.setUplink(spec)
-      undo.add(() => fabric.setUplink(before.spec))
+      // One that was waited for is waited for again.
+      undo.add(() => fabric.setUplink(before.spec, { patient: true }))
       this.#tell(formatUplink(spec), '')
       undo.add(() => this.#tell(before.wanted, before.failure))
       await this.#context.commit(

@@ -13,8 +13,8 @@ import type { SwitchPort, SwitchRegistry } from './switch-registry.ts'
 
 /** Something done, and the way back. */
 interface Step {
-  make(): Promise<void>
-  takeBack(): Promise<void>
+  readonly make: () => Promise<void>
+  readonly takeBack: () => Promise<void>
 }
 
 export class BridgeDomains {
@@ -79,7 +79,8 @@ export class BridgeDomains {
       steps.push({ make: () => fabric.addPort(port), takeBack: () => fabric.removePort(port.port) })
     }
     steps.push({
-      make: () => fabric.setGateway(domain, { ...gateway, hostPort: hostPort?.port }),
+      make: () =>
+        fabric.setGateway(domain, hostPort === undefined ? gateway : { ...gateway, hostPort: hostPort.port }),
       takeBack: () => fabric.setGateway(domain, undefined),
     })
     return steps

@@ -142,6 +142,8 @@ export class MacvlanDriver implements NetworkDriver {
         mac: place.mac,
         mtu,
         offload: endpointOptions(endpoint.settings.driverOptions).offload,
+        // What the LAN sends to stations that the switch does not know stays there.
+        fixed: true,
       })
     } catch (error) {
       this.#registry.giveBackPort(port)
@@ -174,12 +176,19 @@ export class MacvlanDriver implements NetworkDriver {
     domain: number,
     again: boolean,
   ): Promise<Pick<MacvlanNetwork, 'parent' | 'mtu'>> {
-    const { parent: name, mtu } = macvlanOptions(network.options)
+    const { parent: name, mtu, mode } = macvlanOptions(network.options)
     if (name === '') return { parent: undefined, mtu: mtu ?? MTU_DEFAULT }
     let port: number | undefined
     try {
       port = this.#registry.takePort()
-      const facts = await this.#fabric.addParentPort({ port, domain, interface: name, mtu, patient: again })
+      const facts = await this.#fabric.addParentPort({
+        port,
+        domain,
+        interface: name,
+        mtu,
+        patient: again,
+        passthru: mode === 'passthru',
+      })
       const parent = { port, interface: name, network, endpoint: undefined }
       this.#registry.setPort(parent)
       return { parent, mtu: facts.mtu }
@@ -192,9 +201,10 @@ export class MacvlanDriver implements NetworkDriver {
 
   async #restoreParent(network: MacvlanNetwork): Promise<void> {
     const { record, domain } = network
-    const { parent: name, mtu } = macvlanOptions(record.options)
+    const { parent: name, mtu, mode } = macvlanOptions(record.options)
     const port = this.#registry.takePort()
-    await this.#fabric.addParentPort({ port, domain, interface: name, mtu, patient: true })
+    const passthru = mode === 'passthru'
+    await this.#fabric.addParentPort({ port, domain, interface: name, mtu, patient: true, passthru })
     const parent = { port, interface: name, network: record, endpoint: undefined }
     this.#registry.setPort(parent)
     this.#networks.set(record.id, { ...network, parent })

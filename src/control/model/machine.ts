@@ -118,6 +118,8 @@ export interface ParentPort {
   readonly mtu: number | undefined
   /** Where the interface is not there it is waited for. */
   readonly patient: boolean
+  /** Frames to the interface's own address are the network's too, and not the machine's alone. */
+  readonly passthru: boolean
 }
 
 export interface ParentFacts {
@@ -267,6 +269,8 @@ export interface FabricPort {
   readonly offload: boolean
   /** Frames from any other MAC address than the port's own, or IP address than these, are dropped; undefined lets all pass. */
   readonly guard?: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] } | undefined
+  /** The switch knows the MAC address from the start and never forgets it: who is silent for long is found nevertheless. */
+  readonly fixed?: boolean | undefined
   /**
    * The daemon's own end of a network, and no sandbox's: it goes with the daemon, is made anew where somebody deletes it, and icc does
    * not concern it.
@@ -282,7 +286,8 @@ export interface FabricPort {
 export interface HostPorts {
   /**
    * Reserves host ports and relays what local programs send there. All ports of the range, or throws TapwireError
-   * PORT_IN_USE (or NOT_PERMITTED, PORT_INVALID, LIMIT_REACHED) naming address, port and errno, and has none.
+   * PORT_IN_USE (or NOT_PERMITTED, PORT_INVALID, LIMIT_REACHED) in Docker's words, which name address and port, and has none.
+   * Only where a port is in use another one may do.
    */
   open(request: HostPortRequest): Promise<HostPortReservation>
   /** Linux's ephemeral range and what is reserved of it. */

@@ -3,9 +3,9 @@
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { PortBinding, SandboxConfig } from '../model/records.ts'
 import { printable } from './names.ts'
-import { parsePortRange, sortPorts } from './port.ts'
+import { type PortProtocol, parsePortRange, sortPorts, splitPort } from './port.ts'
 import { type PortRange, rangeText, recordedRanges } from './port-range.ts'
-import { planRouted, wantedBindings } from './publish-plan.ts'
+import { wantedBindings } from './publish-plan.ts'
 
 type Bindings = Readonly<Record<string, readonly PortBinding[]>>
 
@@ -60,18 +60,24 @@ export function isSelected(selection: PortSelection, range: PortRange, port: num
   return isMeant(meant, { hostIp, hostPort: String(hostFirst + port - first) })
 }
 
-/** `80/tcp`s in few words: `80-82/tcp, 53/udp`. */
+/** `80/tcp`s in few words: `53/udp, 80-82/tcp`. */
 export function portNames(ports: Iterable<string>): string {
-  const portBindings = Object.fromEntries(Array.from(ports, (port) => [port, [ANYWHERE]]))
-  return planRouted({ portBindings, publishAll: false, exposedPorts: [] })
-    .map(({ first, last, protocol }) => `${rangeText(first, last)}/${protocol}`)
+  const runs = new Map<PortProtocol, { readonly first: number; last: number }[]>()
+  for (const { number, protocol } of sortPorts([...ports]).map(splitPort)) {
+    const ofProtocol = runs.get(protocol) ?? []
+    const run = ofProtocol.at(-1)
+    if (run?.last === number - 1) run.last = number
+    else ofProtocol.push({ first: number, last: number })
+    runs.set(protocol, ofProtocol)
+  }
+  return [...runs]
+    .flatMap(([protocol, some]) => some.map(({ first, last }) => `${rangeText(first, last)}/${protocol}`))
     .join(', ')
 }
 
-const ANYWHERE: PortBinding = { hostIp: '', hostPort: '' }
-
 /** -P and a change to one of its ports do not go together: from here on each port is asked for by itself. */
 function explicit(config: SandboxConfig): SandboxConfig {
+  if (!config.publishAll) return config
   return {
     ...config,
     publishAll: false,
@@ -80,7 +86,9 @@ function explicit(config: SandboxConfig): SandboxConfig {
 }
 
 function inOrder(bindings: Bindings): Bindings {
-  return Object.fromEntries(sortPorts(Object.keys(bindings)).map((port) => [port, bindings[port]!]))
+  const ports = Object.keys(bindings)
+  const sorted = sortPorts(ports)
+  return sorted === ports ? bindings : Object.fromEntries(sorted.map((port) => [port, bindings[port]!]))
 }
 
 /** A binding that is published is meant by what it got, another one by what it says. */

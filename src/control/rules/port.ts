@@ -23,9 +23,11 @@ export function parseProtocol(text: string): { readonly ports: string; readonly 
 
 /** `80` or `80-90`, of 0 to 65535 and in ascending order; undefined if it is no such thing. */
 export function parsePortRange(text: string): { readonly first: number; readonly last: number } | undefined {
-  const [, firstText, lastText = firstText] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? []
-  const [first, last] = [Number(firstText), Number(lastText)]
-  return firstText !== undefined && first <= last && last <= PORT_MAX ? { first, last } : undefined
+  const found = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text)
+  if (found === null) return undefined
+  const first = Number(found[1])
+  const last = found[2] === undefined ? first : Number(found[2])
+  return first <= last && last <= PORT_MAX ? { first, last } : undefined
 }
 
 /** The number and the protocol of a `80/tcp` that is in normal form. */
@@ -45,6 +47,8 @@ export function comparePorts(a: string, b: string): number {
 
 /** In the order of comparePorts, each once. */
 export function sortPorts(ports: readonly string[]): readonly string[] {
+  // As a rule they are in order already: a range is written out so.
+  if (ports.every((port, index) => index === 0 || comparePorts(ports[index - 1]!, port) < 0)) return ports
   return [...new Set(ports)]
     .map((port) => ({ port, ...splitPort(port) }))
     .sort((a, b) => a.number - b.number || (a.protocol < b.protocol ? -1 : 1))

@@ -85,8 +85,9 @@ export function checkPortBindings(
     if (!isPublishable(protocol) && (wanted ?? []).length > 0) {
       throw invalid(`port ${name} cannot be published: only TCP and UDP are forwarded to sandboxes`)
     }
-    const known = checked.get(name) ?? []
-    checked.set(name, [...known, ...(wanted ?? []).map(checkBinding)])
+    const more = (wanted ?? []).map(checkBinding)
+    const known = checked.get(name)
+    checked.set(name, known === undefined ? more : [...known, ...more])
   }
   return Object.fromEntries(sortPorts([...checked.keys()]).map((port) => [port, checked.get(port)!]))
 }

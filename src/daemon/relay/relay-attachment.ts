@@ -46,12 +46,12 @@ export class RelayedHostPorts implements HostPorts {
   }
 
   async open(request: HostPortRequest): Promise<HostPortReservation> {
-    this.#connecting ??= this.#connect()
+    const connecting = (this.#connecting ??= this.#connect())
     try {
-      await this.#connecting
+      await connecting
     } catch (error) {
-      // The next port tries again.
-      this.#connecting = undefined
+      // The next port tries again, if none has yet.
+      if (this.#connecting === connecting) this.#connecting = undefined
       throw error
     }
     return this.#ports.open(request)

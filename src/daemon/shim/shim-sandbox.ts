@@ -95,9 +95,11 @@ export class ShimSandbox implements RunningSandbox {
 
   async setSysctls(values: Readonly<Record<string, string>>): Promise<void> {
     const requests = Object.entries(values).map(([name, value]) =>
-      this.#parts.connection.request(
-        encodeFrame(FrameType.sysctl, Buffer.from(`${sysctlPath(name)}\0${value}`)),
-      ),
+      this.#parts.connection
+        .request(encodeFrame(FrameType.sysctl, Buffer.from(`${sysctlPath(name)}\0${value}`)))
+        .catch((error: unknown) => {
+          if (!isWithoutIpv6(name, value, error)) throw error
+        }),
     )
     // All of them have been tried when one is told to have failed.
     const failed = (await Promise.allSettled(requests)).find((result) => result.status === 'rejected')
@@ -145,6 +147,13 @@ export class ShimSandbox implements RunningSandbox {
     return directory.readExit() ?? { exitCode: exitCode ?? KILLED, finishedAt: new Date().toISOString() }
   }
 }
+
+/** Whether IPv6 is to be off where there is none: on an interface whose MTU is below 1280, or in a kernel that goes without. */
+const isWithoutIpv6 = (name: string, value: string, error: unknown): boolean =>
+  name.endsWith('.disable_ipv6') &&
+  value === '1' &&
+  error instanceof Error &&
+  error.message.endsWith('No such file or directory')
 
 /** `net.ipv4.conf.eth0/1.forwarding` is net/ipv4/conf/eth0.1/forwarding, as sysctl(8) has it. */
 const sysctlPath = (name: string): string =>

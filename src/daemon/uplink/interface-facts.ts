@@ -7,6 +7,8 @@ import { run } from '../program.ts'
 
 export interface InterfaceFacts {
   readonly name: string
+  /** The kernel's number for it, which stays where the name changes. */
+  readonly index: number
   readonly ethernet: boolean
   /** Whether somebody has taken it up, and whether there is somebody at the other end. */
   readonly up: boolean
@@ -32,6 +34,7 @@ export interface InterfaceRoute {
 
 /** As `ip -json address` prints an interface, as far as it is looked at. */
 interface IpAddressEntry {
+  readonly ifindex?: number
   readonly ifname?: string
   readonly flags?: readonly string[]
   readonly mtu?: number
@@ -41,6 +44,8 @@ interface IpAddressEntry {
   readonly addr_info?: readonly {
     readonly family?: string
     readonly local?: string
+    /** Of the other end, where that has a subnet of its own (`peer`). */
+    readonly address?: string
     readonly prefixlen?: number
     readonly scope?: string
   }[]
@@ -63,7 +68,7 @@ export async function readInterface(name: string): Promise<InterfaceFacts | unde
   const wanted = name === '' ? defaultInterface(await routes('default')) : name
   if (wanted === undefined) return undefined
   const answer = await unlessMissing(run('ip', ['-json', 'address', 'show', 'dev', wanted]))
-  const [entry] = parse<IpAddressEntry>(answer)
+  const [entry] = parse(answer) as readonly IpAddressEntry[]
   if (entry === undefined) return undefined
   return factsOf(wanted, entry, await routes('dev', wanted))
 }
@@ -89,6 +94,7 @@ export function factsOf(
   const own = entry.addr_info?.find(({ family, scope }) => family === 'inet' && scope === 'global')
   return {
     name,
+    index: entry.ifindex ?? 0,
     ethernet: entry.link_type === 'ether',
     up: flags.includes('UP'),
     carrier: flags.includes('LOWER_UP'),
@@ -96,9 +102,9 @@ export function factsOf(
     alias: entry.ifalias ?? '',
     mtu: entry.mtu ?? 0,
     address: own?.local ?? '',
-    prefixLength: own?.prefixlen ?? 0,
+    prefixLength: own?.address === undefined ? (own?.prefixlen ?? 0) : 32,
     routes: routeEntries
-      .filter((route) => isUsable(route) && !(route.protocol === 'kernel' && route.prefsrc === own?.local))
+      .filter((route) => isUsable(route) && !isOwnSubnet(route, own))
       .toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0))
       .map(routeOf),
   }
@@ -108,6 +114,12 @@ export function factsOf(
 export function defaultInterface(entries: readonly IpRouteEntry[]): string | undefined {
   return entries.filter(isUsable).toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0))[0]?.dev
 }
+
+/** With an address the kernel makes the route to its subnet, which the router knows by itself. */
+const isOwnSubnet = (
+  { protocol, prefsrc }: IpRouteEntry,
+  own: { readonly local?: string; readonly address?: string } | undefined,
+): boolean => protocol === 'kernel' && prefsrc === own?.local && own?.address === undefined
 
 function isUsable({ type = 'unicast', flags = [] }: IpRouteEntry): boolean {
   return type === 'unicast' && !flags.includes('dead')
@@ -119,7 +131,9 @@ function routeOf({ dst = 'default', gateway = '' }: IpRouteEntry): InterfaceRout
 }
 
 async function routes(...selection: readonly string[]): Promise<readonly IpRouteEntry[]> {
-  return parse<IpRouteEntry>(await unlessMissing(run('ip', ['-json', '-4', 'route', 'show', ...selection])))
+  return parse(
+    await unlessMissing(run('ip', ['-json', '-4', 'route', 'show', ...selection])),
+  ) as readonly IpRouteEntry[]
 }
 
 /** Between two looks an interface may go. */
@@ -133,7 +147,7 @@ async function unlessMissing(answer: Promise<string>): Promise<string> {
 }
 
 /** `ip` prints nothing at all where there is nothing, and empty objects for what a filter leaves out. */
-const parse = <T extends object>(text: string): readonly T[] =>
-  (JSON.parse(text.trim() === '' ? '[]' : text) as readonly T[]).filter(
-    (entry) => Object.keys(entry).length > 0,
-  )
+function parse(text: string): readonly object[] {
+  const entries = JSON.parse(text.trim() === '' ? '[]' : text) as readonly object[]
+  return entries.filter((entry) => Object.keys(entry).length > 0)
+}

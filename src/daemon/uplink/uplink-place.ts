@@ -16,6 +16,8 @@ import type { NatPorts } from './nat-ports.ts'
 
 export interface UplinkPlace {
   readonly interface: string
+  /** The kernel's number for it; 0 where the interface is our own. */
+  readonly index: number
   readonly mac: string
   readonly address: string
   readonly prefixLength: number
@@ -44,6 +46,7 @@ export function nicProblem(name: string, facts: InterfaceFacts | undefined): str
 export function nicPlace(facts: InterfaceFacts, ports: Pick<NatPorts, 'first' | 'last'>): UplinkPlace {
   return {
     interface: facts.name,
+    index: facts.index,
     mac: facts.mac,
     address: facts.address,
     prefixLength: facts.prefixLength,
@@ -60,6 +63,7 @@ export function tapPlace(spec: Extract<UplinkSpec, { kind: 'tap' }>): UplinkPlac
   const { name, address, prefixLength, gateway, mtu } = spec
   return {
     interface: name,
+    index: 0,
     mac: macOfAddress(parseIpAddress(address)!),
     address,
     prefixLength,

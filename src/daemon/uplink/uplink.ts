@@ -10,11 +10,11 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import type { FabricGateway, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
-import { NAT_FIRST_PORT, NAT_LAST_PORT, UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
+import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
 import type { Datapath, OpenPort } from '../datapath.ts'
 import type { Log } from '../log.ts'
+import type { InterfaceFacts } from './interface-facts.ts'
 import type { NatPorts } from './nat-ports.ts'
 import { type UplinkMachine, uplinkMachine } from './uplink-machine.ts'
 import {
@@ -26,6 +26,15 @@ import {
   type UplinkPlace,
   worldRoutes,
 } from './uplink-place.ts'
+import {
+  asUnusable,
+  messageOf,
+  NO_UPLINK,
+  unusable,
+  WORLD_THERE,
+  type World,
+  worldState,
+} from './uplink-state.ts'
 
 /** Of the data path, what an uplink needs. */
 export type UplinkSwitch = Pick<
@@ -38,14 +47,6 @@ interface Installed {
   readonly spec: UplinkSpec
   readonly place: UplinkPlace
 }
-
-/** A network that plays the world. */
-interface World {
-  readonly domain: number
-  readonly gateway: FabricGateway
-}
-
-const HINT = '`ip address` shows the interfaces of the machine, `tapwire uplink` the one that is set.'
 
 export class Uplink {
   readonly #switch: UplinkSwitch
@@ -89,8 +90,8 @@ export class Uplink {
   /** A network is to become the way out: nothing else does from here on. Throws UPLINK_UNUSABLE where something else is. */
   claimWorld(domain: number, gateway: FabricGateway): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#installed !== undefined)
-        throw unusable(`the uplink ${this.#installed.place.interface} is set`)
+      const spec = this.#installed?.spec ?? this.#awaited
+      if (spec !== undefined) throw unusable(`the uplink ${this.#nameOf(spec)} is set`)
       if (this.#world !== undefined && this.#world.domain !== domain) throw unusable(WORLD_THERE)
       this.#world = { domain, gateway }
     })
@@ -184,12 +185,19 @@ export class Uplink {
   /** What the machine says of it now; ports are reserved where the address is shared. */
   async #placeOf(spec: UplinkSpec): Promise<UplinkPlace> {
     if (spec.kind === 'tap') return tapPlace(spec)
-    this.#fingerprint = this.#machine.fingerprint(spec.interface)
-    const facts = await this.#machine.nic(spec.interface)
+    const facts = await this.#facts(spec.interface)
     const problem = nicProblem(spec.interface, facts)
     if (problem !== undefined) throw unusable(problem)
     this.#ports ??= this.#machine.reservePorts()
     return nicPlace(facts!, this.#ports)
+  }
+
+  /** What changes while it is read is looked at once more. */
+  async #facts(name: string): Promise<InterfaceFacts | undefined> {
+    const before = this.#machine.fingerprint(name)
+    const facts = await this.#machine.nic(name)
+    this.#fingerprint = this.#machine.fingerprint(name) === before ? before : ''
+    return facts
   }
 
   /** Another address on the TAP that is open: whoever has its other end would lose what it has configured there. */
@@ -226,17 +234,21 @@ export class Uplink {
   /** In the place of the port that is there, if any. */
   async #attach(place: UplinkPlace, port: OpenPort): Promise<void> {
     try {
-      if (this.#attached) await this.#switch.removePort(UPLINK_PORT)
+      await this.#detach()
     } catch (error) {
       port.discard()
       throw error
     }
-    this.#attached = false
     await this.#switch.attachPort(
       { port: UPLINK_PORT, domain: UPLINK_DOMAIN, mtu: place.mtu, host: true },
       port,
     )
     this.#attached = true
+  }
+
+  async #detach(): Promise<void> {
+    if (this.#attached) await this.#switch.removePort(UPLINK_PORT)
+    this.#attached = false
   }
 
   /** The one that was, after another one could not be installed; undefined: none. */
@@ -264,8 +276,7 @@ export class Uplink {
     if (this.#installed !== undefined) {
       await this.#switch.setRoutes([])
       await this.#switch.setInterface(UPLINK_DOMAIN, undefined)
-      if (this.#attached) await this.#switch.removePort(UPLINK_PORT)
-      this.#attached = false
+      await this.#detach()
       await this.#switch.removeDomain(UPLINK_DOMAIN)
       this.#installed = undefined
     }
@@ -293,12 +304,14 @@ export class Uplink {
   }
 
   async #lookAtNic(spec: Extract<UplinkSpec, { kind: 'nic' }>): Promise<void> {
-    const fingerprint = this.#machine.fingerprint(spec.interface)
-    if (this.#reason === '' && fingerprint === this.#fingerprint) return
-    const facts = await this.#machine.nic(spec.interface)
-    this.#fingerprint = fingerprint
+    if (this.#reason === '' && this.#machine.fingerprint(spec.interface) === this.#fingerprint) return
+    const facts = await this.#facts(spec.interface)
     const problem = nicProblem(spec.interface, facts)
-    if (problem !== undefined) return this.#note(problem)
+    if (problem !== undefined) {
+      // Not one frame more by an interface, or from an address, that may be another's by now.
+      await this.#detach()
+      return this.#note(problem)
+    }
     const place = nicPlace(facts!, this.#ports!)
     await this.#follow(spec, place)
     this.#note(facts!.carrier ? '' : `${place.interface} has no carrier`)
@@ -306,7 +319,7 @@ export class Uplink {
 
   async #follow(spec: UplinkSpec, place: UplinkPlace): Promise<void> {
     const { place: former } = this.#installed!
-    const isSamePort = this.#attached && place.interface === former.interface && place.mtu === former.mtu
+    const isSamePort = this.#attached && place.index === former.index && place.mtu === former.mtu
     if (!isDeepStrictEqual(place, former)) {
       await this.#setPlace(place)
       this.#installed = { spec, place }
@@ -319,6 +332,10 @@ export class Uplink {
   async #reopen({ spec, place }: Installed): Promise<void> {
     await this.#attach(place, this.#open(spec, place))
     this.#note('')
+  }
+
+  #nameOf(spec: UplinkSpec): string {
+    return this.#installed?.place.interface ?? (spec.kind === 'nic' ? spec.interface || 'nic' : spec.name)
   }
 
   /** Tells the log when it changes. */
@@ -336,41 +353,3 @@ export class Uplink {
     return turn
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-const WORLD_THERE = 'a network that was made with tapwire.uplink=true is the way out'
-
-const unusable = (message: string): TapwireError =>
-  new TapwireError(ErrorCode.uplinkUnusable, message, { hint: HINT })
-
-function asUnusable(error: unknown): TapwireError {
-  if (error instanceof TapwireError) return error
-  const { message, hint = HINT } = error as Error & { readonly hint?: string }
-  return new TapwireError(ErrorCode.uplinkUnusable, message, { hint, cause: error })
-}
-
-const NO_UPLINK: UplinkState = {
-  spec: undefined,
-  up: false,
-  reason: 'none is set',
-  interface: '',
-  mac: '',
-  address: '',
-  prefixLength: 0,
-  gateway: '',
-  mtu: 0,
-  ports: [0, 0],
-}
-
-const worldState = ({ domain, gateway }: World): UplinkState => ({
-  ...NO_UPLINK,
-  up: true,
-  reason: '',
-  mac: gateway.mac,
-  address: gateway.address,
-  prefixLength: gateway.prefixLength,
-  mtu: gateway.mtu,
-  ports: [NAT_FIRST_PORT, NAT_LAST_PORT],
-  domain,
-})

@@ -113,7 +113,12 @@ async function inUse(ports: HostPorts, wanted: HostPortRequest, port: number): P
   await assert.rejects(ports.open(wanted), (error) => {
     assert.ok(error instanceof TapwireError)
     assert.equal(error.code, ErrorCode.portInUse)
-    assert.match(error.message, new RegExp(`:${port}/${wanted.protocol}: address already in use$`))
+    const host = wanted.address || '0.0.0.0'
+    const address = host.includes(':') ? `[${host}]` : host
+    assert.equal(
+      error.message,
+      `failed to bind host port ${address}:${port}/${wanted.protocol}: address already in use`,
+    )
     return true
   })
 }

@@ -218,8 +218,11 @@ export class MemoryFabric implements Fabric {
       flooded: 0,
       copies: 0,
       segments: 0,
+      originated: 0,
       transmitted: 0,
       dropped: 0,
+      consumed: 0,
+      held: 0,
     }
     const ports = [...this.ports.keys()].map((port) => ({
       port,

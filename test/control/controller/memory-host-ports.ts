@@ -5,7 +5,7 @@ import type { Step } from './memory-fabric.ts'
 /** The ports of the machine as one daemon has them: they are free again when it ends. */
 export class MemoryHostPorts implements HostPorts {
   readonly reservations = new Set<HostPortRequest>()
-  /** What programs of the machine have, `80/tcp`. */
+  /** What programs of the machine have: `80/tcp` on all addresses, `127.0.0.1 80/tcp` on one. */
   readonly busy: Set<string>
   ephemeral = { first: 32_768, last: 60_999, reserved: [] as (readonly [number, number])[] }
   readonly #step: Step
@@ -29,7 +29,7 @@ export class MemoryHostPorts implements HostPorts {
 
   #close(request: HostPortRequest): Promise<void> {
     return this.#step('closePorts', () => {
-      if (!this.reservations.delete(request)) throw new Error('it is closed already')
+      this.reservations.delete(request)
     })
   }
 
@@ -40,15 +40,28 @@ export class MemoryHostPorts implements HostPorts {
         other.protocol === protocol &&
         other.first <= port &&
         port <= other.last &&
-        (other.address === address || isWildcard(other.address) || isWildcard(address)),
+        overlap(other.address, address),
     )
-    if (!isOpen && !this.busy.has(name)) return
+    if (!isOpen && !this.#isBusy(address, name)) return
+    const host = address || '0.0.0.0'
     throw new TapwireError(
       ErrorCode.portInUse,
-      `failed to bind host port ${address || '0.0.0.0'}:${name}: address already in use`,
+      `failed to bind host port ${host.includes(':') ? `[${host}]` : host}:${name}: address already in use`,
     )
+  }
+
+  #isBusy(address: string, name: string): boolean {
+    return [...this.busy].some((entry) => {
+      const [port, host = ''] = entry.split(' ').toReversed()
+      return port === name && overlap(host, address)
+    })
   }
 }
 
-/** Coarser than the machine, which knows two families. */
-const isWildcard = (address: string): boolean => ['', '0.0.0.0', '::'].includes(address)
+function overlap(a: string, b: string): boolean {
+  const isSome = (all: string, one: string): boolean =>
+    all === '' ||
+    (all === '0.0.0.0' && !one.includes(':')) ||
+    (all === '::' && (one === '' || one.includes(':')))
+  return a === b || isSome(a, b) || isSome(b, a)
+}

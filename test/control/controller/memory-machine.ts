@@ -46,7 +46,7 @@ export class MemoryMachine implements MemoryProcesses {
   readonly namespaces = new Map<string, MemoryNamespace>()
   readonly exits = new Map<string, SandboxExit>()
   readonly logs = new Set<string>()
-  /** Ports that programs of the machine have, `tcp 0.0.0.0 80`. */
+  /** Ports that programs of the machine have: `80/tcp` on all addresses, `127.0.0.1 80/tcp` on one. */
   readonly busyPorts = new Set<string>()
   disk: ModelRecord | undefined
   defaults = DEFAULTS

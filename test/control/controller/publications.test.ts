@@ -380,6 +380,28 @@ describe('a link where sandboxes are kept apart', () => {
     assertConsistent(daemon, machine)
   })
 
+  it('permits nothing of one that ends while the other comes', async () => {
+    const { machine } = await start()
+    machine.defaults = { ...machine.defaults, icc: false }
+    const daemon = await machine.boot()
+    const { controller, fabric } = daemon
+    await controller.createSandbox('db', { ExposedPorts: { '80/tcp': {}, '53/udp': {} } })
+    await controller.startSandbox('db')
+    await controller.createSandbox('web', { HostConfig: { Links: ['db'] } })
+    const permit = fabric.permit.bind(fabric)
+    let end: Promise<void> | undefined
+    // The switch takes its time, in which the other one ends.
+    fabric.permit = async (wanted) => {
+      await permit(wanted)
+      end ??= controller.stopSandbox('db', {})
+      await settled()
+    }
+    await controller.startSandbox('web')
+    await end
+    assert.deepEqual(permits(daemon), [])
+    assertConsistent(daemon, machine)
+  })
+
   it('needs no permit where they may talk', async () => {
     const { daemon } = await start()
     await daemon.controller.createSandbox('db', { ExposedPorts: { '80/tcp': {} } })

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { defaultInterface, factsOf } from '../../../src/daemon/uplink/interface-facts.ts'
 
 const ADDRESS = {
+  ifindex: 2,
   ifname: 'eth0',
   flags: ['BROADCAST', 'MULTICAST', 'UP', 'LOWER_UP'],
   mtu: 1500,
@@ -17,6 +18,21 @@ const ADDRESS = {
 }
 
 describe('what the machine says of an interface', () => {
+  it('is a route to the other end where that has another subnet', () => {
+    const addresses = [
+      { family: 'inet', local: '192.0.2.7', address: '198.51.100.1', prefixlen: 32, scope: 'global' },
+    ]
+    const { address, prefixLength, routes } = factsOf('eth0', { ...ADDRESS, addr_info: addresses }, [
+      { dst: 'default', gateway: '198.51.100.1', flags: [] },
+      { dst: '198.51.100.1', protocol: 'kernel', prefsrc: '192.0.2.7', flags: [] },
+    ])
+    assert.deepEqual([address, prefixLength], ['192.0.2.7', 32])
+    assert.deepEqual(routes, [
+      { prefix: '0.0.0.0', prefixLength: 0, gateway: '198.51.100.1' },
+      { prefix: '198.51.100.1', prefixLength: 32, gateway: '' },
+    ])
+  })
+
   it('is read from ip', () => {
     const facts = factsOf('eth0', ADDRESS, [
       { dst: 'default', gateway: '192.0.2.9', metric: 600, flags: [] },
@@ -29,6 +45,7 @@ describe('what the machine says of an interface', () => {
     ])
     assert.deepEqual(facts, {
       name: 'eth0',
+      index: 2,
       ethernet: true,
       up: true,
       carrier: true,

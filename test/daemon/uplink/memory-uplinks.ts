@@ -10,6 +10,7 @@ import type { RouterInterfaceSettings, RouteSettings } from '../../../src/datapa
 
 export const ETH0: InterfaceFacts = {
   name: 'eth0',
+  index: 2,
   ethernet: true,
   up: true,
   carrier: true,
@@ -41,6 +42,8 @@ export class MemoryUplinks {
   readonly open: string[] = []
   reservations = 0
   steps: string[] = []
+  /** Happens just before an interface is read. */
+  beforeRead: () => void = () => undefined
   #failAt = 0
   #descriptor = 0
   readonly #devices = new Map<number, string>()
@@ -92,6 +95,7 @@ export class MemoryUplinks {
     return {
       nic: async (name) => {
         this.#step('nic')
+        this.beforeRead()
         return this.nics.get(name === '' ? this.defaultNic : name)
       },
       fingerprint: (name) =>

@@ -215,6 +215,19 @@ describe('an uplink that is kept up', () => {
     ])
   })
 
+  it('looks again where something changes while it looks', async () => {
+    const world = await withUplink(NIC)
+    const unplugged = { ...ETH0, carrier: false }
+    world.nics.set('eth0', unplugged)
+    world.beforeRead = () => void world.nics.set('eth0', ETH0)
+    await world.look()
+    assert.equal(world.uplink.state().up, true)
+    world.beforeRead = () => undefined
+    world.nics.set('eth0', unplugged)
+    await world.look()
+    assert.equal(world.uplink.state().reason, 'eth0 has no carrier')
+  })
+
   it('asks the machine nothing while nothing changes', async () => {
     const world = await withUplink(NIC)
     world.failAt(0)
@@ -233,12 +246,27 @@ describe('an uplink that is kept up', () => {
     assert.equal(world.uplink.state().up, true)
   })
 
-  it('keeps its place where the address goes', async () => {
+  it('sends nothing where the address goes, and keeps its place', async () => {
     const world = await withUplink(NIC)
+    const before = world.snapshot()
     world.nics.set('eth0', { ...ETH0, address: '' })
     await world.look()
     assert.equal(world.uplink.state().reason, 'eth0 has no IPv4 address')
     assert.equal(world.interfaces.get(UPLINK_DOMAIN)!.address, parseIpv4('192.0.2.7'))
+    assert.deepEqual([world.ports.size, world.open], [0, []])
+    world.nics.set('eth0', ETH0)
+    await world.look()
+    assert.deepEqual(world.snapshot(), before)
+  })
+
+  it('leaves an interface that has another name now, and takes the one that has its name', async () => {
+    const world = await withUplink(NIC)
+    world.failAt(0)
+    world.nics.set('eth0', { ...ETH0, index: 9, mac: '02:00:00:00:00:09' })
+    await world.look()
+    assert.equal(world.uplink.state().mac, '02:00:00:00:00:09')
+    assert.deepEqual(world.steps, ['nic', 'setInterface', 'setRoutes', 'openNic', 'removePort', 'attachPort'])
+    assert.deepEqual(world.open, ['eth0'])
   })
 
   it('follows the default route to another interface', async () => {

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { NetworkNamespace } from '../../support/network-namespace.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
+import { Capture } from '../support/capture.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { attempt, run } from '../support/program.ts'
 import { until } from '../support/until.ts'
@@ -99,6 +100,21 @@ describe('a macvlan network', { skip: needsTap() || needs('ip', 'ping', 'nc') },
     assert.notEqual(code, 0)
     // The machine itself has the LAN as before.
     await run({ namespace: home.name }, ...ping, '10.9.0.1')
+  })
+
+  it('shows sandboxes nothing of what is for the machine, or for other stations', async () => {
+    const capture = await Capture.start(daemon.place(sandboxes.get('one')!), 'eth0', 'ip')
+    try {
+      await onLan(...ping, '10.9.0.200')
+      // As of a switch that does not know where somebody is.
+      lan.ip('neighbour', 'replace', '10.9.0.99', 'lladdr', '02:00:00:00:00:99', 'dev', 'eth0')
+      await attempt({ namespace: lan.name }, 'ping', '-n', '-c', '1', '-W', '0.1', '10.9.0.99')
+      await onLan(...ping, await address('one'))
+      await capture.has('echo request')
+      assert.doesNotMatch(capture.text, /10\.9\.0\.(200|99)\b/)
+    } finally {
+      await capture.stop()
+    }
   })
 
   it('shows its options as Docker does', async () => {

@@ -16,8 +16,12 @@ import { until } from '../support/until.ts'
 
 const document = JSON.parse(readFileSync(join(repositoryRoot, 'docs/openapi.json'), 'utf8')) as ApiDocument
 
-/** Sandboxes of others are no business of what `system prune` removes here: the daemon sees no processes but its own. */
-const ALONE = 'mount -t tmpfs none /run/netns\nset -- unshare --pid --fork --mount-proc --kill-child "$@"'
+/**
+ * Sandboxes of others are no business of what `system prune` removes here: the daemon sees no processes but its own. Nor are
+ * the machine's interfaces and ports of what is published here.
+ */
+const ALONE =
+  'mount -t tmpfs none /run/netns\nset -- unshare --net --pid --fork --mount-proc --kill-child "$@"'
 
 interface Asked {
   /** In the place of the document's parameters. */
@@ -74,6 +78,37 @@ const REQUESTS: readonly (readonly [operation: string, asked: Asked])[] = [
     { path: '/networks/net/connect', body: { Container: 'box' }, status: 403 },
   ],
   ['DELETE /networks/{network}', { path: '/networks/net', status: 403, has: 'has active endpoints' }],
+  [
+    'POST /sandboxes/{sandbox}/ports',
+    {
+      path: '/sandboxes/box/ports',
+      body: { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } },
+      has: '"8080"',
+    },
+  ],
+  [
+    'POST /sandboxes/{sandbox}/ports',
+    { path: '/sandboxes/box/ports', body: { PortBindings: { '80/sctp': [{}] } }, status: 400 },
+  ],
+  ['GET /nat/stats', { has: '"publishedRanges":1' }],
+  [
+    'DELETE /sandboxes/{sandbox}/ports',
+    { path: '/sandboxes/box/ports', body: { Ports: ['80/tcp'] }, status: 204 },
+  ],
+  [
+    'DELETE /sandboxes/{sandbox}/ports',
+    { path: '/sandboxes/box/ports', body: { Ports: ['80/tcp'] }, status: 404 },
+  ],
+  ['GET /nat/flows', { path: '/nat/flows?protocol=tcp&sandbox=box&limit=10', has: '"total":0' }],
+  ['GET /nat/flows', { path: '/nat/flows?port=65536', status: 400, has: 'from 0 to 65535' }],
+  ['DELETE /nat/flows', { path: '/nat/flows?network=net', has: '"Flows":0' }],
+  ['GET /neighbours', { has: '"neighbours":[' }],
+  ['GET /uplink', { has: '"Uplink":"none"' }],
+  ['POST /explain', { body: { source: 'box', destination: 'internet' }, has: '"reason":"no-route"' }],
+  ['POST /explain', { body: { source: 'box', destination: 'nobody' }, status: 404 }],
+  ['PUT /uplink', { body: { Uplink: 'tap:up0,address=203.0.113.1/24' }, has: '"Address":"203.0.113.1/24"' }],
+  ['PUT /uplink', { body: { Uplink: 'eth0' }, status: 400 }],
+  ['DELETE /uplink', { has: '"Uplink":"none"' }],
   ['GET /fdb', {}],
   ['DELETE /fdb', { path: '/fdb?network=net&sandbox=box' }],
   ['GET /stats', { has: '"interface":"eth1"' }],

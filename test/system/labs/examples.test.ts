@@ -46,7 +46,19 @@ describe('examples', { skip }, () => {
         await answers('carol', 'curl', '-s', 'http://10.1.0.3/'),
         /^Hello 10\.1\.0\.4, this is bob/,
       )
+      assert.match(
+        await answers('alice', 'curl', '-s', 'http://203.0.113.2/'),
+        /^Hello 203\.0\.113\.1, this is erin/,
+      )
+      assert.match(
+        await answers('erin', 'curl', '-s', 'http://203.0.113.1/'),
+        /^Hello 203\.0\.113\.2, this is bob/,
+      )
       assert.notEqual(await code('dave', 'ping', '-c', '1', '-W', '0.3', '10.1.0.3'), 0)
+      assert.match(
+        (await daemon.attempt('explain', 'dave', 'bob')).output,
+        /\nDropped: network-isolated\.\n$/,
+      )
     },
     'jumbo.yaml': async () => {
       await exec('alice', 'ping', '-c', '1', '-M', 'do', '-s', '8972', '10.1.0.3')
@@ -80,12 +92,70 @@ describe('examples', { skip }, () => {
       assert.notEqual(await code('client', 'ping', '-c', '1', '-W', '0.3', '10.2.0.5'), 0)
       assert.match(await daemon.do('graph', 'three-tier'), /^<svg /)
     },
+    'published.yaml': async () => {
+      assert.match(await daemon.do('port', 'ls'), /\nweb +8080\/tcp +203\.0\.113\.1:80$/m)
+      const apples = (port: string): Promise<string> =>
+        answers('client', 'busybox', 'nc', '-w', '1', '203.0.113.1', port)
+      assert.equal(await apples('80'), '42 apples\n')
+      assert.notEqual(await code('client', 'busybox', 'nc', '-w', '1', '203.0.113.1', '8888'), 0)
+      await daemon.do('explain', 'client', '203.0.113.1:80')
+      assert.match((await daemon.attempt('explain', 'client', 'db:5432')).output, /network-internal/)
+      assert.notEqual(await code('app', 'ping', '-c', '1', '-W', '0.3', '203.0.113.2'), 0)
+      await daemon.do('port', 'add', 'web', '203.0.113.1:8888:8080')
+      assert.equal(await apples('8888'), '42 apples\n')
+      await daemon.do('port', 'rm', 'web', '203.0.113.1:8888:8080')
+      assert.match(await daemon.do('nat', 'ls'), /203\.0\.113\.1:80 +→ 10\.1\.0\.2:8080 /)
+    },
+    'routed.yaml': async () => {
+      assert.match(await exec('client', 'ping', '-c', '1', '10.2.0.2'), / ttl=63 /)
+      assert.match(
+        await answers('client', 'curl', '-s', 'http://10.2.0.2/'),
+        /^Hello 10\.1\.0\.2, this is server/,
+      )
+      const long = await daemon.attempt(
+        'exec',
+        'client',
+        'ping',
+        '-c',
+        '1',
+        '-M',
+        'do',
+        '-s',
+        '1400',
+        '10.2.0.2',
+      )
+      assert.match(long.output, /^From 10\.1\.0\.1 .*\(mtu = 1000\)$/m)
+      assert.match(await exec('client', 'ip', 'route', 'get', '10.2.0.2'), / mtu 1000\b/)
+      await exec('client', 'ping', '-c', '1', '-M', 'dont', '-s', '1400', '10.2.0.2')
+      assert.equal((await daemon.attempt('explain', 'client', 'server:81')).code, 1)
+      await exec('remote', 'ip', 'route', 'add', '10.2.0.0/24', 'via', '203.0.113.1')
+      assert.match(
+        await answers('remote', 'curl', '-s', 'http://10.2.0.2/'),
+        /^Hello 203\.0\.113\.2, this is server/,
+      )
+      assert.match(await daemon.do('neigh', 'ls'), /^servers +10\.2\.0\.2 /m)
+    },
+    'macvlan.yaml': async () => {
+      const inHost = ['-H', 'macvlan/host', 'exec'] as const
+      assert.match(await daemon.do(...inHost, 'alice', 'ping', '-c', '1', '10.9.0.3'), / ttl=64 /)
+      await exec('printer', 'ping', '-c', '1', '10.9.0.10')
+      assert.match(await exec('printer', 'ip', 'neigh'), /^10\.9\.0\.10 .* 02:42:0a:09:00:0a /m)
+      await daemon.do(...inHost, 'bob', 'ping', '-c', '1', '10.9.0.10')
+      const host = await daemon.attempt(...inHost, 'alice', 'ping', '-c', '1', '-W', '0.3', '10.9.0.2')
+      assert.notEqual(host.code, 0)
+    },
     'two-hosts.yaml': async () => {
       await exec('left', 'ping', '-c', '1', '10.9.0.3')
       assert.match(await daemon.do('-H', 'two-hosts/left', 'ps'), /alice/)
       await daemon.do('-H', 'two-hosts/right', 'exec', 'bob', 'ip', '-brief', 'address')
-      const alone = ['-H', 'two-hosts/left', 'exec', 'alice', 'ping', '-c', '1', '-W', '0.3', '10.9.0.3']
-      assert.notEqual((await daemon.attempt(...alone)).code, 0)
+      const alice = ['-H', 'two-hosts/left', 'exec', 'alice'] as const
+      await daemon.do(...alice, 'ping', '-c', '1', '10.9.0.3')
+      const retry = ['--retry', '5', '--retry-connrefused']
+      const page = await daemon.do(...alice, 'curl', '-s', ...retry, 'http://10.9.0.3:8080/')
+      assert.match(page, /^Hello 10\.9\.0\.2, this is bob at 10\.1\.0\.2/)
+      assert.match(await answers('right', 'curl', '-s', 'http://localhost:8080/'), /this is bob/)
+      assert.match(await daemon.do('-H', 'two-hosts/left', 'nat', 'ls'), / 10\.9\.0\.2:\d+ → /)
+      assert.match(await daemon.do('-H', 'two-hosts/right', 'nat', 'ls'), / → 10\.1\.0\.2:80 /)
     },
   }
 

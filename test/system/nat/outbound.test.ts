@@ -46,7 +46,12 @@ for (const io of ['io_uring', 'epoll'] as const) {
       }
     })
 
-    const send = (from: string, to: string, address: string, ...options: readonly string[]): Promise<string> => {
+    const send = (
+      from: string,
+      to: string,
+      address: string,
+      ...options: readonly string[]
+    ): Promise<string> => {
       const target = to === 'beyond' ? beyond.name : scene.place(to).namespace!
       const ends = [namespacePath(scene.place(from).namespace!), namespacePath(target)]
       const [protocol = 'tcp', ...rest] = options.toReversed()
@@ -65,7 +70,18 @@ for (const io of ['io_uring', 'epoll'] as const) {
       const server = scene.begin('internet', process.execPath, SERVER, '80', '4000000')
       await server.printed(/listening/)
       for (const sandbox of ['red', 'jumbo']) {
-        const page = await scene.on(sandbox, 'curl', '-s', '-m', '20', '-w', '%{size_download}', '-o', '/dev/null', FAR)
+        const page = await scene.on(
+          sandbox,
+          'curl',
+          '-s',
+          '-m',
+          '20',
+          '-w',
+          '%{size_download}',
+          '-o',
+          '/dev/null',
+          FAR,
+        )
         assert.equal(page, '4000000')
       }
       await server.stop()
@@ -91,7 +107,10 @@ for (const io of ['io_uring', 'epoll'] as const) {
         const options = ['-n', '-q', '1', '-N', '1', '-w', '5', '-m', '5', option]
         const said = await scene.on('red', 'traceroute', ...options, BEYOND)
         const gateway = (await scene.on('red', 'ip', 'route', 'show', 'default')).split(' ')[2]!
-        const hops = said.split('\n').slice(1, -1).map((line) => line.trim().split(/\s+/)[1])
+        const hops = said
+          .split('\n')
+          .slice(1, -1)
+          .map((line) => line.trim().split(/\s+/)[1])
         assert.deepEqual(hops, [gateway, INTERNET, BEYOND], said)
       })
     }
@@ -136,7 +155,20 @@ for (const io of ['io_uring', 'epoll'] as const) {
 
       it(`what may be fragmented is, in ${sandbox}'s kernel or by the router, and answers are as well`, async () => {
         for (const size of ['1372', '1373', '1472', '1473', '8972', '20000', '60000']) {
-          const said = await scene.on(sandbox, 'ping', '-n', '-c', '1', '-W', '5', '-M', 'dont', '-s', size, FAR)
+          const said = await scene.on(
+            sandbox,
+            'ping',
+            '-n',
+            '-c',
+            '1',
+            '-W',
+            '5',
+            '-M',
+            'dont',
+            '-s',
+            size,
+            FAR,
+          )
           assert.match(said, / 0% packet loss/, size)
         }
       })

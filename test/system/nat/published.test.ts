@@ -24,7 +24,11 @@ async function tcpPeer(station: Station, to: string, from = '0.0.0.0:0'): Promis
   return peer
 }
 
-async function udpPeer(station: Station, to: string, from = '0.0.0.0:0'): Promise<{ peer: string; from: string }> {
+async function udpPeer(
+  station: Station,
+  to: string,
+  from = '0.0.0.0:0',
+): Promise<{ peer: string; from: string }> {
   const socket = await station.call('udp', from)
   await station.call('send', socket, to, 'hello')
   const { from: answered, text: peer } = await station.call('receive', socket)
@@ -93,7 +97,19 @@ describe('published ports', { skip }, () => {
     const server = scene.begin('web', process.execPath, httpServer, '9000', '800000')
     await server.printed(/listening/)
     for (const options of [['-4'], ['-6'], []]) {
-      const said = await scene.on('host', 'curl', '-s', '-m', '20', ...options, '-o', '/dev/null', '-w', '%{size_download}', `http://localhost:${TRANSFER_PORT}/`)
+      const said = await scene.on(
+        'host',
+        'curl',
+        '-s',
+        '-m',
+        '20',
+        ...options,
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{size_download}',
+        `http://localhost:${TRANSFER_PORT}/`,
+      )
       assert.equal(said, '800000')
     }
     await server.stop()
@@ -109,7 +125,16 @@ describe('published ports', { skip }, () => {
     scene.internet.exec('sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1')
     scene.internet.ip('route', 'add', '127.8.0.0/16', 'via', HOST, 'dev', 'eth0', 'src', INTERNET)
     const before = await scene.drops()
-    await scene.attempt('internet', 'curl', '-s', '-m', '0.2', '--interface', INTERNET, 'http://127.8.0.1:8088/')
+    await scene.attempt(
+      'internet',
+      'curl',
+      '-s',
+      '-m',
+      '0.2',
+      '--interface',
+      INTERNET,
+      'http://127.8.0.1:8088/',
+    )
     await scene.dropped('martian-address', before)
   })
 
@@ -163,7 +188,10 @@ describe('published ports', { skip }, () => {
 
   it('come and go while the sandbox runs, and their connections with them', async () => {
     const listener = await web.call('listen', '0.0.0.0:70')
-    assert.equal(await scene.daemon.do('port', 'add', 'web', '8070:70'), '70/tcp -> 0.0.0.0:8070\n70/tcp -> [::]:8070')
+    assert.equal(
+      await scene.daemon.do('port', 'add', 'web', '8070:70'),
+      '70/tcp -> 0.0.0.0:8070\n70/tcp -> [::]:8070',
+    )
     const open = async (from: Station, to: string) => {
       const client = await from.call('connect', to, '0.0.0.0:0')
       const server = await web.call('accept', listener)
@@ -180,7 +208,10 @@ describe('published ports', { skip }, () => {
     assert.equal(await internet.call('ended', far.client.handle), 'ECONNRESET')
     await assert.rejects(tcpPeer(internet, `${HOST}:8070`), /ECONNREFUSED/)
     const { flows } = await scene.daemon.call<NatFlows>('GET', '/nat/flows?port=8070')
-    assert.deepEqual(flows.filter(({ publishedPort }) => publishedPort === 8070), [])
+    assert.deepEqual(
+      flows.filter(({ publishedPort }) => publishedPort === 8070),
+      [],
+    )
     // Others went on.
     assert.equal(await tcpPeer(internet, `${HOST}:8080`, `${INTERNET}:4005`), `${INTERNET}:4005`)
   })
@@ -188,12 +219,16 @@ describe('published ports', { skip }, () => {
   it('that a program of the machine has are refused with its error, and so is what is allocated', async () => {
     const busy = await host.call('listen', '0.0.0.0:8200')
     assert.ok(busy > 0)
-    const refused = async (...args: readonly string[]): Promise<string> => (await scene.daemon.attempt(...args)).errors
+    const refused = async (...args: readonly string[]): Promise<string> =>
+      (await scene.daemon.attempt(...args)).errors
     assert.match(
       await refused('run', '-d', '--name', 'late', '-p', '8200:80', 'sleep', '9'),
       /failed to bind host port 0\.0\.0\.0:8200\/tcp: address already in use/,
     )
-    assert.match(await refused('port', 'add', 'other', '8080:80'), /Bind for 0\.0\.0\.0:8080 failed: port is already allocated/)
+    assert.match(
+      await refused('port', 'add', 'other', '8080:80'),
+      /Bind for 0\.0\.0\.0:8080 failed: port is already allocated/,
+    )
     assert.match(await refused('port', 'add', 'other', '8010-8000:80'), /invalid hostPort: 8010-8000|invalid/)
     await assert.rejects(host.call('listen', '0.0.0.0:8080'), /EADDRINUSE/)
     await assert.rejects(host.call('listen', '127.0.0.1:8088'), /EADDRINUSE/)
@@ -204,19 +239,34 @@ describe('published ports', { skip }, () => {
   it('are shown as Docker does, kept by a restart, and published for all that is exposed', async () => {
     const { errors } = await scene.daemon.attempt('port', 'web', '12/tcp')
     assert.match(errors, /No public port '12\/tcp' published for web/)
-    assert.equal(await scene.daemon.do('port', 'web', '80/udp'), ['0.0.0.0:8080', '[::]:8080', '127.0.0.1:8088'].join('\n'))
-    await scene.sandbox('exposed', 'blue', [], { ExposedPorts: { '80/tcp': {}, '53/udp': {} }, HostConfig: { PublishAllPorts: true } })
+    assert.equal(
+      await scene.daemon.do('port', 'web', '80/udp'),
+      ['0.0.0.0:8080', '[::]:8080', '127.0.0.1:8088'].join('\n'),
+    )
+    await scene.sandbox('exposed', 'blue', [], {
+      ExposedPorts: { '80/tcp': {}, '53/udp': {} },
+      HostConfig: { PublishAllPorts: true },
+    })
     const before = await portsOf('exposed')
     assert.deepEqual(Object.keys(before), ['53/udp', '80/tcp'])
     const exposed = await scene.station('exposed')
     await serve(exposed, 80)
     await serve(exposed, 53)
     const port = (name: string, ports: typeof before): string => ports[name]![0]!.HostPort
-    assert.equal(await tcpPeer(internet, `${HOST}:${port('80/tcp', before)}`, `${INTERNET}:4007`), `${INTERNET}:4007`)
-    assert.equal((await udpPeer(internet, `${HOST}:${port('53/udp', before)}`, `${INTERNET}:4007`)).peer, `${INTERNET}:4007`)
+    assert.equal(
+      await tcpPeer(internet, `${HOST}:${port('80/tcp', before)}`, `${INTERNET}:4007`),
+      `${INTERNET}:4007`,
+    )
+    assert.equal(
+      (await udpPeer(internet, `${HOST}:${port('53/udp', before)}`, `${INTERNET}:4007`)).peer,
+      `${INTERNET}:4007`,
+    )
 
     await scene.daemon.do('restart', '-t', '0', 'neighbour')
-    assert.deepEqual((await portsOf('neighbour'))['80/tcp']?.map(({ HostPort }) => HostPort), ['8081', '8081', '7000', '7000'])
+    assert.deepEqual(
+      (await portsOf('neighbour'))['80/tcp']?.map(({ HostPort }) => HostPort),
+      ['8081', '8081', '7000', '7000'],
+    )
     const again = await scene.station('neighbour')
     await serve(again, 80)
     assert.equal(await tcpPeer(internet, `${HOST}:8081`, `${INTERNET}:4008`), `${INTERNET}:4008`)
@@ -226,7 +276,7 @@ describe('published ports', { skip }, () => {
     assert.equal(hostOf(await tcpPeer(host, '127.0.0.1:8081')), gateway)
   })
 
-  it('of a sandbox that has ended are nobody\'s', async () => {
+  it("of a sandbox that has ended are nobody's", async () => {
     await scene.daemon.do('stop', '-t', '0', 'neighbour')
     await assert.rejects(tcpPeer(internet, `${HOST}:8081`), /ECONNREFUSED/)
     await assert.rejects(tcpPeer(host, '127.0.0.1:8081'), /ECONNREFUSED/)

@@ -29,20 +29,31 @@ describe('a scan', { skip }, () => {
   after(() => scene.stop())
 
   it('from the internet finds exactly the published ports, and what the machine itself has', async () => {
-    const kernel = await scene.capture('internet', `src host ${HOST} and (icmp or tcp[tcpflags] & tcp-rst != 0)`)
-    const found = portsIn(await scene.on('internet', 'nmap', ...NMAP, '-sS', '-p', '22,8000-8100,61000-61050', HOST))
+    const kernel = await scene.capture(
+      'internet',
+      `src host ${HOST} and (icmp or tcp[tcpflags] & tcp-rst != 0)`,
+    )
+    const found = portsIn(
+      await scene.on('internet', 'nmap', ...NMAP, '-sS', '-p', '22,8000-8100,61000-61050', HOST),
+    )
     assert.deepEqual(found.get('open'), [22, ...OPEN])
     // Published, but nobody listens there: its reset is the sandbox's own. All others are the kernel's.
     assert.ok(found.get('closed')?.includes(8082))
     assert.ok(found.get('closed')?.includes(8000))
     // Bound to 127.0.0.1, and ports that stand for sources: nobody says anything.
     const silent = found.get('filtered') ?? []
-    assert.deepEqual(silent.filter((port) => port < 61_000), [])
+    assert.deepEqual(
+      silent.filter((port) => port < 61_000),
+      [],
+    )
     assert.deepEqual(silent.filter((port) => port >= 61_000).length, 51)
     await kernel.stop()
     const resets = [...kernel.text.matchAll(new RegExp(`${HOST.replaceAll('.', '\\.')}\\.(\\d+) >`, 'g'))]
     const ours = new Set([...OPEN, ...Array.from({ length: 51 }, (_, index) => 61_000 + index)])
-    assert.deepEqual(resets.map(([, port]) => Number(port)).filter((port) => ours.has(port)), [])
+    assert.deepEqual(
+      resets.map(([, port]) => Number(port)).filter((port) => ours.has(port)),
+      [],
+    )
     assert.ok(resets.length > 0)
     assert.doesNotMatch(kernel.text, /ICMP/)
   })
@@ -62,7 +73,18 @@ describe('a scan', { skip }, () => {
     const before = await scene.drops()
     const { IPAddress, Gateway } = await scene.daemon.endpoint('web', 'blue')
     const prefix = IPAddress.replace(/\d+$/, '0')
-    const hosts = await scene.on('other', 'nmap', '-n', '-sn', '--max-retries', '0', '--host-timeout', '5s', '-T5', `${prefix}/29`)
+    const hosts = await scene.on(
+      'other',
+      'nmap',
+      '-n',
+      '-sn',
+      '--max-retries',
+      '0',
+      '--host-timeout',
+      '5s',
+      '-T5',
+      `${prefix}/29`,
+    )
     assert.match(hosts, /0 hosts up/)
     for (const address of [IPAddress, Gateway]) {
       const said = await scene.on('other', 'nmap', ...NMAP, '-sS', '-p', '53,80-95', address)

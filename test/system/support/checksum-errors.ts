@@ -11,7 +11,8 @@ export async function checksumErrors(place: Place): Promise<string[]> {
     const [group = '', ...names] = lines[i]!.split(' ')
     const [, ...values] = lines[i + 1]!.split(' ')
     for (const [index, name] of names.entries()) {
-      if (COUNTERS.test(name) && values[index] !== '0') result.push(`${group.slice(0, -1)}.${name} ${values[index]}`)
+      if (COUNTERS.test(name) && values[index] !== '0')
+        result.push(`${group.slice(0, -1)}.${name} ${values[index]}`)
     }
   }
   return result

@@ -75,7 +75,12 @@ export class NatScene {
   }
 
   /** Makes a sandbox and starts it. `publish` is as after `-p`, with a host port: `8080:80/udp`. */
-  async sandbox(name: string, network = 'bridge', publish: readonly string[] = [], more: SandboxCreate = {}): Promise<string> {
+  async sandbox(
+    name: string,
+    network = 'bridge',
+    publish: readonly string[] = [],
+    more: SandboxCreate = {},
+  ): Promise<string> {
     const { HostConfig, ...rest } = more
     const id = await this.daemon.run(name, {
       ...rest,
@@ -146,7 +151,9 @@ export class NatScene {
 function bindings(specs: readonly string[]): Record<string, { HostIp: string; HostPort: string }[]> {
   const result: Record<string, { HostIp: string; HostPort: string }[]> = {}
   for (const spec of specs) {
-    const [, HostIp = '', HostPort, port, protocol = 'tcp'] = /^(?:(.+):)?([\d-]+):(\d+)(?:\/(\w+))?$/.exec(spec)!
+    const [, HostIp = '', HostPort, port, protocol = 'tcp'] = /^(?:(.+):)?([\d-]+):(\d+)(?:\/(\w+))?$/.exec(
+      spec,
+    )!
     assert.ok(HostPort)
     ;(result[`${port}/${protocol}`] ??= []).push({ HostIp, HostPort })
   }

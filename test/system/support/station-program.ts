@@ -44,7 +44,10 @@ interface Stream {
 }
 
 let handles = 0
-const datagramSockets = new Map<number, { readonly socket: UdpSocket; readonly arrivals: Arrivals<Datagram> }>()
+const datagramSockets = new Map<
+  number,
+  { readonly socket: UdpSocket; readonly arrivals: Arrivals<Datagram> }
+>()
 const listeners = new Map<number, { readonly server: Server; readonly arrivals: Arrivals<number> }>()
 const streams = new Map<number, Stream>()
 
@@ -95,9 +98,11 @@ const methods = {
   send: (handle: number, to: string, text: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const { host, port } = split(to)
-      datagramSockets.get(handle)!.socket.send(Buffer.from(text, 'latin1'), port, host, (error) =>
-        error === null ? resolve() : reject(error),
-      )
+      datagramSockets
+        .get(handle)!
+        .socket.send(Buffer.from(text, 'latin1'), port, host, (error) =>
+          error === null ? resolve() : reject(error),
+        )
     }),
   receive: (handle: number): Promise<Datagram> => datagramSockets.get(handle)!.arrivals.next(),
   /** Answers each datagram with the endpoint that it came from. */
@@ -167,13 +172,18 @@ const methods = {
   },
 }
 
+function toldError(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code ?? message
+}
+
 process.on('message', ({ id, method, args }: Call) => {
   const call = methods[method] as (...args: readonly unknown[]) => unknown
   Promise.resolve()
     .then(() => call(...args))
     .then(
       (result) => process.send!({ id, result }),
-      (error: NodeJS.ErrnoException) => process.send!({ id, error: error.code ?? error.message }),
+      (error: unknown) => process.send!({ id, error: toldError(error) }),
     )
 })
 process.send!({ id: 0 })

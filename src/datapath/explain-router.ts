@@ -1,0 +1,295 @@
+/** The router's part of an explanation: the decisions of router.ts in the same order, by the same functions, for one packet. */
+
+import { NeighbourState } from '../tables/neighbour-table.ts'
+import { formatIpv4, formatMac } from '../wire/address.ts'
+import * as ethernet from '../wire/ethernet.ts'
+import { ADMITTED, TO_GATEWAY } from './admission.ts'
+import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
+import { FRAGMENTS_TO_GATEWAY, NOT_DECIDED } from './datagram-fragments.ts'
+import { DropReason } from './drop-reason.ts'
+import type { ExplainedSteps } from './explained-steps.ts'
+import { NO_ROUTE } from './forwarding-table.ts'
+import type { FrameMemory } from './frame-memory.ts'
+import { RELAYED, TO_HOST } from './icmp-relay.ts'
+import { ARP_CONSUMED, ARP_DROPPED } from './link-layer.ts'
+import * as packets from './packets.ts'
+import type { PortTable } from './port-table.ts'
+import type { Router } from './router.ts'
+import { ROUTER_PORT } from './router-port.ts'
+import { FLOW_STATES } from './tcp-tracking.ts'
+
+const { DESTINATION, DOMAIN, END, EXPIRED, EXTRA_ROW, ICMP_ERROR, LATER_FRAGMENT, LENGTH, NETWORK, OFFSET } =
+  packets
+const { PORT, PORTS, SOURCE, TRAITS } = packets
+
+const NONE = -1
+const TTL = 8
+
+export interface RouterExplanationParts {
+  readonly memory: FrameMemory
+  readonly ports: PortTable
+  readonly bridge: Bridge
+}
+
+export class RouterExplanation {
+  readonly #router: Router
+  readonly #parts: RouterExplanationParts
+  readonly #steps: ExplainedSteps
+  readonly #nowS: number
+  readonly #rows: Int32Array
+  #port = NONE
+  #domain = NONE
+
+  constructor(router: Router, parts: RouterExplanationParts, steps: ExplainedSteps, nowS: number) {
+    this.#router = router
+    this.#parts = parts
+    this.#steps = steps
+    this.#nowS = nowS
+    this.#rows = router.packets.rows
+  }
+
+  run(port: number, offset: number, length: number, domain: number): void {
+    const rows = this.#rows
+    this.#port = port
+    this.#domain = domain
+    rows[EXTRA_ROW + PORT] = port
+    rows[EXTRA_ROW + OFFSET] = offset
+    rows[EXTRA_ROW + LENGTH] = length
+    rows[EXTRA_ROW + DOMAIN] = domain
+    if (ethernet.etherType(this.#parts.memory.view, offset) !== ethernet.TYPE_IPV4) {
+      this.#other(offset, length)
+      return
+    }
+    const reason = this.#router.inspect(EXTRA_ROW)
+    if (reason === DropReason.none) this.#packet()
+    else this.#steps.drop('router', reason, { domain })
+  }
+
+  /** Not IPv4. */
+  #other(offset: number, length: number): void {
+    const domain = this.#domain
+    const hostPort = this.#hostPort
+    const isArp = ethernet.etherType(this.#parts.memory.view, offset) === ethernet.TYPE_ARP
+    const verdict = isArp ? this.#router.link.decideArp(this.#port, offset, length, domain) : 0
+    if (verdict === ARP_DROPPED) this.#steps.drop('router', DropReason.arpSpoofed, { domain })
+    else if (verdict === ARP_CONSUMED) this.#steps.say('answer', 'arp-reply', { domain })
+    else if (hostPort !== NONE) this.#transmit(hostPort)
+    else if (isArp) this.#steps.say('router', 'consume', { domain })
+    else this.#steps.drop('router', DropReason.notRouted, { domain })
+  }
+
+  #packet(): void {
+    const rows = this.#rows
+    this.#steps.say('router', 'packet', {
+      ttl: this.#parts.memory.view.getUint8(rows[EXTRA_ROW + NETWORK]! + TTL),
+      source: formatIpv4(rows[EXTRA_ROW + SOURCE]!),
+      destination: formatIpv4(rows[EXTRA_ROW + DESTINATION]!),
+      domain: this.#domain,
+    })
+    const traits = rows[EXTRA_ROW + TRAITS]!
+    if ((traits & LATER_FRAGMENT) !== 0) this.#fragment()
+    else if ((traits & ICMP_ERROR) !== 0) this.#error()
+    else {
+      const reference = this.#router.lookup(EXTRA_ROW)
+      if (reference === NONE) this.#first()
+      else this.#known(reference)
+    }
+  }
+
+  /** A fragment that is not the first goes where that one went. */
+  #fragment(): void {
+    const decided = this.#router.fragments.decided(EXTRA_ROW, this.#nowS)
+    const domain = this.#domain
+    if (decided === NOT_DECIDED) {
+      const list = this.#router.fragments.waitingList(EXTRA_ROW)
+      if (this.#mayWait(list)) this.#steps.say('fragments', 'wait', { domain })
+      else this.#steps.drop('fragments', DropReason.neighbourQueueFull, { domain })
+    } else if (decided === FRAGMENTS_TO_GATEWAY) this.#gateway()
+    else if (this.#router.isStillOf(EXTRA_ROW, decided)) this.#known(decided)
+    else this.#steps.drop('fragments', DropReason.noConnection, { domain })
+  }
+
+  #error(): void {
+    const { errors, connections } = this.#router
+    const verdict = errors.decide(EXTRA_ROW)
+    if (verdict === TO_HOST) this.#gateway()
+    else if (verdict === RELAYED) {
+      const { reference } = errors
+      this.#sayKnown(reference)
+      this.#nextHop(connections.source(reference ^ 1), connections.domain(reference ^ 1))
+    } else this.#steps.drop('flow', verdict, { domain: this.#domain })
+  }
+
+  #known(reference: number): void {
+    const { connections } = this.#router
+    this.#sayKnown(reference)
+    if (connections.domain(reference) !== this.#domain) {
+      this.#steps.drop('flow', DropReason.wrongInterface, { domain: this.#domain })
+      return
+    }
+    if (!this.#lives()) return
+    const other = reference ^ 1
+    this.#translation(
+      connections.destination(other),
+      connections.ports(other) & 0xffff,
+      connections.source(other),
+      connections.ports(other) >>> 16,
+    )
+    this.#leave(connections.source(other), connections.domain(other))
+  }
+
+  #sayKnown(reference: number): void {
+    this.#steps.say('flow', 'known', {
+      state: FLOW_STATES[this.#router.connections.state(reference)]!,
+      direction: (reference & 1) === 0 ? 'original' : 'reply',
+    })
+  }
+
+  #first(): void {
+    const { admission } = this.#router
+    const domain = this.#domain
+    this.#steps.say('flow', 'new')
+    const verdict = admission.decide(this.#rows, EXTRA_ROW)
+    if (admission.mapping !== NONE) this.#published(admission.mapping)
+    if (verdict === TO_GATEWAY) this.#gateway()
+    else if (verdict !== ADMITTED) {
+      const egress = admission.route === NO_ROUTE ? domain : this.#router.forwarding.domain(admission.route)
+      this.#steps.drop('policy', verdict, { from: domain, to: egress })
+    } else if (this.#lives() && this.#hasQuota(admission.owner)) {
+      this.#steps.say('policy', 'accept', { from: domain, to: admission.egress })
+      const { source, destination, ports } = admission
+      this.#translation(source, ports >>> 16, destination, ports & 0xffff)
+      this.#leave(destination, admission.egress)
+    }
+  }
+
+  #published(mapping: number): void {
+    const { portMap, admission } = this.#router
+    this.#steps.say('published-port', 'match', {
+      id: portMap.id(mapping),
+      targetAddress: formatIpv4(portMap.targetAddress(mapping)),
+      targetPort: admission.ports & 0xffff,
+      domain: portMap.targetDomain(mapping),
+    })
+  }
+
+  #lives(): boolean {
+    if ((this.#rows[EXTRA_ROW + TRAITS]! & EXPIRED) === 0) return true
+    return this.#steps.drop('router', DropReason.ttlExceeded, { domain: this.#domain })
+  }
+
+  /** Another connection of the owner, or one without an answer that gives way to it. */
+  #hasQuota(owner: number): boolean {
+    const { connections, admission } = this.#router
+    const isFull = connections.connectionsOf(owner) >= connections.connectionsPerOwner
+    const gives = admission.displaced !== NONE || !connections.isConfirmed(connections.firstOf(owner))
+    return !isFull || gives || this.#steps.drop('flow', DropReason.connectionQuota, { owner })
+  }
+
+  /** -1 where the host has no end of its own on the network, or the packet comes from there. */
+  get #hostPort(): number {
+    const hostPort = this.#router.interfaces.hostPort[this.#domain]!
+    return hostPort === this.#port ? NONE : hostPort
+  }
+
+  #gateway(): void {
+    const domain = this.#domain
+    if (this.#hostPort !== NONE) {
+      this.#steps.say('router', 'for-host', { domain })
+      this.#transmit(this.#hostPort)
+    } else if (this.#router.gateway.answersEcho(this.#rows, EXTRA_ROW)) {
+      this.#steps.say('answer', 'echo-reply', { domain })
+    } else this.#steps.drop('router', DropReason.portClosed, { domain })
+  }
+
+  #translation(source: number, sourcePort: number, destination: number, destinationPort: number): void {
+    const rows = this.#rows
+    const ports = rows[EXTRA_ROW + PORTS]!
+    // A later fragment has none.
+    const hasPorts = (rows[EXTRA_ROW + TRAITS]! & LATER_FRAGMENT) === 0
+    const isSource = source !== rows[EXTRA_ROW + SOURCE] || (hasPorts && sourcePort !== ports >>> 16)
+    const isDestination =
+      destination !== rows[EXTRA_ROW + DESTINATION] || (hasPorts && destinationPort !== (ports & 0xffff))
+    if (isDestination) {
+      this.#steps.say('destination-nat', 'translate', {
+        address: formatIpv4(destination),
+        port: destinationPort,
+      })
+    }
+    if (isSource)
+      this.#steps.say('source-nat', 'translate', { address: formatIpv4(source), port: sourcePort })
+  }
+
+  #leave(destination: number, egress: number): void {
+    const mtu = this.#router.interfaces.mtu[egress]!
+    const length = this.#rows[EXTRA_ROW + END]! - this.#rows[EXTRA_ROW + NETWORK]!
+    if (length > mtu && this.#router.wayOut.mustStayWhole(EXTRA_ROW, mtu)) {
+      this.#steps.drop('egress', DropReason.fragmentationNeeded, { length, mtu })
+    } else this.#nextHop(destination, egress)
+  }
+
+  #nextHop(destination: number, egress: number): void {
+    const { forwarding } = this.#router
+    const route = forwarding.lookup(destination)
+    if (route === NO_ROUTE || forwarding.domain(route) !== egress) {
+      const reason = route === NO_ROUTE ? DropReason.noRoute : DropReason.noConnection
+      this.#steps.drop('route', reason, { destination: formatIpv4(destination) })
+      return
+    }
+    const nextHop = forwarding.nextHop(route)
+    this.#steps.say('route', 'match', {
+      network: `${formatIpv4(forwarding.network(route))}/${forwarding.prefixLength(route)}`,
+      domain: egress,
+      ...(nextHop !== 0 && { nextHop: formatIpv4(nextHop) }),
+    })
+    this.#neighbour(nextHop === 0 ? destination : nextHop, egress)
+  }
+
+  #neighbour(address: number, egress: number): void {
+    const { neighbours } = this.#router.link
+    const values = { address: formatIpv4(address), domain: egress }
+    if (this.#parts.ports.members(egress).length === 0) {
+      this.#steps.drop('neighbour', DropReason.uplinkDown, { domain: egress })
+      return
+    }
+    const index = neighbours.lookup(egress, address)
+    const state = index === NONE ? NeighbourState.incomplete : neighbours.state(index)
+    if (state === NeighbourState.failed) {
+      this.#steps.drop('neighbour', DropReason.hostUnreachable, values)
+    } else if (state !== NeighbourState.incomplete) this.#deliver(index, egress, values.address)
+    else if (index === NONE || this.#mayWait(index)) this.#steps.say('neighbour', 'unknown', values)
+    else this.#steps.drop('neighbour', DropReason.neighbourQueueFull, values)
+  }
+
+  #mayWait(list: number): boolean {
+    return this.#router.link.pen.hasRoom(list, this.#port)
+  }
+
+  #deliver(index: number, egress: number, address: string): void {
+    const { neighbours } = this.#router.link
+    const high = neighbours.macHigh(index)
+    const low = neighbours.macLow(index)
+    const mac = formatMac(high, low)
+    this.#steps.say('neighbour', 'known', { address, mac, domain: egress })
+    const verdict = this.#parts.bridge.decide(high, low, ROUTER_PORT, egress, this.#nowS)
+    if (this.#isSender(high, low, egress)) this.#transmit(this.#port)
+    else if (verdict >= 0) this.#transmit(verdict)
+    else if (verdict === FLOOD) this.#steps.say('bridge', 'flood', { mac, domain: egress })
+    else this.#steps.drop('bridge', dropReasonOf(verdict), { domain: egress })
+  }
+
+  /** Back to who sent it: the switch has learned from this very frame where that is. */
+  #isSender(high: number, low: number, egress: number): boolean {
+    const { view } = this.#parts.memory
+    const offset = this.#rows[EXTRA_ROW + OFFSET]!
+    return (
+      egress === this.#domain &&
+      high === ethernet.sourceHigh(view, offset) &&
+      low === ethernet.sourceLow(view, offset)
+    )
+  }
+
+  #transmit(port: number): void {
+    this.#steps.say('egress', 'transmit', { port, domain: this.#parts.ports.domain[port]! })
+  }
+}
