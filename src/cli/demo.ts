@@ -71,8 +71,9 @@ class Interrupt {
 }
 
 const INTRODUCTION = `
-Five sandboxes, three networks, and one Node.js process that is switch and router for them. It owns a TAP in each sandbox;
-no kernel bridge, no iptables and no interface of this machine takes part. The network "internet" plays the world outside.
+Five sandboxes, three networks, and one Node.js process that is switch and router for them: it owns
+a TAP in each sandbox. No kernel bridge, no iptables, no interface of this machine takes part. The
+network "internet" plays the world outside.
 
       alice      bob       carol           dave
     10.1.0.2   10.1.0.3   10.1.0.4       10.2.0.2

@@ -83,7 +83,9 @@ async function define(
 export function createProgram(cli: Cli): ProgramCommand {
   const program: ProgramCommand = new ProgramCommand('tapwire')
   program
-    .description('Networks of sandboxes whose switch and router is this program: no kernel bridge, no iptables.')
+    .description(
+      'Networks of sandboxes whose switch and router is this program: no kernel bridge, no iptables.',
+    )
     .option('--version', 'print the version')
     .on('option:version', () => {
       cli.stdout.write(`${ownVersion()}\n`)

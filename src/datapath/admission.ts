@@ -220,6 +220,8 @@ export class AdmissionControl {
     let endedPort = 0
     for (let k = 0; k < tries; k++) {
       const port = pool.candidate(k, preferred, secret)
+      // What is published there stays reachable for the one that is asked, too.
+      if (!isEcho && this.portMap.lookup(protocol, address, port) !== NONE) continue
       const reply = isEcho ? (port << 16) | port : (target << 16) | port
       const hash = connections.hash(protocol, this.destination, address, reply)
       const holder = connections.lookup(hash, protocol, this.destination, address, reply)
@@ -230,8 +232,6 @@ export class AdmissionControl {
         }
         continue
       }
-      // What is published there stays reachable for the one that is asked, too.
-      if (!isEcho && this.portMap.lookup(protocol, address, port) !== NONE) continue
       this.ports = isEcho ? reply : (port << 16) | target
       return ADMITTED
     }

@@ -272,9 +272,21 @@ export class RouterExplanation {
     const mac = formatMac(high, low)
     this.#steps.say('neighbour', 'known', { address, mac, domain: egress })
     const verdict = this.#parts.bridge.decide(high, low, ROUTER_PORT, egress, this.#nowS)
-    if (verdict >= 0) this.#transmit(verdict)
+    if (this.#isSender(high, low, egress)) this.#transmit(this.#port)
+    else if (verdict >= 0) this.#transmit(verdict)
     else if (verdict === FLOOD) this.#steps.say('bridge', 'flood', { mac, domain: egress })
     else this.#steps.drop('bridge', dropReasonOf(verdict), { domain: egress })
+  }
+
+  /** Back to who sent it: the switch has learned from this very frame where that is. */
+  #isSender(high: number, low: number, egress: number): boolean {
+    const { view } = this.#parts.memory
+    const offset = this.#rows[EXTRA_ROW + OFFSET]!
+    return (
+      egress === this.#domain &&
+      high === ethernet.sourceHigh(view, offset) &&
+      low === ethernet.sourceLow(view, offset)
+    )
   }
 
   #transmit(port: number): void {

@@ -33,7 +33,8 @@ export function setInterface(
     throw new RangeError('the MAC table has no room for another gateway')
   }
   interfaces.set(domain, settings)
-  if (stays) router.forgetHops()
+  // Its subnet is a new route, which may lead elsewhere than the one that a flow remembers.
+  router.forgetHops()
 }
 
 /** Whether connections and neighbours mean the same as before. */

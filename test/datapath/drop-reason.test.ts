@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { DROP_REASON_COUNT, DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
 import { DESCRIPTOR_SHIFT, RESULT, STATUS_TRANSMIT_FAILURES } from '../../src/datapath/frame-memory.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
+import { repositoryRoot } from '../support/repository.ts'
 import { playLab } from '../support/router-lab.ts'
 import { RouterScene } from '../support/router-scene.ts'
 import { assertAllAccountedFor, play, type Scenario } from '../support/scenario.ts'
@@ -286,3 +289,14 @@ const superFrame = (length: number, gsoSize: number): QueuedFrame =>
     left: 'segmentation',
     gsoSize,
   })
+
+describe('docs/drop-reasons.md', () => {
+  it('has all of them, in order, with their sentences', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs/drop-reasons.md'), 'utf8')
+    const rows = [...text.matchAll(/^\| `([^`]+)` +\| (.+?) +\|$/gm)].map(([, name, sentence]) => ({
+      name,
+      sentence,
+    }))
+    assert.deepEqual(rows, DROP_REASONS.slice(1))
+  })
+})

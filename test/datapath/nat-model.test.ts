@@ -150,7 +150,7 @@ describe('the router’s translations', () => {
           sent.push(left)
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     )
   })
 })

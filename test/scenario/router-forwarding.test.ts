@@ -181,6 +181,20 @@ describe('the next hop', () => {
     `,
   )
   check(
+    'is another when a network with that address comes',
+    `
+    1> udp 10.1.0.2:4001>10.7.0.2:53
+    9< udp 192.0.2.1:4001>10.7.0.2:53 via=192.0.2.254
+    network 7
+    port 7 network=7
+    gateway 7 10.7.0.1/24
+    1> udp 10.1.0.2:4001>10.7.0.2:53
+    1! no-connection
+    1> udp 10.1.0.2:4001>10.7.0.2:53
+    1! network-isolated
+    `,
+  )
+  check(
     'by another uplink begins a flow anew, with that one’s address',
     `
     network 4

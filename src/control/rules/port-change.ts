@@ -3,7 +3,7 @@
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { PortBinding, SandboxConfig } from '../model/records.ts'
 import { printable } from './names.ts'
-import { parsePortRange, sortPorts, splitPort } from './port.ts'
+import { type PortProtocol, parsePortRange, sortPorts, splitPort } from './port.ts'
 import { type PortRange, rangeText, recordedRanges } from './port-range.ts'
 import { wantedBindings } from './publish-plan.ts'
 
@@ -60,15 +60,15 @@ export function isSelected(selection: PortSelection, range: PortRange, port: num
   return isMeant(meant, { hostIp, hostPort: String(hostFirst + port - first) })
 }
 
-/** `80/tcp`s in few words: `80-82/tcp, 53/udp`. */
+/** `80/tcp`s in few words: `53/udp, 80-82/tcp`. */
 export function portNames(ports: Iterable<string>): string {
-  const runs = new Map<string, { readonly first: number; last: number }[]>()
-  for (const port of sortPorts([...ports])) {
-    const { number, protocol } = splitPort(port)
+  const runs = new Map<PortProtocol, { readonly first: number; last: number }[]>()
+  for (const { number, protocol } of sortPorts([...ports]).map(splitPort)) {
     const ofProtocol = runs.get(protocol) ?? []
     const run = ofProtocol.at(-1)
-    if (run !== undefined && run.last + 1 === number) run.last = number
-    else runs.set(protocol, [...ofProtocol, { first: number, last: number }])
+    if (run?.last === number - 1) run.last = number
+    else ofProtocol.push({ first: number, last: number })
+    runs.set(protocol, ofProtocol)
   }
   return [...runs]
     .flatMap(([protocol, some]) => some.map(({ first, last }) => `${rangeText(first, last)}/${protocol}`))
@@ -77,6 +77,7 @@ export function portNames(ports: Iterable<string>): string {
 
 /** -P and a change to one of its ports do not go together: from here on each port is asked for by itself. */
 function explicit(config: SandboxConfig): SandboxConfig {
+  if (!config.publishAll) return config
   return {
     ...config,
     publishAll: false,

@@ -24,7 +24,8 @@ const WITHOUT_OFFLOAD = {
   NetworkingConfig: { EndpointsConfig: { blue: { DriverOpts: { 'tapwire.offload': 'false' } } } },
 }
 
-const skip = needsTap() || needs('ip', 'ping', 'traceroute', 'ethtool', 'tcpdump', 'tshark', 'cc', 'nsenter', 'setpriv')
+const skip =
+  needsTap() || needs('ip', 'ping', 'traceroute', 'ethtool', 'tcpdump', 'tshark', 'cc', 'nsenter', 'setpriv')
 
 /** What has to be checked for a packet to be found bad, and what it is then. */
 const CHECKED = ['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
@@ -33,7 +34,12 @@ const BAD = ['ip', 'tcp', 'udp', 'icmp'].map((protocol) => `${protocol}.checksum
 /** Where checksums are left to interfaces, a frame has one when it has come to where nothing is left to anybody. */
 const VARIANTS = [
   { name: 'on', off: [], checked: ['plain'], direction: 'in' },
-  { name: "on, but off at the machine's interface", off: ['host'], checked: ['plain', 'internet'], direction: 'in' },
+  {
+    name: "on, but off at the machine's interface",
+    off: ['host'],
+    checked: ['plain', 'internet'],
+    direction: 'in',
+  },
   { name: 'off', off: ['red', 'web', 'host', 'internet'], checked: PLACES, direction: 'inout' },
 ] as const
 
@@ -105,7 +111,20 @@ interface Recording {
 
 async function startCapture(scene: NatScene, place: string, direction: string): Promise<Recording> {
   const file = join(newFolder(), `${place}.pcap`)
-  const options = ['-i', 'eth0', '-Q', direction, '-U', '--immediate-mode', '-B', '65536', '-Z', 'root', '-w', file]
+  const options = [
+    '-i',
+    'eth0',
+    '-Q',
+    direction,
+    '-U',
+    '--immediate-mode',
+    '-B',
+    '65536',
+    '-Z',
+    'root',
+    '-w',
+    file,
+  ]
   const program = scene.begin(place, 'tcpdump', ...options)
   await program.printed(/listening on/)
   return { place, file, program }

@@ -36,7 +36,11 @@ describe('much at once', { skip }, () => {
   it('a gigabyte comes in, byte for byte', () => gigabyte('internet', 'web', HOST).then(() => undefined))
 
   it(`${CONNECTIONS} connections at once, each way, are all answered`, async () => {
-    const [red, internet, web] = await Promise.all([scene.station('red'), scene.station('internet'), scene.station('web')])
+    const [red, internet, web] = await Promise.all([
+      scene.station('red'),
+      scene.station('internet'),
+      scene.station('web'),
+    ])
     await internet.call('mirrorLines', await internet.call('listen', `${FAR}:80`))
     await web.call('mirrorLines', await web.call('listen', '0.0.0.0:80'))
     assert.equal(await red.call('many', `${FAR}:80`, CONNECTIONS), CONNECTIONS)
@@ -63,8 +67,8 @@ describe('much at once', { skip }, () => {
       await speak('before')
       const before = await scene.drops()
       const flood = scene.begin('rogue', compile('flood'), kind, FAR, String(FLOOD))
-      let over = false
-      void flood.ended.then(() => (over = true))
+      const flooding = { goesOn: true }
+      void flood.ended.then(() => (flooding.goesOn = false))
       let rounds = 0
       do {
         await speak(`while ${rounds}`)
@@ -74,7 +78,7 @@ describe('much at once', { skip }, () => {
         await red.call('close', next.handle)
         await internet.call('close', accepted.handle)
         rounds++
-      } while (!over)
+      } while (flooding.goesOn)
       assert.equal((await flood.end()).code, 0)
       await speak('after')
       // Its connections are as many as one sandbox may have; the rest is dropped, and the drops say why.

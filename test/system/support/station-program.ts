@@ -172,13 +172,18 @@ const methods = {
   },
 }
 
+function toldError(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code ?? message
+}
+
 process.on('message', ({ id, method, args }: Call) => {
   const call = methods[method] as (...args: readonly unknown[]) => unknown
   Promise.resolve()
     .then(() => call(...args))
     .then(
       (result) => process.send!({ id, result }),
-      (error: NodeJS.ErrnoException) => process.send!({ id, error: error.code ?? error.message }),
+      (error: unknown) => process.send!({ id, error: toldError(error) }),
     )
 })
 process.send!({ id: 0 })
