@@ -305,14 +305,21 @@ int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_p
  * A child that has forked and not yet called exec holds the sockets too, and as long as it does an epoll goes on to
  * report them: so they are taken out by hand before the memory goes that its events point to.
  */
+void reserved_ports_unwatch(struct reserved_ports *reserved)
+{
+	for (uint32_t i = 0; reserved->watch_fd >= 0 && i < reserved->count; i++) {
+		if (reserved->ports[i].fd >= 0)
+			epoll_ctl(reserved->watch_fd, EPOLL_CTL_DEL, reserved->ports[i].fd, NULL);
+	}
+	reserved->watch_fd = -1;
+}
+
 void reserved_ports_close(struct reserved_ports *reserved)
 {
+	reserved_ports_unwatch(reserved);
 	for (uint32_t i = 0; i < reserved->count; i++) {
-		if (reserved->ports[i].fd < 0)
-			continue;
-		if (reserved->watch_fd >= 0)
-			epoll_ctl(reserved->watch_fd, EPOLL_CTL_DEL, reserved->ports[i].fd, NULL);
-		close(reserved->ports[i].fd);
+		if (reserved->ports[i].fd >= 0)
+			close(reserved->ports[i].fd);
 	}
 	free(reserved->ports);
 	reserved->ports = NULL;

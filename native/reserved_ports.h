@@ -45,6 +45,9 @@ int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_p
                         struct failure *failure, uint16_t *failed_port);
 void reserved_ports_close(struct reserved_ports *reserved);
 
+/* From here on nothing arrives, and the ports may be closed by another thread than the one that asks for arrivals. */
+void reserved_ports_unwatch(struct reserved_ports *reserved);
+
 struct arrival {
 	uint32_t tag;
 	uint32_t index; /* of the port in its range */
