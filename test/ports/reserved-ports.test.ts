@@ -348,6 +348,41 @@ function arrivals(): void {
     assert.throws(() => new ReservedPorts(range(), { watch, tag: 1 }), TypeError)
   })
 
+  it('are free again when they are released in the background, and nothing arrives meanwhile', async () => {
+    const before = openDescriptors().length
+    const watch = new ArrivalWatch(() => undefined)
+    const many = range({ last: 3999 })
+    const ports = new ReservedPorts(many, { watch, tag: 1 })
+    const client = connect(3000, '127.0.0.1').on('error', () => undefined)
+    await once(client, 'connect')
+    const closed = once(client, 'close')
+    const released = ports.release()
+    assert.equal(watch.accept(), undefined)
+    await Promise.all([released, ports.release(), closed])
+    const again = new ReservedPorts(many, { watch, tag: 2 })
+    ports.close()
+    assert.throws(() => new ReservedPorts(many), { code: 'EADDRINUSE' })
+    await again.release()
+    again.close()
+    await again.release()
+    watch.close()
+    assert.equal(openDescriptors().length, before)
+  })
+
+  it('a worker that ends while it releases ports leaves nothing behind', async () => {
+    const { Worker } = await import('node:worker_threads')
+    const before = openDescriptors().length
+    const url = new URL('../../src/ports/reserved-ports.js', import.meta.url).href
+    const script = `import(${JSON.stringify(url)}).then(({ ReservedPorts }) => {
+      const ports = new ReservedPorts({ address: '', protocol: 'tcp', first: 3000, last: 3999 })
+      void ports.release()
+      process.exit()
+    })`
+    await once(new Worker(script, { eval: true }), 'exit')
+    new ReservedPorts(range({ last: 3999 })).close()
+    assert.equal(openDescriptors().length, before)
+  })
+
   it('a worker that ends with ports and a watch open leaves nothing behind', async () => {
     const { Worker } = await import('node:worker_threads')
     const before = openDescriptors().length

@@ -37,9 +37,8 @@ export class TcpRelay {
     const service: Service = { ports, target, connections: new Set() }
     this.#services.set(tag, service)
     return async () => {
-      if (this.#services.get(tag) !== service) return
-      this.#services.delete(tag)
       const released = ports.release()
+      if (this.#services.get(tag) === service) this.#services.delete(tag)
       for (const connection of service.connections) connection.abort()
       await released
     }

@@ -72,8 +72,7 @@ export class UdpRelay {
     const service: Service = { ports, target, clients: new Map() }
     this.#services.set(tag, service)
     return async () => {
-      if (this.#services.get(tag) !== service) return
-      this.#services.delete(tag)
+      if (this.#services.get(tag) === service) this.#services.delete(tag)
       for (const known of this.#clients.values()) if (known.service === service) known.client.close()
       await ports.release()
     }
