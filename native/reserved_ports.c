@@ -2,6 +2,7 @@
 #include "reserved_ports.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
@@ -260,6 +261,22 @@ static bool has_ipv6(void)
 	return fd >= 0 || (errno != EAFNOSUPPORT && errno != EPROTONOSUPPORT);
 }
 
+/*
+ * Makes the table of descriptors long enough in one go. By itself it doubles, and each time the kernel waits until no other
+ * thread can be reading the old one (synchronize_rcu in expand_fdtable of Linux's fs/file.c), which takes milliseconds. Where the
+ * limit of descriptors does not allow it, the sockets will tell.
+ */
+static void make_room(uint32_t count)
+{
+	int lowest = epoll_create1(EPOLL_CLOEXEC);
+	if (lowest < 0)
+		return;
+	int highest = fcntl(lowest, F_DUPFD_CLOEXEC, lowest + (int)count);
+	if (highest >= 0)
+		close(highest);
+	close(lowest);
+}
+
 static int prepare(struct reserved_ports *reserved, struct recipe *recipe, struct failure *failure)
 {
 	const struct reserved_ports_options *options = recipe->options;
@@ -290,6 +307,8 @@ int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_p
 	reserved->tag = options->tag;
 	*failed_port = options->first;
 	int result = prepare(reserved, &recipe, failure);
+	if (result == 0 && reserved->count >= SHARED_FILTER_MIN)
+		make_room(reserved->count);
 	if (result == 0 && options->last - options->first >= SHARED_FILTER_MIN)
 		recipe.program_fd = load_program(options->deliver);
 	if (result == 0)
