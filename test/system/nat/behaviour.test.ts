@@ -39,7 +39,11 @@ for (const [uplink, spec] of Object.entries(UPLINKS)) {
       }
       await scene.sandbox('red', 'bridge', ['8080:80/udp', '8080:80'])
       await scene.sandbox('blue')
-      ;[red, blue, internet] = await Promise.all([scene.station('red'), scene.station('blue'), scene.station('internet')])
+      ;[red, blue, internet] = await Promise.all([
+        scene.station('red'),
+        scene.station('blue'),
+        scene.station('internet'),
+      ])
       for (const server of [`${FAR}:3478`, `${FAR}:3479`, `${FARTHER}:3478`]) {
         await internet.call('mirror', await internet.call('udp', server))
         await internet.call('mirrorLines', await internet.call('listen', server))
@@ -85,7 +89,8 @@ for (const [uplink, spec] of Object.entries(UPLINKS)) {
       }
       const first = await open(red, `${FAR}:3478`)
       const peers: string[] = []
-      for (const server of [`${FAR}:3478`, `${FAR}:3479`, `${FARTHER}:3478`]) peers.push(await open(blue, server))
+      for (const server of [`${FAR}:3478`, `${FAR}:3479`, `${FARTHER}:3478`])
+        peers.push(await open(blue, server))
       assert.notEqual(peers[0], first)
       is('mapping', mappingOf(peers))
     })
@@ -148,7 +153,10 @@ for (const [uplink, spec] of Object.entries(UPLINKS)) {
       await answers.has('echo reply')
       await answers.stop()
       const port = portOf(mapped)
-      is('unsolicited SYN', new RegExp(`\\.${port} > .*\\[R|unreachable`).test(answers.text) ? 'refused' : 'silently dropped')
+      is(
+        'unsolicited SYN',
+        new RegExp(`\\.${port} > .*\\[R|unreachable`).test(answers.text) ? 'refused' : 'silently dropped',
+      )
     })
   })
 }

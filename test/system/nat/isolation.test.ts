@@ -39,7 +39,8 @@ describe('isolation', { skip }, () => {
     for (const name of ['red1', 'blue1', 'closed1', 'quiet1']) {
       const station = await scene.station(name)
       stations.set(name, station)
-      for (const port of [80, 81]) await station.call('mirrorLines', await station.call('listen', `0.0.0.0:${port}`))
+      for (const port of [80, 81])
+        await station.call('mirrorLines', await station.call('listen', `0.0.0.0:${port}`))
     }
     const internet = await scene.station('internet')
     await internet.call('mirrorLines', await internet.call('listen', `${FAR}:80`))
@@ -82,7 +83,10 @@ describe('isolation', { skip }, () => {
     await scene.on('closed1', 'ip', 'route', 'add', 'default', 'via', gateway)
     await fails('closed1', FAR, 'network-internal')
     const before = await scene.drops()
-    void stations.get('closed1')!.call('connect', `${HOST}:8080`, '0.0.0.0:0').catch(() => undefined)
+    void stations
+      .get('closed1')!
+      .call('connect', `${HOST}:8080`, '0.0.0.0:0')
+      .catch(() => undefined)
     await scene.dropped('network-internal', before)
     const { output } = await scene.attempt('closed1', ...ping, '1', FAR)
     assert.match(output, /Packet filtered/)
@@ -106,7 +110,8 @@ describe('isolation', { skip }, () => {
       HostConfig: { Links: ['server:db'] },
     })
     const server = await scene.station('server')
-    for (const port of [80, 81]) await server.call('mirrorLines', await server.call('listen', `0.0.0.0:${port}`))
+    for (const port of [80, 81])
+      await server.call('mirrorLines', await server.call('listen', `0.0.0.0:${port}`))
     const address = await scene.address('server')
     const [client, stranger] = await Promise.all([scene.station('client'), scene.station('stranger')])
     const { handle } = await client.call('connect', `${address}:80`, '0.0.0.0:0')
@@ -121,7 +126,10 @@ describe('isolation', { skip }, () => {
       await scene.dropped('icc-disabled', before)
     }
     await fails('client', address, 'icc-disabled')
-    assert.match(await scene.daemon.inside('client', 'cat', '/etc/hosts'), new RegExp(`^${address}\\s+db .*server`, 'm'))
+    assert.match(
+      await scene.daemon.inside('client', 'cat', '/etc/hosts'),
+      new RegExp(`^${address}\\s+db .*server`, 'm'),
+    )
     const { Pid } = (await scene.daemon.inspect('client')).State
     const environment = readFileSync(`/proc/${Pid}/environ`, 'latin1').split('\0')
     assert.ok(environment.includes(`DB_PORT_80_TCP=tcp://${address}:80`))
@@ -133,8 +141,13 @@ describe('isolation', { skip }, () => {
     /** An ARP reply: `mac` has `ip`. */
     const claim = (source: string, mac: string, ip: string, target: string): string => {
       const plain = (text: string): string => text.replaceAll(':', '')
-      const hex = ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0')).join('')
-      const body = Buffer.from(`${ARP_REPLY}${plain(mac)}${hex}${plain(target)}${hex}`, 'hex').toString('latin1')
+      const hex = ip
+        .split('.')
+        .map((part) => Number(part).toString(16).padStart(2, '0'))
+        .join('')
+      const body = Buffer.from(`${ARP_REPLY}${plain(mac)}${hex}${plain(target)}${hex}`, 'hex').toString(
+        'latin1',
+      )
       return frameOf('ff:ff:ff:ff:ff:ff', source, ARP, body)
     }
 

@@ -83,7 +83,10 @@ describe('much at once', { skip }, () => {
       assert.equal((await flood.end()).code, 0)
       await speak('after')
       // Its connections are as many as one sandbox may have: another one ends an unanswered one of its own, or is dropped.
-      const { flows, perOwner, evicted, refusedQuota } = await scene.daemon.call<NatStats>('GET', '/nat/stats')
+      const { flows, perOwner, evicted, refusedQuota } = await scene.daemon.call<NatStats>(
+        'GET',
+        '/nat/stats',
+      )
       assert.equal(perOwner, CONNECTIONS_PER_OWNER_DEFAULT)
       assert.ok(flows < perOwner + 3 * rounds + 100, `${flows} connections`)
       assert.ok(evicted - stats.evicted + refusedQuota - stats.refusedQuota > perOwner)

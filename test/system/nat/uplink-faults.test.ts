@@ -61,7 +61,10 @@ for (const io of ['io_uring', 'epoll'] as const) {
     }
 
     it('that is down says so, and who sends is told; connections outlive it', async () => {
-      const [out, into] = await Promise.all([begin('red', 'talk', FAR, '80'), begin('internet', 'talk', HOST, '8080')])
+      const [out, into] = await Promise.all([
+        begin('red', 'talk', FAR, '80'),
+        begin('internet', 'talk', HOST, '8080'),
+      ])
       const before = await scene.drops()
       scene.host.ip('link', 'set', 'eth0', 'down')
       await until('it says that it is down', isDown(/eth0 is down/))
