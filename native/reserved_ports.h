@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Bytes of an address as text, with its NUL: INET6_ADDRSTRLEN. */
-#define ADDRESS_ROOM 46
+/* Bytes of an address as text, with its NUL: INET6_ADDRSTRLEN, and the link of one that is link-local (`%4294967295`). */
+#define ADDRESS_ROOM 57
 
 struct reserved_ports_options {
 	/* Empty: all addresses, of IPv4 and IPv6; `0.0.0.0` and `::` are all of one kind. */

@@ -19,6 +19,8 @@ export const DOMAINS_MAX = 4096
 export const DOMAINS_RESERVED = 2
 export const UPLINK_DOMAIN = DOMAINS_MAX - 1
 export const RELAY_DOMAIN = DOMAINS_MAX - 2
+/** Of the link between the router and the relay; of link-local addresses (RFC 3927), which networks seldom have. No network may. */
+export const RELAY_SUBNET = '169.254.77.0/30'
 export const PORTS_RESERVED = 2
 export const UPLINK_PORT = PORTS_MAX - 1
 export const RELAY_PORT = PORTS_MAX - 2

@@ -284,6 +284,26 @@ function arrivals(): void {
     })
   })
 
+  it('to a link-local address of the machine, which needs its link', async () => {
+    execFileSync('ip', ['link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two'])
+    execFileSync('ip', ['link', 'set', 'one', 'addrgenmode', 'none', 'up'])
+    execFileSync('ip', ['address', 'add', 'fe80::77/64', 'dev', 'one', 'nodad'])
+    await watched(range({ protocol: 'udp' }), async (watch, ready, ports) => {
+      const client = createSocket('udp6')
+      client.send('question', 3000, 'fe80::77%one')
+      await ready()
+      const datagram = watch.receive(new Uint8Array(2000))
+      assert.ok(datagram)
+      assert.match(datagram.remoteAddress, /^fe80::77%\d+$/)
+      assert.equal(datagram.localAddress, datagram.remoteAddress)
+      ports.answer(datagram, Buffer.from('answer'))
+      const [answer, from] = (await once(client, 'message')) as [Buffer, { address: string }]
+      assert.deepEqual([answer.toString(), from.address], ['answer', 'fe80::77%one'])
+      client.close()
+    })
+    execFileSync('ip', ['link', 'delete', 'one'])
+  })
+
   it('on an IPv4 socket as well', async () => {
     await watched(range({ protocol: 'udp', address: '0.0.0.0' }), async (watch, ready, ports) => {
       const client = createSocket('udp4')
