@@ -10,11 +10,12 @@ const absent = <T extends z.ZodType>(schema: T) => schema.nullish()
 
 export const portBindingSchema = z.strictObject({ HostIp: text.optional(), HostPort: text.optional() })
 
-/**
- * By `80/tcp`, and also by `3000-3009/tcp`: a range of ports is published on as many host ports, `8000-8009`, or each of them on
- * any, where HostPort is empty.
- */
-const requestedBindings = z.record(text, absent(z.array(portBindingSchema)))
+const requestedBindings = z
+  .record(text, absent(z.array(portBindingSchema)))
+  .describe(
+    'By port, 80/tcp, or by range of ports, 3000-3009/tcp. A range is published on as many host ports, 8000-8009, or each ' +
+      'port of it on any where HostPort is empty; a single port on the first of a range that is free.',
+  )
 
 /** POST /sandboxes?name=NAME */
 export const sandboxCreateSchema = z.strictObject({
@@ -32,8 +33,9 @@ export const sandboxCreateSchema = z.strictObject({
   StopTimeout: z.int().optional(),
   /** Of the endpoint that NetworkMode names. */
   MacAddress: text.optional(),
-  /** `80/tcp`, and also `3000-3009/tcp`. */
-  ExposedPorts: absent(z.record(text, z.strictObject({}))),
+  ExposedPorts: absent(
+    z.record(text, z.strictObject({})).describe('By port, 80/tcp, or by range of ports, 3000-3009/tcp.'),
+  ),
   HostConfig: absent(
     z.strictObject({
       /** `bridge` (also `default`), a network, `none`, `host` or `container:NAME`. */
@@ -98,16 +100,18 @@ export const publishPortsSchema = z.strictObject({
 })
 export type PublishPorts = z.infer<typeof publishPortsSchema>
 
-/** Those that are new, as they are published now: neighbours in one, `3000-3009/tcp` at `8000-8009`. */
-export const portsPublishedSchema = z.object({ Ports: portsSchema })
+export const portsPublishedSchema = z.object({
+  Ports: portsSchema.describe(
+    'Those that are new, as they are published now: neighbours as one range, 3000-3009/tcp at 8000-8009.',
+  ),
+})
 export type PortsPublished = z.infer<typeof portsPublishedSchema>
 
 /** DELETE /sandboxes/{sandbox}/ports */
 export const unpublishPortsSchema = z.strictObject({
   /** Of a binding only what is given has to fit. */
   PortBindings: absent(requestedBindings),
-  /** `80/tcp`, `3000-3009/tcp`: all bindings of these ports. */
-  Ports: absent(texts),
+  Ports: absent(texts.describe('All bindings of a port, 80/tcp, or of a range of ports, 3000-3009/tcp.')),
 })
 export type UnpublishPorts = z.infer<typeof unpublishPortsSchema>
 
