@@ -63,7 +63,7 @@ export function withoutBindings(
     ...recordedRanges(published).filter(hasHostPorts).map(publishedLayer),
   ]
   const left = cutRuns(layers).flatMap((piece): BoundRun[] => {
-    const [own] = piece.covering.filter(({ kind }) => kind === 'known')
+    const own = piece.covering.find(({ kind }) => kind === 'known')
     const bindings = own === undefined ? [] : bindingsFrom(own, piece.first)
     const isLeft = bindingsLeft(piece)
     const { protocol, first, last } = piece
