@@ -355,7 +355,7 @@ function arrivals(): void {
     const ports = new ReservedPorts(many, { watch, tag: 1 })
     const client = connect(3000, '127.0.0.1').on('error', () => undefined)
     await once(client, 'connect')
-    const closed = once(client, 'close')
+    const closed = new Promise((resolve) => client.once('close', resolve))
     const released = ports.release()
     assert.equal(watch.accept(), undefined)
     await Promise.all([released, ports.release(), closed])
