@@ -247,9 +247,76 @@ static napi_value reserve_ports(napi_env env, napi_callback_info info)
 	return external_of(env, holder, &reserved_tag);
 }
 
-static napi_value release_ports(napi_env env, napi_callback_info info)
+static napi_value close_ports(napi_env env, napi_callback_info info)
 {
 	return close_argument(env, info, &reserved_tag);
+}
+
+/* A reservation that a thread of the pool gives back: ten thousand sockets take the kernel tens of milliseconds to close. */
+struct release {
+	struct reserved_ports reserved;
+	napi_async_work work;
+	napi_deferred deferred;
+};
+
+static void execute_release(napi_env env, void *data)
+{
+	(void)env;
+	struct release *release = data;
+	reserved_ports_close(&release->reserved);
+}
+
+static void complete_release(napi_env env, napi_status status, void *data)
+{
+	(void)status;
+	struct release *release = data;
+	napi_value undefined;
+	/* Nothing is left to close but where the work was cancelled before it began, at the end of the thread. */
+	reserved_ports_close(&release->reserved);
+	napi_get_undefined(env, &undefined);
+	napi_resolve_deferred(env, release->deferred, undefined);
+	napi_delete_async_work(env, release->work);
+	free(release);
+}
+
+static bool queue_release(napi_env env, struct release *release)
+{
+	napi_value name;
+	if (napi_create_string_utf8(env, "tapwire-release", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+	    napi_create_async_work(env, NULL, name, execute_release, complete_release, release, &release->work) != napi_ok)
+		return false;
+	if (napi_queue_async_work(env, release->work) == napi_ok)
+		return true;
+	napi_delete_async_work(env, release->work);
+	return false;
+}
+
+/* Resolves when the ports are anybody's. What the handle had is the work's from here on, whatever becomes of the handle. */
+static napi_value release_ports(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct holder *holder = holder_argument(&call, &reserved_tag);
+	struct release *release = holder == NULL ? NULL : calloc(1, sizeof(*release));
+	napi_value promise;
+	if (release == NULL)
+		return holder == NULL ? NULL : throw_errno(env, "memory", ENOMEM);
+	if (napi_create_promise(env, &release->deferred, &promise) != napi_ok) {
+		free(release);
+		return NULL;
+	}
+	if (holder->open) {
+		reserved_ports_unwatch(&holder->reserved);
+		release->reserved = holder->reserved;
+		holder->open = false;
+	}
+	if (!queue_release(env, release)) {
+		napi_value undefined;
+		reserved_ports_close(&release->reserved);
+		napi_get_undefined(env, &undefined);
+		napi_resolve_deferred(env, release->deferred, undefined);
+		free(release);
+	}
+	return promise;
 }
 
 static napi_value arrival_result(napi_env env, const struct arrival *arrival)
@@ -367,6 +434,7 @@ void machine_binding_define(napi_env env, napi_value exports)
 		{ "resumeArrivalWatch", NULL, resume_arrival_watch, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "closeArrivalWatch", NULL, close_arrival_watch, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "reservePorts", NULL, reserve_ports, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "closePorts", NULL, close_ports, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "releasePorts", NULL, release_ports, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "accept", NULL, accept_arrival, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "receive", NULL, receive_arrival, NULL, NULL, NULL, napi_enumerable, NULL },

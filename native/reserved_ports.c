@@ -2,6 +2,7 @@
 #include "reserved_ports.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
@@ -54,15 +55,26 @@ static int parse_address(const char *text, uint16_t port, bool ipv6, struct sock
 	to->ipv6.sin6_port = htons(port);
 	to->size = sizeof(to->ipv6);
 	snprintf(mapped, sizeof(mapped), strchr(text, ':') == NULL ? "::ffff:%s" : "%s", text);
+	char *link = strchr(mapped, '%');
+	if (link != NULL) {
+		to->ipv6.sin6_scope_id = (uint32_t)strtoul(link + 1, NULL, 10);
+		*link = '\0';
+	}
 	return inet_pton(AF_INET6, mapped, &to->ipv6.sin6_addr) == 1 ? 0 : -EINVAL;
 }
 
-static void print_ipv6(const struct in6_addr *address, char to[ADDRESS_ROOM])
+/* A link-local address means nothing without its link: `fe80::1%2` (RFC 4007, 11.2), by the interface's number. */
+static void print_ipv6(const struct in6_addr *address, uint32_t link, char to[ADDRESS_ROOM])
 {
-	if (IN6_IS_ADDR_V4MAPPED(address))
+	if (IN6_IS_ADDR_V4MAPPED(address)) {
 		inet_ntop(AF_INET, &address->s6_addr[12], to, ADDRESS_ROOM);
-	else
-		inet_ntop(AF_INET6, address, to, ADDRESS_ROOM);
+		return;
+	}
+	inet_ntop(AF_INET6, address, to, ADDRESS_ROOM);
+	if (IN6_IS_ADDR_LINKLOCAL(address)) {
+		size_t length = strlen(to);
+		snprintf(to + length, ADDRESS_ROOM - length, "%%%u", link);
+	}
 }
 
 /* ------------------------------------------------------------------------------------------------ opening */
@@ -249,6 +261,22 @@ static bool has_ipv6(void)
 	return fd >= 0 || (errno != EAFNOSUPPORT && errno != EPROTONOSUPPORT);
 }
 
+/*
+ * Makes the table of descriptors long enough in one go. By itself it doubles, and each time the kernel waits until no other
+ * thread can be reading the old one (synchronize_rcu in expand_fdtable of Linux's fs/file.c), which takes milliseconds. Where the
+ * limit of descriptors does not allow it, the sockets will tell.
+ */
+static void make_room(uint32_t count)
+{
+	int lowest = epoll_create1(EPOLL_CLOEXEC);
+	if (lowest < 0)
+		return;
+	int highest = fcntl(lowest, F_DUPFD_CLOEXEC, lowest + (int)count);
+	if (highest >= 0)
+		close(highest);
+	close(lowest);
+}
+
 static int prepare(struct reserved_ports *reserved, struct recipe *recipe, struct failure *failure)
 {
 	const struct reserved_ports_options *options = recipe->options;
@@ -279,6 +307,8 @@ int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_p
 	reserved->tag = options->tag;
 	*failed_port = options->first;
 	int result = prepare(reserved, &recipe, failure);
+	if (result == 0 && reserved->count >= SHARED_FILTER_MIN)
+		make_room(reserved->count);
 	if (result == 0 && options->last - options->first >= SHARED_FILTER_MIN)
 		recipe.program_fd = load_program(options->deliver);
 	if (result == 0)
@@ -294,14 +324,21 @@ int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_p
  * A child that has forked and not yet called exec holds the sockets too, and as long as it does an epoll goes on to
  * report them: so they are taken out by hand before the memory goes that its events point to.
  */
+void reserved_ports_unwatch(struct reserved_ports *reserved)
+{
+	for (uint32_t i = 0; reserved->watch_fd >= 0 && i < reserved->count; i++) {
+		if (reserved->ports[i].fd >= 0)
+			epoll_ctl(reserved->watch_fd, EPOLL_CTL_DEL, reserved->ports[i].fd, NULL);
+	}
+	reserved->watch_fd = -1;
+}
+
 void reserved_ports_close(struct reserved_ports *reserved)
 {
+	reserved_ports_unwatch(reserved);
 	for (uint32_t i = 0; i < reserved->count; i++) {
-		if (reserved->ports[i].fd < 0)
-			continue;
-		if (reserved->watch_fd >= 0)
-			epoll_ctl(reserved->watch_fd, EPOLL_CTL_DEL, reserved->ports[i].fd, NULL);
-		close(reserved->ports[i].fd);
+		if (reserved->ports[i].fd >= 0)
+			close(reserved->ports[i].fd);
 	}
 	free(reserved->ports);
 	reserved->ports = NULL;
@@ -353,14 +390,14 @@ static void read_endpoints(struct msghdr *message, const struct socket_address *
 	to->local[0] = '\0';
 	to->remote_port = ntohs(remote->ipv4.sin_port);
 	if (remote->any.sa_family == AF_INET6)
-		print_ipv6(&remote->ipv6.sin6_addr, to->remote);
+		print_ipv6(&remote->ipv6.sin6_addr, remote->ipv6.sin6_scope_id, to->remote);
 	else
 		inet_ntop(AF_INET, &remote->ipv4.sin_addr, to->remote, ADDRESS_ROOM);
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
 		if (part->cmsg_level == SOL_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
 			struct in6_pktinfo info;
 			memcpy(&info, CMSG_DATA(part), sizeof(info));
-			print_ipv6(&info.ipi6_addr, to->local);
+			print_ipv6(&info.ipi6_addr, (uint32_t)info.ipi6_ifindex, to->local);
 		} else if (part->cmsg_level == SOL_IP && part->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
 			memcpy(&info, CMSG_DATA(part), sizeof(info));
@@ -408,7 +445,7 @@ static int put_local(struct msghdr *message, union control *control, const char 
 	message->msg_controllen = ipv6 ? CMSG_SPACE(sizeof(struct in6_pktinfo)) : CMSG_SPACE(sizeof(struct in_pktinfo));
 	struct cmsghdr *part = CMSG_FIRSTHDR(message);
 	if (ipv6) {
-		struct in6_pktinfo info = { .ipi6_addr = local.ipv6.sin6_addr };
+		struct in6_pktinfo info = { .ipi6_addr = local.ipv6.sin6_addr, .ipi6_ifindex = local.ipv6.sin6_scope_id };
 		part->cmsg_level = SOL_IPV6;
 		part->cmsg_type = IPV6_PKTINFO;
 		part->cmsg_len = CMSG_LEN(sizeof(info));

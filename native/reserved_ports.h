@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Bytes of an address as text, with its NUL: INET6_ADDRSTRLEN. */
-#define ADDRESS_ROOM 46
+/* Bytes of an address as text, with its NUL: INET6_ADDRSTRLEN, and the link of one that is link-local (`%4294967295`). */
+#define ADDRESS_ROOM 57
 
 struct reserved_ports_options {
 	/* Empty: all addresses, of IPv4 and IPv6; `0.0.0.0` and `::` are all of one kind. */
@@ -44,6 +44,9 @@ struct reserved_ports {
 int reserved_ports_open(struct reserved_ports *reserved, const struct reserved_ports_options *options, int watch_fd,
                         struct failure *failure, uint16_t *failed_port);
 void reserved_ports_close(struct reserved_ports *reserved);
+
+/* From here on nothing arrives, and the ports may be closed by another thread than the one that asks for arrivals. */
+void reserved_ports_unwatch(struct reserved_ports *reserved);
 
 struct arrival {
 	uint32_t tag;

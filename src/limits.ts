@@ -19,6 +19,8 @@ export const DOMAINS_MAX = 4096
 export const DOMAINS_RESERVED = 2
 export const UPLINK_DOMAIN = DOMAINS_MAX - 1
 export const RELAY_DOMAIN = DOMAINS_MAX - 2
+/** Of the link between the router and the relay; of link-local addresses (RFC 3927), which networks seldom have. No network may. */
+export const RELAY_SUBNET = '169.254.77.0/30'
 export const PORTS_RESERVED = 2
 export const UPLINK_PORT = PORTS_MAX - 1
 export const RELAY_PORT = PORTS_MAX - 2
@@ -97,6 +99,12 @@ export const NEIGHBOUR_STALE_S = 600
 
 /** Published ports of one engine; a range counts as one. Four for each endpoint there can be. */
 export const PORT_MAPPINGS_MAX = 16_384
+
+/**
+ * Bindings of one sandbox's ports, where each port of a range counts: all ports of TCP and UDP on two addresses. They are kept
+ * as ranges, but inspect writes each out.
+ */
+export const PORT_BINDINGS_MAX = 4 * 65_536
 
 /**
  * Datagrams in fragments that a router follows at the same time, and how many of them one sender may have: Linux keeps

@@ -26,8 +26,7 @@ export class MachineHostPorts implements HostPorts {
     }
     const relay = request.protocol === 'tcp' ? this.#tcp : this.#udp
     try {
-      const close = relay.open(request, target)
-      return { close: async () => close() }
+      return { close: relay.open(request, target) }
     } catch (error) {
       if (!(error instanceof ReservedPortsError)) throw error
       throw refusal(error, request)

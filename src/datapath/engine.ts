@@ -190,7 +190,7 @@ export class Engine {
    */
   removePort(port: number): void {
     this.egress.withdraw(port)
-    this.router.removePort(port)
+    this.router.removePort(port, this.ports.domain[port]!)
     this.guard.set(port, undefined)
     this.ports.removePort(port)
     this.stations.removePort(port)

@@ -66,6 +66,10 @@ export class InterfaceTable {
   isInside(domain: number): boolean {
     return this.kind[domain] === InterfaceKind.inside
   }
+
+  isOutside(domain: number): boolean {
+    return this.kind[domain] === InterfaceKind.outside
+  }
 }
 
 /** 24 as 255.255.255.0. A shift by 32 would be one by 0. */

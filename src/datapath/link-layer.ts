@@ -260,12 +260,18 @@ export class LinkLayer {
 
   /** The domain has no router interface any more: its neighbours go, and what waits for them. */
   removeDomain(domain: number): void {
+    this.forgetNeighbours(domain)
+    this.neighbours.removeDomain(domain)
+  }
+
+  /** The domain is another link than before: those that were heard of on it go, and what waits for them. */
+  forgetNeighbours(domain: number): void {
     const { pen, neighbours } = this
     for (let slot = 0; slot < pen.slotCount; slot++) {
       if (!pen.isHeld(slot) || pen.list(slot) >= FIRST_FRAGMENT_LIST) continue
       if (neighbours.domain(pen.list(slot)) === domain) this.drop(slot, DropReason.uplinkDown)
     }
-    neighbours.removeDomain(domain)
+    neighbours.flushDomain(domain)
   }
 
   /** Drops what waits in a slot. */

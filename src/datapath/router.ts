@@ -184,11 +184,13 @@ export class Router {
     this.fragments.clear()
   }
 
-  /** The port goes: nothing of it waits any more, and its connections end. */
-  removePort(port: number): void {
+  /** A port of the domain goes: nothing of it waits any more, and its connections end. */
+  removePort(port: number, domain: number): void {
     this.connections.removeOwner(port)
     this.fragments.removeOwner(port)
     this.waiting.removePort(port)
+    // An uplink that comes back may be on another link, or its next router another machine.
+    if (this.interfaces.isOutside(domain)) this.link.forgetNeighbours(domain)
   }
 
   /** Sets the words of a row that `inspect` leaves: the connection table's hash. 0, or the DropReason. */

@@ -130,7 +130,9 @@ export interface NativeAddon {
   closeArrivalWatch(watch: NativeWatch): void
   /** All ports of the range; the error's `port` is the one that could not be had. */
   reservePorts(options: NativeReservedOptions): NativeReserved
-  releasePorts(reserved: NativeReserved): void
+  closePorts(reserved: NativeReserved): void
+  /** In the background. */
+  releasePorts(reserved: NativeReserved): Promise<void>
   /** The next TCP connection, whose descriptor is the caller's. */
   accept(watch: NativeWatch): (NativeArrival & { readonly descriptor: number }) | undefined
   /** The next datagram, as far as there is room for it. */

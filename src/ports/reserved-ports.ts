@@ -77,6 +77,7 @@ export class ReservedPorts {
   readonly #handle: NativeReserved
   // As long as somebody has the reservation, its arrivals have somewhere to go.
   readonly #watch: ArrivalWatch | undefined
+  #released: Promise<void> | undefined
 
   /**
    * All of the range, or none; throws ReservedPortsError. With `arrivals` what local programs send over the loopback interface
@@ -109,7 +110,13 @@ export class ReservedPorts {
 
   /** More than once does no harm. */
   close(): void {
-    native().releasePorts(this.#handle)
+    native().closePorts(this.#handle)
+  }
+
+  /** Like `close`, without keeping this thread: nothing arrives any more, and the ports are free when it has resolved. */
+  async release(): Promise<void> {
+    this.#released ??= native().releasePorts(this.#handle)
+    await this.#released
   }
 }
 

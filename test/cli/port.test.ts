@@ -46,6 +46,20 @@ describe('tapwire port add', () => {
     })
   })
 
+  it('sends a range as one, and prints it so', async () => {
+    control.answers.set('POST /sandboxes/*/ports', () => ({
+      Ports: { '3000-12999/tcp': [{ HostIp: '0.0.0.0', HostPort: '4000-13999' }] },
+    }))
+    const { out } = await tapwire('port', 'add', 'web', '4000-13999:3000-12999', '90-91/udp')
+    assert.equal(out, '3000-12999/tcp -> 0.0.0.0:4000-13999\n')
+    assert.deepEqual(control.seen[0]?.body, {
+      PortBindings: {
+        '3000-12999/tcp': [{ HostIp: '', HostPort: '4000-13999' }],
+        '90-91/udp': [{ HostIp: '', HostPort: '' }],
+      },
+    })
+  })
+
   it('tells what is wrong without asking, and what the daemon says', async () => {
     const wrong = await tapwire('port', 'add', 'web', '8010-8000:80')
     assert.deepEqual([wrong.code, wrong.out], [1, ''])
@@ -97,7 +111,7 @@ describe('tapwire port rm', () => {
       err: '',
     })
     assert.deepEqual(control.seen.at(-1)?.body, {
-      Ports: ['53/udp', '90/tcp', '91/tcp'],
+      Ports: ['53/udp', '90-91/tcp'],
       PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8080' }] },
     })
   })

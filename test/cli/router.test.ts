@@ -276,6 +276,9 @@ describe('tapwire uplink', () => {
     const uplinks = [NONE, NIC, { ...NIC, Up: false, Reason: 'the interface eth0 is down' }]
     control.answers.set('GET /uplink', () => uplinks[0])
     assert.equal(await out('uplink', 'ls'), 'UPLINK   STATE   REASON\nnone     down    none is set\n')
+    control.answers.set('GET /uplink', () => ({ ...NIC, Uplink: 'none', Interface: '' }))
+    assert.match(await out('uplink', 'ls'), /\na network +up +- /, 'one that plays the world')
+    control.answers.set('GET /uplink', () => uplinks[0])
     assert.deepEqual(JSON.parse(await out('uplink', 'ls', '--json')), NONE)
     uplinks.shift()
     assert.equal(

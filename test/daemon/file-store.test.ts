@@ -17,6 +17,8 @@ import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { TapwireError } from '../../src/control/errors.ts'
 import type { ModelRecord } from '../../src/control/model/records.ts'
+import { MODEL_VERSION } from '../../src/control/model/schema.ts'
+import { planPublishing } from '../../src/control/rules/publish-plan.ts'
 import { FileStore } from '../../src/daemon/file-store.ts'
 import { modelRecord, networkRecord, sandboxRecord } from '../control/model/records.ts'
 import { itIsAStore } from '../control/model/store.conformance.ts'
@@ -50,9 +52,29 @@ describe('the state file', () => {
     assert.deepEqual(readdirSync(folder).toSorted(), ['state.json', 'state.json.previous'])
     for (const path of [state, previous]) assert.equal(statSync(path).mode & 0o777, 0o600)
     const text = readFileSync(state, 'utf8')
-    assert.deepEqual(JSON.parse(text), { version: 1, ...modelRecord(1) })
+    assert.deepEqual(JSON.parse(text), { version: MODEL_VERSION, ...modelRecord(1) })
     assert.ok(text.split('\n').includes(`    ${JSON.stringify(sandboxRecord(0))}],`))
-    assert.deepEqual(JSON.parse(readFileSync(previous, 'utf8')), { version: 1, ...modelRecord(0) })
+    assert.deepEqual(JSON.parse(readFileSync(previous, 'utf8')), {
+      version: MODEL_VERSION,
+      ...modelRecord(0),
+    })
+  })
+
+  it('of an earlier Tapwire, which kept each port by itself, is read', async (t) => {
+    const folder = newFolder(t)
+    const [sandbox] = modelRecord(1).sandboxes
+    const portBindings = {
+      '80/tcp': [{ hostIp: '', hostPort: '8080' }],
+      '81/tcp': [{ hostIp: '', hostPort: '8081' }],
+    }
+    const config = { ...sandbox!.config, exposedPorts: ['80/tcp', '81/tcp'], portBindings }
+    const model = { ...modelRecord(1), sandboxes: [{ ...sandbox!, config }] }
+    writeFileSync(join(folder, 'state.json'), JSON.stringify({ version: 1, ...model }))
+    const read = new FileStore(folder).load()
+    assert.deepEqual(read, model)
+    assert.deepEqual(planPublishing(read!.sandboxes[0]!.config, ''), [
+      { protocol: 'tcp', first: 80, last: 81, hostIp: '', host: { kind: 'fixed', first: 8080 } },
+    ])
   })
 
   it('is not written any more once it is sealed', async (t) => {
@@ -100,9 +122,13 @@ describe('the state file', () => {
 })
 
 describe('a state file that cannot be read', () => {
-  const good = `${JSON.stringify({ version: 1, ...modelRecord(1) })}\n`
+  const good = `${JSON.stringify({ version: MODEL_VERSION, ...modelRecord(1) })}\n`
   const withNetwork = (change: object): string =>
-    JSON.stringify({ version: 1, ...modelRecord(0), networks: [{ ...networkRecord(1), ...change }] })
+    JSON.stringify({
+      version: MODEL_VERSION,
+      ...modelRecord(0),
+      networks: [{ ...networkRecord(1), ...change }],
+    })
 
   for (const [what, text, problem] of [
     ['is empty', '', /ends in the middle/],
@@ -111,10 +137,10 @@ describe('a state file that cannot be read', () => {
     ['has a typing error', good.replace('":', '"'), /is not valid JSON \(.*\)/],
     [
       'is of a newer version',
-      '{"version": 2, "novelty": true}',
-      /newer Tapwire: it has schema version 2, and this one reads version 1/,
+      '{"version": 3, "novelty": true}',
+      /newer Tapwire: it has schema version 3, and this one reads version 2/,
     ],
-    ['is of no version', good.replace('"version":1,', ''), /is damaged \(version: /],
+    ['is of no version', good.replace(`"version":${MODEL_VERSION},`, ''), /is damaged \(version: /],
     ['is a list', '[]', /is damaged \(it: /],
     [
       'has an id that is none',
@@ -122,11 +148,16 @@ describe('a state file that cannot be read', () => {
       /damaged \(networks\.0\.id: is no id of 64 hexadecimal digits\)/,
     ],
     ['has a value of a wrong type', withNetwork({ internal: 'no' }), /damaged \(networks\.0\.internal: /],
+    [
+      'has ports that are none',
+      good.replace('"80/tcp":', '"90-80/tcp":'),
+      /damaged \(sandboxes\.0\.config\.portBindings\.90-80\/tcp: /,
+    ],
     ['has a key that nobody knows', withNetwork({ colour: 'red' }), /damaged \(networks\.0: .*colour/],
     [
       'has two networks of one name',
       JSON.stringify({
-        version: 1,
+        version: MODEL_VERSION,
         ...modelRecord(0),
         networks: [networkRecord(1), { ...networkRecord(2), name: 'network-1' }],
       }),

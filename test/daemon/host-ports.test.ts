@@ -253,8 +253,8 @@ function tcp(sockets: RelaySockets): void {
             client.write('x')
             await once(client, 'data')
           }
-          close()
-          close()
+          await Promise.all([close(), close()])
+          await close()
           assert.equal(await answerOf(ended), 'ECONNRESET')
           other.end('y')
           assert.equal(await answerOf(other), 'y')

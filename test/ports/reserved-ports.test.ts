@@ -284,6 +284,26 @@ function arrivals(): void {
     })
   })
 
+  it('to a link-local address of the machine, which needs its link', async () => {
+    execFileSync('ip', ['link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two'])
+    execFileSync('ip', ['link', 'set', 'one', 'addrgenmode', 'none', 'up'])
+    execFileSync('ip', ['address', 'add', 'fe80::77/64', 'dev', 'one', 'nodad'])
+    await watched(range({ protocol: 'udp' }), async (watch, ready, ports) => {
+      const client = createSocket('udp6')
+      client.send('question', 3000, 'fe80::77%one')
+      await ready()
+      const datagram = watch.receive(new Uint8Array(2000))
+      assert.ok(datagram)
+      assert.match(datagram.remoteAddress, /^fe80::77%\d+$/)
+      assert.equal(datagram.localAddress, datagram.remoteAddress)
+      ports.answer(datagram, Buffer.from('answer'))
+      const [answer, from] = (await once(client, 'message')) as [Buffer, { address: string }]
+      assert.deepEqual([answer.toString(), from.address], ['answer', 'fe80::77%one'])
+      client.close()
+    })
+    execFileSync('ip', ['link', 'delete', 'one'])
+  })
+
   it('on an IPv4 socket as well', async () => {
     await watched(range({ protocol: 'udp', address: '0.0.0.0' }), async (watch, ready, ports) => {
       const client = createSocket('udp4')
@@ -326,6 +346,41 @@ function arrivals(): void {
     assert.throws(() => watch.accept(), { code: 'EBADF' })
     assert.throws(() => watch.resume(), { code: 'EBADF' })
     assert.throws(() => new ReservedPorts(range(), { watch, tag: 1 }), TypeError)
+  })
+
+  it('are free again when they are released in the background, and nothing arrives meanwhile', async () => {
+    const before = openDescriptors().length
+    const watch = new ArrivalWatch(() => undefined)
+    const many = range({ last: 3999 })
+    const ports = new ReservedPorts(many, { watch, tag: 1 })
+    const client = connect(3000, '127.0.0.1').on('error', () => undefined)
+    await once(client, 'connect')
+    const closed = new Promise((resolve) => client.once('close', resolve))
+    const released = ports.release()
+    assert.equal(watch.accept(), undefined)
+    await Promise.all([released, ports.release(), closed])
+    const again = new ReservedPorts(many, { watch, tag: 2 })
+    ports.close()
+    assert.throws(() => new ReservedPorts(many), { code: 'EADDRINUSE' })
+    await again.release()
+    again.close()
+    await again.release()
+    watch.close()
+    assert.equal(openDescriptors().length, before)
+  })
+
+  it('a worker that ends while it releases ports leaves nothing behind', async () => {
+    const { Worker } = await import('node:worker_threads')
+    const before = openDescriptors().length
+    const url = new URL('../../src/ports/reserved-ports.js', import.meta.url).href
+    const script = `import(${JSON.stringify(url)}).then(({ ReservedPorts }) => {
+      const ports = new ReservedPorts({ address: '', protocol: 'tcp', first: 3000, last: 3999 })
+      void ports.release()
+      process.exit()
+    })`
+    await once(new Worker(script, { eval: true }), 'exit')
+    new ReservedPorts(range({ last: 3999 })).close()
+    assert.equal(openDescriptors().length, before)
   })
 
   it('a worker that ends with ports and a watch open leaves nothing behind', async () => {

@@ -17,6 +17,7 @@ import { after, before, describe, it } from 'node:test'
 import { needs, needsTap } from '../support/requirements.ts'
 import { Capture } from './support/capture.ts'
 import { BROADCAST, EXPERIMENTAL, FrameSender, frameOf } from './support/frames.ts'
+import { UNGUARDED } from './support/lab-plan.ts'
 import { type Backend, LiveLab } from './support/live-lab.ts'
 
 const SPOKEN = ['broadcast', 'multicast', 'unknown-unicast', 'known-unicast', 'tagged-broadcast'] as const
@@ -108,7 +109,7 @@ async function twoNetworks(io: Backend): Promise<LiveLab> {
     ROLES.map((role) => [`${network}-${role}`, role, network] as const),
   )
   const sandboxes = named.map(([name, role, network]) => [name, { on: [network], mac: macOf(role) }] as const)
-  const plan = { networks: { red: {}, blue: {} }, sandboxes: Object.fromEntries(sandboxes) }
+  const plan = { networks: { red: UNGUARDED, blue: UNGUARDED }, sandboxes: Object.fromEntries(sandboxes) }
   const lab = await LiveLab.up(plan, { io })
   for (const [sandbox, role] of named) {
     await lab.exec(sandbox, 'ip', 'address', 'flush', 'dev', 'eth0', 'scope', 'global')

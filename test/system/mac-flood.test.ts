@@ -14,6 +14,7 @@ import type { Stats } from '../../src/control/api/switch.ts'
 import { STATIONS_PER_PORT_DEFAULT } from '../../src/limits.ts'
 import { needs, needsTap } from '../support/requirements.ts'
 import { FrameSender } from './support/frames.ts'
+import { UNGUARDED } from './support/lab-plan.ts'
 import { LiveLab } from './support/live-lab.ts'
 
 const SOURCES = 1_000_000
@@ -27,7 +28,7 @@ describe('a MAC flood', { skip }, () => {
   let lab: LiveLab
   before(async () => {
     const sandboxes = { flooder: { on: ['red'] }, left: { on: ['red'] }, right: { on: ['red'] } }
-    lab = await LiveLab.up({ networks: { red: {} }, sandboxes })
+    lab = await LiveLab.up({ networks: { red: UNGUARDED }, sandboxes })
   })
   after(() => lab.down())
 

@@ -49,7 +49,7 @@ async function add(cli: Cli, sandbox: string, specs: readonly string[]): Promise
 async function remove(cli: Cli, sandbox: string, ports: readonly string[]): Promise<void> {
   const isSpec = (text: string): boolean => text.includes(':') || text.includes('=')
   const body: UnpublishPorts = {
-    Ports: ports.filter((port) => !isSpec(port)).flatMap(parseExpose),
+    Ports: ports.filter((port) => !isSpec(port)).map(parseExpose),
     PortBindings: portBindings(ports.filter(isSpec)),
   }
   await apiClient(cli).delete(pathOf(sandbox), { body })

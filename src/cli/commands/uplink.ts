@@ -63,7 +63,9 @@ function formatUplink(uplink: Uplink): string {
   const { Uplink: spec, Up, Reason, Interface, MacAddress, Address, Gateway, Mtu, Ports } = uplink
   const ports = Ports.Last === 0 ? '' : `${Ports.First}-${Ports.Last}`
   const columns = ['UPLINK', 'STATE', 'INTERFACE', 'MAC', 'ADDRESS', 'GATEWAY', 'MTU', 'PORTS', 'REASON']
-  const row = [spec, Up ? 'up' : 'down', Interface, MacAddress, Address, Gateway, Mtu || '', ports, Reason]
+  // One that was not set and is there all the same is a network that plays the world.
+  const name = spec === 'none' && Up ? 'a network' : spec
+  const row = [name, Up ? 'up' : 'down', Interface, MacAddress, Address, Gateway, Mtu || '', ports, Reason]
   // What has nothing to say is left out, so that the line stays short.
   const told = columns.flatMap((column, index) =>
     (column === 'REASON' && Reason === '') || (!Up && row[index] === '') ? [] : [[column, row[index]!]],

@@ -166,7 +166,7 @@ function networkingConfig(networks: readonly NetworkOption[]): SandboxCreate['Ne
 
 /** Published ports are exposed as well. */
 function exposedPorts({ expose = [], publish = [] }: CreateOptions): SandboxCreate['ExposedPorts'] {
-  const ports = [...expose.flatMap(parseExpose), ...publish.flatMap(parsePublish).map(({ port }) => port)]
+  const ports = [...expose.map(parseExpose), ...publish.map((spec) => parsePublish(spec).port)]
   return ports.length === 0 ? undefined : Object.fromEntries(ports.map((port) => [port, {}]))
 }
 

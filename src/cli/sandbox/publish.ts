@@ -3,30 +3,25 @@ import { isIP } from 'node:net'
 import { usage } from '../options.ts'
 
 export interface PublishedPort {
-  /** `80/tcp` */
+  /** `80/tcp`, or a range of as many ports as there are host ports: `80-89/tcp`. */
   readonly port: string
   readonly hostIp: string
-  /** A port, a range, or empty for any. */
+  /** A port, a range, or empty for any (each, where it is a range of ports). */
   readonly hostPort: string
 }
 
 /** `[[hostIP:]hostPort[-end]:]port[-end][/protocol]`, or `target=80,published=8080,protocol=tcp`. Throws USAGE. */
-export function parsePublish(spec: string): PublishedPort[] {
+export function parsePublish(spec: string): PublishedPort {
   const short = spec.includes('=') ? shortOf(spec) : spec
   const { hostIp, host, ports, protocol } = split(short)
   const [first, last] = parseRange(ports, 'containerPort')
-  if (host === '')
-    return span(first, last).map((port) => ({ port: `${port}/${protocol}`, hostIp, hostPort: '' }))
+  const port = `${rangeText(first, last)}/${protocol}`
+  if (host === '') return { port, hostIp, hostPort: '' }
   const [hostFirst, hostLast] = parseRange(host, 'hostPort')
-  if (first === last) return [{ port: `${first}/${protocol}`, hostIp, hostPort: host }]
-  if (hostLast - hostFirst !== last - first) {
+  if (first !== last && hostLast - hostFirst !== last - first) {
     throw usage(`invalid ranges specified for container and host Ports: ${ports} and ${host}`)
   }
-  return span(first, last).map((port, at) => ({
-    port: `${port}/${protocol}`,
-    hostIp,
-    hostPort: String(hostFirst + at),
-  }))
+  return { port, hostIp, hostPort: host }
 }
 
 /** All of a command line, as the API takes them. Throws USAGE. */
@@ -34,7 +29,7 @@ export function portBindings(
   specs: readonly string[],
 ): Record<string, { HostIp: string; HostPort: string }[]> {
   const bindings = new Map<string, { HostIp: string; HostPort: string }[]>()
-  for (const { port, hostIp, hostPort } of specs.flatMap(parsePublish)) {
+  for (const { port, hostIp, hostPort } of specs.map(parsePublish)) {
     const known = bindings.get(port) ?? []
     known.push({ HostIp: hostIp, HostPort: hostPort })
     bindings.set(port, known)
@@ -42,14 +37,14 @@ export function portBindings(
   return Object.fromEntries(bindings)
 }
 
-/** `80-90/udp` as `80/udp`, `81/udp`, … Throws USAGE. */
-export function parseExpose(spec: string): string[] {
+/** `80-90/udp`, as the API takes it. Throws USAGE. */
+export function parseExpose(spec: string): string {
   if (spec.includes(':')) throw usage(`invalid port format for --expose: ${spec}`)
   const { ports, protocol } = split(spec)
   const wrong = wrongRange(ports)
   if (wrong !== undefined) throw usage(`invalid range format for --expose: ${spec}, error: ${wrong}`)
   const [first, last] = parseRange(ports, 'containerPort')
-  return span(first, last).map((port) => `${port}/${protocol}`)
+  return `${rangeText(first, last)}/${protocol}`
 }
 
 /** Go's words for what is no port and no range of ports. */
@@ -99,8 +94,8 @@ function parseRange(text: string, what: 'containerPort' | 'hostPort'): [number, 
   return [from, to]
 }
 
-function span(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, at) => first + at)
+function rangeText(first: number, last: number): string {
+  return first === last ? String(first) : `${first}-${last}`
 }
 
 /** The long syntax, written short. */

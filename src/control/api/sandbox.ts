@@ -10,6 +10,13 @@ const absent = <T extends z.ZodType>(schema: T) => schema.nullish()
 
 export const portBindingSchema = z.strictObject({ HostIp: text.optional(), HostPort: text.optional() })
 
+const requestedBindings = z
+  .record(text, absent(z.array(portBindingSchema)))
+  .describe(
+    'By port, 80/tcp, or by range of ports, 3000-3009/tcp. A range is published on as many host ports, 8000-8009, or each ' +
+      'port of it on any where HostPort is empty; a single port on the first of a range that is free.',
+  )
+
 /** POST /sandboxes?name=NAME */
 export const sandboxCreateSchema = z.strictObject({
   Hostname: text.optional(),
@@ -26,14 +33,15 @@ export const sandboxCreateSchema = z.strictObject({
   StopTimeout: z.int().optional(),
   /** Of the endpoint that NetworkMode names. */
   MacAddress: text.optional(),
-  /** `80/tcp` */
-  ExposedPorts: absent(z.record(text, z.strictObject({}))),
+  ExposedPorts: absent(
+    z.record(text, z.strictObject({})).describe('By port, 80/tcp, or by range of ports, 3000-3009/tcp.'),
+  ),
   HostConfig: absent(
     z.strictObject({
       /** `bridge` (also `default`), a network, `none`, `host` or `container:NAME`. */
       NetworkMode: text.optional(),
       AutoRemove: z.boolean().optional(),
-      PortBindings: absent(z.record(text, absent(z.array(portBindingSchema)))),
+      PortBindings: absent(requestedBindings),
       PublishAllPorts: z.boolean().optional(),
       Dns: absent(texts),
       DnsSearch: absent(texts),
@@ -88,21 +96,22 @@ const portsSchema = z.record(text, z.array(z.object({ HostIp: text, HostPort: te
 
 /** POST /sandboxes/{sandbox}/ports */
 export const publishPortsSchema = z.strictObject({
-  /** By `80/tcp`. */
-  PortBindings: z.record(text, absent(z.array(portBindingSchema))),
+  PortBindings: requestedBindings,
 })
 export type PublishPorts = z.infer<typeof publishPortsSchema>
 
-/** Those that are new, as they are published now. */
-export const portsPublishedSchema = z.object({ Ports: portsSchema })
+export const portsPublishedSchema = z.object({
+  Ports: portsSchema.describe(
+    'Those that are new, as they are published now: neighbours as one range, 3000-3009/tcp at 8000-8009.',
+  ),
+})
 export type PortsPublished = z.infer<typeof portsPublishedSchema>
 
 /** DELETE /sandboxes/{sandbox}/ports */
 export const unpublishPortsSchema = z.strictObject({
-  /** By `80/tcp`. Of a binding only what is given has to fit. */
-  PortBindings: absent(z.record(text, absent(z.array(portBindingSchema)))),
-  /** `80/tcp`: all bindings of a port. */
-  Ports: absent(texts),
+  /** Of a binding only what is given has to fit. */
+  PortBindings: absent(requestedBindings),
+  Ports: absent(texts.describe('All bindings of a port, 80/tcp, or of a range of ports, 3000-3009/tcp.')),
 })
 export type UnpublishPorts = z.infer<typeof unpublishPortsSchema>
 

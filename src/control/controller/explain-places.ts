@@ -117,6 +117,13 @@ export class ExplainPlaces {
 
   async #arrival(address: string): Promise<FirstHop> {
     const uplink = this.#context.parts.fabric.uplink()
+    if (uplink.port === undefined && uplink.up) {
+      throw new TapwireError(
+        ErrorCode.uplinkUnusable,
+        `${address} is no address of a running sandbox, and the way out is a network: packets come from its sandboxes`,
+        { hint: 'Name one of them as the source.' },
+      )
+    }
     if (uplink.port === undefined) {
       throw new TapwireError(
         ErrorCode.uplinkUnusable,

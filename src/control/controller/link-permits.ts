@@ -9,6 +9,7 @@ import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
 import { parseLink } from '../rules/link-environment.ts'
 import { splitPort } from '../rules/port.ts'
+import { eachPort } from '../rules/port-runs.ts'
 import { isPublishable } from '../rules/publish-plan.ts'
 import type { Context } from './context.ts'
 import { KeyedLock } from './keyed-lock.ts'
@@ -18,7 +19,7 @@ import type { Undo } from './undo.ts'
 /** A sandbox on the default bridge. */
 interface Member {
   readonly address: string
-  /** `80/tcp` */
+  /** `80/tcp`, `3000-3009/tcp`. */
   readonly exposedPorts: readonly string[]
   /** Ids of those that it links to. Found out once: who is renamed stays linked. */
   readonly children: readonly string[]
@@ -108,7 +109,7 @@ export class LinkPermits {
   #permissionsOf(pair: string): readonly Permission[] {
     const [client, server] = pair.split(' ').map((id) => this.#members.get(id))
     if (client === undefined || server === undefined) return []
-    return server.exposedPorts.flatMap((text) => {
+    return eachPort(server.exposedPorts).flatMap((text) => {
       const { number: port, protocol } = splitPort(text)
       if (!isPublishable(protocol)) return []
       return [{ client: client.address, server: server.address, protocol, port }]

@@ -1,15 +1,16 @@
 import type { PortsPublished, PublishPorts, UnpublishPorts } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import type { PortBinding, SandboxConfig, SandboxRecord } from '../model/records.ts'
+import type { SandboxConfig, SandboxRecord } from '../model/records.ts'
 import {
-  isSelected,
   type PortSelection,
   portNames,
+  remainingRanges,
   withBindings,
   withoutBindings,
 } from '../rules/port-change.ts'
 import { recordedRanges, recordRanges } from '../rules/port-range.ts'
-import { checkPortBindings, portName } from '../rules/publish.ts'
+import { mergeRuns, runName } from '../rules/port-runs.ts'
+import { checkPortBindings, parsePorts } from '../rules/publish.ts'
 import { inspectRanges } from '../views/sandbox-inspect.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
@@ -43,13 +44,14 @@ export class PortChanges {
   async unpublish(reference: string, request: UnpublishPorts): Promise<void> {
     const { id } = this.#context.findSandbox(reference)
     const selection = selectionOf(request)
-    if (selection.size === 0) throw noPort()
+    const ports = [...Object.keys(selection.bindings), ...selection.ports.map(runName)]
+    if (ports.length === 0) throw noPort()
     await this.#runs.locked(id, async (sandbox) => {
       const changed = { ...sandbox, config: withoutBindings(sandbox.config, selection, sandbox) }
       const after = await this.#change(changed, (undo) =>
-        this.#runs.publications.remove(undo, changed, (range, port) => isSelected(selection, range, port)),
+        this.#runs.publications.remove(undo, changed, (ranges) => remainingRanges(selection, ranges)),
       )
-      this.#context.sandboxEvent('unpublish', after, { ports: portNames(selection.keys()) })
+      this.#context.sandboxEvent('unpublish', after, { ports: portNames(ports) })
     })
   }
 
@@ -69,8 +71,7 @@ function selectionOf({ Ports, PortBindings }: UnpublishPorts): PortSelection {
   const some = Object.entries(checkPortBindings(PortBindings ?? {})).filter(
     ([, bindings]) => bindings.length > 0,
   )
-  const all = (Ports ?? []).map((port) => [portName(port), 'all'] as const)
-  return new Map<string, readonly PortBinding[] | 'all'>([...some, ...all])
+  return { bindings: Object.fromEntries(some), ports: mergeRuns((Ports ?? []).map(parsePorts)) }
 }
 
 /** What the one has published and the other had not. */

@@ -78,16 +78,17 @@ export class Publications {
     return this.#withPorts(sandbox)
   }
 
-  /** Publishes less of it. `isRemoved` is asked about each port that has host ports. */
+  /** Publishes less of it. `remainingOf` is asked what is to be left of ranges that have host ports. */
   async remove(
     undo: Undo,
     sandbox: SandboxRecord,
-    isRemoved: (range: PortRange, port: number) => boolean,
+    remainingOf: (ranges: readonly PortRange[]) => ReadonlyMap<PortRange, readonly PortRange[]>,
   ): Promise<SandboxRecord> {
-    for (const publication of this.#of(sandbox.id)) {
+    const held = this.#of(sandbox.id).filter(({ range }) => range.hostFirst > 0)
+    const remaining = remainingOf(held.map(({ range }) => range))
+    for (const publication of held) {
       const { range, target } = publication
-      if (range.hostFirst === 0) continue
-      const rest = remaining(range, (port) => isRemoved(range, port))
+      const rest = remaining.get(range)!
       if (rest.length === 1 && rest[0]!.first === range.first && rest[0]!.last === range.last) continue
       await this.#switch.shut(undo, publication)
       const pieces = rest.map((piece): Publication => this.#switch.closed(piece))
@@ -274,18 +275,4 @@ export class Publications {
 
 function nameOf({ first, last, protocol }: PortRange): string {
   return `${rangeText(first, last)}/${protocol}`
-}
-
-/** What is left of a range, in order. */
-function remaining(range: PortRange, isRemoved: (port: number) => boolean): readonly PortRange[] {
-  const pieces: PortRange[] = []
-  let first = range.first
-  for (let port = range.first; port <= range.last + 1; port++) {
-    if (port <= range.last && !isRemoved(port)) continue
-    if (port > first) {
-      pieces.push({ ...range, first, last: port - 1, hostFirst: range.hostFirst + first - range.first })
-    }
-    first = port + 1
-  }
-  return pieces
 }

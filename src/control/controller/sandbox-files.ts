@@ -59,15 +59,27 @@ export function linkVariables(context: Context, sandbox: SandboxRecord): readonl
         `Cannot link to a non running container: /${child} AS /${sandbox.name}/${alias}`,
       )
     }
-    return linkEnvironment({
-      parent: sandbox.name,
-      alias,
-      address: target.address,
-      exposedPorts: target.child.config.exposedPorts,
-      environment: target.child.config.environment,
-    })
+    return variablesOf(sandbox, target)
   })
 }
+
+/** The same of those that run now: for a command that comes later. */
+export function presentLinkVariables(context: Context, sandbox: SandboxRecord): readonly string[] {
+  return sandbox.config.links.flatMap((link) => {
+    const { child, alias } = parseLink(link)
+    const target = linkTarget(context, child, alias)
+    return target === undefined ? [] : variablesOf(sandbox, target)
+  })
+}
+
+const variablesOf = ({ name }: SandboxRecord, { alias, address, child }: LinkTarget): readonly string[] =>
+  linkEnvironment({
+    parent: name,
+    alias,
+    address,
+    exposedPorts: child.config.exposedPorts,
+    environment: child.config.environment,
+  })
 
 function hostsOf(context: Context, sandbox: SandboxRecord): HostsFile {
   const { config } = sandbox

@@ -7,6 +7,7 @@ import { commandEnvironment } from './environment.ts'
 import { ExitObserver } from './exit-observer.ts'
 import { LateStream } from './late-stream.ts'
 import type { Runs } from './runs.ts'
+import { presentLinkVariables } from './sandbox-files.ts'
 
 /** The standard streams of what runs in sandboxes. */
 export class Streams {
@@ -43,11 +44,14 @@ export class Streams {
     const execId = this.#context.newId()
     const target = await run.running.exec({
       command: request.Cmd,
-      environment: commandEnvironment({
-        hostname: sandbox.config.hostname,
-        tty: request.Tty ?? false,
-        environment: [...sandbox.config.environment, ...(request.Env ?? [])],
-      }),
+      environment: commandEnvironment(
+        {
+          hostname: sandbox.config.hostname,
+          tty: request.Tty ?? false,
+          environment: [...sandbox.config.environment, ...(request.Env ?? [])],
+        },
+        presentLinkVariables(this.#context, sandbox),
+      ),
       workingDirectory: request.WorkingDir ?? sandbox.config.workingDirectory,
       tty: request.Tty ?? false,
       openStdin: request.AttachStdin ?? false,

@@ -138,8 +138,9 @@ export interface SandboxConfig {
   readonly extraHosts: readonly string[]
   /** `child:alias`, on the default bridge. */
   readonly links: readonly string[]
-  /** `80/tcp`, sorted. */
+  /** `80/tcp`, and neighbours in one: `3000-3009/tcp`. In order. */
   readonly exposedPorts: readonly string[]
+  /** By port in the same way, in normal form (rules/port-bindings.ts). */
   readonly portBindings: Readonly<Record<string, readonly PortBinding[]>>
   readonly publishAll: boolean
 }
@@ -154,7 +155,7 @@ export type NetworkMode =
 
 export interface PortBinding {
   readonly hostIp: string
-  /** A port, a range `8000-8010`, or empty for any. */
+  /** A port, a range `8000-8010`, or empty for any. A range of ports has as many host ports, or any. */
   readonly hostPort: string
 }
 

@@ -1,10 +1,15 @@
 /** The shape of the stored model, by which a file is checked before anything in it is believed. */
 
 import { z } from 'zod'
+import { parsePortRange } from '../rules/port.ts'
+import { isRunName } from '../rules/port-runs.ts'
 import type { ModelRecord } from './records.ts'
 
-/** Grows when what is stored changes so that an older Tapwire would misread it. */
-export const MODEL_VERSION = 1
+/** Grows when what is stored changes so that an older Tapwire would misread it. 2: ranges of ports in a configuration. */
+export const MODEL_VERSION = 2
+
+/** Whose files are read as they are. */
+const VERSIONS = [1, MODEL_VERSION] as const
 
 const text = z.string()
 const texts = z.array(text)
@@ -68,7 +73,12 @@ const endpointRecord = z.strictObject({
     .optional(),
 })
 
-const portBindings = z.record(text, z.array(z.strictObject({ hostIp: text, hostPort: text })))
+const ports = text.refine(isRunName, 'is no port or range of ports')
+const hostPorts = text.refine(
+  (port) => port === '' || parsePortRange(port) !== undefined,
+  'is no port or range of ports',
+)
+const portBindings = z.record(ports, z.array(z.strictObject({ hostIp: text, hostPort: hostPorts })))
 
 const networkMode = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('networks'), name: text }),
@@ -99,7 +109,7 @@ const sandboxRecord = z.strictObject({
     dnsOptions: texts,
     extraHosts: texts,
     links: texts,
-    exposedPorts: texts,
+    exposedPorts: z.array(ports),
     portBindings,
     publishAll: z.boolean(),
   }),
@@ -118,7 +128,7 @@ const sandboxRecord = z.strictObject({
 /** The whole file. That `satisfies` holds is what keeps it and the records in step. */
 export const storedModelSchema = z
   .strictObject({
-    version: z.literal(MODEL_VERSION),
+    version: z.literal(VERSIONS),
     networks: z.array(networkRecord),
     sandboxes: z.array(sandboxRecord),
     resting: z.array(

@@ -1,5 +1,6 @@
 /** The rules of the drivers that Tapwire has. */
 
+import { RELAY_SUBNET } from '../../limits.ts'
 import {
   bridgeOptions,
   checkBridgeOptions,
@@ -14,6 +15,7 @@ export const bridgeDriver: DriverRules = {
   scope: 'local',
   creatable: true,
   poolsPerFamily: 1,
+  reserved: [RELAY_SUBNET],
   defaultOptions: defaultBridgeOptions,
   checkOptions: checkBridgeOptions,
   wantsGateway: bridgeWantsGateway,
@@ -26,6 +28,7 @@ export const macvlanDriver: DriverRules = {
   creatable: true,
   // As many as the LAN has.
   poolsPerFamily: Number.MAX_SAFE_INTEGER,
+  reserved: [],
   defaultOptions: () => ({}),
   checkOptions: checkMacvlanOptions,
   wantsGateway: () => true,
@@ -48,6 +51,7 @@ function withoutInterface(name: string): DriverRules {
     scope: 'local',
     creatable: false,
     poolsPerFamily: 0,
+    reserved: [],
     defaultOptions: () => ({}),
     checkOptions: () => [],
     wantsGateway: () => false,

@@ -3,6 +3,7 @@
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { printable } from './names.ts'
 import { type PortProtocol, splitPort } from './port.ts'
+import { eachPort } from './port-runs.ts'
 
 export interface Link {
   /** Name of the sandbox that links. */
@@ -10,7 +11,7 @@ export interface Link {
   readonly alias: string
   /** Address of the child on the default bridge. */
   readonly address: string
-  /** The child's, `80/tcp`. */
+  /** The child's, `80/tcp`, `3000-3009/tcp`. */
   readonly exposedPorts: readonly string[]
   /** The child's, `NAME=value`. */
   readonly environment: readonly string[]
@@ -30,7 +31,7 @@ interface Run {
 /** `NAME=value` each, in Docker's order. */
 export function linkEnvironment(link: Link): readonly string[] {
   const prefix = link.alias.toUpperCase().replaceAll('-', '_')
-  const ports = link.exposedPorts.map(splitPort).toSorted(comparePorts)
+  const ports = eachPort(link.exposedPorts).map(splitPort).toSorted(comparePorts)
   const [first] = ports
   return [
     ...(first === undefined ? [] : [`${prefix}_PORT=${url(link, first)}`]),

@@ -3,9 +3,9 @@
 import type { NetworkCreate } from '../api/network.ts'
 import type { Defaults } from '../defaults.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import { formatSubnet, parseCidr, subnetOf } from '../ip-address.ts'
+import { formatSubnet, overlap, parseCidr, type Subnet, subnetOf } from '../ip-address.ts'
 import type { WantedPool, WantedPools } from '../ipam/address-space.ts'
-import { checkPools, subnetFamily } from '../ipam/check-pools.ts'
+import { checkPools, isSizeOnly, subnetFamily } from '../ipam/check-pools.ts'
 import type { NetworkIpam, NetworkRecord, PoolRecord } from '../model/records.ts'
 import { checkMap } from './bounds.ts'
 import type { NetworkTraits } from './bridge-options.ts'
@@ -20,6 +20,8 @@ export interface DriverRules {
   readonly creatable: boolean
   /** How many subnets of one family its networks may have. */
   readonly poolsPerFamily: number
+  /** Subnets that its networks may have nothing of. */
+  readonly reserved: readonly string[]
   /** Options that its networks get where they have none of that name. */
   defaultOptions(defaults: Defaults): Readonly<Record<string, string>>
   /** What is wrong with the options, a sentence each. */
@@ -85,6 +87,7 @@ function planOrdinary(request: NetworkCreate, context: NetworkContext): NetworkP
   const traits: NetworkTraits = { internal: request.Internal ?? false, ipv6: settings.enableIPv6 }
   refusePools(settings)
   refusePoolCount(settings, driver)
+  refuseReserved(settings, driver)
   const problems = driver.checkOptions(settings.options, traits)
   if (problems.length > 0) throw invalid(problems.join('\n'))
   const { pools: _, ...kept } = settings
@@ -235,6 +238,24 @@ function refusePoolCount(settings: NetworkSettings, driver: DriverRules): void {
   const families = settings.pools.map(subnetFamily)
   const most = Math.max(...[4, 6].map((family) => families.filter((other) => other === family).length))
   if (most > driver.poolsPerFamily) throw invalid(`${driver.name} driver doesn't support multiple subnets`)
+}
+
+function refuseReserved(settings: NetworkSettings, driver: DriverRules): void {
+  for (const { subnet } of settings.pools) {
+    const wanted = subnet === undefined ? undefined : subnetFrom(subnet)
+    if (wanted === undefined || isSizeOnly(wanted)) continue
+    const reserved = driver.reserved.find((other) => overlap(wanted, subnetFrom(other)))
+    if (reserved !== undefined) {
+      throw invalid(
+        `subnet ${subnet} has addresses of ${reserved}, which Tapwire itself uses for published ports`,
+      )
+    }
+  }
+}
+
+function subnetFrom(text: string): Subnet {
+  const { address, prefixLength } = parseCidr(text)!
+  return subnetOf(address, prefixLength)
 }
 
 /** A pool that was checked, without addresses: what a network that takes it over will ask for. */

@@ -51,17 +51,32 @@ export function shownPorts(
     for (let port = range.first; port <= range.last; port++) {
       const name = `${port}/${range.protocol}`
       const bindings = shown.get(name) ?? []
-      bindings.push(...shownBindings(range, port))
+      bindings.push(...shownBindings(range, port, port))
       shown.set(name, bindings)
     }
   }
   return Object.fromEntries(shown)
 }
 
-/** No address is every address, of both families. */
-function shownBindings({ first, hostIp, hostFirst }: PortRange, port: number): PortBinding[] {
+/** The same in ranges, by `3000-3009/tcp`. */
+export function shownRanges(
+  ports: Readonly<Record<string, readonly PortBinding[]>>,
+): Record<string, PortBinding[]> {
+  const shown = new Map<string, PortBinding[]>()
+  for (const range of recordedRanges(ports)) {
+    const { protocol, first, last } = range
+    const name = `${rangeText(first, last)}/${protocol}`
+    shown.set(name, [...(shown.get(name) ?? []), ...shownBindings(range, first, last)])
+  }
+  return Object.fromEntries(shown)
+}
+
+/** Of a part of a range. No address is every address, of both families. */
+function shownBindings(range: PortRange, first: number, last: number): PortBinding[] {
+  const { hostIp, hostFirst } = range
   if (hostFirst === 0) return [{ hostIp: hostIp || '0.0.0.0', hostPort: '' }]
-  const hostPort = String(hostFirst + port - first)
+  const distance = hostFirst - range.first
+  const hostPort = rangeText(first + distance, last + distance)
   return (hostIp === '' ? ['0.0.0.0', '::'] : [hostIp]).map((address) => ({ hostIp: address, hostPort }))
 }
 

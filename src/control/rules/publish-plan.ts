@@ -1,8 +1,16 @@
 /** What of a sandbox is to be published, in as few ranges as can be, and in the order in which it gets its host ports. */
 
-import type { PortBinding, SandboxConfig } from '../model/records.ts'
-import { parsePortRange, splitPort } from './port.ts'
+import type { SandboxConfig } from '../model/records.ts'
+import {
+  type BoundRun,
+  foldBindings,
+  type HostBinding,
+  type HostWish,
+  readBindings,
+  uniteBindings,
+} from './port-bindings.ts'
 import type { PortRange } from './port-range.ts'
+import { runOf } from './port-runs.ts'
 
 export type PublishedProtocol = 'tcp' | 'udp'
 
@@ -16,33 +24,25 @@ export interface PublishWish {
   readonly host: HostWish
 }
 
-export type HostWish =
-  /** The first one at this port, the others behind it. */
-  | { readonly kind: 'fixed'; readonly first: number }
-  /** The one port at the first of these that is free. */
-  | { readonly kind: 'choice'; readonly first: number; readonly last: number }
-  /** Each at any free port. */
-  | { readonly kind: 'any' }
-
 type Ports = Pick<SandboxConfig, 'portBindings' | 'publishAll' | 'exposedPorts'>
 
 /** Those that can only have one host port go first, so that nobody else's choice takes it. */
 const KINDS: readonly HostWish['kind'][] = ['fixed', 'choice', 'any']
 
-const ANYWHERE: PortBinding = { hostIp: '', hostPort: '' }
+const ANYWHERE: HostBinding = { hostIp: '', host: { kind: 'any' } }
 
 /** `hostBinding` is the address of bindings that name none; empty for all. */
 export function planPublishing(ports: Ports, hostBinding: string): readonly PublishWish[] {
-  const wishes = wantedBindings(ports).flatMap(([port, bindings]) =>
-    withoutRepetition(bindings).flatMap((binding) => wishOf(port, binding, hostBinding)),
+  const wishes = wantedBindings(ports).flatMap((run) =>
+    withoutRepetition(run.bindings).flatMap((binding) => wishOf(run, binding, hostBinding)),
   )
   return joined(wishes).toSorted((a, b) => KINDS.indexOf(a.host.kind) - KINDS.indexOf(b.host.kind))
 }
 
 /** Of a routed network: the sandbox's own ports, each once. */
 export function planRouted(ports: Ports): readonly PortRange[] {
-  const wishes = wantedBindings(ports).flatMap(([port, bindings]) =>
-    bindings.length === 0 ? [] : wishOf(port, ANYWHERE, ''),
+  const wishes = wantedBindings(ports).flatMap((run) =>
+    run.bindings.length === 0 ? [] : wishOf(run, ANYWHERE, ''),
   )
   return joined(wishes).map(({ protocol, first, last }) => ({
     protocol,
@@ -53,16 +53,13 @@ export function planRouted(ports: Ports): readonly PortRange[] {
   }))
 }
 
-/** Bindings of each port, where -P is meant by what is exposed. */
-export function wantedBindings({
-  portBindings,
-  publishAll,
-  exposedPorts,
-}: Ports): readonly (readonly [string, readonly PortBinding[]])[] {
-  if (!publishAll) return Object.entries(portBindings)
-  const others = exposedPorts.filter((port) => (portBindings[port] ?? []).length === 0)
-  const kept = Object.entries(portBindings).filter(([, bindings]) => bindings.length > 0)
-  return [...kept, ...others.map((port) => [port, [ANYWHERE]] as const)]
+/** Bindings of the ports, where -P is meant by what is exposed. */
+export function wantedBindings({ portBindings, publishAll, exposedPorts }: Ports): readonly BoundRun[] {
+  const known = readBindings(portBindings)
+  if (!publishAll) return known
+  const exposed = exposedPorts.map((port): BoundRun => ({ ...runOf(port), bindings: [] }))
+  const all = uniteBindings([...known.filter(({ bindings }) => bindings.length > 0), ...exposed])
+  return foldBindings(all.map((run) => (run.bindings.length === 0 ? { ...run, bindings: [ANYWHERE] } : run)))
 }
 
 /** Whether this protocol's ports can be published at all: the router translates no other. */
@@ -70,23 +67,18 @@ export function isPublishable(protocol: string): protocol is PublishedProtocol {
   return protocol === 'tcp' || protocol === 'udp'
 }
 
-function wishOf(port: string, { hostIp, hostPort }: PortBinding, hostBinding: string): PublishWish[] {
-  const { number, protocol } = splitPort(port)
+function wishOf(
+  { protocol, first, last }: BoundRun,
+  { hostIp, host }: HostBinding,
+  hostBinding: string,
+): PublishWish[] {
   if (!isPublishable(protocol)) return []
-  const address = hostIp === '' ? hostBinding : hostIp
-  return [{ protocol, first: number, last: number, hostIp: address, host: hostWish(hostPort) }]
+  return [{ protocol, first, last, hostIp: hostIp === '' ? hostBinding : hostIp, host }]
 }
 
-function hostWish(text: string): HostWish {
-  const range = parsePortRange(text)
-  if (range === undefined) return { kind: 'any' }
-  const { first, last } = range
-  return first === last ? { kind: 'fixed', first } : { kind: 'choice', first, last }
-}
-
-function withoutRepetition(bindings: readonly PortBinding[]): readonly PortBinding[] {
+function withoutRepetition(bindings: readonly HostBinding[]): readonly HostBinding[] {
   if (bindings.length < 2) return bindings
-  const known = new Map(bindings.map((binding) => [`${binding.hostPort} ${binding.hostIp}`, binding]))
+  const known = new Map(bindings.map((binding) => [JSON.stringify([binding.hostIp, binding.host]), binding]))
   return [...known.values()]
 }
 

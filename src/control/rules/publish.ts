@@ -5,9 +5,9 @@
  *     target=80,published=8080,protocol=tcp
  */
 
+import { PORT_BINDINGS_MAX } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { parseIpAddress } from '../ip-address.ts'
-import type { PortBinding } from '../model/records.ts'
 import { printable } from './names.ts'
 import {
   comparePorts,
@@ -16,8 +16,18 @@ import {
   parsePortRange,
   parseProtocol,
   sortPorts,
-  splitPort,
 } from './port.ts'
+import {
+  type Bindings,
+  type BoundRun,
+  bindingsFrom,
+  type HostBinding,
+  type HostWish,
+  parseHostWish,
+  uniteBindings,
+  writeBindings,
+} from './port-bindings.ts'
+import { eachPort, numbersOf, type PortRun, parseRun, runName } from './port-runs.ts'
 import { isPublishable } from './publish-plan.ts'
 
 export interface PublishedPort {
@@ -58,16 +68,24 @@ export function portRequest(
 
 /** `80`, `80/udp`, `80-90/udp`: the ports as `80/tcp`. Throws PORT_INVALID. */
 export function parseExpose(spec: string): readonly string[] {
-  if (spec.includes(':')) throw invalid(`invalid port format for --expose: ${printable(spec)}`)
-  const { ports, protocol } = parseProtocol(spec)
-  const range = parsePortRange(ports)
-  if (range === undefined || range.first === 0) {
-    throw invalid(`invalid range format for --expose: ${printable(spec)}, error: ${whyNoRange(ports)}`)
-  }
-  return numbers(range.first, range.last).map((number) => `${number}/${protocol}`)
+  return eachPort([runName(parseExposed(spec))])
 }
 
-/** The bindings of a request, checked and in normal form, in the order of the ports. Throws PORT_INVALID. */
+/** The same as one range. Throws PORT_INVALID. */
+export function parseExposed(spec: string): PortRun {
+  if (spec.includes(':')) throw invalid(`invalid port format for --expose: ${printable(spec)}`)
+  const run = parseRun(spec)
+  if (run === undefined) {
+    const { ports } = parseProtocol(spec)
+    throw invalid(`invalid range format for --expose: ${printable(spec)}, error: ${whyNoRange(ports)}`)
+  }
+  return run
+}
+
+/**
+ * The bindings of a request, checked and in normal form, in the order of the ports. A range of ports goes to any host ports, or
+ * to as many: `3000-3009/tcp` at `8000-8009`. Throws PORT_INVALID, and LIMIT_REACHED where they are more than a sandbox can have.
+ */
 export function checkPortBindings(
   bindings: Readonly<
     Record<
@@ -77,29 +95,36 @@ export function checkPortBindings(
       | undefined
     >
   >,
-): Readonly<Record<string, readonly PortBinding[]>> {
-  const checked = new Map<string, PortBinding[]>()
-  for (const [port, wanted] of Object.entries(bindings)) {
-    const name = portName(port)
-    const { protocol } = splitPort(name)
-    if (!isPublishable(protocol) && (wanted ?? []).length > 0) {
-      throw invalid(`port ${name} cannot be published: only TCP and UDP are forwarded to sandboxes`)
+): Bindings {
+  const runs = Object.entries(bindings).flatMap(([port, wanted]) => {
+    const run = parsePorts(port)
+    if (!isPublishable(run.protocol) && (wanted ?? []).length > 0) {
+      throw invalid(`port ${runName(run)} cannot be published: only TCP and UDP are forwarded to sandboxes`)
     }
-    const more = (wanted ?? []).map(checkBinding)
-    const known = checked.get(name)
-    checked.set(name, known === undefined ? more : [...known, ...more])
-  }
-  return Object.fromEntries(sortPorts([...checked.keys()]).map((port) => [port, checked.get(port)!]))
+    return boundRuns(run, wanted ?? [])
+  })
+  return writeBindings(uniteBindings(checkCount(runs)))
 }
 
-/** `80` and `80/TCP` as `80/tcp`. Throws PORT_INVALID. */
-export function portName(text: string): string {
-  const { ports, protocol } = parseProtocol(text)
-  const range = parsePortRange(ports)
-  if (range === undefined || range.first === 0 || range.first !== range.last) {
-    throw invalid(`invalid port specification: ${JSON.stringify(ports)}`)
-  }
-  return `${range.first}/${protocol}`
+/** Refuses more bindings, each port by itself, than a sandbox can have. Throws LIMIT_REACHED. */
+export function checkCount(runs: readonly BoundRun[]): readonly BoundRun[] {
+  const count = runs.reduce(
+    (sum, { first, last, bindings }) => sum + (last - first + 1) * Math.max(1, bindings.length),
+    0,
+  )
+  if (count <= PORT_BINDINGS_MAX) return runs
+  throw new TapwireError(
+    ErrorCode.limitReached,
+    `too many published ports: ${count}, at most ${PORT_BINDINGS_MAX} are possible`,
+  )
+}
+
+/** `80`, `80/TCP`, `3000-3009/tcp`. Throws PORT_INVALID. */
+export function parsePorts(text: string): PortRun {
+  const run = parseRun(text)
+  if (run === undefined)
+    throw invalid(`invalid port specification: ${JSON.stringify(parseProtocol(text).ports)}`)
+  return run
 }
 
 /**
@@ -120,7 +145,7 @@ export function portLines(
   if (parsePortRange(number) === undefined || number.includes('-')) {
     throw invalid(`invalid port (${printable(number)}): ${whyNoNumber(number)}`)
   }
-  const bindings = ports[portName(port)]
+  const bindings = ports[runName(parsePorts(port))]
   if (bindings === undefined || bindings === null || bindings.length === 0) {
     throw new TapwireError(
       ErrorCode.portNotPublished,
@@ -146,7 +171,7 @@ function parseShort(spec: string): PublishedPort[] {
   if (!single && outside !== undefined && outside.last - outside.first !== inside.last - inside.first) {
     throw invalid(`invalid ranges specified for container and host Ports: ${ports} and ${hostPorts}`)
   }
-  return numbers(inside.first, inside.last).map((containerPort) => ({
+  return numbersOf({ protocol, ...inside }).map((containerPort) => ({
     containerPort,
     protocol,
     hostIp,
@@ -203,15 +228,34 @@ function checkHostIp(text: string): string {
   return address
 }
 
-function checkBinding(binding: {
-  readonly HostIp?: string | undefined
-  readonly HostPort?: string | undefined
-}): PortBinding {
-  const { HostIp: hostIp = '', HostPort: hostPort = '' } = binding
-  if (hostPort === '') return { hostIp: checkHostIp(hostIp), hostPort: '' }
-  const range = parsePortRange(hostPort)
-  if (range === undefined) throw invalid(`invalid port specification: ${JSON.stringify(hostPort)}`)
-  return { hostIp: checkHostIp(hostIp), hostPort: rangeText(range.first, range.last) }
+function boundRuns(
+  run: PortRun,
+  wanted: readonly { readonly HostIp?: string | undefined; readonly HostPort?: string | undefined }[],
+): readonly BoundRun[] {
+  const bindings = wanted.map(({ HostIp = '', HostPort = '' }): HostBinding => {
+    const hostIp = checkHostIp(HostIp)
+    return { hostIp, host: checkHostPort(run, HostPort) }
+  })
+  const { first, last } = run
+  const startsAt0 = bindings.some(({ host }) => host.kind === 'fixed' && host.first === 0)
+  if (!startsAt0) return [{ ...run, bindings }]
+  // Port 0 asks for any port, like none; those behind it are ports like others.
+  const all: BoundRun = { ...run, bindings }
+  const one = bindings.map((binding) =>
+    binding.host.kind === 'fixed' && binding.host.first === 0
+      ? { ...binding, host: { kind: 'any' } as const }
+      : binding,
+  )
+  const rest = first === last ? [] : [{ ...run, first: first + 1, bindings: bindingsFrom(all, first + 1) }]
+  return [{ ...run, last: first, bindings: one }, ...rest]
+}
+
+function checkHostPort(run: PortRun, text: string): HostWish {
+  const host = parseHostWish(run, text)
+  if (host !== undefined) return host
+  if (parsePortRange(text) === undefined) throw invalid(`invalid port specification: ${JSON.stringify(text)}`)
+  const ports = rangeText(run.first, run.last)
+  throw invalid(`invalid ranges specified for container and host Ports: ${ports} and ${text}`)
 }
 
 /** In the words of Go's strconv, which Docker passes on. */
@@ -238,10 +282,6 @@ function portText(port: number): string {
 function hostSide(binding: { readonly HostIp: string; readonly HostPort: string }): string {
   const address = binding.HostIp.includes(':') ? `[${binding.HostIp}]` : binding.HostIp
   return `${address}:${binding.HostPort}`
-}
-
-function numbers(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index)
 }
 
 function invalid(message: string): TapwireError {

@@ -11,8 +11,8 @@ import { shortId } from './ids.ts'
 import { parseLink } from './link-environment.ts'
 import { checkHostname, printable } from './names.ts'
 import { type ModeContext, parseNetworkMode, refuseConflicts } from './network-mode.ts'
-import { sortPorts } from './port.ts'
-import { checkPortBindings, portName } from './publish.ts'
+import { mergeRuns, runName, runOf } from './port-runs.ts'
+import { checkPortBindings, parsePorts } from './publish.ts'
 import { parseSignal, STOP_SIGNAL_DEFAULT } from './stop-signal.ts'
 import { checkStopTimeout, STOP_TIMEOUT_S_DEFAULT } from './stop-timeout.ts'
 import { wantedEndpoints } from './wanted-endpoints.ts'
@@ -91,9 +91,9 @@ function planPorts(
   request: SandboxCreate,
 ): Pick<SandboxConfig, 'exposedPorts' | 'portBindings' | 'publishAll'> {
   const portBindings = checkPortBindings(request.HostConfig?.PortBindings ?? {})
-  const exposed = Object.keys(request.ExposedPorts ?? {}).map(portName)
+  const exposed = Object.keys(request.ExposedPorts ?? {}).map(parsePorts)
   return {
-    exposedPorts: sortPorts([...exposed, ...Object.keys(portBindings)]),
+    exposedPorts: mergeRuns([...exposed, ...Object.keys(portBindings).map(runOf)]).map(runName),
     portBindings,
     publishAll: request.HostConfig?.PublishAllPorts ?? false,
   }

@@ -8,9 +8,9 @@ import { ErrorCode, TapwireError } from '../errors.ts'
 import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { BUILT_IN_NETWORKS, printable } from '../rules/names.ts'
 import { parseInteger } from '../rules/option-values.ts'
-import { splitPort } from '../rules/port.ts'
-import { shownPorts } from '../rules/port-range.ts'
-import { parseExpose } from '../rules/publish.ts'
+import { recordedRanges } from '../rules/port-range.ts'
+import { type PortRun, runOf } from '../rules/port-runs.ts'
+import { parseExposed } from '../rules/publish.ts'
 
 type Test<T> = (candidate: T) => boolean
 type Tests<T> = Readonly<Record<string, (values: readonly string[]) => Test<T>>>
@@ -67,7 +67,7 @@ export function sandboxFilter(filters: Filters, context: SandboxFilterContext): 
       return (sandbox) => starts.some((start) => sandbox.created > start)
     },
     publish: portFilter('publish', publishedPorts),
-    expose: portFilter('expose', (sandbox) => sandbox.config.exposedPorts),
+    expose: portFilter('expose', (sandbox) => sandbox.config.exposedPorts.map(runOf)),
   })
 }
 
@@ -160,17 +160,19 @@ function exitCode(text: string): number {
 /** Takes `80`, `80/udp` and `80-90/tcp`. */
 function portFilter(
   filter: string,
-  portsOf: (sandbox: SandboxRecord) => readonly string[],
+  portsOf: (sandbox: SandboxRecord) => readonly PortRun[],
 ): (values: readonly string[]) => Test<SandboxRecord> {
   return (values) => {
-    const wanted = new Set(values.flatMap((value) => portsWanted(filter, value)))
-    return (sandbox) => portsOf(sandbox).some((port) => wanted.has(port))
+    const wanted = values.map((value) => portsWanted(filter, value))
+    const isWanted = ({ protocol, first, last }: PortRun): boolean =>
+      wanted.some((ports) => ports.protocol === protocol && ports.first <= last && first <= ports.last)
+    return (sandbox) => portsOf(sandbox).some(isWanted)
   }
 }
 
-function portsWanted(filter: string, value: string): readonly string[] {
+function portsWanted(filter: string, value: string): PortRun {
   try {
-    return parseExpose(value)
+    return parseExposed(value)
   } catch (error) {
     if (!(error instanceof TapwireError)) throw error
     throw invalid(`invalid filter '${filter}=${printable(value)}'`)
@@ -178,11 +180,10 @@ function portsWanted(filter: string, value: string): readonly string[] {
 }
 
 /** The ports of the machine, and not those of the sandbox behind them. */
-function publishedPorts(sandbox: SandboxRecord): string[] {
-  return Object.entries(shownPorts(sandbox.ports)).flatMap(([port, bindings]) => {
-    const { protocol } = splitPort(port)
-    return bindings.map(({ hostPort }) => `${hostPort}/${protocol}`)
-  })
+function publishedPorts(sandbox: SandboxRecord): readonly PortRun[] {
+  return recordedRanges(sandbox.ports).flatMap(({ protocol, first, last, hostFirst }) =>
+    hostFirst === 0 ? [] : [{ protocol, first: hostFirst, last: hostFirst + last - first }],
+  )
 }
 
 function booleanFilter(filter: string, values: readonly string[]): boolean {

@@ -9,7 +9,9 @@ import type {
   SandboxRecord,
   SandboxState,
 } from '../model/records.ts'
-import { shownPorts } from '../rules/port-range.ts'
+import { eachBinding } from '../rules/port-bindings.ts'
+import { shownPorts, shownRanges } from '../rules/port-range.ts'
+import { eachPort } from '../rules/port-runs.ts'
 import { inspectDefaultRoute } from './default-route-inspect.ts'
 import { inspectEndpoint } from './endpoint-inspect.ts'
 
@@ -95,13 +97,13 @@ export function formatNetworkMode(mode: NetworkMode): string {
 export function inspectPorts(sandbox: SandboxRecord): SandboxInspect['NetworkSettings']['Ports'] {
   const kind = sandbox.config.networkMode.kind
   if (kind === 'host' || kind === 'container') return {}
-  const exposed = Object.fromEntries(sandbox.config.exposedPorts.map((port) => [port, null]))
-  return { ...exposed, ...inspectRanges(sandbox.ports) }
+  const exposed = Object.fromEntries(eachPort(sandbox.config.exposedPorts).map((port) => [port, null]))
+  return { ...exposed, ...inspectBindings(shownPorts(sandbox.ports)) }
 }
 
-/** Ports of a record, each by itself. */
+/** Published ports of a record, neighbours in one: `3000-3009/tcp` at `8000-8009`. */
 export function inspectRanges(ports: SandboxRecord['ports']): ReturnType<typeof inspectBindings> {
-  return inspectBindings(shownPorts(ports))
+  return inspectBindings(shownRanges(ports))
 }
 
 function inspectState(state: SandboxState): SandboxInspect['State'] {
@@ -117,7 +119,7 @@ function inspectState(state: SandboxState): SandboxInspect['State'] {
 }
 
 function inspectConfig(config: SandboxConfig): SandboxInspect['Config'] {
-  const exposed = Object.fromEntries(config.exposedPorts.map((port) => [port, {}]))
+  const exposed = Object.fromEntries(eachPort(config.exposedPorts).map((port) => [port, {}]))
   return {
     Hostname: config.hostname,
     Domainname: config.domainname,
@@ -137,7 +139,7 @@ function inspectHostConfig({ name, config }: SandboxRecord): SandboxInspect['Hos
   return {
     NetworkMode: formatNetworkMode(config.networkMode),
     AutoRemove: config.autoRemove,
-    PortBindings: inspectBindings(config.portBindings),
+    PortBindings: inspectBindings(eachBinding(config.portBindings)),
     PublishAllPorts: config.publishAll,
     Dns: [...config.dns],
     DnsSearch: [...config.dnsSearch],

@@ -3,7 +3,7 @@ import { PrivateNamespace } from '../../ports/private-namespace.ts'
 import type { TapOptions } from '../../ports/tap.ts'
 import { run } from '../program.ts'
 
-/** What the relay's end of the link to the router has; of link-local addresses (RFC 3927), which no network is given. */
+/** What the relay's end of the link to the router has. */
 export interface RelayAddresses {
   readonly address: string
   readonly prefixLength: number
@@ -11,6 +11,7 @@ export interface RelayAddresses {
   readonly router: string | undefined
 }
 
+/** Of RELAY_SUBNET. */
 export const RELAY_ADDRESSES = {
   address: '169.254.77.2',
   prefixLength: 30,

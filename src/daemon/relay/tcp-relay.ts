@@ -30,17 +30,17 @@ export class TcpRelay {
     this.#connectionsMax = connectionsMax
   }
 
-  /** Throws ReservedPortsError. The function returned gives the ports back, and resets the connections to them. */
-  open(range: PortRange, target: RelayTarget): () => void {
+  /** Throws ReservedPortsError. The function returned, which resolves when that is done, gives the ports back, and resets the connections to them. */
+  open(range: PortRange, target: RelayTarget): () => Promise<void> {
     const tag = freeTag(this.#services)
     const ports = new ReservedPorts(range, { watch: this.#watch, tag })
     const service: Service = { ports, target, connections: new Set() }
     this.#services.set(tag, service)
-    return () => {
-      if (this.#services.get(tag) !== service) return
-      this.#services.delete(tag)
-      ports.close()
+    return async () => {
+      const released = ports.release()
+      if (this.#services.get(tag) === service) this.#services.delete(tag)
       for (const connection of service.connections) connection.abort()
+      await released
     }
   }
 

@@ -65,17 +65,16 @@ export class UdpRelay {
     return this.#clients.size
   }
 
-  /** Throws ReservedPortsError. The function returned gives the ports back and forgets their clients. */
-  open(range: PortRange, target: RelayTarget): () => void {
+  /** Throws ReservedPortsError. The function returned, which resolves when that is done, gives the ports back and forgets their clients. */
+  open(range: PortRange, target: RelayTarget): () => Promise<void> {
     const tag = freeTag(this.#services)
     const ports = new ReservedPorts(range, { watch: this.#watch, tag })
     const service: Service = { ports, target, clients: new Map() }
     this.#services.set(tag, service)
-    return () => {
-      if (this.#services.get(tag) !== service) return
-      this.#services.delete(tag)
+    return async () => {
+      if (this.#services.get(tag) === service) this.#services.delete(tag)
       for (const known of this.#clients.values()) if (known.service === service) known.client.close()
-      ports.close()
+      await ports.release()
     }
   }
 

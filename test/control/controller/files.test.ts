@@ -53,10 +53,16 @@ describe('what a sandbox finds in /etc', () => {
     assert.deepEqual(linked(), [`${first}\tdatabase dbhost db`])
     const { command } = machine.sandboxes.get(id)!
     assert.ok(command!.environment.includes('DATABASE_NAME=/web/database'))
+    const inExec = async (): Promise<boolean> => {
+      await daemon.controller.exec('web', { Cmd: ['env'], Detach: true })
+      return machine.sandboxes.get(id)!.executed.at(-1)!.environment.includes('DATABASE_NAME=/web/database')
+    }
+    assert.ok(await inExec())
 
     await daemon.controller.stopSandbox('db', {})
     await settled()
     assert.deepEqual(linked(), [])
+    assert.ok(!(await inExec()))
     // When the address that it had has rested, another one gets it, so it comes back elsewhere.
     await machine.pass(60_000)
     await run(daemon, 'other', { NetworkMode: 'bridge' })

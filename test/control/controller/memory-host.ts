@@ -21,6 +21,8 @@ export interface MemorySandbox {
   command: CommandPlan | undefined
   /** Streams that clients attached, in their order; each one carries what is printed. */
   readonly streams: PassThrough[]
+  /** What was run in it besides. */
+  readonly executed: CommandPlan[]
   /** Signals that it does not end of. */
   ignores: readonly NodeJS.Signals[]
   readonly whenEnded: Set<(exit: SandboxExit) => void>
@@ -60,6 +62,7 @@ export class MemoryHost implements SandboxHost {
         files: plan.files,
         command: undefined,
         streams: [],
+        executed: [],
         ignores: [],
         whenEnded: new Set(),
       }
@@ -160,7 +163,10 @@ export class MemoryHost implements SandboxHost {
         sandbox.files = { ...sandbox.files, ...Object.fromEntries(given) }
       },
       attach: async () => attached(sandbox),
-      exec: async () => new PassThrough(),
+      exec: async (plan) => {
+        sandbox.executed.push(plan)
+        return new PassThrough()
+      },
     }
   }
 }

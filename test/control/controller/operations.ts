@@ -265,6 +265,26 @@ export const OPERATIONS: readonly Operation[] = [
       }),
   },
   {
+    name: 'port add of a range that goes on where another ends',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+    },
+    act: ({ controller }) =>
+      controller.publishPorts('c1', { PortBindings: { '82-89/tcp': [{ HostPort: '8082-8089' }] } }),
+  },
+  {
+    name: 'port rm of the middle of a range',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', published)
+      await daemon.controller.publishPorts('c1', {
+        PortBindings: { '82-89/tcp': [{ HostPort: '8082-8089' }] },
+      })
+    },
+    act: ({ controller }) => controller.unpublishPorts('c1', { Ports: ['84-86/tcp'] }),
+  },
+  {
     name: 'port add on a routed network',
     arrange: async (daemon) => {
       const Options = { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }

@@ -283,6 +283,67 @@ describe('ports that are published while the sandbox is there', () => {
     )
   })
 
+  it('come and go as ranges, which stay ranges', async () => {
+    const { machine, daemon } = await start()
+    const { controller } = daemon
+    const ranges = () => {
+      const [{ config, ports } = assert.fail()] = daemon.model().sandboxes
+      const keys = [config.exposedPorts, Object.keys(config.portBindings), Object.keys(ports)]
+      return keys.map((list) => list.join(' '))
+    }
+    await run(daemon, 'c1', { '3000-3999/tcp': [{ HostPort: '3000-3999' }] })
+    const { Ports } = await controller.publishPorts('c1', {
+      PortBindings: {
+        '4000-12999/tcp': [{ HostPort: '4000-12999' }],
+        '53-54/udp': [{ HostIp: '192.0.2.1' }],
+      },
+    })
+    assert.deepEqual(Ports, {
+      '4000-12999/tcp': everywhere('4000-12999'),
+      '53-54/udp': [{ HostIp: '192.0.2.1', HostPort: '32768-32769' }],
+    })
+    const all = '53-54/udp 3000-12999/tcp'
+    assert.deepEqual(ranges(), [all, all, '3000-3999/tcp 4000-12999/tcp 53-54/udp'])
+    const { HostConfig, Config } = controller.inspectSandbox('c1')
+    assert.deepEqual(HostConfig.PortBindings['12999/tcp'], [{ HostIp: '', HostPort: '12999' }])
+    for (const shown of [
+      HostConfig.PortBindings,
+      Config.ExposedPorts ?? {},
+      portsOf(daemon, 'c1') as object,
+    ]) {
+      assert.equal(Object.keys(shown).length, 10_002)
+    }
+    await controller.unpublishPorts('c1', {
+      Ports: ['3500/tcp', '53/udp'],
+      PortBindings: { '5000-5999/tcp': [{ HostPort: '5000-5999' }] },
+    })
+    assert.deepEqual(reserved(daemon), [
+      'tcp * 3000-3499',
+      'tcp * 3501-3999',
+      'tcp * 4000-4999',
+      'tcp * 6000-12999',
+      'udp 192.0.2.1 32769-32769',
+    ])
+    assert.deepEqual(ranges(), [
+      all,
+      '54/udp 3000-3499/tcp 3501-4999/tcp 6000-12999/tcp',
+      '3000-3499/tcp 3501-3999/tcp 4000-4999/tcp 6000-12999/tcp 54/udp',
+    ])
+    assertConsistent(daemon, machine)
+    await controller.restartSandbox('c1', {})
+    assert.deepEqual(published(daemon), [
+      'tcp * 3000-3499 > 172.17.0.2 3000',
+      'tcp * 3501-4999 > 172.17.0.2 3501',
+      'tcp * 6000-12999 > 172.17.0.2 6000',
+      'udp 192.0.2.1 32770-32770 > 172.17.0.2 54',
+    ])
+    assertConsistent(daemon, machine)
+    await assert.rejects(
+      controller.publishPorts('c1', { PortBindings: { '4990-5005/tcp': [{ HostPort: '4990-5005' }] } }),
+      { message: 'Bind for 0.0.0.0:4990 failed: port is already allocated' },
+    )
+  })
+
   it('leave all as it was where one cannot be', async () => {
     const { machine, daemon } = await start()
     const { controller } = daemon

@@ -183,23 +183,39 @@ const disconnect = (name: string, network: string): Wish => ({
   ask: ({ daemon }) => daemon.controller.disconnect(network, { Container: name }),
 })
 
-/** A port of its own, so that nobody else has it; whether it is published yet, nobody notes. */
-const publish = (name: string, port: string): Wish => ({
-  text: `port add ${name} ${port}`,
-  possible: ({ sandboxes }) => sandboxes.get(name)?.ports.has(port) === false,
-  note: ({ sandboxes }) => void sandboxes.get(name)!.ports.add(port),
-  ask: ({ daemon }) =>
-    daemon.controller.publishPorts(name, {
-      PortBindings: { [`${port}/tcp`]: [{ HostPort: `${port}${name.slice(1)}` }, {}] },
-    }),
+/** Ports of its own, so that nobody else has them; whether they are published yet, nobody notes. */
+const publish = (name: string, [first, last]: readonly [number, number]): Wish => ({
+  text: `port add ${name} ${first}-${last}`,
+  possible: ({ sandboxes }) => {
+    const known = sandboxes.get(name)?.ports
+    return known !== undefined && !span(first, last).some((port) => known.has(port))
+  },
+  note: ({ sandboxes }) => {
+    for (const port of span(first, last)) sandboxes.get(name)!.ports.add(port)
+  },
+  ask: ({ daemon }) => {
+    const base = 1000 * Number(name.slice(1))
+    return daemon.controller.publishPorts(name, {
+      PortBindings: { [`${first}-${last}/tcp`]: [{ HostPort: `${base + first}-${base + last}` }, {}] },
+    })
+  },
 })
 
-const unpublish = (name: string, port: string): Wish => ({
-  text: `port rm ${name} ${port}`,
-  possible: ({ sandboxes }) => sandboxes.get(name)?.ports.has(port) === true,
-  note: ({ sandboxes }) => void sandboxes.get(name)!.ports.delete(port),
-  ask: ({ daemon }) => daemon.controller.unpublishPorts(name, { Ports: [`${port}/tcp`] }),
+const unpublish = (name: string, [first, last]: readonly [number, number]): Wish => ({
+  text: `port rm ${name} ${first}-${last}`,
+  possible: ({ sandboxes }) => {
+    const known = sandboxes.get(name)?.ports
+    return known !== undefined && span(first, last).every((port) => known.has(port))
+  },
+  note: ({ sandboxes }) => {
+    for (const port of span(first, last)) sandboxes.get(name)!.ports.delete(port)
+  },
+  ask: ({ daemon }) => daemon.controller.unpublishPorts(name, { Ports: [`${first}-${last}/tcp`] }),
 })
+
+/** The ports by themselves, as inspect shows them. */
+const span = (first: number, last: number): string[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => String(first + index))
 
 const end = (name: string): Wish => ({
   text: `${name} ends`,
@@ -233,7 +249,9 @@ const wait: Wish = {
 
 const network = fc.constantFrom('n1', 'n2', 'n3')
 const sandbox = fc.constantFrom('s1', 's2', 's3')
-const port = fc.constantFrom('80', '81', '82')
+const range = fc
+  .tuple(fc.integer({ min: 80, max: 83 }), fc.integer({ min: 0, max: 2 }))
+  .map(([first, more]) => [first, first + more] as const)
 const wish: fc.Arbitrary<Wish> = fc.oneof(
   network.map(createNetwork),
   network.map(removeNetwork),
@@ -243,8 +261,8 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
   fc.tuple(sandbox, fc.boolean()).map(([s, force]) => remove(s, force)),
   { weight: 2, arbitrary: fc.tuple(sandbox, network).map(([s, n]) => connect(s, n)) },
   fc.tuple(sandbox, network).map(([s, n]) => disconnect(s, n)),
-  { weight: 2, arbitrary: fc.tuple(sandbox, port).map(([s, p]) => publish(s, p)) },
-  fc.tuple(sandbox, port).map(([s, p]) => unpublish(s, p)),
+  { weight: 2, arbitrary: fc.tuple(sandbox, range).map(([s, p]) => publish(s, p)) },
+  fc.tuple(sandbox, range).map(([s, p]) => unpublish(s, p)),
   sandbox.map(end),
   fc.constant(crash),
   fc.constant(wait),

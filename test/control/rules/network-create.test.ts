@@ -152,6 +152,11 @@ describe('a network that cannot be', () => {
       "bridge driver doesn't support multiple subnets",
     ],
     [
+      config([{ Subnet: '169.254.0.0/16' }]),
+      INVALID,
+      'subnet 169.254.0.0/16 has addresses of 169.254.77.0/30, which Tapwire itself uses for published ports',
+    ],
+    [
       option(MTU, 'big'),
       INVALID,
       `failed to parse ${MTU} value: big (strconv.Atoi: parsing "big": invalid syntax)`,

@@ -3,13 +3,14 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { PortBinding } from '../../../src/control/model/records.ts'
 import {
-  isSelected,
   type PortSelection,
   portNames,
+  remainingRanges,
   withBindings,
   withoutBindings,
 } from '../../../src/control/rules/port-change.ts'
 import { recordedRanges, recordRanges, shownPorts } from '../../../src/control/rules/port-range.ts'
+import { runOf } from '../../../src/control/rules/port-runs.ts'
 import { checkPortBindings, portRequest } from '../../../src/control/rules/publish.ts'
 import { type PublishWish, planPublishing, planRouted } from '../../../src/control/rules/publish-plan.ts'
 import { config } from './records.ts'
@@ -191,7 +192,7 @@ describe('a change of bindings', () => {
           Object.entries(second).filter(([port]) => !Object.hasOwn(first, port)),
         )
         const after = withBindings(before, fresh)
-        const selection: PortSelection = new Map(Object.keys(fresh).map((port) => [port, 'all']))
+        const selection: PortSelection = { bindings: {}, ports: Object.keys(fresh).map(runOf) }
         const { portBindings } = withoutBindings(after, selection, { name: 'c1', ports: {} })
         assert.deepEqual(portBindings, before.portBindings)
       }),
@@ -214,10 +215,11 @@ describe('a change of bindings', () => {
       ],
     }
     const without = (hostPort: string) =>
-      withoutBindings(config({ portBindings }), new Map([['80/tcp', [{ hostIp: '', hostPort }]]]), {
-        name: 'c1',
-        ports,
-      }).portBindings['80/tcp']?.map((one) => one.hostPort)
+      withoutBindings(
+        config({ portBindings }),
+        { bindings: { '80/tcp': [{ hostIp: '', hostPort }] }, ports: [] },
+        { name: 'c1', ports },
+      ).portBindings['80/tcp']?.map((one) => one.hostPort)
     assert.deepEqual(without('32768'), ['8000-8009', '8000'])
     assert.deepEqual(without('8001'), ['', '8000'])
     assert.deepEqual(without('8000'), ['', '8000-8009'])
@@ -228,14 +230,23 @@ describe('a change of bindings', () => {
 
   it('means ports of a range one by one', () => {
     const range = { protocol: 'tcp', first: 80, last: 89, hostIp: '192.0.2.1', hostFirst: 8000 } as const
-    const selection: PortSelection = new Map<string, readonly PortBinding[] | 'all'>([
-      ['80/tcp', 'all'],
-      ['81/tcp', [{ hostIp: '', hostPort: '8001' }]],
-      ['82/tcp', [{ hostIp: '192.0.2.2', hostPort: '' }]],
-      ['83/udp', 'all'],
-    ])
-    const meant = [80, 81, 82, 83].filter((port) => isSelected(selection, range, port))
-    assert.deepEqual(meant, [80, 81])
+    const selection: PortSelection = {
+      bindings: {
+        '81/tcp': [{ hostIp: '', hostPort: '8001' }],
+        '82/tcp': [{ hostIp: '192.0.2.2', hostPort: '' }],
+        '85-87/tcp': [{ hostIp: '', hostPort: '8005-8007' }],
+        '88-95/tcp': [{ hostIp: '', hostPort: '9008-9015' }],
+      },
+      ports: ['80/tcp', '83/udp'].map(runOf),
+    }
+    const left = remainingRanges(selection, [range]).get(range)
+    assert.deepEqual(
+      left?.map(({ first, last, hostFirst }) => [first, last, hostFirst]),
+      [
+        [82, 84, 8002],
+        [88, 89, 8008],
+      ],
+    )
   })
 
   it('is told in few words', () => {

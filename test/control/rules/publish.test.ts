@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { runName } from '../../../src/control/rules/port-runs.ts'
 import {
   checkPortBindings,
   type PublishedPort,
   parseExpose,
+  parsePorts,
   parsePublish,
   portLines,
-  portName,
   portRequest,
 } from '../../../src/control/rules/publish.ts'
 import { assertRefused } from './refusal.ts'
@@ -163,15 +164,65 @@ describe('--expose', () => {
   }
 })
 
-describe('portName', () => {
-  it('gives the normal form', () => assert.deepEqual(['80', '80/UDP'].map(portName), ['80/tcp', '80/udp']))
-  it('takes one port', () => {
-    assertRefused(() => portName('80-81/tcp'), 'PORT_INVALID', 'invalid port specification: "80-81"')
-    assertRefused(() => portName('0'), 'PORT_INVALID', 'invalid port specification: "0"')
+describe('parsePorts', () => {
+  it('gives the normal form', () => {
+    const texts = ['80', '80/UDP', '80-80', '080-089/tcp']
+    assert.deepEqual(texts.map(parsePorts).map(runName), ['80/tcp', '80/udp', '80/tcp', '80-89/tcp'])
+  })
+  it('refuses what is none', () => {
+    assertRefused(() => parsePorts('81-80/tcp'), 'PORT_INVALID', 'invalid port specification: "81-80"')
+    assertRefused(() => parsePorts('0'), 'PORT_INVALID', 'invalid port specification: "0"')
+    assertRefused(() => parsePorts('0-9'), 'PORT_INVALID', 'invalid port specification: "0-9"')
   })
 })
 
 describe('checkPortBindings', () => {
+  const folds: readonly (readonly [Record<string, string[]>, Record<string, string[]>])[] = [
+    [{ '80-81/tcp': ['8080-8081'] }, { '80-81/tcp': ['8080-8081'] }],
+    [{ '80/tcp': ['8080'], '81/tcp': ['8081'] }, { '80-81/tcp': ['8080-8081'] }],
+    [{ '80/tcp': [''], '81-82/tcp': [''] }, { '80-82/tcp': [''] }],
+    [{ '80/tcp': ['0-9'] }, { '80/tcp': ['0-9'] }],
+    [{ '80-82/tcp': ['0-2'] }, { '80/tcp': [''], '81-82/tcp': ['1-2'] }],
+    [
+      { '80/tcp': ['90-99'], '81/tcp': ['90-99'] },
+      { '80/tcp': ['90-99'], '81/tcp': ['90-99'] },
+    ],
+    [
+      { '80-89/tcp': ['80-89'], '85/TCP': ['1085'], '80-89/udp': [] },
+      {
+        '80-84/tcp': ['80-84'],
+        '80-89/udp': [],
+        '85/tcp': ['85', '1085'],
+        '86-89/tcp': ['86-89'],
+      },
+    ],
+  ]
+  for (const [given, expected] of folds) {
+    it(`makes ${JSON.stringify(expected)} of ${JSON.stringify(given)}`, () => {
+      const request = Object.entries(given).map(([port, list]) => [
+        port,
+        list.map((HostPort) => ({ HostPort })),
+      ])
+      const checked = checkPortBindings(Object.fromEntries(request) as Record<string, { HostPort: string }[]>)
+      const shown = Object.entries(checked).map(([port, list]) => [
+        port,
+        list.map(({ hostPort }) => hostPort),
+      ])
+      assert.deepEqual(shown, Object.entries(expected))
+    })
+  }
+
+  it('refuses a range at more or fewer host ports, and more bindings than there may be', () => {
+    for (const HostPort of ['80', '80-88', '80-90']) {
+      const message = `invalid ranges specified for container and host Ports: 80-89 and ${HostPort}`
+      assertRefused(() => checkPortBindings({ '80-89/tcp': [{ HostPort }] }), 'PORT_INVALID', message)
+    }
+    const all = Array.from({ length: 5 }, (_, index) => ({ HostIp: `192.0.2.${index}` }))
+    assert.equal(Object.keys(checkPortBindings({ '1-65535/tcp': all.slice(1) })).length, 1)
+    const message = 'too many published ports: 327675, at most 262144 are possible'
+    assertRefused(() => checkPortBindings({ '1-65535/tcp': all }), 'LIMIT_REACHED', message)
+  })
+
   it('puts them in normal form and order', () => {
     const bindings = checkPortBindings({
       '443': [{ HostPort: '8443' }],

@@ -282,7 +282,7 @@ describe('what cannot be read', () => {
     ],
     [{ HostConfig: { ExtraHosts: ['a'] } }, 'SANDBOX_INVALID', 'bad format for add-host: "a"'],
     [{ HostConfig: { Links: ['a:b:c'] } }, 'SANDBOX_INVALID', 'bad format for links: a:b:c'],
-    [{ ExposedPorts: { '80-90': {} } }, 'PORT_INVALID', 'invalid port specification: "80-90"'],
+    [{ ExposedPorts: { '90-80': {} } }, 'PORT_INVALID', 'invalid port specification: "90-80"'],
     [{ HostConfig: { PortBindings: { x: [] } } }, 'PORT_INVALID', 'invalid port specification: "x"'],
   ]
   for (const [request, code, message] of cases) {

@@ -55,6 +55,8 @@ describe('examples', { skip }, () => {
         /^Hello 203\.0\.113\.2, this is bob/,
       )
       assert.notEqual(await code('dave', 'ping', '-c', '1', '-W', '0.3', '10.1.0.3'), 0)
+      const outside = await daemon.attempt('explain', '198.51.100.1', '203.0.113.1:80')
+      assert.match(outside.errors, /the way out is a network: packets come from its sandboxes/)
       assert.match(
         (await daemon.attempt('explain', 'dave', 'bob')).output,
         /\nDropped: network-isolated\.\n$/,

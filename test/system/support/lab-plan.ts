@@ -6,7 +6,12 @@ export interface LabPlan {
 
 interface NetworkPlan {
   readonly ipv6?: boolean
+  /** The driver's. */
+  readonly options?: Readonly<Record<string, string>>
 }
+
+/** Of a network whose sandboxes send from addresses that are not theirs. */
+export const UNGUARDED: NetworkPlan = { options: { 'tapwire.spoof-guard': 'false' } }
 
 export interface SandboxPlan {
   readonly on: readonly string[]

@@ -136,10 +136,21 @@ export class NatScene {
     })
   }
 
+  /** A daemon that has ended leaves no sandbox, no interface and no port of the machine behind. */
+  async #checkLeftovers(daemon: ControlDaemon): Promise<void> {
+    assert.deepEqual(daemon.traces(), { folders: [], links: [], shims: [], processes: [] })
+    assert.deepEqual(
+      this.host.links().map(({ ifname }) => ifname),
+      ['eth0'],
+    )
+    assert.equal(await this.on('host', 'ss', '-Htuln'), '')
+  }
+
   async stop(): Promise<void> {
     try {
       for (const station of this.#stations) await station.stop()
       await this.#daemon?.stop()
+      if (this.#daemon !== undefined) await this.#checkLeftovers(this.#daemon)
     } finally {
       this.host.remove()
       this.internet.remove()

@@ -62,8 +62,8 @@ function tapwire(io: 'io_uring' | 'epoll', id: string, title: string): NatConten
 
 /** What `tapwire port add server FIRST-LAST:FIRST-LAST` asks the daemon for. */
 async function publishRange(daemon: TapwireDaemon, first: number, count: number): Promise<void> {
-  const ports = Array.from({ length: count }, (_, index) => String(first + index))
-  const PortBindings = Object.fromEntries(ports.map((port) => [`${port}/tcp`, [{ HostPort: port }]]))
+  const ports = `${first}-${first + count - 1}`
+  const PortBindings = { [`${ports}/tcp`]: [{ HostPort: ports }] }
   await daemon.request('POST', `/sandboxes/${SANDBOX}/ports`, { PortBindings })
 }
 

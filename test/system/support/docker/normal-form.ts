@@ -122,6 +122,8 @@ export function dockerComplaint({ stderr }: Answer): Complaint {
 export function ourComplaint({ stderr }: Answer): Complaint {
   const message = stderr
     .replace(/^hint: .*$/gm, '')
+    // Docker's networks have a way out from the beginning, ours when there is an uplink.
+    .replace(/^note: there is no uplink, .*$/gm, '')
     .replace(/^(?:tapwire|error): /gm, '')
     .replace(/\n+Usage:[\s\S]*$/, '')
   return { message: withoutBlankLines(message), usage: false }
