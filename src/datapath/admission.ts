@@ -122,6 +122,7 @@ export class AdmissionControl {
     if (kind === InterfaceKind.outside && home !== domain) return DropReason.directRouting
     // Another network's gateway is as far away as its sandboxes; the uplink's address is everybody's.
     if (home !== domain && interfaces.kind[home] !== InterfaceKind.outside) return DropReason.networkIsolated
+    if (home !== domain && interfaces.internal[domain] === 1) return DropReason.networkInternal
     const protocol = rows[row + PROTOCOL]!
     const mapping =
       protocol !== ICMP && (rows[row + TRAITS]! & HAS_PORTS) !== 0 && mayBegin(rows, row)
