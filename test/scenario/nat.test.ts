@@ -278,7 +278,7 @@ describe('between networks and the world', () => {
     1< error=3/13 10.1.0.1>10.1.0.2 about tcp 10.1.0.2:4000>192.0.2.1:8080 df ttl=64
     1! network-internal
     1> echo 10.1.0.2>192.0.2.1
-    1< error=3/13 10.1.0.1>10.1.0.2 about echo 10.1.0.2>192.0.2.1 df ttl=64
+    1< error=3/13 10.1.0.1>10.1.0.2 about echo 10.1.0.2>192.0.2.1 id=1 df ttl=64
     1! network-internal
     1> echo 10.1.0.2>10.1.0.1
     1< reply 10.1.0.1>10.1.0.2 id=1 ttl=64
