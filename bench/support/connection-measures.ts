@@ -7,6 +7,7 @@
 
 import { BURST_MAX, CONNECTIONS_EXPIRED_MAX, CONNECTIONS_MAX } from '../../src/limits.ts'
 import { ConnectionTable } from '../../src/tables/connection-table.ts'
+import { busyTime } from './cpu.ts'
 import { median, percentile } from './statistics.ts'
 
 const SMALL = 1000
@@ -60,9 +61,8 @@ export interface ConnectionFigures {
 
 /** Measures all of it `rounds` times, taking turns; each figure is the median of the rounds. */
 export function measureConnections(rounds: number): ConnectionFigures {
-  const before = process.memoryUsage().arrayBuffers
   const large = createTable()
-  const bytesPerFlow = (process.memoryUsage().arrayBuffers - before) / CONNECTIONS_MAX
+  const bytesPerFlow = bytesOf(large) / CONNECTIONS_MAX
   const small = createTable()
   const flows = new Flows()
   flows.add(small, SMALL)
@@ -140,7 +140,7 @@ class Flows {
   /** Nanoseconds of a new flow. */
   measureNew(table: ConnectionTable, count: number): number {
     const created = table.created
-    const ns = time(() => this.add(table, count)) / count
+    const ns = busyTime(() => this.add(table, count)) / count
     if (table.created - created !== count) throw new Error('a flow was there already, or was refused')
     return ns
   }
@@ -190,7 +190,7 @@ class Packets {
   /** Nanoseconds for a packet. */
   #measure(lookUp: (first: number) => void): number {
     this.#found = 0
-    const ns = time(() => {
+    const ns = busyTime(() => {
       for (let packet = 0; packet < PACKETS; packet += BURST_MAX) lookUp(packet * TUPLE_WORDS)
     })
     if (this.#found !== PACKETS) throw new Error(`${PACKETS - this.#found} flows were not found`)
@@ -234,7 +234,7 @@ function measureRemoval(table: ConnectionTable, count: number): number {
     if (table.isUsed(reference)) doomed.add(reference)
   }
   const references = Int32Array.from(doomed)
-  return time(() => references.forEach((reference) => table.remove(reference))) / count
+  return busyTime(() => references.forEach((reference) => table.remove(reference))) / count
 }
 
 function measureEviction(flows: Flows, table: ConnectionTable): number {
@@ -249,7 +249,7 @@ function measureEviction(flows: Flows, table: ConnectionTable): number {
 function measureExpiry(table: ConnectionTable): ExpiryFigures {
   const { size } = table
   const steps: number[] = []
-  while (table.size > 0) steps.push(time(() => void table.expire(LIFETIME_S, CONNECTIONS_EXPIRED_MAX)))
+  while (table.size > 0) steps.push(busyTime(() => void table.expire(LIFETIME_S, CONNECTIONS_EXPIRED_MAX)))
   const microseconds = steps.map((ns) => ns / 1000)
   return {
     perFlow: steps.reduce((sum, ns) => sum + ns, 0) / size,
@@ -259,10 +259,11 @@ function measureExpiry(table: ConnectionTable): ExpiryFigures {
   }
 }
 
-/** Nanoseconds (to the microsecond) for which `work` has a processor: what else the machine does shows in its caches only. */
-function time(work: () => void): number {
-  const start = process.cpuUsage()
-  work()
-  const { user, system } = process.cpuUsage(start)
-  return 1000 * (user + system)
+/** Bytes of all arrays that an object has, and the objects that it is made of. */
+function bytesOf(part: object): number {
+  if (ArrayBuffer.isView(part)) return part.buffer.byteLength
+  const parts = Object.values(part).filter(
+    (value): value is object => typeof value === 'object' && value !== null,
+  )
+  return parts.reduce((sum, value) => sum + bytesOf(value), 0)
 }

@@ -38,3 +38,15 @@ function processSeconds(pid: number): number {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
+
+/**
+ * Nanoseconds, to the microsecond, that `work` kept its thread busy, at most. Both clocks are upper bounds: that of the wall has in it
+ * what else the machine did meanwhile, that of the processor what the other threads of this process did (compiler, garbage collector).
+ */
+export function busyTime(work: () => void): number {
+  const wall = process.hrtime.bigint()
+  const cpu = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(cpu)
+  return Math.min(Number(process.hrtime.bigint() - wall), 1000 * (user + system))
+}

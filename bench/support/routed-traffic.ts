@@ -29,6 +29,7 @@ import * as ipProtocol from '../../src/wire/ip-protocol.ts'
 import * as ipv4 from '../../src/wire/ipv4.ts'
 import * as tcp from '../../src/wire/tcp.ts'
 import * as udp from '../../src/wire/udp.ts'
+import { busyTime } from './cpu.ts'
 import { compactLayout, FRAMES, STRIDE } from './switched-traffic.ts'
 
 export interface RoutedShape {
@@ -167,8 +168,8 @@ export class RoutedTraffic {
   }
 
   /**
-   * Lets all flows expire in one second: nanoseconds for which each call of `tick` has a processor, until it says that there is no
-   * more. What else the machine does in between would be longer than any of them.
+   * Lets all flows expire in one second: nanoseconds for which each call of `tick` keeps its thread busy, until it says that there is no
+   * more.
    */
   expire(): number[] {
     const { engine } = this
@@ -177,10 +178,11 @@ export class RoutedTraffic {
     const times: number[] = []
     for (let more = true; more; ) {
       engine.settle()
-      const start = process.cpuUsage()
-      more = engine.tick(this.#nowS)
-      const { user, system } = process.cpuUsage(start)
-      times.push(1000 * (user + system))
+      times.push(
+        busyTime(() => {
+          more = engine.tick(this.#nowS)
+        }),
+      )
     }
     if (engine.natCounts().flows !== 0) throw new Error('not all flows have expired')
     return times
