@@ -176,11 +176,12 @@ export class RoutedTraffic {
     if (engine.natCounts().flows !== this.#shape.flows) throw new Error('not all flows are open')
     this.#nowS += LIFETIME_S
     const times: number[] = []
-    for (let more = true; more; ) {
+    const left = { more: true }
+    while (left.more) {
       engine.settle()
       times.push(
         busyTime(() => {
-          more = engine.tick(this.#nowS)
+          left.more = engine.tick(this.#nowS)
         }),
       )
     }

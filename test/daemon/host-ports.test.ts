@@ -253,9 +253,10 @@ function tcp(sockets: RelaySockets): void {
             client.write('x')
             await once(client, 'data')
           }
+          const end = answerOf(ended)
           await Promise.all([close(), close()])
           await close()
-          assert.equal(await answerOf(ended), 'ECONNRESET')
+          assert.equal(await end, 'ECONNRESET')
           other.end('y')
           assert.equal(await answerOf(other), 'y')
         },
