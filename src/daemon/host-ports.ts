@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { HostPortRequest, HostPortReservation, HostPorts } from '../control/model/machine.ts'
-import { ReservedPortsError } from '../ports/reserved-ports.ts'
+import { hostPortName, ReservedPortsError } from '../ports/reserved-ports.ts'
 import type { RelaySockets, RelayWarning } from './relay/relay-target.ts'
 import { TcpRelay } from './relay/tcp-relay.ts'
 import { UdpRelay } from './relay/udp-relay.ts'
@@ -46,10 +46,9 @@ export class MachineHostPorts implements HostPorts {
 }
 
 /** In Docker's words, with what helps as the hint. */
-function refusal(cause: ReservedPortsError, { address, protocol }: HostPortRequest): TapwireError {
+function refusal(cause: ReservedPortsError, request: HostPortRequest): TapwireError {
   const { port, hint } = cause
-  const host = address === '' ? '0.0.0.0' : address
-  const name = `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`
+  const name = hostPortName(request, port)
   const why = WHY[cause.code] ?? cause.message
   return new TapwireError(codeOf(cause), `failed to bind host port ${name}: ${why}`, { hint, cause })
 }

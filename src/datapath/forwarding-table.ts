@@ -4,8 +4,7 @@
  */
 
 import { ROUTES_MAX } from '../limits.ts'
-import { PrefixTable } from '../tables/prefix-table.ts'
-import { maskOf } from './interface-table.ts'
+import { maskOf, PrefixTable } from '../tables/prefix-table.ts'
 import type { RouteSettings } from './router-settings.ts'
 
 /** An address of the router's own. */

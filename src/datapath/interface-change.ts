@@ -1,7 +1,7 @@
 /** What a router interface is made of, and what goes with it: its address and subnet as routes, its MAC as a station, its connections. */
 
 import { LearnResult, type MacTable } from '../tables/mac-table.ts'
-import { maskOf } from './interface-table.ts'
+import { maskOf } from '../tables/prefix-table.ts'
 import type { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
 import type { RouterInterfaceSettings } from './router-settings.ts'

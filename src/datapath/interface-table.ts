@@ -1,6 +1,7 @@
 /** The router's interfaces, by the number of the bridge domain that each is in: what the path asks of them, in typed arrays. */
 
 import { DOMAINS_MAX } from '../limits.ts'
+import { maskOf } from '../tables/prefix-table.ts'
 import { GatewayMode, InterfaceKind, type RouterInterfaceSettings } from './router-settings.ts'
 
 /** A domain without a router interface. */
@@ -71,6 +72,3 @@ export class InterfaceTable {
     return this.kind[domain] === InterfaceKind.outside
   }
 }
-
-/** 24 as 255.255.255.0. A shift by 32 would be one by 0. */
-export const maskOf = (prefixLength: number): number => (prefixLength === 0 ? 0 : -1 << (32 - prefixLength))

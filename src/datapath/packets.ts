@@ -8,6 +8,7 @@
  */
 
 import { BURST_MAX } from '../limits.ts'
+import * as addresses from '../wire/address.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as icmp from '../wire/icmp.ts'
 import * as ipProtocol from '../wire/ip-protocol.ts'
@@ -19,6 +20,7 @@ import { isErrorAboutPacket } from './icmp-error.ts'
 import { checksumRequestFits, checksumRequestIsInside } from './rewrite.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
+const { isIpv4Host } = addresses
 const { ICMP, TCP, UDP } = ipProtocol
 const { none: ACCEPTED } = DropReason
 const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
@@ -82,9 +84,6 @@ const OPTION_NO_OPERATION = 1
 const OPTION_LOOSE_SOURCE_ROUTE = 131
 const OPTION_STRICT_SOURCE_ROUTE = 137
 
-const LOOPBACK = 127
-const MULTICAST_FIRST = 224
-
 /** The row behind those of a burst: for a packet that has waited, or that is only asked about. */
 export const EXTRA_ROW = BURST_MAX << ROW_SHIFT
 
@@ -132,7 +131,8 @@ export function inspect(view: DataView, rows: Int32Array, row: number): number {
     if (!checksumValid(view, network)) return DropReason.ipChecksum
     if (hasSourceRoute(view, network, size)) return DropReason.ipSourceRoute
   } else if (!wordsChecksumValid(first, second, third, source, destination)) return DropReason.ipChecksum
-  if (isMartian(source) || isMartian(destination) || source === destination) return DropReason.martianAddress
+  if (!isIpv4Host(source) || !isIpv4Host(destination) || source === destination)
+    return DropReason.martianAddress
   rows[row + NETWORK] = network
   rows[row + TRANSPORT] = network + size
   rows[row + END] = network + total
@@ -150,12 +150,6 @@ export function inspect(view: DataView, rows: Int32Array, row: number): number {
     if (reason !== ACCEPTED || (rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return reason
   }
   return inspectTransport(view, rows, row)
-}
-
-/** 0.0.0.0/8, loopback, multicast and what is reserved behind it: no address of a unicast packet (RFC 1812, 5.3.7). */
-function isMartian(address: number): boolean {
-  const first = address >>> 24
-  return first === 0 || first === LOOPBACK || first >= MULTICAST_FIRST
 }
 
 /** Walks the options (RFC 791, 3.1); a malformed one ends the walk, and is for the destination to judge. */

@@ -120,6 +120,18 @@ export class ReservedPorts {
   }
 }
 
+/** What all addresses are called. */
+const hostOf = (address: string): string => (address === '' ? '0.0.0.0' : address)
+
+/** `0.0.0.0:80/tcp`, `[::1]:80/tcp`: a port as Docker names it. */
+export function hostPortName(
+  { address, protocol }: Pick<PortRange, 'address' | 'protocol'>,
+  port: number,
+): string {
+  const host = hostOf(address)
+  return `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`
+}
+
 function explain(error: NativeError & { readonly port?: number }, range: PortRange): ReservedPortsError {
   const port = error.port ?? range.first
   const [message, hint] = reason(error, range, port)
@@ -132,8 +144,8 @@ function reason(
   port: number,
 ): readonly [string, string] {
   const { address, protocol } = range
-  const host = address === '' ? '0.0.0.0' : address
-  const name = `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`
+  const host = hostOf(address)
+  const name = hostPortName(range, port)
   switch (code) {
     case 'EADDRINUSE':
       return [

@@ -6,6 +6,7 @@
  * of a frame that `classifyArp` accepted are read with the accessors of wire/arp.ts at `arpPacket(offset)`.
  */
 
+import { isIpv4Host } from '../wire/address.ts'
 import * as arp from '../wire/arp.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as virtioNet from '../wire/virtio-net.ts'
@@ -47,8 +48,8 @@ export function classifyArp(view: DataView, offset: number, length: number): Arp
   const target = arp.targetProtocol(view, packet)
   const isRequest = arp.operation(view, packet) === arp.OPERATION_REQUEST
   if (!isRequest && arp.operation(view, packet) !== arp.OPERATION_REPLY) return ArpKind.invalid
-  if (sender === 0 && isRequest) return isHost(target) ? ArpKind.probe : ArpKind.invalid
-  if (!isHost(sender)) return ArpKind.invalid
+  if (sender === 0 && isRequest) return isIpv4Host(target) ? ArpKind.probe : ArpKind.invalid
+  if (!isIpv4Host(sender)) return ArpKind.invalid
   if (sender === target) return ArpKind.announcement
   return isRequest ? ArpKind.request : ArpKind.reply
 }
@@ -129,7 +130,3 @@ function composeHeader(
 
 const isStation = (high: number, low: number): boolean =>
   !ethernet.isMulticast(high) && (high !== 0 || low !== 0)
-
-/** Neither of "this network" (0/8), loopback (127/8), multicast (224/4) nor class E (240/4). */
-const isHost = (address: number): boolean =>
-  address >>> 24 !== 0 && address >>> 24 !== 127 && address >>> 24 < 224

@@ -9,6 +9,7 @@
  *                 ^ offset         ^ network                               ^ at
  */
 
+import { isIpv4Host } from '../wire/address.ts'
 import * as checksum from '../wire/checksum.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as icmp from '../wire/icmp.ts'
@@ -97,7 +98,7 @@ export function mayAnswer(view: DataView, offset: number, network: number, broad
     !ethernet.isMulticast(ethernet.targetHigh(view, offset)) &&
     !isToMany(destination) &&
     destination !== broadcast &&
-    isOneHost(source) &&
+    isIpv4Host(source) &&
     source !== broadcast &&
     ipv4.fragmentOffset(view, network) === 0 &&
     !(ipv4.protocol(view, network) === ipProtocol.ICMP && isError(view, network))
@@ -151,10 +152,6 @@ export function composeError(
 
 /** Multicast (224/4), class E and the limited broadcast address (240/4). */
 const isToMany = (address: number): boolean => address >>> 28 >= 0xe
-
-/** Neither of "this network" (0/8) nor loopback (127/8), nor to many. */
-const isOneHost = (address: number): boolean =>
-  address >>> 24 !== 0 && address >>> 24 !== 127 && !isToMany(address)
 
 /** An error, or a type that is unknown and so might be one; also where the type is not there to be read. */
 function isError(view: DataView, network: number): boolean {

@@ -256,8 +256,8 @@ export class PrefixTable {
   }
 }
 
-/** A shift by 32 would be one by 0. */
-function maskOf(length: number): number {
+/** 24 as 255.255.255.0, int32. A shift by 32 would be one by 0. */
+export function maskOf(length: number): number {
   return length === 0 ? 0 : -1 << (ADDRESS_BITS - length)
 }
 

@@ -44,6 +44,12 @@ export function parseIpv4(text: string): number | undefined {
   return address
 }
 
+/** Whether it can be one host's: neither of "this network" (0/8), loopback (127/8), multicast (224/4) nor reserved (240/4). RFC 1812, 5.3.7. */
+export const isIpv4Host = (address: number): boolean => {
+  const first = address >>> 24
+  return first !== 0 && first !== 127 && first < 224
+}
+
 /** `address` may be signed or not. */
 export const formatIpv4 = (address: number): string =>
   `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`
