@@ -364,3 +364,52 @@ export const NAT_PORT_TRIES_BEYOND_SHARE = 16
  */
 export const ICMP_ERRORS_PER_S = 100
 export const ICMP_ERRORS_BURST = 50
+
+/**
+ * Endpoints that have names, and names that they may have in all: sandbox, short id, hostname and a few aliases of each. Names of
+ * other hosts' endpoints are to have room as well.
+ */
+export const NAMED_HOSTS_MAX = 16_384
+export const NAMES_MAX = 131_072
+/** Names of one endpoint, and other words for its neighbours (links). */
+export const NAMES_PER_HOST_MAX = 256
+/** Bytes of all names, in wire form and lower case. */
+export const NAME_BYTES_MAX = 4 * 1024 * 1024
+
+/** Seconds that a resolver may keep an answer of ours. Docker's 600 let clients talk to dead addresses. */
+export const DNS_TTL_S_DEFAULT = 5
+export const DNS_TTL_S_MAX = 86_400
+
+/** RFC 1035, 4.2.1: what every client takes by UDP; and what we offer, which no link has to fragment (DNS Flag Day 2020). */
+export const DNS_UDP_SIZE_MIN = 512
+export const DNS_UDP_SIZE_MAX = 1232
+/** RFC 1035, 4.2.2: the length field of a message by TCP. */
+export const DNS_MESSAGE_MAX = 65_535
+/** Bytes of a question that is forwarded: a name, a record of EDNS with its options. */
+export const DNS_QUERY_MAX = 1232
+
+/** Questions that wait for an answer from outside, in all and of one sandbox; more are refused at once. */
+export const DNS_FORWARDS_MAX = 1024
+export const DNS_FORWARDS_PER_RESOLVER_MAX = 128
+/** Servers that are asked in turn (resolv.conf(5), MAXNS), milliseconds for each, and for all of them. */
+export const DNS_SERVERS_MAX = 3
+export const DNS_SERVER_TIMEOUT_MS = 4000
+export const DNS_FORWARD_TIMEOUT_MS = 12_500
+/** Seconds after which the data path gives a question up that nobody has answered: more than all servers may take. */
+export const DNS_PENDING_S = 15
+
+/** Answers from outside that are remembered, their bytes, and the longest time for one (RFC 8767, 4; RFC 2308, 5). */
+export const DNS_CACHE_ENTRIES_MAX = 8192
+export const DNS_CACHE_SIZE_MAX = 8 * 1024 * 1024
+export const DNS_CACHE_PER_GROUP_MAX = 2048
+export const DNS_CACHE_TTL_S_MAX = 86_400
+export const DNS_CACHE_NEGATIVE_TTL_S_MAX = 3600
+
+/** Connections to the resolver by TCP, in all and of one sandbox, and milliseconds that a silent one may last (RFC 7766, 6.2.3). */
+export const DNS_CONNECTIONS_MAX = 512
+export const DNS_CONNECTIONS_PER_RESOLVER_MAX = 16
+export const DNS_CONNECTION_IDLE_MS = 10_000
+
+/** Questions that the log remembers, and entries of it that one request is given. */
+export const DNS_LOG_ENTRIES = 4096
+export const DNS_LOG_LISTED_MAX = 4096

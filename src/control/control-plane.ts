@@ -1,6 +1,15 @@
 /** What a client of the model can do: the API's handlers call it, and so do labs. References are names, ids or their beginnings. */
 
 import type { Duplex } from 'node:stream'
+import type {
+  DnsAnswer,
+  DnsFlushed,
+  DnsLog,
+  DnsLogOptions,
+  DnsQuery,
+  DnsRecords,
+  DnsStats,
+} from './api/dns.ts'
 import type { ExplainRequest, Explanation } from './api/explain.ts'
 import type { NatFlowSelection, NatFlows, NatFlushed, NatStats, Neighbours } from './api/nat.ts'
 import type {
@@ -118,4 +127,12 @@ export interface ControlPlane {
   setUplink(uplink: string): Promise<Uplink>
   /** What would become of a packet. */
   explain(request: ExplainRequest): Promise<Explanation>
+
+  /** The names of all networks, or of one. */
+  dnsRecords(network: string | undefined): DnsRecords
+  /** Asks as the sandbox would. Throws NOT_RUNNING, NAME_INVALID, BAD_REQUEST for a type that is none. */
+  dnsQuery(query: DnsQuery): Promise<DnsAnswer>
+  dnsStats(): Promise<DnsStats>
+  dnsLog(options: DnsLogOptions): Promise<DnsLog>
+  flushDnsCache(): Promise<DnsFlushed>
 }

@@ -1,4 +1,16 @@
 import type {
+  DnsAnswer,
+  DnsAsker,
+  DnsCounts,
+  DnsLogListing,
+  DnsQuestion,
+  DnsResolution,
+  DnsServiceSettings,
+  NamedHostSettings,
+  ResolverSettings,
+  ZoneSettings,
+} from '../datapath/dns/dns-settings.ts'
+import type {
   ExplainedStep,
   FlowListing,
   FlowSelection,
@@ -57,6 +69,20 @@ export type DatapathRequest =
   | { readonly kind: 'natCounts' }
   | { readonly kind: 'neighbours' }
   | { readonly kind: 'explain'; readonly port: number; readonly frame: Uint8Array }
+  | { readonly kind: 'setZone'; readonly domain: number; readonly zone: ZoneSettings | undefined }
+  | { readonly kind: 'setNamedHost'; readonly id: number; readonly host: NamedHostSettings | undefined }
+  | { readonly kind: 'setResolver'; readonly id: number; readonly resolver: ResolverSettings | undefined }
+  | { readonly kind: 'setDnsService'; readonly service: DnsServiceSettings | undefined }
+  | {
+      readonly kind: 'resolve'
+      readonly asker: DnsAsker
+      readonly query: Uint8Array
+      readonly limit: number
+      readonly explained: boolean
+    }
+  | { readonly kind: 'answerQuestions'; readonly answers: readonly DnsAnswer[] }
+  | { readonly kind: 'dnsCounts' }
+  | { readonly kind: 'dnsLog'; readonly after: number; readonly limit: number }
   | { readonly kind: 'stop' }
 
 /** By request: what the worker answers. */
@@ -81,6 +107,14 @@ export interface DatapathResults {
   natCounts: NatCounts
   neighbours: readonly NeighbourValue[]
   explain: readonly ExplainedStep[]
+  setZone: undefined
+  setNamedHost: undefined
+  setResolver: undefined
+  setDnsService: undefined
+  resolve: DnsResolution
+  answerQuestions: undefined
+  dnsCounts: DnsCounts
+  dnsLog: DnsLogListing
   stop: undefined
 }
 
@@ -98,6 +132,8 @@ export type DatapathMessage =
   | { readonly kind: 'result'; readonly call: number; readonly result: unknown }
   | { readonly kind: 'refused'; readonly call: number; readonly message: string }
   | { readonly kind: 'portGone'; readonly port: number; readonly errno: number }
+  /** Of one burst, or more. */
+  | { readonly kind: 'questions'; readonly questions: readonly DnsQuestion[] }
 
 export interface DatapathWorkerData {
   readonly io: 'auto' | 'io_uring' | 'epoll'

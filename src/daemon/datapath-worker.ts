@@ -56,14 +56,17 @@ class DatapathWorker {
     const { status } = this.#io.memory
     const count = this.#io.poll(this.#engine.transmitCount, this.#busy ? 0 : TICK_MS)
     this.#engine.settle()
-    const nowS = Math.floor(performance.now() / 1000)
+    const nowMs = performance.now()
+    const nowS = Math.floor(nowMs / 1000)
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
     this.#process(count, nowS)
     if (status[STATUS_WOKEN] !== 0) {
       // What the burst made goes out first: a call may remove the port that it goes to.
       this.#transmit()
-      this.#takeCalls(nowS)
+      this.#takeCalls(nowMs)
     }
+    const questions = this.#engine.dns.takeQuestions()
+    if (questions !== undefined) tell({ kind: 'questions', questions })
     this.#busy = this.#engine.tick(nowS)
   }
 
@@ -90,21 +93,22 @@ class DatapathWorker {
     }
   }
 
-  #takeCalls(nowS: number): void {
+  #takeCalls(nowMs: number): void {
     for (;;) {
       const received = receiveMessageOnPort(parentPort!) as { message: DatapathCall } | undefined
       if (received === undefined) return
       const { call, request } = received.message
       try {
-        tell({ kind: 'result', call, result: this.#apply(request, nowS) })
+        tell({ kind: 'result', call, result: this.#apply(request, nowMs) })
       } catch (error) {
         tell({ kind: 'refused', call, message: error instanceof Error ? error.message : String(error) })
       }
     }
   }
 
-  #apply(request: DatapathRequest, nowS: number): DatapathResults[DatapathRequest['kind']] {
+  #apply(request: DatapathRequest, nowMs: number): DatapathResults[DatapathRequest['kind']] {
     const engine = this.#engine
+    const nowS = Math.floor(nowMs / 1000)
     switch (request.kind) {
       case 'addDomain':
         engine.addDomain(request.domain, { transparent: request.transparent, icc: request.icc })
@@ -156,6 +160,27 @@ class DatapathWorker {
         return engine.neighbours()
       case 'explain':
         return engine.explain(request.port, request.frame, nowS)
+      case 'setZone':
+        engine.dns.setZone(request.domain, request.zone)
+        return undefined
+      case 'setNamedHost':
+        engine.dns.setNamedHost(request.id, request.host)
+        return undefined
+      case 'setResolver':
+        engine.dns.setResolver(request.id, request.resolver)
+        return undefined
+      case 'setDnsService':
+        engine.dns.setService(request.service)
+        return undefined
+      case 'resolve':
+        return engine.dns.resolve(request.asker, request.query, request.limit, nowMs, request.explained)
+      case 'answerQuestions':
+        engine.dns.answerQuestions(request.answers, nowMs)
+        return undefined
+      case 'dnsCounts':
+        return engine.dns.counts()
+      case 'dnsLog':
+        return engine.dns.log(request.after, request.limit)
       case 'stop':
         this.#running = false
         return undefined

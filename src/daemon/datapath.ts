@@ -10,6 +10,18 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import type {
+  DnsAnswer,
+  DnsAsker,
+  DnsCounts,
+  DnsLogListing,
+  DnsQuestion,
+  DnsResolution,
+  DnsServiceSettings,
+  NamedHostSettings,
+  ResolverSettings,
+  ZoneSettings,
+} from '../datapath/dns/dns-settings.ts'
+import type {
   ExplainedStep,
   FlowListing,
   FlowSelection,
@@ -87,6 +99,8 @@ function macBytes(mac: string): Uint8Array {
 interface DatapathEvents {
   /** The port's interface has vanished; the port is removed. `errno` is what its descriptor answered. */
   portGone: [port: number, errno: number]
+  /** That are to be asked outside; `answerQuestions` answers them. */
+  questions: [questions: readonly DnsQuestion[]]
   /** The worker ended by itself: no frame is forwarded any more. */
   failed: [error: Error]
 }
@@ -286,6 +300,46 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#call({ kind: 'explain', port, frame })
   }
 
+  setZone(domain: number, zone: ZoneSettings | undefined): Promise<undefined> {
+    return this.#call({ kind: 'setZone', domain, zone })
+  }
+
+  setNamedHost(id: number, host: NamedHostSettings | undefined): Promise<undefined> {
+    return this.#call({ kind: 'setNamedHost', id, host })
+  }
+
+  setResolver(id: number, resolver: ResolverSettings | undefined): Promise<undefined> {
+    return this.#call({ kind: 'setResolver', id, resolver })
+  }
+
+  /** Where questions by TCP are led. */
+  setDnsService(service: DnsServiceSettings | undefined): Promise<undefined> {
+    return this.#call({ kind: 'setDnsService', service })
+  }
+
+  /** What the name server says to a question that did not come as a frame. */
+  resolve(
+    asker: DnsAsker,
+    query: Uint8Array,
+    limit: number,
+    { explained = false } = {},
+  ): Promise<DnsResolution> {
+    return this.#call({ kind: 'resolve', asker, query, limit, explained })
+  }
+
+  /** Answers to what 'questions' told of. */
+  answerQuestions(answers: readonly DnsAnswer[]): Promise<undefined> {
+    return this.#call({ kind: 'answerQuestions', answers })
+  }
+
+  dnsCounts(): Promise<DnsCounts> {
+    return this.#call({ kind: 'dnsCounts' })
+  }
+
+  dnsLog(after: number, limit: number): Promise<DnsLogListing> {
+    return this.#call({ kind: 'dnsLog', after, limit })
+  }
+
   /** Ends the worker, which closes all its descriptors. Resolves when it is gone; more than once does no harm. */
   async stop(): Promise<void> {
     if (this.#ended) return
@@ -307,6 +361,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   #take(message: DatapathMessage): void {
     if (message.kind === 'portGone') this.emit('portGone', message.port, message.errno)
+    if (message.kind === 'questions') this.emit('questions', message.questions)
     if (message.kind !== 'result' && message.kind !== 'refused') return
     const pending = this.#pending.get(message.call)
     this.#pending.delete(message.call)

@@ -4,13 +4,20 @@ import type {
   DomainSettings,
   ExplainStep,
   Fabric,
+  FabricDnsLog,
+  FabricDnsStats,
   FabricFlows,
   FabricGateway,
+  FabricNamedHost,
   FabricNatStats,
   FabricNeighbour,
   FabricPort,
+  FabricQuestion,
+  FabricResolution,
+  FabricResolver,
   FabricStation,
   FabricStats,
+  FabricZone,
   FlowFilter,
   LinkPermit,
   ParentFacts,
@@ -24,6 +31,7 @@ import { DROP_REASONS, LAST_REASON_BEFORE_EGRESS } from '../datapath/drop-reason
 import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
 import type { Datapath } from './datapath.ts'
+import { DnsService } from './dns/dns-service.ts'
 import { openHostInterface } from './host-interface.ts'
 import { LastingPorts } from './lasting-ports.ts'
 import type { Log } from './log.ts'
@@ -38,6 +46,7 @@ import {
   permitSettings,
   sourceSettings,
 } from './router-translation.ts'
+import { RESOLV_CONF } from './surroundings.ts'
 import { Uplink } from './uplink/uplink.ts'
 
 export class DatapathFabric implements Fabric {
@@ -45,14 +54,16 @@ export class DatapathFabric implements Fabric {
   readonly #startedMs = performance.now()
   readonly #ports = new Set<number>()
   readonly #uplink: Uplink
+  readonly #dns: DnsService
   /** Parents of macvlan networks, and the machine's own ends of networks. */
   readonly #lasting: LastingPorts
   /** Names of those parents. */
   readonly #parents = new Map<number, string>()
 
-  constructor(datapath: Datapath, log: Pick<Log, 'info' | 'warn'>) {
+  constructor(datapath: Datapath, log: Pick<Log, 'info' | 'warn'>, resolvConf: string = RESOLV_CONF) {
     this.#datapath = datapath
     this.#uplink = new Uplink(datapath, log)
+    this.#dns = new DnsService({ datapath, log, resolvConf, leadsOut: () => this.#leadsOut() })
     this.#lasting = new LastingPorts(log, async (port) => {
       await datapath.removePort(port)
     })
@@ -189,6 +200,7 @@ export class DatapathFabric implements Fabric {
   /** Looks after nothing any more. What is open goes with the data path. */
   async close(): Promise<void> {
     this.#lasting.close()
+    await this.#dns.close()
     await this.#uplink.close()
   }
 
@@ -211,6 +223,40 @@ export class DatapathFabric implements Fabric {
 
   explain(port: number, frame: Uint8Array): Promise<readonly ExplainStep[]> {
     return this.#datapath.explain(port, frame)
+  }
+
+  setZone(domain: number, zone: FabricZone | undefined): Promise<void> {
+    return this.#dns.setZone(domain, zone)
+  }
+
+  setNamedHost(id: number, host: FabricNamedHost | undefined): Promise<void> {
+    return this.#dns.setNamedHost(id, host)
+  }
+
+  setResolver(id: number, resolver: FabricResolver | undefined): Promise<void> {
+    return this.#dns.setResolver(id, resolver)
+  }
+
+  resolve(question: FabricQuestion): Promise<FabricResolution> {
+    return this.#dns.resolve(question)
+  }
+
+  dnsStats(): Promise<FabricDnsStats> {
+    return this.#dns.stats()
+  }
+
+  dnsLog(after: number, limit: number): Promise<FabricDnsLog> {
+    return this.#dns.entries(after, limit)
+  }
+
+  flushDnsCache(): Promise<number> {
+    return this.#dns.flushCache()
+  }
+
+  /** A world that is a network of ours, or a namespace, has nothing to do with the machine's servers. */
+  #leadsOut(): boolean {
+    const { spec, up } = this.#uplink.state()
+    return up && spec !== undefined && (spec.kind === 'nic' || spec.namespace === '')
   }
 
   stats(): FabricStats {

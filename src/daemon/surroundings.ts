@@ -8,7 +8,7 @@ import type { Surroundings } from '../control/model/machine.ts'
 import { describe, type Log } from './log.ts'
 import { run } from './program.ts'
 
-const RESOLV_CONF = '/etc/resolv.conf'
+export const RESOLV_CONF = '/etc/resolv.conf'
 /** What systemd-resolved itself asks, where /etc/resolv.conf names its stub, which no sandbox can reach. */
 const RESOLV_CONF_BEHIND_STUB = '/run/systemd/resolve/resolv.conf'
 const STUB = '127.0.0.53'

@@ -25,6 +25,7 @@ import * as ethernet from '../wire/ethernet.ts'
 import { Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { classify } from './classify.ts'
 import { Counters } from './counters.ts'
+import { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import { Egress } from './egress.ts'
 import { explain } from './explain.ts'
@@ -77,6 +78,8 @@ export interface EngineOptions {
 export class Engine {
   readonly counters: Counters
   readonly stations: MacTable
+  /** The name server of the gateways. */
+  readonly dns: DnsServer
   private readonly memory: FrameMemory
   private readonly ports = new PortTable()
   private readonly bridge: Bridge
@@ -102,6 +105,7 @@ export class Engine {
     })
     this.bridge = new Bridge(this.ports, this.stations)
     this.egress = new Egress(memory, this.ports, this.counters)
+    this.dns = new DnsServer(options.seed)
     this.router = new Router({
       memory,
       ports: this.ports,

@@ -2,6 +2,15 @@
 
 import { EventEmitter, on } from 'node:events'
 import { type Duplex, PassThrough } from 'node:stream'
+import type {
+  DnsAnswer,
+  DnsFlushed,
+  DnsLog,
+  DnsLogOptions,
+  DnsQuery,
+  DnsRecords,
+  DnsStats,
+} from '../../src/control/api/dns.ts'
 import type { ExplainRequest, Explanation } from '../../src/control/api/explain.ts'
 import type { NatFlows, NatFlushed, NatStats, Neighbours } from '../../src/control/api/nat.ts'
 import type {
@@ -284,6 +293,50 @@ export class MemoryControlPlane implements ControlPlane {
   async setUplink(uplink: string): Promise<Uplink> {
     this.calls.push(['setUplink', uplink])
     return { ...this.uplink(), Uplink: uplink }
+  }
+
+  dnsRecords(network: string | undefined): DnsRecords {
+    this.calls.push(['dnsRecords', network])
+    return { records: [] }
+  }
+
+  async dnsQuery(query: DnsQuery): Promise<DnsAnswer> {
+    this.calls.push(['dnsQuery', query])
+    return {
+      name: query.name,
+      type: query.type ?? 'A',
+      sandbox: query.from,
+      rcode: 'NXDOMAIN',
+      verdict: 'nxdomain',
+      answers: [],
+      additionals: [],
+      steps: [],
+      server: '',
+      durationMs: 0,
+    }
+  }
+
+  async dnsStats(): Promise<DnsStats> {
+    return {
+      udp: 0,
+      other: 0,
+      verdicts: {},
+      truncated: 0,
+      pending: 0,
+      names: 0,
+      endpoints: 0,
+      cache: { entries: 0, capacity: 0, hits: 0, misses: 0, evicted: 0 },
+      servers: [],
+    }
+  }
+
+  async dnsLog(options: DnsLogOptions): Promise<DnsLog> {
+    this.calls.push(['dnsLog', options])
+    return { entries: [], last: 0, lost: 0 }
+  }
+
+  async flushDnsCache(): Promise<DnsFlushed> {
+    return { Answers: 0 }
   }
 
   async explain(request: ExplainRequest): Promise<Explanation> {

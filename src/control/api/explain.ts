@@ -20,7 +20,7 @@ export type ExplainRequest = z.infer<typeof explainRequestSchema>
 const values = z.record(text, z.union([text, z.number(), z.boolean()]))
 
 /** One decision on the way. */
-const step = z.object({
+export const explanationStepSchema = z.object({
   /** `kernel` is the source's own; then the data path's: ingress, guard, bridge, router, flow, … */
   stage: text,
   /** accept, drop, forward, flood, translate, … */
@@ -45,7 +45,7 @@ export const explanationSchema = z.object({
     sandbox: text,
     network: text,
   }),
-  steps: z.array(step),
+  steps: z.array(explanationStepSchema),
   /** Answered: by the router itself, with an echo reply for example. Unknown: the way goes on where nobody can look. */
   outcome: z.enum(['delivered', 'answered', 'dropped', 'unknown']),
 })

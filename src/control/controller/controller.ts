@@ -1,6 +1,15 @@
 /** The control plane: Docker's container network model, on the switch and the sandboxes that the machine gives. */
 
 import type { Duplex } from 'node:stream'
+import type {
+  DnsAnswer,
+  DnsFlushed,
+  DnsLog,
+  DnsLogOptions,
+  DnsQuery,
+  DnsRecords,
+  DnsStats,
+} from '../api/dns.ts'
 import type { ExplainRequest, Explanation } from '../api/explain.ts'
 import type { NatFlowSelection, NatFlows, NatFlushed, NatStats, Neighbours } from '../api/nat.ts'
 import type {
@@ -36,6 +45,7 @@ import { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
 import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
+import { Dns } from './dns.ts'
 import { Explain } from './explain.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Networks } from './networks.ts'
@@ -61,6 +71,7 @@ export class Controller implements ControlPlane {
   readonly #router: Router
   readonly #uplinks: Uplinks
   readonly #explain: Explain
+  readonly #dns: Dns
   readonly #portChanges: PortChanges
 
   /** `drivers` are those beyond bridge, macvlan, host and null. `recover` comes before everything else. */
@@ -83,6 +94,7 @@ export class Controller implements ControlPlane {
     this.#router = new Router(context, registry)
     this.#uplinks = new Uplinks(context)
     this.#explain = new Explain(context, registry)
+    this.#dns = new Dns(context)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */
@@ -241,5 +253,25 @@ export class Controller implements ControlPlane {
 
   explain(request: ExplainRequest): Promise<Explanation> {
     return this.#explain.explain(request)
+  }
+
+  dnsRecords(network: string | undefined): DnsRecords {
+    return this.#dns.records(network)
+  }
+
+  dnsQuery(query: DnsQuery): Promise<DnsAnswer> {
+    return this.#dns.query(query)
+  }
+
+  dnsStats(): Promise<DnsStats> {
+    return this.#dns.stats()
+  }
+
+  dnsLog(options: DnsLogOptions): Promise<DnsLog> {
+    return this.#dns.log(options)
+  }
+
+  flushDnsCache(): Promise<DnsFlushed> {
+    return this.#dns.flushCache()
   }
 }

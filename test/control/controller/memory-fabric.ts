@@ -3,13 +3,20 @@ import type {
   DomainSettings,
   ExplainStep,
   Fabric,
+  FabricDnsLog,
+  FabricDnsStats,
   FabricFlows,
   FabricGateway,
+  FabricNamedHost,
   FabricNatStats,
   FabricNeighbour,
   FabricPort,
+  FabricQuestion,
+  FabricResolution,
+  FabricResolver,
   FabricStation,
   FabricStats,
+  FabricZone,
   FlowFilter,
   LinkPermit,
   ParentFacts,
@@ -206,6 +213,38 @@ export class MemoryFabric implements Fabric {
     return this.router.neighbours
   }
 
+  readonly zones = new Map<number, FabricZone>()
+  readonly namedHosts = new Map<number, FabricNamedHost>()
+  readonly resolvers = new Map<number, FabricResolver>()
+
+  setZone(domain: number, zone: FabricZone | undefined): Promise<void> {
+    return this.#step('setZone', () => put(this.zones, domain, zone))
+  }
+
+  setNamedHost(id: number, host: FabricNamedHost | undefined): Promise<void> {
+    return this.#step('setNamedHost', () => put(this.namedHosts, id, host))
+  }
+
+  setResolver(id: number, resolver: FabricResolver | undefined): Promise<void> {
+    return this.#step('setResolver', () => put(this.resolvers, id, resolver))
+  }
+
+  async resolve(_question: FabricQuestion): Promise<FabricResolution> {
+    throw new Error('no names are told here')
+  }
+
+  async dnsStats(): Promise<FabricDnsStats> {
+    throw new Error('nothing is counted here')
+  }
+
+  async dnsLog(_after: number, _limit: number): Promise<FabricDnsLog> {
+    return { entries: [], last: 0, lost: 0 }
+  }
+
+  async flushDnsCache(): Promise<number> {
+    return 0
+  }
+
   async explain(port: number, frame: Uint8Array): Promise<readonly ExplainStep[]> {
     return this.router.explain(port, frame)
   }
@@ -237,4 +276,9 @@ export class MemoryFabric implements Fabric {
 function overlap(a: PublishedRange, b: PublishedRange): boolean {
   const sameAddress = a.address === b.address || a.address === '' || b.address === ''
   return sameAddress && a.protocol === b.protocol && a.first <= b.last && b.first <= a.last
+}
+
+function put<T>(map: Map<number, T>, key: number, value: T | undefined): void {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
 }
