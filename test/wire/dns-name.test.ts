@@ -7,7 +7,7 @@ import { readGuarded, wireName } from '../support/dns-wire.ts'
 import { hex } from '../support/wire-bytes.ts'
 
 const label = (size: number): string => 'x'.repeat(size)
-const labelBytes = (size: number): number[] => [size, ...new Array<number>(size).fill(0x78)]
+const labelBytes = (size: number): number[] => [size, ...Buffer.alloc(size, 'x')]
 /** 255 bytes, and one more. */
 const LONGEST = Uint8Array.from([63, 63, 63, 61].flatMap(labelBytes).concat(0))
 const TOO_LONG = Uint8Array.from([63, 63, 63, 62].flatMap(labelBytes).concat(0))
@@ -37,7 +37,11 @@ describe('nameSize', () => {
     assert.equal(sizeOf(TOO_LONG), name.MALFORMED)
     assert.equal(sizeOf(Uint8Array.from([...labelBytes(63), 0])), 65)
     assert.equal(sizeOf(Uint8Array.from([...labelBytes(64), 0])), name.MALFORMED)
-    const single = Uint8Array.from(new Array<number>(127).fill(1).flatMap(labelBytes).concat(0))
+    const single = Uint8Array.from(
+      Array.from({ length: 127 }, () => labelBytes(1))
+        .flat()
+        .concat(0),
+    )
     assert.equal(sizeOf(single), 255)
   })
 
