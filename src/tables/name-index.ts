@@ -22,11 +22,14 @@ import { HashChains } from './hash-chains.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 
 /** Words of a record, and where they are. */
-const RECORD_SHIFT = 2
+export const RECORD_SHIFT = 3
+const RECORD_WORDS = 1 << RECORD_SHIFT
 const HASH = 0
 const SCOPE = 1
 const OFFSET = 2
 const SIZES = 3
+/** The first of the words that are the owner's. */
+export const OWN = 4
 
 /** The word SIZES: a name has 254 bytes at most without its root. */
 const SIZE_MASK = 0xff
@@ -48,7 +51,8 @@ export class NameIndex {
   bytesUsed = 0
 
   private readonly bytesMax: number
-  private readonly records: Int32Array
+  /** Of each record, the words from OWN on are the owner's; they are 0 in a new one. */
+  readonly records: Int32Array
   private readonly chains: HashChains
   private readonly free: FreeNumbers
   /** One list: the entries by their offsets. */
@@ -90,6 +94,7 @@ export class NameIndex {
     this.records[record + SCOPE] = scope
     this.records[record + OFFSET] = this.end
     this.records[record + SIZES] = name.length | (rest.length << REST_SHIFT)
+    this.records.fill(0, record + OWN, record + RECORD_WORDS)
     this.bytes.set(name, this.end)
     this.bytes.set(rest, this.end + name.length)
     this.end += size

@@ -30,7 +30,7 @@ import { HashChains } from './hash-chains.ts'
 import { HostAddresses, type Ipv6Words } from './host-addresses.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { NameHash } from './name-hash.ts'
-import { NameIndex } from './name-index.ts'
+import { NameIndex, OWN, RECORD_SHIFT } from './name-index.ts'
 import { type PortRange, ServiceList } from './service-list.ts'
 
 export interface NameTableOptions {
@@ -78,10 +78,11 @@ const NAME = 1
 const KIND_BITS = 8
 const KIND_MASK = 0xff
 
-/** Words of a name: how many hosts have it, and which of them is the first in the next answer. */
-const SHARE_SHIFT = 1
-const COUNT = 0
-const TURN = 1
+/** Our words of a name's record: how many hosts have it, which of them is the first in the next answer, and the first member. */
+const NAME_SHIFT = RECORD_SHIFT
+const COUNT = OWN
+const TURN = OWN + 1
+const FIRST = OWN + 2
 
 export class NameTable {
   /** All names and what links stand for, in wire form without their roots, in small letters. Stays the same array. */
@@ -99,7 +100,7 @@ export class NameTable {
   private readonly services: ServiceList
   private readonly freeMembers: FreeNumbers
   private readonly members: Int32Array
-  private readonly shares: Int32Array
+  private readonly records: Int32Array
   /** List `host`: its members. */
   private readonly byHost: LinkedLists
   /** List `name`: its members. */
@@ -117,11 +118,11 @@ export class NameTable {
     this.hash = new NameHash(options.seed)
     this.index = new NameIndex(options.names, options.nameBytes)
     this.bytes = this.index.bytes
+    this.records = this.index.records
     this.addresses = new HostAddresses(options.hosts, options.seed)
     this.services = new ServiceList(options.hosts, options.services)
     this.freeMembers = new FreeNumbers(options.names)
     this.members = new Int32Array(options.names << MEMBER_SHIFT)
-    this.shares = new Int32Array(options.names << SHARE_SHIFT)
     this.byHost = new LinkedLists(options.names, options.hosts)
     this.byName = new LinkedLists(options.names, options.names)
     this.linksByScope = new HashChains(options.names)
@@ -144,12 +145,12 @@ export class NameTable {
 
   /** How many hosts have the name: one at least. */
   countHosts(name: number): number {
-    return this.shares[(name << SHARE_SHIFT) + COUNT]!
+    return this.records[(name << NAME_SHIFT) + COUNT]!
   }
 
   /** The first of the members of a name. */
   firstMember(name: number): number {
-    return this.byName.first(name)
+    return this.records[(name << NAME_SHIFT) + FIRST]!
   }
 
   /** The next one of the same name, or NONE. */
@@ -171,14 +172,14 @@ export class NameTable {
 
   /** How many members of the name come last in the next answer, since it begins behind them: less than there are. */
   turn(name: number): number {
-    return this.shares[(name << SHARE_SHIFT) + TURN]!
+    return this.records[(name << NAME_SHIFT) + TURN]!
   }
 
   /** An answer was given: the next one begins with the next member. */
   advance(name: number): void {
-    const at = name << SHARE_SHIFT
-    const turn = this.shares[at + TURN]! + 1
-    this.shares[at + TURN] = turn < this.shares[at + COUNT]! ? turn : 0
+    const at = name << NAME_SHIFT
+    const turn = this.records[at + TURN]! + 1
+    this.records[at + TURN] = turn < this.records[at + COUNT]! ? turn : 0
   }
 
   nameOffset(name: number): number {
@@ -335,30 +336,28 @@ export class NameTable {
 
   private addMember(host: number, scope: number, { bytes, kind, key }: PreparedName): void {
     let name = this.index.find(key, scope, bytes, 0, bytes.length)
-    if (name === NONE) {
-      name = this.index.add(key, scope, bytes)
-      this.shares[(name << SHARE_SHIFT) + COUNT] = 0
-      this.shares[(name << SHARE_SHIFT) + TURN] = 0
-    }
+    if (name === NONE) name = this.index.add(key, scope, bytes)
     const member = this.freeMembers.take()
     this.members[(member << MEMBER_SHIFT) + PLACE] = (host << KIND_BITS) | kind
     this.members[(member << MEMBER_SHIFT) + NAME] = name
     this.byHost.append(host, member)
     this.byName.append(name, member)
-    this.shares[(name << SHARE_SHIFT) + COUNT]!++
+    this.records[(name << NAME_SHIFT) + COUNT]!++
+    this.records[(name << NAME_SHIFT) + FIRST] = this.byName.first(name)
     this.names++
   }
 
   private removeMember(member: number): void {
     const name = this.nameOf(member)
-    const at = name << SHARE_SHIFT
+    const at = name << NAME_SHIFT
     this.byHost.unlink(member)
     this.byName.unlink(member)
     this.freeMembers.giveBack(member)
     this.names--
-    const count = this.shares[at + COUNT]! - 1
-    this.shares[at + COUNT] = count
-    if (this.shares[at + TURN]! >= count) this.shares[at + TURN] = 0
+    const count = this.records[at + COUNT]! - 1
+    this.records[at + COUNT] = count
+    this.records[at + FIRST] = this.byName.first(name)
+    if (this.records[at + TURN]! >= count) this.records[at + TURN] = 0
     if (count === 0) this.index.remove(name)
   }
 
