@@ -20,8 +20,16 @@ const NONE = -1
 
 /** `web.front` in wire form with the root: letters as they are. */
 export function wireOf(text: string): Uint8Array {
-  const labels = text.split('.').map((label) => [label.length, ...Buffer.from(label, 'latin1')])
-  return Uint8Array.from([...labels.flat(), 0])
+  const wire = new Uint8Array(text.length + 2)
+  let label = 0
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] === '.') label = index + 1
+    else {
+      wire[index + 1] = text.charCodeAt(index)
+      wire[label]!++
+    }
+  }
+  return wire
 }
 
 /** What `wireOf` makes texts from, where there is no root; in letters as they are. */
@@ -134,7 +142,10 @@ export class ModelNames {
       }
     }
     for (let id = 0; id < this.options.hosts; id++) this.checkHost(table, id)
-    assert.deepEqual([table.hosts, table.names, table.links], [this.hosts.size, this.count(), this.links.size])
+    assert.deepEqual(
+      [table.hosts, table.names, table.links],
+      [this.hosts.size, this.count(), this.links.size],
+    )
     assert.equal(table['index'].bytesUsed, this.bytes())
   }
 
@@ -201,7 +212,8 @@ export class ModelNames {
     change()
     const { names, nameBytes, services } = this.options
     const ranges = [...this.hosts.values()].reduce((sum, host) => sum + host.services.length, 0)
-    if (this.count() + this.links.size <= names && this.bytes() <= nameBytes && ranges <= services) return true
+    if (this.count() + this.links.size <= names && this.bytes() <= nameBytes && ranges <= services)
+      return true
     ;[this.hosts, this.names, this.links] = before
     return false
   }

@@ -7,7 +7,16 @@ import { findName, type ModelHost, ModelNames, wireOf } from './name-table-model
 
 const HOSTS = 5
 const SCOPES = [0, 1, 0x7fff_ffff]
-const TEXTS = ['a', 'b', 'a.b', 'b.a', 'ab', 'web-1.example', 'x'.repeat(63), `${'y'.repeat(63)}.${'z'.repeat(20)}`]
+const TEXTS = [
+  'a',
+  'b',
+  'a.b',
+  'b.a',
+  'ab',
+  'web-1.example',
+  'x'.repeat(63),
+  `${'y'.repeat(63)}.${'z'.repeat(20)}`,
+]
 const IPV4S = [0, 1, -1]
 const IPV6S: Ipv6Words[] = [
   [0, 0, 0, 1],
