@@ -137,7 +137,7 @@ export class ModelNames {
       for (const address of ipv6s) {
         assert.equal(
           table.findIpv6(scope, ...address),
-          this.last((host) => `${host.ipv6}` === `${address}`, scope),
+          this.last((host) => host.ipv6?.join(':') === address.join(':'), scope),
         )
       }
     }

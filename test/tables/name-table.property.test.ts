@@ -69,7 +69,7 @@ function hasRoom(change: () => void): boolean {
     change()
     return true
   } catch (error) {
-    assert.ok(error instanceof RangeError && error.message.includes('no room'), `${error}`)
+    assert.ok(error instanceof RangeError && error.message.includes('no room'), String(error))
     return false
   }
 }
