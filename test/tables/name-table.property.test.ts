@@ -22,9 +22,12 @@ const IPV6S: Ipv6Words[] = [
   [0, 0, 0, 1],
   [1, 0, 0, 0],
   [-1, 7, -7, 1],
+  [-1, 8, -7, 1],
+  [-1, 7, -8, 1],
 ]
 
-const scope = fc.constantFrom(...SCOPES)
+// Not alike: only then do many hosts share a name.
+const scope = fc.constantFrom(...SCOPES, 0, 0)
 const id = fc.nat(HOSTS - 1)
 const text = fc.constantFrom(...TEXTS)
 const spelled = fc.tuple(text, fc.boolean()).map(([name, loud]) => (loud ? name.toUpperCase() : name))
@@ -116,7 +119,7 @@ describe('NameTable', () => {
       seed: fc.integer(),
     })
     fc.assert(
-      fc.property(options, fc.array(command, { maxLength: 60 }), (chosen, commands) => {
+      fc.property(options, fc.array(command, { maxLength: 60, size: 'max' }), (chosen, commands) => {
         const table = new NameTable(chosen)
         const model = new ModelNames(chosen)
         for (const step of commands) {
