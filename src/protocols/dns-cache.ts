@@ -121,7 +121,8 @@ export class DnsCache<Answer> {
 
   #makeRoom(owner: Owner<Answer> | undefined, cost: number): void {
     if (owner !== undefined && owner.entries.size >= this.#perOwner) this.#evict(owner)
-    while (this.size >= this.capacity || this.#bytes + cost > this.#bytesMax) this.#evict(this.#largest(owner))
+    while (this.size >= this.capacity || this.#bytes + cost > this.#bytesMax)
+      this.#evict(this.#largest(owner))
   }
 
   #evict(owner: Owner<Answer>): void {
@@ -132,12 +133,10 @@ export class DnsCache<Answer> {
     }
   }
 
-  /** Whoever has most of the cache: of its entries or its bytes, of which it has more. The asker itself, if none has more. */
+  /** Whoever has most of the cache's entries, or of its bytes. The asker itself, if none has more. */
   #largest(asker: Owner<Answer> | undefined): Owner<Answer> {
     let largest = asker
     let most = asker === undefined ? -1 : this.#share(asker)
-    // An owner with more than an equal share of the cache pays itself: that spares looking at all the others while one floods.
-    if (largest !== undefined && most * this.#owners.size > 2) return largest
     for (const owner of this.#owners.values()) {
       const share = this.#share(owner)
       if (share <= most) continue

@@ -18,8 +18,8 @@ import {
   RCODE_FORMAT_ERROR,
   setHeader,
 } from '../wire/dns.ts'
-import { OPT_SIZE, setOpt } from './dns-opt.ts'
 import type { ClientQuestion } from './dns-client-question.ts'
+import { OPT_SIZE, setOpt } from './dns-opt.ts'
 import { DnsRecordReader } from './dns-record-reader.ts'
 import type { UpstreamResponse } from './dns-upstream-response.ts'
 
@@ -44,7 +44,16 @@ export function composeAnswer(
   if (question.hasEdns) setOpt(view, message.length, DNS_UDP_SIZE_MAX, question.dnssecOk)
   const authentic = response.isAuthentic && wantsAuthentic(question) ? FLAG_AD : 0
   const additionalsSent = additionals + (question.hasEdns ? 1 : 0)
-  setHeader(view, 0, question.id, answerFlags(question) | authentic | rcode, 1, answers, authorities, additionalsSent)
+  setHeader(
+    view,
+    0,
+    question.id,
+    answerFlags(question) | authentic | rcode,
+    1,
+    answers,
+    authorities,
+    additionalsSent,
+  )
   return bytes
 }
 

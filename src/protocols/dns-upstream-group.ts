@@ -8,7 +8,6 @@ export class DnsUpstreamGroup {
   readonly id: number
   /** Counts the sets of servers that there were: what one of an earlier set answers is not remembered. */
   epoch = 0
-  isRemoved = false
   #servers: readonly DnsUpstreamServer[] = []
 
   constructor(id: number) {
@@ -39,5 +38,4 @@ export class DnsUpstreamGroup {
   }
 }
 
-const isSame = (a: UpstreamServer, b: UpstreamServer): boolean =>
-  a.address === b.address && a.port === b.port
+const isSame = (a: UpstreamServer, b: UpstreamServer): boolean => a.address === b.address && a.port === b.port

@@ -10,8 +10,8 @@
 import { DNS_UDP_SIZE_MAX } from '../limits.ts'
 import { FLAG_AD, FLAG_CD, FLAG_RD, HEADER_SIZE, setHeader } from '../wire/dns.ts'
 import { fold } from '../wire/dns-name.ts'
-import { OPT_SIZE, setOpt } from './dns-opt.ts'
 import type { ClientQuestion } from './dns-client-question.ts'
+import { OPT_SIZE, setOpt } from './dns-opt.ts'
 
 export interface UpstreamQuery {
   readonly id: number

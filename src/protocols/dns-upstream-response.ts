@@ -8,11 +8,7 @@
  * that others point to, and additional records are only ever a courtesy. Servers put OPT last, so that nothing is lost.
  */
 
-import {
-  DNS_CACHE_NEGATIVE_TTL_S_MAX,
-  DNS_CACHE_TTL_S_MAX,
-  DNS_MESSAGE_MAX,
-} from '../limits.ts'
+import { DNS_CACHE_NEGATIVE_TTL_S_MAX, DNS_CACHE_TTL_S_MAX, DNS_MESSAGE_MAX } from '../limits.ts'
 import {
   additionalCount,
   answerCount,
