@@ -47,14 +47,13 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'egress transmit': 'It leaves[ by {interface}][ of {sandbox}][, on network {network}][, {place}].',
   'answer echo-reply': 'The router answers with an echo reply.',
   'answer arp-reply': 'The router answers that the address is its own, or that it leads there.',
-  'answer names': 'The gateway is the name server[ of network {network}], and answers itself.',
   'router consume': 'It was for the router alone, which reads it.',
   'fragments wait':
     'It is a fragment that came before the first one of its datagram, and waits for that one.',
 
-  'names search': '{name} is looked for[ on network {network}].',
-  'names link': '{alias} is a link of the sandbox that asks, and stands for {target}[ on network {network}].',
-  'names match': '{name} is {kind}[ on network {network}][, that of {sandbox}].',
+  'names search': 'The question is for {name}[, type {type}].',
+  'names link': '{name} is a link of the sandbox that asks, and stands for {target}[ on network {network}].',
+  'names match': '{name} is {kind}[ on network {network}][, that of {hosts} sandboxes].',
   'names miss': 'Nothing is called {name}[ on network {network}].',
   'names answer': 'The answer is what the name has of the type that was asked for.',
   'names empty': 'The answer is empty: no error, and nothing of the type that was asked for.',
@@ -100,11 +99,23 @@ function fill(template: string, { values }: DecisionStep): string | undefined {
 function put(text: string, values: DecisionStep['values']): string | undefined {
   let complete = true
   const filled = text.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const value = values[name] ?? ''
-    complete &&= value !== '' && value !== false
-    return name === 'kind' ? (KINDS[String(value)] ?? String(value)) : String(value)
+    const word = wordOf(name, values[name] ?? '')
+    complete &&= word !== ''
+    return word
   })
   return complete ? filled : undefined
+}
+
+/** Empty where there is nothing to tell. */
+function wordOf(name: string, value: string | number | boolean): string {
+  switch (name) {
+    case 'kind':
+      return KINDS[String(value)] ?? String(value)
+    case 'hosts':
+      return value === 1 ? '' : String(value)
+    default:
+      return value === false ? '' : String(value)
+  }
 }
 
 /** Of a decision that has no sentence of its own. */

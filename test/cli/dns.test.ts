@@ -261,7 +261,7 @@ describe('tapwire dns stats', () => {
       `QUESTIONS     COUNT
 asked         1,240   since the daemon's start, as those below
   udp         1,234   by frames to a gateway's port 53
-  other           6   by TCP, at 127.0.0.11, or by \`tapwire dns query\`
+  other           6   by TCP, or at 127.0.0.11
 answered      1,000   from the networks' names
 empty           200   have the name, and nothing of the type
 nxdomain          3   no network has the name, and nobody was to be asked

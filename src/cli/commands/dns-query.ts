@@ -19,7 +19,7 @@ export function defineDnsQuery(command: Command, cli: Cli): void {
     .description(
       "Asks for a name as a program in a sandbox would by the sandbox's name server, and tells why the answer is what " +
         'it is. The answer is printed as the lines of a zone file. The exit code is 0 where the answer is no error ' +
-        '(NOERROR), be it empty, and 1 where it is one (NXDOMAIN, SERVFAIL, REFUSED …), as that of host(1).',
+        '(NOERROR), be it empty, and 1 where it is one (NXDOMAIN, SERVFAIL, REFUSED …), as that of host(1). Log and counters do not have it, as no sandbox has asked.',
     )
     .argument('<name>', 'what is asked for: web, web.blue, example.org, 2.0.18.172.in-addr.arpa')
     .argument('[type]', 'A, AAAA, PTR, SRV, MX, TXT, ANY … or TYPE and a number; A unless given')

@@ -71,7 +71,7 @@ function formatDnsStats(stats: DnsStats): string {
   const rows: readonly (readonly [string, number, string])[] = [
     ['asked', udp + other, "since the daemon's start, as those below"],
     ['  udp', udp, "by frames to a gateway's port 53"],
-    ['  other', other, 'by TCP, at 127.0.0.11, or by `tapwire dns query`'],
+    ['  other', other, 'by TCP, or at 127.0.0.11'],
     ...[...kinds].map((kind) => [kind, verdicts[kind] ?? 0, NOTES[kind] ?? ''] as const),
     ['cut short', truncated, 'did not fit the client, which may ask by TCP'],
     ['waiting', pending, 'for a server outside, now'],

@@ -128,6 +128,7 @@ describe('examples', { skip }, () => {
       assert.match(await query('printer.example', '--from', 'app'), /\nNXDOMAIN: /)
       await daemon.do('network', 'disconnect', 'front', 'web-2')
       assert.deepEqual(await addresses('client', 'dig', '+short', 'web'), ['10.1.0.2'])
+      assert.deepEqual(await addresses('client', 'dig', '+short', 'printer.example'), ['10.1.0.200'])
       const log = await daemon.do('dns', 'log', '--from', 'client')
       assert.match(log, / client +printer\.example +A +forwarded +NOERROR +1 answer .* 10\.1\.0\.53$/m)
     },
