@@ -8,7 +8,9 @@ import { capture, Failure, findProgram, isRoot, step, withLock } from './steps.m
  */
 const PROVIDES = {
   'busybox-static': { program: 'busybox' },
+  'bind9-dnsutils': { program: 'dig' },
   curl: { program: 'curl' },
+  'dnsmasq-base': { program: 'dnsmasq' },
   ethtool: { program: 'ethtool' },
   fish: { program: 'fish' },
   gcc: { program: 'gcc' },
@@ -54,6 +56,8 @@ export const PACKAGES = {
     'util-linux',
     'procps',
     'busybox-static',
+    'bind9-dnsutils',
+    'dnsmasq-base',
     'prometheus',
     'zsh',
     'fish',
