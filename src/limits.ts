@@ -413,3 +413,6 @@ export const DNS_CONNECTION_IDLE_MS = 10_000
 /** Questions that the log remembers, and entries of it that one request is given. */
 export const DNS_LOG_ENTRIES = 4096
 export const DNS_LOG_LISTED_MAX = 4096
+
+/** Pointers in one compressed name: as many as a name of 255 bytes can have labels. More are a chain made to be walked. */
+export const DNS_NAME_POINTERS_MAX = 127
