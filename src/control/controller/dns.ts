@@ -26,6 +26,7 @@ import type { NetworkMember } from './model.ts'
 import type { Names } from './names.ts'
 import type { Runs } from './runs.ts'
 import { SwitchNames } from './switch-names.ts'
+import { nameLinks } from './told-names.ts'
 
 export class Dns {
   readonly #context: Context
@@ -101,7 +102,7 @@ export class Dns {
     }
     const { id } = this.#ownerOf(this.#context.findSandbox(reference))
     const { entries, ...rest } = await fabric.dnsLog(after, DNS_LOG_LISTED_MAX)
-    const own = entries.filter(({ resolver }) => this.#names.sandboxOf(resolver)?.id === id)
+    const own = entries.filter(({ resolver }) => this.#names.ownerOf(resolver)?.id === id)
     return { entries: own.slice(0, limit).map((entry) => this.#entry(entry)), ...rest }
   }
 
@@ -111,6 +112,7 @@ export class Dns {
 
   #recordsOf(network: NetworkRecord, { ttlS }: NetworkNames): readonly DnsRecord[] {
     const members = this.#context.model.members(network.id).toSorted((a, b) => byName(a.sandbox, b.sandbox))
+    const called = byKey(members)
     return members.flatMap((member) => {
       const { sandbox, endpoint } = member
       const own = endpointNames(sandbox, endpoint.settings)
@@ -126,7 +128,7 @@ export class Dns {
             ttlS,
           }),
         )
-      return [...own, ...this.#linksOf(network, member, members, ttlS)]
+      return [...own, ...this.#linksOf(network, member, called, ttlS)]
     })
   }
 
@@ -134,16 +136,13 @@ export class Dns {
   #linksOf(
     network: NetworkRecord,
     { sandbox, endpoint }: NetworkMember,
-    members: readonly NetworkMember[],
+    called: ReadonlyMap<string | undefined, readonly NetworkMember[]>,
     ttlS: number,
   ): readonly DnsRecord[] {
-    return this.#names.linksOf(sandbox, endpoint).flatMap(({ alias, target }) => {
+    return nameLinks(this.#context, endpoint).flatMap(({ alias, target }) => {
       const common = { network: network.name, name: alias, kind: 'link', from: sandbox.name, ttlS } as const
-      const key = nameKey(target)
-      const found = members.filter((member) =>
-        endpointNames(member.sandbox, member.endpoint.settings).some(({ text }) => nameKey(text) === key),
-      )
-      if (found.length === 0) return [{ ...common, sandbox: target, ipv4: '', ipv6: '' }]
+      const found = called.get(nameKey(target))
+      if (found === undefined) return [{ ...common, sandbox: target, ipv4: '', ipv6: '' }]
       return found.map((member) => ({
         ...common,
         sandbox: member.sandbox.name,
@@ -183,7 +182,7 @@ export class Dns {
   }
 
   #nameOf(resolver: number): string {
-    return this.#names.sandboxOf(resolver)?.name ?? ''
+    return this.#names.ownerOf(resolver)?.name ?? ''
   }
 
   /** With what people call the switch's numbers. */
@@ -219,6 +218,20 @@ function withoutNames({ name }: NetworkRecord): TapwireError {
   return new TapwireError(ErrorCode.notConnected, `network ${name} has no names`, {
     hint: "The built-in networks have none, nor has one with tapwire.dns=none: 'tapwire network create NETWORK' makes one that has.",
   })
+}
+
+/** By each of their names. */
+function byKey(members: readonly NetworkMember[]): ReadonlyMap<string | undefined, readonly NetworkMember[]> {
+  const called = new Map<string | undefined, NetworkMember[]>()
+  for (const member of members) {
+    for (const { text } of endpointNames(member.sandbox, member.endpoint.settings)) {
+      const key = nameKey(text)
+      const others = called.get(key)
+      if (others === undefined) called.set(key, [member])
+      else others.push(member)
+    }
+  }
+  return called
 }
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>

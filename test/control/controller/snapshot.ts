@@ -11,7 +11,8 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
     disk: machine.disk && modelValues(machine.disk),
     usage: usageOf(daemon),
     domains: [...daemon.fabric.domains.values()],
-    ports: [...daemon.fabric.ports.values()].map(
+    ports: ordered(
+      daemon.fabric.ports.values(),
       ({ port: _port, domain: _domain, patient: _patient, ...port }) => port,
     ),
     parents: [...daemon.fabric.parents.values()].map(({ interface: name }) => name),
@@ -168,8 +169,8 @@ function assertNames(daemon: Daemon, running: readonly SandboxRecord[]): void {
       .filter(({ namespace, domain }) => namespace.endsWith(id.slice(0, 12)) && fabric.zones.has(domain))
       .map(({ port }) => port)
   assert.deepEqual(
-    [...fabric.resolvers.values()].map(({ ports }) => ports.toSorted().join(' ')).toSorted(),
-    asked.map((sandbox) => portsOf(sandbox).toSorted().join(' ')).toSorted(),
+    [...fabric.resolvers.values()].map(({ ports }) => ports.map(String).toSorted().join(' ')).toSorted(),
+    asked.map((sandbox) => portsOf(sandbox).map(String).toSorted().join(' ')).toSorted(),
     'a resolver answers the ports of its sandbox',
   )
 }
