@@ -427,3 +427,11 @@ export const DNS_CACHE_FAILURE_TTL_S = 1
 export const DNS_SERVER_SILENT_MS = 30_000
 /** Milliseconds for which is remembered that a server knows no EDNS, or does not keep the spelling of a question. */
 export const DNS_SERVER_HABIT_MS = 600_000
+
+/** Where a sandbox is answered on its own loopback, and where names are asked for (RFC 1035, 4.2). */
+export const DNS_LOOPBACK_ADDRESS = '127.0.0.11'
+export const DNS_PORT = 53
+/** Questions of one connection that are answered at a time: each answer may have 64 KB. */
+export const DNS_CONNECTION_QUESTIONS_MAX = 16
+/** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
+export const DNS_DATAGRAMS_MAX = 256
