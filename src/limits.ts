@@ -435,3 +435,5 @@ export const DNS_PORT = 53
 export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
+/** Pointers in one compressed name: as many as a name of 255 bytes can have labels. More are a chain made to be walked. */
+export const DNS_NAME_POINTERS_MAX = 127
