@@ -424,19 +424,8 @@ export const DNS_CONNECTION_IDLE_MS = 10_000
 export const DNS_LOG_ENTRIES = 4096
 export const DNS_LOG_LISTED_MAX = 4096
 
-/** Answers from outside that are remembered, their bytes (with what an entry costs beside its message), and seconds. */
-export const DNS_CACHE_ENTRIES_MAX = 16_384
-export const DNS_CACHE_BYTES_MAX = 16 * 1024 * 1024
-export const DNS_CACHE_TTL_S_MAX = 86_400
-/** RFC 2308, 5: one to three hours work well for "no such name"; in a lab, names come to be while one looks. */
-export const DNS_CACHE_NEGATIVE_TTL_S_MAX = 3600
-/** RFC 9520, 3.2: at least one second, at most five minutes; clients that ask again at once do not ask outside. */
-export const DNS_CACHE_FAILURE_TTL_S = 1
-
-/** Milliseconds for which a server that was silent is asked after the others. */
-export const DNS_SERVER_SILENT_MS = 30_000
-/** Milliseconds for which is remembered that a server knows no EDNS, or does not keep the spelling of a question. */
-export const DNS_SERVER_HABIT_MS = 600_000
+/** Pointers in one compressed name: as many as a name of 255 bytes can have labels. More are a chain made to be walked. */
+export const DNS_NAME_POINTERS_MAX = 127
 
 /** Where a sandbox is answered on its own loopback, and where names are asked for (RFC 1035, 4.2). */
 export const DNS_LOOPBACK_ADDRESS = '127.0.0.11'
@@ -445,5 +434,3 @@ export const DNS_PORT = 53
 export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
-/** Pointers in one compressed name: as many as a name of 255 bytes can have labels. More are a chain made to be walked. */
-export const DNS_NAME_POINTERS_MAX = 127

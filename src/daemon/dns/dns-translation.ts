@@ -27,7 +27,7 @@ import {
   TYPE_OPT,
 } from '../../wire/dns.ts'
 import { composeQuery, type DnsRecord, parseMessage } from '../../wire/dns-message.ts'
-import { SCTP, TCP, UDP } from '../../wire/ip-protocol.ts'
+import { TCP, UDP } from '../../wire/ip-protocol.ts'
 import { ipv4Number, ipv6Words } from '../router-translation.ts'
 
 const KINDS = {
@@ -36,6 +36,9 @@ const KINDS = {
   'short-id': NameKind.shortId,
   hostname: NameKind.hostname,
 } as const
+
+/** RFC 9260, 1. */
+const SCTP = 132
 
 const PROTOCOLS = { tcp: TCP, udp: UDP, sctp: SCTP } as const
 

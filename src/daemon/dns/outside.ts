@@ -34,6 +34,11 @@ export interface OutsideAnswer {
   readonly server: string
 }
 
+interface Waiting {
+  readonly message: Uint8Array
+  readonly answered: (answer: OutsideAnswer) => void
+}
+
 /** The machine's servers; those of a resolver's user have the group behind its number. */
 const MACHINE = 0
 const groupOf = (resolver: number): number => resolver + 1
@@ -45,7 +50,7 @@ export class Outside {
   readonly #sockets: UpstreamSockets
   readonly #hostServers: HostServers
   readonly #upstreams = new Map<number, FabricUpstream>()
-  readonly #waiting = new Map<number, (answer: OutsideAnswer) => void>()
+  readonly #waiting = new Map<number, Waiting>()
   #lastTicket = 0
   #timer: NodeJS.Timeout | undefined
   #timerMs = Number.POSITIVE_INFINITY
@@ -86,9 +91,9 @@ export class Outside {
   /** Calls back once, maybe before this returns. */
   ask({ resolver, message, limit }: OutsideQuestion, answered: (answer: OutsideAnswer) => void): void {
     const group = this.#groupToAsk(resolver)
-    if (group === undefined) return answered({ message: noSuchName(message), verdict: 'closed', server: '' })
+    if (group === undefined || this.#closed) return answered(noWayOut(message))
     const ticket = ++this.#lastTicket
-    this.#waiting.set(ticket, answered)
+    this.#waiting.set(ticket, { message, answered })
     this.#act((nowMs) => this.#forwarder.ask(nowMs, { ticket, resolver, group, message, limit }))
   }
 
@@ -109,12 +114,13 @@ export class Outside {
     return this.#forwarder.flushCache()
   }
 
-  /** Who waits is answered no more. */
+  /** Who waits is told that there is no way out. */
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#hostServers.close()
     this.#sockets.closeAll()
+    for (const { message, answered } of this.#waiting.values()) answered(noWayOut(message))
     this.#waiting.clear()
   }
 
@@ -164,9 +170,9 @@ export class Outside {
         return this.#sockets.close(action.exchange)
       case 'answer': {
         const { ticket, message, verdict, server } = action
-        const answered = this.#waiting.get(ticket)
+        const waiting = this.#waiting.get(ticket)
         this.#waiting.delete(ticket)
-        answered?.({ message: inOwnBuffer(message), verdict, server: server?.address ?? '' })
+        waiting?.answered({ message: inOwnBuffer(message), verdict, server: server?.address ?? '' })
       }
     }
   }
@@ -186,6 +192,12 @@ export class Outside {
     )
   }
 }
+
+const noWayOut = (question: Uint8Array): OutsideAnswer => ({
+  message: noSuchName(question),
+  verdict: 'closed',
+  server: '',
+})
 
 const serverAt = (address: string): UpstreamServer => ({ address, port: DNS_PORT })
 
