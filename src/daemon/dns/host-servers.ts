@@ -1,6 +1,6 @@
 import { type FSWatcher, realpathSync, watch } from 'node:fs'
-import { dirname } from 'node:path'
 import { isIP } from 'node:net'
+import { dirname } from 'node:path'
 import { DNS_SERVERS_MAX } from '../../limits.ts'
 import { hostResolvConf, nameservers, RESOLV_CONF_BEHIND_STUB } from '../surroundings.ts'
 
@@ -17,6 +17,7 @@ export interface HostServersParts {
   readonly resolvConfBehindStub?: string | undefined
   /** Told of the servers whenever they are others. */
   changed(servers: readonly string[]): void
+  readonly lookMs?: number | undefined
 }
 
 /**
@@ -26,15 +27,20 @@ export interface HostServersParts {
  * 127.0.0.11 stays: asked from the machine's own namespace it is no sandbox's, but the server of whatever the machine is a sandbox of.
  */
 export class HostServers {
-  readonly #parts: Required<Omit<HostServersParts, 'resolvConfBehindStub'>> & { readonly behindStub: string }
+  readonly #parts: Pick<HostServersParts, 'resolvConf' | 'changed'> & { readonly behindStub: string }
   readonly #look: NodeJS.Timeout
   #settle: NodeJS.Timeout | undefined
   #watchers = new Map<string, FSWatcher>()
   #servers: readonly string[] = []
 
-  constructor({ resolvConf, resolvConfBehindStub = RESOLV_CONF_BEHIND_STUB, changed }: HostServersParts) {
+  constructor({
+    resolvConf,
+    resolvConfBehindStub = RESOLV_CONF_BEHIND_STUB,
+    changed,
+    lookMs = LOOK_MS,
+  }: HostServersParts) {
     this.#parts = { resolvConf, behindStub: resolvConfBehindStub, changed }
-    this.#look = setInterval(() => this.look(), LOOK_MS)
+    this.#look = setInterval(() => this.look(), lookMs)
     this.#look.unref()
     this.look()
   }

@@ -7,7 +7,7 @@ import { TcpNameServer } from './tcp-name-server.ts'
 import { UdpNameServer } from './udp-name-server.ts'
 
 export interface LoopbackServerParts {
-  /** Path of the sandbox's namespace, whose loopback interface is up. */
+  /** Path of the sandbox's namespace. */
   readonly namespace: string
   /** Whose share of connections its are. */
   readonly client: string

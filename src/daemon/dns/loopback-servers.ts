@@ -78,9 +78,6 @@ export class LoopbackServers {
 
 const refusal = (cause: SocketError): TapwireError =>
   new TapwireError(ErrorCode.sandboxStart, `names cannot be answered at ${PLACE}: ${cause.message}`, {
-    hint:
-      cause.code === 'EADDRNOTAVAIL'
-        ? 'The loopback interface of the namespace is down: `ip link set lo up` there.'
-        : 'With the option `tapwire.dns=none` a network does without names.',
+    hint: 'With the option `tapwire.dns=none` a network does without names.',
     cause,
   })

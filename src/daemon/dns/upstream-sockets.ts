@@ -6,11 +6,7 @@
 import { Socket } from 'node:net'
 import { DNS_FORWARDS_MAX } from '../../limits.ts'
 import { openSocket } from '../../ports/namespace-sockets.ts'
-import type {
-  ExchangeFailure,
-  ForwarderAction,
-  UpstreamServer,
-} from '../../protocols/dns-forwarder-types.ts'
+import type { ExchangeFailure, ForwarderAction, UpstreamServer } from '../../protocols/dns-forwarder-types.ts'
 import { adoptDatagramSocket } from './datagram-socket.ts'
 import { framed, TcpMessages } from './tcp-messages.ts'
 
