@@ -17,13 +17,20 @@ import {
   HEADER_SIZE,
   RCODE_FORMAT_ERROR,
   setHeader,
+  TYPE_OPT,
 } from '../wire/dns.ts'
+import { RecordReader } from '../wire/dns-records.ts'
 import type { ClientQuestion } from './dns-client-question.ts'
-import { OPT_SIZE, setOpt } from './dns-opt.ts'
-import { DnsRecordReader } from './dns-record-reader.ts'
+import { ttlOf } from './dns-record.ts'
 import type { UpstreamResponse } from './dns-upstream-response.ts'
 
 const QUESTION_FIXED_SIZE = 4
+
+const OPT_TYPE = 1
+const OPT_UDP_SIZE = 3
+const OPT_FLAGS = 7
+const OPT_SIZE = 11
+const DNSSEC_OK = 0x8000
 
 /** What does not fit `limit` bytes is left out as a whole, and TC says so (RFC 2181, 9). `ageS`: seconds since it came. */
 export function composeAnswer(
@@ -40,8 +47,7 @@ export function composeAnswer(
   const view = new DataView(bytes.buffer)
   bytes.set(message.subarray(questionEnd), questionEnd)
   putQuestion(view, bytes, question)
-  if (ageS > 0) takeOff(view, questionEnd, message.length, ageS)
-  if (question.hasEdns) setOpt(view, message.length, DNS_UDP_SIZE_MAX, question.dnssecOk)
+  if (question.hasEdns) setOpt(view, message.length, question.dnssecOk)
   const authentic = response.isAuthentic && wantsAuthentic(question) ? FLAG_AD : 0
   const additionalsSent = additionals + (question.hasEdns ? 1 : 0)
   setHeader(
@@ -54,6 +60,7 @@ export function composeAnswer(
     authorities,
     additionalsSent,
   )
+  if (ageS > 0) takeOff(view, ageS)
   return bytes
 }
 
@@ -76,7 +83,7 @@ function composeEmpty(question: ClientQuestion, bits: number, limit: number): Ui
   const bytes = new Uint8Array(questionEnd + (hasOpt ? OPT_SIZE : 0))
   const view = new DataView(bytes.buffer)
   putQuestion(view, bytes, question)
-  if (hasOpt) setOpt(view, questionEnd, DNS_UDP_SIZE_MAX, question.dnssecOk)
+  if (hasOpt) setOpt(view, questionEnd, question.dnssecOk)
   setHeader(view, 0, question.id, answerFlags(question) | bits, 1, 0, 0, hasOpt ? 1 : 0)
   return bytes
 }
@@ -95,11 +102,23 @@ const answerFlags = (question: ClientQuestion): number =>
 const wantsAuthentic = (question: ClientQuestion): boolean =>
   question.dnssecOk || (question.flags & FLAG_AD) !== 0
 
-const reader = new DnsRecordReader()
+const records = new RecordReader()
 
-function takeOff(view: DataView, from: number, end: number, ageS: number): void {
-  reader.next = from
-  while (reader.next < end && reader.read(view, end)) {
-    view.setUint32(reader.ttlOffset, Math.max(0, reader.ttlS - ageS))
+function takeOff(view: DataView, ageS: number): void {
+  records.begin(view, 0, view.byteLength)
+  while (records.next()) {
+    if (records.type === TYPE_OPT) return
+    view.setUint32(records.ttlOffset, Math.max(0, ttlOf(view, records) - ageS))
   }
+}
+
+/**
+ * OPT without options, version 0 (RFC 6891, 6.1.2).
+ *
+ *     | root 1 | type 2 | UDP size 2 | extended rcode 1 | version 1 | DO 1 bit, Z 15 | length 2 |
+ */
+function setOpt(view: DataView, offset: number, dnssecOk: boolean): void {
+  view.setUint16(offset + OPT_TYPE, TYPE_OPT)
+  view.setUint16(offset + OPT_UDP_SIZE, DNS_UDP_SIZE_MAX)
+  view.setUint16(offset + OPT_FLAGS, dnssecOk ? DNSSEC_OK : 0)
 }

@@ -8,10 +8,10 @@
  */
 
 import { DNS_UDP_SIZE_MAX } from '../limits.ts'
-import { FLAG_AD, FLAG_CD, FLAG_RD, HEADER_SIZE, setHeader } from '../wire/dns.ts'
+import { FLAG_AD, FLAG_CD, FLAG_RD, HEADER_SIZE } from '../wire/dns.ts'
+import { composeQuery } from '../wire/dns-message.ts'
 import { fold } from '../wire/dns-name.ts'
 import type { ClientQuestion } from './dns-client-question.ts'
-import { OPT_SIZE, setOpt } from './dns-opt.ts'
 
 export interface UpstreamQuery {
   readonly id: number
@@ -42,17 +42,17 @@ export function composeUpstreamQuery(
   random: Uint8Array,
   { hasEdns, spells }: { readonly hasEdns: boolean; readonly spells: boolean },
 ): UpstreamQuery {
-  const { name, type, recordClass } = question
-  const questionEnd = HEADER_SIZE + name.length + QUESTION_FIXED_SIZE
-  const message = new Uint8Array(questionEnd + (hasEdns ? OPT_SIZE : 0))
-  const view = new DataView(message.buffer)
+  const { name, type, recordClass, dnssecOk, checkingDisabled } = question
   const id = (random[0]! << 8) | random[1]!
-  const flags = FLAG_RD | (hasEdns ? FLAG_AD : 0) | (question.checkingDisabled ? FLAG_CD : 0)
-  setHeader(view, 0, id, flags, 1, 0, 0, hasEdns ? 1 : 0)
-  message.set(spells ? spell(name, random.subarray(ID_SIZE)) : name, HEADER_SIZE)
-  view.setUint16(questionEnd - 4, type)
-  view.setUint16(questionEnd - 2, recordClass)
-  if (hasEdns) setOpt(view, questionEnd, DNS_UDP_SIZE_MAX, question.dnssecOk)
+  const message = composeQuery({
+    id,
+    name: spells ? spell(name, random.subarray(ID_SIZE)) : name,
+    type,
+    class: recordClass,
+    flags: FLAG_RD | (hasEdns ? FLAG_AD : 0) | (checkingDisabled ? FLAG_CD : 0),
+    edns: hasEdns ? { udpSize: DNS_UDP_SIZE_MAX, dnssecOk } : undefined,
+  })
+  const questionEnd = HEADER_SIZE + name.length + QUESTION_FIXED_SIZE
   return { id, message, nameSize: name.length, questionEnd, type, keepsSpelling: spells, hasEdns }
 }
 

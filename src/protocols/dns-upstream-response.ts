@@ -10,9 +10,6 @@
 
 import { DNS_CACHE_NEGATIVE_TTL_S_MAX, DNS_CACHE_TTL_S_MAX, DNS_MESSAGE_MAX } from '../limits.ts'
 import {
-  additionalCount,
-  answerCount,
-  authorityCount,
   FLAG_AD,
   FLAG_QR,
   FLAG_TC,
@@ -30,8 +27,8 @@ import {
   TYPE_SOA,
 } from '../wire/dns.ts'
 import { equalNames } from '../wire/dns-name.ts'
-import { extendedRcode } from './dns-opt.ts'
-import { DnsRecordReader } from './dns-record-reader.ts'
+import { RecordReader, SECTION_ADDITIONAL, SECTION_ANSWER, SECTION_AUTHORITY } from '../wire/dns-records.ts'
+import { isSound, minimumOf, ttlOf } from './dns-record.ts'
 import type { UpstreamQuery } from './dns-upstream-query.ts'
 
 export interface UpstreamResponse {
@@ -79,7 +76,7 @@ export function judge(query: UpstreamQuery, message: Uint8Array, transport: 'udp
   const isMisspelled = !isSameSpelling(query, message)
   if (isMisspelled && query.keepsSpelling && transport === 'udp') return MISSPELLED
   if ((head & FLAG_TC) !== 0) return transport === 'udp' ? TRUNCATED : SENSELESS
-  return judgeRecords(query, message, view, isMisspelled)
+  return judgeRecords(query, message, isMisspelled)
 }
 
 const isError = (rcode: number): boolean => rcode !== RCODE_NO_ERROR && rcode !== RCODE_NAME_ERROR
@@ -99,51 +96,49 @@ function isSame(a: Uint8Array, b: Uint8Array, from: number, to: number): boolean
   return true
 }
 
-const reader = new DnsRecordReader()
+const records = new RecordReader()
 
-function judgeRecords(
-  query: UpstreamQuery,
-  received: Uint8Array,
-  header: DataView,
-  isMisspelled: boolean,
-): Judgement {
+function judgeRecords(query: UpstreamQuery, received: Uint8Array, isMisspelled: boolean): Judgement {
   const message = new Uint8Array(received)
   const view = new DataView(message.buffer)
+  const head = flags(view, 0)
+  if (!records.begin(view, 0, message.length)) return SENSELESS
   // A name that leads into the header would be another one in each client's message. These bytes lead nowhere, so that it is none.
   message.fill(0xff, 0, HEADER_SIZE)
 
-  const answers = answerCount(header, 0)
-  const authorities = authorityCount(header, 0)
-  const records = answers + authorities + additionalCount(header, 0)
+  const counts: [number, number, number] = [0, 0, 0]
   const times = new Times(query.type)
-  let rcode = flags(header, 0) & RCODE_MASK
-  let read = 0
-  reader.next = query.questionEnd
-  let end = reader.next
-  // Each record takes eleven bytes or more, so that the message's size bounds the walk and not what it says of itself.
-  for (; read < records; read++) {
-    if (!reader.read(view, message.length)) return SENSELESS
-    if (reader.type === TYPE_OPT) {
-      if (read < answers + authorities) return SENSELESS
-      rcode |= extendedRcode(reader.ttl)
+  let rcode = head & RCODE_MASK
+  let end = records.questionsEnd
+  while (records.next()) {
+    if (records.type === TYPE_OPT) {
+      if (records.section !== SECTION_ADDITIONAL) return SENSELESS
+      rcode |= extendedRcode(view.getUint32(records.ttlOffset))
       break
     }
-    end = reader.next
-    times.add(view, reader, read < answers, read >= answers && read < answers + authorities)
+    if (!isSound(view, records, message.length)) return SENSELESS
+    counts[records.section]++
+    times.add(view, records)
+    end = records.rdataOffset + records.rdataLength
   }
+  if (records.malformed) return SENSELESS
   if (isError(rcode)) return { verdict: 'failure', rcode }
+  const [answers, authorities, additionals] = counts
   const response: UpstreamResponse = {
     message: end === message.length ? message : message.slice(0, end),
     questionEnd: query.questionEnd,
     answers,
     authorities,
-    additionals: read - answers - authorities,
+    additionals,
     rcode,
-    isAuthentic: (flags(header, 0) & FLAG_AD) !== 0,
+    isAuthentic: (head & FLAG_AD) !== 0,
     ttlS: times.ttlS(rcode),
   }
   return { verdict: 'response', response, isMisspelled }
 }
+
+/** The upper eight bits of the rcode, in their place, of what OPT has as its TTL (RFC 6891, 6.1.3). */
+const extendedRcode = (ttl: number): number => (ttl >>> 24) << 4
 
 /** For how long an answer may be remembered: as long as each of its records. */
 class Times {
@@ -157,10 +152,11 @@ class Times {
     this.#type = type
   }
 
-  add(view: DataView, record: DnsRecordReader, isAnswer: boolean, isAuthority: boolean): void {
-    this.#leastS = Math.min(this.#leastS, record.ttlS)
-    if (isAnswer && (record.type === this.#type || this.#type === TYPE_ANY)) this.#hasAnswer = true
-    if (isAuthority && record.type === TYPE_SOA) this.#negativeS = record.minimumS(view)
+  add(view: DataView, record: RecordReader): void {
+    const { section, type } = record
+    this.#leastS = Math.min(this.#leastS, ttlOf(view, record))
+    if (section === SECTION_ANSWER && (type === this.#type || this.#type === TYPE_ANY)) this.#hasAnswer = true
+    if (section === SECTION_AUTHORITY && type === TYPE_SOA) this.#negativeS = minimumOf(view, record)
   }
 
   /** RFC 2308, 5: without SOA, nothing says how long a name is not there (and a referral is no answer). */
