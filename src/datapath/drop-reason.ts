@@ -169,7 +169,8 @@ export const DROP_REASONS: readonly DropReasonText[] = [
   { name: 'udp-checksum', sentence: 'The UDP checksum of a question to the name server is wrong.' },
   {
     name: 'dns-truncated',
-    sentence: 'The question to the name server is cut short, before the end of its header, or comes in fragments.',
+    sentence:
+      'The question to the name server is cut short, before the end of its header, or comes in fragments.',
   },
   {
     name: 'dns-response',
