@@ -375,6 +375,9 @@ export const NAMES_MAX = 131_072
 export const NAMES_PER_HOST_MAX = 256
 /** Bytes of all names, in wire form and lower case. */
 export const NAME_BYTES_MAX = 4 * 1024 * 1024
+/** Ranges of ports that SRV records tell of, of all endpoints and of one: looked through for each question of that kind. */
+export const NAMED_SERVICES_MAX = 65_536
+export const NAMED_SERVICES_PER_HOST_MAX = 1024
 
 /** Seconds that a resolver may keep an answer of ours. Docker's 600 let clients talk to dead addresses. */
 export const DNS_TTL_S_DEFAULT = 5
