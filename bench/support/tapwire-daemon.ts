@@ -29,6 +29,8 @@ export interface DaemonOptions {
   readonly namespace?: string
   /** The backend of its data path; without it the best that works. */
   readonly io?: 'io_uring' | 'epoll'
+  /** The file that it finds as the machine's /etc/resolv.conf; without it the machine's own. */
+  readonly resolvConf?: string
 }
 
 export class TapwireDaemon {
@@ -75,10 +77,11 @@ export class TapwireDaemon {
 
   /** Starts the daemon over what an earlier one has left; resolves when it listens. */
   async launch(): Promise<void> {
-    const { namespace = `${NAMESPACES}/${this.#ownNamespace}`, io } = this.#options
+    const { namespace = `${NAMESPACES}/${this.#ownNamespace}`, io, resolvConf } = this.#options
+    const seeing = resolvConf === undefined ? [] : withResolvConf(resolvConf)
     const child = spawn(
       'setpriv',
-      ['--pdeathsig', 'TERM', 'nsenter', `--net=${namespace}`, process.execPath, DAEMON]
+      ['--pdeathsig', 'TERM', 'nsenter', `--net=${namespace}`, ...seeing, process.execPath, DAEMON]
         .concat(['--root', this.#root])
         .concat(io === undefined ? [] : ['--io', io])
         .concat(['--ready-fd', '3']),
@@ -168,6 +171,21 @@ export class TapwireDaemon {
           .some((word) => `${word}/`.startsWith(`${this.folder}/`)),
       )
   }
+}
+
+/**
+ * Begins a command line whose program finds `file` as /etc/resolv.conf, in a mount namespace of its own. What it mounts below
+ * /run/netns is seen outside: that folder is a mount by itself, which `ip netns` shares, and only the one that has /etc is made private.
+ */
+function withResolvConf(file: string): string[] {
+  const script = [
+    'set -e',
+    'for path in / /etc /etc/resolv.conf; do mount --make-private "$path" 2>/dev/null || true; done',
+    'mount --bind "$1" /etc/resolv.conf',
+    'shift',
+    'exec "$@"',
+  ]
+  return ['unshare', '--mount', '--propagation', 'unchanged', 'sh', '-c', script.join('\n'), 'sh', file]
 }
 
 function commandLine(pid: number): string {
