@@ -85,4 +85,4 @@ export const DNSMASQ: readonly string[] = [
   '--keep-in-foreground',
   '--conf-file=/dev/null',
   '--user=root',
-].concat(['--pid-file=', '--no-resolv', '--no-hosts', '--log-facility=/dev/null', '--bind-interfaces'])
+].concat(['--pid-file=', '--no-resolv', '--no-hosts', '--log-facility=/dev/null'])

@@ -15,7 +15,7 @@ export const dnsmasq: DnsContender = {
   needs: { 'dnsmasq-base': ['dnsmasq'] },
   start: (bed, folder) =>
     startOnRouter(bed, folder, (part, address) => {
-      const args = [...DNSMASQ, `--listen-address=${address}`, '--local-ttl=5']
+      const args = [...DNSMASQ, '--bind-interfaces', `--listen-address=${address}`, '--local-ttl=5']
       if (part === 'outside')
         return ['dnsmasq', [...args, `--server=${UPSTREAM}`, `--cache-size=${CACHE_ENTRIES}`]]
       const hosts = join(folder, `hosts-${part}`)
