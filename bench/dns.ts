@@ -23,7 +23,7 @@ const NAME_SERVERS: Comparison<DnsBed, NameServer> = {
   needs: {
     iproute2: ['ip'],
     procps: ['sysctl'],
-    'util-linux': ['nsenter', 'setpriv', 'taskset', 'unshare', 'mount'],
+    'util-linux': ['nsenter', 'setpriv', 'taskset'],
     dnsperf: ['dnsperf'],
     'dnsmasq-base': ['dnsmasq'],
   },

@@ -29,7 +29,7 @@ export interface DaemonOptions {
   readonly namespace?: string
   /** The backend of its data path; without it the best that works. */
   readonly io?: 'io_uring' | 'epoll'
-  /** The file that it finds as the machine's /etc/resolv.conf; without it the machine's own. */
+  /** The file that it takes for the machine's /etc/resolv.conf. */
   readonly resolvConf?: string
 }
 
@@ -78,12 +78,12 @@ export class TapwireDaemon {
   /** Starts the daemon over what an earlier one has left; resolves when it listens. */
   async launch(): Promise<void> {
     const { namespace = `${NAMESPACES}/${this.#ownNamespace}`, io, resolvConf } = this.#options
-    const seeing = resolvConf === undefined ? [] : withResolvConf(resolvConf)
     const child = spawn(
       'setpriv',
-      ['--pdeathsig', 'TERM', 'nsenter', `--net=${namespace}`, ...seeing, process.execPath, DAEMON]
+      ['--pdeathsig', 'TERM', 'nsenter', `--net=${namespace}`, process.execPath, DAEMON]
         .concat(['--root', this.#root])
         .concat(io === undefined ? [] : ['--io', io])
+        .concat(resolvConf === undefined ? [] : ['--resolv-conf', resolvConf])
         .concat(['--ready-fd', '3']),
       { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] },
     )
@@ -171,21 +171,6 @@ export class TapwireDaemon {
           .some((word) => `${word}/`.startsWith(`${this.folder}/`)),
       )
   }
-}
-
-/**
- * Begins a command line whose program finds `file` as /etc/resolv.conf, in a mount namespace of its own. What it mounts below
- * /run/netns is seen outside: that folder is a mount by itself, which `ip netns` shares, and only the one that has /etc is made private.
- */
-function withResolvConf(file: string): string[] {
-  const script = [
-    'set -e',
-    'for path in / /etc /etc/resolv.conf; do mount --make-private "$path" 2>/dev/null || true; done',
-    'mount --bind "$1" /etc/resolv.conf',
-    'shift',
-    'exec "$@"',
-  ]
-  return ['unshare', '--mount', '--propagation', 'unchanged', 'sh', '-c', script.join('\n'), 'sh', file]
 }
 
 function commandLine(pid: number): string {
