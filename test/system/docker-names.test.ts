@@ -49,12 +49,12 @@ const { docker, steps } = JSON.parse(
 describe(`names beside those of Docker ${docker.engine}`, { skip }, () => {
   const used = new Set<NameDifference>()
   const ids = new Map<string, string>()
-  let ours: OurSide
+  let ours: OurSide | undefined
 
   before(async () => {
     ours = await OurSide.start()
   })
-  after(() => ours.stop())
+  after(() => ours?.stop())
 
   let last = 'at first'
   for (const step of steps) {
@@ -73,7 +73,7 @@ describe(`names beside those of Docker ${docker.engine}`, { skip }, () => {
   })
 
   async function command({ command, as }: RecordedCommand): Promise<void> {
-    const { code, stdout, stderr } = await ours.ask(command)
+    const { code, stdout, stderr } = await ours!.ask(command)
     assert.equal(code, 0, stderr)
     if (as !== undefined) ids.set(as, stdout.trim().slice(0, 12))
   }
@@ -95,11 +95,12 @@ describe(`names beside those of Docker ${docker.engine}`, { skip }, () => {
     assert.ok(problems.length === 0, `not as Docker, or not as listed:\n${problems.join('\n')}`)
   }
 
+  /** The first address, as long as nobody has chosen another one. */
   async function gatewayOf(network: string): Promise<string> {
-    const { code, stdout, stderr } = await ours.ask(['network', 'inspect', network])
+    const { code, stdout, stderr } = await ours!.ask(['network', 'inspect', network])
     assert.equal(code, 0, stderr)
-    const [inspected] = JSON.parse(stdout) as [{ IPAM: { Config: { Gateway: string }[] } }]
-    return inspected.IPAM.Config[0]!.Gateway
+    const [inspected] = JSON.parse(stdout) as [{ IPAM: { Config: { Subnet: string }[] } }]
+    return inspected.IPAM.Config[0]!.Subnet.replace(/\.0\/\d+$/, '.1')
   }
 })
 
