@@ -65,8 +65,6 @@ export const PACKAGES = {
     'util-linux',
     'procps',
     'busybox-static',
-    'bind9-dnsutils',
-    'dnsmasq-base',
     'prometheus',
     'zsh',
     'fish',
