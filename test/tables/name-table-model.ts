@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Ipv6Words } from '../../src/tables/host-addresses.ts'
-import type { NamedHost, NameTable, NameTableOptions } from '../../src/tables/name-table.ts'
+import type { NameTable, NameTableOptions } from '../../src/tables/name-table.ts'
+import type { NamedHost } from '../../src/tables/named-host.ts'
 
 /** A host as the model has it: names are texts with dots. */
 export interface ModelHost {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Ipv6Words } from '../../src/tables/host-addresses.ts'
-import { type NamedHost, NameTable } from '../../src/tables/name-table.ts'
+import { NameTable } from '../../src/tables/name-table.ts'
+import type { NamedHost } from '../../src/tables/named-host.ts'
 import { findName, type ModelHost, ModelNames, wireOf } from './name-table-model.ts'
 
 const HOSTS = 5

@@ -8,7 +8,8 @@ import {
   NAMES_MAX,
   NAMES_PER_HOST_MAX,
 } from '../../src/limits.ts'
-import { type NamedHost, NameTable, type NameTableOptions } from '../../src/tables/name-table.ts'
+import { NameTable, type NameTableOptions } from '../../src/tables/name-table.ts'
+import type { NamedHost } from '../../src/tables/named-host.ts'
 import { Random } from '../support/random.ts'
 import { findName, hashOf, textOf, wireOf } from './name-table-model.ts'
 
