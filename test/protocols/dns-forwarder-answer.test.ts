@@ -144,7 +144,7 @@ describe('DnsForwarder: the answer', () => {
     const senseless: readonly [string, readonly [number, number, number], string][] = [
       ['a record too many', [2, 0, 0], 'c00c 0001 0001 0000003c 0004 cb007105'],
       ['a name that leads to itself', [1, 0, 0], 'c01d 0001 0001 0000003c 0004 cb007105'],
-      ['a name that leads into the header', [1, 0, 0], 'c002 0001 0001 0000003c 0004 cb007105'],
+      ['a name that leads to the zeros of the header', [1, 0, 0], 'c00a 0001 0001 0000003c 0004 cb007105'],
       ['an address of three bytes', [1, 0, 0], 'c00c 0001 0001 0000003c 0003 cb0071'],
       ['an IPv6 address of four', [1, 0, 0], 'c00c 001c 0001 0000003c 0004 cb007105'],
       ['data that ends too late', [1, 0, 0], 'c00c 0001 0001 0000003c 0005 cb007105'],
@@ -152,6 +152,7 @@ describe('DnsForwarder: the answer', () => {
       ['a name that ends too late', [1, 0, 0], 'c00c 0002 0001 0000003c 0003 026162'],
       ['no name', [1, 0, 0], 'c00c 000f 0001 0000003c 0002 000a'],
       ['a SOA without its numbers', [0, 1, 0], 'c00c 0006 0001 0000003c 0002 0000'],
+      ['a SOA without its second name', [0, 1, 0], `c00c 0006 0001 0000003c 0014 00ff ${'00'.repeat(18)}`],
       ['an OPT among the answers', [1, 0, 0], '00 0029 04d0 00000000 0000'],
     ]
     for (const [what, counts, records] of senseless) {
