@@ -375,6 +375,9 @@ export const NAMES_MAX = 131_072
 export const NAMES_PER_HOST_MAX = 256
 /** Bytes of all names, in wire form and lower case. */
 export const NAME_BYTES_MAX = 4 * 1024 * 1024
+/** Ranges of ports that SRV records tell of, of all endpoints and of one: looked through for each question of that kind. */
+export const NAMED_SERVICES_MAX = 65_536
+export const NAMED_SERVICES_PER_HOST_MAX = 1024
 
 /** Seconds that a resolver may keep an answer of ours. Docker's 600 let clients talk to dead addresses. */
 export const DNS_TTL_S_DEFAULT = 5
@@ -426,3 +429,11 @@ export const DNS_LOG_LISTED_MAX = 4096
 
 /** Pointers in one compressed name: as many as a name of 255 bytes can have labels. More are a chain made to be walked. */
 export const DNS_NAME_POINTERS_MAX = 127
+
+/** Where a sandbox is answered on its own loopback, and where names are asked for (RFC 1035, 4.2). */
+export const DNS_LOOPBACK_ADDRESS = '127.0.0.11'
+export const DNS_PORT = 53
+/** Questions of one connection that are answered at a time: each answer may have 64 KB. */
+export const DNS_CONNECTION_QUESTIONS_MAX = 16
+/** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
+export const DNS_DATAGRAMS_MAX = 256
