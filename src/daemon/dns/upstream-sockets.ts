@@ -92,15 +92,21 @@ type Ask = (exchange: UpstreamExchange, descriptor: number, ends: Ends) => () =>
 const askByUdp: Ask = ({ server, message }, descriptor, ends) => {
   const socket = adoptDatagramSocket(descriptor, familyOf(server))
   const failed = (error: Error): void => ends.failed(reasonOf(error))
+  let open = true
   socket.on('error', failed)
   socket.on('message', (bytes) => ends.received(new Uint8Array(bytes)))
   socket.once('connect', () => {
+    // It tells so at the end of the turn, when the exchange may be over.
+    if (!open) return
     socket.send(message, (error) => {
       if (error !== null) failed(error)
     })
   })
   socket.connect(server.port, server.address)
-  return () => socket.close()
+  return () => {
+    open = false
+    socket.close()
+  }
 }
 
 const askByTcp: Ask = ({ server, message }, descriptor, ends) => {
