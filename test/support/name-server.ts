@@ -19,7 +19,7 @@ export interface Asked {
   readonly port: number
   readonly address: string
   /** Sends an answer; several, or none, are no less possible. */
-  reply(answer: Uint8Array): void
+  readonly reply: (answer: Uint8Array) => void
 }
 
 export interface NameServerPlace {

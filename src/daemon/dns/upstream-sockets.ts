@@ -61,7 +61,7 @@ export class UpstreamSockets {
   }
 
   closeAll(): void {
-    for (const exchange of [...this.#open.keys()]) this.close(exchange)
+    for (const exchange of this.#open.keys()) this.close(exchange)
   }
 
   #descriptor({ group, server, transport }: UpstreamExchange): number {
@@ -123,22 +123,18 @@ const askByTcp: Ask = ({ server, message }, descriptor, ends) => {
   return () => socket.destroy()
 }
 
-function reasonOf(error: unknown): ExchangeFailure {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ECONNREFUSED':
-      return 'refused'
-    case 'ENETUNREACH':
-    case 'EHOSTUNREACH':
-    case 'EHOSTDOWN':
-    case 'ENETDOWN':
-    case 'EADDRNOTAVAIL':
-    case 'EPROTO':
-    case 'ENOPROTOOPT':
-      return 'unreachable'
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return 'closed'
-    default:
-      return 'local'
-  }
+const REASONS: Readonly<Record<string, ExchangeFailure>> = {
+  ECONNREFUSED: 'refused',
+  ECONNRESET: 'closed',
+  EPIPE: 'closed',
+  ENETUNREACH: 'unreachable',
+  EHOSTUNREACH: 'unreachable',
+  EHOSTDOWN: 'unreachable',
+  ENETDOWN: 'unreachable',
+  EADDRNOTAVAIL: 'unreachable',
+  ENOPROTOOPT: 'unreachable',
+  EPROTO: 'unreachable',
 }
+
+const reasonOf = (error: unknown): ExchangeFailure =>
+  REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'local'

@@ -134,7 +134,10 @@ insideNamespace(import.meta.url, () => {
       while (server.asked.length < 50) await turn()
       const ports = server.asked.map(({ port }) => port)
       assert.equal(new Set(ports).size, 50)
-      assert.notDeepEqual(ports, ports.toSorted())
+      assert.notDeepEqual(
+        ports,
+        ports.toSorted((a, b) => a - b),
+      )
       await server.close()
     })
 
