@@ -120,7 +120,9 @@ function checkedUplink(text: string | undefined): string | undefined {
 }
 
 /** As the starter means it: a daemon in the background has another working directory. */
-const absolutePath = (path: string | undefined): string | undefined => path && resolve(path)
+function absolutePath(path: string | undefined): string | undefined {
+  return path && resolve(path)
+}
 
 function descriptor(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
