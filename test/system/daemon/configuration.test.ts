@@ -141,7 +141,8 @@ describe('daemon.json', { skip: needsTap() }, () => {
 
   it("names the machine's resolv.conf, and the command line names it before", async () => {
     const root = newFolder()
-    const [own, other] = [join(root, 'own.conf'), join(root, 'other.conf')]
+    const folder = newFolder()
+    const [own, other] = [join(folder, 'own.conf'), join(folder, 'other.conf')]
     writeFileSync(own, 'nameserver 192.0.2.1\nsearch own.example\n')
     writeFileSync(other, 'nameserver 192.0.2.2\n')
     writeFileSync(join(root, 'daemon.json'), JSON.stringify({ 'resolv-conf': own }))
