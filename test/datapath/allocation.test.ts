@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RoutedTraffic } from '../../bench/support/routed-traffic.ts'
 import type { PortCount } from '../../src/datapath/counters.ts'
+import { DropReason } from '../../src/datapath/drop-reason.ts'
 import { Engine } from '../../src/datapath/engine.ts'
 import { Fragmenter } from '../../src/datapath/fragmenter.ts'
 import {
@@ -15,6 +16,7 @@ import {
 import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datapath/rewrite.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
+import { DnsScene, questionOf } from '../support/dns-scene.ts'
 import { frameOf } from '../support/frame-text.ts'
 import { pattern, transportFrame } from '../support/transport-frame.ts'
 
@@ -81,6 +83,61 @@ class Traffic {
   #settle(status: Int32Array): void {
     status[STATUS_TRANSMIT_FAILURES] = 0
     this.#engine.settle()
+  }
+}
+
+/** Questions of all kinds to a name server, again and again. */
+class QuestionTraffic {
+  readonly #scene = new DnsScene(
+    `
+    network 1
+    port 1 network=1
+    gateway 1 10.1.0.1/24
+    zone 1 front
+    named 1 network=1 10.1.0.2 web alias:www fd00::2 tcp/80
+    named 2 network=1 10.1.0.3 web2 alias:www tcp/80
+    resolver 1 ports=1 networks=1 forwards link=1:store:web
+    `,
+    {},
+  )
+  readonly #descriptors = new Int32Array(BURST_MAX << DESCRIPTOR_SHIFT)
+
+  constructor() {
+    const questions = ['web A', 'www ANY', 'WEB.front AAAA', 'store A', 'web MX', '_http._tcp.www SRV']
+    const messages = [...questions, '2.0.1.10.in-addr.arpa PTR'].map((one) => questionOf(one, { edns: 900 }))
+    // One that waits, and is asked again and again; one that is none.
+    messages.push(questionOf('example.com A'), Uint8Array.of(0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    const { memory } = this.#scene.scene.scenario.io
+    for (let i = 0; i < BURST_MAX; i++) {
+      const data = Buffer.from(messages[i % messages.length]!).toString('hex')
+      const { frame, virtioHeader } = this.#scene.scene.frame(1, `udp 10.1.0.2:4000>10.1.0.1:53 data=${data}`)
+      const offset = memory.slotFrame(i)
+      memory.bytes.set(virtioHeader, offset - VIRTIO_NET_HEADER_SIZE)
+      memory.bytes.set(frame, offset)
+      this.#descriptors.set([1, offset, frame.length, 0], i << DESCRIPTOR_SHIFT)
+    }
+  }
+
+  run(bursts: number): void {
+    const { engine } = this.#scene.scene
+    const { received, status } = this.#scene.scene.scenario.io.memory
+    for (let burst = 0; burst < bursts; burst++) {
+      received.set(this.#descriptors)
+      status[STATUS_TRANSMIT_FAILURES] = 0
+      engine.settle()
+      engine.process(0, BURST_MAX, 1)
+      engine.dns.nowMs = burst
+    }
+  }
+
+  /** All kinds of answers have been given. */
+  check(): void {
+    const { dns, counters } = this.#scene.scene.engine
+    const { verdicts, pending } = dns.counts()
+    assert.equal(pending, 1)
+    for (const verdict of ['answered', 'empty', 'malformed'] as const)
+      assert.ok(verdicts[verdict] > 0, verdict)
+    assert.ok(counters.total().drops[DropReason.dnsRepeated]! > 0)
   }
 }
 
@@ -196,6 +253,14 @@ describe('a million frames allocate nothing', () => {
       })
     }
   }
+
+  it('questions by name', () => {
+    const traffic = new QuestionTraffic()
+    traffic.run(WARM_UP_BURSTS)
+    const bytes = allocated(() => traffic.run(BURSTS >> 1))
+    assert.ok(bytes < ALLOWED, `${(BURSTS >> 1) * BURST_MAX} questions allocated ${bytes} bytes`)
+    traffic.check()
+  })
 
   it('translated, clamped and fragmented', () => {
     const memory = new FrameMemory(frameLayout(1))
