@@ -428,6 +428,16 @@ describe('who is asked', () => {
     )
   })
 
+  it('by TCP is the service of internal networks, too', () => {
+    const lines = 'gateway 1 10.1.0.1/24 internal\nhost 9 169.254.77.2\nhost 1 10.1.0.2'
+    world(`${lines}\nservice 169.254.77.2:53 network=4`).play(`
+      1> tcp 10.1.0.2:4000>10.1.0.1:53 syn
+      9< tcp 10.1.0.2:4000>169.254.77.2:53 syn
+      9> tcp 169.254.77.2:53>10.1.0.2:4000 rst,ack
+      1< tcp 10.1.0.1:53>10.1.0.2:4000 rst,ack
+    `)
+  })
+
   it('by TCP is nobody without a service, nor the service itself', () => {
     world('host 9 169.254.77.2\nhost 1 10.1.0.2').play(`
       1> tcp 10.1.0.2:4000>10.1.0.1:53 syn
