@@ -1,5 +1,5 @@
 /** The networks of a lab: which subnets they have, and which are chosen for them. */
-import { MTU_DEFAULT, SUBNET_PREFIX_MAX, SUBNET_PREFIX_MIN } from '../limits.ts'
+import { DNS_TTL_S_DEFAULT, MTU_DEFAULT, SUBNET_PREFIX_MAX, SUBNET_PREFIX_MIN } from '../limits.ts'
 import {
   contains,
   formatSubnet,
@@ -94,7 +94,7 @@ export class NetworkPlan {
   }
 
   toLabNetwork(): LabNetwork {
-    const { driver, internal, mtu, transparent, options, labels } = this.#settings
+    const { driver, internal, mtu, transparent, dns, dns_ttl: dnsTtlS, options, labels } = this.#settings
     return {
       name: this.name,
       driver: driver ?? BRIDGE,
@@ -102,6 +102,8 @@ export class NetworkPlan {
       internal: internal ?? false,
       mtu: mtu ?? MTU_DEFAULT,
       transparent: transparent ?? false,
+      ...(dns === undefined ? undefined : { dns }),
+      dnsTtlS: dnsTtlS ?? DNS_TTL_S_DEFAULT,
       options: options ?? {},
       labels: labels ?? {},
     }

@@ -1,10 +1,12 @@
 /** What a lab file says of a network. */
 
 import { z } from 'zod'
-import { MTU_DEFAULT } from '../limits.ts'
+import { DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../limits.ts'
 import {
   address,
   address4,
+  dnsPlace,
+  dnsTtl,
   mtu,
   subnet,
   subnet4,
@@ -92,6 +94,14 @@ export const networkSchema = z
         description:
           'Forward the frames of link-local protocols as well (STP, LLDP, LACP: 01:80:c2:00:00:0X), which a bridge otherwise drops.',
         default: false,
+      }),
+      dns: dnsPlace.optional().meta({
+        description:
+          "Where sandboxes ask for names: at the gateway's address, at 127.0.0.11 in their own namespace (loopback), or nowhere (none). Default: gateway, where the gateway is the switch's and has an IPv4 address, else loopback.",
+      }),
+      dns_ttl: dnsTtl.optional().meta({
+        description: 'Seconds that an address may be remembered for which a name of the network stands.',
+        default: DNS_TTL_S_DEFAULT,
       }),
       options: textMap.optional().meta({
         description: "The driver's options.",

@@ -1,8 +1,9 @@
 /** The kinds of value in a lab file. Each `error` completes the sentence "… must be". */
 
 import { z } from 'zod'
-import { MTU_MAX, MTU_MIN, NAME_MAX } from '../limits.ts'
+import { DNS_TTL_S_MAX, MTU_MAX, MTU_MIN, NAME_MAX } from '../limits.ts'
 import { isLabLabel, LAB_LABEL } from './labs/labels.ts'
+import { DNS_PLACES } from './rules/dns-options.ts'
 import { parseUplink } from './rules/uplink.ts'
 
 const UPLINK_ERROR = 'an uplink, such as nic:eth0'
@@ -43,6 +44,15 @@ export const mtu = z
   .int({ error: mtuError })
   .min(MTU_MIN, { error: mtuError })
   .max(MTU_MAX, { error: mtuError })
+
+const dnsPlaceError = DNS_PLACES.join(', ').replace(/, (?=[^,]*$)/, ' or ')
+export const dnsPlace = z.enum(DNS_PLACES, { error: dnsPlaceError })
+
+const dnsTtlError = `a whole number of seconds from 0 to ${DNS_TTL_S_MAX}`
+export const dnsTtl = z
+  .int({ error: dnsTtlError })
+  .min(0, { error: dnsTtlError })
+  .max(DNS_TTL_S_MAX, { error: dnsTtlError })
 
 const macError = 'a MAC address of six bytes, such as 02:00:00:00:00:0a'
 export const mac = z

@@ -1,7 +1,7 @@
 /** A lab as the text of a lab file: the shortest one that means it, always the same for the same lab. */
 
 import { stringify } from 'yaml'
-import { MTU_DEFAULT } from '../limits.ts'
+import { DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../limits.ts'
 import { formatIpAddress, parseCidr, parseIpAddress } from './ip-address.ts'
 import type { Lab, LabEndpoint, LabNetwork, LabSandbox, LabSubnet } from './lab.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from './lab-sandbox.ts'
@@ -28,7 +28,8 @@ function scopeFile(networks: readonly LabNetwork[], sandboxes: readonly LabSandb
   return present({ networks: byName(networks, networkFile), sandboxes: byName(sandboxes, sandboxFile) })
 }
 
-function networkFile({ driver, subnets, internal, mtu, transparent, options, labels }: LabNetwork) {
+function networkFile(network: LabNetwork) {
+  const { driver, subnets, internal, mtu, transparent, dns, dnsTtlS, options, labels } = network
   const ofIpv4 = subnets.filter(({ subnet }) => !subnet.includes(':'))
   const [own] = ofIpv4.length === 1 ? ofIpv4 : []
   const others = subnets.filter((one) => one !== own).map(subnetFile)
@@ -41,6 +42,8 @@ function networkFile({ driver, subnets, internal, mtu, transparent, options, lab
       internal: internal || undefined,
       mtu: mtu === MTU_DEFAULT ? undefined : mtu,
       transparent: transparent || undefined,
+      dns,
+      dns_ttl: dnsTtlS === DNS_TTL_S_DEFAULT ? undefined : dnsTtlS,
       options: undefinedIfEmpty(options),
       labels: undefinedIfEmpty(labels),
     }),

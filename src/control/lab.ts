@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { LAB_NAME_MAX } from '../limits.ts'
 import { nameUpTo, userLabelMap } from './lab-schema-values.ts'
+import { DNS_PLACES } from './rules/dns-options.ts'
 
 const text = z.string()
 const texts = z.array(text)
@@ -34,6 +35,9 @@ const labNetworkSchema = z.strictObject({
   mtu: z.int(),
   /** Forwards frames to 01:80:c2:00:00:0X (STP, LLDP, LACP), which a bridge otherwise drops. */
   transparent: z.boolean(),
+  /** Where sandboxes ask for names; missing where the driver decides. */
+  dns: z.enum(DNS_PLACES).optional(),
+  dnsTtlS: z.int(),
   /** The driver's. */
   options: map,
   labels: userLabelMap,

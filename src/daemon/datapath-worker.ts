@@ -182,7 +182,7 @@ class DatapathWorker {
       case 'dnsCounts':
         return engine.dns.counts()
       case 'dnsLog':
-        return engine.dns.log(request.after, request.limit)
+        return { ...engine.dns.log(request.after, request.limit), nowMs }
       case 'stop':
         this.#running = false
         return undefined

@@ -1,10 +1,10 @@
 /**
  * DNS names by (scope, name), and the bytes of each: entry numbers stay while the name does, its bytes may move.
  *
- * The records stand in one Int32Array, four words each, so that none straddles a cache line. Bytes are compared only where the whole
- * hash and the scope are those of the name that is looked for:
+ * The records stand in one Int32Array, eight words each: half a cache line, with what the owner keeps of a name, so that a lookup has
+ * both at once. Bytes are compared only where the whole hash and the scope are those of the name that is looked for:
  *
- *     | hash | scope | offset | sizes |      offset: in `bytes`; sizes: those of the name and of its rest, 8 bits each
+ *     | hash | scope | offset | sizes | the owner's |      offset: in `bytes`; sizes: those of the name and of its rest, 8 bits each
  *
  * A name's rest is a second name that stands behind it: what a link stands for.
  *
@@ -49,10 +49,10 @@ export class NameIndex {
   readonly bytes: Uint8Array
   /** Bytes of all names. */
   bytesUsed = 0
-
-  private readonly bytesMax: number
   /** Of each record, the words from OWN on are the owner's; they are 0 in a new one. */
   readonly records: Int32Array
+
+  private readonly bytesMax: number
   private readonly chains: HashChains
   private readonly free: FreeNumbers
   /** One list: the entries by their offsets. */

@@ -23,14 +23,23 @@ import {
   NAMED_SERVICES_MAX,
   NAMED_SERVICES_PER_HOST_MAX,
   NAMES_MAX,
-  NAMES_PER_HOST_MAX,
 } from '../limits.ts'
 import { FreeNumbers } from './free-numbers.ts'
 import { HashChains } from './hash-chains.ts'
-import { HostAddresses, type Ipv6Words } from './host-addresses.ts'
+import { HostAddresses } from './host-addresses.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { NameHash } from './name-hash.ts'
 import { NameIndex, OWN, RECORD_SHIFT } from './name-index.ts'
+import {
+  type NamedHost,
+  type PreparedName,
+  prepareName,
+  prepareNames,
+  requireInteger,
+  requirePortRanges,
+  requireScope,
+  withoutRoot,
+} from './named-host.ts'
 import { type PortRange, ServiceList } from './service-list.ts'
 
 export interface NameTableOptions {
@@ -44,31 +53,6 @@ export interface NameTableOptions {
   readonly services: number
   /** A random int32 that nobody outside can know: with it, nobody can choose names that collide. */
   readonly seed: number
-}
-
-export interface HostName {
-  /** In wire form with the root, in letters of any case. */
-  readonly wire: Uint8Array
-  /** 0 to 255, of the caller's choice. */
-  readonly kind: number
-}
-
-export interface NamedHost {
-  /** From 0 to 2^31 - 1. */
-  readonly scope: number
-  /** An int32. */
-  readonly ipv4?: number | undefined
-  readonly ipv6?: Ipv6Words | undefined
-  /** The first is the canonical one. One that comes again is passed over. */
-  readonly names: readonly HostName[]
-  readonly services: readonly PortRange[]
-}
-
-/** A name that is ready to be entered: without root, in small letters. */
-interface PreparedName {
-  readonly bytes: Uint8Array
-  readonly kind: number
-  readonly key: number
 }
 
 /** Words of a member, and where they are: PLACE has the host above the kind. */
@@ -272,8 +256,8 @@ export class NameTable {
    */
   set(id: number, host: NamedHost): void {
     requireInteger('host', id, 0, this.options.hosts - 1)
-    requireInteger('scope', host.scope, 0, SCOPE_MAX)
-    const names = this.prepareAll(host)
+    requireScope(host.scope)
+    const names = prepareNames(this.hash, host)
     this.requireRoomForNames(id, names, host.scope)
     this.requireRoomForServices(id, host.services)
 
@@ -310,8 +294,8 @@ export class NameTable {
    * is no room or something is out of its range, and leaves everything as it was.
    */
   addLink(scope: number, name: Uint8Array, target: Uint8Array): void {
-    requireInteger('scope', scope, 0, SCOPE_MAX)
-    const { bytes, key } = this.prepare({ wire: name, kind: 0 }, ~scope)
+    requireScope(scope)
+    const { bytes, key } = prepareName(this.hash, { wire: name, kind: 0 }, ~scope)
     const rest = withoutRoot(target)
     const former = this.index.find(key, ~scope, bytes, 0, bytes.length)
     const freed = former === NONE ? 0 : bytes.length + this.index.restSize(former)
@@ -371,29 +355,6 @@ export class NameTable {
     return this.hash.key(0, scope)
   }
 
-  /** The names of a host, each once. */
-  private prepareAll(host: NamedHost): PreparedName[] {
-    if (host.names.length > NAMES_PER_HOST_MAX) {
-      throw new RangeError(
-        `NameTable: a host has ${host.names.length} names; ${NAMES_PER_HOST_MAX} are the most`,
-      )
-    }
-    const names = new Map<string, PreparedName>()
-    for (const name of host.names) {
-      const prepared = this.prepare(name, host.scope)
-      const text = String.fromCharCode(...prepared.bytes)
-      if (!names.has(text)) names.set(text, prepared)
-    }
-    return [...names.values()]
-  }
-
-  private prepare({ wire, kind }: HostName, scope: number): PreparedName {
-    requireInteger('kind', kind, 0, KIND_MASK)
-    const bytes = withoutRoot(wire)
-    const hash = this.hash.labels(this.hash.begin(), bytes, 0, bytes.length)
-    return { bytes, kind, key: this.hash.key(hash, scope) }
-  }
-
   /** What the host has now makes room. */
   private requireRoomForNames(id: number, names: readonly PreparedName[], scope: number): void {
     let count = names.length
@@ -425,42 +386,11 @@ export class NameTable {
   }
 
   private requireRoomForServices(id: number, services: readonly PortRange[]): void {
-    for (const { protocol, first, last } of services) {
-      requireInteger('protocol', protocol, 0, PROTOCOL_MAX)
-      requireInteger('first', first, 0, PORT_MAX)
-      requireInteger('last', last, first, PORT_MAX)
-    }
+    requirePortRanges(services)
     const max = Math.min(NAMED_SERVICES_PER_HOST_MAX, this.services.left + this.services.count(id))
     if (services.length <= max) return
     throw new RangeError(
       `NameTable: there is no room for ${services.length} services of a host, but for ${max}`,
     )
   }
-}
-
-const SCOPE_MAX = 0x7fff_ffff
-const PROTOCOL_MAX = 0xff
-const PORT_MAX = 0xffff
-
-/** RFC 1035, 2.3.4. */
-const NAME_SIZE_MAX = 255
-const LABEL_SIZE_MAX = 63
-
-const CAPITAL_A = 0x41
-const LETTERS = 26
-const SMALL = 0x20
-
-/** A name without its root, in small letters. Throws RangeError where it is none, or has no label. */
-function withoutRoot(wire: Uint8Array): Uint8Array {
-  let end = 0
-  while (end < wire.length && wire[end]! >= 1 && wire[end]! <= LABEL_SIZE_MAX) end += 1 + wire[end]!
-  if (end === 0 || end + 1 !== wire.length || wire[end] !== 0 || wire.length > NAME_SIZE_MAX) {
-    throw new RangeError('NameTable: a name is not in wire form')
-  }
-  return wire.slice(0, end).map((byte) => ((byte - CAPITAL_A) >>> 0 < LETTERS ? byte | SMALL : byte))
-}
-
-function requireInteger(name: string, value: number, min: number, max: number): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return
-  throw new RangeError(`NameTable: ${name} is ${value}; it must be an integer from ${min} to ${max}`)
 }

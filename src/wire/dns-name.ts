@@ -7,6 +7,8 @@
  * The text form is that of RFC 1035, 5.1, without the last dot: `web.front`, `a\.b`, `\009`; the root is `.`.
  */
 
+import { DNS_NAME_POINTERS_MAX } from '../limits.ts'
+
 /** Bytes of a name in wire form, the root's included, and of one label (RFC 1035, 2.3.4). */
 export const NAME_SIZE_MAX = 255
 export const LABEL_SIZE_MAX = 63
@@ -23,6 +25,7 @@ const POINTER_MASK = 0x3fff
 const NAME_MAX = NAME_SIZE_MAX
 const LABEL_MAX = LABEL_SIZE_MAX
 const NONE = MALFORMED
+const POINTERS_MAX = DNS_NAME_POINTERS_MAX
 
 /** Size of the name at `offset`, the root's byte included. MALFORMED where it is compressed or does not end before `end`. */
 export function nameSize(view: DataView, offset: number, end: number): number {
@@ -61,7 +64,8 @@ export function skipName(view: DataView, message: number, offset: number, end: n
 /**
  * Puts the name at `offset` of the message at `message` into `to` (NAME_SIZE_MAX bytes), in wire form without compression, spelled
  * as it is there, and returns its size. MALFORMED, with any bytes in `to`, where it is too long, or not within `message` and `end`,
- * or where a pointer does not lead to before the labels that it ends: so each step goes back, and there is no loop.
+ * or where a pointer does not lead to before the labels that it ends: so each step goes back, and there is no loop; or where it has
+ * more pointers than DNS_NAME_POINTERS_MAX.
  */
 export function readName(
   view: DataView,
@@ -71,6 +75,7 @@ export function readName(
   to: Uint8Array,
 ): number {
   let size = 0
+  let pointers = 0
   let start = offset
   let at = offset
   while (at < end) {
@@ -78,7 +83,7 @@ export function readName(
     if (label >= POINTER) {
       if (end - at < POINTER_SIZE) return NONE
       at = message + (view.getUint16(at) & POINTER_MASK)
-      if (at >= start) return NONE
+      if (at >= start || ++pointers > POINTERS_MAX) return NONE
       start = at
       continue
     }
@@ -177,7 +182,10 @@ export function formatName(bytes: Uint8Array, offset = 0): string {
 }
 
 function escaped(byte: number): string {
-  if (byte <= SPACE || byte > TILDE) return `\\${byte.toString().padStart(3, '0')}`
+  if (byte <= SPACE || byte > TILDE) return decimalEscape(byte)
   const character = String.fromCharCode(byte)
   return SPECIAL.includes(character) ? `\\${character}` : character
 }
+
+/** A byte as `\DDD` (RFC 1035, 5.1). */
+export const decimalEscape = (byte: number): string => `\\${byte.toString().padStart(3, '0')}`

@@ -20,7 +20,7 @@ import {
   TYPE_SVCB,
   TYPE_TXT,
 } from './dns.ts'
-import { formatName, MALFORMED, NAME_SIZE_MAX, readName, skipName } from './dns-name.ts'
+import { decimalEscape, formatName, MALFORMED, NAME_SIZE_MAX, readName, skipName } from './dns-name.ts'
 
 /** Takes the data apart, field by field. What is read behind the data's end is 0 or empty, and `valid` says so. */
 class RdataReader {
@@ -240,7 +240,7 @@ const BACKSLASH = 0x5c
 function quoted(bytes: Uint8Array): string {
   let text = ''
   for (const byte of bytes) {
-    if (byte < 0x20 || byte > 0x7e) text += `\\${byte.toString().padStart(3, '0')}`
+    if (byte < 0x20 || byte > 0x7e) text += decimalEscape(byte)
     else if (byte === QUOTE || byte === BACKSLASH) text += `\\${String.fromCharCode(byte)}`
     else text += String.fromCharCode(byte)
   }

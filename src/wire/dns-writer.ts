@@ -11,6 +11,7 @@
  */
 
 import { CLASS_IN, HEADER_SIZE, setHeader, TYPE_A, TYPE_AAAA, TYPE_OPT, TYPE_PTR, TYPE_SRV } from './dns.ts'
+import { NameCompression } from './dns-compression.ts'
 
 /** Type 2, class 2, ttl 4, length 2: what stands between a record's owner and its data. */
 const FIXED_SIZE = 10
@@ -28,9 +29,6 @@ const EXTENDED_RCODE_SHIFT = 4
 const EXTENDED_RCODE_PLACE = 24
 const DNSSEC_OK = 0x8000
 
-/** Labels that names are compressed against: those of a question of any length, and of some targets. What is beyond is just not found. */
-const LABELS_MAX = 192
-
 const ANSWERS = 0
 const AUTHORITIES = 1
 const ADDITIONALS = 2
@@ -38,10 +36,20 @@ const ADDITIONALS = 2
 // Functions and constants of this module that are on the path of each answer: V8 folds what a module keeps to itself.
 const IN = CLASS_IN
 const HEADER = HEADER_SIZE
+const A = TYPE_A
+const AAAA = TYPE_AAAA
+const PTR = TYPE_PTR
+const SRV = TYPE_SRV
+const OPT = TYPE_OPT
 
 export class DnsWriter {
   /** Where the name last written by `pointer` or `service` begins, from the message's start: the owner of records about it. */
   nameOffset = 0
+  /** Records that the answer has so far, by section. */
+  answers = 0
+  authorities = 0
+  /** Without OPT, until the message is finished. */
+  additionals = 0
 
   private view: DataView = new DataView(new ArrayBuffer(0))
   private bytes: Uint8Array = new Uint8Array(0)
@@ -52,19 +60,11 @@ export class DnsWriter {
   private questionEnd = 0
   private questionLabels = 0
   private questions = 0
-  private answers = 0
-  private authorities = 0
-  private additionals = 0
   private section = ANSWERS
   private hasEdns = false
   private ednsSize = 0
   private ednsWord = 0
-  /** Where labels of names begin that can be referred to, from the message's start. */
-  private readonly labels = new Uint16Array(LABELS_MAX)
-  private labelCount = 0
-  /** What the last `longestSuffix` has found: the label, and how much of the name stands in front of what it stands for. */
-  private suffixOffset = 0
-  private suffixAt = 0
+  private readonly compression = new NameCompression()
 
   /**
    * Begins a message of at most `limit` bytes at `at`, where there is room for as many, HEADER_SIZE at least. `bytes` and `view` are
@@ -79,6 +79,7 @@ export class DnsWriter {
     this.questionEnd = at + HEADER
     this.questionLabels = 0
     this.hasEdns = false
+    this.compression.begin(bytes, at)
     this.clearRecords()
   }
 
@@ -92,18 +93,18 @@ export class DnsWriter {
     if (size > this.end - this.at) return false
     const { bytes, at } = this
     for (let i = 0; i < size; i++) bytes[at + i] = view.getUint8(from + i)
-    this.remember(at, at + size)
+    this.compression.remember(at, at + size)
     this.at = at + size
     this.questions = 1
     this.questionEnd = this.at
-    this.questionLabels = this.labelCount
+    this.questionLabels = this.compression.count
     return true
   }
 
   /** Takes all records back that were added behind the question, and with them the sections: the first one is the answers' again. */
   clearRecords(): void {
     this.at = this.questionEnd
-    this.labelCount = this.questionLabels
+    this.compression.count = this.questionLabels
     this.answers = 0
     this.authorities = 0
     this.additionals = 0
@@ -118,7 +119,7 @@ export class DnsWriter {
 
   /** A record A of `owner`, the offset of a name in this message. `address` is an int32. */
   address4(ttl: number, address: number, owner: number = HEADER): boolean {
-    if (!this.record(owner, TYPE_A, ttl, IPV4_SIZE)) return false
+    if (!this.record(owner, A, ttl, IPV4_SIZE)) return false
     this.view.setInt32(this.at, address)
     this.at += IPV4_SIZE
     return true
@@ -133,7 +134,7 @@ export class DnsWriter {
     word3: number,
     owner: number = HEADER,
   ): boolean {
-    if (!this.record(owner, TYPE_AAAA, ttl, IPV6_SIZE)) return false
+    if (!this.record(owner, AAAA, ttl, IPV6_SIZE)) return false
     const { view, at } = this
     view.setInt32(at, word0)
     view.setInt32(at + 4, word1)
@@ -145,22 +146,23 @@ export class DnsWriter {
 
   /** A record PTR of the question's name, which leads to the name of `size` bytes in wire form at `nameAt` of `name`. */
   pointer(ttl: number, name: Uint8Array, nameAt: number, size: number): boolean {
-    this.longestSuffix(name, nameAt, size)
-    const prefix = this.suffixAt - nameAt
+    const { compression } = this
+    compression.findSuffix(name, nameAt, size)
+    const prefix = compression.suffixAt - nameAt
     const written = prefix === size ? size : prefix + POINTER_SIZE
-    if (!this.record(HEADER, TYPE_PTR, ttl, written)) return false
+    if (!this.record(HEADER, PTR, ttl, written)) return false
     this.putName(name, nameAt, prefix)
     if (prefix !== size) {
-      this.view.setUint16(this.at, POINTER | this.suffixOffset)
+      this.view.setUint16(this.at, POINTER | compression.suffixOffset)
       this.at += POINTER_SIZE
     }
-    if (prefix === 0) this.nameOffset = this.suffixOffset
+    if (prefix === 0) this.nameOffset = compression.suffixOffset
     return true
   }
 
   /** A record SRV of the question's name, with priority 0 and weight 0; the target as in `pointer`. */
   service(ttl: number, port: number, target: Uint8Array, targetAt: number, size: number): boolean {
-    if (!this.record(HEADER, TYPE_SRV, ttl, SERVICE_FIXED_SIZE + size)) return false
+    if (!this.record(HEADER, SRV, ttl, SERVICE_FIXED_SIZE + size)) return false
     const { view, at } = this
     view.setInt32(at, 0)
     view.setUint16(at + 4, port)
@@ -204,7 +206,7 @@ export class DnsWriter {
   private putEdns(): void {
     const { view, at } = this
     view.setUint8(at, 0)
-    view.setUint16(at + 1, TYPE_OPT)
+    view.setUint16(at + 1, OPT)
     view.setUint16(at + 3, this.ednsSize)
     view.setInt32(at + 5, this.ednsWord)
     view.setUint16(at + 9, 0)
@@ -254,59 +256,8 @@ export class DnsWriter {
     const { bytes, at } = this
     for (let i = 0; i < size; i++) bytes[at + i] = name[nameAt + i]!
     this.nameOffset = at - this.start
-    this.remember(at, at + size)
+    this.compression.remember(at, at + size)
     this.at = at + size
-  }
-
-  /** Notes where the labels begin that stand from `at` on, to the root or `end`. */
-  private remember(at: number, end: number): void {
-    const { bytes, labels, start } = this
-    while (at < end && this.labelCount < LABELS_MAX) {
-      const size = bytes[at]!
-      if (size === 0 || size >= POINTER_FLAG || at - start > POINTER_MASK) return
-      labels[this.labelCount] = at - start
-      this.labelCount++
-      at += size + 1
-    }
-  }
-
-  /**
-   * Finds the longest end of a name that the message has already: `suffixAt` is where it begins in the name, `suffixOffset` where
-   * it stands in the message. Without one, `suffixAt` is the name's end.
-   */
-  private longestSuffix(name: Uint8Array, nameAt: number, size: number): void {
-    const nameEnd = nameAt + size
-    for (let at = nameAt; at < nameEnd && name[at] !== 0; at += name[at]! + 1) {
-      for (let label = 0; label < this.labelCount; label++) {
-        const offset = this.labels[label]!
-        if (!this.isNameAt(offset, name, at, nameEnd)) continue
-        this.suffixAt = at
-        this.suffixOffset = offset
-        return
-      }
-    }
-    this.suffixAt = nameEnd
-  }
-
-  /** Whether the name that stands at `offset` of the message is that from `at` to `nameEnd`, byte for byte. */
-  private isNameAt(offset: number, name: Uint8Array, at: number, nameEnd: number): boolean {
-    const { bytes, start } = this
-    let here = start + offset
-    while (at < nameEnd) {
-      const size = bytes[here]!
-      if (size >= POINTER_FLAG) {
-        const target = start + (this.view.getUint16(here) & POINTER_MASK)
-        if (target >= here) return false
-        here = target
-        continue
-      }
-      if (size !== name[at]) return false
-      if (size === 0) return true
-      for (let i = 1; i <= size; i++) if (bytes[here + i] !== name[at + i]) return false
-      here += size + 1
-      at += size + 1
-    }
-    return false
   }
 
   /** Bytes of the name at `offset` of the message, to its root or its pointer. */

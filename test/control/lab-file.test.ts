@@ -35,7 +35,7 @@ function endpointsOf(lab: Lab): string[] {
   )
 }
 
-const NO_OPTIONS = { internal: false, mtu: 1500, transparent: false, options: {}, labels: {} }
+const NO_OPTIONS = { internal: false, mtu: 1500, transparent: false, dnsTtlS: 5, options: {}, labels: {} }
 
 const NO_SETTINGS = {
   environment: [],
@@ -66,6 +66,7 @@ describe('parseLab', () => {
           internal: false,
           mtu: 1500,
           transparent: false,
+          dnsTtlS: 5,
           options: {},
           labels: {},
         },
@@ -107,6 +108,8 @@ describe('parseLab', () => {
     mtu: 9000
     internal: true
     transparent: true
+    dns: loopback
+    dns_ttl: 0
     options: { tapwire.mac: random }
     labels: { tier: front }
   six: { ipv4: false, ipv6: true }
@@ -130,6 +133,8 @@ describe('parseLab', () => {
         internal: true,
         mtu: 9000,
         transparent: true,
+        dns: 'loopback',
+        dnsTtlS: 0,
         options: { 'tapwire.mac': 'random' },
         labels: { tier: 'front' },
       },
@@ -540,7 +545,7 @@ sandboxes:
     what: 'values of the wrong kind',
     text: `name: 5
 networks:
-  web: { subnet: 10.1.0.0, mtu: 1500.5, gateway: 10.01.0.1, transparent: 1 }
+  web: { subnet: 10.1.0.0, mtu: 1500.5, gateway: 10.01.0.1, transparent: 1, dns: off, dns_ttl: -1 }
   db: 7
 sandboxes:
  aa: { networks: web }
@@ -556,6 +561,8 @@ sandboxes:
       '3:33: mtu must be a whole number from 576 to 65521, not 1500.5',
       "3:50: gateway must be an IPv4 address, such as 10.1.0.10, not '10.01.0.1'",
       '3:74: transparent must be true or false, not 1',
+      "3:82: dns must be gateway, loopback or none, not 'off'",
+      '3:96: dns_ttl must be a whole number of seconds from 0 to 86400, not -1',
       "4:7: network 'db' must be a map of settings, such as { subnet: 10.1.0.0/24 }, or empty, not 7",
       "6:18: networks must be a list of network names, or a map from network names to their settings, not 'web'",
       "7:24: networks[1] must be a network's name, not 4",
@@ -893,7 +900,7 @@ describe('loadLab', () => {
       (error) => {
         assert.ok(error instanceof LabFileError)
         assert.deepEqual(error.problems.map(formatLabProblem), [
-          `${path}:1:20: unknown key 'foo'; known: driver, subnet, range, gateway, aux, subnets, ipv4, ipv6, internal, mtu, and 3 more`,
+          `${path}:1:20: unknown key 'foo'; known: driver, subnet, range, gateway, aux, subnets, ipv4, ipv6, internal, mtu, and 5 more`,
         ])
         return true
       },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Ipv6Words } from '../../src/tables/host-addresses.ts'
-import type { NamedHost, NameTable, NameTableOptions } from '../../src/tables/name-table.ts'
+import type { NameTable, NameTableOptions } from '../../src/tables/name-table.ts'
+import type { NamedHost } from '../../src/tables/named-host.ts'
 
 /** A host as the model has it: names are texts with dots. */
 export interface ModelHost {
@@ -20,8 +21,16 @@ const NONE = -1
 
 /** `web.front` in wire form with the root: letters as they are. */
 export function wireOf(text: string): Uint8Array {
-  const labels = text.split('.').map((label) => [label.length, ...Buffer.from(label, 'latin1')])
-  return Uint8Array.from([...labels.flat(), 0])
+  const wire = new Uint8Array(text.length + 2)
+  let label = 0
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] === '.') label = index + 1
+    else {
+      wire[index + 1] = text.charCodeAt(index)
+      wire[label]!++
+    }
+  }
+  return wire
 }
 
 /** What `wireOf` makes texts from, where there is no root; in letters as they are. */
@@ -129,12 +138,15 @@ export class ModelNames {
       for (const address of ipv6s) {
         assert.equal(
           table.findIpv6(scope, ...address),
-          this.last((host) => `${host.ipv6}` === `${address}`, scope),
+          this.last((host) => host.ipv6?.join(':') === address.join(':'), scope),
         )
       }
     }
     for (let id = 0; id < this.options.hosts; id++) this.checkHost(table, id)
-    assert.deepEqual([table.hosts, table.names, table.links], [this.hosts.size, this.count(), this.links.size])
+    assert.deepEqual(
+      [table.hosts, table.names, table.links],
+      [this.hosts.size, this.count(), this.links.size],
+    )
     assert.equal(table['index'].bytesUsed, this.bytes())
   }
 
@@ -201,7 +213,8 @@ export class ModelNames {
     change()
     const { names, nameBytes, services } = this.options
     const ranges = [...this.hosts.values()].reduce((sum, host) => sum + host.services.length, 0)
-    if (this.count() + this.links.size <= names && this.bytes() <= nameBytes && ranges <= services) return true
+    if (this.count() + this.links.size <= names && this.bytes() <= nameBytes && ranges <= services)
+      return true
     ;[this.hosts, this.names, this.links] = before
     return false
   }

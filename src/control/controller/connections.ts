@@ -112,10 +112,11 @@ export class Connections {
   ): Promise<void> {
     const run = this.#runs.find(before.id)
     if (run === undefined) return this.#context.commitSandbox(undo, connected)
-    const { attachments, publications, permits } = this.#runs
+    const { attachments, publications, permits, names } = this.#runs
     const reserved = attachments.reserve(undo, connected, [network.id])
     const attached = await attachments.attach(undo, run.running, before, reserved, true)
     await permits.settle(undo, attached)
+    await names.settle(undo, run.running, before, attached)
     const after = await publications.settle(undo, attached)
     this.#runs.writeFiles(undo, run, before, after)
     await this.#context.commitSandbox(undo, after)
@@ -131,7 +132,10 @@ export class Connections {
       const endpoints = before.endpoints.filter((other) => other !== endpoint)
       return this.#context.commitSandbox(undo, { ...before, endpoints })
     }
-    const { attachments, publications, permits } = this.#runs
+    const { attachments, publications, permits, names } = this.#runs
+    const without = { ...before, endpoints: before.endpoints.filter((other) => other !== endpoint) }
+    // Nobody is to be told an address that nobody has any more.
+    await names.settle(undo, run.running, before, without)
     await publications.leave(undo, before, endpoint)
     const detached = await attachments.detach(undo, run.running, before, network.id)
     await permits.settle(undo, detached)

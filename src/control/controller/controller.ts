@@ -48,6 +48,7 @@ import { Context, type ControllerParts } from './context.ts'
 import { Dns } from './dns.ts'
 import { Explain } from './explain.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
+import { Names } from './names.ts'
 import { Networks } from './networks.ts'
 import { PortChanges } from './port-changes.ts'
 import { type FdbSelection, Ports } from './ports.ts'
@@ -83,8 +84,9 @@ export class Controller implements ControlPlane {
     const context = new Context(parts, known)
     const watchers = new Watchers()
     this.#context = context
-    this.#runs = new Runs(context, bridge)
-    this.#networks = new Networks(context)
+    const names = new Names(context, registry)
+    this.#runs = new Runs(context, bridge, names)
+    this.#networks = new Networks(context, names)
     this.#connections = new Connections(context, this.#runs)
     this.#streams = new Streams(context, this.#runs)
     this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
@@ -94,7 +96,7 @@ export class Controller implements ControlPlane {
     this.#router = new Router(context, registry)
     this.#uplinks = new Uplinks(context)
     this.#explain = new Explain(context, registry)
-    this.#dns = new Dns(context)
+    this.#dns = new Dns(context, this.#runs, registry)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */

@@ -153,6 +153,7 @@ export class Lifecycle {
   async noteEnd(sandbox: SandboxRecord, exit: SandboxExit): Promise<SandboxRecord> {
     await this.#runs.publications.abandon(sandbox)
     await this.#runs.permits.abandon(sandbox)
+    await this.#runs.names.abandon(sandbox)
     const left = await this.#runs.attachments.abandon(sandbox)
     for (const endpoint of sandbox.endpoints) this.#runs.attachments.releaseAddresses(sandbox, endpoint)
     const ended: SandboxRecord = {
@@ -206,9 +207,12 @@ export class Lifecycle {
     before: SandboxRecord,
     reserved: SandboxRecord,
   ): Promise<SandboxRecord> {
-    const { attachments, publications, permits } = this.#runs
+    const { attachments, publications, permits, names } = this.#runs
     const attached = await attachments.attach(undo, running, before, reserved, false)
+    // Which gateways there are decides whom it asks, and only the drivers know.
+    this.#runs.completeFiles(running, reserved, attached)
     await permits.settle(undo, attached)
+    await names.settle(undo, running, before, attached)
     return publications.settle(undo, attached)
   }
 

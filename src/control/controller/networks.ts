@@ -11,14 +11,17 @@ import { networkFilter } from '../views/list-filters.ts'
 import { inspectNetwork, type NetworkMember, summarizeNetwork } from '../views/network-inspect.ts'
 import { pruneFilter } from '../views/prune-filters.ts'
 import type { Context } from './context.ts'
+import type { Names } from './names.ts'
 import type { Undo } from './undo.ts'
 
 /** Creation, removal and sight of networks. */
 export class Networks {
   readonly #context: Context
+  readonly #names: Names
 
-  constructor(context: Context) {
+  constructor(context: Context, names: Names) {
     this.#context = context
+    this.#names = names
   }
 
   async create(request: NetworkCreate): Promise<NetworkCreated> {
@@ -48,6 +51,8 @@ export class Networks {
         const driver = this.#context.drivers.get(network.driver)
         await driver.createNetwork(network)
         undo.add(() => driver.deleteNetwork(network))
+        await this.#names.addZone(network)
+        undo.add(() => this.#names.removeZone(network))
       }
       const returning = this.#sandboxesWith(({ formerName }) => formerName === network.name)
       await this.#context.commit(
@@ -118,6 +123,8 @@ export class Networks {
       undo.always(this.#context.closeNetwork(network.id))
       if (!network.configOnly) {
         const driver = drivers.get(network.driver)
+        await this.#names.removeZone(network)
+        undo.add(() => this.#names.addZone(network))
         await driver.deleteNetwork(network)
         undo.add(() => driver.createNetwork(network, { again: true }))
       }

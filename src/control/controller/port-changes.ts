@@ -57,10 +57,14 @@ export class PortChanges {
 
   #change(changed: SandboxRecord, publish: (undo: Undo) => Promise<SandboxRecord>): Promise<SandboxRecord> {
     return this.#context.attempt(async (undo) => {
-      const runs = this.#runs.find(changed.id) !== undefined
-      const after = runs ? await publish(undo) : changed
-      // Whoever links to it may reach what it exposes, which may be more now.
-      if (runs) await this.#runs.permits.settle(undo, after)
+      const run = this.#runs.find(changed.id)
+      const after = run === undefined ? changed : await publish(undo)
+      if (run !== undefined) {
+        // Whoever links to it may reach what it exposes, which may be more now.
+        await this.#runs.permits.settle(undo, after)
+        const before = this.#context.model.sandbox(changed.id)!
+        await this.#runs.names.settle(undo, run.running, before, after)
+      }
       await this.#context.commitSandbox(undo, after)
       return after
     })

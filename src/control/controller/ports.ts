@@ -71,6 +71,7 @@ export class Ports {
     if (owner?.endpoint === undefined) return
     const { id, network, sandbox } = owner.endpoint
     this.#runs.attachments.markGone(id)
+    void this.#runs.names.portGone(sandbox)
     this.#context.parts.events.publish({
       Type: 'endpoint',
       Action: 'gone',

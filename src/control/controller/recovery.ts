@@ -64,6 +64,7 @@ export class Recovery {
       if (network.configOnly) continue
       const driver = drivers.get(network.driver)
       await driver.createNetwork(network, { again: true })
+      await this.#runs.names.addZone(network)
       if (driver.connects)
         parts.addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options)
     }
@@ -106,6 +107,7 @@ export class Recovery {
         // It runs, can be stopped, and starts whole.
         this.#context.warn(error, `the network of ${sandbox.name} could not be taken up again`)
       }
+      await this.#takeUpNames(running, sandbox)
       await this.#takeUpPorts(sandbox)
     })
   }
@@ -126,6 +128,15 @@ export class Recovery {
     if (unknown.length === 0 && known.every((name) => idle.includes(name))) return
     await attachments.configure(running, { ...sandbox, endpoints: [] }, sandbox)
     running.writeFiles(filesOf(this.#context, sandbox))
+  }
+
+  /** What it is called, and what it may ask. */
+  async #takeUpNames(running: RunningSandbox, sandbox: SandboxRecord): Promise<void> {
+    try {
+      await this.#runs.names.become(running, sandbox)
+    } catch (error) {
+      this.#context.warn(error, `the names of ${sandbox.name} could not be taken up again`)
+    }
   }
 
   /** What others may ask of it. */

@@ -4,6 +4,7 @@ import type { SandboxRecord } from '../model/records.ts'
 import { Attachments } from './attachments.ts'
 import type { Context } from './context.ts'
 import { LinkPermits } from './link-permits.ts'
+import type { Names } from './names.ts'
 import { Publications } from './publications.ts'
 import { dependents, filesOf } from './sandbox-files.ts'
 import type { Undo } from './undo.ts'
@@ -38,14 +39,16 @@ export class Runs {
   readonly attachments: Attachments
   readonly publications: Publications
   readonly permits: LinkPermits
+  readonly names: Names
   readonly #context: Context
   readonly #runs = new Map<string, Run>()
 
-  constructor(context: Context, bridge: BridgeDriver) {
+  constructor(context: Context, bridge: BridgeDriver, names: Names) {
     this.#context = context
     this.attachments = new Attachments(context)
     this.publications = new Publications(context, bridge)
     this.permits = new LinkPermits(context, bridge)
+    this.names = names
   }
 
   find(id: string): Run | undefined {
@@ -78,6 +81,12 @@ export class Runs {
     if (changed === undefined) return
     running.writeFiles(changed)
     undo.add(() => running.writeFiles(was))
+  }
+
+  /** The same where a failure leaves nothing of the sandbox. */
+  completeFiles(running: RunningSandbox, planned: SandboxRecord, attached: SandboxRecord): void {
+    const changed = changedFiles(filesOf(this.#context, planned), filesOf(this.#context, attached))
+    if (changed !== undefined) running.writeFiles(changed)
   }
 
   /** The same for those that know of this one: by a link, or because they share its network. */

@@ -3,8 +3,9 @@ import type { SandboxFiles } from '../model/machine.ts'
 import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { type HostsFile, hostsFile, hostsFileOfHost, type LinkedHost } from '../rules/hosts-file.ts'
 import { linkEnvironment, parseLink } from '../rules/link-environment.ts'
-import { type ResolvConf, resolvConf } from '../rules/resolv-conf.ts'
+import { resolvConf } from '../rules/resolv-conf.ts'
 import type { Context } from './context.ts'
+import { dnsSettingsOf, resolutionOf } from './resolution.ts'
 
 /** A sandbox that another one is linked to, and where it is. */
 interface LinkTarget {
@@ -29,10 +30,11 @@ export function filesOf(context: Context, sandbox: SandboxRecord): SandboxFiles 
       ? hostsFileOfHost(surroundings.hostHosts(), config.extraHosts, hostGateway(context))
       : hostsFile(hostsOf(context, sandbox)),
     resolvConf: resolvConf({
-      kind: host ? 'host' : onUserNetwork(context, sandbox) ? 'user-defined' : 'bridge',
+      host,
+      resolver: resolutionOf(context, sandbox),
       hostResolvConf: surroundings.hostResolvConf(),
       ipv6: hasIpv6(sandbox),
-      ...dnsOf(context, sandbox),
+      ...dnsSettingsOf(context, sandbox),
     }),
     hostname: `${config.hostname}\n`,
   }
@@ -126,27 +128,6 @@ const names = (sandbox: SandboxRecord, reference: string): boolean =>
 
 const hasIpv6 = ({ endpoints }: SandboxRecord): boolean =>
   endpoints.some(({ joined }) => joined?.ipv6 !== undefined)
-
-function onUserNetwork(context: Context, { endpoints }: SandboxRecord): boolean {
-  const bridge = defaultBridge(context)?.id
-  return endpoints.some(
-    ({ network, joined }) => joined !== undefined && joined.interface !== '' && network !== bridge,
-  )
-}
-
-/** What the sandbox says goes before what is said for all. */
-function dnsOf(
-  context: Context,
-  { config }: SandboxRecord,
-): Pick<ResolvConf, 'dns' | 'dnsSearch' | 'dnsOptions'> {
-  const defaults = context.parts.defaults()
-  const choose = (own: readonly string[], otherwise: readonly string[]) => (own.length > 0 ? own : otherwise)
-  return {
-    dns: choose(config.dns, defaults.dns),
-    dnsSearch: choose(config.dnsSearch, defaults.dnsSearch),
-    dnsOptions: choose(config.dnsOptions, defaults.dnsOptions),
-  }
-}
 
 /** What `host-gateway` stands for: the machine as seen from the default bridge, unless the daemon's user says otherwise. */
 function hostGateway(context: Context): readonly string[] {

@@ -10,6 +10,7 @@ import type {
 } from '../api/sandbox.ts'
 import type { Filters, SandboxListOptions } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
+import type { RunningSandbox } from '../model/machine.ts'
 import type { EndpointRecord, SandboxRecord } from '../model/records.ts'
 import { planFirstEndpoint } from '../rules/endpoint-settings.ts'
 import { parseLink } from '../rules/link-environment.ts'
@@ -105,26 +106,32 @@ export class Sandboxes {
   }
 
   /** Links to it follow the name, as they do in Docker. */
-  #commitName(undo: Undo, sandbox: SandboxRecord, name: string): Promise<void> {
+  async #commitName(undo: Undo, sandbox: SandboxRecord, name: string): Promise<void> {
     const { model } = this.#context
     const before = [
       sandbox,
       ...[...model.sandboxes.values()].filter(
-        ({ id, config }) => id !== sandbox.id && config.links.some((link) => isTo(link, sandbox.name)),
+        (other) => other.id !== sandbox.id && linksOf(other).some((link) => isTo(link, sandbox.name)),
       ),
     ]
-    const renamed = (record: SandboxRecord): SandboxRecord => {
-      if (record === sandbox) return { ...record, name }
-      const links = record.config.links.map((link) =>
-        isTo(link, sandbox.name) ? `${name}:${parseLink(link).alias}` : link,
-      )
-      return { ...record, config: { ...record.config, links } }
+    const after = before.map((record) =>
+      record === sandbox ? { ...record, name } : withLinksTo(record, sandbox.name, name),
+    )
+    const { names } = this.#runs
+    const running = (id: string): RunningSandbox | undefined => this.#runs.find(id)?.running
+    for (const record of before) {
+      const found = running(record.id)
+      if (found !== undefined) names.returnTo(undo, found, record)
     }
-    return this.#context.commit(
+    await this.#context.commit(
       undo,
-      () => before.forEach((record) => model.putSandbox(renamed(record))),
+      () => after.forEach((record) => model.putSandbox(record)),
       () => before.forEach((record) => model.putSandbox(record)),
     )
+    for (const record of after) {
+      const found = running(record.id)
+      if (found !== undefined) await names.become(found, record)
+    }
   }
 
   async wait(
@@ -236,6 +243,25 @@ export class Sandboxes {
       hostname: file('hostname'),
       networkNamespace: this.#runs.find(id)?.running.networkNamespace ?? '',
     }
+  }
+}
+
+/** On the default bridge, and on the others. */
+const linksOf = ({ config, endpoints }: SandboxRecord): readonly string[] => [
+  ...config.links,
+  ...endpoints.flatMap(({ settings }) => settings.links),
+]
+
+function withLinksTo(record: SandboxRecord, oldName: string, newName: string): SandboxRecord {
+  const renamed = (links: readonly string[]): readonly string[] =>
+    links.map((link) => (isTo(link, oldName) ? `${newName}:${parseLink(link).alias}` : link))
+  return {
+    ...record,
+    config: { ...record.config, links: renamed(record.config.links) },
+    endpoints: record.endpoints.map((endpoint) => {
+      const { settings } = endpoint
+      return { ...endpoint, settings: { ...settings, links: renamed(settings.links) } }
+    }),
   }
 }
 

@@ -11,6 +11,7 @@ import type { Lab } from '../lab.ts'
 import { parseLab } from '../lab-file.ts'
 import { LabFileError, type LabProblem } from '../lab-problem.ts'
 import { LAB_PARTS } from '../lab-schema.ts'
+import { DNS_OPTION } from '../rules/dns-options.ts'
 import { isPredefinedNetwork } from '../rules/names.ts'
 import { HOST_LABEL, LINK_LABEL, UPLINK_LABEL, userLabels } from './labels.ts'
 import type { Present } from './present.ts'
@@ -163,7 +164,13 @@ function byOrder<T extends { readonly Name: string }>(items: readonly T[]): T[] 
 }
 
 function networkFile({ Driver, EnableIPv4, IPAM, Internal, Options, Labels }: NetworkInspect) {
-  const { [MTU_OPTION]: mtuText, [TRANSPARENT_OPTION]: transparent, ...options } = Options
+  const {
+    [MTU_OPTION]: mtuText,
+    [TRANSPARENT_OPTION]: transparent,
+    [DNS_OPTION.place]: dns,
+    [DNS_OPTION.ttl]: dnsTtl,
+    ...options
+  } = Options
   const mtu = mtuText !== undefined && /^\d+$/.test(mtuText) ? Number(mtuText) : undefined
   const fits = mtu !== undefined && mtu >= MTU_MIN && mtu <= MTU_MAX
   return {
@@ -178,6 +185,9 @@ function networkFile({ Driver, EnableIPv4, IPAM, Internal, Options, Labels }: Ne
     internal: Internal,
     mtu: fits ? mtu : undefined,
     transparent: transparent === 'true',
+    dns,
+    // The daemon has looked at it, as it has at the one before.
+    dns_ttl: dnsTtl === undefined ? undefined : Number(dnsTtl),
     options: { ...options, ...(fits || mtuText === undefined ? undefined : { [MTU_OPTION]: mtuText }) },
     labels: userLabels(Labels),
   }

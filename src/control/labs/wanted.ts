@@ -1,10 +1,11 @@
 /** What a lab asks of the control plane: its networks and sandboxes as requests, and what tells two of them apart. */
 
 import { createHash } from 'node:crypto'
-import { MTU_DEFAULT } from '../../limits.ts'
+import { DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../../limits.ts'
 import type { EndpointConfig, NetworkCreate } from '../api/network.ts'
 import type { SandboxCreate } from '../api/sandbox.ts'
 import type { LabEndpoint, LabNetwork, LabSandbox } from '../lab.ts'
+import { DNS_OPTION } from '../rules/dns-options.ts'
 import { portRequest } from '../rules/publish.ts'
 import { DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL, LAB_LABEL } from './labels.ts'
 
@@ -60,10 +61,12 @@ export function wantedNetwork(lab: string, network: LabNetwork): WantedNetwork {
   }
 }
 
-function networkOptions({ options, mtu, transparent }: LabNetwork): Record<string, string> {
+function networkOptions({ options, mtu, transparent, dns, dnsTtlS }: LabNetwork): Record<string, string> {
   return {
     ...(mtu === MTU_DEFAULT ? undefined : { [MTU_OPTION]: String(mtu) }),
     ...(transparent ? { [TRANSPARENT_OPTION]: 'true' } : undefined),
+    ...(dns === undefined ? undefined : { [DNS_OPTION.place]: dns }),
+    ...(dnsTtlS === DNS_TTL_S_DEFAULT ? undefined : { [DNS_OPTION.ttl]: String(dnsTtlS) }),
     ...options,
   }
 }

@@ -3,6 +3,7 @@
 import { INTERFACE_NAME_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN, PORTS_MAX } from '../../limits.ts'
 import type { Defaults } from '../defaults.ts'
 import { parseIpAddress } from '../ip-address.ts'
+import { dnsChecks } from './dns-options.ts'
 import { ADVERTISE_CHECKS } from './endpoint-options.ts'
 import { isInterfaceName } from './interface-name.ts'
 import type { MacMode } from './mac.ts'
@@ -49,6 +50,7 @@ export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated'
 /** What of a network decides which options it may have. */
 export interface NetworkTraits {
   readonly internal: boolean
+  readonly ipv4: boolean
   readonly ipv6: boolean
 }
 
@@ -117,6 +119,7 @@ export function checkBridgeOptions(
 ): readonly string[] {
   return checkOptions(options, {
     ...ADVERTISE_CHECKS,
+    ...dnsChecks(reasonForNoGateway(options, network)),
     [BRIDGE_OPTION.name]: checkInterfaceName,
     [BRIDGE_OPTION.masquerade]: checkBoolean,
     [BRIDGE_OPTION.icc]: checkBoolean,
@@ -136,6 +139,17 @@ export function checkBridgeOptions(
     [BRIDGE_OPTION.uplink]: checkUplink(network),
     [BRIDGE_OPTION.host]: checkBoolean,
   })
+}
+
+/** A sandbox can ask at the gateway where the router has an IPv4 address on the network. */
+function reasonForNoGateway(
+  options: Readonly<Record<string, string>>,
+  network: NetworkTraits,
+): string | undefined {
+  const { gatewayMode4, inhibitIpv4 } = bridgeOptions(options)
+  if (!network.ipv4) return 'the network has no IPv4, and so no gateway that answers'
+  if (gatewayMode4 === 'isolated') return "in the gateway mode 'isolated' there is no gateway"
+  return inhibitIpv4 ? 'the gateway has no IPv4 address' : undefined
 }
 
 function checkMtu(network: NetworkTraits): OptionCheck {

@@ -2,6 +2,7 @@
 
 import { MTU_MAX, MTU_MIN } from '../../limits.ts'
 import { BRIDGE_OPTION, checkMacMode } from './bridge-options.ts'
+import { dnsChecks } from './dns-options.ts'
 import { ADVERTISE_CHECKS } from './endpoint-options.ts'
 import { isInterfaceName } from './interface-name.ts'
 import type { MacMode } from './mac.ts'
@@ -50,6 +51,7 @@ export function macvlanOptions(options: Readonly<Record<string, string>>): Macvl
 export function checkMacvlanOptions(options: Readonly<Record<string, string>>): readonly string[] {
   return checkOptions(options, {
     ...ADVERTISE_CHECKS,
+    ...dnsChecks("the gateway is the LAN's router"),
     [MACVLAN_OPTION.parent]: checkParent,
     [MACVLAN_OPTION.mode]: checkMode,
     [MACVLAN_OPTION.mtu]: checkMtu,

@@ -84,7 +84,11 @@ function planOrdinary(request: NetworkCreate, context: NetworkContext): NetworkP
   const source = configSource(request, context)
   const given = source === undefined ? ownSettings(request) : settingsOf(source)
   const settings = { ...given, options: { ...driver.defaultOptions(context.defaults), ...given.options } }
-  const traits: NetworkTraits = { internal: request.Internal ?? false, ipv6: settings.enableIPv6 }
+  const traits: NetworkTraits = {
+    internal: request.Internal ?? false,
+    ipv4: settings.enableIPv4,
+    ipv6: settings.enableIPv6,
+  }
   refusePools(settings)
   refusePoolCount(settings, driver)
   refuseReserved(settings, driver)

@@ -2,8 +2,8 @@
 
 import type { EndpointInspect } from '../api/sandbox.ts'
 import type { EndpointRecord, EndpointSettings, NetworkRecord, SandboxRecord } from '../model/records.ts'
-import { shortId } from '../rules/ids.ts'
-import { isPredefinedNetwork } from '../rules/names.ts'
+import { endpointNames } from '../rules/endpoint-names.ts'
+import { networkNames } from '../rules/network-names.ts'
 
 export function inspectEndpoint(
   sandbox: SandboxRecord,
@@ -33,17 +33,14 @@ export function inspectEndpoint(
   }
 }
 
-/**
- * The names by which the others on the network find the sandbox, each once, the one that its address leads back to first. The built-in
- * networks have no names.
- */
-export function dnsNames(
+/** The names by which the others on the network find the sandbox, each once, the one that its address leads back to first. */
+function dnsNames(
   sandbox: SandboxRecord,
   settings: EndpointSettings,
   network: NetworkRecord,
 ): readonly string[] {
-  if (isPredefinedNetwork(network.name)) return []
-  return [...new Set([sandbox.name, ...settings.aliases, shortId(sandbox.id), sandbox.config.hostname])]
+  if (networkNames(network) === undefined) return []
+  return endpointNames(sandbox, settings).map(({ text }) => text)
 }
 
 function inspectIpamConfig(settings: EndpointSettings): EndpointInspect['IPAMConfig'] {

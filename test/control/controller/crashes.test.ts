@@ -66,6 +66,9 @@ describe('a daemon that dies in the middle of an operation', () => {
       'save',
       'setGateway',
       'setGateway',
+      'setNamedHost',
+      'setResolver',
+      'setZone',
     ])
     assertConsistent(next, machine)
   })

@@ -29,14 +29,15 @@ describe('what a sandbox finds in /etc', () => {
     assert.ok(hosts(machine, id).includes('10.2.0.2\tweb.test web'))
   })
 
-  it("names no server once it is on a user's network, and the machine's before", async () => {
+  it("names the gateway once it is on a user's network, and the machine's server before", async () => {
     const machine = new MemoryMachine()
     const daemon = await machine.boot()
-    await daemon.controller.createNetwork({ Name: 'net' })
+    await daemon.controller.createNetwork({ Name: 'net', IPAM: { Config: [{ Subnet: '10.1.0.0/24' }] } })
     const id = await run(daemon, 'c1', { NetworkMode: 'bridge' })
     assert.match(resolvConf(machine, id), /^nameserver 192\.0\.2\.53$/m)
     await daemon.controller.connect('net', { Container: 'c1' })
-    assert.doesNotMatch(resolvConf(machine, id), /192\.0\.2\.53/)
+    assert.match(resolvConf(machine, id), /^nameserver 10\.1\.0\.1\noptions ndots:0$/m)
+    assert.match(resolvConf(machine, id), /^# ExtServers: \[host\(192\.0\.2\.53\)\]$/m)
     await daemon.controller.disconnect('net', { Container: 'c1' })
     assert.match(resolvConf(machine, id), /^nameserver 192\.0\.2\.53$/m)
   })

@@ -59,6 +59,7 @@ export class MemoryFabric implements Fabric {
       const ports = [...this.ports.values(), ...this.parents.values()]
       if (ports.some((port) => port.domain === domain)) throw new Error('it has ports')
       if (this.gateways.has(domain)) throw new Error('it has a gateway')
+      if (this.zones.has(domain)) throw new Error('it has names')
       if (!this.domains.delete(domain)) throw new Error(`there is no domain ${domain}`)
     })
   }
@@ -218,31 +219,78 @@ export class MemoryFabric implements Fabric {
   readonly resolvers = new Map<number, FabricResolver>()
 
   setZone(domain: number, zone: FabricZone | undefined): Promise<void> {
-    return this.#step('setZone', () => put(this.zones, domain, zone))
+    return this.#step('setZone', () => {
+      if (!this.domains.has(domain)) throw new Error(`there is no domain ${domain}`)
+      const hosts = [...this.namedHosts.values()].filter((host) => host.domain === domain)
+      if (zone === undefined && hosts.length > 0) throw new Error('it has named hosts')
+      put(this.zones, domain, zone)
+    })
   }
 
   setNamedHost(id: number, host: FabricNamedHost | undefined): Promise<void> {
-    return this.#step('setNamedHost', () => put(this.namedHosts, id, host))
+    return this.#step('setNamedHost', () => {
+      if (host !== undefined && !this.zones.has(host.domain)) throw new Error('its domain has no names')
+      put(this.namedHosts, id, host)
+    })
   }
 
   setResolver(id: number, resolver: FabricResolver | undefined): Promise<void> {
-    return this.#step('setResolver', () => put(this.resolvers, id, resolver))
+    return this.#step('setResolver', () => {
+      for (const { domain } of resolver?.scopes ?? []) {
+        if (!this.zones.has(domain)) throw new Error(`domain ${domain} has no names`)
+      }
+      for (const port of resolver?.ports ?? []) {
+        if (!this.ports.has(port)) throw new Error(`there is no port ${port}`)
+        const others = [...this.resolvers].filter(
+          ([other, { ports }]) => other !== id && ports.includes(port),
+        )
+        if (others.length > 0) throw new Error(`port ${port} has a resolver`)
+      }
+      put(this.resolvers, id, resolver)
+    })
   }
 
-  async resolve(_question: FabricQuestion): Promise<FabricResolution> {
-    throw new Error('no names are told here')
+  /** What was asked; answered with nothing. */
+  readonly questions: FabricQuestion[] = []
+  resolution: FabricResolution = {
+    rcode: 'NXDOMAIN',
+    verdict: 'nxdomain',
+    answers: [],
+    additionals: [],
+    steps: [],
+    server: '',
+    durationMs: 0,
+  }
+  dnsCounts: FabricDnsStats = {
+    udp: 0,
+    other: 0,
+    verdicts: {},
+    truncated: 0,
+    pending: 0,
+    names: 0,
+    hosts: 0,
+    cache: { entries: 0, capacity: 0, hits: 0, misses: 0, evicted: 0 },
+    servers: [],
+  }
+  readonly dnsEntries: FabricDnsLog['entries'][number][] = []
+
+  async resolve(question: FabricQuestion): Promise<FabricResolution> {
+    if (!this.resolvers.has(question.resolver)) throw new Error(`there is no resolver ${question.resolver}`)
+    this.questions.push(question)
+    return this.resolution
   }
 
   async dnsStats(): Promise<FabricDnsStats> {
-    throw new Error('nothing is counted here')
+    return { ...this.dnsCounts, hosts: this.namedHosts.size }
   }
 
-  async dnsLog(_after: number, _limit: number): Promise<FabricDnsLog> {
-    return { entries: [], last: 0, lost: 0 }
+  async dnsLog(after: number, limit: number): Promise<FabricDnsLog> {
+    const entries = this.dnsEntries.filter(({ sequence }) => sequence > after).slice(0, limit)
+    return { entries, last: this.dnsEntries.at(-1)?.sequence ?? 0, lost: 0 }
   }
 
   async flushDnsCache(): Promise<number> {
-    return 0
+    return this.dnsCounts.cache.entries
   }
 
   async explain(port: number, frame: Uint8Array): Promise<readonly ExplainStep[]> {

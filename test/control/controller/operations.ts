@@ -53,6 +53,8 @@ const onTwo = { NetworkingConfig: { EndpointsConfig: { back: {}, front: { GwPrio
 
 const withHost = { Name: 'open', EnableIPv6: true, Options: { 'tapwire.host': 'true' } }
 
+const inside = { Name: 'inside', Options: { 'tapwire.dns': 'loopback', 'tapwire.dns-ttl': '60' } }
+
 const onLan = {
   Name: 'lan',
   Driver: 'macvlan',
@@ -324,6 +326,39 @@ export const OPERATIONS: readonly Operation[] = [
     name: 'rename',
     arrange: (daemon) => create(daemon, 'c1', { HostConfig: {} }),
     act: ({ controller }) => controller.renameSandbox('c1', 'd1'),
+  },
+  {
+    name: 'rename of one that runs and that others link to',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+      await run(daemon, 'client', { HostConfig: { NetworkMode: 'back', Links: ['c1:database'] } })
+    },
+    act: ({ controller }) => controller.renameSandbox('c1', 'd1'),
+  },
+  {
+    name: 'network create with names in the sandboxes',
+    arrange: async () => undefined,
+    act: ({ controller }) => controller.createNetwork(inside),
+  },
+  {
+    name: 'network connect that ends the questions in the sandbox itself',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await daemon.controller.createNetwork(inside)
+      await run(daemon, 'c1', { HostConfig: { NetworkMode: 'inside', Dns: ['192.0.2.99'] } })
+    },
+    act: ({ controller }) =>
+      controller.connect('front', { Container: 'c1', EndpointConfig: { Links: ['x:y'] } }),
+  },
+  {
+    name: 'network disconnect from the last one that has names',
+    arrange: async (daemon) => {
+      await daemon.controller.createNetwork(inside)
+      await run(daemon, 'c1', { HostConfig: { NetworkMode: 'inside' } })
+      await daemon.controller.connect('bridge', { Container: 'c1' })
+    },
+    act: ({ controller }) => controller.disconnect('inside', { Container: 'c1' }),
   },
   {
     name: 'rm',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { FabricResolver } from '../../../src/control/model/machine.ts'
 import type { ModelRecord, NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
 import { recordedRanges } from '../../../src/control/rules/port-range.ts'
 import type { Daemon, MemoryMachine } from './memory-machine.ts'
@@ -10,7 +11,8 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
     disk: machine.disk && modelValues(machine.disk),
     usage: usageOf(daemon),
     domains: [...daemon.fabric.domains.values()],
-    ports: [...daemon.fabric.ports.values()].map(
+    ports: ordered(
+      daemon.fabric.ports.values(),
       ({ port: _port, domain: _domain, patient: _patient, ...port }) => port,
     ),
     parents: [...daemon.fabric.parents.values()].map(({ interface: name }) => name),
@@ -23,6 +25,12 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
       target: { ...target, port: daemon.fabric.ports.get(target.port)?.name },
     })),
     permits: ordered(daemon.fabric.permits.values(), ({ id: _id, ...permit }) => permit),
+    zones: ordered(daemon.fabric.zones.values(), (zone) => zone),
+    namedHosts: ordered(daemon.fabric.namedHosts.values(), (host) => ({
+      ...host,
+      domain: zoneName(daemon, host.domain),
+    })),
+    resolvers: ordered(daemon.fabric.resolvers.values(), (resolver) => resolverValues(daemon, resolver)),
     hostPorts: ordered(daemon.hostPorts.reservations, (request) => request),
     ...machineValues(machine),
   })
@@ -80,6 +88,7 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
   assertAddresses(daemon, model)
   assertPublished(daemon, running)
   assertPermits(daemon, running)
+  assertNames(daemon, running)
 }
 
 /** What the records say is published is what the switch lets in and what the machine has reserved. */
@@ -115,6 +124,68 @@ function assertPublished({ fabric, hostPorts }: Daemon, running: readonly Sandbo
   )
   for (const { target } of fabric.published.values()) {
     assert.ok(fabric.ports.has(target.port) && addresses.has(target.address), 'a port leads to somebody')
+  }
+}
+
+/** What the records say of names is what the switch knows. */
+function assertNames(daemon: Daemon, running: readonly SandboxRecord[]): void {
+  const { fabric } = daemon
+  const named = daemon
+    .model()
+    .networks.filter(
+      (network) =>
+        isSwitched(network) && network.name !== 'bridge' && network.options['tapwire.dns'] !== 'none',
+    )
+  assert.deepEqual(
+    [...fabric.zones.values()].map(({ name }) => name).toSorted(),
+    named.map(({ name }) => name).toSorted(),
+    'every network has its names',
+  )
+  const nameOf = new Map(named.map(({ id, name }) => [id, name]))
+  const endpointsOf = ({ endpoints }: SandboxRecord) => endpoints.filter(({ network }) => nameOf.has(network))
+  assert.deepEqual(
+    [...fabric.namedHosts.values()]
+      .map(({ domain, ipv4, ipv6, names }) => [zoneName(daemon, domain), ipv4, ipv6, ...names].map(textOf))
+      .map((parts) => parts.join(' '))
+      .toSorted(),
+    running
+      .flatMap((sandbox) =>
+        endpointsOf(sandbox).map(({ network, joined, settings }) =>
+          [
+            nameOf.get(network),
+            joined?.ipv4?.address,
+            joined?.ipv6?.address,
+            ...new Set([sandbox.name, ...settings.aliases, sandbox.id.slice(0, 12), sandbox.config.hostname]),
+          ].join(' '),
+        ),
+      )
+      .toSorted(),
+    'every endpoint has its names',
+  )
+  const asked = running.filter((sandbox) => endpointsOf(sandbox).length > 0)
+  assert.equal(fabric.resolvers.size, asked.length, 'whoever is on a network with names is answered')
+  const portsOf = ({ id }: SandboxRecord): number[] =>
+    [...fabric.ports.values()]
+      .filter(({ namespace, domain }) => namespace.endsWith(id.slice(0, 12)) && fabric.zones.has(domain))
+      .map(({ port }) => port)
+  assert.deepEqual(
+    [...fabric.resolvers.values()].map(({ ports }) => ports.map(String).toSorted().join(' ')).toSorted(),
+    asked.map((sandbox) => portsOf(sandbox).map(String).toSorted().join(' ')).toSorted(),
+    'a resolver answers the ports of its sandbox',
+  )
+}
+
+const textOf = (part: string | undefined | { readonly text: string }): string =>
+  typeof part === 'object' ? part.text : (part ?? '')
+
+const zoneName = ({ fabric }: Daemon, domain: number): string | undefined => fabric.zones.get(domain)?.name
+
+/** With names in place of the numbers, which others may have after a failure. */
+function resolverValues(daemon: Daemon, { ports, scopes, ...resolver }: FabricResolver): unknown {
+  return {
+    ...resolver,
+    ports: ports.map((port) => daemon.fabric.ports.get(port)?.name),
+    scopes: scopes.map(({ domain, links }) => ({ zone: zoneName(daemon, domain), links })),
   }
 }
 

@@ -281,6 +281,8 @@ const network = fc.constantFrom<object>(
   { subnet: '10.1.0.0/24' },
   { ipv6: true },
   { mtu: 9000, transparent: true },
+  { dns: 'loopback', dns_ttl: 60 },
+  { dns: 'none' },
   { internal: true, labels: { tier: 'x' } },
   { subnet: '10.3.0.0/24', range: '10.3.0.128/25', gateway: '10.3.0.254', aux: { printer: '10.3.0.129' } },
   { ipv4: false, subnets: ['fd00:9::/64'] },
