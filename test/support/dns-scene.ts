@@ -150,11 +150,17 @@ export function answerText(message: Uint8Array): string {
   return words.join(' ')
 }
 
+/** Of an address or a name. */
+export function dataText(data: unknown): string {
+  assert.ok(typeof data === 'string')
+  return data
+}
+
 function recordText(record: NonNullable<DecodedPacket['answers']>[number]): string {
   assert.ok('ttl' in record && 'data' in record)
   const data =
     record.type === 'SRV'
       ? `${record.data.priority} ${record.data.weight} ${record.data.port} ${record.data.target}`
-      : String(record.data)
+      : dataText(record.data)
   return `${record.name} ${record.ttl} ${record.type} ${data}`
 }

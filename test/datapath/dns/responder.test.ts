@@ -5,7 +5,7 @@ import { it } from 'node:test'
 import { type DecodedPacket, decode } from 'dns-packet'
 import fc from 'fast-check'
 import type { NamedHostSettings, ResolverSettings } from '../../../src/datapath/dns/dns-settings.ts'
-import { DnsScene, questionOf } from '../../support/dns-scene.ts'
+import { DnsScene, dataText, questionOf } from '../../support/dns-scene.ts'
 
 const DOMAINS = [1, 2, 3]
 /** Names that meet: of hosts, of links, of networks, and with networks at their end. */
@@ -114,7 +114,7 @@ function actual(scene: DnsScene, asked: string, type: string): string {
   if (verdict !== 'answer') return verdict
   const decoded = decode(Buffer.from(message)) as DecodedPacket & { rcode: string }
   const records = (decoded.answers ?? []).map(
-    (one) => `${one.name} ${one.type} ${'data' in one ? String(one.data) : ''}`,
+    (one) => `${one.name} ${one.type} ${'data' in one ? dataText(one.data) : ''}`,
   )
   return [decoded.rcode, ...records.toSorted()].join(' ')
 }
