@@ -5,15 +5,13 @@
 #include "arguments.h"
 #include "arrival_watch.h"
 #include "namespace.h"
+#include "namespace_socket.h"
 #include "packet_socket.h"
 #include "reserved_ports.h"
 #include "tap.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* ------------------------------------------------------------------------------------------ packet sockets */
 
@@ -401,27 +399,27 @@ static napi_value make_namespace(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/*
- * An IPv4 socket of the namespace. One of UDP has its port already: libuv sets SO_REUSEADDR on what it is given, and two
- * sockets with that may be given one and the same port.
- */
-static napi_value open_socket_in(napi_env env, napi_callback_info info)
+static napi_value open_socket(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
-	int32_t namespace_fd = int32_argument(&call, 0);
-	bool tcp = bool_argument(&call, 1);
+	char namespace_path[4096], address[ADDRESS_ROOM];
+	bool in_namespace = string_property(&call, "namespace", namespace_path, sizeof(namespace_path));
+	bool bound = string_property(&call, "address", address, sizeof(address));
+	struct namespace_socket_options options = {
+		.namespace_path = in_namespace ? namespace_path : NULL,
+		.tcp = bool_property(&call, "tcp"),
+		.ipv6 = bool_property(&call, "ipv6"),
+		.address = bound ? address : NULL,
+		.port = (uint16_t)bounded_property(&call, "port", 0, UINT16_MAX),
+		.backlog = bounded_property(&call, "backlog", 0, INT32_MAX),
+	};
 	if (!call.ok)
 		return NULL;
-	int fd = namespace_socket(namespace_fd, AF_INET, tcp ? SOCK_STREAM : SOCK_DGRAM);
-	struct sockaddr_in any = { .sin_family = AF_INET };
-	if (fd < 0)
-		return throw_errno(env, "open-socket", errno);
-	if (!tcp && bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0) {
-		int error = errno;
-		close(fd);
-		return throw_errno(env, "bind", error);
-	}
+	struct failure failure = { 0 };
 	napi_value result;
+	int fd = namespace_socket_open(&options, &failure);
+	if (fd < 0)
+		return throw_errno(env, failure.step, failure.error);
 	napi_create_int32(env, fd, &result);
 	return result;
 }
@@ -440,7 +438,7 @@ void machine_binding_define(napi_env env, napi_value exports)
 		{ "receive", NULL, receive_arrival, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "send", NULL, send_from_port, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "makeNamespace", NULL, make_namespace, NULL, NULL, NULL, napi_enumerable, NULL },
-		{ "openSocketIn", NULL, open_socket_in, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "openSocket", NULL, open_socket, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 	napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions);
 }

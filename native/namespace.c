@@ -63,16 +63,25 @@ int namespace_make(void)
 	return made;
 }
 
-int namespace_socket(int namespace_fd, int family, int type)
+int namespace_enter(const char *path, struct failure *failure)
 {
-	int fd = -1, home = namespace_open_own();
+	/* O_NONBLOCK: the path may lead to anything, and a named pipe would wait for its writer. */
+	int namespace_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int home = namespace_fd < 0 ? -1 : namespace_open_own();
 	if (home < 0)
-		return -1;
-	if (setns(namespace_fd, CLONE_NEWNET) == 0)
-		fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int error = errno;
+		fail(failure, "open-namespace");
+	else if (setns(namespace_fd, CLONE_NEWNET) < 0) {
+		fail(failure, "enter-namespace");
+		close(home);
+		home = -1;
+	}
+	if (namespace_fd >= 0)
+		close(namespace_fd);
+	return home;
+}
+
+void namespace_leave(int home)
+{
 	namespace_return(home);
 	close(home);
-	errno = error;
-	return fd;
 }

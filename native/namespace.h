@@ -5,6 +5,8 @@
 #ifndef TAPWIRE_NAMESPACE_H
 #define TAPWIRE_NAMESPACE_H
 
+#include "failure.h"
+
 /* The namespace that the thread is in; -1 with errno. */
 int namespace_open_own(void);
 
@@ -14,7 +16,8 @@ void namespace_return(int home);
 /* A network namespace that nobody has a name for, with its loopback up; it lives as long as its descriptor. -1 with errno. */
 int namespace_make(void);
 
-/* A socket that belongs to the namespace for good. -1 with errno. */
-int namespace_socket(int namespace_fd, int family, int type);
+/* Goes to the namespace of the path. Returns the way home, which `namespace_leave` takes; -1 with `failure` filled in, and nobody went. */
+int namespace_enter(const char *path, struct failure *failure);
+void namespace_leave(int home);
 
 #endif

@@ -13,13 +13,11 @@
 #include "namespace.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -150,21 +148,10 @@ int packet_socket_open(const struct packet_socket_options *options, struct packe
 {
 	if (options->namespace_path == NULL)
 		return open_here(options, facts, failure);
-	/* O_NONBLOCK: the path may lead to anything, and a named pipe would wait for its writer. */
-	int namespace_fd = open(options->namespace_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int home = namespace_fd < 0 ? -1 : namespace_open_own();
-	int fd = -1;
+	int home = namespace_enter(options->namespace_path, failure);
 	if (home < 0)
-		fail(failure, "open-namespace");
-	else if (setns(namespace_fd, CLONE_NEWNET) < 0)
-		fail(failure, "enter-namespace");
-	else
-		fd = open_here(options, facts, failure);
-	if (home >= 0) {
-		namespace_return(home);
-		close(home);
-	}
-	if (namespace_fd >= 0)
-		close(namespace_fd);
+		return -1;
+	int fd = open_here(options, facts, failure);
+	namespace_leave(home);
 	return fd;
 }

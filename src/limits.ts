@@ -375,6 +375,9 @@ export const NAMES_MAX = 131_072
 export const NAMES_PER_HOST_MAX = 256
 /** Bytes of all names, in wire form and lower case. */
 export const NAME_BYTES_MAX = 4 * 1024 * 1024
+/** Ranges of ports that SRV records tell of, of all endpoints and of one: looked through for each question of that kind. */
+export const NAMED_SERVICES_MAX = 65_536
+export const NAMED_SERVICES_PER_HOST_MAX = 1024
 
 /** Seconds that a resolver may keep an answer of ours. Docker's 600 let clients talk to dead addresses. */
 export const DNS_TTL_S_DEFAULT = 5
@@ -398,12 +401,22 @@ export const DNS_FORWARD_TIMEOUT_MS = 12_500
 /** Seconds after which the data path gives a question up that nobody has answered: more than all servers may take. */
 export const DNS_PENDING_S = 15
 
-/** Answers from outside that are remembered, their bytes, and the longest time for one (RFC 8767, 4; RFC 2308, 5). */
+/**
+ * Answers from outside that are remembered, their bytes (with what each costs beside its message), how many of them one sandbox has
+ * asked for, and the longest time for one (RFC 8767, 4; RFC 2308, 5). That nobody has answered is remembered for as long as RFC 9520,
+ * 3.2 demands, so that a program that tries at once again does not reach the servers with it.
+ */
 export const DNS_CACHE_ENTRIES_MAX = 8192
 export const DNS_CACHE_SIZE_MAX = 8 * 1024 * 1024
-export const DNS_CACHE_PER_GROUP_MAX = 2048
+export const DNS_CACHE_PER_RESOLVER_MAX = 2048
 export const DNS_CACHE_TTL_S_MAX = 86_400
 export const DNS_CACHE_NEGATIVE_TTL_S_MAX = 3600
+export const DNS_CACHE_FAILURE_TTL_S = 1
+
+/** Milliseconds for which a server that was silent is asked after the others: it costs its timeout once in this time. */
+export const DNS_SERVER_SILENT_MS = 30_000
+/** Milliseconds for which is remembered that a server knows no EDNS, or does not keep the spelling of a question. */
+export const DNS_SERVER_HABIT_MS = 600_000
 
 /** Connections to the resolver by TCP, in all and of one sandbox, and milliseconds that a silent one may last (RFC 7766, 6.2.3). */
 export const DNS_CONNECTIONS_MAX = 512
@@ -416,3 +429,11 @@ export const DNS_LOG_LISTED_MAX = 4096
 
 /** Pointers in one compressed name: as many as a name of 255 bytes can have labels. More are a chain made to be walked. */
 export const DNS_NAME_POINTERS_MAX = 127
+
+/** Where a sandbox is answered on its own loopback, and where names are asked for (RFC 1035, 4.2). */
+export const DNS_LOOPBACK_ADDRESS = '127.0.0.11'
+export const DNS_PORT = 53
+/** Questions of one connection that are answered at a time: each answer may have 64 KB. */
+export const DNS_CONNECTION_QUESTIONS_MAX = 16
+/** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
+export const DNS_DATAGRAMS_MAX = 256

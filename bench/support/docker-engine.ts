@@ -72,6 +72,16 @@ export class DockerEngine {
     return engine
   }
 
+  /** The name of its network namespace. */
+  get namespace(): string {
+    return this.#name
+  }
+
+  /** Its processes: the daemon, which has the name server in it, and containerd with its shims. */
+  get pids(): readonly number[] {
+    return this.#processes()
+  }
+
   get #socket(): string {
     return join(this.folder, 'docker.sock')
   }

@@ -29,6 +29,8 @@ export interface DaemonOptions {
   readonly namespace?: string
   /** The backend of its data path; without it the best that works. */
   readonly io?: 'io_uring' | 'epoll'
+  /** The file that it takes for the machine's /etc/resolv.conf. */
+  readonly resolvConf?: string
 }
 
 export class TapwireDaemon {
@@ -75,12 +77,13 @@ export class TapwireDaemon {
 
   /** Starts the daemon over what an earlier one has left; resolves when it listens. */
   async launch(): Promise<void> {
-    const { namespace = `${NAMESPACES}/${this.#ownNamespace}`, io } = this.#options
+    const { namespace = `${NAMESPACES}/${this.#ownNamespace}`, io, resolvConf } = this.#options
     const child = spawn(
       'setpriv',
       ['--pdeathsig', 'TERM', 'nsenter', `--net=${namespace}`, process.execPath, DAEMON]
         .concat(['--root', this.#root])
         .concat(io === undefined ? [] : ['--io', io])
+        .concat(resolvConf === undefined ? [] : ['--resolv-conf', resolvConf])
         .concat(['--ready-fd', '3']),
       { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] },
     )

@@ -33,6 +33,14 @@ export const NAT_TARGETS: readonly Target[] = [
   { metric: 'publish', of: 'tapwire', atMost: 100 },
 ]
 
+export const DNS_TARGETS: readonly Target[] = [
+  { metric: 'dnsRate', of: 'tapwire', to: 'dnsmasq', atLeast: 1.5 },
+  { metric: 'dnsP99', of: 'tapwire', to: 'dnsmasq', atMost: 1 },
+  { metric: 'dnsLost', of: 'tapwire', atMost: 0 },
+  { metric: 'dnsManyCost', of: 'tapwire', atMost: 1.5 },
+  { metric: 'dnsMissExtra', of: 'tapwire', atMost: 200 },
+]
+
 export interface Verdict extends Target {
   /** The median where the target is not a ratio. Undefined when one of the two was not measured. */
   readonly ratio: number | undefined

@@ -20,6 +20,7 @@ export interface CommandEntry {
 const SANDBOXES = 'Sandboxes:'
 const NETWORKS = 'Networks:'
 const ROUTER = 'Gateway and NAT:'
+const NAMES = 'Names:'
 const LABS = 'Labs:'
 const SYSTEM = 'Switch and system:'
 
@@ -275,6 +276,39 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'tell hop by hop what would become of a packet, and why',
     group: ROUTER,
     define: async () => (await import('./commands/explain.ts')).defineExplain,
+  },
+  {
+    name: 'dns',
+    summary: 'look at the names by which sandboxes find one another, and at who asks for what',
+    group: NAMES,
+    commands: [
+      {
+        name: 'ls',
+        aliases: ['list'],
+        summary: 'list the names of all networks, or of one',
+        define: async () => (await import('./commands/dns.ts')).defineDnsLs,
+      },
+      {
+        name: 'query',
+        summary: 'ask as a sandbox would, and tell why the answer is what it is',
+        define: async () => (await import('./commands/dns-query.ts')).defineDnsQuery,
+      },
+      {
+        name: 'log',
+        summary: 'show what was asked, and what became of it',
+        define: async () => (await import('./commands/dns-log.ts')).defineDnsLog,
+      },
+      {
+        name: 'stats',
+        summary: 'show what the name server has counted',
+        define: async () => (await import('./commands/dns-stats.ts')).defineDnsStats,
+      },
+      {
+        name: 'flush',
+        summary: 'forget answers from outside',
+        define: async () => (await import('./commands/dns.ts')).defineDnsFlush,
+      },
+    ],
   },
   {
     name: 'demo',

@@ -1,6 +1,7 @@
 /** What could stand in place of the last word of a command line: for the completion of shells. */
 import { networkInterfaces } from 'node:os'
 import type { Argument, Option } from 'commander'
+import type { DnsRecords } from '../control/api/dns.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { SandboxSummary } from '../control/api/sandbox.ts'
 import { COMPLETION_TIMEOUT_MS } from '../limits.ts'
@@ -105,7 +106,9 @@ async function valuesOf(cli: Cli, of: Argument | Option, { command }: Place): Pr
     case 'network':
       return await networks(cli)
     case 'name':
-      return command.name() === 'inspect' ? [...(await sandboxes(cli)), ...(await networks(cli))] : []
+      return await names(cli, command.name())
+    case 'type':
+      return RECORD_TYPES.map((value) => ({ value, description: '' }))
     case 'lab':
       return await labs(cli)
     case 'source':
@@ -136,6 +139,7 @@ const WANTED_STATE: Readonly<Record<string, 'running' | 'stopped'>> = {
   kill: 'running',
   exec: 'running',
   attach: 'running',
+  query: 'running',
 }
 
 /** What explain takes in place of an address. */
@@ -159,6 +163,9 @@ function uplinks(): Candidate[] {
   ]
 }
 
+/** Those that the networks' names, and people, ask for most. */
+const RECORD_TYPES = ['A', 'AAAA', 'PTR', 'SRV', 'MX', 'TXT', 'NS', 'CNAME', 'SOA', 'ANY']
+
 const SIGNALS = ['HUP', 'INT', 'QUIT', 'KILL', 'USR1', 'USR2', 'TERM', 'CONT', 'STOP']
 
 async function sandboxes(cli: Cli, wanted?: 'running' | 'stopped'): Promise<Candidate[]> {
@@ -171,6 +178,15 @@ async function sandboxes(cli: Cli, wanted?: 'running' | 'stopped'): Promise<Cand
 async function networks(cli: Cli): Promise<Candidate[]> {
   const all = await ask<NetworkInspect[]>(cli, '/networks')
   return all.map(({ Name, Driver }) => ({ value: Name, description: Driver }))
+}
+
+/** What a command that takes a name is about. */
+async function names(cli: Cli, command: string): Promise<Candidate[]> {
+  if (command === 'inspect') return [...(await sandboxes(cli)), ...(await networks(cli))]
+  if (command !== 'query') return []
+  const { records } = await ask<DnsRecords>(cli, '/dns/records')
+  const byName = new Map(records.map(({ name, network }) => [name, network]))
+  return [...byName].map(([value, network]) => ({ value, description: network }))
 }
 
 async function labs(cli: Cli): Promise<Candidate[]> {

@@ -149,11 +149,17 @@ const settings = {
   dns: z
     .array(address, { error: 'a list of addresses' })
     .optional()
-    .meta({ description: "Name servers for the sandbox's resolv.conf." }),
-  dns_search: words.optional().meta({ description: "Search domains for the sandbox's resolv.conf." }),
+    .meta({
+      description: "Name servers that are asked for what is no sandbox's name, in place of the machine's.",
+    }),
+  dns_search: words
+    .optional()
+    .meta({
+      description: "Domains that are put behind a name in turn (resolv.conf's search); a dot for none.",
+    }),
   dns_opt: words
     .optional()
-    .meta({ description: "Options for the sandbox's resolv.conf.", examples: [['ndots:2']] }),
+    .meta({ description: "Options of the sandbox's resolv.conf.", examples: [['ndots:2']] }),
   extra_hosts: extraHosts.optional(),
   labels: userLabelMap
     .optional()

@@ -17,7 +17,8 @@ import { readLog } from './log-reader.ts'
 import type { Metrics, MetricsAnswer, MetricsSource } from './metrics.ts'
 import type { ModelParts, RunningModel } from './model.ts'
 import { removeOrphans } from './orphans.ts'
-import { RelayedHostPorts } from './relay/relay-attachment.ts'
+import { RelayAttachment } from './relay/relay-attachment.ts'
+import { RelayedHostPorts } from './relay/relayed-host-ports.ts'
 import { ShimHost } from './sandbox-host.ts'
 import { MachineSurroundings } from './surroundings.ts'
 import { programVersion } from './version.ts'
@@ -26,7 +27,7 @@ import { programVersion } from './version.ts'
 export async function compose(parts: ModelParts): Promise<RunningModel> {
   const { paths, datapath, log, io } = parts
   let { configuration } = parts
-  const surroundings = new MachineSurroundings(log)
+  const surroundings = new MachineSurroundings(log, { resolvConf: configuration.resolvConf })
   const events = new EventLog({ clock: surroundings })
   const host = new ShimHost({
     directory: paths.sandboxes,
@@ -34,8 +35,9 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     warn: (sandbox, warning) => log.warn({ sandbox, warning }, 'the sandbox goes without'),
   })
   const store = new FileStore(paths.root)
-  const fabric = new DatapathFabric(datapath, log)
-  const hostPorts = new RelayedHostPorts(datapath, (warning) => log.warn({ warning }, 'the relay'))
+  const relay = new RelayAttachment(datapath)
+  const fabric = new DatapathFabric(datapath, { log, relay, resolvConf: configuration.resolvConf })
+  const hostPorts = new RelayedHostPorts(relay, (warning) => log.warn({ warning }, 'the relay'))
   const control = new Controller({
     fabric,
     host,
@@ -84,6 +86,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       host.release()
       await fabric.close()
       hostPorts.close()
+      relay.close()
       await store.seal()
       await metrics.close()
     },
@@ -119,6 +122,7 @@ function settingsThatWait(atStart: Configuration, changed: Configuration): strin
       : ['default-address-pools']),
     ...(atStart.addressRestS === changed.addressRestS ? [] : ['address-rest']),
     ...(atStart.uplink === changed.uplink ? [] : ['uplink']),
+    ...(atStart.resolvConf === changed.resolvConf ? [] : ['resolv-conf']),
   ]
 }
 

@@ -1,12 +1,14 @@
 /** What daemon.json in the root may say, and what holds where it says nothing. The names are those of dockerd where it has them. */
 
 import { readFileSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import { z } from 'zod'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { parseCidr, parseIpAddress } from '../control/ip-address.ts'
 import { parseUplink } from '../control/rules/uplink.ts'
 import { ADDRESS_REST_S, CONFIGURATION_SIZE_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN } from '../limits.ts'
 import { parsePart } from './api/request-issue.ts'
+import { RESOLV_CONF } from './surroundings.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -42,6 +44,8 @@ const configurationSchema = z.strictObject({
   'live-restore': z.boolean().optional(),
   /** The way out of all networks, in place of the one that was set last. */
   uplink: uplink.optional(),
+  /** The machine's resolv.conf(5): what sandboxes get, and whose servers names are asked of. */
+  'resolv-conf': z.string().refine(isAbsolute, 'must be an absolute path').optional(),
   /** Seconds that a released address rests. */
   'address-rest': z.number().min(0).max(86_400).optional(),
 })
@@ -61,6 +65,8 @@ export interface Configuration {
   readonly addressRestS: number
   /** In its text form; undefined: the one that was set last. */
   readonly uplink: string | undefined
+  /** Path of the machine's resolv.conf(5). */
+  readonly resolvConf: string
 }
 
 /** What the command line says goes before what the file says. */
@@ -68,6 +74,7 @@ export interface ConfigurationOverrides {
   readonly logLevel?: LogLevel | undefined
   readonly liveRestore?: boolean | undefined
   readonly uplink?: string | undefined
+  readonly resolvConf?: string | undefined
 }
 
 /** Reads the file; where there is none, all is as by default. Throws CONFIGURATION_INVALID, which names the place. */
@@ -86,6 +93,7 @@ export function readConfiguration(path: string, overrides: ConfigurationOverride
     liveRestore: overrides.liveRestore ?? given['live-restore'] ?? false,
     addressRestS: given['address-rest'] ?? ADDRESS_REST_S,
     uplink: overrides.uplink ?? given.uplink,
+    resolvConf: overrides.resolvConf ?? given['resolv-conf'] ?? RESOLV_CONF,
   }
 }
 

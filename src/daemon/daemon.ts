@@ -30,6 +30,8 @@ export interface DaemonOptions {
   readonly liveRestore?: boolean | undefined
   /** In its text form, which has been checked. */
   readonly uplink?: string | undefined
+  /** Absolute path of the machine's resolv.conf(5). */
+  readonly resolvConf?: string | undefined
   /** Ends with its standard input, and removes its root at the end. */
   readonly ephemeral?: boolean | undefined
   /** Told in one line of JSON that the API listens, or why it does not, and closed. The log goes to the root then. */

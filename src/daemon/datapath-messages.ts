@@ -114,7 +114,8 @@ export interface DatapathResults {
   resolve: DnsResolution
   answerQuestions: undefined
   dnsCounts: DnsCounts
-  dnsLog: DnsLogListing
+  /** `nowMs` is of the clock that the entries' times are of. */
+  dnsLog: DnsLogListing & { readonly nowMs: number }
   stop: undefined
 }
 

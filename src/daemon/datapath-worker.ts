@@ -6,6 +6,7 @@
 import { performance } from 'node:perf_hooks'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { Counters } from '../datapath/counters.ts'
+import type { DnsAnswer } from '../datapath/dns/dns-settings.ts'
 import { Engine } from '../datapath/engine.ts'
 import { EVENT_WORDS, STATUS_EVENTS, STATUS_WOKEN } from '../datapath/frame-memory.ts'
 import { NativeFrameIo } from '../ports/native-frame-io.ts'
@@ -58,6 +59,7 @@ class DatapathWorker {
     this.#engine.settle()
     const nowMs = performance.now()
     const nowS = Math.floor(nowMs / 1000)
+    this.#engine.dns.nowMs = nowMs
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
     this.#process(count, nowS)
     if (status[STATUS_WOKEN] !== 0) {
@@ -175,15 +177,26 @@ class DatapathWorker {
       case 'resolve':
         return engine.dns.resolve(request.asker, request.query, request.limit, nowMs, request.explained)
       case 'answerQuestions':
-        engine.dns.answerQuestions(request.answers, nowMs)
+        this.#answerQuestions(request.answers, nowMs)
         return undefined
       case 'dnsCounts':
         return engine.dns.counts()
       case 'dnsLog':
-        return engine.dns.log(request.after, request.limit)
+        return { ...engine.dns.log(request.after, request.limit), nowMs }
       case 'stop':
         this.#running = false
         return undefined
+    }
+  }
+
+  /** At once, as with `inject`. */
+  #answerQuestions(answers: readonly DnsAnswer[], nowMs: number): void {
+    const { dns } = this.#engine
+    let done = dns.answerQuestions(answers, nowMs)
+    this.#transmit()
+    while (done < answers.length) {
+      done = dns.answerQuestions(answers, nowMs, done)
+      this.#transmit()
     }
   }
 

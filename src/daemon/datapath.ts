@@ -13,7 +13,6 @@ import type {
   DnsAnswer,
   DnsAsker,
   DnsCounts,
-  DnsLogListing,
   DnsQuestion,
   DnsResolution,
   DnsServiceSettings,
@@ -336,7 +335,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#call({ kind: 'dnsCounts' })
   }
 
-  dnsLog(after: number, limit: number): Promise<DnsLogListing> {
+  dnsLog(after: number, limit: number): Promise<DatapathResults['dnsLog']> {
     return this.#call({ kind: 'dnsLog', after, limit })
   }
 

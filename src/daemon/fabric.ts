@@ -36,6 +36,7 @@ import { openHostInterface } from './host-interface.ts'
 import { LastingPorts } from './lasting-ports.ts'
 import type { Log } from './log.ts'
 import { openParent, releaseParent } from './parent-interface.ts'
+import type { RelayAttachment } from './relay/relay-attachment.ts'
 import {
   fabricFlow,
   fabricNatStats,
@@ -46,8 +47,15 @@ import {
   permitSettings,
   sourceSettings,
 } from './router-translation.ts'
-import { RESOLV_CONF } from './surroundings.ts'
 import { Uplink } from './uplink/uplink.ts'
+
+export interface FabricParts {
+  readonly log: Pick<Log, 'info' | 'warn'>
+  /** Connected where names or published ports need it; it outlives the fabric. */
+  readonly relay: RelayAttachment
+  /** Path of the machine's resolv.conf(5). */
+  readonly resolvConf: string
+}
 
 export class DatapathFabric implements Fabric {
   readonly #datapath: Datapath
@@ -60,10 +68,10 @@ export class DatapathFabric implements Fabric {
   /** Names of those parents. */
   readonly #parents = new Map<number, string>()
 
-  constructor(datapath: Datapath, log: Pick<Log, 'info' | 'warn'>, resolvConf: string = RESOLV_CONF) {
+  constructor(datapath: Datapath, { log, relay, resolvConf }: FabricParts) {
     this.#datapath = datapath
     this.#uplink = new Uplink(datapath, log)
-    this.#dns = new DnsService({ datapath, log, resolvConf, leadsOut: () => this.#leadsOut() })
+    this.#dns = new DnsService({ datapath, log, relay, resolvConf, leadsOut: () => this.#leadsOut() })
     this.#lasting = new LastingPorts(log, async (port) => {
       await datapath.removePort(port)
     })

@@ -1,11 +1,12 @@
 /**
  * The daemon's program. `tapwire daemon` runs it in the foreground; other commands start it in the background.
  *
- *     main.js [--root DIR] [--socket PATH] [--io io_uring|epoll] [--uplink SPEC] [--live-restore] [--ephemeral]
- *             [--log-level LEVEL] [--ready-fd N]
+ *     main.js [--root DIR] [--socket PATH] [--io io_uring|epoll] [--uplink SPEC] [--resolv-conf FILE]
+ *             [--live-restore] [--ephemeral] [--log-level LEVEL] [--ready-fd N]
  *     main.js --doctor          examines the machine; JSON on standard output
  */
 
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { parseUplink } from '../control/rules/uplink.ts'
@@ -15,6 +16,7 @@ import { LOG_LEVELS, type LogLevel } from './configuration.ts'
 import { type DaemonOptions, runDaemon } from './daemon.ts'
 import { examine } from './doctor.ts'
 import { ROOT_DEFAULT } from './root-directory.ts'
+import { RESOLV_CONF } from './surroundings.ts'
 
 const USAGE = `usage: tapwire daemon [options]
 
@@ -23,6 +25,7 @@ const USAGE = `usage: tapwire daemon [options]
   --io BACKEND       io_uring or epoll; the best that works unless given
   --uplink SPEC      the way out of all networks: none, nic, nic:eth0, tap:NAME,address=203.0.113.1/24;
                      the one that was set last unless given ($TAPWIRE_UPLINK)
+  --resolv-conf FILE the machine's resolv.conf, in place of ${RESOLV_CONF} ($TAPWIRE_RESOLV_CONF)
   --live-restore     sandboxes go on running when the daemon ends
   --ephemeral        ends with its standard input, and removes its folder at the end
   --log-level LEVEL  ${LOG_LEVELS.join(', ')}
@@ -65,6 +68,7 @@ function parse(args: string[]) {
         socket: { type: 'string' },
         io: { type: 'string' },
         uplink: { type: 'string' },
+        'resolv-conf': { type: 'string' },
         'live-restore': { type: 'boolean' },
         ephemeral: { type: 'boolean' },
         'log-level': { type: 'string' },
@@ -82,7 +86,7 @@ function daemonOptions(options: ReturnType<typeof parse>): DaemonOptions {
   if (options.ephemeral === true && options['live-restore'] === true) {
     throw usage('--live-restore leaves sandboxes to the next daemon, and --ephemeral removes what it needs.')
   }
-  const { TAPWIRE_ROOT = '', TAPWIRE_UPLINK = '' } = process.env
+  const { TAPWIRE_ROOT = '', TAPWIRE_UPLINK = '', TAPWIRE_RESOLV_CONF = '' } = process.env
   return {
     root: options.root ?? (TAPWIRE_ROOT === '' ? ROOT_DEFAULT : TAPWIRE_ROOT),
     socket: options.socket,
@@ -90,6 +94,9 @@ function daemonOptions(options: ReturnType<typeof parse>): DaemonOptions {
     logLevel: oneOf<LogLevel>('--log-level', LOG_LEVELS, options['log-level']),
     liveRestore: options['live-restore'],
     uplink: checkedUplink(options.uplink ?? (TAPWIRE_UPLINK === '' ? undefined : TAPWIRE_UPLINK)),
+    resolvConf: absolutePath(
+      options['resolv-conf'] ?? (TAPWIRE_RESOLV_CONF === '' ? undefined : TAPWIRE_RESOLV_CONF),
+    ),
     ephemeral: options.ephemeral,
     readyDescriptor: descriptor(options['ready-fd']),
   }
@@ -110,6 +117,11 @@ function oneOf<T extends string>(
 function checkedUplink(text: string | undefined): string | undefined {
   if (text !== undefined) parseUplink(text)
   return text
+}
+
+/** As the starter means it: a daemon in the background has another working directory. */
+function absolutePath(path: string | undefined): string | undefined {
+  return path && resolve(path)
 }
 
 function descriptor(text: string | undefined): number | undefined {

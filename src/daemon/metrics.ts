@@ -3,15 +3,20 @@
 import { readdirSync } from 'node:fs'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
+import type { DnsStats } from '../control/api/dns.ts'
 import type { NatStats } from '../control/api/nat.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { Fdb, Stats } from '../control/api/switch.ts'
 import type { ControlPlane } from '../control/control-plane.ts'
 import type { EventLog } from '../control/event-log.ts'
+import { DNS_VERDICTS } from '../datapath/dns/dns-settings.ts'
 import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
 
 export interface MetricsSource {
-  readonly control: Pick<ControlPlane, 'stats' | 'fdb' | 'natStats' | 'listNetworks' | 'listSandboxes'>
+  readonly control: Pick<
+    ControlPlane,
+    'stats' | 'fdb' | 'natStats' | 'dnsStats' | 'listNetworks' | 'listSandboxes'
+  >
   readonly events: Pick<EventLog, 'published' | 'readers' | 'readersLost'>
   /** Frames of a port that were dropped, by DropReason. */
   portDrops(port: number): readonly number[]
@@ -42,7 +47,7 @@ export class Metrics {
   /** In the text format of Prometheus. */
   async render(): Promise<MetricsAnswer> {
     const { control } = this.#source
-    const [fdb, nat] = await Promise.all([control.fdb(), control.natStats()])
+    const [fdb, nat, dns] = await Promise.all([control.fdb(), control.natStats(), control.dnsStats()])
     // A registry for each answer: what was removed is then no longer told, and two answers at a time do not mix.
     const sheet = new Sheet()
     const stats = control.stats()
@@ -50,6 +55,8 @@ export class Metrics {
     addTotals(sheet, stats)
     this.#addPorts(sheet, stats)
     addRouter(sheet, nat)
+    addNames(sheet, dns)
+    addNameServers(sheet, dns)
     addNetworks(sheet, control.listNetworks({}), fdb)
     this.#addSandboxes(sheet)
     this.#addEvents(sheet)
@@ -209,6 +216,59 @@ function addRouter(sheet: Sheet, nat: NatStats): void {
   refused(nat.refusedQuota, { reason: 'quota' })
   refused(nat.refusedFull, { reason: 'full' })
   counter('icmp_errors_sent', 'ICMP errors that the router has sent.', nat.icmpErrorsSent)
+}
+
+function addNames(sheet: Sheet, dns: DnsStats): void {
+  const counter = (name: string, help: string, labels: readonly string[] = []) =>
+    sheet.counter(`tapwire_dns_${name}_total`, help, labels)
+  const gauge = (name: string, help: string, value: number): void =>
+    sheet.gauge(`tapwire_dns_${name}`, help)(value)
+  const questions = counter(
+    'questions',
+    'Questions for names: by frames to a gateway (udp), and by other ways.',
+    ['transport'],
+  )
+  questions(dns.udp, { transport: 'udp' })
+  questions(dns.other, { transport: 'other' })
+  const answers = counter('answers', 'What became of the questions.', ['verdict'])
+  for (const verdict of DNS_VERDICTS) answers(dns.verdicts[verdict] ?? 0, { verdict })
+  counter('truncated_answers', 'Answers that did not fit, and said so (TC).')(dns.truncated)
+  gauge('pending_questions', 'Questions that wait for an answer from outside.', dns.pending)
+  gauge('names', 'Names that are answered for.', dns.names)
+  gauge('endpoints', 'Endpoints that have names.', dns.endpoints)
+  gauge('cache_entries', 'Answers from outside that are kept.', dns.cache.entries)
+  gauge('cache_capacity', 'Answers from outside that there is room for.', dns.cache.capacity)
+  const lookups = counter('cache_lookups', 'Whether an answer was kept.', ['result'])
+  lookups(dns.cache.hits, { result: 'hit' })
+  lookups(dns.cache.misses, { result: 'miss' })
+  counter('cache_evicted', 'Answers that made room for others.')(dns.cache.evicted)
+}
+
+/** A few of the machine, and a few of each sandbox that has named its own. */
+function addNameServers(sheet: Sheet, { servers }: DnsStats): void {
+  const owner = ['server', 'sandbox']
+  const counter = (name: string, help: string, labels: readonly string[]) =>
+    sheet.counter(`tapwire_dns_server_${name}_total`, help, labels)
+  const asked = counter('questions', 'Questions to a server outside.', owner)
+  const answered = counter('answers', 'Answers of a server outside.', owner)
+  const failed = counter(
+    'failures',
+    'Questions that a server outside did not answer (timeout) or refused (failure), and answers that were not believed (rejected).',
+    [...owner, 'reason'],
+  )
+  const roundTrip = sheet.gauge(
+    'tapwire_dns_server_round_trip_seconds',
+    'How long a server outside took of late.',
+    owner,
+  )
+  for (const { address: server, sandbox, ...counts } of servers) {
+    asked(counts.asked, { server, sandbox })
+    answered(counts.answered, { server, sandbox })
+    failed(counts.timeouts, { server, sandbox, reason: 'timeout' })
+    failed(counts.failures, { server, sandbox, reason: 'failure' })
+    failed(counts.rejected, { server, sandbox, reason: 'rejected' })
+    if (counts.roundTripMs !== undefined) roundTrip(counts.roundTripMs / 1000, { server, sandbox })
+  }
 }
 
 function addNetworks(sheet: Sheet, networks: readonly NetworkInspect[], fdb: Fdb): void {

@@ -64,7 +64,8 @@ function guardSettings({ mac, guard }: FabricPort): GuardSettings | undefined {
   return { macHigh: high, macLow: low, ipv4: guard.ipv4.map(ipv4Number), ipv6: guard.ipv6.map(ipv6Words) }
 }
 
-function ipv6Words(text: string): [number, number, number, number] {
+/** The text has been checked by the model. */
+export function ipv6Words(text: string): [number, number, number, number] {
   const bytes = parseIpv6(text)
   if (bytes === undefined) throw new RangeError(`${text} is no IPv6 address`)
   const view = new DataView(bytes.buffer, bytes.byteOffset)

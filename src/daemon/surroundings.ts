@@ -10,8 +10,20 @@ import { run } from './program.ts'
 
 export const RESOLV_CONF = '/etc/resolv.conf'
 /** What systemd-resolved itself asks, where /etc/resolv.conf names its stub, which no sandbox can reach. */
-const RESOLV_CONF_BEHIND_STUB = '/run/systemd/resolve/resolv.conf'
+export const RESOLV_CONF_BEHIND_STUB = '/run/systemd/resolve/resolv.conf'
 const STUB = '127.0.0.53'
+
+/** The text of the machine's resolv.conf(5), or of the one behind the stub that it names; empty where there is none. */
+export function hostResolvConf({
+  resolvConf = RESOLV_CONF,
+  resolvConfBehindStub = RESOLV_CONF_BEHIND_STUB,
+}: Pick<SurroundingsPaths, 'resolvConf' | 'resolvConfBehindStub'>): string {
+  const text = textOf(resolvConf)
+  const [server, ...others] = nameservers(text)
+  if (server !== STUB || others.length > 0) return text
+  const behind = textOf(resolvConfBehindStub)
+  return behind === '' ? text : behind
+}
 
 /** What setTimeout takes at most; it calls back at once for more. */
 const TIMER_MS_MAX = 2 ** 31 - 1
@@ -52,11 +64,7 @@ export class MachineSurroundings implements Surroundings {
   }
 
   hostResolvConf(): string {
-    const text = textOf(this.#paths.resolvConf ?? RESOLV_CONF)
-    const [server, ...others] = nameservers(text)
-    if (server !== STUB || others.length > 0) return text
-    const behind = textOf(this.#paths.resolvConfBehindStub ?? RESOLV_CONF_BEHIND_STUB)
-    return behind === '' ? text : behind
+    return hostResolvConf(this.#paths)
   }
 
   hostHosts(): string {

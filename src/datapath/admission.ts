@@ -3,7 +3,8 @@
  * it go on? Only reads; what it finds stands in the fields until the next call.
  *
  *     destination ──► one of the router's own? ── published? ──► its sandbox (destination NAT)
- *                          │                         └── no ──► the gateway itself
+ *                          │    │                    └── no ──► the gateway itself
+ *                          │    └── port 53 of one that answers questions ──► the gateway itself; by TCP the program that does
  *                          └── no ──► route ──► may these two networks meet? ──► leaves by an uplink? ──► source NAT
  */
 
@@ -19,6 +20,7 @@ import { NatPorts } from '../tables/nat-ports.ts'
 import type { PortMap } from '../tables/port-map.ts'
 import * as ipProtocol from '../wire/ip-protocol.ts'
 import * as tcp from '../wire/tcp.ts'
+import type { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import { type ForwardingTable, NO_ROUTE, ROUTE_BROADCAST, ROUTE_LOCAL } from './forwarding-table.ts'
 import type { InterfaceTable } from './interface-table.ts'
@@ -26,7 +28,7 @@ import * as packets from './packets.ts'
 import { GatewayMode, InterfaceKind } from './router-settings.ts'
 import { FlowState } from './tcp-tracking.ts'
 
-const { ICMP, TCP } = ipProtocol
+const { ICMP, TCP, UDP } = ipProtocol
 const { CAN_BEGIN, CONTROL, DESTINATION, DOMAIN, HAS_PORTS, PORT, PORTS, PROTOCOL, SOURCE, TRAITS } = packets
 
 /** Goes on, as the fields say. */
@@ -37,6 +39,7 @@ export const TO_GATEWAY = -1
 export type Admission = number
 
 const NONE = -1
+const DNS_PORT = 53
 
 /** ICMP identifiers: all of them, since no kernel keeps any for itself. */
 const IDENTIFIERS = new NatPorts(1, 0xffff)
@@ -46,6 +49,7 @@ export interface AdmissionTables {
   readonly forwarding: ForwardingTable
   readonly portMap: PortMap
   readonly connections: ConnectionTable
+  readonly dns: DnsServer
   /** By domain: 0 where its sandboxes may not talk to one another. */
   readonly icc: Uint8Array
 }
@@ -70,6 +74,7 @@ export class AdmissionControl {
   private readonly forwarding: ForwardingTable
   private readonly portMap: PortMap
   private readonly connections: ConnectionTable
+  private readonly dns: DnsServer
   private readonly icc: Uint8Array
   private readonly portsOf = new Map<number, NatPorts>()
 
@@ -78,6 +83,7 @@ export class AdmissionControl {
     this.forwarding = tables.forwarding
     this.portMap = tables.portMap
     this.connections = tables.connections
+    this.dns = tables.dns
     this.icc = tables.icc
   }
 
@@ -124,6 +130,10 @@ export class AdmissionControl {
     if (home !== domain && interfaces.kind[home] !== InterfaceKind.outside) return DropReason.networkIsolated
     if (home !== domain && interfaces.internal[domain] === 1) return DropReason.networkInternal
     const protocol = rows[row + PROTOCOL]!
+    if ((this.ports & 0xffff) === DNS_PORT && this.dns.serves(domain, this.destination)) {
+      if (protocol === UDP) return TO_GATEWAY
+      if (protocol === TCP) return this.decideDns(rows, row)
+    }
     const mapping =
       protocol !== ICMP && (rows[row + TRAITS]! & HAS_PORTS) !== 0 && mayBegin(rows, row)
         ? portMap.lookup(protocol, this.destination, this.ports & 0xffff)
@@ -133,6 +143,20 @@ export class AdmissionControl {
       return interfaces.shared[domain] === 1 ? DropReason.notOurs : TO_GATEWAY
     }
     return this.decidePublished(rows, row, domain, mapping)
+  }
+
+  /** A question by TCP to the gateway: a program answers it, with which it is led together as though that were the gateway. */
+  private decideDns(rows: Int32Array, row: number): Admission {
+    const { service } = this.dns
+    if (service === undefined || !this.interfaces.exists(service.domain) || !mayBegin(rows, row))
+      return TO_GATEWAY
+    this.destination = service.address
+    this.ports = (this.ports & ~0xffff) | service.port
+    this.egress = service.domain
+    this.route = this.forwarding.lookup(service.address)
+    if (this.route === NO_ROUTE || this.forwarding.domain(this.route) !== service.domain)
+      return DropReason.noRoute
+    return this.checkReply(rows, row)
   }
 
   private decidePublished(rows: Int32Array, row: number, domain: number, mapping: number): Admission {

@@ -41,19 +41,23 @@ export const DropReason = {
   reversePath: 32,
   transit: 33,
   portClosed: 34,
-  notOurs: 35,
-  natPortsExhausted: 36,
-  connectionQuota: 37,
-  connectionsFull: 38,
-  fragmentationNeeded: 39,
-  hostUnreachable: 40,
-  neighbourQueueFull: 41,
-  segmentLimit: 42,
-  transmitListFull: 43,
-  deviceDown: 44,
-  deviceQueueFull: 45,
-  deviceRefused: 46,
-  deviceGone: 47,
+  udpChecksum: 35,
+  dnsTruncated: 36,
+  dnsResponse: 37,
+  dnsRepeated: 38,
+  notOurs: 39,
+  natPortsExhausted: 40,
+  connectionQuota: 41,
+  connectionsFull: 42,
+  fragmentationNeeded: 43,
+  hostUnreachable: 44,
+  neighbourQueueFull: 45,
+  segmentLimit: 46,
+  transmitListFull: 47,
+  deviceDown: 48,
+  deviceQueueFull: 49,
+  deviceRefused: 50,
+  deviceGone: 51,
 } as const
 
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
@@ -161,6 +165,20 @@ export const DROP_REASONS: readonly DropReasonText[] = [
   {
     name: 'port-closed',
     sentence: 'Nothing is published on the port, and the gateway itself has nothing there.',
+  },
+  { name: 'udp-checksum', sentence: 'The UDP checksum of a question to the name server is wrong.' },
+  {
+    name: 'dns-truncated',
+    sentence:
+      'The question to the name server is cut short, before the end of its header, or comes in fragments.',
+  },
+  {
+    name: 'dns-response',
+    sentence: 'The message to the name server is a response; it has asked nobody here.',
+  },
+  {
+    name: 'dns-repeated',
+    sentence: 'The question to the name server is one that it is asking outside already for the same client.',
   },
   {
     name: 'not-ours',

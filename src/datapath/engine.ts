@@ -25,7 +25,7 @@ import * as ethernet from '../wire/ethernet.ts'
 import { Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { classify } from './classify.ts'
 import { Counters } from './counters.ts'
-import { DnsServer } from './dns/dns-server.ts'
+import type { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import { Egress } from './egress.ts'
 import { explain } from './explain.ts'
@@ -105,7 +105,6 @@ export class Engine {
     })
     this.bridge = new Bridge(this.ports, this.stations)
     this.egress = new Egress(memory, this.ports, this.counters)
-    this.dns = new DnsServer(options.seed)
     this.router = new Router({
       memory,
       ports: this.ports,
@@ -116,6 +115,7 @@ export class Engine {
       connections: options.connections ?? CONNECTIONS_DEFAULT,
       connectionsPerOwner: options.connectionsPerOwner ?? CONNECTIONS_PER_OWNER_DEFAULT,
     })
+    this.dns = this.router.dns
   }
 
   /** How many transmissions the next poll has to carry out. */
@@ -177,6 +177,7 @@ export class Engine {
   removeDomain(domain: number): void {
     this.ports.removeDomain(domain)
     this.setInterface(domain, undefined)
+    this.dns.removeDomain(domain)
     this.stations.flushDomain(domain)
   }
 

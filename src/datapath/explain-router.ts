@@ -197,7 +197,9 @@ export class RouterExplanation {
 
   #gateway(): void {
     const domain = this.#domain
-    if (this.#hostPort !== NONE) {
+    const { dns } = this.#router
+    if (dns.isAsked(this.#rows, EXTRA_ROW)) dns.explain(this.#rows, EXTRA_ROW, this.#steps)
+    else if (this.#hostPort !== NONE) {
       this.#steps.say('router', 'for-host', { domain })
       this.#transmit(this.#hostPort)
     } else if (this.#router.gateway.answersEcho(this.#rows, EXTRA_ROW)) {

@@ -17,6 +17,7 @@ import { composeReset, NO_RESET } from '../protocols/tcp-reset.ts'
 import * as icmp from '../wire/icmp.ts'
 import * as ipProtocol from '../wire/ip-protocol.ts'
 import type { Counters } from './counters.ts'
+import type { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import { type Egress, NO_ROOM } from './egress.ts'
 import type { FrameMemory } from './frame-memory.ts'
@@ -57,6 +58,7 @@ export interface GatewayParts {
   readonly interfaces: InterfaceTable
   readonly egress: Egress
   readonly counters: Counters
+  readonly dns: DnsServer
 }
 
 export class Gateway {
@@ -65,6 +67,7 @@ export class Gateway {
   private readonly interfaces: InterfaceTable
   private readonly egress: Egress
   private readonly counters: Counters
+  private readonly dns: DnsServer
   /** By port of the switch: who makes the gateway speak all the time silences it for nobody else. */
   private readonly limit = new RateLimit(PORTS_MAX, ICMP_ERRORS_PER_S, ICMP_ERRORS_BURST)
   /** What the error is said to come from; one object for all. */
@@ -74,11 +77,12 @@ export class Gateway {
     address: 0,
   }
 
-  constructor({ memory, interfaces, egress, counters }: GatewayParts) {
+  constructor({ memory, interfaces, egress, counters, dns }: GatewayParts) {
     this.memory = memory
     this.interfaces = interfaces
     this.egress = egress
     this.counters = counters
+    this.dns = dns
   }
 
   /** Whether an echo request, for the gateway itself, is one that it answers. */
@@ -87,12 +91,13 @@ export class Gateway {
     return rows[row + PROTOCOL] === ICMP && (traits & CAN_BEGIN) !== 0 && (traits & FIRST_FRAGMENT) === 0
   }
 
-  /** A packet for the gateway's own address: to the host's end of the network where there is one, or answered here. */
+  /** A packet for the gateway's own address: a question to the name server; to the host's end of the network where there is one; or answered here. */
   receive(rows: Int32Array, row: number, nowS: number): void {
     const domain = rows[row + DOMAIN]!
     const port = rows[row + PORT]!
     const hostPort = this.interfaces.hostPort[domain]!
-    if (hostPort !== NO_HOST && hostPort !== port) {
+    if (this.dns.isAsked(rows, row)) this.dns.receive(rows, row, nowS)
+    else if (hostPort !== NO_HOST && hostPort !== port) {
       this.egress.send(hostPort, rows[row + OFFSET]!, rows[row + LENGTH]!)
     } else if (this.answersEcho(rows, row)) {
       turnIntoEchoReply(this.memory.view, rows[row + OFFSET]!, rows[row + NETWORK]!, rows[row + TRANSPORT]!)

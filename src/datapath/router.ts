@@ -26,6 +26,7 @@ import {
   FRAGMENTS_TO_GATEWAY,
   NOT_DECIDED,
 } from './datagram-fragments.ts'
+import { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import type { Egress } from './egress.ts'
 import { ForwardingTable } from './forwarding-table.ts'
@@ -84,6 +85,8 @@ export class Router {
   readonly admission: AdmissionControl
   readonly link: LinkLayer
   readonly gateway: Gateway
+  /** The name server of the gateways. */
+  readonly dns: DnsServer
   readonly packets = new Packets()
   readonly nextHop: NextHop
   readonly wayOut: WayOut
@@ -111,9 +114,18 @@ export class Router {
       seed,
     })
     const { interfaces, forwarding, portMap, connections } = this
-    this.admission = new AdmissionControl({ interfaces, forwarding, portMap, connections, icc: ports.icc })
+    this.dns = new DnsServer({ memory, interfaces, connections, egress, counters, seed })
+    const { dns } = this
+    this.admission = new AdmissionControl({
+      interfaces,
+      forwarding,
+      portMap,
+      connections,
+      dns,
+      icc: ports.icc,
+    })
     this.link = new LinkLayer({ memory, ports, interfaces, forwarding, bridge, egress, counters, seed })
-    this.gateway = new Gateway({ memory, interfaces, egress, counters })
+    this.gateway = new Gateway({ memory, interfaces, egress, counters, dns })
     const { rows } = this.packets
     const { link, gateway } = this
     this.nextHop = new NextHop({ rows, ports, connections, forwarding, link, gateway, counters })
@@ -165,6 +177,7 @@ export class Router {
     }
     if (this.waiting.size > 0) this.tickWaiting(nowS)
     this.fragments.expire(nowS)
+    this.dns.tick(nowS)
     return more
   }
 
@@ -189,6 +202,7 @@ export class Router {
     this.connections.removeOwner(port)
     this.fragments.removeOwner(port)
     this.waiting.removePort(port)
+    this.dns.removePort(port)
     // An uplink that comes back may be on another link, or its next router another machine.
     if (this.interfaces.isOutside(domain)) this.link.forgetNeighbours(domain)
   }
@@ -343,7 +357,9 @@ export class Router {
   private handleOwn(row: number, nowS: number): void {
     const { rows } = this.packets
     const isFirst = (rows[row + TRAITS]! & FIRST_FRAGMENT) !== 0
-    if (isFirst) this.fragments.remember(row, FRAGMENTS_TO_GATEWAY, nowS)
+    // The name server takes no fragments, and their ports would not tell that they are for it.
+    if (isFirst && this.dns.isAsked(rows, row)) this.fragments.refuse(row, nowS)
+    else if (isFirst) this.fragments.remember(row, FRAGMENTS_TO_GATEWAY, nowS)
     this.gateway.receive(rows, row, nowS)
     if (isFirst) this.resumeFragments(row, nowS)
   }

@@ -50,6 +50,34 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'router consume': 'It was for the router alone, which reads it.',
   'fragments wait':
     'It is a fragment that came before the first one of its datagram, and waits for that one.',
+
+  'names search': 'The question is for {name}[, type {type}].',
+  'names link': '{name} is a link of the sandbox that asks, and stands for {target}[ on network {network}].',
+  'names match': '{name} is {kind}[ on network {network}][, that of {hosts} sandboxes].',
+  'names miss': 'Nothing is called {name}[ on network {network}].',
+  'names answer': 'The answer is what the name has of the type that was asked for.',
+  'names empty': 'The answer is empty: no error, and nothing of the type that was asked for.',
+  'names nxdomain': 'Nobody outside is to be asked either, so there is no such name.',
+  'names forward': 'None of the networks knows it: it is asked outside.',
+  'names refused':
+    'It is refused: it is no question about the Internet, or nobody who has names here has asked it.',
+  'names malformed': 'It cannot be read as a question, and the answer says so (FORMERR).',
+  'names unsupported':
+    'It asks for what this server does not do, and the answer says so (NOTIMP or BADVERS).',
+  'outside forwarded': 'The server {server} has answered[ {rcode}].',
+  'outside cached': 'The answer was kept from an earlier question[ to {server}][: {rcode}].',
+  'outside failed': 'No server has given an answer that is one.',
+  'outside closed':
+    "No uplink leads out, so that the machine's servers are not asked: there is no such name.",
+  'outside refused': 'It is not asked: too many questions wait for answers.',
+}
+
+/** What the kinds of names are in a sentence. */
+const KINDS: Readonly<Record<string, string>> = {
+  sandbox: 'the name of a sandbox',
+  alias: 'an alias',
+  'short-id': 'a short id',
+  hostname: 'a host name',
 }
 
 export function explainSentence(step: DecisionStep): string {
@@ -71,11 +99,23 @@ function fill(template: string, { values }: DecisionStep): string | undefined {
 function put(text: string, values: DecisionStep['values']): string | undefined {
   let complete = true
   const filled = text.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const value = values[name] ?? ''
-    complete &&= value !== '' && value !== false
-    return String(value)
+    const word = wordOf(name, values[name] ?? '')
+    complete &&= word !== ''
+    return word
   })
   return complete ? filled : undefined
+}
+
+/** Empty where there is nothing to tell. */
+function wordOf(name: string, value: string | number | boolean): string {
+  switch (name) {
+    case 'kind':
+      return KINDS[String(value)] ?? String(value)
+    case 'hosts':
+      return value === 1 ? '' : String(value)
+    default:
+      return value === false ? '' : String(value)
+  }
 }
 
 /** Of a decision that has no sentence of its own. */

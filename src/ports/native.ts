@@ -73,6 +73,19 @@ export interface NativePacketSocket {
   readonly mtu: number
 }
 
+export interface NativeSocketOptions {
+  /** Path of the network namespace; undefined is the one that this process is in. */
+  readonly namespace: string | undefined
+  readonly tcp: boolean
+  readonly ipv6: boolean
+  /** Undefined: it is bound to none. */
+  readonly address: string | undefined
+  /** 0: the kernel chooses. */
+  readonly port: number
+  /** 0: it does not listen. */
+  readonly backlog: number
+}
+
 export interface NativeReservedOptions {
   /** Empty: all addresses of IPv4 and IPv6; `0.0.0.0` and `::` all of one. */
   readonly address: string
@@ -148,8 +161,8 @@ export interface NativeAddon {
 
   /** A descriptor of a new network namespace, which lives as long as anything of it is open. */
   makeNamespace(): number
-  /** An IPv4 socket that belongs to the namespace; one of UDP has a port. */
-  openSocketIn(namespace: number, tcp: boolean): number
+  /** A descriptor that does not block, of a socket that belongs to the namespace for good. */
+  openSocket(options: NativeSocketOptions): number
 }
 
 export interface NativeError extends Error {

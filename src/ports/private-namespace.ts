@@ -15,11 +15,6 @@ export class PrivateNamespace {
     return `/proc/${process.pid}/fd/${this.#descriptor}`
   }
 
-  /** A new IPv4 socket that belongs to the namespace. The descriptor is the caller's. */
-  openSocket(protocol: 'tcp' | 'udp'): number {
-    return native().openSocketIn(this.#descriptor, protocol === 'tcp')
-  }
-
   /** The namespace goes with the last socket or device of it. */
   close(): void {
     closeSync(this.#descriptor)

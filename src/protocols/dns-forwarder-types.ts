@@ -4,6 +4,7 @@
 export interface UpstreamGroup {
   /** 0: the machine's; others are chosen by the caller. What one has cached another never sees. */
   readonly id: number
+  /** The first DNS_SERVERS_MAX of them are asked. */
   readonly servers: readonly UpstreamServer[]
 }
 
@@ -14,12 +15,12 @@ export interface UpstreamServer {
 }
 
 export interface ForwardedQuestion {
-  /** Names it in the answer; chosen by the caller. */
+  /** Names it in the answer; chosen by the caller, who gives no number to two questions that wait. */
   readonly ticket: number
   /** Whose it is: a bounded number of one resolver's questions wait at a time. */
   readonly resolver: number
   readonly group: number
-  /** A question that the name server of the data path has found well-formed. */
+  /** A question that the name server of the data path has found well-formed. Kept: not to be written to afterwards. */
   readonly message: Uint8Array
   /** Bytes that the answer may have. */
   readonly limit: number
@@ -30,6 +31,7 @@ export type ForwarderAction =
   /** Open a socket of its own for `exchange` (its port chosen at random), connected to the server, and send. */
   | {
       readonly kind: 'send'
+      /** Never used again. */
       readonly exchange: number
       readonly group: number
       readonly server: UpstreamServer
@@ -37,13 +39,60 @@ export type ForwarderAction =
       /** Without the length of TCP. */
       readonly message: Uint8Array
     }
-  /** The exchange is over: close its socket. */
+  /** The exchange is over: close its socket. Each 'send' has one 'close', unless `failed` told of its end. */
   | { readonly kind: 'close'; readonly exchange: number }
+  /** Each question has one. */
   | {
       readonly kind: 'answer'
       readonly ticket: number
       readonly message: Uint8Array
-      readonly verdict: 'forwarded' | 'cached' | 'failed' | 'refused'
-      /** Who answered. */
+      readonly verdict: ForwarderVerdict
+      /** Who answered, also where that was long ago; undefined where nobody has. */
       readonly server: UpstreamServer | undefined
     }
+
+/** `failed`: SERVFAIL, since no server has answered; `refused`: REFUSED, since too many questions wait. */
+export type ForwarderVerdict = 'forwarded' | 'cached' | 'failed' | 'refused'
+
+/**
+ * Why an exchange came to its end without the forwarder's doing: the server's machine refuses (ICMP, RST), there is no way to it,
+ * the connection was closed before an answer, or there is no socket to be had here.
+ */
+export type ExchangeFailure = 'refused' | 'unreachable' | 'closed' | 'local'
+
+export interface ForwarderStats {
+  /** Questions that wait for an answer. */
+  readonly waiting: number
+  /** Sockets that the caller has open for the forwarder. */
+  readonly exchanges: number
+  readonly cache: ForwarderCacheStats
+  readonly servers: readonly ForwarderServerStats[]
+}
+
+export interface ForwarderCacheStats {
+  readonly entries: number
+  readonly capacity: number
+  /** With what an entry costs beside its message. */
+  readonly bytes: number
+  readonly hits: number
+  readonly misses: number
+  /** Answers that were forgotten to make room for others. */
+  readonly evicted: number
+}
+
+/** Counts since the server came to its group. */
+export interface ForwarderServerStats {
+  readonly group: number
+  readonly server: UpstreamServer
+  /** Messages to it. */
+  readonly asked: number
+  /** Answers that were believed, errors included. */
+  readonly answered: number
+  readonly timeouts: number
+  /** Errors of the network, and answers that are none: SERVFAIL, REFUSED and the like. */
+  readonly failures: number
+  /** Messages that were not believed: a wrong id, another question. */
+  readonly rejected: number
+  /** Smoothed; undefined until it has answered. */
+  readonly roundTripMs: number | undefined
+}

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { DnsRecord } from '../../src/control/api/dns.ts'
 import { needs } from '../support/requirements.ts'
 import { shellLine } from '../support/shell-word.ts'
 import { CliHarness } from './cli-harness.ts'
@@ -16,6 +17,17 @@ const harness = new CliHarness()
 const programs = join(harness.folder, 'bin')
 let control: FakeControl
 
+const WEB_NAME: DnsRecord = {
+  network: 'blue',
+  name: 'web',
+  kind: 'sandbox',
+  sandbox: 'web',
+  from: '',
+  ipv4: '172.18.0.2',
+  ipv6: '',
+  ttlS: 5,
+}
+
 before(async () => {
   control = await FakeControl.serve(join(harness.folder, 's'))
   const web = summary(0, 0)
@@ -24,6 +36,7 @@ before(async () => {
     { ...web, Names: ['/web-old'], State: 'exited', Status: 'Exited (0) 1 hour ago' },
   ])
   control.answers.set('GET /networks', () => [NETWORK, { ...NETWORK, Name: 'green' }])
+  control.answers.set('GET /dns/records', () => ({ records: [WEB_NAME, { ...WEB_NAME, name: 'www' }] }))
   control.answers.set('GET /labs', () => [{ name: 'demo' }])
   mkdirSync(programs)
   writeFileSync(join(programs, 'tapwire'), `#!/bin/sh\nexec ${shellLine([process.execPath, main])} "$@"\n`, {
@@ -81,6 +94,12 @@ describe('completion', () => {
     assert.deepEqual(await complete(['nat', 'flush', '--protocol', '']), ['tcp', 'udp', 'icmp', ':4'])
     assert.deepEqual(await complete(['explain', '']), ['web', 'internet', ':4'])
     assert.deepEqual(await complete(['explain', 'web', '']), ['web', 'internet', 'uplink', 'gateway', ':4'])
+    assert.deepEqual(await complete(['dns', 'ls', '']), ['blue', 'green', ':4'])
+    assert.deepEqual(await complete(['dns', 'query', '']), ['web', 'www', ':4'])
+    assert.deepEqual(await complete(['dns', 'query', 'web', 'AA']), ['AAAA', ':4'])
+    assert.deepEqual(await complete(['dns', 'query', 'web', '-t', 'P']), ['PTR', ':4'])
+    assert.deepEqual(await complete(['dns', 'query', 'web', '--from', '']), ['web', ':4'])
+    assert.deepEqual(await complete(['dns', 'log', '--from', '']), ['web', 'web-old', ':4'])
     assert.deepEqual(await complete(['uplink', 'set', 'no']), ['none', ':4'])
   })
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { DnsAnswerTold } from '../../src/control/api/dns.ts'
 import type { Failure } from '../../src/control/api/failure.ts'
 import { failureSchema } from '../../src/control/api/failure.ts'
 import { TapwireError } from '../../src/control/errors.ts'
-import { REQUEST_BODY_MAX } from '../../src/limits.ts'
+import { DNS_LOG_LISTED_MAX, REQUEST_BODY_MAX } from '../../src/limits.ts'
 import { type ApiDocument, assertAnswer, operations } from '../support/api-document.ts'
 import { ApiHarness } from './api-harness.ts'
 
@@ -148,6 +149,24 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
       call: ['setUplink', 'nic:eth0'],
     },
     'DELETE /uplink': { path: '/uplink', status: 200, call: ['setUplink', 'none'] },
+    'GET /dns/records': {
+      path: '/dns/records?network=net',
+      status: 200,
+      call: ['dnsRecords', 'net'],
+    },
+    'POST /dns/query': {
+      path: '/dns/query',
+      body: { name: 'web', from: 'box' },
+      status: 200,
+      call: ['dnsQuery', { name: 'web', type: 'A', from: 'box' }],
+    },
+    'GET /dns/stats': { path: '/dns/stats', status: 200 },
+    'GET /dns/log': {
+      path: '/dns/log?after=7&limit=5&sandbox=box',
+      status: 200,
+      call: ['dnsLog', { after: 7, limit: 5, sandbox: 'box' }],
+    },
+    'DELETE /dns/cache': { path: '/dns/cache', status: 200, call: ['flushDnsCache'] },
     'POST /explain': {
       path: '/explain',
       body: { source: 'box', destination: '192.0.2.9', port: 80 },
@@ -192,6 +211,27 @@ describe('each operation of the API', () => {
       if (call !== undefined) assert.deepEqual(harness.control.calls.at(-1), call)
     })
   }
+
+  it('of the log without a selection asks for all that is remembered', async () => {
+    const harness = new ApiHarness()
+    assert.equal((await send(harness, 'GET', '/dns/log')).status, 200)
+    const all = { after: 0, limit: DNS_LOG_LISTED_MAX, sandbox: undefined }
+    assert.deepEqual(harness.control.calls, [['dnsLog', all]])
+  })
+
+  it('that asks for a name tells each step in a sentence', async () => {
+    const harness = new ApiHarness()
+    const values = { name: 'web', kind: 'sandbox', network: 'blue' }
+    const dnsQuery = harness.control.dnsQuery.bind(harness.control)
+    harness.control.dnsQuery = async (question) => ({
+      ...(await dnsQuery(question)),
+      steps: [{ stage: 'names', verdict: 'match', values }],
+    })
+    const answer = await send(harness, 'POST', '/dns/query', { name: 'web', type: 'AAAA', from: 'box' })
+    const { steps, type } = (await answer.json()) as DnsAnswerTold
+    const sentence = 'web is the name of a sandbox on network blue.'
+    assert.deepEqual([type, steps], ['AAAA', [{ stage: 'names', verdict: 'match', values, sentence }]])
+  })
 
   it('that names what is not there answers 404 with the sentence of the model', async () => {
     const harness = await new ApiHarness().furnished()
@@ -400,6 +440,18 @@ describe('a request that is wrong', () => {
       { source: 'a' },
       400,
       "destination of the request's body is missing; it must be text.",
+    ],
+    ['GET', '/dns/records?net=a', undefined, 400, "The request's query has an unknown key net."],
+    ['GET', '/dns/log?after=-1', undefined, 400, "after of the request's query must not be negative."],
+    ['GET', '/dns/log?limit=0', undefined, 400, "limit of the request's query must be from 1 to 4096."],
+    ['GET', '/dns/log?limit=4097', undefined, 400, "limit of the request's query must be from 1 to 4096."],
+    ['POST', '/dns/query', { name: 'a' }, 400, "from of the request's body is missing; it must be text."],
+    [
+      'POST',
+      '/dns/query',
+      { name: 'a', from: 'b', type: 1 },
+      400,
+      "type of the request's body must be text, not 1.",
     ],
     ['GET', '/nothing', undefined, 404, 'The daemon has no GET /nothing.'],
     ['PATCH', '/networks', undefined, 404, 'The daemon has no PATCH /networks.'],

@@ -3,7 +3,7 @@ import { execFile, execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
@@ -13,7 +13,7 @@ import { RelayNamespace } from '../../src/daemon/relay/relay-namespace.ts'
 import type { RelaySockets } from '../../src/daemon/relay/relay-target.ts'
 import { TcpRelay } from '../../src/daemon/relay/tcp-relay.ts'
 import { UdpRelay } from '../../src/daemon/relay/udp-relay.ts'
-import { native } from '../../src/ports/native.ts'
+import { openSocket } from '../../src/ports/namespace-sockets.ts'
 import { hostPortsConformance, request } from '../control/controller/host-ports.conformance.ts'
 import { openDescriptors } from '../support/descriptors.ts'
 import { insideNamespace } from '../support/inside-namespace.ts'
@@ -27,11 +27,9 @@ const TARGET_PORT = 7000
 const TARGET = { address: ADDRESS, first: TARGET_PORT }
 
 insideNamespace(import.meta.url, () => {
-  const own = openSync('/proc/self/ns/net', 'r')
-  after(() => closeSync(own))
   /** Targets are programs of the same namespace. */
   const sockets: RelaySockets = {
-    openSocket: (protocol) => native().openSocketIn(own, protocol === 'tcp'),
+    openSocket: (protocol) => openSocket({ protocol }),
   }
 
   hostPortsConformance('MachineHostPorts as HostPorts', () => {

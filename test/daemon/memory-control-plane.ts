@@ -336,6 +336,7 @@ export class MemoryControlPlane implements ControlPlane {
   }
 
   async flushDnsCache(): Promise<DnsFlushed> {
+    this.calls.push(['flushDnsCache'])
     return { Answers: 0 }
   }
 

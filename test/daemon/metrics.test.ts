@@ -5,6 +5,7 @@ import type { NetworkInspect } from '../../src/control/api/network.ts'
 import type { SandboxSummary } from '../../src/control/api/sandbox.ts'
 import type { Stats } from '../../src/control/api/switch.ts'
 import { Metrics, type MetricsSource } from '../../src/daemon/metrics.ts'
+import { DNS_VERDICTS } from '../../src/datapath/dns/dns-settings.ts'
 import { DROP_REASON_COUNT, DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
 import { needs, programPath } from '../support/requirements.ts'
 
@@ -92,6 +93,37 @@ function newSource(change: { ports?: Stats['ports']; networks?: NetworkInspect[]
         publishedRanges: 8,
         icmpErrorsSent: 9,
       }),
+      dnsStats: async () => ({
+        udp: 90,
+        other: 10,
+        verdicts: { answered: 60, empty: 5, forwarded: 20 },
+        truncated: 2,
+        pending: 3,
+        names: 8,
+        endpoints: 2,
+        cache: { entries: 4, capacity: 100, hits: 15, misses: 20, evicted: 1 },
+        servers: [
+          {
+            address: '192.0.2.53',
+            sandbox: '',
+            asked: 21,
+            answered: 18,
+            timeouts: 1,
+            failures: 2,
+            rejected: 0,
+            roundTripMs: 12.5,
+          },
+          {
+            address: '192.0.2.53',
+            sandbox: 'one',
+            asked: 4,
+            answered: 0,
+            timeouts: 4,
+            failures: 0,
+            rejected: 6,
+          },
+        ],
+      }),
       listNetworks: () => change.networks ?? [network],
       listSandboxes: () => [summary('running'), summary('running'), summary('exited')],
     },
@@ -143,6 +175,26 @@ describe('the metrics', () => {
       'tapwire_nat_flows_refused_total{reason="full"} 0',
       'tapwire_published_ranges 8',
       'tapwire_icmp_errors_sent_total 9',
+      'tapwire_dns_questions_total{transport="udp"} 90',
+      'tapwire_dns_questions_total{transport="other"} 10',
+      'tapwire_dns_answers_total{verdict="answered"} 60',
+      'tapwire_dns_answers_total{verdict="forwarded"} 20',
+      'tapwire_dns_answers_total{verdict="refused"} 0',
+      'tapwire_dns_truncated_answers_total 2',
+      'tapwire_dns_pending_questions 3',
+      'tapwire_dns_names 8',
+      'tapwire_dns_endpoints 2',
+      'tapwire_dns_cache_entries 4',
+      'tapwire_dns_cache_capacity 100',
+      'tapwire_dns_cache_lookups_total{result="hit"} 15',
+      'tapwire_dns_cache_lookups_total{result="miss"} 20',
+      'tapwire_dns_cache_evicted_total 1',
+      'tapwire_dns_server_questions_total{server="192.0.2.53",sandbox=""} 21',
+      'tapwire_dns_server_answers_total{server="192.0.2.53",sandbox=""} 18',
+      'tapwire_dns_server_failures_total{server="192.0.2.53",sandbox="",reason="timeout"} 1',
+      'tapwire_dns_server_failures_total{server="192.0.2.53",sandbox="",reason="failure"} 2',
+      'tapwire_dns_server_failures_total{server="192.0.2.53",sandbox="one",reason="rejected"} 6',
+      'tapwire_dns_server_round_trip_seconds{server="192.0.2.53",sandbox=""} 0.0125',
       'tapwire_sandboxes{state="created"} 0',
       'tapwire_sandboxes{state="running"} 2',
       'tapwire_sandboxes{state="exited"} 1',
@@ -155,6 +207,8 @@ describe('the metrics', () => {
     // Every reason but "not dropped".
     assert.equal(text.match(/^tapwire_dropped_frames_total\{/gm)?.length, DROP_REASONS.length - 1)
     assert.equal(text.match(/^tapwire_port_dropped_frames_total\{/gm)?.length, 2)
+    assert.equal(text.match(/^tapwire_dns_answers_total\{/gm)?.length, DNS_VERDICTS.length)
+    assert.equal(text.match(/^tapwire_dns_server_round_trip_seconds\{/gm)?.length, 1)
   })
 
   it('tell of the process', async (t) => {

@@ -16,6 +16,9 @@ const TWO_PORTS = `
   port 1,2 network=1
 `
 
+/** Type A of the name `web`. */
+const QUESTION = '000701000001000000000000037765620000010001'
+
 /** For each reason something that makes the data path drop one frame or more for it, and none for another. */
 const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof DropReason, 'none'>, () => Scenario>> = {
   runtFrame: () => playOn(TWO_PORTS, '1> b a cut=13', '1! runt-frame'),
@@ -102,6 +105,17 @@ const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof DropReason, 'none'>, ()
   reversePath: () => inLab('1> udp 5.5.5.5:1>9.9.9.9:1 from=10.1.0.2', '1! reverse-path'),
   transit: () => inLab('9> udp 192.0.2.77:1>9.9.9.9:1', '9! transit'),
   portClosed: () => inLab('9> udp 192.0.2.77:1>192.0.2.1:1', '9! port-closed'),
+  udpChecksum: () => inNames(`1> udp 10.1.0.2:4000>10.1.0.1:53 data=${QUESTION} badsum`, '1! udp-checksum'),
+  dnsTruncated: () => inNames('1> udp 10.1.0.2:4000>10.1.0.1:53 len=11', '1! dns-truncated'),
+  dnsResponse: () =>
+    inNames('1> udp 10.1.0.2:4000>10.1.0.1:53 data=000781800000000000000000', '1! dns-response'),
+  dnsRepeated: () =>
+    inNames(
+      `1> udp 10.1.0.2:4000>10.1.0.1:53 data=${QUESTION}`,
+      '1~',
+      `1> udp 10.1.0.2:4000>10.1.0.1:53 data=${QUESTION}`,
+      '1! dns-repeated',
+    ),
   notOurs: () => inLab('uplink 3 192.0.2.1/24 shared', '9> udp 192.0.2.77:1>192.0.2.1:1', '9! not-ours'),
   natPortsExhausted: () =>
     inLab(
@@ -234,6 +248,10 @@ function playOn(...lines: readonly string[]): Scenario {
 }
 
 const inLab = (...lines: readonly string[]): Scenario => playLab(lines.join('\n')).scenario
+
+/** In a lab whose first network has names. */
+const inNames = (...lines: readonly string[]): Scenario =>
+  inLab('zone 1 front', 'resolver 1 ports=1 networks=1 forwards', ...lines)
 
 /** One connection that both sides have spoken in, in a lab that has room for no other; and what is said then. */
 function confirmedFlow(

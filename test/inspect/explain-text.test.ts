@@ -89,6 +89,47 @@ describe('a decision in words', () => {
         'It leaves by up0, the uplink.',
       ],
       ['answer', 'echo-reply', {}, 'The router answers with an echo reply.'],
+      ['names', 'search', { name: 'web.front', type: 'A' }, 'The question is for web.front, type A.'],
+      [
+        'names',
+        'link',
+        { name: 'db', target: 'pg', network: 'blue' },
+        'db is a link of the sandbox that asks, and stands for pg on network blue.',
+      ],
+      [
+        'names',
+        'match',
+        { name: 'www', kind: 'alias', network: 'blue', host: 7, hosts: 2 },
+        'www is an alias on network blue, that of 2 sandboxes.',
+      ],
+      [
+        'names',
+        'match',
+        { name: 'web', kind: 'sandbox', network: 'blue', host: 0, hosts: 1 },
+        'web is the name of a sandbox on network blue.',
+      ],
+      [
+        'names',
+        'match',
+        { name: '0123456789ab', kind: 'short-id', network: 'blue' },
+        '0123456789ab is a short id on network blue.',
+      ],
+      ['names', 'match', { name: 'h1', kind: 'hostname' }, 'h1 is a host name.'],
+      ['names', 'miss', { name: 'web', network: 'blue' }, 'Nothing is called web on network blue.'],
+      ['outside', 'forwarded', { server: '192.0.2.53' }, 'The server 192.0.2.53 has answered.'],
+      [
+        'outside',
+        'forwarded',
+        { server: '192.0.2.53', rcode: 'NXDOMAIN' },
+        'The server 192.0.2.53 has answered NXDOMAIN.',
+      ],
+      [
+        'outside',
+        'cached',
+        { server: '192.0.2.53', rcode: 'NOERROR' },
+        'The answer was kept from an earlier question to 192.0.2.53: NOERROR.',
+      ],
+      ['outside', 'cached', {}, 'The answer was kept from an earlier question.'],
     ]
   for (const [stage, verdict, values, words] of WORDS) {
     it(`${stage} ${verdict}: ${words}`, () => assert.equal(sentence(stage, verdict, values), words))
@@ -112,6 +153,16 @@ describe('a decision in words', () => {
     }
     for (const [, stage = '', verdict = ''] of said)
       assert.doesNotMatch(sentence(stage, verdict, values), new RegExp(`^${stage}:`))
+  })
+
+  it('has words for each end of a question', () => {
+    const ends: Readonly<Record<string, readonly string[]>> = {
+      names: ['answer', 'empty', 'nxdomain', 'forward', 'refused', 'malformed', 'unsupported'],
+      outside: ['forwarded', 'cached', 'failed', 'closed', 'refused'],
+    }
+    for (const [stage, verdicts] of Object.entries(ends))
+      for (const verdict of verdicts)
+        assert.match(sentence(stage, verdict, { server: '192.0.2.53' }), /^[A-Z][^[\]{}]+\.$/)
   })
 
   it('says of a drop why', () => {

@@ -10,6 +10,8 @@ import { needsSanitizedAddon, sanitizedEnvironment } from '../support/sanitizers
 
 /** In a namespace of its own, whose ports are all free. The last watch is left to the end of the process. */
 const MACHINE = `
+  import { closeSync } from 'node:fs'
+  import { openListener, openSocket } from './dist/src/ports/namespace-sockets.js'
   import { openPacketSocket } from './dist/src/ports/packet-socket.js'
   import { PrivateNamespace } from './dist/src/ports/private-namespace.js'
   import { ArrivalWatch, ReservedPorts } from './dist/src/ports/reserved-ports.js'
@@ -34,7 +36,18 @@ const MACHINE = `
     const left = new ArrivalWatch(() => undefined)
     globalThis[protocol] = [left, new ReservedPorts({ address: '', protocol, first: 40_000, last: 40_000 }, { watch: left, tag: 0 })]
   }
-  for (let times = 0; times < 5; times++) new PrivateNamespace().close()
+  for (let times = 0; times < 5; times++) {
+    const namespace = new PrivateNamespace()
+    const place = { namespace: namespace.path, address: '127.0.0.11', port: 53 }
+    for (const protocol of ['tcp', 'udp']) {
+      const listener = openListener({ ...place, protocol })
+      refused(() => openListener({ ...place, protocol }))
+      closeSync(openSocket({ ...place, protocol }))
+      closeSync(listener)
+    }
+    namespace.close()
+  }
+  refused(() => openSocket({ namespace: '/dev/null', protocol: 'udp' }))
   refused(() => openPacketSocket({ interface: 'nobody' }))
   refused(() => openPacketSocket({ interface: 'lo' }))
   console.log('closed')`
@@ -60,7 +73,7 @@ const FRAME_IO = `
 
 /** The tests that use the addon, once more, watched by AddressSanitizer and UBSan: a finding ends their process. */
 describe('the addon under AddressSanitizer and UBSan', { skip: needsSanitizedAddon() }, () => {
-  for (const name of ['native', 'native-frame-io', 'packet-socket', 'reserved-ports']) {
+  for (const name of ['native', 'native-frame-io', 'packet-socket', 'reserved-ports', 'namespace-sockets']) {
     it(`passes test/ports/${name}.test.ts`, { skip: needsTap() }, async () => {
       const { code, output } = await run([
         '--enable-source-maps',

@@ -8,6 +8,7 @@
  *     error=3/4 192.0.2.9>192.0.2.1 rest=1400 about udp 192.0.2.1:4000>8.8.8.8:53
  *     arp 10.1.0.2 asks 10.1.0.1                    `tells` is the reply
  *
+ *     data=HEX                         the payload itself; of what leaves only its length is shown
  *     ttl=64  df  ident=7  opts=HEX    of the IPv4 header; what leaves is shown without the TTL that one hop leaves (63)
  *     cut=0-1480                       the fragment with these bytes of the datagram
  *     gso=1460  partial  nosum         a super-frame; a checksum left to do; UDP's left out
@@ -121,9 +122,15 @@ function specOf(kind: string, ends: string, rest: Words, quoted: Uint8Array): Ip
     tcpOptions: mss === 0 ? new Uint8Array() : Uint8Array.from([2, 4, ...be16(mss)]),
     controlBits: controlBits.reduce((sum, [, bit]) => sum | bit, 0),
     icmpType: kind === 'reply' ? 0 : ECHO,
-    payload: pattern(rest.number('len', protocol === PROTOCOLS.tcp ? 0 : 8)),
+    payload: payloadOf(rest, protocol),
   }
   return kind.startsWith('error=') ? errorSpec(spec, kind.slice(6), rest.number('rest', 0), quoted) : spec
+}
+
+function payloadOf(rest: Words, protocol: number): Uint8Array {
+  const data = rest.text('data')
+  if (data !== undefined) return Uint8Array.from(Buffer.from(data, 'hex'))
+  return pattern(rest.number('len', protocol === PROTOCOLS.tcp ? 0 : 8))
 }
 
 /** An ICMP error as a packet of unknown content, for the model of packets has only echoes. */

@@ -14,6 +14,12 @@
  *     publish 7 tcp 8080 10.1.0.2:80 network=1 owner=1 [at=192.0.2.1]      8080-8089 is a range
  *     unpublish 7
  *     permit 5 network=1 10.1.0.2 10.1.0.3:80 tcp
+ *     zone 1 front                network 1 has names and is called so; further: ttl=60, silent (its gateway answers no questions)
+ *     named 5 network=1 10.1.0.2 web alias:api [fd00::2] [tcp/80-81]      host 5 has these addresses, names and services
+ *     named 5 none
+ *     resolver 1 ports=1,2 networks=1,2 [forwards] [stay] [link=1:db:web]    `stay`: names of one label are asked nowhere
+ *     resolver 1 none
+ *     service 169.254.0.2:53 network=3       questions by TCP are led there
  *     flush
  *     t=30                        the clock; what the router's timers do is said in the lines behind it
  *     remove 1
@@ -29,6 +35,7 @@
 
 import assert from 'node:assert/strict'
 import { Counters, type PortCount } from '../../src/datapath/counters.ts'
+import { type NamedHostSettings, NameKind } from '../../src/datapath/dns/dns-settings.ts'
 import { DROP_REASONS } from '../../src/datapath/drop-reason.ts'
 import type { EngineOptions } from '../../src/datapath/engine.ts'
 import {
@@ -37,7 +44,7 @@ import {
   type RouterInterfaceSettings,
   type RouteSettings,
 } from '../../src/datapath/router-settings.ts'
-import { MTU_DEFAULT, NAT_FIRST_PORT, NAT_LAST_PORT } from '../../src/limits.ts'
+import { DNS_TTL_S_DEFAULT, MTU_DEFAULT, NAT_FIRST_PORT, NAT_LAST_PORT } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import { formatIpv4 } from '../../src/wire/address.ts'
 import { address, MAC_HIGH, packetFrame, packetLine } from './packet-text.ts'
@@ -202,6 +209,10 @@ export class RouterScene {
     else if (command === 'publish') this.#publish(words)
     else if (command === 'unpublish') engine.unpublish(Number(words[0]))
     else if (command === 'permit') this.#permit(words)
+    else if (command === 'zone') this.#setZone(words)
+    else if (command === 'named') this.#setNamedHost(words)
+    else if (command === 'resolver') this.#setResolver(words)
+    else if (command === 'service') this.#setService(words)
     else if (command === 'flush') engine.flushFlows({})
     else if (command === 'remove') this.scenario.remove(Number(words[0]))
     else throw new Error(`no such command: ${command}`)
@@ -308,6 +319,49 @@ export class RouterScene {
     })
   }
 
+  #setZone([domain, name, ...words]: readonly string[]): void {
+    const ttlS = Number(valueOf(words, 'ttl') ?? DNS_TTL_S_DEFAULT)
+    const zone = name === 'none' ? undefined : { name: name!, ttlS, served: !words.includes('silent') }
+    this.engine.dns.setZone(Number(domain), zone)
+  }
+
+  #setNamedHost([id, ...words]: readonly string[]): void {
+    this.engine.dns.setNamedHost(Number(id), words[0] === 'none' ? undefined : namedHostOf(Number(id), words))
+  }
+
+  #setResolver([id, ...words]: readonly string[]): void {
+    const { dns } = this.engine
+    if (words[0] === 'none') {
+      dns.setResolver(Number(id), undefined)
+      return
+    }
+    const links = words.flatMap((word) => (word.startsWith('link=') ? [word.slice(5).split(':')] : []))
+    dns.setResolver(Number(id), {
+      id: Number(id),
+      ports: (valueOf(words, 'ports') ?? '').split(',').filter(Boolean).map(Number),
+      scopes: (valueOf(words, 'networks') ?? '')
+        .split(',')
+        .filter(Boolean)
+        .map((domain) => ({
+          domain: Number(domain),
+          links: links
+            .filter(([on]) => on === domain)
+            .map(([, alias, target]) => ({ alias: alias!, target: target! })),
+        })),
+      forwards: words.includes('forwards'),
+      singleLabelsStay: words.includes('stay'),
+    })
+  }
+
+  #setService([end, ...words]: readonly string[]): void {
+    const [host, port] = end!.split(':')
+    this.engine.dns.setService(
+      host === 'none'
+        ? undefined
+        : { address: address(host!), port: Number(port), domain: Number(valueOf(words, 'network')) },
+    )
+  }
+
   /** The connections, one line each: `tcp established 10.1.0.2:4000>8.8.8.8:53 reply 8.8.8.8:53>192.0.2.1:4000`. */
   flows(): string[] {
     const { flows } = this.engine.flows({}, 1000, this.scenario.nowS)
@@ -323,6 +377,47 @@ type Tuple = ReturnType<Scenario['engine']['flows']>['flows'][number]['original'
 
 const tupleText = ({ source, sourcePort, destination, destinationPort }: Tuple): string =>
   `${formatIpv4(source)}:${sourcePort}>${formatIpv4(destination)}:${destinationPort}`
+
+const NAME_KINDS_BY_WORD: Readonly<Record<string, NameKind>> = {
+  sandbox: NameKind.sandbox,
+  alias: NameKind.alias,
+  id: NameKind.shortId,
+  host: NameKind.hostname,
+}
+
+function namedHostOf(id: number, words: readonly string[]): NamedHostSettings {
+  const [ipv6] = words.filter((word) => /^[0-9a-f:]*::/.test(word))
+  const [ipv4] = words.filter((word) => /^\d+\.\d+\.\d+\.\d+$/.test(word))
+  const services = words.flatMap((word) => {
+    const [, protocol, first, last] = /^(tcp|udp|sctp)\/(\d+)(?:-(\d+))?$/.exec(word) ?? []
+    if (protocol === undefined) return []
+    return [{ protocol: PROTOCOLS[protocol] ?? 132, first: Number(first), last: Number(last ?? first) }]
+  })
+  const names = words.filter((word) => word !== ipv4 && word !== ipv6 && !/[=/]/.test(word))
+  return {
+    id,
+    domain: Number(valueOf(words, 'network')),
+    ipv4: ipv4 === undefined ? undefined : address(ipv4),
+    ipv6: ipv6 === undefined ? undefined : ipv6Words(ipv6),
+    names: names.map((word) => {
+      const [kind, text] = word.includes(':') ? word.split(':') : ['sandbox', word]
+      return { kind: NAME_KINDS_BY_WORD[kind!]!, text: text! }
+    }),
+    services,
+  }
+}
+
+function ipv6Words(text: string): [number, number, number, number] {
+  const [front, back] = text.split('::').map((half) => half.split(':').filter(Boolean))
+  const groups = [
+    ...front!,
+    ...Array<string>(8 - front!.length - (back?.length ?? 0)).fill('0'),
+    ...(back ?? []),
+  ]
+  const halves = groups.map((group) => Number.parseInt(group, 16))
+  const word = (index: number): number => (halves[2 * index]! << 16) | halves[2 * index + 1]!
+  return [word(0), word(1), word(2), word(3)]
+}
 
 const valueOf = (words: readonly string[], name: string): string | undefined =>
   words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1)

@@ -7,18 +7,12 @@
  */
 
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
-import type { OutputStream } from '../../src/cli/cli.ts'
-import { runCli } from '../../src/cli/program.ts'
-import { NetworkNamespace } from '../support/network-namespace.ts'
-import { repositoryRoot } from '../support/repository.ts'
 import { needs, needsTap } from '../support/requirements.ts'
 import { DIFFERENCES, type Difference, meets, NOT_OURS, REWORDED } from './support/docker/differences.ts'
 import { jsonDifferences, splitJson } from './support/docker/json-difference.ts'
 import { dockerComplaint, dockerOutput, NormalForm, ourComplaint } from './support/docker/normal-form.ts'
+import { OurSide } from './support/docker/our-side.ts'
 import {
   type Answer,
   fillIn,
@@ -27,16 +21,8 @@ import {
   type Recording,
   recordings,
 } from './support/docker/recording.ts'
-import { Program } from './support/program.ts'
-import { newFolder } from './support/scene.ts'
-import { until } from './support/until.ts'
 
 const skip = needsTap() || needs('ip', 'nsenter', 'busybox')
-
-const MAIN = join(repositoryRoot, 'dist/src/cli/main.js')
-const DAEMON = join(repositoryRoot, 'dist/src/daemon/main.js')
-/** Of the command line: nothing of it is a sandbox's but what is asked for. */
-const ENVIRONMENT: NodeJS.ProcessEnv = { NO_COLOR: '1' }
 
 /** Of the scenarios, which wait for programs for most of their time. */
 const AT_A_TIME = 2
@@ -64,21 +50,15 @@ describe('the command line beside a real Docker', { skip }, () => {
 
 /** Plays one scenario with a daemon of its own; returns what was answered otherwise than Docker did. */
 async function play(recording: Recording): Promise<string[]> {
-  const root = newFolder()
-  const namespace = new NetworkNamespace()
-  const daemon = new Program({ namespace: namespace.name }, process.execPath, MAIN, '--root', root, 'daemon')
+  const ours = await OurSide.start()
   try {
-    await until('the daemon listens', () => existsSync(join(root, 'tapwire.sock')))
-    // One who has had an answer comes after the daemon's own first event.
-    await ask(root, ['version'])
-    return await compareSteps(recording, root)
+    return await compareSteps(recording, ours)
   } finally {
-    await daemon.stop()
-    namespace.remove()
+    await ours.stop()
   }
 }
 
-async function compareSteps({ scenario, steps }: Recording, root: string): Promise<string[]> {
+async function compareSteps({ scenario, steps }: Recording, ours: OurSide): Promise<string[]> {
   const kept = new Map<string, string>()
   const start = Date.now()
   const forms = { docker: new NormalForm(), ours: new NormalForm() }
@@ -86,7 +66,7 @@ async function compareSteps({ scenario, steps }: Recording, root: string): Promi
   for (const step of steps) {
     const line = lineOf(step)
     if (NOT_OURS.some((pattern) => pattern.test(line))) continue
-    const answer = await ask(root, fillIn(step, kept, start), step.stdin)
+    const answer = await ours.ask(fillIn(step, kept, start), step.stdin)
     if (step.as !== undefined) kept.set(step.as, answer.stdout.trim())
     const known = DIFFERENCES.find((one) => one.scenario === scenario && one.command.test(line))
     const found = known === undefined ? compareAnswers(step, answer, forms) : compareListed(answer, known)
@@ -133,33 +113,3 @@ const quoted = (text: string): string => JSON.stringify(text)
 
 const told = ({ code, stdout, stderr }: Answer): string =>
   `code ${code}, ${quoted(stdout)}, ${quoted(stderr)}`
-
-/**
- * Our command line, in this process: to start one for each of hundreds of commands would take most of the test's time. The place
- * of Docker's image is that of the two dashes before a command.
- */
-async function ask(root: string, words: readonly string[], input = ''): Promise<Answer> {
-  const args = ['--root', root, ...words.flatMap((word) => OUR_WORDS[word] ?? [word])]
-  const [out, err] = [new Recorder(), new Recorder()]
-  const code = await runCli(args, {
-    env: ENVIRONMENT,
-    stdin: Readable.from(input === '' ? [] : [Buffer.from(input)]),
-    stdout: out,
-    stderr: err,
-    daemonProgram: DAEMON,
-    onSignal: () => () => {},
-    onInterrupt: () => () => {},
-  })
-  return { code, stdout: out.text, stderr: err.text }
-}
-
-/** Docker's image is busybox, whose `ip` says less than that of iproute2. */
-const OUR_WORDS: Readonly<Record<string, readonly string[]>> = { IMAGE: ['--'], ip: ['busybox', 'ip'] }
-
-class Recorder implements OutputStream {
-  text = ''
-
-  write(data: string | Uint8Array): void {
-    this.text += typeof data === 'string' ? data : Buffer.from(data).toString()
-  }
-}

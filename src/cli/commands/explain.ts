@@ -5,6 +5,7 @@ import { type Cli, EXIT_FAILED } from '../cli.ts'
 import { colorsFor } from '../colors.ts'
 import { examples, usage } from '../options.ts'
 import { printable, printJson } from '../output.ts'
+import { formatSteps } from '../steps-text.ts'
 
 const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const
 
@@ -33,6 +34,7 @@ export function defineExplain(command: Command, cli: Cli): void {
         'tapwire explain web db:5432',
         'tapwire explain web 192.0.2.9:53/udp',
         'tapwire explain web internet',
+        'tapwire explain web gateway:53/udp',
         'tapwire explain internet uplink:8080',
       )}`,
     )
@@ -72,18 +74,9 @@ function portOf(text: string): number {
 
 function formatExplanation(cli: Cli, { packet, steps, outcome }: ExplainAnswer): string {
   const colors = colorsFor(cli, cli.stdout)
-  const numberWidth = String(steps.length).length
-  const stageWidth = Math.max(0, ...steps.map(({ stage }) => stage.length))
-  const verdictWidth = Math.max(0, ...steps.map(({ verdict }) => verdict.length))
-  const lines = steps.map(({ stage, verdict, sentence }, index) => {
-    const word = verdict.padEnd(verdictWidth)
-    const shown = verdict === 'drop' ? colors.red(word) : word
-    const number = String(index + 1).padStart(numberWidth)
-    return `${number}  ${colors.bold(stage.padEnd(stageWidth))}  ${shown}  ${printable(sentence)}\n`
-  })
   const arrives = outcome === 'delivered' || outcome === 'answered'
   const verdict = verdictOf(outcome, steps)
-  return `${titleOf(packet)}\n\n${lines.join('')}\n${arrives ? colors.green(verdict) : colors.red(verdict)}\n`
+  return `${titleOf(packet)}\n\n${formatSteps(cli, steps)}\n${arrives ? colors.green(verdict) : colors.red(verdict)}\n`
 }
 
 function titleOf(packet: ExplainAnswer['packet']): string {

@@ -21,7 +21,7 @@ export function defineNetworkConnect(command: Command, cli: Cli): void {
     .description('Plugs a sandbox into a network, while it runs or for its next start.')
     .argument('<network>', 'name or id')
     .argument('<sandbox>', 'name or id')
-    .option('--alias <name>', 'another name for the sandbox on the network', collectList)
+    .option('--alias <name>', 'another name by which others on the network find it', collectList)
     .option('--driver-opt <key=value>', 'option of the driver for this endpoint', collectList)
     .option(
       '--gw-priority <number>',
@@ -30,7 +30,7 @@ export function defineNetworkConnect(command: Command, cli: Cli): void {
     )
     .option('--ip <address>', 'IPv4 address (e.g., 172.30.100.104)')
     .option('--ip6 <address>', 'IPv6 address (e.g., 2001:db8::33)')
-    .option('--link <sandbox[:alias]>', 'reach another sandbox by a name', collect)
+    .option('--link <sandbox[:alias]>', 'a name for another sandbox that only this one knows', collect)
     .option('--link-local-ip <address>', 'a link-local address', collectList)
     .option('--mac-address <address>', 'MAC address (e.g., 92:d0:c6:0a:29:33)')
     .addHelpText(

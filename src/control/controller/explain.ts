@@ -8,12 +8,14 @@ import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { ExplainStep } from '../model/machine.ts'
 import { explainFrame } from '../rules/explain-frame.ts'
+import { sampleQuestion } from '../rules/sample-question.ts'
 import type { Context } from './context.ts'
 import { ExplainPlaces, type Place } from './explain-places.ts'
 import { SwitchNames } from './switch-names.ts'
 
 /** The first one of those that programs get for a while (RFC 6335, 6); an identifier like any other to ICMP. */
 const SOURCE_PORT = 49_152
+const DNS_PORT = 53
 
 type Packet = Explanation['packet']
 
@@ -60,7 +62,8 @@ export class Explain {
   /** Nothing where the packet does not leave its kernel. */
   async #askSwitch(packet: Packet, { hop }: Place): Promise<readonly ExplanationStep[]> {
     if (hop === undefined) return []
-    const frame = explainFrame({ ...packet, ...hop, sourcePort: SOURCE_PORT })
+    const payload = isQuestion(packet) ? sampleQuestion(packet.sandbox) : undefined
+    const frame = explainFrame({ ...packet, ...hop, sourcePort: SOURCE_PORT, payload })
     const steps = await this.#context.parts.fabric.explain(hop.port, frame)
     const names = new SwitchNames(this.#context, this.#registry)
     const told = steps.map((step) => named(step, packet, names))
@@ -69,6 +72,10 @@ export class Explain {
     return [...told, ...this.#asked(last, names)]
   }
 }
+
+/** RFC 1035, 4.2.1. Without a question in it, a name server would drop it. */
+const isQuestion = ({ protocol, destinationPort }: Packet): boolean =>
+  protocol === 'udp' && destinationPort === DNS_PORT
 
 /** Throws BAD_REQUEST. */
 function transportOf({ protocol, port }: ExplainRequest): { protocol: Packet['protocol']; port: number } {
@@ -122,7 +129,8 @@ function outcomeOf(steps: readonly ExplanationStep[]): Explanation['outcome'] {
   const last = steps.at(-1)
   if (last === undefined) return 'unknown'
   if (steps.some(({ verdict }) => verdict === 'drop')) return 'dropped'
-  if (last.stage === 'answer') return 'answered'
+  // The gateway's name server answers in any case, if only after it has asked outside.
+  if (last.stage === 'answer' || last.stage === 'names') return 'answered'
   return DELIVERED.has(`${last.stage} ${last.verdict}`) ? 'delivered' : 'unknown'
 }
 

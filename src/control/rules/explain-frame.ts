@@ -18,6 +18,8 @@ export interface ExplainPacket {
   /** ICMP: the source port is the identifier of an echo request, the other one is not used. */
   readonly sourcePort: number
   readonly destinationPort: number
+  /** Of a UDP datagram; nothing unless given. */
+  readonly payload?: Uint8Array | undefined
 }
 
 /** The default of Linux (net.ipv4.ip_default_ttl). */
@@ -33,9 +35,9 @@ const MESSAGE_SIZES = {
   icmp: icmp.HEADER_SIZE,
 } as const
 
-/** A TCP SYN, an empty UDP datagram or an ICMP echo request, with its checksums. */
+/** A TCP SYN, a UDP datagram or an ICMP echo request, with its checksums. */
 export function explainFrame(packet: ExplainPacket): Uint8Array {
-  const size = MESSAGE_SIZES[packet.protocol]
+  const size = MESSAGE_SIZES[packet.protocol] + payloadOf(packet).length
   const frame = new Uint8Array(ethernet.HEADER_SIZE + ipv4.MIN_HEADER_SIZE + size)
   const view = new DataView(frame.buffer)
   const link = { target: packet.targetMac, source: packet.sourceMac, etherType: ethernet.TYPE_IPV4 }
@@ -45,6 +47,11 @@ export function explainFrame(packet: ExplainPacket): Uint8Array {
   PUT_MESSAGE[packet.protocol](view, message, packet, pseudoHeader)
   return frame
 }
+
+const NO_PAYLOAD = new Uint8Array()
+
+const payloadOf = ({ protocol, payload = NO_PAYLOAD }: ExplainPacket): Uint8Array =>
+  protocol === 'udp' ? payload : NO_PAYLOAD
 
 function putHeader(view: DataView, at: number, packet: ExplainPacket, size: number): number {
   const { source, destination, protocol } = packet
@@ -88,8 +95,12 @@ const PUT_MESSAGE: Readonly<Record<ExplainPacket['protocol'], PutMessage>> = {
     tcp.emit(syn, view, at)
     tcp.fillChecksum(view, at, at + MESSAGE_SIZES.tcp, pseudoHeader)
   },
-  udp: (view, at, { sourcePort, destinationPort }, pseudoHeader) => {
-    udp.emit({ sourcePort, destinationPort, length: MESSAGE_SIZES.udp, checksum: 0 }, view, at)
+  udp: (view, at, packet, pseudoHeader) => {
+    const { sourcePort, destinationPort } = packet
+    const payload = payloadOf(packet)
+    const length = udp.HEADER_SIZE + payload.length
+    udp.emit({ sourcePort, destinationPort, length, checksum: 0 }, view, at)
+    new Uint8Array(view.buffer).set(payload, at + udp.HEADER_SIZE)
     udp.fillChecksum(view, at, pseudoHeader)
   },
   icmp: (view, at, { sourcePort }) => {

@@ -7,6 +7,7 @@ import { API_VERSION, API_VERSION_HEADER } from '../../control/api-version.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { REQUEST_BODY_MAX } from '../../limits.ts'
 import { describe, type Log } from '../log.ts'
+import { dnsRoutes } from './dns.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
 import { answerTo } from './failure.ts'
@@ -45,6 +46,7 @@ export function createApi(options: ApiOptions): Api {
   switchRoutes(api, options)
   natRoutes(api, options)
   uplinkRoutes(api, options)
+  dnsRoutes(api, options)
   explainRoutes(api, options)
   eventRoutes(api, options, options.heartbeatMs)
   options.mount?.(api, options)

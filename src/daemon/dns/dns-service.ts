@@ -1,6 +1,10 @@
 /** Names on the machine: the data path answers what it knows, and what it does not is asked outside from here. */
 
+import { randomInt } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import type {
+  ExplainStep,
   FabricDnsLog,
   FabricDnsStats,
   FabricNamedHost,
@@ -9,11 +13,29 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../../control/model/machine.ts'
+import type { DnsAnswer, DnsAsker, DnsQuestion } from '../../datapath/dns/dns-settings.ts'
+import { DNS_MESSAGE_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
+import { encodeName } from '../../wire/dns-name.ts'
 import type { Datapath } from '../datapath.ts'
-import type { Log } from '../log.ts'
+import { describe, type Log } from '../log.ts'
+import type { RelayAttachment } from '../relay/relay-attachment.ts'
+import { ConnectionShares } from './connection-shares.ts'
+import {
+  composeQuestion,
+  decodeAnswer,
+  fabricLogEntry,
+  namedHostSettings,
+  resolverSettings,
+} from './dns-translation.ts'
+import { GatewayTcpServer } from './gateway-tcp-server.ts'
+import { LoopbackServers } from './loopback-servers.ts'
+import { Outside, type OutsideAnswer, type OutsideQuestion } from './outside.ts'
+import { answerLimit } from './questions.ts'
+import { ServerNumbers } from './server-numbers.ts'
 
 export interface DnsServiceParts {
   readonly datapath: Datapath
+  readonly relay: RelayAttachment
   readonly log: Pick<Log, 'info' | 'warn'>
   /** Whether an uplink leads out by the daemon's own namespace, so that the machine's servers may be asked. */
   leadsOut(): boolean
@@ -23,41 +45,185 @@ export interface DnsServiceParts {
 
 export class DnsService {
   readonly #parts: DnsServiceParts
+  readonly #datapath: Datapath
+  readonly #outside: Outside
+  readonly #shares = new ConnectionShares()
+  readonly #loopbacks: LoopbackServers
+  readonly #serverNumbers = new ServerNumbers()
+  /** What the data path is told at the end of the event loop's turn: its worker is woken once for all. */
+  #answers: DnsAnswer[] = []
+  #gateways: Promise<GatewayTcpServer | undefined> | undefined
+  #closed = false
 
   constructor(parts: DnsServiceParts) {
+    const { datapath, log } = parts
     this.#parts = parts
+    this.#datapath = datapath
+    this.#outside = new Outside(parts)
+    this.#loopbacks = new LoopbackServers({
+      shares: this.#shares,
+      warn: (details, message) => log.warn(details, message),
+      byUdp: (resolver, message) => this.#answer({ resolver }, message, answerLimit(message)),
+      byTcp: (resolver, message) => this.#answer({ resolver }, message, DNS_MESSAGE_MAX),
+    })
+    datapath.on('questions', this.#takeQuestions)
   }
 
-  async setZone(_domain: number, _zone: FabricZone | undefined): Promise<void> {}
+  async setZone(domain: number, zone: FabricZone | undefined): Promise<void> {
+    await this.#datapath.setZone(domain, zone)
+    if (zone?.served === true) await this.#serveGateways()
+  }
 
-  async setNamedHost(_id: number, _host: FabricNamedHost | undefined): Promise<void> {}
+  async setNamedHost(id: number, host: FabricNamedHost | undefined): Promise<void> {
+    const settings = host && namedHostSettings(id, host)
+    try {
+      await this.#datapath.setNamedHost(id, settings)
+    } catch (cause) {
+      throw new TapwireError(ErrorCode.limitReached, (cause as Error).message, { cause })
+    }
+  }
 
-  async setResolver(_id: number, _resolver: FabricResolver | undefined): Promise<void> {}
+  /** Throws SANDBOX_START, and changes nothing. */
+  async setResolver(id: number, resolver: FabricResolver | undefined): Promise<void> {
+    const undo = this.#loopbacks.set(id, resolver?.loopback)
+    try {
+      await this.#datapath.setResolver(id, resolver && resolverSettings(id, resolver))
+    } catch (error) {
+      undo()
+      throw error
+    }
+    this.#outside.setUpstream(id, resolver?.upstream)
+  }
 
-  async resolve(_question: FabricQuestion): Promise<FabricResolution> {
+  /** Asks as a program in the sandbox would, with as much room for the answer as TCP has. */
+  async resolve(question: FabricQuestion): Promise<FabricResolution> {
+    const name = encodeName(question.name)
+    if (name === undefined) {
+      throw new TapwireError(ErrorCode.badRequest, `${question.name} is no name that DNS can carry.`, {
+        hint: 'A name has labels of 1 to 63 bytes between dots, and at most 255 bytes in all.',
+      })
+    }
+    const started = performance.now()
+    const query = composeQuestion(randomInt(0x10000), name, question, DNS_UDP_SIZE_MAX)
+    const { resolver } = question
+    const found = await this.#datapath.resolve({ resolver }, query, DNS_MESSAGE_MAX, { explained: true })
+    if (found.verdict === 'drop') return unanswered(found.steps, performance.now() - started)
+    if (found.verdict === 'answer') {
+      const { message, steps } = found
+      return { ...decodeAnswer(message), steps, server: '', durationMs: performance.now() - started }
+    }
+    const outside = await this.#askOutside({ resolver, message: query, limit: DNS_MESSAGE_MAX })
+    const { verdict, server } = outside
     return {
-      rcode: 'REFUSED',
-      verdict: 'refused',
-      answers: [],
-      additionals: [],
-      steps: [],
-      server: '',
-      durationMs: 0,
+      ...decodeAnswer(outside.message),
+      verdict: verdict === 'closed' ? 'nxdomain' : verdict,
+      steps: [...found.steps, outsideStep(outside)],
+      server,
+      durationMs: performance.now() - started,
     }
   }
 
   async stats(): Promise<FabricDnsStats> {
-    const counts = await this.#parts.datapath.dnsCounts()
-    return { ...counts, cache: { entries: 0, capacity: 0, hits: 0, misses: 0, evicted: 0 }, servers: [] }
+    return { ...(await this.#datapath.dnsCounts()), ...this.#outside.stats() }
   }
 
-  async entries(_after: number, _limit: number): Promise<FabricDnsLog> {
-    return { entries: [], last: 0, lost: 0 }
+  async entries(after: number, limit: number): Promise<FabricDnsLog> {
+    const { entries, last, lost, nowMs } = await this.#datapath.dnsLog(after, limit)
+    const epochMs = Date.now() - nowMs
+    return {
+      entries: entries.map((entry) =>
+        fabricLogEntry(entry, {
+          atMs: Math.round(epochMs + entry.atMs),
+          server: this.#serverNumbers.addressOf(entry.server),
+        }),
+      ),
+      last,
+      lost,
+    }
   }
 
   async flushCache(): Promise<number> {
-    return 0
+    return this.#outside.flushCache()
   }
 
-  async close(): Promise<void> {}
+  /** Nothing is open when it resolves, and nothing is asked any more. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#datapath.off('questions', this.#takeQuestions)
+    this.#outside.close()
+    this.#loopbacks.close()
+    const gateways = await this.#gateways
+    gateways?.close()
+  }
+
+  readonly #takeQuestions = (questions: readonly DnsQuestion[]): void => {
+    for (const question of questions) {
+      const { ticket } = question
+      this.#outside.ask(question, (answer) => this.#tell(ticket, answer))
+    }
+  }
+
+  #tell(ticket: number, { message, verdict, server }: OutsideAnswer): void {
+    if (this.#answers.length === 0) setImmediate(() => this.#tellAll())
+    this.#answers.push({ ticket, message, verdict, server: this.#serverNumbers.numberOf(server) })
+  }
+
+  #tellAll(): void {
+    const answers = this.#answers
+    this.#answers = []
+    // A worker that has ended has nobody to answer.
+    this.#datapath.answerQuestions(answers).catch(() => undefined)
+  }
+
+  /** Undefined: there is nothing to say to it. */
+  async #answer(asker: DnsAsker, message: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
+    const found = await this.#datapath.resolve(asker, message, limit)
+    if (found.verdict === 'answer') return found.message
+    if (found.verdict === 'drop' || this.#closed) return undefined
+    const outside = await this.#askOutside({ resolver: found.resolver, message, limit })
+    return outside.message
+  }
+
+  #askOutside(question: OutsideQuestion): Promise<OutsideAnswer> {
+    return new Promise((resolve) => this.#outside.ask(question, resolve))
+  }
+
+  /** From the first network on whose gateway answers questions. Without it they are answered by UDP alone. */
+  async #serveGateways(): Promise<void> {
+    this.#gateways ??= this.#openGateways()
+    if ((await this.#gateways) === undefined) this.#gateways = undefined
+  }
+
+  async #openGateways(): Promise<GatewayTcpServer | undefined> {
+    const { datapath, relay, log } = this.#parts
+    try {
+      return await GatewayTcpServer.open({
+        datapath,
+        relay,
+        shares: this.#shares,
+        answer: (asker, message, limit) => this.#answer(asker, message, limit),
+        warn: (warning) => log.warn({ warning }, 'names by TCP'),
+      })
+    } catch (error) {
+      log.warn({ error: describe(error) }, 'gateways answer names by UDP alone: the relay could not be made')
+      return undefined
+    }
+  }
 }
+
+const outsideStep = ({ verdict, server }: OutsideAnswer): ExplainStep => ({
+  stage: 'outside',
+  verdict,
+  values: server === '' ? {} : { server },
+})
+
+/** Nobody's question. */
+const unanswered = (steps: readonly ExplainStep[], durationMs: number): FabricResolution => ({
+  rcode: 'REFUSED',
+  verdict: 'refused',
+  answers: [],
+  additionals: [],
+  steps,
+  server: '',
+  durationMs,
+})

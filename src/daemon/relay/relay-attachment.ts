@@ -1,11 +1,9 @@
-import type { HostPortRequest, HostPortReservation, HostPorts } from '../../control/model/machine.ts'
 import { GatewayMode, InterfaceKind, type RouterInterfaceSettings } from '../../datapath/router-settings.ts'
 import { MTU_DEFAULT, NAT_FIRST_PORT, NAT_LAST_PORT, RELAY_DOMAIN, RELAY_PORT } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
-import { MachineHostPorts } from '../host-ports.ts'
 import { ipv4Number, macNumbers } from '../router-translation.ts'
 import { RELAY_ADDRESSES, RelayNamespace } from './relay-namespace.ts'
-import type { RelayWarning } from './relay-target.ts'
+import type { RelaySockets } from './relay-target.ts'
 
 /** Of no meaning anywhere else. */
 const ROUTER_MAC = macNumbers('02:42:a9:fe:4d:01')
@@ -31,45 +29,47 @@ const ROUTER: RouterInterfaceSettings = {
 type RelaySwitch = Pick<Datapath, 'addDomain' | 'removeDomain' | 'addPort' | 'removePort' | 'setInterface'>
 
 /**
- * The machine's ports with their relay connected to the router: a daemon that publishes nothing has neither, so that is done for the first
- * port.
+ * The relay's namespace connected to the router: for who first needs it, so that a daemon that publishes nothing and answers no
+ * names has neither.
  */
-export class RelayedHostPorts implements HostPorts {
+export class RelayAttachment implements RelaySockets {
   readonly #switch: RelaySwitch
-  readonly #ports: MachineHostPorts
   #namespace: RelayNamespace | undefined
   #connecting: Promise<void> | undefined
 
-  constructor(datapath: RelaySwitch, warn: RelayWarning) {
+  constructor(datapath: RelaySwitch) {
     this.#switch = datapath
-    this.#ports = new MachineHostPorts({ openSocket: (protocol) => this.#openSocket(protocol) }, warn)
   }
 
-  async open(request: HostPortRequest): Promise<HostPortReservation> {
+  /** Resolves when it is connected; who asks after a failure has it tried again. */
+  async connect(): Promise<void> {
     const connecting = (this.#connecting ??= this.#connect())
     try {
       await connecting
     } catch (error) {
-      // The next port tries again, if none has yet.
+      // The next one tries again, if none has yet.
       if (this.#connecting === connecting) this.#connecting = undefined
       throw error
     }
-    return this.#ports.open(request)
   }
 
-  ephemeralPorts(): ReturnType<HostPorts['ephemeralPorts']> {
-    return this.#ports.ephemeralPorts()
+  /** Path of the namespace; throws before it is connected. */
+  get namespace(): string {
+    return this.#connected().tap.namespace
+  }
+
+  openSocket(protocol: 'tcp' | 'udp'): number {
+    return this.#connected().openSocket(protocol)
   }
 
   close(): void {
-    this.#ports.close()
     this.#namespace?.close()
     this.#namespace = undefined
   }
 
-  #openSocket(protocol: 'tcp' | 'udp'): number {
+  #connected(): RelayNamespace {
     if (this.#namespace === undefined) throw new Error('the relay is not connected')
-    return this.#namespace.openSocket(protocol)
+    return this.#namespace
   }
 
   /** All of it, or nothing. */

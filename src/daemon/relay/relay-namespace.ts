@@ -1,4 +1,5 @@
 import { MTU_DEFAULT } from '../../limits.ts'
+import { openSocket } from '../../ports/namespace-sockets.ts'
 import { PrivateNamespace } from '../../ports/private-namespace.ts'
 import type { TapOptions } from '../../ports/tap.ts'
 import { run } from '../program.ts'
@@ -55,7 +56,7 @@ export class RelayNamespace {
 
   /** The descriptor of a new socket in the namespace. */
   openSocket(protocol: 'tcp' | 'udp'): number {
-    return this.#namespace.openSocket(protocol)
+    return openSocket({ namespace: this.#namespace.path, protocol })
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { ExplainRequest } from '../../../src/control/api/explain.ts'
 import { parseIpAddress } from '../../../src/control/ip-address.ts'
 import { macOfAddress } from '../../../src/control/mac-address.ts'
+import { sampleQuestion } from '../../../src/control/rules/sample-question.ts'
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../../../src/limits.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as ipv4 from '../../../src/wire/ipv4.ts'
@@ -165,6 +166,30 @@ describe('a packet that leaves its network', () => {
     assert.deepEqual([packet.protocol, packet.destination, packet.sourcePort], ['icmp', gateway, 0])
     assert.equal(asked(daemon).target, macOfAddress(parseIpAddress(gateway)!))
     assert.equal(outcome, 'answered')
+  })
+
+  it('to a name server has a question in it, for the sandbox itself', async () => {
+    const daemon = await scene()
+    const lengthTo = async (port: number): Promise<number> => {
+      await daemon.controller.explain({ source: 'db', destination: 'gateway', port, protocol: 'udp' })
+      return daemon.fabric.router.explained.at(-1)!.frame.length
+    }
+    const empty = await lengthTo(54)
+    assert.equal(await lengthTo(53), empty + sampleQuestion('db').length)
+    const { frame } = daemon.fabric.router.explained.at(-1)!
+    assert.deepEqual(frame.subarray(empty), sampleQuestion('db'))
+    await daemon.controller.explain({ source: 'db', destination: 'gateway', port: 53, protocol: 'tcp' })
+    assert.equal(daemon.fabric.router.explained.at(-1)!.frame.length, 58)
+  })
+
+  it('to a name server is answered by that, whatever it says', async () => {
+    const { controller, fabric } = await scene()
+    for (const verdict of ['answer', 'nxdomain', 'forward']) {
+      fabric.router.explain = () => [{ stage: 'names', verdict, values: { name: 'db', type: 'A', host: 3 } }]
+      const request = { source: 'db', destination: 'gateway', port: 53, protocol: 'udp' } as const
+      const { outcome, steps } = await controller.explain(request)
+      assert.deepEqual([outcome, steps.at(-1)!.verdict], ['answered', verdict])
+    }
   })
 })
 

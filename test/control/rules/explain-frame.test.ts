@@ -43,6 +43,25 @@ describe('the frame that is explained', () => {
     )
   })
 
+  it('carries what a datagram is to carry, and nothing in other packets', () => {
+    const payload = Uint8Array.of(1, 2, 3)
+    fc.assert(
+      fc.property(packets, (packet) => {
+        const frame = explainFrame({ ...packet, payload })
+        const empty = explainFrame(packet)
+        if (packet.protocol !== 'udp') return assert.deepEqual(frame, empty)
+        assert.equal(frame.length, empty.length + payload.length)
+        assert.deepEqual(frame.subarray(empty.length), payload)
+        const view = new DataView(frame.buffer)
+        const { totalLength } = ipv4.parse(view, ethernet.HEADER_SIZE, frame.length)!
+        assert.equal(totalLength, frame.length - ethernet.HEADER_SIZE)
+        assert.equal(udp.parse(view, HEADERS, frame.length)?.length, udp.HEADER_SIZE + payload.length)
+        const pseudoHeader = pseudoHeaderIpv4(view, ethernet.HEADER_SIZE, UDP, frame.length - HEADERS)
+        assert.ok(udp.checksumValid(view, HEADERS, pseudoHeader))
+      }),
+    )
+  })
+
   it('is, as a whole, what a kernel sends', () => {
     const frame = explainFrame({
       protocol: 'icmp',

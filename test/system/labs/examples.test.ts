@@ -12,7 +12,7 @@ import { until } from '../support/until.ts'
 const EXAMPLES = join(repositoryRoot, 'examples')
 const FILES = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'))
 
-const skip = needsTap() || needs('ip', 'ping', 'curl', 'iperf3', 'busybox', 'python3')
+const skip = needsTap() || needs('ip', 'ping', 'curl', 'iperf3', 'busybox', 'python3', 'dig', 'dnsmasq')
 
 describe('examples', { skip }, () => {
   let daemon: ControlDaemon
@@ -107,6 +107,30 @@ describe('examples', { skip }, () => {
       assert.equal(await apples('8888'), '42 apples\n')
       await daemon.do('port', 'rm', 'web', '203.0.113.1:8888:8080')
       assert.match(await daemon.do('nat', 'ls'), /203\.0\.113\.1:80 +→ 10\.1\.0\.2:8080 /)
+    },
+    'names.yaml': async () => {
+      const query = async (...line: string[]): Promise<string> =>
+        (await daemon.attempt('dns', 'query', ...line)).output
+      const addresses = async (...line: string[]): Promise<string[]> =>
+        (await exec(...line)).trim().split('\n').toSorted()
+      assert.match(await daemon.do('dns', 'ls', 'back'), /^back +postgres +alias +db +10\.2\.0\.5 /m)
+      assert.deepEqual(await addresses('client', 'dig', '+short', 'web'), ['10.1.0.2', '10.1.0.3'])
+      assert.deepEqual(await addresses('client', 'dig', '+short', '+tcp', 'web'), ['10.1.0.2', '10.1.0.3'])
+      assert.match(await exec('client', 'getent', 'ahostsv4', 'web-2'), /^10\.1\.0\.3 /)
+      assert.match(await query('web', '--from', 'client'), /\nNOERROR: answered, /)
+      assert.match(await query('db', '--from', 'client'), /\nNXDOMAIN: /)
+      assert.match(await query('db', '--from', 'app'), /^db\. .* IN A +10\.2\.0\.5$/m)
+      assert.match(await query('postgres.back', '--from', 'app'), /^postgres\.back\. .* 10\.2\.0\.5$/m)
+      assert.match(await query('_80._tcp.web', 'SRV', '--from', 'client'), / IN SRV +0 0 80 /)
+      await until('ns answers', async () =>
+        (await query('printer.example', '--from', 'client')).includes('forwarded by 10.1.0.53'),
+      )
+      assert.match(await query('printer.example', '--from', 'app'), /\nNXDOMAIN: /)
+      await daemon.do('network', 'disconnect', 'front', 'web-2')
+      assert.deepEqual(await addresses('client', 'dig', '+short', 'web'), ['10.1.0.2'])
+      assert.deepEqual(await addresses('client', 'dig', '+short', 'printer.example'), ['10.1.0.200'])
+      const log = await daemon.do('dns', 'log', '--from', 'client')
+      assert.match(log, / client +printer\.example +A +forwarded +NOERROR +1 answer .* 10\.1\.0\.53$/m)
     },
     'routed.yaml': async () => {
       assert.match(await exec('client', 'ping', '-c', '1', '10.2.0.2'), / ttl=63 /)

@@ -1,0 +1,38 @@
+/** The beginning of an SRV question's name (RFC 2782): `_80._tcp` or `_http._tcp`, in front of what offers the service. */
+
+import { LABEL_SIZE_MAX } from '../../wire/dns-name.ts'
+import { NO_SERVICE, portOf, protocolOf } from './service-names.ts'
+
+const CAPITAL_A = 0x41
+const CAPITAL_Z = 0x5a
+const CASE = 0x20
+
+export class ServiceQuestion {
+  protocol = 0
+  port = 0
+  /** Bytes of the two labels. */
+  size = 0
+  private readonly label = new Uint8Array(LABEL_SIZE_MAX + 1)
+
+  /** Whether the name of `size` bytes at `at`, in wire form with the root, asks for a service that is known. */
+  read(bytes: Uint8Array, at: number, size: number): boolean {
+    const second = at + bytes[at]! + 1
+    const third = second < at + size ? second + bytes[second]! + 1 : at + size
+    if (bytes[at] === 0 || third >= at + size) return false
+    this.size = third - at
+    this.protocol = protocolOf(this.folded(bytes, second), 0)
+    if (this.protocol === NO_SERVICE) return false
+    this.port = portOf(this.folded(bytes, at), 0, this.protocol)
+    return this.port !== NO_SERVICE
+  }
+
+  /** The label at `at`, in small letters. */
+  private folded(bytes: Uint8Array, at: number): Uint8Array {
+    const { label } = this
+    for (let index = 0; index <= bytes[at]!; index++) {
+      const byte = bytes[at + index]!
+      label[index] = byte >= CAPITAL_A && byte <= CAPITAL_Z ? byte | CASE : byte
+    }
+    return label
+  }
+}
