@@ -7,6 +7,7 @@
  *     OPT (RFC 6891, 6.1.2) | 0 | type 2 | UDP size 2 | extended rcode 1 | version 1 | DO 1 bit, Z 15 | length 2 | options |
  */
 
+import { DNS_UDP_SIZE_MIN } from '../limits.ts'
 import {
   additionalCount,
   answerCount,
@@ -42,9 +43,6 @@ export type QueryVerdict =
   | typeof QUERY_NOT_IMPLEMENTED
   | typeof QUERY_BAD_VERSION
 
-/** RFC 6891, 6.2.3: what every client takes; less than that counts as that. */
-const UDP_SIZE_MIN = 512
-
 /** Type and class, behind the name of a question. */
 const QUESTION_TYPE = 0
 const QUESTION_CLASS = 2
@@ -66,6 +64,7 @@ const OPTION_FIXED_SIZE = 4
 
 // Constants and functions of this module that are on the path of each question: V8 folds what a module keeps to itself, but loads and
 // checks what it imports or exports at each use.
+const UDP_SIZE_MIN = DNS_UDP_SIZE_MIN
 const OK = QUERY_OK
 const TRUNCATED = QUERY_TRUNCATED
 const RESPONSE = QUERY_RESPONSE
@@ -92,7 +91,7 @@ export class QueryReader {
   /** Where the question ends; where the header ends if there is none that can be read. */
   questionEnd = 0
   hasEdns = false
-  /** Bytes that the asker takes by UDP: at least 512, also without EDNS. */
+  /** Bytes that the asker takes by UDP: 512 without EDNS, and where it says less (RFC 6891, 6.2.3). */
   udpSize = UDP_SIZE_MIN
   dnssecOk = false
   ednsVersion = 0

@@ -133,6 +133,13 @@ describe('QueryReader', () => {
     assert.deepEqual([result.nameSize, result.questionEnd, result.hasEdns], [5, 21, true])
   })
 
+  it('finds EDNS where there is no question, and none among other records than additional ones', () => {
+    const withoutQuestion = read(hex(`${header('0000 0000 0000 0001')} ${OPT}`))
+    assert.deepEqual([withoutQuestion.verdict, withoutQuestion.hasEdns], [query.QUERY_FORMAT_ERROR, true])
+    const asAnswer = read(hex(`${header('0001 0001 0000 0000')} ${WEB} ${OPT}`))
+    assert.deepEqual([asAnswer.verdict, asAnswer.hasEdns], [query.QUERY_FORMAT_ERROR, false])
+  })
+
   it('reads past other additional records, before OPT and behind it', () => {
     const tsig = `03 6b6579 00 00fa 00ff 00000000 0004 01020304`
     const compressed = 'c00c 0001 0001 00000005 0004 0a000001'

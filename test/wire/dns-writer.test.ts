@@ -154,6 +154,32 @@ describe('DnsWriter', () => {
     )
   })
 
+  it('begins anew, also where the message before was not finished', () => {
+    const memory = new Uint8Array(512)
+    writer.begin(new DataView(memory.buffer), memory, 0, 512)
+    writer.edns(1232, true, 0)
+    writer.nextSection()
+    assert.equal(write(512, QUESTION, () => {}).length, QUESTION_SIZE)
+  })
+
+  it('writes more names than it can refer to', () => {
+    const names = Array.from({ length: 300 }, (_, index) => `host-${index}.net-${index}`)
+    const bytes = write(16_000, question('a.b', dns.TYPE_PTR), (to) => {
+      for (const name of names) assert.ok(pointTo(to, name))
+      assert.ok(pointTo(to, 'host-1.net-1'))
+    })
+    const data = decode(bytes).answers?.map((answer) => 'data' in answer && answer.data)
+    assert.deepEqual(data, [...names, 'host-1.net-1'])
+    assert.equal(parseMessage(bytes)?.answers.at(-1)?.rdataLength, 2)
+  })
+
+  it('does not follow a loop in a question', () => {
+    const bytes = write(512, hex('0000 0100 0001 0000 0000 0000 0161 c00e 000c 0001'), (to) => {
+      assert.ok(pointTo(to, 'a.b'))
+    })
+    assert.deepEqual(bytes.slice(-5), hex('0161 0162 00'))
+  })
+
   it('takes its records back', () => {
     const bytes = write(512, QUESTION, (to) => {
       to.edns(1232, false, 0)
