@@ -15,7 +15,7 @@ import { needs, needsTap } from '../../support/requirements.ts'
 import { digArguments, type NameAnswer, readDig } from '../support/docker/dig.ts'
 import { told } from '../support/name-scene.ts'
 import { NameServer } from '../support/name-server.ts'
-import { FAR, FARTHER, INTERNET, NatScene } from '../support/nat-scene.ts'
+import { FAR, FARTHER, HOST, INTERNET, NatScene } from '../support/nat-scene.ts'
 import type { Program } from '../support/program.ts'
 import { newFolder } from '../support/scene.ts'
 import { until } from '../support/until.ts'
@@ -303,6 +303,28 @@ describe('names outside', { skip }, () => {
       const answer = told(await ask('through.test A', 'chosen'))
       assert.equal(answer, `NOERROR; through.test. ${TTL_S} IN A ${OF_FARTHER}`)
       assert.equal(await askedOf(FAR, 'through.test'), 0)
+    })
+  })
+
+  describe('who is on another network is nobody', () => {
+    const dig = ['-r', '+tries=1', '+time=1', '+noedns'] as const
+
+    it('a sandbox of another network, at this gateway and at its own', async () => {
+      const { output } = await scene.attempt('vault', 'dig', ...dig, `@${GATEWAY}`, 'app')
+      assert.match(output, /connection refused|timed out|unreachable/)
+      assert.equal((await ask('app A', 'vault', '10.83.2.1')).status, 'NXDOMAIN')
+    })
+
+    it('the internet, at the machine’s address and at a gateway', async () => {
+      scene.internet.ip('route', 'add', '10.83.0.0/16', 'via', HOST)
+      for (const options of [[], ['+tcp']]) {
+        for (const server of [HOST, GATEWAY]) {
+          const args = [...dig, ...options, `@${server}`, 'app']
+          const { code, output } = await scene.attempt('internet', 'dig', ...args)
+          assert.notEqual(code, 0, output)
+          assert.doesNotMatch(output, /status: /)
+        }
+      }
     })
   })
 

@@ -10,9 +10,9 @@ interface Call {
 }
 
 /** Calls them as it is told, from now on. */
-export function serveMethods<M extends object>(methods: M): void {
+export function serveMethods(methods: object): void {
   process.on('message', ({ id, method, args }: Call) => {
-    const call = methods[method as keyof M] as (...args: readonly unknown[]) => unknown
+    const call = methods[method as keyof object] as (...args: readonly unknown[]) => unknown
     Promise.resolve()
       .then(() => call(...args))
       .then(
