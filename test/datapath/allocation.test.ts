@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RoutedTraffic } from '../../bench/support/routed-traffic.ts'
 import type { PortCount } from '../../src/datapath/counters.ts'
+import type { NamedHostSettings } from '../../src/datapath/dns/dns-settings.ts'
+import { DropReason } from '../../src/datapath/drop-reason.ts'
 import { Engine } from '../../src/datapath/engine.ts'
 import { Fragmenter } from '../../src/datapath/fragmenter.ts'
 import {
@@ -13,9 +15,12 @@ import {
   VIRTIO_NET_HEADER_SIZE,
 } from '../../src/datapath/frame-memory.ts'
 import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datapath/rewrite.ts'
+import { GatewayMode, InterfaceKind } from '../../src/datapath/router-settings.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
+import { questionOf } from '../support/dns-scene.ts'
 import { frameOf } from '../support/frame-text.ts'
+import { address, MAC_HIGH, packetFrame } from '../support/packet-text.ts'
 import { pattern, transportFrame } from '../support/transport-frame.ts'
 
 /** Bursts of 256 in which the compiler gets to know the code, and in one measurement: a million frames. */
@@ -81,6 +86,99 @@ class Traffic {
   #settle(status: Int32Array): void {
     status[STATUS_TRANSMIT_FAILURES] = 0
     this.#engine.settle()
+  }
+}
+
+const GATEWAY = '10.1.0.1'
+
+/** Questions of all kinds to a name server, again and again. */
+class QuestionTraffic {
+  readonly #memory = new FrameMemory(frameLayout(BURST_MAX))
+  readonly #engine = new Engine(this.#memory, { seed: 1 })
+  readonly #descriptors = new Int32Array(BURST_MAX << DESCRIPTOR_SHIFT)
+
+  constructor() {
+    this.#configure()
+    const questions = ['web A', 'www ANY', 'WEB.front AAAA', 'store A', 'web MX', '_http._tcp.www SRV']
+    const messages = [...questions, '2.0.1.10.in-addr.arpa PTR'].map((one) => questionOf(one, { edns: 900 }))
+    // One that waits, and is asked again and again; one that is none.
+    messages.push(questionOf('example.com A'), Uint8Array.of(0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    for (let i = 0; i < BURST_MAX; i++) this.#place(i, messages[i % messages.length]!)
+  }
+
+  run(bursts: number): void {
+    const { received, status } = this.#memory
+    for (let burst = 0; burst < bursts; burst++) {
+      received.set(this.#descriptors)
+      status[STATUS_TRANSMIT_FAILURES] = 0
+      this.#engine.settle()
+      this.#engine.dns.nowMs = burst
+      this.#engine.process(0, BURST_MAX, 1)
+    }
+  }
+
+  /** All kinds of answers have been given. */
+  check(): void {
+    const { dns, counters } = this.#engine
+    const { verdicts, pending } = dns.counts()
+    assert.equal(pending, 1)
+    for (const verdict of ['answered', 'empty', 'malformed'] as const)
+      assert.ok(verdicts[verdict] > 0, verdict)
+    assert.ok(counters.total().drops[DropReason.dnsRepeated]! > 0)
+  }
+
+  #configure(): void {
+    const engine = this.#engine
+    engine.addDomain(1, { transparent: false })
+    engine.addPort(1, { domain: 1, mtu: 1500, plain: false })
+    engine.setInterface(1, {
+      kind: InterfaceKind.inside,
+      macHigh: MAC_HIGH,
+      macLow: address(GATEWAY),
+      address: address(GATEWAY),
+      prefixLength: 24,
+      mtu: 1500,
+      mode: GatewayMode.nat,
+      internal: false,
+      masquerade: true,
+      sourceAddress: 0,
+      hostPort: -1,
+      proxyArp: false,
+      shared: false,
+      firstPort: 0,
+      lastPort: 0,
+    })
+    const names = (...texts: readonly string[]): NamedHostSettings['names'] =>
+      texts.map((text) => ({ text, kind: 0 }))
+    const http = [{ protocol: 6, first: 80, last: 80 }]
+    const { dns } = engine
+    dns.setZone(1, { name: 'front', ttlS: 5, served: true })
+    dns.setNamedHost(1, {
+      id: 1,
+      domain: 1,
+      ipv4: address('10.1.0.2'),
+      ipv6: [0xfd00_0000 | 0, 0, 0, 2],
+      names: names('web', 'www'),
+      services: http,
+    })
+    dns.setNamedHost(2, {
+      id: 2,
+      domain: 1,
+      ipv4: address('10.1.0.3'),
+      names: names('web2', 'www'),
+      services: http,
+    })
+    const scopes = [{ domain: 1, links: [{ alias: 'store', target: 'web' }] }]
+    dns.setResolver(1, { id: 1, ports: [1], scopes, forwards: true, singleLabelsStay: false })
+  }
+
+  #place(index: number, message: Uint8Array): void {
+    const line = `udp 10.1.0.2:4000>${GATEWAY}:53 data=${Buffer.from(message).toString('hex')}`
+    const { frame, virtioHeader } = packetFrame(line, address(GATEWAY))
+    const offset = this.#memory.slotFrame(index)
+    this.#memory.bytes.set(virtioHeader, offset - VIRTIO_NET_HEADER_SIZE)
+    this.#memory.bytes.set(frame, offset)
+    this.#descriptors.set([1, offset, frame.length, 0], index << DESCRIPTOR_SHIFT)
   }
 }
 
@@ -196,6 +294,14 @@ describe('a million frames allocate nothing', () => {
       })
     }
   }
+
+  it('questions by name', () => {
+    const traffic = new QuestionTraffic()
+    traffic.run(WARM_UP_BURSTS)
+    const bytes = allocated(() => traffic.run(BURSTS >> 1))
+    assert.ok(bytes < ALLOWED, `${(BURSTS >> 1) * BURST_MAX} questions allocated ${bytes} bytes`)
+    traffic.check()
+  })
 
   it('translated, clamped and fragmented', () => {
     const memory = new FrameMemory(frameLayout(1))

@@ -71,11 +71,13 @@ export class DnsScene {
     scenario.arrive(port, packetFrame(line, address(client.gateway)))
     scenario.run()
     const after = scenario.engine.counters.port(port)
-    const reason = after.drops.findIndex((count, index) => count > before.drops[index]!)
+    const reasons = after.drops.flatMap((count, index) =>
+      count > before.drops[index]! ? [DROP_REASONS[index]!.name] : [],
+    )
     const [frame, ...others] = scenario.departures(port)
     assert.equal(others.length, 0, 'one answer at most')
     if (frame !== undefined) return { answer: this.answerOf(port, frame, from) }
-    return reason < 0 ? {} : { reason: DROP_REASONS[reason]!.name }
+    return reasons.length === 0 ? {} : { reason: reasons.join(', ') }
   }
 
   /** The message in a frame of the server, whose headers must be right. */
@@ -148,11 +150,17 @@ export function answerText(message: Uint8Array): string {
   return words.join(' ')
 }
 
+/** Of an address or a name. */
+export function dataText(data: unknown): string {
+  assert.ok(typeof data === 'string')
+  return data
+}
+
 function recordText(record: NonNullable<DecodedPacket['answers']>[number]): string {
   assert.ok('ttl' in record && 'data' in record)
   const data =
     record.type === 'SRV'
       ? `${record.data.priority} ${record.data.weight} ${record.data.port} ${record.data.target}`
-      : String(record.data)
+      : dataText(record.data)
   return `${record.name} ${record.ttl} ${record.type} ${data}`
 }

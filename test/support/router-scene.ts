@@ -386,8 +386,8 @@ const NAME_KINDS_BY_WORD: Readonly<Record<string, NameKind>> = {
 }
 
 function namedHostOf(id: number, words: readonly string[]): NamedHostSettings {
-  const [ipv6] = words.filter((word) => /^[0-9a-f:]*::/.test(word))
-  const [ipv4] = words.filter((word) => /^\d+\.\d+\.\d+\.\d+$/.test(word))
+  const ipv6 = words.find((word) => /^[0-9a-f:]*::/.test(word))
+  const ipv4 = words.find((word) => /^\d+\.\d+\.\d+\.\d+$/.test(word))
   const services = words.flatMap((word) => {
     const [, protocol, first, last] = /^(tcp|udp|sctp)\/(\d+)(?:-(\d+))?$/.exec(word) ?? []
     if (protocol === undefined) return []

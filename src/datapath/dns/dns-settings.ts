@@ -164,7 +164,7 @@ export interface DnsLogEntry {
   /** Milliseconds, of the clock that `nowMs` is of. */
   readonly atMs: number
   readonly resolver: number
-  /** As it was asked, without the last dot. */
+  /** As it was asked, without the last dot; empty where the question could not be read. */
   readonly name: string
   readonly type: number
   readonly verdict: DnsVerdict

@@ -7,7 +7,6 @@ import { DNS_QUERY_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
 import { NONE } from '../../tables/linked-lists.ts'
 import * as checksum from '../../wire/checksum.ts'
 import * as dns from '../../wire/dns.ts'
-import { nameSize } from '../../wire/dns-name.ts'
 import * as ethernet from '../../wire/ethernet.ts'
 import * as ipProtocol from '../../wire/ip-protocol.ts'
 import * as udp from '../../wire/udp.ts'
@@ -19,11 +18,11 @@ import type { FrameMemory } from '../frame-memory.ts'
 import type { InterfaceTable } from '../interface-table.ts'
 import * as packets from '../packets.ts'
 import { HEADERS_SIZE, PACKET_HEADERS_SIZE, writeHeaders } from './answer-frame.ts'
-import type { DnsAnswer, DnsOutsideVerdict, DnsQuestion } from './dns-settings.ts'
+import type { DnsAnswer, DnsQuestion } from './dns-settings.ts'
 import { ASKED_ALREADY, PendingQuestions, QUOTA_REACHED } from './pending-questions.ts'
 import type { QueryStatistics } from './query-statistics.ts'
 import type { Resolvers } from './resolvers.ts'
-import { ANSWER, FORWARD, NO_QUERY, NO_QUESTION, type Responder, VERDICT } from './responder.ts'
+import { ANSWER, FORWARD, NO_QUERY, NO_QUESTION, type Responder } from './responder.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESTINATION, DOMAIN, FIRST_FRAGMENT, NETWORK, OFFSET, PORT, PORTS, SOURCE, TRAITS, TRANSPORT } =
@@ -40,16 +39,6 @@ const QUERY_MAX = DNS_QUERY_MAX
 const HEADERS = HEADERS_SIZE
 const PACKET_HEADERS = PACKET_HEADERS_SIZE
 const ABSENT = NONE
-const FAILED = VERDICT.failed
-
-/** What the log and the counters call it: without a way out a name is none. */
-const OUTSIDE: Readonly<Record<DnsOutsideVerdict, number>> = {
-  forwarded: VERDICT.forwarded,
-  cached: VERDICT.cached,
-  failed: FAILED,
-  refused: VERDICT.refused,
-  closed: VERDICT.nxdomain,
-}
 
 export interface FrameQuestionsParts {
   readonly memory: FrameMemory
@@ -125,7 +114,7 @@ export class FrameQuestions {
       const slot = pending.find(answer.ticket)
       if (slot === ABSENT) continue
       const isSent = this.sendOutside(slot, answer.message)
-      this.noteOutside(slot, isSent ? answer : undefined, nowMs)
+      this.statistics.noteOutside(pending, slot, isSent ? answer : undefined, nowMs)
       pending.remove(slot)
     }
     return answers.length
@@ -135,7 +124,7 @@ export class FrameQuestions {
   expire(nowS: number): void {
     const { pending } = this
     for (let slot = pending.overdue(nowS, 0); slot !== ABSENT; slot = pending.overdue(nowS, slot + 1)) {
-      this.noteOutside(slot, undefined, this.statistics.nowMs)
+      this.statistics.noteOutside(pending, slot, undefined, this.statistics.nowMs)
       pending.remove(slot)
     }
   }
@@ -306,37 +295,8 @@ export class FrameQuestions {
     )
     return true
   }
-
-  private noteOutside(slot: number, answer: DnsAnswer | undefined, nowMs: number): void {
-    const { pending, statistics } = this
-    const start = pending.message(slot)
-    const name = start + dns.HEADER_SIZE
-    const view = new DataView(pending.bytes.buffer)
-    const size = nameSize(view, name, start + pending.length[slot]!)
-    const flags = answer === undefined ? dns.RCODE_SERVER_FAILURE : flagsOf(answer.message)
-    statistics.udp++
-    statistics.noted({
-      atMs: nowMs,
-      resolver: pending.resolver[slot]!,
-      bytes: pending.bytes,
-      name,
-      nameSize: size,
-      type: view.getUint16(name + size),
-      verdict: answer === undefined ? FAILED : OUTSIDE[answer.verdict],
-      rcode: flags & dns.RCODE_MASK,
-      answers: answer === undefined ? 0 : answersOf(answer.message),
-      waitedMs: nowMs - pending.askedMs[slot]!,
-      server: answer?.server ?? ABSENT,
-      truncated: (flags & dns.FLAG_TC) !== 0,
-    })
-  }
 }
 
 /** Why a message that is no question is dropped. */
 export const reasonOf = (decision: number): DropReason =>
   decision === NO_QUERY ? DropReason.dnsResponse : DropReason.dnsTruncated
-
-const viewOf = (message: Uint8Array): DataView =>
-  new DataView(message.buffer, message.byteOffset, message.byteLength)
-const flagsOf = (message: Uint8Array): number => dns.flags(viewOf(message), 0)
-const answersOf = (message: Uint8Array): number => dns.answerCount(viewOf(message), 0)

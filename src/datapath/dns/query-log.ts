@@ -6,6 +6,8 @@ import { DNS_VERDICTS, type DnsLogEntry, type DnsLogListing } from './dns-settin
 
 /** Bytes that each entry has for its name: a power of two above NAME_SIZE_MAX. */
 const NAME_SHIFT = 8
+/** No length of a label. */
+const UNREAD = 0xff
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const ENTRIES = DNS_LOG_ENTRIES
@@ -22,7 +24,7 @@ export class QueryLog {
   private readonly rcodes = new Uint8Array(ENTRIES)
   private readonly answers = new Uint16Array(ENTRIES)
   private readonly servers = new Int16Array(ENTRIES)
-  /** In wire form, as they were asked; the first byte is 0 where the name could not be read. */
+  /** In wire form, as they were asked; the first byte is UNREAD where there was none that could be read. */
   private readonly names = new Uint8Array(ENTRIES << NAME_SHIFT)
 
   /**
@@ -53,7 +55,7 @@ export class QueryLog {
     this.servers[entry] = server
     const { names } = this
     const start = entry << NAME_SHIFT
-    names[start] = 0
+    names[start] = UNREAD
     const size = Math.min(nameSize, NAME_MAX)
     for (let index = 0; index < size; index++) names[start + index] = bytes[nameAt + index]!
   }
@@ -75,7 +77,7 @@ export class QueryLog {
       sequence,
       atMs: this.atMs[entry]!,
       resolver: this.resolvers[entry]!,
-      name: formatName(this.names, start),
+      name: this.names[start] === UNREAD ? '' : formatName(this.names, start),
       type: this.types[entry]!,
       verdict: DNS_VERDICTS[this.verdicts[entry]!]!,
       rcode: this.rcodes[entry]!,

@@ -1,8 +1,30 @@
 /** What became of all questions: counted by verdict, and the last of them written down. */
 
-import { DNS_VERDICTS, type DnsCounts, type DnsVerdict } from './dns-settings.ts'
+import { NONE } from '../../tables/linked-lists.ts'
+import * as dns from '../../wire/dns.ts'
+import { nameSize } from '../../wire/dns-name.ts'
+import {
+  DNS_VERDICTS,
+  type DnsAnswer,
+  type DnsCounts,
+  type DnsOutsideVerdict,
+  type DnsVerdict,
+} from './dns-settings.ts'
+import type { PendingQuestions } from './pending-questions.ts'
 import { QueryLog } from './query-log.ts'
-import type { Responder } from './responder.ts'
+import { type Responder, VERDICT } from './responder.ts'
+
+const ABSENT = NONE
+const FAILED = VERDICT.failed
+
+/** What the log and the counters call it: without a way out a name is none. */
+const OUTSIDE: Readonly<Record<DnsOutsideVerdict, number>> = {
+  forwarded: VERDICT.forwarded,
+  cached: VERDICT.cached,
+  failed: FAILED,
+  refused: VERDICT.refused,
+  closed: VERDICT.nxdomain,
+}
 
 /** A question that was answered by others, or by nobody. */
 export interface QueryRecord {
@@ -70,6 +92,30 @@ export class QueryStatistics {
     )
   }
 
+  /** A question that was asked outside: with its answer, or without one that could be sent. */
+  noteOutside(pending: PendingQuestions, slot: number, answer: DnsAnswer | undefined, nowMs: number): void {
+    const start = pending.message(slot)
+    const name = start + dns.HEADER_SIZE
+    const view = new DataView(pending.bytes.buffer)
+    const size = nameSize(view, name, start + pending.length[slot]!)
+    const flags = answer === undefined ? dns.RCODE_SERVER_FAILURE : flagsOf(answer.message)
+    this.udp++
+    this.noted({
+      atMs: nowMs,
+      resolver: pending.resolver[slot]!,
+      bytes: pending.bytes,
+      name,
+      nameSize: size,
+      type: view.getUint16(name + size),
+      verdict: answer === undefined ? FAILED : OUTSIDE[answer.verdict],
+      rcode: flags & dns.RCODE_MASK,
+      answers: answer === undefined ? 0 : answersOf(answer.message),
+      waitedMs: nowMs - pending.askedMs[slot]!,
+      server: answer?.server ?? ABSENT,
+      truncated: (flags & dns.FLAG_TC) !== 0,
+    })
+  }
+
   counts(): Pick<DnsCounts, 'udp' | 'other' | 'verdicts' | 'truncated'> {
     const verdicts = Object.fromEntries(
       DNS_VERDICTS.map((verdict, index) => [verdict, this.verdicts[index]!]),
@@ -77,3 +123,8 @@ export class QueryStatistics {
     return { udp: this.udp, other: this.other, verdicts, truncated: this.truncated }
   }
 }
+
+const viewOf = (message: Uint8Array): DataView =>
+  new DataView(message.buffer, message.byteOffset, message.byteLength)
+const flagsOf = (message: Uint8Array): number => dns.flags(viewOf(message), 0)
+const answersOf = (message: Uint8Array): number => dns.answerCount(viewOf(message), 0)

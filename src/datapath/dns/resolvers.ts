@@ -18,7 +18,7 @@ export class Resolvers {
   readonly forwards = new Uint8Array(PORTS_MAX)
   readonly singleLabelsStay = new Uint8Array(PORTS_MAX)
   /** By resolver: the domains of its networks. Replaced, never changed. */
-  private readonly domains = Array<Int32Array>(PORTS_MAX).fill(NO_SCOPES)
+  private readonly domains: Int32Array[] = Array.from({ length: PORTS_MAX }, () => NO_SCOPES)
   /** By resolver: what it was told last. */
   private readonly settings = Array<ResolverSettings | undefined>(PORTS_MAX).fill(undefined)
   private readonly names: NameTable

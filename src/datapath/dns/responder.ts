@@ -33,6 +33,7 @@ const { QueryReader } = query
 const QUERY_BAD_VERSION = query.QUERY_BAD_VERSION
 const QUERY_FORMAT_ERROR = query.QUERY_FORMAT_ERROR
 const QUERY_NOT_IMPLEMENTED = query.QUERY_NOT_IMPLEMENTED
+const QUERY_OK = query.QUERY_OK
 const QUERY_RESPONSE = query.QUERY_RESPONSE
 const QUERY_TRUNCATED = query.QUERY_TRUNCATED
 const UDP_SIZE = DNS_UDP_SIZE_MAX
@@ -108,7 +109,7 @@ export class Responder {
         return this.answer(UNSUPPORTED, RCODE_NOT_IMPLEMENTED)
       case QUERY_BAD_VERSION:
         return this.answer(UNSUPPORTED, RCODE_BAD_VERSION)
-      default:
+      case QUERY_OK:
         return this.decideQuestion(bytes, resolver)
     }
   }

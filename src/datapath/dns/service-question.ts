@@ -17,8 +17,10 @@ export class ServiceQuestion {
   /** Whether the name of `size` bytes at `at`, in wire form with the root, asks for a service that is known. */
   read(bytes: Uint8Array, at: number, size: number): boolean {
     const second = at + bytes[at]! + 1
-    const third = second < at + size ? second + bytes[second]! + 1 : at + size
-    if (bytes[at] === 0 || third >= at + size) return false
+    const root = at + size - 1
+    if (second >= root) return false
+    const third = second + bytes[second]! + 1
+    if (third >= root) return false
     this.size = third - at
     this.protocol = protocolOf(this.folded(bytes, second), 0)
     if (this.protocol === NO_SERVICE) return false

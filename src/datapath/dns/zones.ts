@@ -16,7 +16,7 @@ export class Zones {
   /** By domain: seconds that a resolver may keep an answer. */
   readonly ttlS = new Int32Array(DOMAINS_MAX)
   /** By domain: the network's name, in wire form with the root. */
-  private readonly names = Array<Uint8Array>(DOMAINS_MAX).fill(NO_NAME)
+  private readonly names: Uint8Array[] = Array.from({ length: DOMAINS_MAX }, () => NO_NAME)
 
   set(domain: number, zone: ZoneSettings | undefined): void {
     if (!(domain >= 0 && domain < DOMAINS_MAX))
