@@ -53,12 +53,12 @@ export const NAME_STEPS = [
     'api.back A, db A, db.back A, store.example.test A, both A, twice A, twice.back A',
     'api.nosuch A, sub.api A, front A, site A, dual A, plain A, $plain A',
     'api AAAA, shared AAAA, api MX, api TXT, api NS, api SOA, api CNAME, api HTTPS',
-    'api ANY, shared ANY, api SRV, _80._tcp.web SRV, _http._tcp.web SRV, api.front TXT',
+    'api ANY +notcp, shared ANY +notcp, api SRV, _80._tcp.web SRV, _http._tcp.web SRV, api.front TXT',
     '10.1.80.10.in-addr.arpa PTR, 11.1.80.10.in-addr.arpa PTR, 12.1.80.10.in-addr.arpa PTR',
     '10.2.80.10.in-addr.arpa PTR, 12.2.80.10.in-addr.arpa PTR, 1.1.80.10.in-addr.arpa PTR',
     '11.1.80.10.IN-ADDR.ARPA PTR, 11.1.80.10.in-addr.arpa A, 80.10.in-addr.arpa PTR',
     'nosuch A, nosuch AAAA, nosuch.example.test A, nosuch.example.test MX, nosuch TXT, . NS',
-    'api A +norecurse, api A +edns=0, api A +edns=0 +dnssec, api A +tcp, shared A +tcp',
+    'api ANY, api A +norecurse, api A +edns=0, api A +edns=0 +dnssec, api A +tcp, shared A +tcp',
     'nosuch A +tcp, api A -c CH, api A +cdflag, localhost A',
   ),
   ask(
@@ -79,7 +79,7 @@ export const NAME_STEPS = [
   ask(
     'dual',
     'six',
-    'dual A, dual AAAA, dual ANY, dual.six AAAA, $dual AAAA, dual MX, web A',
+    'dual A, dual AAAA, dual ANY +notcp, dual.six AAAA, $dual AAAA, dual MX, web A',
     `10.3.80.10.in-addr.arpa PTR, ${reverse('fd000080000300000000000000000010')} PTR`,
   ),
   ask('hidden', 'inside', 'hidden A, web A, nosuch A, nosuch.example.test A'),

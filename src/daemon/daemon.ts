@@ -5,7 +5,7 @@ import type { Failure } from '../control/api/failure.ts'
 import type { Version } from '../control/api/system.ts'
 import { API_VERSION } from '../control/api-version.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
-import { API_CONNECTIONS_MAX, PORTS_MAX } from '../limits.ts'
+import { API_CONNECTIONS_MAX, DNS_CONNECTIONS_MAX, DNS_FORWARDS_MAX, PORTS_MAX } from '../limits.ts'
 import { native } from '../ports/native.ts'
 import { failureOf } from './api/failure.ts'
 import { ApiServer } from './api/server.ts'
@@ -264,9 +264,9 @@ function requireMachine(): void {
 
 /**
  * Descriptors for all ports and connections that there may be, two for each sandbox, and some to spare. An uplink by an interface, which
- * reserves ports, takes what it finds.
+ * reserves ports, and name servers in sandboxes take what they find.
  */
-const DESCRIPTORS_WANTED = 3 * PORTS_MAX + API_CONNECTIONS_MAX + 256
+const DESCRIPTORS_WANTED = 3 * PORTS_MAX + API_CONNECTIONS_MAX + DNS_FORWARDS_MAX + DNS_CONNECTIONS_MAX + 256
 
 /** Node has raised the soft limit to the hard one already. */
 function warnOfLimits(log: Log): void {

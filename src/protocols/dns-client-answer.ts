@@ -104,11 +104,12 @@ const wantsAuthentic = (question: ClientQuestion): boolean =>
 
 const records = new RecordReader()
 
+/** No record has been here for longer than it holds: the first that would be ends the memory of all. */
 function takeOff(view: DataView, ageS: number): void {
   records.begin(view, 0, view.byteLength)
   while (records.next()) {
     if (records.type === TYPE_OPT) return
-    view.setUint32(records.ttlOffset, Math.max(0, ttlOf(view, records) - ageS))
+    view.setUint32(records.ttlOffset, ttlOf(view, records) - ageS)
   }
 }
 

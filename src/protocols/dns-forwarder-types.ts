@@ -20,7 +20,7 @@ export interface ForwardedQuestion {
   /** Whose it is: a bounded number of one resolver's questions wait at a time. */
   readonly resolver: number
   readonly group: number
-  /** A question that the name server of the data path has found well-formed. Kept: not to be written to afterwards. */
+  /** A question that the name server of the data path has found well-formed. Not kept. */
   readonly message: Uint8Array
   /** Bytes that the answer may have. */
   readonly limit: number

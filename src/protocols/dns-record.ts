@@ -1,7 +1,6 @@
 /** A record that a server outside has sent: whether clients can take it, and for how long it holds. */
 
 import {
-  CLASS_IN,
   TYPE_A,
   TYPE_AAAA,
   TYPE_CNAME,
@@ -34,17 +33,19 @@ const NAME_AT: ReadonlyMap<number, number> = new Map([
 
 /**
  * Whether a client can read the record of a message that begins with the view and ends at `end`: its owner is a name, an address has
- * its size, and where data of these types has names, they are names and end where they should. Other data is the client's to judge.
+ * its size (that of class IN: the data path asks for no other), and where data of these types has names, they are names and end where
+ * they should. Other data is the client's to judge.
  */
 export function isSound(view: DataView, record: RecordReader, end: number): boolean {
-  const { type, recordClass, rdataOffset, rdataLength } = record
+  const { type, rdataOffset, rdataLength } = record
   if (nameAt(view, record.nameOffset, end) === MALFORMED) return false
-  if (type === TYPE_A) return rdataLength === 4 || recordClass !== CLASS_IN
+  if (type === TYPE_A) return rdataLength === 4
   if (type === TYPE_AAAA) return rdataLength === 16
   if (type === TYPE_SOA) return isSoaSound(view, rdataOffset, rdataLength)
   const offset = NAME_AT.get(type)
   if (offset === undefined) return true
-  return nameAt(view, rdataOffset + offset, rdataOffset + rdataLength) === rdataLength - offset
+  const size = nameAt(view, rdataOffset + offset, rdataOffset + rdataLength)
+  return size !== MALFORMED && offset + size === rdataLength
 }
 
 function isSoaSound(view: DataView, offset: number, size: number): boolean {

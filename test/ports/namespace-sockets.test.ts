@@ -11,7 +11,7 @@ import {
   openSocket,
   SocketError,
 } from '../../src/ports/namespace-sockets.ts'
-import { native } from '../../src/ports/native.ts'
+import { type NativeSocketOptions, native } from '../../src/ports/native.ts'
 import { PrivateNamespace } from '../../src/ports/private-namespace.ts'
 import { openDescriptors } from '../support/descriptors.ts'
 import { NetworkNamespace } from '../support/network-namespace.ts'
@@ -37,7 +37,9 @@ describe('sockets in another network namespace', { skip: needsRoot() || needs('i
     it(`UDP over IPv${family}: a socket that asks has a port, and reaches what listens there`, async () => {
       const server = createSocket(`udp${family}`)
       server.bind({ fd: openListener({ ...place(), protocol: 'udp', family, address: loopback, port: 53 }) })
-      server.on('message', (bytes, { port, address }) => server.send(`${bytes} heard`, port, address))
+      server.on('message', (bytes, { port, address }) =>
+        server.send(`${bytes.toString()} heard`, port, address),
+      )
       const client = createSocket(`udp${family}`)
       client.bind({ fd: openSocket({ ...place(), protocol: 'udp', family }) })
       assert.equal(client.address().address, any)
@@ -157,7 +159,7 @@ describe('sockets in another network namespace', { skip: needsRoot() || needs('i
 
 describe("the addon's socket options", () => {
   const valid = { namespace: undefined, tcp: true, ipv6: false, address: undefined, port: 0, backlog: 0 }
-  const untyped = native().openSocket as (...args: unknown[]) => unknown
+  const untyped = (options: unknown) => native().openSocket(options as NativeSocketOptions)
 
   for (const [what, options] of [
     ['no object', 1],

@@ -300,6 +300,22 @@ describe('DnsForwarder: one server after the other', () => {
       outside.forwarder.stats().servers.map(({ timeouts }) => timeouts),
       [1, 1, 1],
     )
+    // The third one had half a second, which says nothing of it.
+    outside.ask({ name: 'b.example' })
+    assert.equal(outside.last.server.address, '192.0.2.3')
+  })
+
+  it('asks nobody when the time is over', () => {
+    const outside = new DnsOutside()
+    outside.setGroup(0, '192.0.2.1', '192.0.2.2', '192.0.2.3')
+    const ticket = outside.ask()
+    for (const _ of [1, 2]) {
+      outside.wait(DNS_SERVER_TIMEOUT_MS - 1)
+      outside.receive(outside.last, reply(outside.last, { flags: FLAG_TC }))
+      outside.wait(DNS_SERVER_TIMEOUT_MS)
+    }
+    assert.deepEqual(outside.way, ['1 udp', '1 tcp', '2 udp', '2 tcp'])
+    assert.equal(outside.told(ticket), 'failed SERVFAIL')
   })
 
   it('accepts the answer of a server that had its time, as long as no other has answered', () => {
@@ -354,6 +370,21 @@ describe('DnsForwarder: one server after the other', () => {
     outside.receive(tried, good(tried))
     outside.ask({ name: 'after.example' })
     assert.equal(outside.last.server.address, '192.0.2.1')
+  })
+
+  it('asks a server last to which there is no way, but not one that refuses', () => {
+    for (const [reason, next] of [
+      ['unreachable', '192.0.2.2'],
+      ['refused', '192.0.2.1'],
+      ['closed', '192.0.2.1'],
+      ['local', '192.0.2.1'],
+    ] as const) {
+      const outside = new DnsOutside()
+      outside.ask()
+      outside.fail(outside.last, reason)
+      outside.ask({ name: 'b.example' })
+      assert.equal(outside.last.server.address, next, reason)
+    }
   })
 
   it('goes back at once to a server that is started again', () => {
@@ -424,19 +455,24 @@ describe('DnsForwarder: groups', () => {
     const outside = new DnsOutside()
     outside.ask({ name: 'known.example' })
     outside.receive(outside.last, good(outside.last))
+    outside.ask({ name: 'only-before.example' })
+    const onlyBefore = outside.last
     const before = outside.ask()
     const old = outside.last
     outside.setGroup(0, '192.0.2.7')
     const after = outside.ask()
     assert.equal(outside.last.server.address, '192.0.2.7')
+    outside.receive(onlyBefore, good(onlyBefore))
     outside.receive(old, good(old, '203.0.113.1'))
+    outside.ask()
+    assert.equal(outside.sent.length, 4, 'what is on its way to the new server is not shared')
     assert.equal(outside.told(before), 'forwarded NOERROR 203.0.113.1')
     assert.ok(outside.waits(after))
     outside.receive(outside.last, good(outside.last, '203.0.113.2'))
     assert.equal(outside.told(after), 'forwarded NOERROR 203.0.113.2')
     assert.equal(outside.told(outside.ask()), 'cached NOERROR 203.0.113.2')
-    outside.ask({ name: 'known.example' })
-    assert.equal(outside.last.server.address, '192.0.2.7')
+    for (const name of ['known.example', 'only-before.example'])
+      assert.ok(outside.waits(outside.ask({ name })))
   })
 
   it('keeps all that is known where the servers are the same', () => {

@@ -187,7 +187,7 @@ export class Dns {
 
   /** With what people call the switch's numbers. */
   #named({ stage, verdict, reason, values }: ExplainStep, names: SwitchNames): ExplanationStep {
-    const { domain, resolver, ...rest } = values
+    const { domain, host, ...rest } = values
     return {
       stage,
       verdict,
@@ -195,7 +195,7 @@ export class Dns {
       values: {
         ...rest,
         ...(typeof domain === 'number' && { network: names.network(domain) }),
-        ...(typeof resolver === 'number' && { sandbox: this.#nameOf(resolver) }),
+        ...(typeof host === 'number' && { sandbox: this.#names.ownerOfHost(host)?.name ?? '' }),
       },
     }
   }

@@ -137,6 +137,12 @@ export class Names {
     return owner && (this.#context.model.sandbox(owner.id) ?? owner)
   }
 
+  /** Whose endpoint it is that the switch has by this number. */
+  ownerOfHost(number: number): SandboxRecord | undefined {
+    const found = [...this.#held].find(([, { hosts }]) => [...hosts.values()].some(({ id }) => id === number))
+    return found && this.#context.model.sandbox(found[0])
+  }
+
   async #become({ running, sandbox }: Settled): Promise<void> {
     const { id } = sandbox
     const told = toldNames(this.#context, this.#registry, running, sandbox)

@@ -63,15 +63,16 @@ export function unheardNames(sandbox: SandboxRecord): readonly string[] {
   return [...new Set(names.filter((name) => !isHeard(name)))]
 }
 
-/** Those on one network. */
+/** Those on one network. Of several by one word the last one holds. */
 export function nameLinks(context: Context, { settings }: EndpointRecord): readonly NameLink[] {
-  return settings.links.flatMap((link) => {
+  const links = settings.links.flatMap((link) => {
     const { child, alias } = parseLink(link)
     const found = linkChild(context, child)
     // Another sandbox of this name takes its place; a rename is followed by the link's own text.
     const target = found === undefined || found.name === child ? child : shortId(found.id)
     return isHeard(alias) && isHeard(target) ? [{ alias, target }] : []
   })
+  return [...new Map(links.map((link) => [nameKey(link.alias), link])).values()]
 }
 
 function hostOf(

@@ -15,7 +15,7 @@ export interface GatewayTcpServerParts {
   readonly relay: Pick<RelayAttachment, 'connect' | 'namespace'>
   readonly shares: ConnectionShares
   answer(asker: DnsAsker, message: Uint8Array, limit: number): Promise<Uint8Array | undefined>
-  warn(message: string): void
+  readonly warn: (message: string) => void
 }
 
 /**

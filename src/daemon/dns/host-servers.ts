@@ -16,7 +16,7 @@ export interface HostServersParts {
   /** The one that counts where that names the stub of systemd-resolved alone. */
   readonly resolvConfBehindStub?: string | undefined
   /** Told of the servers whenever they are others. */
-  changed(servers: readonly string[]): void
+  readonly changed: (servers: readonly string[]) => void
   readonly lookMs?: number | undefined
 }
 

@@ -14,7 +14,7 @@ export interface LoopbackServerParts {
   readonly byUdp: AnswerQuestion
   readonly byTcp: AnswerQuestion
   readonly shares: ConnectionShares
-  warn(message: string): void
+  readonly warn: (message: string) => void
 }
 
 /** A name server at 127.0.0.11 in a sandbox, for networks whose gateway is none of ours. */

@@ -6,9 +6,9 @@ import { LoopbackServer } from './loopback-server.ts'
 
 export interface LoopbackServersParts {
   readonly shares: ConnectionShares
-  byUdp(resolver: number, message: Uint8Array): Promise<Uint8Array | undefined>
-  byTcp(resolver: number, message: Uint8Array): Promise<Uint8Array | undefined>
-  warn(details: object, message: string): void
+  readonly byUdp: (resolver: number, message: Uint8Array) => Promise<Uint8Array | undefined>
+  readonly byTcp: (resolver: number, message: Uint8Array) => Promise<Uint8Array | undefined>
+  readonly warn: (details: object, message: string) => void
 }
 
 const PLACE = `${DNS_LOOPBACK_ADDRESS} port ${DNS_PORT}`

@@ -126,14 +126,9 @@ export class Outside {
 
   /** Undefined: there is no way out now. */
   #groupToAsk(resolver: number): number | undefined {
-    switch (this.#upstreams.get(resolver)?.kind) {
-      case 'machine':
-        return this.#parts.leadsOut() ? MACHINE : undefined
-      case 'servers':
-        return groupOf(resolver)
-      default:
-        return undefined
-    }
+    const kind = this.#upstreams.get(resolver)?.kind
+    if (kind === 'servers') return groupOf(resolver)
+    return kind === 'machine' && this.#parts.leadsOut() ? MACHINE : undefined
   }
 
   #namespaceOf(group: number): string | undefined {

@@ -13,9 +13,9 @@ export interface TcpNameServerParts {
   /** Of a socket that listens; taken over. */
   readonly descriptor: number
   /** Undefined: it is gone already. */
-  client(socket: Socket): TcpClient | undefined
+  readonly client: (socket: Socket) => TcpClient | undefined
   readonly shares: ConnectionShares
-  warn(message: string): void
+  readonly warn: (message: string) => void
   readonly idleMs?: number | undefined
 }
 

@@ -61,7 +61,7 @@ export class UpstreamSockets {
   }
 
   closeAll(): void {
-    for (const exchange of [...this.#open.keys()]) this.close(exchange)
+    for (const exchange of this.#open.keys()) this.close(exchange)
   }
 
   #descriptor({ group, server, transport }: UpstreamExchange): number {
@@ -92,15 +92,21 @@ type Ask = (exchange: UpstreamExchange, descriptor: number, ends: Ends) => () =>
 const askByUdp: Ask = ({ server, message }, descriptor, ends) => {
   const socket = adoptDatagramSocket(descriptor, familyOf(server))
   const failed = (error: Error): void => ends.failed(reasonOf(error))
+  let open = true
   socket.on('error', failed)
   socket.on('message', (bytes) => ends.received(new Uint8Array(bytes)))
   socket.once('connect', () => {
+    // It tells so at the end of the turn, when the exchange may be over.
+    if (!open) return
     socket.send(message, (error) => {
       if (error !== null) failed(error)
     })
   })
   socket.connect(server.port, server.address)
-  return () => socket.close()
+  return () => {
+    open = false
+    socket.close()
+  }
 }
 
 const askByTcp: Ask = ({ server, message }, descriptor, ends) => {
@@ -117,22 +123,18 @@ const askByTcp: Ask = ({ server, message }, descriptor, ends) => {
   return () => socket.destroy()
 }
 
-function reasonOf(error: unknown): ExchangeFailure {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ECONNREFUSED':
-      return 'refused'
-    case 'ENETUNREACH':
-    case 'EHOSTUNREACH':
-    case 'EHOSTDOWN':
-    case 'ENETDOWN':
-    case 'EADDRNOTAVAIL':
-    case 'EPROTO':
-    case 'ENOPROTOOPT':
-      return 'unreachable'
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return 'closed'
-    default:
-      return 'local'
-  }
+const REASONS: Readonly<Record<string, ExchangeFailure>> = {
+  ECONNREFUSED: 'refused',
+  ECONNRESET: 'closed',
+  EPIPE: 'closed',
+  ENETUNREACH: 'unreachable',
+  EHOSTUNREACH: 'unreachable',
+  EHOSTDOWN: 'unreachable',
+  ENETDOWN: 'unreachable',
+  EADDRNOTAVAIL: 'unreachable',
+  ENOPROTOOPT: 'unreachable',
+  EPROTO: 'unreachable',
 }
+
+const reasonOf = (error: unknown): ExchangeFailure =>
+  REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? 'local'

@@ -91,6 +91,9 @@ describe('dns query', () => {
     const { daemon } = await booted()
     const id = await run(daemon, 'web', { NetworkMode: 'front' })
     const [domain] = [...daemon.fabric.zones].find(([, { name }]) => name === 'front')!
+    const db = await run(daemon, 'db', { NetworkMode: 'front' })
+    const [host] = [...daemon.fabric.namedHosts].find(([, { names }]) => names[0]?.text === 'db')!
+    assert.notEqual(resolverOf(daemon, db), resolverOf(daemon, id))
     const resolver = resolverOf(daemon, id)
     const answer = { name: 'web', type: 'A', ttlS: 5, data: '10.1.0.2' }
     daemon.fabric.resolution = {
@@ -99,8 +102,8 @@ describe('dns query', () => {
       answers: [answer],
       additionals: [],
       steps: [
-        { stage: 'resolver', verdict: 'accept', values: { resolver } },
-        { stage: 'scope', verdict: 'hit', values: { domain, name: 'web' } },
+        { stage: 'names', verdict: 'search', values: { name: 'web', type: 'A' } },
+        { stage: 'names', verdict: 'match', values: { domain, host, name: 'web' } },
       ],
       server: '',
       durationMs: 0.5,
@@ -115,8 +118,8 @@ describe('dns query', () => {
       answers: [answer],
       additionals: [],
       steps: [
-        { stage: 'resolver', verdict: 'accept', values: { sandbox: 'web' } },
-        { stage: 'scope', verdict: 'hit', values: { network: 'front', name: 'web' } },
+        { stage: 'names', verdict: 'search', values: { name: 'web', type: 'A' } },
+        { stage: 'names', verdict: 'match', values: { network: 'front', sandbox: 'db', name: 'web' } },
       ],
       server: '',
       durationMs: 0.5,

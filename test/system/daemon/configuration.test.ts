@@ -139,6 +139,22 @@ describe('daemon.json', { skip: needsTap() }, () => {
     assert.match(daemon.program.errors, /uplink of the file is an invalid uplink 'nci': unknown kind 'nci'/)
   })
 
+  it("names the machine's resolv.conf, and the command line names it before", async () => {
+    const root = newFolder()
+    const folder = newFolder()
+    const [own, other] = [join(folder, 'own.conf'), join(folder, 'other.conf')]
+    writeFileSync(own, 'nameserver 192.0.2.1\nsearch own.example\n')
+    writeFileSync(other, 'nameserver 192.0.2.2\n')
+    writeFileSync(join(root, 'daemon.json'), JSON.stringify({ 'resolv-conf': own }))
+    daemon = await ControlDaemon.start({ root })
+    assert.match(await fileOf('resolv.conf', {}), /^nameserver 192\.0\.2\.1\nsearch own\.example$/m)
+    assert.match(daemon.program.errors, /"servers":\["192\.0\.2\.1"\].*the name servers of the machine/)
+    await daemon.stop()
+    daemon = await ControlDaemon.start({ root, args: ['--resolv-conf', other] })
+    assert.match(await fileOf('resolv.conf', {}), /^nameserver 192\.0\.2\.2$/m)
+    await reloadWith('{"resolv-conf": "own.conf"}', /resolv-conf of the file must be an absolute path/)
+  })
+
   it('says how much is logged', async () => {
     await startWith({})
     await reloadWith('{"log-level": "warn", "mtuu": 1}', /not reloaded/)

@@ -7,6 +7,8 @@ import type { NameAnswer } from './dig.ts'
 
 export interface NameDifference {
   readonly question: RegExp
+  /** Only then: when this command was the last one. */
+  readonly after?: string
   readonly why: string
   /** What we answer, as far as it is different. */
   readonly ours: Partial<Omit<NameAnswer, 'answer' | 'additional'>> & {
@@ -51,17 +53,17 @@ export const NAME_DIFFERENCES: readonly NameDifference[] = [
   { question: /^web api(?:\.front)? (?:TXT|NS|SOA|CNAME|HTTPS|SRV)$/, why: OTHER_TYPES, ours: EMPTY },
   { question: /^linked site TXT$/, why: OTHER_TYPES, ours: EMPTY },
   {
-    question: /^web api ANY$/,
+    question: /^web api ANY(?: \+notcp)?$/,
     why: OTHER_TYPES,
     ours: { ...EMPTY, answer: ['api. 5 IN A 10.80.1.11'] },
   },
   {
-    question: /^web shared ANY$/,
+    question: /^web shared ANY \+notcp$/,
     why: OTHER_TYPES,
     ours: { ...EMPTY, answer: ['shared. 5 IN A 10.80.1.10', 'shared. 5 IN A 10.80.1.11'] },
   },
   {
-    question: /^dual dual ANY$/,
+    question: /^dual dual ANY \+notcp$/,
     why: OTHER_TYPES,
     ours: { ...EMPTY, answer: ['dual. 5 IN A 10.80.3.10', 'dual. 5 IN AAAA fd00:80:3::10'] },
   },
@@ -78,6 +80,12 @@ export const NAME_DIFFERENCES: readonly NameDifference[] = [
     question: /^web api A \+edns=0/,
     why: 'who speaks EDNS is told that we do (RFC 6891, 6.1.1)',
     ours: { edns: true },
+  },
+  {
+    question: /^linked www A$/,
+    after: 'rename api apinew',
+    why: 'a link is one to a container, not to a name that it had',
+    ours: { ...EMPTY, answer: ['www. 5 IN A 10.80.1.11'] },
   },
   {
     question: /^web api A -c CH$/,
