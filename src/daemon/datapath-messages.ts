@@ -3,6 +3,7 @@ import type {
   DnsAsker,
   DnsCounts,
   DnsLogListing,
+  DnsNote,
   DnsQuestion,
   DnsResolution,
   DnsServiceSettings,
@@ -81,6 +82,7 @@ export type DatapathRequest =
       readonly explained: boolean
     }
   | { readonly kind: 'answerQuestions'; readonly answers: readonly DnsAnswer[] }
+  | { readonly kind: 'noteQuestions'; readonly notes: readonly DnsNote[] }
   | { readonly kind: 'dnsCounts' }
   | { readonly kind: 'dnsLog'; readonly after: number; readonly limit: number }
   | { readonly kind: 'stop' }
@@ -113,6 +115,7 @@ export interface DatapathResults {
   setDnsService: undefined
   resolve: DnsResolution
   answerQuestions: undefined
+  noteQuestions: undefined
   dnsCounts: DnsCounts
   /** `nowMs` is of the clock that the entries' times are of. */
   dnsLog: DnsLogListing & { readonly nowMs: number }

@@ -179,6 +179,9 @@ class DatapathWorker {
       case 'answerQuestions':
         this.#answerQuestions(request.answers, nowMs)
         return undefined
+      case 'noteQuestions':
+        engine.dns.note(request.notes, nowMs)
+        return undefined
       case 'dnsCounts':
         return engine.dns.counts()
       case 'dnsLog':

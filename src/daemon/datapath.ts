@@ -13,6 +13,7 @@ import type {
   DnsAnswer,
   DnsAsker,
   DnsCounts,
+  DnsNote,
   DnsQuestion,
   DnsResolution,
   DnsServiceSettings,
@@ -329,6 +330,11 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /** Answers to what 'questions' told of. */
   answerQuestions(answers: readonly DnsAnswer[]): Promise<undefined> {
     return this.#call({ kind: 'answerQuestions', answers })
+  }
+
+  /** What came of questions that `resolve` wanted asked outside. */
+  noteQuestions(notes: readonly DnsNote[]): Promise<undefined> {
+    return this.#call({ kind: 'noteQuestions', notes })
   }
 
   dnsCounts(): Promise<DnsCounts> {

@@ -165,7 +165,8 @@ describe('an address and a service', () => {
 describe('a name that is not known', () => {
   it('is asked outside by who may, and is none otherwise', () => {
     expect(world(), 2, { 'example.com A': 'NXDOMAIN', 'db A': 'NXDOMAIN', 'web.back A': 'NXDOMAIN' })
-    expect(world(), 1, { 'example.com A': 'waits', 'example MX': 'waits' })
+    expect(world(), 1, { 'example.com A': 'waits', 'example MX': 'waits', '. NS': 'waits' })
+    assert.equal(world().ask(2, '. NS'), 'NOERROR')
   })
 
   it('of one label is empty where the sandbox has said how many dots a name has', () => {

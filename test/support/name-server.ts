@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer, type Server, Socket } from 'node:net'
 import { framed, TcpMessages } from '../../src/daemon/dns/tcp-messages.ts'
 import { openListener, openSocket } from '../../src/ports/namespace-sockets.ts'
-import { FLAG_QR, FLAG_RA, FLAG_RD, RCODE_NAME_ERROR, TYPE_A } from '../../src/wire/dns.ts'
+import { FLAG_QR, FLAG_RA, FLAG_RD, TYPE_A } from '../../src/wire/dns.ts'
 import { composeQuery, type DnsMessage, parseMessage } from '../../src/wire/dns-message.ts'
 import { encodeName } from '../../src/wire/dns-name.ts'
 import { QueryReader } from '../../src/wire/dns-query.ts'
@@ -111,9 +111,6 @@ export const answering =
   (...addresses: readonly string[]) =>
   ({ message, reply }: Asked): void =>
     reply(answerTo(message, { addresses }))
-
-export const noSuchName = ({ message, reply }: Asked): void =>
-  reply(answerTo(message, { rcode: RCODE_NAME_ERROR }))
 
 let lastId = 0
 

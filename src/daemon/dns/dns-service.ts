@@ -13,7 +13,7 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../../control/model/machine.ts'
-import type { DnsAnswer, DnsAsker, DnsQuestion } from '../../datapath/dns/dns-settings.ts'
+import type { DnsAnswer, DnsAsker, DnsNote, DnsQuestion } from '../../datapath/dns/dns-settings.ts'
 import { DNS_MESSAGE_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
 import { encodeName } from '../../wire/dns-name.ts'
 import type { Datapath } from '../datapath.ts'
@@ -52,6 +52,7 @@ export class DnsService {
   readonly #serverNumbers = new ServerNumbers()
   /** What the data path is told at the end of the event loop's turn: its worker is woken once for all. */
   #answers: DnsAnswer[] = []
+  #notes: DnsNote[] = []
   #gateways: Promise<GatewayTcpServer | undefined> | undefined
   #closed = false
 
@@ -164,15 +165,22 @@ export class DnsService {
   }
 
   #tell(ticket: number, { message, verdict, server }: OutsideAnswer): void {
-    if (this.#answers.length === 0) setImmediate(() => this.#tellAll())
+    this.#tellSoon()
     this.#answers.push({ ticket, message, verdict, server: this.#serverNumbers.numberOf(server) })
   }
 
+  #tellSoon(): void {
+    if (this.#answers.length + this.#notes.length === 0) setImmediate(() => this.#tellAll())
+  }
+
+  /** A worker that has ended has nobody to answer. */
   #tellAll(): void {
     const answers = this.#answers
+    const notes = this.#notes
     this.#answers = []
-    // A worker that has ended has nobody to answer.
-    this.#datapath.answerQuestions(answers).catch(() => undefined)
+    this.#notes = []
+    if (answers.length > 0) this.#datapath.answerQuestions(answers).catch(() => undefined)
+    if (notes.length > 0) this.#datapath.noteQuestions(notes).catch(() => undefined)
   }
 
   /** Undefined: there is nothing to say to it. */
@@ -180,7 +188,17 @@ export class DnsService {
     const found = await this.#datapath.resolve(asker, message, limit)
     if (found.verdict === 'answer') return found.message
     if (found.verdict === 'drop' || this.#closed) return undefined
-    const outside = await this.#askOutside({ resolver: found.resolver, message, limit })
+    const { resolver } = found
+    const started = performance.now()
+    const outside = await this.#askOutside({ resolver, message, limit })
+    this.#tellSoon()
+    this.#notes.push({
+      ...outside,
+      server: this.#serverNumbers.numberOf(outside.server),
+      resolver,
+      question: message,
+      waitedMs: performance.now() - started,
+    })
     return outside.message
   }
 

@@ -35,6 +35,7 @@ import type {
   DnsAsker,
   DnsCounts,
   DnsLogListing,
+  DnsNote,
   DnsQuestion,
   DnsResolution,
   DnsServiceSettings,
@@ -46,7 +47,7 @@ import { explainDecision } from './explain-names.ts'
 import { FrameQuestions, reasonOf } from './frame-questions.ts'
 import { QueryStatistics } from './query-statistics.ts'
 import { NO_RESOLVER, Resolvers } from './resolvers.ts'
-import { ANSWER, FORWARD, NO_QUERY, NO_QUESTION, Responder, VERDICT } from './responder.ts'
+import { ANSWER, FORWARD, NO_QUERY, NO_QUESTION, Responder } from './responder.ts'
 import { Zones } from './zones.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
@@ -57,7 +58,6 @@ const QUERY_MAX = DNS_QUERY_MAX
 const ABSENT = NONE
 const PORT_DOMAIN = 53
 const PORT_MASK = 0xffff
-const FORWARDED = VERDICT.forwarded
 const DROPPED = { verdict: 'drop', message: new Uint8Array(), steps: [] } as const
 
 export interface DnsServerParts {
@@ -236,6 +236,11 @@ export class DnsServer {
     return this.questions.answerAll(answers, nowMs, from)
   }
 
+  /** What came of questions that `resolve` had asked outside. */
+  note(notes: readonly DnsNote[], nowMs: number): void {
+    for (const note of notes) this.statistics.note(note, nowMs)
+  }
+
   /** Gives up questions that nobody has answered: their clients have done so long before. */
   tick(nowS: number): void {
     this.questions.expire(nowS)
@@ -261,25 +266,7 @@ export class DnsServer {
   private noteOther(query: Uint8Array, resolver: number, nowMs: number, isForwarded: boolean): void {
     const { responder, statistics } = this
     statistics.other++
-    if (!isForwarded) {
-      statistics.answered(responder, nowMs, resolver, query)
-      return
-    }
-    const { name, type } = responder.reader
-    statistics.noted({
-      atMs: nowMs,
-      resolver,
-      bytes: query,
-      name,
-      nameSize: responder.reader.nameSize,
-      type,
-      verdict: FORWARDED,
-      rcode: dns.RCODE_NO_ERROR,
-      answers: 0,
-      waitedMs: 0,
-      server: ABSENT,
-      truncated: false,
-    })
+    if (!isForwarded) statistics.answered(responder, nowMs, resolver, query)
   }
 
   private writeMessage(query: DataView, limit: number, advances: boolean): number {

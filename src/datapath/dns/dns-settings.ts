@@ -120,6 +120,13 @@ export interface DnsAnswer {
   readonly server: number
 }
 
+/** A question that did not come as a frame, and what came of it outside: for the log and the counters. */
+export interface DnsNote extends Omit<DnsAnswer, 'ticket'> {
+  readonly resolver: number
+  readonly question: Uint8Array
+  readonly waitedMs: number
+}
+
 /** `refused`: no more questions of this sandbox may wait; `closed`: there is no way out now. */
 export type DnsOutsideVerdict = 'forwarded' | 'cached' | 'failed' | 'refused' | 'closed'
 

@@ -7,6 +7,7 @@ import {
   DNS_VERDICTS,
   type DnsAnswer,
   type DnsCounts,
+  type DnsNote,
   type DnsOutsideVerdict,
   type DnsVerdict,
 } from './dns-settings.ts'
@@ -95,22 +96,38 @@ export class QueryStatistics {
   /** A question that was asked outside: with its answer, or without one that could be sent. */
   noteOutside(pending: PendingQuestions, slot: number, answer: DnsAnswer | undefined, nowMs: number): void {
     const start = pending.message(slot)
-    const name = start + dns.HEADER_SIZE
-    const view = new DataView(pending.bytes.buffer)
-    const size = nameSize(view, name, start + pending.length[slot]!)
-    const flags = answer === undefined ? dns.RCODE_SERVER_FAILURE : flagsOf(answer.message)
+    const question = pending.bytes.subarray(start, start + pending.length[slot]!)
+    const waitedMs = nowMs - pending.askedMs[slot]!
     this.udp++
+    this.noteAsked({ resolver: pending.resolver[slot]!, question, waitedMs }, answer, nowMs)
+  }
+
+  /** The same of one that did not come as a frame. */
+  note(note: DnsNote, nowMs: number): void {
+    this.noteAsked(note, note, nowMs)
+  }
+
+  private noteAsked(
+    asked: Pick<DnsNote, 'resolver' | 'question' | 'waitedMs'>,
+    answer: Omit<DnsAnswer, 'ticket'> | undefined,
+    nowMs: number,
+  ): void {
+    const { question } = asked
+    const name = dns.HEADER_SIZE
+    const view = viewOf(question)
+    const size = nameSize(view, name, question.length)
+    const flags = answer === undefined ? dns.RCODE_SERVER_FAILURE : flagsOf(answer.message)
     this.noted({
       atMs: nowMs,
-      resolver: pending.resolver[slot]!,
-      bytes: pending.bytes,
+      resolver: asked.resolver,
+      bytes: question,
       name,
       nameSize: size,
       type: view.getUint16(name + size),
       verdict: answer === undefined ? FAILED : OUTSIDE[answer.verdict],
       rcode: flags & dns.RCODE_MASK,
       answers: answer === undefined ? 0 : answersOf(answer.message),
-      waitedMs: nowMs - pending.askedMs[slot]!,
+      waitedMs: asked.waitedMs,
       server: answer?.server ?? ABSENT,
       truncated: (flags & dns.FLAG_TC) !== 0,
     })

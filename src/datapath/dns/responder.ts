@@ -190,7 +190,10 @@ export class Responder {
     const isAddress = type === TYPE_A || type === TYPE_AAAA
     if (isSingle && isAddress && resolvers.singleLabelsStay[resolver] === 1)
       return this.answer(EMPTY, RCODE_NO_ERROR)
-    return resolvers.forwards[resolver] === 1 ? FORWARD : this.answer(NXDOMAIN, RCODE_NAME_ERROR)
+    if (resolvers.forwards[resolver] === 1) return FORWARD
+    // The root is always there: without it, nothing would be (RFC 8020, 2).
+    const isRoot = this.reader.nameSize === 1
+    return isRoot ? this.answer(EMPTY, RCODE_NO_ERROR) : this.answer(NXDOMAIN, RCODE_NAME_ERROR)
   }
 
   private answer(verdict: number, rcode: number): number {
