@@ -12,6 +12,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { DnsAnswer } from '../../../src/control/api/dns.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { withIds } from '../support/docker/dig.ts'
 import { type Endpoints, NameScene, told } from '../support/name-scene.ts'
@@ -144,6 +145,37 @@ describe('names, by the table of what Docker does', { skip }, () => {
       assert.deepEqual(await Promise.all(found), expected)
     })
   }
+
+  it('`dns query` says of all of them what dig is answered', async () => {
+    const cases = Object.values(CASES)
+      .flat()
+      .filter(([, , question]) => !question.endsWith('CH'))
+    const asked = await Promise.all(
+      cases.map(async ([what, from, question]) => {
+        const [name, type] = expand(question).split(' ')
+        const { rcode, answers } = await scene.daemon.call<DnsAnswer>('POST', '/dns/query', {
+          name,
+          type,
+          from,
+        })
+        const records = answers.map((one) => `${one.name}. ${one.ttlS} IN ${one.type} ${one.data}`)
+        return [what, [rcode, ...records.toSorted()].join('; ')]
+      }),
+    )
+    const expected = cases.map(([what, , , answer]) => [
+      what,
+      /^[A-Z]+$/.test(answer) ? answer : `NOERROR; ${expand(answer)}`,
+    ])
+    assert.deepEqual(asked, expected)
+  })
+
+  it('who has the network of another sandbox has its names', async () => {
+    await sandbox('guest', {}, { HostConfig: { NetworkMode: 'container:app' } })
+    await answers('guest', 'database A', 'NOERROR; database. 5 IN A 10.81.2.2')
+    await answers('guest', 'both A', 'NOERROR; both. 5 IN A 10.81.2.4')
+    await answers('web', 'guest A', 'NXDOMAIN')
+    await scene.daemon.do('rm', '-f', 'guest')
+  })
 
   it('a service comes with the addresses of who has it', async () => {
     const { additional } = await scene.ask('app', '_80._tcp.web SRV')

@@ -86,6 +86,34 @@ describe('a name server that is ill-treated', { skip }, () => {
     assert.match(output, /Response codes: +NOERROR \d+ \(100\.00%\)/)
   })
 
+  it('answers every question while what is asked for comes and goes', async () => {
+    const asking = perf(
+      'app',
+      ['web A', '2.1.86.10.in-addr.arpa PTR', 'app A'],
+      '-Q',
+      '2000',
+      '-l',
+      '2',
+      '-t',
+      '20',
+    )
+    const { udp } = await stats()
+    await until('it has begun to ask', async () => (await stats()).udp > udp)
+    let over = false
+    void asking.ended.then(() => (over = true))
+    while (!over) {
+      await scene.daemon.disconnect('front', 'web')
+      await scene.daemon.connect('front', 'web', { IPAMConfig: { IPv4Address: '10.86.1.2' } })
+    }
+    const { output } = await asking.end()
+    assert.match(output, /Queries completed: +\d+ \(100\.00%\)/)
+    assert.match(output, /Response codes: +NOERROR \d+ \(100\.00%\)/)
+    // Nobody's name meanwhile: the server outside knows it.
+    const { forwarded, cached } = (await stats()).verdicts
+    assert.ok(forwarded! > 0 && cached! > 0)
+    await answers('web A', 'web. 5 IN A 10.86.1.2')
+  })
+
   it('hundreds of slow connections of one sandbox do not keep another one from its answers', async () => {
     const sockets = (): number =>
       descriptors(scene.daemon.pid).filter((path) => path.startsWith('socket:')).length
@@ -137,6 +165,15 @@ describe('a name server that is ill-treated', { skip }, () => {
     const { pending } = await stats()
     assert.ok(pending <= DNS_FORWARDS_PER_RESOLVER_MAX, `${pending} wait`)
     assert.ok(memory() - before < 100 * MEBIBYTE, `${(memory() - before) / MEBIBYTE} MiB more`)
+  })
+
+  it('every question is accounted for', async () => {
+    await until('nobody waits', async () => (await stats()).pending === 0)
+    const { udp, other, verdicts } = await stats()
+    assert.equal(
+      Object.values(verdicts).reduce((sum, count) => sum + count, 0),
+      udp + other,
+    )
   })
 })
 

@@ -39,7 +39,8 @@ describe('resolvers of other programs', { skip }, () => {
       { front: at('10.82.1.3') },
       { HostConfig: { DnsSearch: ['nowhere', 'front'] } },
     )
-    await scene.sandbox('twin', { dual: at('10.82.2.2', 'fd00:82:2::2') })
+    const exposed = { ExposedPorts: { '443/tcp': {} } }
+    await scene.sandbox('twin', { dual: at('10.82.2.2', 'fd00:82:2::2') }, exposed)
     await scene.sandbox('pair', { dual: at('10.82.2.3', 'fd00:82:2::3') })
   })
   after(() => scene.stop())
@@ -144,6 +145,36 @@ describe('resolvers of other programs', { skip }, () => {
     assert.deepEqual(asked, ['nobody A NXDOMAIN', 'nobody.front A NXDOMAIN', 'nobody.nowhere A NXDOMAIN'])
   })
 
+  it('getent, as resolv.conf has it: by TCP, with EDNS, one question at a time', async () => {
+    for (const option of [
+      'use-vc',
+      'edns0',
+      'trust-ad',
+      'single-request',
+      'single-request-reopen',
+      'no-tld-query',
+    ]) {
+      const name = `by-${option}`
+      await scene.sandbox(name, { dual: {} }, { HostConfig: { DnsOptions: [option] } })
+      const { output: said, asked } = await questions(() => scene.on(name, 'getent', 'ahosts', 'twin'))
+      assert.match(said, /^fd00:82:2::2 .*^10\.82\.2\.2 /ms, option)
+      assert.deepEqual(asked, ['twin A NOERROR', 'twin AAAA NOERROR'], option)
+      await scene.daemon.do('rm', '-f', name)
+    }
+  })
+
+  it('c-ares, of Node', async () => {
+    const said = await output('pair', process.execPath, '-e', RESOLVE)
+    assert.deepEqual(JSON.parse(said), {
+      four: [{ address: '10.82.2.2', ttl: 5 }],
+      six: [{ address: 'fd00:82:2::2', ttl: 5 }],
+      reverse: ['twin.dual'],
+      services: [{ priority: 0, weight: 0, port: 443, name: 'twin.dual' }],
+      nobody: 'ENOTFOUND',
+      texts: 'ENODATA',
+    })
+  })
+
   it('ping finds by name', async () => {
     for (const name of ['web', 'www.front']) {
       assert.match(await output('app', 'ping', '-c', '1', '-W', '5', name), /\(10\.82\.1\.2\).* 1 received/s)
@@ -191,6 +222,19 @@ describe('resolvers of other programs', { skip }, () => {
     })
   }
 })
+
+const RESOLVE = `
+  const { promises: dns } = require('node:dns')
+  const codeOf = (promise) => promise.then(String, ({ code }) => code)
+  const found = async () => ({
+    four: await dns.resolve4('twin', { ttl: true }),
+    six: await dns.resolve6('TWIN.dual', { ttl: true }),
+    reverse: await dns.reverse('fd00:82:2::2'),
+    services: await dns.resolveSrv('_https._tcp.twin'),
+    nobody: await codeOf(dns.resolve4('nobody')),
+    texts: await codeOf(dns.resolveTxt('twin')),
+  })
+  found().then((answers) => console.log(JSON.stringify(answers)))`
 
 const LISTEN = `require('node:net').createServer((s) => s.end()).listen(${PORT}, '::', () => console.log('listening'))`
 

@@ -16,7 +16,7 @@ import { digArguments, type NameAnswer, readDig } from '../support/docker/dig.ts
 import { told } from '../support/name-scene.ts'
 import { NameServer } from '../support/name-server.ts'
 import { FAR, FARTHER, HOST, INTERNET, NatScene } from '../support/nat-scene.ts'
-import type { Program } from '../support/program.ts'
+import { Program } from '../support/program.ts'
 import { newFolder } from '../support/scene.ts'
 import { until } from '../support/until.ts'
 
@@ -88,6 +88,7 @@ describe('names outside', { skip }, () => {
   describe('of dnsmasq', () => {
     it('records of every type, by UDP and TCP', async () => {
       for (const options of ['', ' +tcp', ' +bufsize=1232']) {
+        await scene.daemon.do('dns', 'flush')
         const is = async (question: string, ...expected: readonly string[]): Promise<void> => {
           const { status, answer, flags } = await ask(question + options)
           assert.deepEqual({ status, answer }, { status: 'NOERROR', answer: expected }, question)
@@ -230,6 +231,33 @@ describe('names outside', { skip }, () => {
     })
   })
 
+  describe('who no longer waits', () => {
+    before(() => use(FAR))
+
+    it('is not answered, nor is the next one that has its place', async () => {
+      await scene.sandbox('gone', 'front')
+      const place = scene.place('gone')
+      const asked = new Program(place, 'dig', ...digArguments(GATEWAY, 'late.gone.test A'))
+      await until('it is asked outside', async () => (await askedOf(FAR, 'late.gone.test')) === 1)
+      await scene.daemon.do('rm', '-f', 'gone')
+      await scene.sandbox('gone', 'front')
+      assert.equal(await outside.call('release', 'late.gone.test'), 1)
+      assert.equal(told(await ask('gone.front A', 'gone')).slice(0, 7), 'NOERROR')
+      await until('nobody waits', async () => (await stats()).pending === 0)
+      await asked.stop('SIGKILL')
+    })
+
+    it('is told by nobody’s fault that there is no answer, where the server has come and gone', async () => {
+      const waiting = ask('late.moved.test A')
+      await until('it is asked outside', async () => (await askedOf(FAR, 'late.moved.test')) === 1)
+      await use(FARTHER)
+      await answers('moved.test', OF_FARTHER)
+      // Who was asked may still answer.
+      await outside.call('release', 'late.moved.test')
+      assert.equal(told(await waiting), `NOERROR; late.moved.test. ${TTL_S} IN A ${OF_FAR}`)
+    })
+  })
+
   describe('what is not believed', () => {
     before(() => use(FAR, FARTHER))
 
@@ -266,6 +294,14 @@ describe('names outside', { skip }, () => {
       assert.deepEqual(await ways('lowercase.test'), ['udp', 'tcp'])
       await answers('lowercase.other.test', OF_FAR)
       assert.deepEqual(await ways('lowercase.other.test'), ['udp'])
+    })
+
+    it('a server that knows no EDNS is asked without it, from then on', async () => {
+      await use(FARTHER)
+      await use(FAR)
+      for (const name of ['old.test', 'old.other.test']) await answers(name, OF_FAR)
+      const sizes = (await outside.call('asked', 'old.')).map(({ udpSize }) => udpSize)
+      assert.deepEqual(sizes, [1232, -1, -1])
     })
 
     it('an answer that is cut short is asked for by TCP', async () => {
@@ -362,6 +398,29 @@ describe('names outside', { skip }, () => {
       assert.equal((await outside.call('asked', 'secret')).length, 0)
       await scene.daemon.call('PUT', '/uplink', { Uplink: 'nic:eth0' })
       await answers('secret.test', OF_FAR)
+    })
+
+    it('by the machine, where the uplink is not one of the machine', async () => {
+      const uplink = `tap:up0,address=198.18.0.2/24,gateway=198.18.0.1,namespace=${scene.internet.path}`
+      await scene.daemon.call('PUT', '/uplink', { Uplink: uplink })
+      scene.internet.ip('link', 'set', 'up0', 'up')
+      scene.internet.ip('address', 'add', '198.18.0.1/24', 'dev', 'up0')
+      const left = await leaves(async () => {
+        assert.equal((await ask('hidden.test A')).status, 'NXDOMAIN')
+      })
+      assert.doesNotMatch(left, /hidden/)
+      // Who has named a server reaches it, as it reaches all else there.
+      const answer = told(await ask('open.test A', 'chosen'))
+      assert.equal(answer, `NOERROR; open.test. ${TTL_S} IN A ${OF_FARTHER}`)
+      await scene.daemon.call('PUT', '/uplink', { Uplink: 'nic:eth0' })
+    })
+
+    it('a daemon that ends does not wait for who has not answered', async () => {
+      const asking = new Program(scene.place('app'), 'dig', ...digArguments(GATEWAY, 'late.end.test A'))
+      await until('it is asked outside', async () => (await askedOf(FAR, 'late.end.test')) === 1)
+      await scene.daemon.stop()
+      await asking.stop('SIGKILL')
+      await scene.daemon.again()
     })
   })
 })

@@ -29,6 +29,8 @@ export const MANNERS = [
   'lowercase',
   /** By UDP cut short. */
   'truncated',
+  /** EDNS is not known: FORMERR, and nothing but a header. */
+  'old',
 ] as const
 
 export type Manner = (typeof MANNERS)[number]
@@ -43,6 +45,7 @@ const FLAG_RD = 0x1_00
 const FLAG_RA = 0x80
 const FLAG_TC = 0x2_00
 const RCODE_MASK = 0xf
+const FORMAT_ERROR = 1
 const RCODES = { servfail: 2, absent: 3, refused: 5, empty: 0 } as const
 
 /** By UDP or TCP; what is sent, in order. `data` is the address that the server has for all names. */
@@ -87,6 +90,11 @@ export function replies(
       return transport === 'tcp' ? [right] : [{ message: answerOf(question, FORGED, swapCase(name)) }]
     case 'lowercase':
       return [{ message: answerOf(question, data, name.toLowerCase()) }]
+    case 'old': {
+      const { flags = 0 } = right.message
+      const header: Packet = { type: 'response', id, flags: flags | FORMAT_ERROR }
+      return question.additionals?.some((record) => record.type === 'OPT') ? [{ message: header }] : [right]
+    }
     case 'truncated':
       if (transport === 'tcp') return [right]
       return [{ message: { ...right.message, flags: right.message.flags! | FLAG_TC, answers: [] } }]
