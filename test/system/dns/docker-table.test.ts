@@ -258,6 +258,20 @@ describe('names, by the table of what Docker does', { skip }, () => {
     await answers('app', 'extra A', 'NOERROR; extra. 5 IN A 10.81.2.4')
   })
 
+  it('a network says how long an answer may be kept, and whether it has names', async () => {
+    await scene.daemon.network('brief', '10.81.6.0/24', { Options: { 'tapwire.dns-ttl': '0' } })
+    await scene.daemon.network('nameless', '10.81.7.0/24', { Options: { 'tapwire.dns': 'none' } })
+    await sandbox('quick', { brief: at('10.81.6.2') })
+    await answers('quick', 'quick A', 'NOERROR; quick. 0 IN A 10.81.6.2')
+    await sandbox('mute', { nameless: at('10.81.7.2') })
+    const { output } = await scene.on('mute', 'cat', '/etc/resolv.conf')
+    assert.deepEqual(output.match(/^nameserver .*/gm), ['nameserver 192.0.2.53'])
+    for (const options of [[], ['+tcp']]) {
+      const args = ['-r', '+tries=1', '+time=5', ...options, '@10.81.7.1', 'mute']
+      assert.match((await scene.on('mute', 'dig', ...args)).output, /connection refused/)
+    }
+  })
+
   it('the default bridge has no names, and its sandboxes ask the machine’s servers', async () => {
     await sandbox('plain', { bridge: {} })
     await sandbox('other', { bridge: {} })

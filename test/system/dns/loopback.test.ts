@@ -67,6 +67,22 @@ describe('names at the loopback', { skip }, () => {
     })
   }
 
+  it('a network of IPv6 alone', async () => {
+    const config = [{ Subnet: 'fd00:84:6::/64' }]
+    const six = { Name: 'six', EnableIPv4: false, EnableIPv6: true, IPAM: { Config: config } }
+    await scene.daemon.call('POST', '/networks', six)
+    await scene.sandbox('six-web', { six: { IPAMConfig: { IPv6Address: 'fd00:84:6::10' } } })
+    await scene.sandbox('six-app', { six: {} })
+    assert.deepEqual(await nameservers('six-app'), ['127.0.0.11'])
+    await answers('six-app', 'six-web AAAA', 'six-web. 5 IN AAAA fd00:84:6::10')
+    await answers('six-app', 'six-web A')
+    const { output: found } = await scene.on('six-app', 'getent', 'ahosts', 'six-web')
+    assert.match(found, /^fd00:84:6::10 +STREAM/)
+    const { code } = await scene.on('six-app', 'ping', '-c', '1', '-W', '5', 'six-web.six')
+    assert.equal(code, 0)
+    await scene.daemon.do('rm', '-f', 'six-app', 'six-web')
+  })
+
   it('is for the sandbox alone, and is not to be reached over the network', async () => {
     const { output } = await scene.on('loop-app', 'ss', '-Htuln')
     const places = output
