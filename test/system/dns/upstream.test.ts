@@ -11,6 +11,7 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { DnsLog, DnsStats } from '../../../src/control/api/dns.ts'
+import type { Uplink } from '../../../src/control/api/uplink.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { digArguments, type NameAnswer, readDig } from '../support/docker/dig.ts'
 import { told } from '../support/name-scene.ts'
@@ -78,6 +79,7 @@ describe('names outside', { skip }, () => {
   /** An address, as the test's servers answer. */
   const answers = async (name: string, data: string): Promise<void> =>
     assert.equal(told(await ask(`${name} A`)), `NOERROR; ${name}. ${TTL_S} IN A ${data}`)
+  const isUp = async (): Promise<boolean> => (await scene.daemon.call<Uplink>('GET', '/uplink')).Up
   const askedOf = async (server: string, name: string): Promise<number> =>
     (await outside.call('asked', name)).filter((one) => one.server === server).length
   const verdictOf = async (name: string): Promise<string | undefined> => {
@@ -340,6 +342,32 @@ describe('names outside', { skip }, () => {
       assert.equal(answer, `NOERROR; through.test. ${TTL_S} IN A ${OF_FARTHER}`)
       assert.equal(await askedOf(FAR, 'through.test'), 0)
     })
+  })
+
+  it('an uplink that is down for a while leaves nothing behind: the next question is answered', async () => {
+    await use(FAR)
+    await answers('known.test', OF_FAR)
+    scene.host.ip('link', 'set', 'eth0', 'down')
+    await until('the uplink is down', async () => !(await isUp()))
+    for (const name of ['known.test', 'down.test']) {
+      assert.deepEqual((await ask(`${name} A`)).answer, [])
+    }
+    assert.equal((await ask('app A')).answer.length, 1)
+    scene.host.ip('link', 'set', 'eth0', 'up')
+    scene.host.ip('route', 'add', 'default', 'via', INTERNET)
+    await until('the uplink is up', isUp)
+    await answers('down.test', OF_FAR)
+  })
+
+  it('is all as it was when a daemon follows one that was killed', async () => {
+    await use(FAR)
+    await scene.daemon.kill()
+    await scene.daemon.again()
+    await until('the uplink is up', isUp)
+    await answers('again.test', OF_FAR)
+    const answer = told(await ask('again.test A', 'chosen'))
+    assert.equal(answer, `NOERROR; again.test. ${TTL_S} IN A ${OF_FARTHER}`)
+    assert.equal((await ask('again.test A', 'vault', '10.83.2.1')).status, 'NXDOMAIN')
   })
 
   describe('who is on another network is nobody', () => {
