@@ -148,6 +148,14 @@ const GATEWAY_SETTINGS = {
   uplink: false,
 } as const
 
+/** No socket of UDP sends from there, and one of IP sends whatever it is given. */
+const SEND_FROM_PORT_0 = `
+import socket, struct, sys
+message = bytes.fromhex(sys.argv[1])
+ip = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+ip.sendto(struct.pack('!HHHH', 0, 53, 8 + len(message), 0) + message, ('${LOOPBACK}', 0))
+`
+
 const rcodesAndData = ({ rcode, answers }: ReturnType<typeof decoded>) => [
   rcode,
   ...answers.map(({ data }) => data),
@@ -365,6 +373,12 @@ insideNamespace(import.meta.url, () => {
           if (count > 0) assert.equal(answers.length, count)
           else assert.notEqual(flags & 0x0200, 0)
         }
+      })
+
+      it('are for no datagram from port 0, which nothing can be sent to', { skip: needs('python3') }, async () => {
+        await lab.setResolver(loopback())
+        lab.sandbox.exec('python3', '-c', SEND_FROM_PORT_0, Buffer.from(question('alice')).toString('hex'))
+        assert.equal(await lab.dig(`@${LOOPBACK}`, 'alice'), '10.77.0.2')
       })
 
       it('are nowhere when it goes, and what was open with it is closed', async () => {
