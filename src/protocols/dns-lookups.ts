@@ -103,7 +103,7 @@ export class DnsLookups {
     const judgement = judge(exchange.query, message, exchange.transport)
     if (judgement.verdict === 'rejected') return this.#reject(nowMs, exchange)
     if (judgement.verdict === 'misspelled') server.rejected++
-    else server.noteAnswer(nowMs - exchange.sentMs, exchange.lookup.current !== exchange)
+    else server.noteAnswer(nowMs, nowMs - exchange.sentMs, exchange.lookup.current !== exchange)
     this.#follow(nowMs, exchange, judgement)
   }
 
@@ -168,9 +168,10 @@ export class DnsLookups {
 
   /** It had its time, and may answer yet. */
   #timeOut(nowMs: number, exchange: Exchange): void {
-    exchange.server.timeouts++
+    const { server, sentMs } = exchange
+    server.timeouts++
     // Not, if it had less than its time because that of the lookup is over.
-    if (nowMs - exchange.sentMs >= DNS_SERVER_TIMEOUT_MS) exchange.server.noteSilent(nowMs)
+    if (nowMs - sentMs >= DNS_SERVER_TIMEOUT_MS) server.noteTimeout(nowMs, sentMs)
     this.#moveOn(nowMs, exchange)
   }
 

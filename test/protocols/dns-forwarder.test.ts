@@ -410,6 +410,25 @@ describe('DnsForwarder: one server after the other', () => {
     assert.equal(outside.last.server.address, '192.0.2.1')
   })
 
+  it('goes on asking a server that has answered other questions meanwhile', () => {
+    const outside = new DnsOutside()
+    const slow = outside.ask({ name: 'slow.example' })
+    outside.wait(1)
+    outside.ask({ name: 'other.example' })
+    outside.receive(outside.last, good(outside.last))
+    outside.wait(DNS_SERVER_TIMEOUT_MS)
+    assert.deepEqual(outside.way, ['1 udp', '1 udp', '2 udp'])
+    outside.receive(outside.last, good(outside.last))
+    assert.equal(outside.told(slow), 'forwarded NOERROR 203.0.113.5')
+    outside.ask({ name: 'internal.example' })
+    assert.equal(outside.last.server.address, '192.0.2.1')
+    assert.equal(outside.forwarder.stats().servers[0]!.timeouts, 1)
+    // This time it has not answered anybody.
+    outside.wait(DNS_SERVER_TIMEOUT_MS)
+    outside.ask({ name: 'another.example' })
+    assert.equal(outside.last.server.address, '192.0.2.2')
+  })
+
   it('asks a server last to which there is no way, but not one that refuses', () => {
     for (const [reason, next] of [
       ['unreachable', '192.0.2.2'],

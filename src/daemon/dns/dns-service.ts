@@ -15,6 +15,7 @@ import type {
 } from '../../control/model/machine.ts'
 import type { DnsAnswer, DnsAsker, DnsNote, DnsQuestion } from '../../datapath/dns/dns-settings.ts'
 import { DNS_MESSAGE_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
+import { HEADER_SIZE } from '../../wire/dns.ts'
 import { encodeName } from '../../wire/dns-name.ts'
 import type { Datapath } from '../datapath.ts'
 import { describe, type Log } from '../log.ts'
@@ -206,6 +207,8 @@ export class DnsService {
     this.#tellSoon()
     this.#notes.push({
       ...outside,
+      // All that is written down of it; it may have 64 KB.
+      message: outside.message.slice(0, HEADER_SIZE),
       server: this.#serverNumbers.numberOf(outside.server),
       resolver,
       question: message,
