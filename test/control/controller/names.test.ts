@@ -293,7 +293,7 @@ describe('a link on a network with names', () => {
       await run(daemon, 'db', { NetworkMode: 'front' })
       await run(daemon, 'web', { NetworkMode: 'front', Links: ['db:store'] })
       const connected = daemon.controller.connect('back', { Container: 'web' })
-      for (let turn = 0; turn < turns; turn++) await undefined
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
       await Promise.all([connected, daemon.controller.renameSandbox('db', 'data')])
       assert.deepEqual(
         hosts(daemon).map((host) => host.split(' ').slice(0, 3).join(' ')),
