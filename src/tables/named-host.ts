@@ -39,9 +39,7 @@ const PORT_MAX = 0xffff
 /** The names of a host, each once. Throws RangeError where one is out of its range, or there are too many. */
 export function prepareNames(hash: NameHash, host: NamedHost): PreparedName[] {
   if (host.names.length > NAMES_PER_HOST_MAX) {
-    throw new RangeError(
-      `NameTable: a host has ${host.names.length} names; ${NAMES_PER_HOST_MAX} are the most`,
-    )
+    throw new RangeError(`a host has ${host.names.length} names; ${NAMES_PER_HOST_MAX} are the most`)
   }
   const names = new Map<string, PreparedName>()
   for (const name of host.names) {
