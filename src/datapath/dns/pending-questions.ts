@@ -92,8 +92,9 @@ export class PendingQuestions {
     length: number,
     nowS: number,
   ): number {
-    const id = (bytes[at]! << 8) | bytes[at + 1]!
-    const hash = this.keys.ofFour(port, clientAddress, ports, id)
+    // Of the whole message: whoever has many wait that differ in their last byte alone would have all of them compared for the next one.
+    const client = this.keys.ofFour(port, clientAddress, ports, length)
+    const hash = this.keys.ofBytes(client, bytes, at, length)
     if (this.isWaiting(hash, port, clientAddress, ports, bytes, at, length)) return ASKED_ALREADY
     if (!this.hasRoom(resolver)) return QUOTA_REACHED
     const slot = this.free[SLOTS - 1 - this.size++]!
@@ -115,9 +116,13 @@ export class PendingQuestions {
     return slot
   }
 
-  /** Whether one more question of the resolver may wait. */
+  /**
+   * Whether one more question of the resolver may wait: while it has fewer than there are places left. So those that ask without end
+   * share what there is with one another, and leave as many places as one of them has for whoever comes.
+   */
   hasRoom(resolver: number): boolean {
-    return this.size < SLOTS && this.perResolver[resolver]! < PER_RESOLVER
+    const own = this.perResolver[resolver]!
+    return own < PER_RESOLVER && own < SLOTS - this.size
   }
 
   /** How many have come since the last `takeNew`; some of them may be gone. */
