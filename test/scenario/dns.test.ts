@@ -437,6 +437,35 @@ describe('who is asked', () => {
     assert.equal(scene.ask(1, 'web A', { to: '10.2.0.1' }), 'dropped: network-isolated')
   })
 
+  it('answers by the port that it was asked by alone, whoever the asker says that he is', () => {
+    const data = Buffer.from(questionOf('web A')).toString('hex')
+    world().play(`
+      2> arp 10.1.0.3 asks 10.1.0.1
+      2< arp 10.1.0.1 tells 10.1.0.3
+      2~
+      1> udp 10.1.0.3:4000>10.1.0.1:53 data=${data}
+      1< udp 10.1.0.1:53>10.1.0.3:4000 len=37 ttl=64
+      1~
+      1> udp 10.1.0.3:53>10.1.0.1:53 data=${data} from=10.1.0.2 ttl=1 opts=01010100
+      1< udp 10.1.0.1:53>10.1.0.3:53 len=37 ttl=64 via=10.1.0.2
+      1~
+      1> udp 10.2.0.1:53>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! reverse-path
+      1> udp 10.2.0.3:4000>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! reverse-path
+      1> udp 10.1.0.1:53>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! martian-address
+      1> udp 10.1.0.255:4000>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! reverse-path
+      1> udp 224.0.0.1:4000>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! martian-address
+      1> udp 10.1.0.2:4000>10.1.0.1:53 data=${data} vlan=1
+      1! not-routed
+      1> udp 10.1.0.2:4000>10.1.0.255:53 data=${data}
+      1! link-broadcast
+    `)
+  })
+
   it('is not the gateway of a network that is served elsewhere', () => {
     const scene = world('zone 1 front silent')
     scene.play(`
