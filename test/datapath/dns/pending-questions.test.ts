@@ -9,6 +9,7 @@ import {
   QUOTA_REACHED,
 } from '../../../src/datapath/dns/pending-questions.ts'
 import { DNS_FORWARDS_MAX, DNS_FORWARDS_PER_RESOLVER_MAX, DNS_PENDING_S } from '../../../src/limits.ts'
+import type { HashChains } from '../../../src/tables/hash-chains.ts'
 
 interface Waiting {
   readonly key: string
