@@ -56,6 +56,7 @@ export const PACKAGES = {
     'bind9-host',
     'knot-dnsutils',
     'dnsmasq-base',
+    'dnsperf',
     'musl-tools',
     'traceroute',
     'tcpdump',

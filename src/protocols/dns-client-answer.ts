@@ -39,7 +39,7 @@ export function composeAnswer(
   ageS: number,
   limit: number,
 ): Uint8Array {
-  const { message, questionEnd, answers, authorities, additionals, rcode } = response
+  const { message, questionEnd, spelt, answers, authorities, additionals, rcode } = response
   const size = message.length + (question.hasEdns ? OPT_SIZE : 0)
   if (size > limit) return composeEmpty(question, FLAG_TC | rcode, limit)
 
@@ -47,6 +47,7 @@ export function composeAnswer(
   const view = new DataView(bytes.buffer)
   bytes.set(message.subarray(questionEnd), questionEnd)
   putQuestion(view, bytes, question)
+  for (const offset of spelt) bytes.set(question.name, offset)
   if (question.hasEdns) setOpt(view, message.length, question.dnssecOk)
   const authentic = response.isAuthentic && wantsAuthentic(question) ? FLAG_AD : 0
   const additionalsSent = additionals + (question.hasEdns ? 1 : 0)

@@ -35,6 +35,8 @@ export interface UpstreamResponse {
   /** Up to OPT. Its header is no header: each client gets its own. */
   readonly message: Uint8Array
   readonly questionEnd: number
+  /** Where records have the name that was asked for spelt out: to each client it is to be as that has spelt it. */
+  readonly spelt: readonly number[]
   readonly answers: number
   readonly authorities: number
   readonly additionals: number
@@ -108,6 +110,7 @@ function judgeRecords(query: UpstreamQuery, received: Uint8Array, isMisspelled: 
 
   const counts: [number, number, number] = [0, 0, 0]
   const times = new Times(query.type)
+  const spelt: number[] = []
   let rcode = head & RCODE_MASK
   let end = records.questionsEnd
   while (records.next()) {
@@ -119,6 +122,7 @@ function judgeRecords(query: UpstreamQuery, received: Uint8Array, isMisspelled: 
     if (!isSound(view, records, message.length)) return SENSELESS
     counts[records.section]++
     times.add(view, records)
+    if (isNameAsked(query, message, records.nameOffset)) spelt.push(records.nameOffset)
     end = records.rdataOffset + records.rdataLength
   }
   if (records.malformed) return SENSELESS
@@ -127,6 +131,7 @@ function judgeRecords(query: UpstreamQuery, received: Uint8Array, isMisspelled: 
   const response: UpstreamResponse = {
     message: end === message.length ? message : message.slice(0, end),
     questionEnd: query.questionEnd,
+    spelt,
     answers,
     authorities,
     additionals,
@@ -136,6 +141,10 @@ function judgeRecords(query: UpstreamQuery, received: Uint8Array, isMisspelled: 
   }
   return { verdict: 'response', response, isMisspelled }
 }
+
+/** Not where it is a pointer to the question, as with most servers. */
+const isNameAsked = ({ message: asked, nameSize }: UpstreamQuery, message: Uint8Array, at: number): boolean =>
+  at + nameSize <= message.length && equalNames(message, at, asked, HEADER_SIZE, nameSize)
 
 /** The upper eight bits of the rcode, in their place, of what OPT has as its TTL (RFC 6891, 6.1.3). */
 const extendedRcode = (ttl: number): number => (ttl >>> 24) << 4

@@ -58,6 +58,23 @@ describe('DnsForwarder: the answer', () => {
     assert.equal(answerTo(new DnsOutside(), { flags: 0 }, contents).flags, FLAG_QR | FLAG_RA)
   })
 
+  it('has its name in the spelling of each question, where the server has spelt it out', () => {
+    const outside = new DnsOutside()
+    const names = ['WeB.eXaMple', 'web.EXAMPLE']
+    const tickets = names.map((name) => outside.ask({ name }))
+    const [asked] = parseMessage(outside.last.message)!.questions
+    const other = addressRecord('203.0.113.6', 300, `x${asked!.name}`)
+    const answers = [addressRecord('203.0.113.5', 300, asked!.name), other]
+    outside.receive(outside.last, reply(outside.last, { answers }))
+    for (const [i, name] of names.entries()) {
+      const answer = parseMessage(outside.answered(tickets[i]!).message)!
+      assert.deepEqual(
+        answer.answers.map((record) => record.name),
+        [name, `x${asked!.name}`],
+      )
+    }
+  })
+
   it('tells of AD only to those who know it: by AD, or by DO', () => {
     for (const [question, isTold] of [
       [{ flags: FLAG_RD }, false],

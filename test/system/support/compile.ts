@@ -3,10 +3,16 @@ import { join } from 'node:path'
 import { repositoryRoot } from '../../support/repository.ts'
 import { newFolder } from './scene.ts'
 
+const OPTIONS = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-Werror'] as const
+
 /** Compiles a program of this folder; returns the path of what came out. */
-export function compile(name: 'flood' | 'frames' | 'transfer' | 'without-io-uring'): string {
+export function compile(
+  name: 'flood' | 'frames' | 'getaddrinfo' | 'transfer' | 'without-io-uring',
+  compiler: readonly [string, ...string[]] = ['cc'],
+): string {
   const program = join(newFolder(), name)
   const source = join(repositoryRoot, 'test/system/support', `${name}.c`)
-  execFileSync('cc', ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-Werror', '-o', program, source])
+  const [command, ...options] = compiler
+  execFileSync(command, [...options, ...OPTIONS, '-o', program, source])
   return program
 }

@@ -1,15 +1,10 @@
 /**
- * The far end of `Station`: sockets in the network namespace that this process was started in, told what to do by messages
- * `{ id, method, args }`, each answered by `{ id, result }` or `{ id, error }`. Endpoints are texts, `192.0.2.7:80`.
+ * The far end of `Station`: sockets in the network namespace that this process was started in, which it is told what to do
+ * with. Endpoints are texts, `192.0.2.7:80`.
  */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-
-interface Call {
-  readonly id: number
-  readonly method: keyof typeof methods
-  readonly args: readonly never[]
-}
+import { serveMethods } from './remote-methods.ts'
 
 /** What has come and nobody has asked for yet, and those who have asked before it came. */
 class Arrivals<T> {
@@ -172,20 +167,6 @@ const methods = {
   },
 }
 
-function toldError(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return code ?? message
-}
-
-process.on('message', ({ id, method, args }: Call) => {
-  const call = methods[method] as (...args: readonly unknown[]) => unknown
-  Promise.resolve()
-    .then(() => call(...args))
-    .then(
-      (result) => process.send!({ id, result }),
-      (error: unknown) => process.send!({ id, error: toldError(error) }),
-    )
-})
-process.send!({ id: 0 })
+serveMethods(methods)
 
 export type StationMethods = typeof methods

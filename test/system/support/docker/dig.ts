@@ -26,10 +26,10 @@ const NO_ANSWER: NameAnswer = {
 /** Longer than Docker waits for one server outside. */
 const TIMEOUT_S = 5
 
-/** `question` is `NAME TYPE`, and options of dig. */
-export function digArguments(server: string, question: string): string[] {
+/** `question` is `NAME TYPE`, and options of dig. Without a server, whom resolv.conf names is asked. */
+export function digArguments(server: string | undefined, question: string): string[] {
   const [name, type, ...options] = question.split(' ')
-  return ['-r', `@${server}`, '-q', name!, '-t', type!]
+  return ['-r', ...(server === undefined ? [] : [`@${server}`]), '-q', name!, '-t', type!]
     .concat(['+noedns', '+noadflag', '+nocookie', '+tries=1', `+time=${TIMEOUT_S}`, '+nosearch'])
     .concat(options)
 }
