@@ -5,13 +5,13 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { makeRoomForInlining } from '../src/daemon/inlining.ts'
 import { BURST_MAX } from '../src/limits.ts'
 import { buildReference } from './support/build-reference.ts'
 import { busyShare } from './support/cpu.ts'
 import { RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
 import { describeMachine, type Machine, machineLine } from './support/machine.ts'
+import { readMemoryOptions } from './support/memory-options.ts'
 import { run } from './support/process.ts'
 import { Progress } from './support/progress.ts'
 import { median } from './support/statistics.ts'
@@ -127,20 +127,9 @@ class Measurement {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: String(ROUNDS) },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  if (values.help) {
-    console.log(USAGE)
-    return
-  }
-  const rounds = Number(values.rounds)
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds ${values.rounds}: want a number from 1`)
+  const options = readMemoryOptions(USAGE, ROUNDS)
+  if (options === undefined) return
+  const { rounds, json } = options
 
   const progress = new Progress()
   const machine = describeMachine()
@@ -164,7 +153,7 @@ async function main(): Promise<void> {
   const shapes = measurements.map((measurement) => measurement.result())
   const framesPerRound = SAMPLES * FRAMES_PER_SAMPLE
   const result = { date, machine, rounds, framesPerRound, busyBefore, shapes, targets: targets(shapes) }
-  publish(result, values.json, progress)
+  publish(result, json, progress)
 }
 
 function targets([small, large]: readonly Measured[]): Target[] {

@@ -6,13 +6,13 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { makeRoomForInlining } from '../src/daemon/inlining.ts'
 import { type ConnectionFigures, measureConnections } from './support/connection-measures.ts'
 import { busyShare } from './support/cpu.ts'
 import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
 import { describeMachine, type Machine, machineLine } from './support/machine.ts'
 import { table } from './support/markdown.ts'
+import { readMemoryOptions } from './support/memory-options.ts'
 import { updatePage } from './support/page.ts'
 import { measureRouter, type RoutedFigures, type RouterFigures } from './support/routed-measures.ts'
 
@@ -48,27 +48,16 @@ interface Row {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: String(ROUNDS) },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  if (values.help) {
-    console.log(USAGE)
-    return
-  }
-  const rounds = Number(values.rounds)
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds ${values.rounds}: want a number from 1`)
+  const options = readMemoryOptions(USAGE, ROUNDS)
+  if (options === undefined) return
+  const { rounds, json } = options
   const machine = describeMachine()
   const busyBefore = await busyShare(machine.cores, 2000)
   makeRoomForInlining()
   const router = measureRouter(rounds)
   const connections = measureConnections(rounds)
   const date = new Date().toISOString()
-  publish({ date, machine, rounds, busyBefore, router, connections }, values.json)
+  publish({ date, machine, rounds, busyBefore, router, connections }, json)
 }
 
 function publish(result: Result, json: boolean): void {

@@ -418,6 +418,9 @@ export const DNS_SERVER_SILENT_MS = 30_000
 /** Milliseconds for which is remembered that a server knows no EDNS, or does not keep the spelling of a question. */
 export const DNS_SERVER_HABIT_MS = 600_000
 
+/** Messages by UDP that are no answer to what was asked, after which the server is asked by TCP: somebody guesses, or floods. */
+export const DNS_REJECTED_MAX = 32
+
 /** Connections to the resolver by TCP, in all and of one sandbox, and milliseconds that a silent one may last (RFC 7766, 6.2.3). */
 export const DNS_CONNECTIONS_MAX = 512
 export const DNS_CONNECTIONS_PER_RESOLVER_MAX = 16

@@ -15,13 +15,14 @@ import {
   OFFSET,
   PORT,
 } from '../../src/datapath/frame-memory.ts'
-import { GatewayMode, InterfaceKind } from '../../src/datapath/router-settings.ts'
+import { InterfaceKind } from '../../src/datapath/router-settings.ts'
 import { BURST_MAX, DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../../src/limits.ts'
 import * as checksum from '../../src/wire/checksum.ts'
 import * as ethernet from '../../src/wire/ethernet.ts'
 import * as ipProtocol from '../../src/wire/ip-protocol.ts'
 import * as ipv4 from '../../src/wire/ipv4.ts'
 import * as udp from '../../src/wire/udp.ts'
+import { MAC_HIGH, routerInterface } from './router-interface.ts'
 import { compactLayout, FRAMES, STRIDE } from './switched-traffic.ts'
 
 export interface NamedShape {
@@ -36,7 +37,6 @@ const NAMES_PER_HOST = 250
 const GATEWAY = 0x0a00_0001
 const FIRST_SANDBOX = 0x0a00_0002
 const FIRST_HOST = 0x0a00_0100
-const MAC_HIGH = 0x0200
 const GATEWAY_MAC = 0x0a00_0001
 const FIRST_SANDBOX_MAC = 0x0d00_0000
 const CLIENT_PORT = 40_000
@@ -108,23 +108,7 @@ export class NamedTraffic {
     engine.addDomain(DOMAIN, { transparent: false })
     for (let port = 0; port < SANDBOXES; port++)
       engine.addPort(port, { domain: DOMAIN, mtu: MTU_DEFAULT, plain: false })
-    engine.setInterface(DOMAIN, {
-      kind: InterfaceKind.inside,
-      mode: GatewayMode.nat,
-      macHigh: MAC_HIGH,
-      macLow: GATEWAY_MAC,
-      address: GATEWAY,
-      prefixLength: 16,
-      mtu: MTU_DEFAULT,
-      internal: false,
-      masquerade: true,
-      sourceAddress: 0,
-      hostPort: -1,
-      proxyArp: false,
-      shared: false,
-      firstPort: 0,
-      lastPort: 0,
-    })
+    engine.setInterface(DOMAIN, routerInterface(InterfaceKind.inside, GATEWAY_MAC, GATEWAY, 16))
     const { dns } = engine
     dns.setZone(DOMAIN, { name: 'front', ttlS: DNS_TTL_S_DEFAULT, served: true })
     const { names } = this.#shape

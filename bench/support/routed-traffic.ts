@@ -20,8 +20,8 @@ import {
   OFFSET,
   PORT,
 } from '../../src/datapath/frame-memory.ts'
-import { GatewayMode, InterfaceKind } from '../../src/datapath/router-settings.ts'
-import { BURST_MAX, CONNECTIONS_MAX, MTU_DEFAULT, NAT_FIRST_PORT, NAT_LAST_PORT } from '../../src/limits.ts'
+import { InterfaceKind } from '../../src/datapath/router-settings.ts'
+import { BURST_MAX, CONNECTIONS_MAX, MTU_DEFAULT } from '../../src/limits.ts'
 import * as arp from '../../src/wire/arp.ts'
 import * as checksum from '../../src/wire/checksum.ts'
 import * as ethernet from '../../src/wire/ethernet.ts'
@@ -30,6 +30,7 @@ import * as ipv4 from '../../src/wire/ipv4.ts'
 import * as tcp from '../../src/wire/tcp.ts'
 import * as udp from '../../src/wire/udp.ts'
 import { busyTime } from './cpu.ts'
+import { MAC_HIGH, routerInterface } from './router-interface.ts'
 import { compactLayout, FRAMES, STRIDE } from './switched-traffic.ts'
 
 export interface RoutedShape {
@@ -61,7 +62,6 @@ const UPLINK = 0xc633_6401 | 0
 const NEXT_HOP = 0xc633_64fe | 0
 const FIRST_SERVER = 0x0800_0000
 
-const MAC_HIGH = 0x0200
 const GATEWAY_MAC = 0x0a00_0001
 const UPLINK_MAC = 0x0b00_0001
 const NEXT_HOP_MAC = 0x0c00_0001
@@ -203,34 +203,9 @@ export class RoutedTraffic {
         plain: false,
       })
     }
-    const common = {
-      macHigh: MAC_HIGH,
-      mtu: MTU_DEFAULT,
-      mode: GatewayMode.nat,
-      internal: false,
-      masquerade: true,
-      sourceAddress: 0,
-      hostPort: -1,
-      proxyArp: false,
-      shared: false,
-      firstPort: NAT_FIRST_PORT,
-      lastPort: NAT_LAST_PORT,
-    }
     const { inside, outside } = InterfaceKind
-    engine.setInterface(INSIDE, {
-      ...common,
-      kind: inside,
-      macLow: GATEWAY_MAC,
-      address: GATEWAY,
-      prefixLength: 16,
-    })
-    engine.setInterface(OUTSIDE, {
-      ...common,
-      kind: outside,
-      macLow: UPLINK_MAC,
-      address: UPLINK,
-      prefixLength: 24,
-    })
+    engine.setInterface(INSIDE, routerInterface(inside, GATEWAY_MAC, GATEWAY, 16))
+    engine.setInterface(OUTSIDE, routerInterface(outside, UPLINK_MAC, UPLINK, 24))
     engine.setRoutes([{ prefix: 0, prefixLength: 0, domain: OUTSIDE, nextHop: NEXT_HOP }])
     if (this.#shape.way === 'in') this.#publish()
   }

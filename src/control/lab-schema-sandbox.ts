@@ -146,17 +146,12 @@ const settings = {
     .meta({ description: "The folder that the command runs in. Default: the lab file's folder." }),
   hostname: word.min(1).optional().meta({ description: "Default: the sandbox's name." }),
   domainname: word.min(1).optional().meta({ description: 'The domain of the host name.' }),
-  dns: z
-    .array(address, { error: 'a list of addresses' })
-    .optional()
-    .meta({
-      description: "Name servers that are asked for what is no sandbox's name, in place of the machine's.",
-    }),
-  dns_search: words
-    .optional()
-    .meta({
-      description: "Domains that are put behind a name in turn (resolv.conf's search); a dot for none.",
-    }),
+  dns: z.array(address, { error: 'a list of addresses' }).optional().meta({
+    description: "Name servers that are asked for what is no sandbox's name, in place of the machine's.",
+  }),
+  dns_search: words.optional().meta({
+    description: "Domains that are put behind a name in turn (resolv.conf's search); a dot for none.",
+  }),
   dns_opt: words
     .optional()
     .meta({ description: "Options of the sandbox's resolv.conf.", examples: [['ndots:2']] }),

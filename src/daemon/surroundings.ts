@@ -1,7 +1,7 @@
 /** The machine that the daemon runs on, as far as the model asks about it. */
 
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { formatIpAddress, parseCidr, parseIpAddress } from '../control/ip-address.ts'
 import type { Surroundings } from '../control/model/machine.ts'
@@ -119,10 +119,10 @@ export function nameservers(text: string): string[] {
   return [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].map(([, server]) => server!)
 }
 
-/** Empty where the file is not there, or not for us. */
+/** Empty where the file is not there, or not for us, or none: a pipe would be waited for, and a device may have no end. */
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return statSync(path).isFile() ? readFileSync(path, 'utf8') : ''
   } catch {
     return ''
   }

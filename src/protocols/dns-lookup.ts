@@ -44,6 +44,8 @@ export interface Exchange {
   readonly again: 'misspelled' | 'truncated' | 'no-edns' | undefined
   readonly sentMs: number
   readonly deadlineMs: number
+  /** Messages that were no answer to it. */
+  rejected: number
 }
 
 export type LookupOutcome =

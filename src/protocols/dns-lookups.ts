@@ -4,7 +4,7 @@
  *     UDP  --> response                                             the answer
  *          --> nothing, in DNS_SERVER_TIMEOUT_MS                    next server; this one may answer yet
  *          --> SERVFAIL, REFUSED, nonsense, an error of the network next server
- *          --> TC, or spelled otherwise                             the same server by TCP
+ *          --> TC, or spelled otherwise, or much that is no answer  the same server by TCP
  *          --> FORMERR, NOTIMP                                      the same server without EDNS
  *
  * A server that has had its time is still listened to: if it answers before the next one does, its answer is as good. What else
@@ -15,8 +15,8 @@
  * spelling off. Likewise a server is asked without EDNS for a while only after it has answered a question without.
  */
 
-import { DNS_FORWARD_TIMEOUT_MS, DNS_SERVER_TIMEOUT_MS } from '../limits.ts'
-import { RCODE_FORMAT_ERROR, RCODE_NOT_IMPLEMENTED } from '../wire/dns.ts'
+import { DNS_FORWARD_TIMEOUT_MS, DNS_REJECTED_MAX, DNS_SERVER_TIMEOUT_MS } from '../limits.ts'
+import { RCODE_FORMAT_ERROR, RCODE_NOT_IMPLEMENTED, RCODE_SERVER_FAILURE } from '../wire/dns.ts'
 import type { ClientQuestion } from './dns-client-question.ts'
 import type { ExchangeFailure, ForwarderAction } from './dns-forwarder-types.ts'
 import type { Exchange, Lookup, LookupOutcome } from './dns-lookup.ts'
@@ -101,12 +101,9 @@ export class DnsLookups {
     if (exchange === undefined) return
     const { server } = exchange
     const judgement = judge(exchange.query, message, exchange.transport)
-    if (judgement.verdict === 'rejected') {
-      server.rejected++
-      return
-    }
+    if (judgement.verdict === 'rejected') return this.#reject(nowMs, exchange)
     if (judgement.verdict === 'misspelled') server.rejected++
-    else server.noteAnswer(nowMs - exchange.sentMs, exchange.lookup.current !== exchange)
+    else server.noteAnswer(nowMs, nowMs - exchange.sentMs, exchange.lookup.current !== exchange)
     this.#follow(nowMs, exchange, judgement)
   }
 
@@ -137,6 +134,20 @@ export class DnsLookups {
     return this.#lookups.size === 0 ? undefined : this.#nextMs
   }
 
+  /**
+   * By UDP anybody may have sent it, and the answer may come yet. By TCP nobody but the server, which would say such things for ever,
+   * at the speed of the connection.
+   */
+  #reject(nowMs: number, exchange: Exchange): void {
+    exchange.server.rejected++
+    exchange.rejected++
+    if (exchange.transport === 'tcp') {
+      this.#follow(nowMs, exchange, { verdict: 'failure', rcode: RCODE_SERVER_FAILURE })
+    } else if (exchange.rejected >= DNS_REJECTED_MAX) {
+      this.#follow(nowMs, exchange, { verdict: 'misspelled' })
+    }
+  }
+
   #follow(nowMs: number, exchange: Exchange, judgement: Exclude<Judgement, { verdict: 'rejected' }>): void {
     const { lookup, server, again } = exchange
     if (judgement.verdict === 'response') {
@@ -157,9 +168,10 @@ export class DnsLookups {
 
   /** It had its time, and may answer yet. */
   #timeOut(nowMs: number, exchange: Exchange): void {
-    exchange.server.timeouts++
+    const { server, sentMs } = exchange
+    server.timeouts++
     // Not, if it had less than its time because that of the lookup is over.
-    if (nowMs - exchange.sentMs >= DNS_SERVER_TIMEOUT_MS) exchange.server.noteSilent(nowMs)
+    if (nowMs - sentMs >= DNS_SERVER_TIMEOUT_MS) server.noteTimeout(nowMs, sentMs)
     this.#moveOn(nowMs, exchange)
   }
 
@@ -186,7 +198,17 @@ export class DnsLookups {
     const query = composeUpstreamQuery(question, random, { hasEdns, spells: server.keepsSpelling(nowMs) })
     const deadlineMs = Math.min(nowMs + DNS_SERVER_TIMEOUT_MS, lookup.deadlineMs)
     const id = ++this.#lastExchange
-    const exchange: Exchange = { id, lookup, server, transport, query, again: why, sentMs: nowMs, deadlineMs }
+    const exchange: Exchange = {
+      id,
+      lookup,
+      server,
+      transport,
+      query,
+      again: why,
+      sentMs: nowMs,
+      deadlineMs,
+      rejected: 0,
+    }
     this.#exchanges.set(id, exchange)
     lookup.exchanges.add(exchange)
     lookup.current = exchange

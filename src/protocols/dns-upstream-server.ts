@@ -14,6 +14,7 @@ export class DnsUpstreamServer {
   failures = 0
   rejected = 0
   #roundTripMs: number | undefined
+  #answeredMs = Number.NEGATIVE_INFINITY
   /** Undefined where it answers, for all that is known. */
   #silentUntilMs: number | undefined
   #noEdnsUntilMs = 0
@@ -41,9 +42,18 @@ export class DnsUpstreamServer {
     this.#silentUntilMs = nowMs + DNS_SERVER_SILENT_MS
   }
 
+  /**
+   * A question that it was asked at `sentMs` had its time. If it has answered others since, it is the name that nobody answers for, and who
+   * asks for such names does not choose the server that all others ask.
+   */
+  noteTimeout(nowMs: number, sentMs: number): void {
+    if (this.#answeredMs <= sentMs) this.noteSilent(nowMs)
+  }
+
   /** `isLate`: another was asked meanwhile. That does not make it one to be asked first. */
-  noteAnswer(roundTripMs: number, isLate: boolean): void {
+  noteAnswer(nowMs: number, roundTripMs: number, isLate: boolean): void {
     this.answered++
+    this.#answeredMs = nowMs
     if (!isLate) this.#silentUntilMs = undefined
     const smoothed = this.#roundTripMs ?? roundTripMs
     this.#roundTripMs = smoothed + (roundTripMs - smoothed) / SMOOTHING

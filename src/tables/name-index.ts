@@ -17,6 +17,7 @@
  * and each time that names are moved at least as many bytes have been written since the last as are moved at most.
  */
 
+import { fold } from '../wire/dns-name.ts'
 import { FreeNumbers } from './free-numbers.ts'
 import { HashChains } from './hash-chains.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
@@ -35,12 +36,9 @@ export const OWN = 4
 const SIZE_MASK = 0xff
 const REST_SHIFT = 8
 
-const CAPITAL_A = 0x41
-const LETTERS = 26
-const SMALL = 0x20
-
-// Constant of this module, on the path of each lookup: V8 folds what a module keeps to itself.
+// Constant and function of this module, on the path of each lookup: V8 folds what a module keeps to itself.
 const ABSENT = -1
+const lowerCase = fold
 
 const NO_BYTES = new Uint8Array()
 
@@ -141,9 +139,7 @@ export class NameIndex {
   private equals(offset: number, bytes: Uint8Array, at: number, size: number): boolean {
     const own = this.bytes
     for (let index = 0; index < size; index++) {
-      const byte = bytes[at + index]!
-      const folded = (byte - CAPITAL_A) >>> 0 < LETTERS ? byte | SMALL : byte
-      if (own[offset + index] !== folded) return false
+      if (own[offset + index] !== lowerCase(bytes[at + index]!)) return false
     }
     return true
   }

@@ -378,10 +378,10 @@ export class NameTable {
   private requireRoom(names: number, bytes: number): void {
     const { options } = this
     if (this.names + this.links + names > options.names) {
-      throw new RangeError(`NameTable: there is no room for more than ${options.names} names`)
+      throw new RangeError(`there is no room for more than ${options.names} names`)
     }
     if (!this.index.hasRoom(bytes)) {
-      throw new RangeError(`NameTable: there is no room for more than ${options.nameBytes} bytes of names`)
+      throw new RangeError(`there is no room for more than ${options.nameBytes} bytes of names`)
     }
   }
 
@@ -389,8 +389,6 @@ export class NameTable {
     requirePortRanges(services)
     const max = Math.min(NAMED_SERVICES_PER_HOST_MAX, this.services.left + this.services.count(id))
     if (services.length <= max) return
-    throw new RangeError(
-      `NameTable: there is no room for ${services.length} services of a host, but for ${max}`,
-    )
+    throw new RangeError(`a host has ${services.length} ranges of ports; there is room for ${max}`)
   }
 }

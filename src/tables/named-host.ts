@@ -1,6 +1,7 @@
 /** What a name table is told of a host: checked, and its names made ready to be entered. */
 
 import { NAMES_PER_HOST_MAX } from '../limits.ts'
+import { fold, LABEL_SIZE_MAX, NAME_SIZE_MAX } from '../wire/dns-name.ts'
 import type { Ipv6Words } from './host-addresses.ts'
 import type { NameHash } from './name-hash.ts'
 import type { PortRange } from './service-list.ts'
@@ -35,20 +36,10 @@ const SCOPE_MAX = 0x7fff_ffff
 const PROTOCOL_MAX = 0xff
 const PORT_MAX = 0xffff
 
-/** RFC 1035, 2.3.4. */
-const NAME_SIZE_MAX = 255
-const LABEL_SIZE_MAX = 63
-
-const CAPITAL_A = 0x41
-const LETTERS = 26
-const SMALL = 0x20
-
 /** The names of a host, each once. Throws RangeError where one is out of its range, or there are too many. */
 export function prepareNames(hash: NameHash, host: NamedHost): PreparedName[] {
   if (host.names.length > NAMES_PER_HOST_MAX) {
-    throw new RangeError(
-      `NameTable: a host has ${host.names.length} names; ${NAMES_PER_HOST_MAX} are the most`,
-    )
+    throw new RangeError(`a host has ${host.names.length} names; ${NAMES_PER_HOST_MAX} are the most`)
   }
   const names = new Map<string, PreparedName>()
   for (const name of host.names) {
@@ -73,7 +64,7 @@ export function withoutRoot(wire: Uint8Array): Uint8Array {
   if (end === 0 || end + 1 !== wire.length || wire[end] !== 0 || wire.length > NAME_SIZE_MAX) {
     throw new RangeError('NameTable: a name is not in wire form')
   }
-  return wire.slice(0, end).map((byte) => ((byte - CAPITAL_A) >>> 0 < LETTERS ? byte | SMALL : byte))
+  return wire.slice(0, end).map(fold)
 }
 
 export function requireInteger(name: string, value: number, min: number, max: number): void {

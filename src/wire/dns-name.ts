@@ -97,11 +97,14 @@ export function readName(
 }
 
 const UPPER_A = 0x41
-const UPPER_Z = 0x5a
+const LETTERS = 26
 const CASE = 0x20
 
-/** Lower case of an ASCII letter, any other byte as it is (RFC 4343, 3). Lengths of labels are no letters: they stay. */
-export const fold = (byte: number): number => (byte >= UPPER_A && byte <= UPPER_Z ? byte | CASE : byte)
+/**
+ * Lower case of an ASCII letter, any other byte as it is (RFC 4343, 3). Lengths of labels are no letters: they stay. With one comparison,
+ * as each byte of a question comes here.
+ */
+export const fold = (byte: number): number => ((byte - UPPER_A) >>> 0 < LETTERS ? byte | CASE : byte)
 
 /** Whether `size` bytes of names in wire form are the same, whatever the case of their ASCII letters. */
 export function equalNames(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {

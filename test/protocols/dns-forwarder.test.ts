@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { DNS_SERVER_HABIT_MS, DNS_SERVER_SILENT_MS, DNS_SERVER_TIMEOUT_MS } from '../../src/limits.ts'
+import {
+  DNS_REJECTED_MAX,
+  DNS_SERVER_HABIT_MS,
+  DNS_SERVER_SILENT_MS,
+  DNS_SERVER_TIMEOUT_MS,
+} from '../../src/limits.ts'
 import { FLAG_AD, FLAG_CD, FLAG_QR, FLAG_RD, FLAG_TC, HEADER_SIZE, TYPE_AAAA } from '../../src/wire/dns.ts'
 import { parseMessage } from '../../src/wire/dns-message.ts'
 import { addressRecord, DnsOutside, opt, reply, type Sent, startOfAuthority } from '../support/dns-outside.ts'
@@ -116,6 +121,39 @@ describe('DnsForwarder: what it believes', () => {
     outside.receive(sent, answer)
     assert.equal(outside.told(ticket), 'forwarded NOERROR 203.0.113.5')
     assert.deepEqual(outside.way, ['1 udp'])
+  })
+
+  it('asks by TCP where much comes that is no answer', () => {
+    const outside = new DnsOutside()
+    const ticket = outside.ask()
+    const sent = outside.last
+    for (let guess = 1; guess <= DNS_REJECTED_MAX; guess++) {
+      assert.deepEqual(outside.way, ['1 udp'])
+      outside.receive(
+        sent,
+        changed(good(sent, '203.0.113.66'), 1, (byte) => byte + guess),
+      )
+    }
+    assert.deepEqual(outside.way, ['1 udp', '1 tcp'])
+    outside.receive(sent, good(sent, '203.0.113.66'))
+    assert.ok(outside.waits(ticket))
+    outside.receive(outside.last, good(outside.last))
+    assert.equal(outside.told(ticket), 'forwarded NOERROR 203.0.113.5')
+    assert.equal(outside.open.size, 0)
+  })
+
+  it('goes to the next server where one says by TCP what is no answer', () => {
+    for (const nonsense of [new Uint8Array(), Uint8Array.of(1, 2, 3)]) {
+      const outside = new DnsOutside()
+      const ticket = outside.ask()
+      outside.receive(outside.last, reply(outside.last, { flags: FLAG_TC }))
+      outside.receive(outside.last, nonsense)
+      assert.deepEqual(outside.way, ['1 udp', '1 tcp', '2 udp'])
+      outside.receive(outside.last, good(outside.last))
+      assert.equal(outside.told(ticket), 'forwarded NOERROR 203.0.113.5')
+      assert.equal(outside.forwarder.stats().servers[0]!.rejected, 1)
+      assert.equal(outside.open.size, 0)
+    }
   })
 
   it('ignores what comes when the exchange is over', () => {
@@ -370,6 +408,25 @@ describe('DnsForwarder: one server after the other', () => {
     outside.receive(tried, good(tried))
     outside.ask({ name: 'after.example' })
     assert.equal(outside.last.server.address, '192.0.2.1')
+  })
+
+  it('goes on asking a server that has answered other questions meanwhile', () => {
+    const outside = new DnsOutside()
+    const slow = outside.ask({ name: 'slow.example' })
+    outside.wait(1)
+    outside.ask({ name: 'other.example' })
+    outside.receive(outside.last, good(outside.last))
+    outside.wait(DNS_SERVER_TIMEOUT_MS)
+    assert.deepEqual(outside.way, ['1 udp', '1 udp', '2 udp'])
+    outside.receive(outside.last, good(outside.last))
+    assert.equal(outside.told(slow), 'forwarded NOERROR 203.0.113.5')
+    outside.ask({ name: 'internal.example' })
+    assert.equal(outside.last.server.address, '192.0.2.1')
+    assert.equal(outside.forwarder.stats().servers[0]!.timeouts, 1)
+    // This time it has not answered anybody.
+    outside.wait(DNS_SERVER_TIMEOUT_MS)
+    outside.ask({ name: 'another.example' })
+    assert.equal(outside.last.server.address, '192.0.2.2')
   })
 
   it('asks a server last to which there is no way, but not one that refuses', () => {

@@ -101,6 +101,17 @@ export class Names {
     return this.#lock.run(sandbox.id, () => this.#become({ running, sandbox }))
   }
 
+  /**
+   * The same for one that something else may be under way with: its record as it was settled last, changed. Nothing where it does not
+   * run.
+   */
+  revise(id: string, change: (sandbox: SandboxRecord) => SandboxRecord): Promise<void> {
+    return this.#lock.run(id, async () => {
+      const settled = this.#settled.get(id)
+      if (settled !== undefined) await this.#become({ ...settled, sandbox: change(settled.sandbox) })
+    })
+  }
+
   /** The sandbox has ended. What cannot be taken back is told, and tried again at the next end. */
   abandon({ id }: SandboxRecord): Promise<void> {
     return this.#lock.run(id, async () => {

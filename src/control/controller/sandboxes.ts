@@ -10,7 +10,6 @@ import type {
 } from '../api/sandbox.ts'
 import type { Filters, SandboxListOptions } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import type { RunningSandbox } from '../model/machine.ts'
 import type { EndpointRecord, SandboxRecord } from '../model/records.ts'
 import { planFirstEndpoint } from '../rules/endpoint-settings.ts'
 import { parseLink } from '../rules/link-environment.ts'
@@ -108,30 +107,27 @@ export class Sandboxes {
   /** Links to it follow the name, as they do in Docker. */
   async #commitName(undo: Undo, sandbox: SandboxRecord, name: string): Promise<void> {
     const { model } = this.#context
-    const before = [
-      sandbox,
-      ...[...model.sandboxes.values()].filter(
-        (other) => other.id !== sandbox.id && linksOf(other).some((link) => isTo(link, sandbox.name)),
-      ),
-    ]
+    const others = [...model.sandboxes.values()].filter(
+      (other) => other.id !== sandbox.id && linksOf(other).some((link) => isTo(link, sandbox.name)),
+    )
+    const before = [sandbox, ...others]
     const after = before.map((record) =>
       record === sandbox ? { ...record, name } : withLinksTo(record, sandbox.name, name),
     )
     const { names } = this.#runs
-    const running = (id: string): RunningSandbox | undefined => this.#runs.find(id)?.running
-    for (const record of before) {
-      const found = running(record.id)
-      if (found !== undefined) names.returnTo(undo, found, record)
+    const running = this.#runs.find(sandbox.id)?.running
+    if (running !== undefined) names.returnTo(undo, running, sandbox)
+    const follow = async (from: string, to: string): Promise<void> => {
+      for (const { id } of others) await names.revise(id, (other) => withLinksTo(other, from, to))
     }
+    undo.add(() => follow(name, sandbox.name))
     await this.#context.commit(
       undo,
       () => after.forEach((record) => model.putSandbox(record)),
       () => before.forEach((record) => model.putSandbox(record)),
     )
-    for (const record of after) {
-      const found = running(record.id)
-      if (found !== undefined) await names.become(found, record)
-    }
+    if (running !== undefined) await names.become(running, { ...sandbox, name })
+    await follow(sandbox.name, name)
   }
 
   async wait(

@@ -15,6 +15,7 @@ import type {
 } from '../../control/model/machine.ts'
 import type { DnsAnswer, DnsAsker, DnsNote, DnsQuestion } from '../../datapath/dns/dns-settings.ts'
 import { DNS_MESSAGE_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
+import { HEADER_SIZE } from '../../wire/dns.ts'
 import { encodeName } from '../../wire/dns-name.ts'
 import type { Datapath } from '../datapath.ts'
 import { describe, type Log } from '../log.ts'
@@ -43,6 +44,9 @@ export interface DnsServiceParts {
   readonly resolvConf: string
 }
 
+/** Milliseconds between the two clocks that tell of one that was set. Fewer come of the time that the data path's word takes to here. */
+const CLOCK_STEP_MS = 1000
+
 export class DnsService {
   readonly #parts: DnsServiceParts
   readonly #datapath: Datapath
@@ -54,6 +58,8 @@ export class DnsService {
   #answers: DnsAnswer[] = []
   #notes: DnsNote[] = []
   #gateways: Promise<GatewayTcpServer | undefined> | undefined
+  /** The time of day at 0 of the data path's clock. */
+  #lastEpochMs = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(parts: DnsServiceParts) {
@@ -130,7 +136,7 @@ export class DnsService {
 
   async entries(after: number, limit: number): Promise<FabricDnsLog> {
     const { entries, last, lost, nowMs } = await this.#datapath.dnsLog(after, limit)
-    const epochMs = Date.now() - nowMs
+    const epochMs = this.#epochMs(nowMs)
     return {
       entries: entries.map((entry) =>
         fabricLogEntry(entry, {
@@ -141,6 +147,13 @@ export class DnsService {
       last,
       lost,
     }
+  }
+
+  /** Kept until the clock is set, so that an entry has the same time whenever it is read. */
+  #epochMs(nowMs: number): number {
+    const epochMs = Date.now() - nowMs
+    if (Math.abs(epochMs - this.#lastEpochMs) > CLOCK_STEP_MS) this.#lastEpochMs = epochMs
+    return this.#lastEpochMs
   }
 
   async flushCache(): Promise<number> {
@@ -194,6 +207,8 @@ export class DnsService {
     this.#tellSoon()
     this.#notes.push({
       ...outside,
+      // All that is written down of it; it may have 64 KB.
+      message: outside.message.slice(0, HEADER_SIZE),
       server: this.#serverNumbers.numberOf(outside.server),
       resolver,
       question: message,

@@ -131,9 +131,13 @@ export class Outside {
     return kind === 'machine' && this.#parts.leadsOut() ? MACHINE : undefined
   }
 
+  /** Throws where the group's servers may not be asked: by now, for a question may be on its way to the next one for seconds. */
   #namespaceOf(group: number): string | undefined {
     const resolver = resolverOf(group)
-    if (resolver === undefined) return undefined
+    if (resolver === undefined) {
+      if (this.#parts.leadsOut()) return undefined
+      throw new Error("no uplink leads out, and the machine's servers are not asked")
+    }
     const upstream = this.#upstreams.get(resolver)
     if (upstream?.kind === 'servers') return upstream.namespace
     throw new Error(`resolver ${resolver} has no servers of its own`)

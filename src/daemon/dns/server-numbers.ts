@@ -1,5 +1,8 @@
 import { DNS_LOG_ENTRIES } from '../../limits.ts'
 
+/** The log keeps 16 bits of a number, with a sign. */
+const NUMBERS = 0x8000
+
 /**
  * Numbers for addresses of servers, which the data path's log keeps in their place. It has no more entries than there are numbers
  * here, so that whatever it still has is known.
@@ -25,7 +28,9 @@ export class ServerNumbers {
   }
 
   #add(address: string): number {
-    const number = this.#next++
+    while (this.#addresses.has(this.#next)) this.#next = (this.#next + 1) % NUMBERS
+    const number = this.#next
+    this.#next = (number + 1) % NUMBERS
     this.#addresses.set(number, address)
     if (this.#addresses.size > DNS_LOG_ENTRIES) this.#forgetOldest()
     return number

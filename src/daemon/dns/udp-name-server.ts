@@ -17,7 +17,9 @@ export class UdpNameServer {
     // What the kernel says of a client that is gone.
     this.#socket.on('error', () => undefined)
     this.#socket.on('message', (bytes, client) => {
-      if (this.#waiting < DNS_DATAGRAMS_MAX) void this.#take(new Uint8Array(bytes), client)
+      // Port 0 says that no answer is wanted (RFC 768), and Node throws where it is to send there.
+      if (client.port === 0 || this.#waiting >= DNS_DATAGRAMS_MAX) return
+      void this.#take(new Uint8Array(bytes), client)
     })
   }
 

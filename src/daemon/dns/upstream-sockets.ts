@@ -4,7 +4,7 @@
  */
 
 import { Socket } from 'node:net'
-import { DNS_FORWARDS_MAX } from '../../limits.ts'
+import { DNS_FORWARDS_MAX, DNS_SERVERS_MAX } from '../../limits.ts'
 import { openSocket } from '../../ports/namespace-sockets.ts'
 import type { ExchangeFailure, ForwarderAction, UpstreamServer } from '../../protocols/dns-forwarder-types.ts'
 import { adoptDatagramSocket } from './datagram-socket.ts'
@@ -27,12 +27,18 @@ interface Ends {
   failed(reason: ExchangeFailure): void
 }
 
+/**
+ * As many as the forwarder may want: each question's servers are asked one after the other, and one that was silent is listened to on.
+ * With fewer, sandboxes whose servers are silent would take those away that others need.
+ */
+const OPEN_MAX = DNS_FORWARDS_MAX * DNS_SERVERS_MAX
+
 export class UpstreamSockets {
   readonly #parts: UpstreamSocketsParts
   readonly #open = new Map<number, () => void>()
   readonly #openMax: number
 
-  constructor(parts: UpstreamSocketsParts, openMax: number = DNS_FORWARDS_MAX) {
+  constructor(parts: UpstreamSocketsParts, openMax: number = OPEN_MAX) {
     this.#parts = parts
     this.#openMax = openMax
   }

@@ -120,7 +120,7 @@ export interface DnsAnswer {
   readonly server: number
 }
 
-/** A question that did not come as a frame, and what came of it outside: for the log and the counters. */
+/** A question that did not come as a frame, and what came of it outside: for the log and the counters. Its `message` may be the header alone. */
 export interface DnsNote extends Omit<DnsAnswer, 'ticket'> {
   readonly resolver: number
   readonly question: Uint8Array

@@ -115,9 +115,13 @@ export class PendingQuestions {
     return slot
   }
 
-  /** Whether one more question of the resolver may wait. */
+  /**
+   * Whether one more question of the resolver may wait. It has no more than are free for all others: so many that flood leave room
+   * for one that asks now and then (the dynamic threshold by which ports of a switch share its memory: Choudhury and Hahne, 1998).
+   */
   hasRoom(resolver: number): boolean {
-    return this.size < SLOTS && this.perResolver[resolver]! < PER_RESOLVER
+    const own = this.perResolver[resolver]!
+    return own < PER_RESOLVER && own < SLOTS - this.size
   }
 
   /** How many have come since the last `takeNew`; some of them may be gone. */

@@ -5,6 +5,8 @@
  *     2.0.0.0. ... .8.b.d.0.1.0.0.2.ip6.arpa                  2001:db8::2, a label a hexadecimal digit (RFC 3596, 2.5)
  */
 
+import { equalNames } from '../../wire/dns-name.ts'
+
 /** What the name stands for. */
 export const NO_ADDRESS = 0
 export const IPV4 = 4
@@ -13,12 +15,11 @@ export const IPV6 = 6
 const IPV4_LABELS = 4
 const IPV6_LABELS = 32
 
-/** In wire form with the root, in small letters. */
+/** In wire form with the root. */
 const IN_ADDR_ARPA = suffixOf('in-addr', 'arpa')
 const IP6_ARPA = suffixOf('ip6', 'arpa')
 
 const ZERO = 0x30
-const CAPITAL_A = 0x41
 const SMALL_A = 0x61
 const CASE = 0x20
 const NOTHING = -1
@@ -87,13 +88,7 @@ function digitOf(byte: number): number {
 /** Whether the name's last bytes are these; its labels must then begin there too, which its digits show. */
 function endsWith(bytes: Uint8Array, at: number, size: number, suffix: Uint8Array): boolean {
   const start = at + size - suffix.length
-  if (start < at) return false
-  for (let index = 0; index < suffix.length; index++) {
-    const byte = bytes[start + index]!
-    const isCapital = byte >= CAPITAL_A && byte <= CAPITAL_A + 25
-    if ((isCapital ? byte | CASE : byte) !== suffix[index]) return false
-  }
-  return true
+  return start >= at && equalNames(bytes, start, suffix, 0, suffix.length)
 }
 
 function suffixOf(...labels: readonly string[]): Uint8Array {

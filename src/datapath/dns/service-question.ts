@@ -1,11 +1,7 @@
 /** The beginning of an SRV question's name (RFC 2782): `_80._tcp` or `_http._tcp`, in front of what offers the service. */
 
-import { LABEL_SIZE_MAX } from '../../wire/dns-name.ts'
+import { fold, LABEL_SIZE_MAX } from '../../wire/dns-name.ts'
 import { NO_SERVICE, portOf, protocolOf } from './service-names.ts'
-
-const CAPITAL_A = 0x41
-const CAPITAL_Z = 0x5a
-const CASE = 0x20
 
 export class ServiceQuestion {
   protocol = 0
@@ -31,10 +27,7 @@ export class ServiceQuestion {
   /** The label at `at`, in small letters. */
   private folded(bytes: Uint8Array, at: number): Uint8Array {
     const { label } = this
-    for (let index = 0; index <= bytes[at]!; index++) {
-      const byte = bytes[at + index]!
-      label[index] = byte >= CAPITAL_A && byte <= CAPITAL_Z ? byte | CASE : byte
-    }
+    for (let index = 0; index <= bytes[at]!; index++) label[index] = fold(bytes[at + index]!)
     return label
   }
 }

@@ -287,6 +287,23 @@ describe('a link on a network with names', () => {
     assert.deepEqual(links(next, 'web'), [[{ alias: 'store', target: 'data' }, byId]])
   })
 
+  it('is followed while who links is being connected, and neither is lost', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const { daemon } = await booted()
+      await run(daemon, 'db', { NetworkMode: 'front' })
+      await run(daemon, 'web', { NetworkMode: 'front', Links: ['db:store'] })
+      const connected = daemon.controller.connect('back', { Container: 'web' })
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      await Promise.all([connected, daemon.controller.renameSandbox('db', 'data')])
+      assert.deepEqual(
+        hosts(daemon).map((host) => host.split(' ').slice(0, 3).join(' ')),
+        ['front 10.1.0.2 data', 'front 10.1.0.3 web', 'back 10.2.0.2 web'],
+        `${turns}`,
+      )
+      assert.equal((links(daemon, 'web') as unknown[]).length, 2)
+    }
+  })
+
   it('waits for who is not there yet, and may be on one network alone', async () => {
     const { daemon } = await booted()
     await run(daemon, 'web', { NetworkMode: 'front' })

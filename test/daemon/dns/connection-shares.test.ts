@@ -93,4 +93,17 @@ describe('numbers of servers', () => {
     assert.equal(numbers.addressOf(once), '')
     assert.notEqual(numbers.numberOf('192.0.2.2'), once)
   })
+
+  it('are never larger than what the log has room for', () => {
+    const numbers = new ServerNumbers()
+    const stays = numbers.numberOf('192.0.2.1')
+    for (let other = 0; other < 70_000; other++) {
+      const address = `2001:db8::${other.toString(16)}`
+      const number = numbers.numberOf(address)
+      assert.equal(Int16Array.of(number)[0], number)
+      assert.notEqual(number, stays)
+      assert.equal(numbers.addressOf(number), address)
+      assert.equal(numbers.numberOf('192.0.2.1'), stays)
+    }
+  })
 })

@@ -148,6 +148,14 @@ const GATEWAY_SETTINGS = {
   uplink: false,
 } as const
 
+/** No socket of UDP sends from there, and one of IP sends whatever it is given. */
+const SEND_FROM_PORT_0 = `
+import socket, struct, sys
+message = bytes.fromhex(sys.argv[1])
+ip = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+ip.sendto(struct.pack('!HHHH', 0, 53, 8 + len(message), 0) + message, ('${LOOPBACK}', 0))
+`
+
 const rcodesAndData = ({ rcode, answers }: ReturnType<typeof decoded>) => [
   rcode,
   ...answers.map(({ data }) => data),
@@ -207,12 +215,32 @@ insideNamespace(import.meta.url, () => {
       for (const { atMs } of asked) assert.ok(Math.abs(atMs - Date.now()) < 60_000)
     })
 
+    it('stand in the log with the same time whenever that is read', async () => {
+      await lab.dig('+tcp', `@${GATEWAY}`, 'alice')
+      const times = new Set<number>()
+      for (let reading = 0; reading < 100; reading++) {
+        const { entries } = await lab.dns.entries(0, 1)
+        times.add(entries[0]!.atMs)
+      }
+      assert.equal(times.size, 1)
+    })
+
     it('are asked of nobody while no uplink leads out', async () => {
       const server = serve(addressOf(0), answering('192.0.2.80'))
       lab.leadsOut = false
       assert.deepEqual(rcodesAndData(await lab.ask('example.org')), [3])
       assert.equal(await lab.dig('+tcp', `@${GATEWAY}`, 'example.org'), '')
       assert.equal(server.asked.length, 0)
+    })
+
+    it('are asked of no further server when the uplink has gone meanwhile', async () => {
+      serve(addressOf(0), ({ message, reply }) => {
+        lab.leadsOut = false
+        reply(answerTo(message, { rcode: RCODE_SERVER_FAILURE }))
+      })
+      const second = serve(addressOf(1), answering('192.0.2.2'))
+      assert.deepEqual(rcodesAndData(await lab.ask('example.org')), [RCODE_SERVER_FAILURE])
+      assert.equal(second.asked.length, 0)
     })
 
     it('are asked of the next server where one is dead, and of the first again when it is back', async () => {
@@ -365,6 +393,14 @@ insideNamespace(import.meta.url, () => {
           if (count > 0) assert.equal(answers.length, count)
           else assert.notEqual(flags & 0x0200, 0)
         }
+      })
+
+      it('are for no datagram from port 0, which nothing can be sent to', {
+        skip: needs('python3'),
+      }, async () => {
+        await lab.setResolver(loopback())
+        lab.sandbox.exec('python3', '-c', SEND_FROM_PORT_0, Buffer.from(question('alice')).toString('hex'))
+        assert.equal(await lab.dig(`@${LOOPBACK}`, 'alice'), '10.77.0.2')
       })
 
       it('are nowhere when it goes, and what was open with it is closed', async () => {

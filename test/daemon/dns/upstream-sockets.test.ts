@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type UpstreamExchange, UpstreamSockets } from '../../../src/daemon/dns/upstream-sockets.ts'
+import { DNS_FORWARDS_MAX, DNS_SERVERS_MAX } from '../../../src/limits.ts'
 import type { ExchangeFailure } from '../../../src/protocols/dns-forwarder-types.ts'
 import { openDescriptors } from '../../support/descriptors.ts'
 import { insideNamespace } from '../../support/inside-namespace.ts'
@@ -194,6 +195,15 @@ insideNamespace(import.meta.url, () => {
       await heard.until(1)
       assert.deepEqual([heard.messages, heard.failures], [[], [[1, 'closed']]])
       server.close()
+    })
+
+    it('all servers of all questions that may wait can be silent at a time', async () => {
+      const server = new NameServer(SERVER, () => undefined)
+      const count = DNS_FORWARDS_MAX * DNS_SERVERS_MAX
+      for (let exchange = 0; exchange < count; exchange++) heard.send(exchange, SERVER.address)
+      assert.deepEqual([heard.sockets.size, heard.failures], [count, []])
+      heard.sockets.closeAll()
+      await server.close()
     })
 
     it('beyond as many as may be open, there is none to be had', () => {

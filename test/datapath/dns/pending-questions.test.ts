@@ -98,20 +98,38 @@ describe('PendingQuestions', () => {
     )
   })
 
-  it('has room for so many, and for so many of a resolver', () => {
+  it('has room for so many of a resolver', () => {
     const pending = new PendingQuestions(1)
-    const resolvers = DNS_FORWARDS_MAX / DNS_FORWARDS_PER_RESOLVER_MAX
-    for (let index = 0; index < DNS_FORWARDS_MAX; index++) {
-      assert.ok(pending.add(1, index % resolvers, 1, 1, message(index, 0), 0, 3, 0) >= 0)
-    }
-    assert.equal(pending.add(1, resolvers, 1, 1, message(9999, 0), 0, 3, 0), QUOTA_REACHED)
-    pending.removePort(1)
-    assert.equal(pending.size, 0)
     for (let index = 0; index < DNS_FORWARDS_PER_RESOLVER_MAX; index++) {
       assert.ok(pending.add(1, 0, 1, 1, message(index, 0), 0, 3, 0) >= 0)
     }
     assert.equal(pending.add(1, 0, 1, 1, message(9999, 0), 0, 3, 0), QUOTA_REACHED)
     assert.ok(pending.add(1, 1, 1, 1, message(9999, 0), 0, 3, 0) >= 0)
+  })
+
+  it('has room for one that asks now and then, however many flood', () => {
+    const pending = new PendingQuestions(1)
+    const flooding = 20
+    for (let id = 0; id < 2 * DNS_FORWARDS_MAX; id++) {
+      for (let resolver = 0; resolver < flooding; resolver++) {
+        pending.add(1, resolver, resolver, 1, message(id, 0), 0, 3, 0)
+      }
+    }
+    const left = DNS_FORWARDS_MAX - pending.size
+    assert.equal(left, Math.floor(DNS_FORWARDS_MAX / (flooding + 1)))
+    for (let id = 0; id < left / 2; id++) {
+      assert.ok(pending.add(1, flooding, flooding, 1, message(id, 0), 0, 3, 0) >= 0)
+    }
+    pending.removePort(1)
+    assert.equal(pending.size, 0)
+  })
+
+  it('has room for one question of each of so many', () => {
+    const pending = new PendingQuestions(1)
+    for (let resolver = 0; resolver < DNS_FORWARDS_MAX; resolver++) {
+      assert.ok(pending.add(1, resolver, resolver, 1, message(1, 0), 0, 3, 0) >= 0)
+    }
+    assert.equal(pending.add(1, DNS_FORWARDS_MAX, 1, 1, message(2, 0), 0, 3, 0), QUOTA_REACHED)
   })
 
   it('loses none of the new ones, however many were gone before they were taken', () => {

@@ -101,7 +101,13 @@ describe('a scan', { skip }, () => {
   })
 })
 
-const NMAP = ['-n', '-Pn', '-T5', '--max-retries', '1', '--min-rate', '500', '-oX', '-'] as const
+const PATIENCE = '1s'
+
+const NMAP = [
+  ...['-n', '-Pn', '-T5', '--max-retries', '1', '--min-rate', '500', '-oX', '-'],
+  // Left to itself it waits 50 ms where the first answers, which are the kernel's, are quick: programs may take longer.
+  ...['--initial-rtt-timeout', PATIENCE, '--min-rtt-timeout', PATIENCE, '--max-rtt-timeout', PATIENCE],
+]
 
 /** Ports by their state, as `nmap -oX -` prints them: singly, and in ranges where many are in one state. */
 function portsIn(xml: string): Map<string, number[]> {
