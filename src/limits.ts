@@ -391,7 +391,7 @@ export const DNS_MESSAGE_MAX = 65_535
 /** Bytes of a question that is forwarded: a name, a record of EDNS with its options. */
 export const DNS_QUERY_MAX = 1232
 
-/** Questions that wait for an answer from outside, in all and of one sandbox; more are refused at once. */
+/** Questions that wait for an answer from outside, in all and of one sandbox, which has no more than there are places left; more are refused at once. */
 export const DNS_FORWARDS_MAX = 1024
 export const DNS_FORWARDS_PER_RESOLVER_MAX = 128
 /** Servers that are asked in turn (resolv.conf(5), MAXNS), milliseconds for each, and for all of them. */

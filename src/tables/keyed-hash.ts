@@ -32,6 +32,18 @@ export class KeyedHash {
     return imul(second ^ (second >>> 15), this.multiplier2)
   }
 
+  /** An int32: of `size` bytes at `at`, and of what `hash` is of. */
+  ofBytes(hash: number, bytes: Uint8Array, at: number, size: number): number {
+    const multiplier = this.multiplier1
+    const end = at + size
+    let bits = hash ^ this.whitening
+    for (let index = at; index < end; index++) {
+      const product = imul(bits ^ bytes[index]!, multiplier)
+      bits = product ^ (product >>> 15)
+    }
+    return imul(bits, this.multiplier2)
+  }
+
   /** An int32. */
   ofFour(a: number, b: number, c: number, d: number): number {
     const first = imul(a ^ this.whitening, this.multiplier0)

@@ -62,11 +62,12 @@ const NAME = 1
 const KIND_BITS = 8
 const KIND_MASK = 0xff
 
-/** Our words of a name's record: how many hosts have it, which of them is the first in the next answer, and the first member. */
+/** Our words of a name's record: how many hosts have it, the first member, and which of them is the first in the next answer of each row. */
 const NAME_SHIFT = RECORD_SHIFT
 const COUNT = OWN
-const TURN = OWN + 1
-const FIRST = OWN + 2
+const FIRST = OWN + 1
+const TURNS = OWN + 2
+const ROWS = 2
 
 export class NameTable {
   /** All names and what links stand for, in wire form without their roots, in small letters. Stays the same array. */
@@ -154,16 +155,19 @@ export class NameTable {
     return this.members[(member << MEMBER_SHIFT) + NAME]!
   }
 
-  /** How many members of the name come last in the next answer, since it begins behind them: less than there are. */
-  turn(name: number): number {
-    return this.records[(name << NAME_SHIFT) + TURN]!
+  /**
+   * How many members of the name come last in the next answer, since it begins behind them: less than there are. Answers of two rows, 0
+   * and 1, take turns apart: clients ask for both kinds of addresses at a time, and of two members would else always have the same first.
+   */
+  turn(name: number, row: number): number {
+    return this.records[(name << NAME_SHIFT) + TURNS + row]!
   }
 
-  /** An answer was given: the next one begins with the next member. */
-  advance(name: number): void {
+  /** An answer of the row was given: the next one begins with the next member. */
+  advance(name: number, row: number): void {
     const at = name << NAME_SHIFT
-    const turn = this.records[at + TURN]! + 1
-    this.records[at + TURN] = turn < this.records[at + COUNT]! ? turn : 0
+    const turn = this.records[at + TURNS + row]! + 1
+    this.records[at + TURNS + row] = turn < this.records[at + COUNT]! ? turn : 0
   }
 
   nameOffset(name: number): number {
@@ -341,7 +345,9 @@ export class NameTable {
     const count = this.records[at + COUNT]! - 1
     this.records[at + COUNT] = count
     this.records[at + FIRST] = this.byName.first(name)
-    if (this.records[at + TURN]! >= count) this.records[at + TURN] = 0
+    for (let turn = at + TURNS; turn < at + TURNS + ROWS; turn++) {
+      if (this.records[turn]! >= count) this.records[turn] = 0
+    }
     if (count === 0) this.index.remove(name)
   }
 

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { DropReason } from '../../src/datapath/drop-reason.ts'
 import {
   DNS_FORWARDS_PER_RESOLVER_MAX,
   DNS_PENDING_S,
   DNS_QUERY_MAX,
   DNS_UDP_SIZE_MAX,
+  SEGMENTS_MAX,
 } from '../../src/limits.ts'
 import { answerText, DnsScene, questionOf } from '../support/dns-scene.ts'
+import { address, packetFrame } from '../support/packet-text.ts'
 import { assertAllAccountedFor } from '../support/scenario.ts'
 
 /** Two networks; `client` on both, `db` on the second alone, where the client has a link. `other` is on the first. */
@@ -115,6 +118,18 @@ describe('a name that is known', () => {
     // Others' questions turn their own names.
     assert.equal(scene.ask(2, 'web A'), 'NOERROR web 5 A 10.1.0.3')
     assert.equal(scene.ask(3, 'www A'), second)
+  })
+
+  it('begins with another host each time, also for who asks for both kinds of addresses at a time', () => {
+    const scene = world(`
+      named 6 network=1 10.1.0.7 fd00::7 both1 alias:both
+      named 7 network=1 10.1.0.8 fd00::8 both2 alias:both
+    `)
+    const first = (type: string): string => scene.ask(2, `both ${type}`).split(', ')[0]!
+    for (const end of ['7', '8', '7', '8']) {
+      assert.equal(first('A'), `NOERROR both 5 A 10.1.0.${end}`)
+      assert.equal(first('AAAA'), `NOERROR both 5 AAAA fd00::${end}`)
+    }
   })
 
   it('is another at once when it changes', () => {
@@ -259,6 +274,15 @@ describe('a name that is not known', () => {
     assert.deepEqual(scene.outside(1, { ticket, message, verdict: 'forwarded', server: 0 }), [])
   })
 
+  it('has no answer when its gateway is gone', () => {
+    const scene = world()
+    assert.equal(scene.ask(1, 'example.com A'), 'waits')
+    const { ticket, message } = scene.dns.takeQuestions()![0]!
+    scene.play('gateway 1 none')
+    assert.deepEqual(scene.outside(1, { ticket, message, verdict: 'forwarded', server: 0 }), [])
+    assert.equal(scene.dns.counts().pending, 0)
+  })
+
   it('has no answer that is longer than its client takes', () => {
     const scene = world()
     assert.equal(scene.ask(1, 'example.com A'), 'waits')
@@ -365,6 +389,33 @@ describe('what is no good question', () => {
     assert.equal(scene.dns.resolve({ resolver: 1 }, long, 65_535, 0, false).verdict, 'answer')
   })
 
+  it('comes with others in a super-frame, and each is answered', () => {
+    const scene = world()
+    const { scenario } = scene.scene
+    const messages = ['web A', 'cat A', 'www A'].map((one, index) => questionOf(one, { id: index }))
+    const [{ length: size }] = messages as [Uint8Array]
+    const line = (data: Uint8Array, gso: number): string =>
+      `udp 10.1.0.3:4000>10.1.0.1:53 gso=${gso} data=${Buffer.from(data).toString('hex')}`
+    const send = (text: string): string[] => {
+      scenario.arrive(2, packetFrame(text, address('10.1.0.1')))
+      scenario.run()
+      return scenario.departures(2).map((frame) => answerText(scene.answerOf(2, frame)))
+    }
+    const three = ['NOERROR web 5 A 10.1.0.3', 'NXDOMAIN', 'NOERROR www 5 A 10.1.0.3, www 5 A 10.1.0.4']
+    assert.deepEqual(send(line(Buffer.concat(messages), size)), three)
+    assert.deepEqual(send(line(messages[1]!, size)), ['NXDOMAIN'])
+    // The last one is cut short: two answers, and one message that is none.
+    assert.deepEqual(send(line(Buffer.concat(messages).subarray(0, 2 * size + 11), size)).length, 2)
+    const before = scenario.engine.counters.port(2).drops[DropReason.segmentLimit]!
+    assert.deepEqual(send(line(new Uint8Array(SEGMENTS_MAX + 1), 1)), [])
+    assert.equal(scenario.engine.counters.port(2).drops[DropReason.segmentLimit], before + 1)
+    // More answers than there is room for are dropped, and counted so.
+    const many = Buffer.concat(Array.from({ length: SEGMENTS_MAX }, () => messages[0]!))
+    assert.ok(send(line(many, size)).length > 100)
+    assert.deepEqual(send(line(messages[0]!, size)), three.slice(0, 1))
+    assertAllAccountedFor(scenario.engine.counters.total())
+  })
+
   it('has a wrong checksum, or comes in fragments', () => {
     const scene = world()
     assert.equal(scene.ask(1, 'web A', { words: 'badsum' }), 'dropped: udp-checksum')
@@ -384,6 +435,35 @@ describe('who is asked', () => {
     const scene = world()
     assert.equal(scene.ask(8, 'web A'), 'REFUSED')
     assert.equal(scene.ask(1, 'web A', { to: '10.2.0.1' }), 'dropped: network-isolated')
+  })
+
+  it('answers by the port that it was asked by alone, whoever the asker says that he is', () => {
+    const data = Buffer.from(questionOf('web A')).toString('hex')
+    world().play(`
+      2> arp 10.1.0.3 asks 10.1.0.1
+      2< arp 10.1.0.1 tells 10.1.0.3
+      2~
+      1> udp 10.1.0.3:4000>10.1.0.1:53 data=${data}
+      1< udp 10.1.0.1:53>10.1.0.3:4000 len=37 ttl=64
+      1~
+      1> udp 10.1.0.3:53>10.1.0.1:53 data=${data} from=10.1.0.2 ttl=1 opts=01010100
+      1< udp 10.1.0.1:53>10.1.0.3:53 len=37 ttl=64 via=10.1.0.2
+      1~
+      1> udp 10.2.0.1:53>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! reverse-path
+      1> udp 10.2.0.3:4000>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! reverse-path
+      1> udp 10.1.0.1:53>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! martian-address
+      1> udp 10.1.0.255:4000>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! reverse-path
+      1> udp 224.0.0.1:4000>10.1.0.1:53 data=${data} from=10.1.0.2
+      1! martian-address
+      1> udp 10.1.0.2:4000>10.1.0.1:53 data=${data} vlan=1
+      1! not-routed
+      1> udp 10.1.0.2:4000>10.1.0.255:53 data=${data}
+      1! link-broadcast
+    `)
   })
 
   it('is not the gateway of a network that is served elsewhere', () => {
@@ -454,6 +534,23 @@ describe('who is asked', () => {
       1< tcp 10.1.0.1:53>10.1.0.2:4001 rst,ack df ttl=64
       1! port-closed
     `)
+  })
+})
+
+describe('a network that goes', () => {
+  it('takes its names with it, and the next one of its number is nobody’s', () => {
+    const scene = world()
+    assert.equal(scene.ask(1, 'db A'), 'NOERROR db 60 A 10.2.0.3')
+    const { engine } = scene.scene
+    engine.removePort(4)
+    engine.removeDomain(2)
+    assert.equal(scene.ask(1, 'db A'), 'waits')
+    scene.play('network 2\nzone 2 secret\nnamed 4 network=2 10.9.0.3 web3 alias:db')
+    assert.equal(scene.ask(1, 'db AAAA'), 'waits')
+    assert.equal(scene.ask(1, 'db.secret A'), 'waits')
+    assert.equal(scene.ask(1, 'store A'), 'waits')
+    assert.equal(scene.ask(1, '3.0.9.10.in-addr.arpa PTR'), 'waits')
+    assert.equal(scene.ask(1, 'web A'), 'NOERROR web 5 A 10.1.0.3')
   })
 })
 

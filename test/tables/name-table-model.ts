@@ -14,7 +14,7 @@ export interface ModelHost {
 
 interface ModelName {
   members: { host: number; kind: number }[]
-  turn: number
+  turns: [number, number]
 }
 
 const NONE = -1
@@ -80,7 +80,7 @@ export class ModelNames {
       this.hosts.set(id, host)
       for (const { text, kind } of host.names) {
         const key = keyOf(host.scope, text)
-        const name = this.names.get(key) ?? { members: [], turn: 0 }
+        const name = this.names.get(key) ?? { members: [], turns: [0, 0] }
         if (name.members.some((member) => member.host === id)) continue
         name.members.push({ host: id, kind })
         this.names.set(key, name)
@@ -91,7 +91,8 @@ export class ModelNames {
   remove(id: number): boolean {
     for (const [key, name] of this.names) {
       name.members = name.members.filter(({ host }) => host !== id)
-      if (name.turn >= name.members.length) name.turn = 0
+      const { length } = name.members
+      name.turns = [name.turns[0] % Math.max(length, 1), name.turns[1] % Math.max(length, 1)]
       if (name.members.length === 0) this.names.delete(key)
     }
     return this.hosts.delete(id)
@@ -111,9 +112,9 @@ export class ModelNames {
     for (const key of this.links.keys()) if (key.startsWith(`${scope}/`)) this.links.delete(key)
   }
 
-  advance(scope: number, text: string): void {
+  advance(scope: number, text: string, row: number): void {
     const name = this.names.get(keyOf(scope, text))
-    if (name !== undefined) name.turn = (name.turn + 1) % name.members.length
+    if (name !== undefined) name.turns[row === 0 ? 0 : 1] = (name.turns[row]! + 1) % name.members.length
   }
 
   /** The table has just what the model has, as far as these scopes, names and addresses go. */
@@ -159,7 +160,7 @@ export class ModelNames {
       assert.equal(table.nameOf(member), name)
       members.push({ host: table.hostOf(member), kind: table.kindOf(member) })
     }
-    assert.deepEqual({ members, turn: table.turn(name) }, expected)
+    assert.deepEqual({ members, turns: [table.turn(name, 0), table.turn(name, 1)] }, expected)
     assert.equal(table.countHosts(name), members.length)
     assert.equal(textOf(table.bytes, table.nameOffset(name), table.nameSize(name)), text.toLowerCase())
   }

@@ -57,7 +57,10 @@ const command = fc.oneof(
     arbitrary: fc.record({ call: fc.constant('addLink' as const), scope, name: spelled, target: spelled }),
   },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('clearLinks' as const), scope }) },
-  { weight: 4, arbitrary: fc.record({ call: fc.constant('advance' as const), scope, name: spelled }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ call: fc.constant('advance' as const), scope, name: spelled, row: fc.nat(1) }),
+  },
 )
 
 type Command = typeof command extends fc.Arbitrary<infer T> ? T : never
@@ -104,8 +107,8 @@ function carryOut(step: Command, table: NameTable, model: ModelNames): void {
       break
     case 'advance': {
       const name = findName(table, step.scope, step.name)
-      if (name !== -1) table.advance(name)
-      model.advance(step.scope, step.name)
+      if (name !== -1) table.advance(name, step.row)
+      model.advance(step.scope, step.name, step.row)
     }
   }
 }

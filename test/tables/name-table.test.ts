@@ -70,9 +70,9 @@ describe('NameTable: names', () => {
     const name = findName(table, SCOPE, 'api')
     const turns: number[] = []
     for (let answer = 0; answer < 5; answer++) {
-      turns.push(table.turn(name))
-      assert.equal(table.turn(name), turns.at(-1), 'looking changes nothing')
-      table.advance(name)
+      turns.push(table.turn(name, 0))
+      assert.equal(table.turn(name, 0), turns.at(-1), 'looking changes nothing')
+      table.advance(name, 0)
     }
     assert.deepEqual(turns, [0, 1, 2, 0, 1])
     assert.deepEqual(hostsOf(table, 'api'), [4, 2, 9])
@@ -80,7 +80,7 @@ describe('NameTable: names', () => {
     assert.deepEqual(hostsOf(table, 'api'), [2, 9, 4])
     table.remove(9)
     table.remove(4)
-    assert.deepEqual([table.turn(name), table.countHosts(name)], [0, 1])
+    assert.deepEqual([table.turn(name, 0), table.countHosts(name)], [0, 1])
   })
 
   it('keeps the first kind of a name that a host has twice', () => {

@@ -83,18 +83,14 @@ export class DnsService {
 
   async setNamedHost(id: number, host: FabricNamedHost | undefined): Promise<void> {
     const settings = host && namedHostSettings(id, host)
-    try {
-      await this.#datapath.setNamedHost(id, settings)
-    } catch (cause) {
-      throw new TapwireError(ErrorCode.limitReached, (cause as Error).message, { cause })
-    }
+    await limited(this.#datapath.setNamedHost(id, settings))
   }
 
-  /** Throws SANDBOX_START, and changes nothing. */
+  /** Throws SANDBOX_START, LIMIT_REACHED, and changes nothing. */
   async setResolver(id: number, resolver: FabricResolver | undefined): Promise<void> {
     const undo = this.#loopbacks.set(id, resolver?.loopback)
     try {
-      await this.#datapath.setResolver(id, resolver && resolverSettings(id, resolver))
+      await limited(this.#datapath.setResolver(id, resolver && resolverSettings(id, resolver)))
     } catch (error) {
       undo()
       throw error
@@ -241,6 +237,15 @@ export class DnsService {
       log.warn({ error: describe(error) }, 'gateways answer names by UDP alone: the relay could not be made')
       return undefined
     }
+  }
+}
+
+/** What the data path has no room for. */
+async function limited(call: Promise<unknown>): Promise<void> {
+  try {
+    await call
+  } catch (cause) {
+    throw new TapwireError(ErrorCode.limitReached, (cause as Error).message, { cause })
   }
 }
 

@@ -37,6 +37,8 @@ export class LoopbackServers {
     before?.close()
     return () => {
       server?.close()
+      // Nothing is there if the next one cannot be opened.
+      this.#servers.delete(resolver)
       this.#put(resolver, before && this.#open(resolver, before.namespace))
     }
   }

@@ -14,6 +14,10 @@ import type { Zones } from './zones.ts'
 const { TYPE_A, TYPE_AAAA } = dns
 const ABSENT = NONE
 
+/** Rows of answers that take turns: AAAA, and everything else. */
+const ROW_OTHERS = 0
+const ROW_AAAA = 1
+
 /** Targets of services whose addresses are added: more than a message of 64 KiB has, at 19 bytes for a record SRV or more. */
 const TARGETS_MAX = 4096
 
@@ -41,13 +45,14 @@ export class AnswerRecords {
   writeAddresses(domain: number, name: number, type: number, advances: boolean): void {
     const { names } = this
     const ttlS = this.zones.ttlS[domain]!
+    const row = type === TYPE_AAAA ? ROW_AAAA : ROW_OTHERS
     this.begin()
-    let member = this.firstInTurn(name)
+    let member = this.firstInTurn(name, row)
     for (let left = names.countHosts(name); left > 0 && !this.truncated; left--) {
       this.writeHost(names.hostOf(member), type, ttlS)
       member = this.nextInTurn(member, name)
     }
-    if (advances) names.advance(name)
+    if (advances) names.advance(name, row)
   }
 
   /** The name of the host. */
@@ -62,7 +67,7 @@ export class AnswerRecords {
     const { names, writer } = this
     const ttlS = this.zones.ttlS[domain]!
     this.begin()
-    let member = this.firstInTurn(name)
+    let member = this.firstInTurn(name, ROW_OTHERS)
     for (let left = names.countHosts(name); left > 0 && !this.truncated; left--) {
       const host = names.hostOf(member)
       member = this.nextInTurn(member, name)
@@ -73,7 +78,7 @@ export class AnswerRecords {
       if (!this.truncated) this.owners[this.answers - 1] = writer.nameOffset
     }
     if (!this.truncated) this.writeTargets(ttlS)
-    if (advances) names.advance(name)
+    if (advances) names.advance(name, ROW_OTHERS)
   }
 
   private begin(): void {
@@ -119,10 +124,10 @@ export class AnswerRecords {
     )
   }
 
-  private firstInTurn(name: number): number {
+  private firstInTurn(name: number, row: number): number {
     const { names } = this
     let member = names.firstMember(name)
-    for (let turn = names.turn(name); turn > 0; turn--) member = names.nextMember(member)
+    for (let turn = names.turn(name, row); turn > 0; turn--) member = names.nextMember(member)
     return member
   }
 

@@ -117,9 +117,10 @@ export class DnsServer {
     this.zones.set(domain, zone)
   }
 
-  /** The network goes, and with it the names that it has. */
+  /** The network goes, and with it the names that it has; nobody looks for names there any more. */
   removeDomain(domain: number): void {
     this.zones.set(domain, undefined)
+    this.resolvers.removeDomain(domain)
     this.names.removeScope(domain)
   }
 

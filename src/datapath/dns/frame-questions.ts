@@ -3,7 +3,7 @@
  * the bridge has learned meanwhile.
  */
 
-import { DNS_QUERY_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
+import { DNS_QUERY_MAX, DNS_UDP_SIZE_MAX, SEGMENTS_MAX } from '../../limits.ts'
 import { NONE } from '../../tables/linked-lists.ts'
 import * as checksum from '../../wire/checksum.ts'
 import * as dns from '../../wire/dns.ts'
@@ -22,7 +22,7 @@ import type { DnsAnswer, DnsQuestion } from './dns-settings.ts'
 import { ASKED_ALREADY, PendingQuestions, QUOTA_REACHED } from './pending-questions.ts'
 import type { QueryStatistics } from './query-statistics.ts'
 import type { Resolvers } from './resolvers.ts'
-import { ANSWER, FORWARD, NO_QUERY, NO_QUESTION, type Responder } from './responder.ts'
+import { ANSWER, FORWARD, NO_QUERY, type Responder } from './responder.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESTINATION, DOMAIN, FIRST_FRAGMENT, NETWORK, OFFSET, PORT, PORTS, SOURCE, TRAITS, TRANSPORT } =
@@ -32,13 +32,14 @@ const { pseudoHeaderIpv4 } = checksum
 const { sourceHigh, sourceLow } = ethernet
 const { checksumValid } = udp
 const UDP_HEADER = udp.HEADER_SIZE
-const { FLAG_DATA_VALID, FLAG_NEEDS_CSUM } = virtioNet
+const { FLAG_DATA_VALID, FLAG_NEEDS_CSUM, GSO_NONE, gsoSize, gsoType } = virtioNet
 const VIRTIO_HEADER = virtioNet.HEADER_SIZE
 const UDP_SIZE = DNS_UDP_SIZE_MAX
 const QUERY_MAX = DNS_QUERY_MAX
 const HEADERS = HEADERS_SIZE
 const PACKET_HEADERS = PACKET_HEADERS_SIZE
 const ABSENT = NONE
+const SEGMENTS = SEGMENTS_MAX
 
 export interface FrameQuestionsParts {
   readonly memory: FrameMemory
@@ -77,15 +78,20 @@ export class FrameQuestions {
     return this.pending.size
   }
 
-  /** Takes a datagram to the name server: answers it, has it wait for an answer from outside, or drops it. */
+  /** Takes a datagram to the name server, or a super-frame of several: each is answered, waits for an answer from outside, or is dropped. */
   receive(rows: Int32Array, row: number, nowS: number): void {
-    const port = rows[row + PORT]!
+    const { view } = this.memory
     const reason = this.judge(rows, row)
-    const decision = reason === DropReason.none ? this.decide(rows, row) : NO_QUESTION
-    if (reason !== DropReason.none) this.counters.dropped(port, reason)
-    else if (decision === ANSWER) this.answer(rows, row)
-    else if (decision === FORWARD) this.forward(rows, row, nowS)
-    else this.counters.dropped(port, reasonOf(decision))
+    if (reason !== DropReason.none) {
+      this.counters.dropped(rows[row + PORT]!, reason)
+      return
+    }
+    const transport = rows[row + TRANSPORT]!
+    const from = transport + UDP_HEADER
+    const end = transport + udp.length(view, transport)
+    if (gsoType(view, rows[row + OFFSET]! - VIRTIO_HEADER) === GSO_NONE)
+      this.receiveMessage(rows, row, from, end, nowS)
+    else this.receiveSegments(rows, row, from, end, nowS)
   }
 
   /** Questions that have come since the last call and are to be asked outside; undefined where there are none. */
@@ -147,16 +153,9 @@ export class FrameQuestions {
 
   /** What becomes of the datagram, which `judge` has passed, as the responder says it; nothing changes. */
   decide(rows: Int32Array, row: number): number {
-    const { view, bytes } = this.memory
     const transport = rows[row + TRANSPORT]!
-    const end = transport + udp.length(view, transport)
-    return this.responder.decide(
-      view,
-      bytes,
-      transport + UDP_HEADER,
-      end,
-      this.resolvers.ofPort[rows[row + PORT]!]!,
-    )
+    const end = transport + udp.length(this.memory.view, transport)
+    return this.decideMessage(rows, row, transport + UDP_HEADER, end)
   }
 
   /** Of a question that is to be asked outside: whether it may be, as FORWARD, or is refused, as ANSWER. */
@@ -168,18 +167,44 @@ export class FrameQuestions {
     return ANSWER
   }
 
-  private forward(rows: Int32Array, row: number, nowS: number): void {
+  /** The data of a super-frame (UDP segmentation offload) are messages of gso_size bytes each, the last one of what is left. */
+  private receiveSegments(rows: Int32Array, row: number, from: number, end: number, nowS: number): void {
+    const { counters } = this
+    const port = rows[row + PORT]!
+    const size = gsoSize(this.memory.view, rows[row + OFFSET]! - VIRTIO_HEADER)
+    const count = Math.max(Math.ceil((end - from) / size), 1)
+    if (count > SEGMENTS) {
+      counters.dropped(port, DropReason.segmentLimit)
+      return
+    }
+    counters.segmented(port, count)
+    for (let index = 0; index < count; index++) {
+      const at = from + index * size
+      this.receiveMessage(rows, row, at, Math.min(at + size, end), nowS)
+    }
+  }
+
+  private receiveMessage(rows: Int32Array, row: number, from: number, end: number, nowS: number): void {
+    const decision = this.decideMessage(rows, row, from, end)
+    if (decision === ANSWER) this.answer(rows, row)
+    else if (decision === FORWARD) this.forward(rows, row, from, end - from, nowS)
+    else this.counters.dropped(rows[row + PORT]!, reasonOf(decision))
+  }
+
+  private decideMessage(rows: Int32Array, row: number, from: number, end: number): number {
+    const { view, bytes } = this.memory
+    return this.responder.decide(view, bytes, from, end, this.resolvers.ofPort[rows[row + PORT]!]!)
+  }
+
+  private forward(rows: Int32Array, row: number, message: number, length: number, nowS: number): void {
     const { pending, responder, counters, memory } = this
     const { view, bytes } = memory
     const port = rows[row + PORT]!
-    const transport = rows[row + TRANSPORT]!
-    const length = udp.length(view, transport) - UDP_HEADER
     if (length > QUERY_MAX) {
       responder.rejectLong()
       this.answer(rows, row)
       return
     }
-    const message = transport + UDP_HEADER
     const resolver = this.resolvers.ofPort[port]!
     const slot = pending.add(
       port,
@@ -279,6 +304,8 @@ export class FrameQuestions {
   private sendOutside(slot: number, message: Uint8Array): boolean {
     const { pending, egress } = this
     if (message.length < dns.HEADER_SIZE || message.length > pending.limit[slot]!) return false
+    // Without a gateway there is nobody who could answer.
+    if (!this.interfaces.isInside(pending.domain[slot]!)) return false
     const at = egress.allocate(HEADERS + message.length)
     if (at === NO_ROOM) return false
     this.memory.bytes.set(message, at + HEADERS)

@@ -92,8 +92,9 @@ export class PendingQuestions {
     length: number,
     nowS: number,
   ): number {
-    const id = (bytes[at]! << 8) | bytes[at + 1]!
-    const hash = this.keys.ofFour(port, clientAddress, ports, id)
+    // Of the whole message: whoever has many wait that differ in their last byte alone would have all of them compared for the next one.
+    const client = this.keys.ofFour(port, clientAddress, ports, length)
+    const hash = this.keys.ofBytes(client, bytes, at, length)
     if (this.isWaiting(hash, port, clientAddress, ports, bytes, at, length)) return ASKED_ALREADY
     if (!this.hasRoom(resolver)) return QUOTA_REACHED
     const slot = this.free[SLOTS - 1 - this.size++]!

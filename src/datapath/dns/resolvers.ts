@@ -59,6 +59,15 @@ export class Resolvers {
     this.singleLabelsStay[id] = settings?.singleLabelsStay === true ? 1 : 0
   }
 
+  /** The network goes: the next one of its number is another, which nobody has been put on. */
+  removeDomain(domain: number): void {
+    for (let id = 0; id < PORTS_MAX; id++) {
+      const settings = this.settings[id]
+      if (settings === undefined || !this.domains[id]!.includes(domain)) continue
+      this.set(id, { ...settings, scopes: settings.scopes.filter((scope) => scope.domain !== domain) })
+    }
+  }
+
   /** The port goes: the next one of its number is somebody else's. */
   removePort(port: number): void {
     this.ofPort[port] = NO_RESOLVER

@@ -11,7 +11,7 @@ import { Datapath } from '../../../src/daemon/datapath.ts'
 import { DnsService } from '../../../src/daemon/dns/dns-service.ts'
 import { RelayAttachment } from '../../../src/daemon/relay/relay-attachment.ts'
 import { interfaceSettings } from '../../../src/daemon/router-translation.ts'
-import { RELAY_DOMAIN } from '../../../src/limits.ts'
+import { NAMES_MAX, RELAY_DOMAIN } from '../../../src/limits.ts'
 import { RCODE_SERVER_FAILURE, TYPE_AAAA, TYPE_PTR } from '../../../src/wire/dns.ts'
 import { openDescriptors } from '../../support/descriptors.ts'
 import { insideNamespace } from '../../support/inside-namespace.ts'
@@ -328,6 +328,14 @@ insideNamespace(import.meta.url, () => {
       await lab.setResolver({ upstream: { kind: 'none' } })
       assert.deepEqual(rcodesAndData(await lab.ask('example.org')), [3])
       assert.equal(server.asked.length, 0)
+    })
+
+    it('are no more than there is room for, and all stays as it was', async () => {
+      const links = Array.from({ length: NAMES_MAX }, (_, i) => ({ alias: `alias-${i}`, target: 'alice' }))
+      const scopes = [{ domain: DOMAIN, links }]
+      await assert.rejects(lab.setResolver({ scopes, loopback: lab.sandbox.path }), { code: 'LIMIT_REACHED' })
+      assert.deepEqual(rcodesAndData(await lab.ask('alice')), [0, '10.77.0.2'])
+      assert.match(lab.sandbox.exec('ss', '-Hlntu', 'sport', '=', ':53'), /^$/)
     })
 
     it('are explained as the sandbox would be answered', async () => {

@@ -1,5 +1,5 @@
 /**
- * Mutated questions in full bursts, twice each: with one thing behind each frame in the memory, and with another. What leaves is the same
+ * Mutated questions in full bursts, twice each: with one thing behind each frame and where the answers go, and with another. What leaves is the same
  * both times, so nothing is read that is not the frame's; each frame is answered or dropped; no answer is longer than its client takes.
  *
  *     TAPWIRE_FUZZ_SEED=N      repeats a run; each prints its seed
@@ -34,6 +34,8 @@ const MESSAGE = 14 + 28
 const UDP_LENGTH = 14 + 20 + 4
 const MTU = 1000
 const BEHIND = 600
+/** Of the arena, a burst's answers take so much at most. */
+const ANSWERS_SIZE = BURST_MAX * MTU
 const BYTES = Int32Array.of(0, 1, 2, 3, 12, 0x29, 0x3f, 0x40, 0x80, 0xc0, 0xff)
 
 class Flood {
@@ -77,12 +79,15 @@ class Flood {
   /** What leaves, one frame behind the other. */
   #run(behind: number): Buffer {
     const { received, transmits, bytes } = this.#memory
+    const { arena } = this.#memory.layout
     received.set(this.#descriptors)
     for (let index = 0; index < BURST_MAX; index++) {
       const end =
         received[(index << DESCRIPTOR_SHIFT) + OFFSET]! + received[(index << DESCRIPTOR_SHIFT) + LENGTH]!
       bytes.fill(behind, end, end + BEHIND)
     }
+    // What was in the arena before is nobody's either.
+    bytes.fill(behind, arena, arena + ANSWERS_SIZE)
     assert.equal(this.engine.process(0, BURST_MAX, 1), BURST_MAX)
     const left: Uint8Array[] = []
     for (let index = 0; index < this.engine.transmitCount; index++) {
