@@ -18,8 +18,12 @@ import { plainNodeEnvironment } from '../support/network-namespace.ts'
 import { RemoteHost } from '../support/remote-host.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs } from '../support/requirements.ts'
+import { until } from '../system/support/until.ts'
 
 const FREE_PORT = 9
+
+/** Asks for what is the machine's own behind the link `one`. */
+const LOCAL_OF_ONE = ['-6', 'route', 'show', 'table', 'local', 'dev', 'one']
 
 const range = (overrides: Partial<PortRange> = {}): PortRange => ({
   address: '',
@@ -288,6 +292,10 @@ function arrivals(): void {
     execFileSync('ip', ['link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two'])
     execFileSync('ip', ['link', 'set', 'one', 'addrgenmode', 'none', 'up'])
     execFileSync('ip', ['address', 'add', 'fe80::77/64', 'dev', 'one', 'nodad'])
+    // The kernel has a worker make it an address of its own, some time later.
+    await until('the address is local', () =>
+      execFileSync('ip', LOCAL_OF_ONE, { encoding: 'utf8' }).includes('fe80::77'),
+    )
     await watched(range({ protocol: 'udp' }), async (watch, ready, ports) => {
       const client = createSocket('udp6')
       client.send('question', 3000, 'fe80::77%one')

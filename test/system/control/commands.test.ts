@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -160,7 +161,8 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
         'stty -g > after',
       ].join('\n'),
     )
-    spawnSync(
+    // Its input stays open: at the end of it `script` types the terminal's end of file, whatever that is by then.
+    const session = spawn(
       'script',
       ['-qec', `cd ${shellWord(folder)}; sh ${shellWord(script)}`, join(folder, 'typescript')],
       {
@@ -168,6 +170,7 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
         stdio: ['pipe', 'ignore', 'ignore'],
       },
     )
+    await once(session, 'close')
     const lines = readFileSync(join(folder, 'typescript'), 'utf8').split(/\r*\n/)
     assert.ok(
       lines.some((line) => /\/dev\/pts\/\d+$/.test(line)),

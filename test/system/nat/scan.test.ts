@@ -101,13 +101,10 @@ describe('a scan', { skip }, () => {
   })
 })
 
-const PATIENCE = '1s'
+/** Left to itself nmap waits 50 ms where the first answers, which are the kernel's, are quick: programs may take longer. */
+const PATIENCE = '--initial-rtt-timeout 1s --min-rtt-timeout 1s --max-rtt-timeout 1s'
 
-const NMAP = [
-  ...['-n', '-Pn', '-T5', '--max-retries', '1', '--min-rate', '500', '-oX', '-'],
-  // Left to itself it waits 50 ms where the first answers, which are the kernel's, are quick: programs may take longer.
-  ...['--initial-rtt-timeout', PATIENCE, '--min-rtt-timeout', PATIENCE, '--max-rtt-timeout', PATIENCE],
-]
+const NMAP = `-n -Pn -T5 --max-retries 1 --min-rate 500 ${PATIENCE} -oX -`.split(' ')
 
 /** Ports by their state, as `nmap -oX -` prints them: singly, and in ranges where many are in one state. */
 function portsIn(xml: string): Map<string, number[]> {
