@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Answer, decode } from 'dns-packet'
@@ -11,6 +12,7 @@ import { needs, needsTap } from '../../support/requirements.ts'
 import { NameScene } from '../support/name-scene.ts'
 import { run } from '../support/program.ts'
 import { newFolder } from '../support/scene.ts'
+import { until } from '../support/until.ts'
 
 const skip = needsTap() || needs('ip', 'nsenter', 'setpriv', 'ethtool', 'dig', 'tcpdump', 'tshark')
 
@@ -35,6 +37,8 @@ const QUESTIONS = [
   'web A +header-only',
   `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(61)} A`,
 ] as const
+
+const LAST = 'the-last-one'
 
 const WAYS = ['', ' +edns=0 +bufsize=512', ' +edns=0 +bufsize=4096 +dnssec +cookie', ' +tcp'] as const
 
@@ -87,7 +91,11 @@ describe('questions and answers on the wire', { skip }, () => {
     const capture = await scene.begin('app', 'tcpdump', ...RECORD, '-w', file, 'port 53')
     await capture.printed(/listening on/)
     for (const way of WAYS) await Promise.all(QUESTIONS.map((question) => scene.ask('app', question + way)))
-    await capture.stop('SIGINT')
+    // Frames are recorded in order: with the last question and its answer there are all of them.
+    await scene.ask('app', `${LAST} A`)
+    await until('all is recorded', () => readFileSync(file, 'latin1').split(LAST).length > 2)
+    const { errors } = await capture.stop('SIGINT')
+    assert.match(errors, /^0 packets dropped by kernel$/m)
   })
   after(() => scene.stop())
 
@@ -107,7 +115,7 @@ describe('questions and answers on the wire', { skip }, () => {
     const fields = FIELDS.flatMap((field) => ['-e', field])
     const text = await read('-Y', 'dns.flags.response == 1', '-T', 'fields', '-E', 'aggregator=;', ...fields)
     const rows = text.trimEnd().split('\n')
-    assert.equal(rows.length, QUESTIONS.length * WAYS.length)
+    assert.equal(rows.length, QUESTIONS.length * WAYS.length + 1)
     for (const row of rows) {
       const values = row.split('\t')
       const theirs = Object.fromEntries(FIELDS.map((field, i) => [field, values[i] ?? '']))
@@ -118,7 +126,8 @@ describe('questions and answers on the wire', { skip }, () => {
   })
 })
 
-const RECORD = ['-i', 'eth0', '-U', '--immediate-mode', '-Z', 'root'] as const
+/** In the immediate mode a place in the buffer is as long as a frame may be recorded. */
+const RECORD = ['-i', 'eth0', '-U', '--immediate-mode', '-s', '2000', '-B', '16384', '-Z', 'root'] as const
 
 const withoutPayload = (fields: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(fields).filter(([name]) => !name.endsWith('.payload')))

@@ -8,6 +8,10 @@ const NEGATIVE_TTL_S = 60
 /** Of an answer that nobody may believe. */
 export const FORGED = '192.0.2.66'
 
+/** Of a forger who guesses an id, and of one who does so with no end. */
+export const GUESSES = 20
+const FLOOD = 200
+
 export const MANNERS = [
   /** No such name, with the SOA record that says for how long. */
   'absent',
@@ -18,6 +22,8 @@ export const MANNERS = [
   'late',
   'servfail',
   'refused',
+  /** By UDP forged answers in place of the right one, many of them. */
+  'flood',
   /** Forged answers before the right one. */
   'wrong-id',
   'wrong-question',
@@ -71,10 +77,10 @@ export function replies(
       return [{ message: withoutRecords(right.message, RCODES[manner]) }]
     case 'empty':
       return [{ message: withoutRecords(right.message, RCODES.empty) }]
-    case 'wrong-id': {
-      const ids = Array.from({ length: 100 }, (_, index) => (id + index + 1) & 0xffff)
-      return [...ids.map((other) => ({ message: { ...forged, id: other } })), right]
-    }
+    case 'flood':
+      return transport === 'tcp' ? [right] : guesses(forged, FLOOD)
+    case 'wrong-id':
+      return [...guesses(forged, GUESSES), right]
     case 'wrong-question':
       return [
         { message: { ...forged, questions: [{ type, name: `x${name.slice(1)}` }] } },
@@ -100,6 +106,10 @@ export function replies(
       return [{ message: { ...right.message, flags: right.message.flags! | FLAG_TC, answers: [] } }]
   }
 }
+
+/** With other ids. */
+const guesses = (forged: Packet, count: number): Reply[] =>
+  Array.from({ length: count }, (_, i) => ({ message: { ...forged, id: (forged.id! + i + 1) & 0xffff } }))
 
 function answerOf({ id = 0, flags = 0, questions = [] }: Packet, data: string, name?: string): Packet {
   const [asked] = questions
