@@ -395,6 +395,6 @@ export class NameTable {
     requirePortRanges(services)
     const max = Math.min(NAMED_SERVICES_PER_HOST_MAX, this.services.left + this.services.count(id))
     if (services.length <= max) return
-    throw new RangeError(`a host has ${services.length} ranges of ports; there is room for ${max}`)
+    throw new RangeError(`there is no room for ${services.length} ranges of ports of a host, but for ${max}`)
   }
 }
