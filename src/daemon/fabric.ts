@@ -32,6 +32,7 @@ import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
 import type { Datapath } from './datapath.ts'
 import { DnsService } from './dns/dns-service.ts'
+import type { WayOut } from './dns/outside.ts'
 import { openHostInterface } from './host-interface.ts'
 import { LastingPorts } from './lasting-ports.ts'
 import type { Log } from './log.ts'
@@ -71,7 +72,7 @@ export class DatapathFabric implements Fabric {
   constructor(datapath: Datapath, { log, relay, resolvConf }: FabricParts) {
     this.#datapath = datapath
     this.#uplink = new Uplink(datapath, log)
-    this.#dns = new DnsService({ datapath, log, relay, resolvConf, leadsOut: () => this.#leadsOut() })
+    this.#dns = new DnsService({ datapath, log, relay, resolvConf, wayOut: () => this.#wayOut() })
     this.#lasting = new LastingPorts(log, async (port) => {
       await datapath.removePort(port)
     })
@@ -262,9 +263,10 @@ export class DatapathFabric implements Fabric {
   }
 
   /** A world that is a network of ours, or a namespace, has nothing to do with the machine's servers. */
-  #leadsOut(): boolean {
+  #wayOut(): WayOut {
     const { spec, up } = this.#uplink.state()
-    return up && spec !== undefined && (spec.kind === 'nic' || spec.namespace === '')
+    if (spec === undefined || (spec.kind === 'tap' && spec.namespace !== '')) return 'none'
+    return up ? 'open' : 'down'
   }
 
   stats(): FabricStats {

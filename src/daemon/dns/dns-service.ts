@@ -30,7 +30,7 @@ import {
 } from './dns-translation.ts'
 import { GatewayTcpServer } from './gateway-tcp-server.ts'
 import { LoopbackServers } from './loopback-servers.ts'
-import { Outside, type OutsideAnswer, type OutsideQuestion } from './outside.ts'
+import { Outside, type OutsideAnswer, type OutsideQuestion, type WayOut } from './outside.ts'
 import { answerLimit } from './questions.ts'
 import { ServerNumbers } from './server-numbers.ts'
 
@@ -38,8 +38,7 @@ export interface DnsServiceParts {
   readonly datapath: Datapath
   readonly relay: RelayAttachment
   readonly log: Pick<Log, 'info' | 'warn'>
-  /** Whether an uplink leads out by the daemon's own namespace, so that the machine's servers may be asked. */
-  leadsOut(): boolean
+  readonly wayOut: () => WayOut
   /** The machine's resolv.conf(5). */
   readonly resolvConf: string
 }

@@ -7,15 +7,20 @@ import type { DnsOutsideVerdict } from '../../datapath/dns/dns-settings.ts'
 import { DNS_PORT } from '../../limits.ts'
 import { DnsForwarder } from '../../protocols/dns-forwarder.ts'
 import type { ForwarderAction, UpstreamServer } from '../../protocols/dns-forwarder-types.ts'
+import { RCODE_NAME_ERROR, RCODE_SERVER_FAILURE } from '../../wire/dns.ts'
 import type { Log } from '../log.ts'
 import { HostServers } from './host-servers.ts'
-import { noSuchName } from './questions.ts'
+import { answerOfCode } from './questions.ts'
 import { UpstreamSockets } from './upstream-sockets.ts'
+
+/**
+ * Whether the machine's servers may be asked: an uplink leads out by the daemon's own namespace; it does, but is down; there is none.
+ */
+export type WayOut = 'open' | 'down' | 'none'
 
 export interface OutsideParts {
   readonly log: Pick<Log, 'info'>
-  /** Whether the machine's servers may be asked. */
-  leadsOut(): boolean
+  readonly wayOut: () => WayOut
   /** Path of the machine's resolv.conf(5). */
   readonly resolvConf: string
 }
@@ -90,8 +95,11 @@ export class Outside {
 
   /** Calls back once, maybe before this returns. */
   ask({ resolver, message, limit }: OutsideQuestion, answered: (answer: OutsideAnswer) => void): void {
-    const group = this.#groupToAsk(resolver)
-    if (group === undefined || this.#closed) return answered(noWayOut(message))
+    if (this.#closed) return answered(notNow(message))
+    const group = this.#groupOf(resolver)
+    if (group === undefined) return answered(noSuchName(message))
+    const way = group === MACHINE ? this.#parts.wayOut() : 'open'
+    if (way !== 'open') return answered(way === 'down' ? notNow(message) : noSuchName(message))
     const ticket = ++this.#lastTicket
     this.#waiting.set(ticket, { message, answered })
     this.#act((nowMs) => this.#forwarder.ask(nowMs, { ticket, resolver, group, message, limit }))
@@ -114,28 +122,28 @@ export class Outside {
     return this.#forwarder.flushCache()
   }
 
-  /** Who waits is told that there is no way out. */
+  /** Who waits is told that there is no answer now. */
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#hostServers.close()
     this.#sockets.closeAll()
-    for (const { message, answered } of this.#waiting.values()) answered(noWayOut(message))
+    for (const { message, answered } of this.#waiting.values()) answered(notNow(message))
     this.#waiting.clear()
   }
 
-  /** Undefined: there is no way out now. */
-  #groupToAsk(resolver: number): number | undefined {
+  /** Undefined: nobody is to be asked. */
+  #groupOf(resolver: number): number | undefined {
     const kind = this.#upstreams.get(resolver)?.kind
     if (kind === 'servers') return groupOf(resolver)
-    return kind === 'machine' && this.#parts.leadsOut() ? MACHINE : undefined
+    return kind === 'machine' ? MACHINE : undefined
   }
 
   /** Throws where the group's servers may not be asked: by now, for a question may be on its way to the next one for seconds. */
   #namespaceOf(group: number): string | undefined {
     const resolver = resolverOf(group)
     if (resolver === undefined) {
-      if (this.#parts.leadsOut()) return undefined
+      if (this.#parts.wayOut() === 'open') return undefined
       throw new Error("no uplink leads out, and the machine's servers are not asked")
     }
     const upstream = this.#upstreams.get(resolver)
@@ -192,9 +200,17 @@ export class Outside {
   }
 }
 
-const noWayOut = (question: Uint8Array): OutsideAnswer => ({
-  message: noSuchName(question),
+/** Without a world there are no names of it. */
+const noSuchName = (question: Uint8Array): OutsideAnswer => ({
+  message: answerOfCode(question, RCODE_NAME_ERROR),
   verdict: 'closed',
+  server: '',
+})
+
+/** Programs take NXDOMAIN for final; who is told that of a world which is only out of reach does not ask again. */
+const notNow = (question: Uint8Array): OutsideAnswer => ({
+  message: answerOfCode(question, RCODE_SERVER_FAILURE),
+  verdict: 'failed',
   server: '',
 })
 

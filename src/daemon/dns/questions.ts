@@ -1,5 +1,5 @@
 import { DNS_UDP_SIZE_MAX } from '../../limits.ts'
-import { FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD, RCODE_NAME_ERROR } from '../../wire/dns.ts'
+import { FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD } from '../../wire/dns.ts'
 import { QueryReader } from '../../wire/dns-query.ts'
 import { DnsWriter } from '../../wire/dns-writer.ts'
 
@@ -8,14 +8,14 @@ const writer = new DnsWriter()
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** NXDOMAIN for a question that is well-formed. */
-export function noSuchName(question: Uint8Array): Uint8Array {
+/** Nothing but this code, for a question that is well-formed. */
+export function answerOfCode(question: Uint8Array, rcode: number): Uint8Array {
   reader.read(viewOf(question), 0, question.length)
   const answer = question.slice()
   writer.begin(viewOf(answer), answer, 0, answer.length)
   writer.copyQuestion(viewOf(question), reader.name, reader.questionEnd)
-  if (reader.hasEdns) writer.edns(DNS_UDP_SIZE_MAX, reader.dnssecOk, RCODE_NAME_ERROR)
-  const flags = (reader.flags & (FLAG_RD | FLAG_CD)) | FLAG_QR | FLAG_RA | RCODE_NAME_ERROR
+  if (reader.hasEdns) writer.edns(DNS_UDP_SIZE_MAX, reader.dnssecOk, rcode)
+  const flags = (reader.flags & (FLAG_RD | FLAG_CD)) | FLAG_QR | FLAG_RA | rcode
   return answer.slice(0, writer.finish(reader.id, flags))
 }
 

@@ -41,7 +41,7 @@ class Lab {
   readonly folder = mkdtempSync(join(tmpdir(), 'tapwire-names-'))
   readonly sandbox = new NetworkNamespace()
   readonly warnings: string[] = []
-  leadsOut = true
+  way: WayOut = 'open'
   #datapath: Datapath | undefined
   #relay: RelayAttachment | undefined
   #dns: DnsService | undefined
@@ -65,7 +65,7 @@ class Lab {
       datapath,
       relay: this.#relay,
       resolvConf: this.resolvConf,
-      leadsOut: () => this.leadsOut,
+      wayOut: () => this.way,
       log: { info: () => undefined, warn: (_: unknown, text = '') => this.warnings.push(text) },
     })
     await datapath.addDomain({ id: DOMAIN })
@@ -180,7 +180,7 @@ insideNamespace(import.meta.url, () => {
     })
     after(() => lab.stop())
     beforeEach(async () => {
-      lab.leadsOut = true
+      lab.way = 'open'
       await lab.setResolver()
       await lab.dns.flushCache()
     })
@@ -227,15 +227,24 @@ insideNamespace(import.meta.url, () => {
 
     it('are asked of nobody while no uplink leads out', async () => {
       const server = serve(addressOf(0), answering('192.0.2.80'))
-      lab.leadsOut = false
+      lab.way = 'none'
       assert.deepEqual(rcodesAndData(await lab.ask('example.org')), [3])
       assert.equal(await lab.dig('+tcp', `@${GATEWAY}`, 'example.org'), '')
       assert.equal(server.asked.length, 0)
     })
 
+    it('have no answer, but may have one later, while the uplink is down', async () => {
+      const server = serve(addressOf(0), answering('192.0.2.80'))
+      lab.way = 'down'
+      assert.deepEqual(rcodesAndData(await lab.ask('example.org')), [RCODE_SERVER_FAILURE])
+      assert.equal(server.asked.length, 0)
+      lab.way = 'open'
+      assert.deepEqual(rcodesAndData(await lab.ask('example.org')), [0, '192.0.2.80'])
+    })
+
     it('are asked of no further server when the uplink has gone meanwhile', async () => {
       serve(addressOf(0), ({ message, reply }) => {
-        lab.leadsOut = false
+        lab.way = 'none'
         reply(answerTo(message, { rcode: RCODE_SERVER_FAILURE }))
       })
       const second = serve(addressOf(1), answering('192.0.2.2'))
@@ -305,7 +314,7 @@ insideNamespace(import.meta.url, () => {
     })
 
     it("are asked of a user's servers from the sandbox's own namespace, uplink or not", async () => {
-      lab.leadsOut = false
+      lab.way = 'none'
       const server = serve(lab.at('127.1.0.9'), answering('192.0.2.9'))
       const upstream: FabricUpstream = {
         kind: 'servers',
@@ -358,7 +367,7 @@ insideNamespace(import.meta.url, () => {
       )
       const again = await lab.dns.resolve({ resolver: ALICE, name: 'example.org', type: 1 })
       assert.equal(again.verdict, 'cached')
-      lab.leadsOut = false
+      lab.way = 'none'
       const closed = await lab.dns.resolve({ resolver: ALICE, name: 'example.org', type: 1 })
       assert.deepEqual(
         [closed.rcode, closed.verdict, closed.steps.at(-1)],
