@@ -14,7 +14,7 @@ import {
 } from '../../src/ports/reserved-ports.ts'
 import { openDescriptors } from '../support/descriptors.ts'
 import { insideNamespace } from '../support/inside-namespace.ts'
-import { plainNodeEnvironment } from '../support/network-namespace.ts'
+import { plainEnvironment, plainNodeEnvironment } from '../support/network-namespace.ts'
 import { RemoteHost } from '../support/remote-host.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { needs } from '../support/requirements.ts'
@@ -294,7 +294,7 @@ function arrivals(): void {
     execFileSync('ip', ['address', 'add', 'fe80::77/64', 'dev', 'one', 'nodad'])
     // The kernel has a worker make it an address of its own, some time later.
     await until('the address is local', () =>
-      execFileSync('ip', LOCAL_OF_ONE, { encoding: 'utf8' }).includes('fe80::77'),
+      execFileSync('ip', LOCAL_OF_ONE, { encoding: 'utf8', env: plainEnvironment() }).includes('fe80::77'),
     )
     await watched(range({ protocol: 'udp' }), async (watch, ready, ports) => {
       const client = createSocket('udp6')
