@@ -122,7 +122,11 @@ export interface DatapathResults {
   stop: undefined
 }
 
+/** Nobody waits for what comes of it. */
+export const NO_CALL = 0
+
 export interface DatapathCall {
+  /** Names the result; or NO_CALL. */
   readonly call: number
   readonly request: DatapathRequest
 }

@@ -10,12 +10,13 @@ import type { DnsAnswer } from '../datapath/dns/dns-settings.ts'
 import { Engine } from '../datapath/engine.ts'
 import { EVENT_WORDS, STATUS_EVENTS, STATUS_WOKEN } from '../datapath/frame-memory.ts'
 import { NativeFrameIo } from '../ports/native-frame-io.ts'
-import type {
-  DatapathCall,
-  DatapathMessage,
-  DatapathRequest,
-  DatapathResults,
-  DatapathWorkerData,
+import {
+  type DatapathCall,
+  type DatapathMessage,
+  type DatapathRequest,
+  type DatapathResults,
+  type DatapathWorkerData,
+  NO_CALL,
 } from './datapath-messages.ts'
 
 /** A poll waits no longer than this, so that stations are forgotten while nothing arrives. */
@@ -101,7 +102,8 @@ class DatapathWorker {
       if (received === undefined) return
       const { call, request } = received.message
       try {
-        tell({ kind: 'result', call, result: this.#apply(request, nowMs) })
+        const result = this.#apply(request, nowMs)
+        if (call !== NO_CALL) tell({ kind: 'result', call, result })
       } catch (error) {
         tell({ kind: 'refused', call, message: error instanceof Error ? error.message : String(error) })
       }

@@ -37,12 +37,13 @@ import { openWake, wake } from '../ports/native-frame-io.ts'
 import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
 import type { Station } from '../tables/mac-table.ts'
 import { type MacAddress, putMac } from '../wire/address.ts'
-import type {
-  DatapathCall,
-  DatapathMessage,
-  DatapathRequest,
-  DatapathResults,
-  DatapathWorkerData,
+import {
+  type DatapathCall,
+  type DatapathMessage,
+  type DatapathRequest,
+  type DatapathResults,
+  type DatapathWorkerData,
+  NO_CALL,
 } from './datapath-messages.ts'
 import { makeRoomForInlining } from './inlining.ts'
 
@@ -328,13 +329,13 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   /** Answers to what 'questions' told of. */
-  answerQuestions(answers: readonly DnsAnswer[]): Promise<undefined> {
-    return this.#call({ kind: 'answerQuestions', answers })
+  answerQuestions(answers: readonly DnsAnswer[]): void {
+    this.#tell({ kind: 'answerQuestions', answers })
   }
 
   /** What came of questions that `resolve` wanted asked outside. */
-  noteQuestions(notes: readonly DnsNote[]): Promise<undefined> {
-    return this.#call({ kind: 'noteQuestions', notes })
+  noteQuestions(notes: readonly DnsNote[]): void {
+    this.#tell({ kind: 'noteQuestions', notes })
   }
 
   dnsCounts(): Promise<DnsCounts> {
@@ -362,6 +363,13 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       this.#worker.postMessage({ call, request } satisfies DatapathCall)
       wake(this.#wakeDescriptor)
     })
+  }
+
+  /** Asks for what has no result: to be told that it is done would wake this thread once more for each. */
+  #tell(request: Extract<DatapathRequest, { kind: 'answerQuestions' | 'noteQuestions' }>): void {
+    if (this.#ended) return
+    this.#worker.postMessage({ call: NO_CALL, request } satisfies DatapathCall)
+    wake(this.#wakeDescriptor)
   }
 
   #take(message: DatapathMessage): void {

@@ -181,14 +181,13 @@ export class DnsService {
     if (this.#answers.length + this.#notes.length === 0) setImmediate(() => this.#tellAll())
   }
 
-  /** A worker that has ended has nobody to answer. */
   #tellAll(): void {
     const answers = this.#answers
     const notes = this.#notes
     this.#answers = []
     this.#notes = []
-    if (answers.length > 0) this.#datapath.answerQuestions(answers).catch(() => undefined)
-    if (notes.length > 0) this.#datapath.noteQuestions(notes).catch(() => undefined)
+    if (answers.length > 0) this.#datapath.answerQuestions(answers)
+    if (notes.length > 0) this.#datapath.noteQuestions(notes)
   }
 
   /** Undefined: there is nothing to say to it. */
