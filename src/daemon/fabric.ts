@@ -4,20 +4,13 @@ import type {
   DomainSettings,
   ExplainStep,
   Fabric,
-  FabricDnsLog,
-  FabricDnsStats,
   FabricFlows,
   FabricGateway,
-  FabricNamedHost,
   FabricNatStats,
   FabricNeighbour,
   FabricPort,
-  FabricQuestion,
-  FabricResolution,
-  FabricResolver,
   FabricStation,
   FabricStats,
-  FabricZone,
   FlowFilter,
   LinkPermit,
   ParentFacts,
@@ -26,6 +19,15 @@ import type {
   UplinkSpec,
   UplinkState,
 } from '../control/model/machine.ts'
+import type {
+  FabricDnsLog,
+  FabricDnsStats,
+  FabricNamedHost,
+  FabricQuestion,
+  FabricResolution,
+  FabricResolver,
+  FabricZone,
+} from '../control/model/names.ts'
 import type { PortCount } from '../datapath/counters.ts'
 import { DROP_REASONS, LAST_REASON_BEFORE_EGRESS } from '../datapath/drop-reason.ts'
 import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'

@@ -12,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -27,6 +27,12 @@ import { isGone } from '../support/shim.ts'
 import { until } from '../system/support/until.ts'
 
 const SHIM = join(repositoryRoot, 'build/tapwire-shim')
+
+/** Whether the process has a handler for the signal (proc(5), /proc/PID/status: SigCgt). */
+function catches(pid: number, signal: number): boolean {
+  const [, mask = '0'] = /^SigCgt:\s*([\da-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n
+}
 
 const newId = (): string => randomBytes(32).toString('hex')
 
@@ -313,6 +319,7 @@ describe('sandboxes on this machine', { skip: needsRoot() || needs('ip') }, () =
     assert.equal(sandbox.pid, pid)
     assert.equal(await host.adopt(id), sandbox)
     assert.deepEqual((await read(await sandbox.exec(command('cat', '/etc/hosts')))).stdout, 'first\n')
+    await until('the command has its trap', () => catches(sandbox.pid, constants.signals.SIGTERM))
     sandbox.signal('SIGTERM')
     assert.equal((await sandbox.exited).exitCode, 6)
   })

@@ -1,7 +1,8 @@
 /** What the switch is to know of a sandbox's names: what it is called on its networks, and what it finds when it asks. */
 
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
-import type { FabricNamedHost, FabricResolver, FabricUpstream, RunningSandbox } from '../model/machine.ts'
+import type { RunningSandbox } from '../model/machine.ts'
+import type { FabricNamedHost, FabricResolver, FabricUpstream } from '../model/names.ts'
 import type { EndpointRecord, SandboxRecord } from '../model/records.ts'
 import { endpointNames, nameKey } from '../rules/endpoint-names.ts'
 import { shortId } from '../rules/ids.ts'

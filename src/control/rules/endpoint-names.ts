@@ -1,7 +1,7 @@
 /** What an endpoint is called on its network, and which words of a sandbox DNS can carry. */
 
 import { encodeName, fold } from '../../wire/dns-name.ts'
-import type { FabricNameKind } from '../model/machine.ts'
+import type { FabricNameKind } from '../model/names.ts'
 import type { EndpointSettings, SandboxRecord } from '../model/records.ts'
 import { shortId } from './ids.ts'
 

@@ -3,8 +3,8 @@
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
+import type { ExplainStep } from '../../control/model/machine.ts'
 import type {
-  ExplainStep,
   FabricDnsLog,
   FabricDnsStats,
   FabricNamedHost,
@@ -12,7 +12,7 @@ import type {
   FabricResolution,
   FabricResolver,
   FabricZone,
-} from '../../control/model/machine.ts'
+} from '../../control/model/names.ts'
 import type { DnsAnswer, DnsAsker, DnsNote, DnsQuestion } from '../../datapath/dns/dns-settings.ts'
 import { DNS_MESSAGE_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
 import { HEADER_SIZE } from '../../wire/dns.ts'

@@ -7,7 +7,7 @@ import type {
   FabricRecord,
   FabricResolution,
   FabricResolver,
-} from '../../control/model/machine.ts'
+} from '../../control/model/names.ts'
 import {
   type DnsLogEntry,
   type DnsVerdict,

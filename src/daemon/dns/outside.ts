@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import type { FabricDnsStats, FabricUpstream } from '../../control/model/machine.ts'
+import type { FabricDnsStats, FabricUpstream } from '../../control/model/names.ts'
 import type { DnsOutsideVerdict } from '../../datapath/dns/dns-settings.ts'
 import { DNS_PORT } from '../../limits.ts'
 import { DnsForwarder } from '../../protocols/dns-forwarder.ts'

@@ -6,7 +6,7 @@ import {
   dnsRecordsSchema,
   dnsStatsSchema,
 } from '../../../src/control/api/dns.ts'
-import type { FabricDnsLog } from '../../../src/control/model/machine.ts'
+import type { FabricDnsLog } from '../../../src/control/model/names.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
 
 const subnet = (text: string): object => ({ IPAM: { Config: [{ Subnet: text }] } })

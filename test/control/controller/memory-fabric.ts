@@ -3,20 +3,13 @@ import type {
   DomainSettings,
   ExplainStep,
   Fabric,
-  FabricDnsLog,
-  FabricDnsStats,
   FabricFlows,
   FabricGateway,
-  FabricNamedHost,
   FabricNatStats,
   FabricNeighbour,
   FabricPort,
-  FabricQuestion,
-  FabricResolution,
-  FabricResolver,
   FabricStation,
   FabricStats,
-  FabricZone,
   FlowFilter,
   LinkPermit,
   ParentFacts,
@@ -25,6 +18,15 @@ import type {
   UplinkSpec,
   UplinkState,
 } from '../../../src/control/model/machine.ts'
+import type {
+  FabricDnsLog,
+  FabricDnsStats,
+  FabricNamedHost,
+  FabricQuestion,
+  FabricResolution,
+  FabricResolver,
+  FabricZone,
+} from '../../../src/control/model/names.ts'
 import { parentMissing } from '../../../src/control/rules/macvlan-options.ts'
 import { MTU_DEFAULT, MTU_MAX } from '../../../src/limits.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'

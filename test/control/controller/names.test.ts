@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { FabricResolver } from '../../../src/control/model/machine.ts'
+import type { FabricResolver } from '../../../src/control/model/names.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
 import { assertConsistent } from './snapshot.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { FabricResolver } from '../../../src/control/model/machine.ts'
+import type { FabricResolver } from '../../../src/control/model/names.ts'
 import type { ModelRecord, NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
 import { recordedRanges } from '../../../src/control/rules/port-range.ts'
 import type { Daemon, MemoryMachine } from './memory-machine.ts'
