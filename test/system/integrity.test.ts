@@ -1,5 +1,5 @@
 /**
- * 200 MB arrive byte for byte, whatever offloads the sandboxes' interfaces have on:
+ * Megabytes arrive byte for byte, whatever offloads the sandboxes' interfaces have on. TAPWIRE_TRANSFER_MB says how many each time.
  *
  *     a ─── TAP with virtio-net header ──┐
  *     b ─── TAP with virtio-net header ──┤ switch     one network for each MTU: interfaces m576, m1500, m9000
@@ -18,7 +18,8 @@ import { run } from './support/program.ts'
 import { namespacePath, newNamespaceName } from './support/scene.ts'
 import { until } from './support/until.ts'
 
-const BYTES = 200_000_000
+const MEGABYTES = Number(process.env['TAPWIRE_TRANSFER_MB'] ?? 50)
+const BYTES = MEGABYTES * 1_000_000
 const MTUS = [576, 1500, 9000] as const
 const SANDBOXES = ['a', 'b', 'p'] as const
 const ETHERNET_HEADER = 14
@@ -189,7 +190,7 @@ class Switch {
 const skip = needsTap() || needs('ip', 'ethtool', 'cc', 'nsenter', 'setpriv')
 
 for (const io of ['io_uring', 'epoll'] as const) {
-  describe(`200 MB over ${io}`, { skip }, () => {
+  describe(`${MEGABYTES} MB over ${io}`, { skip }, () => {
     let network: Switch
     before(async () => {
       network = await Switch.start(io, compile('transfer'))
@@ -205,7 +206,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
       for (const one of transfers) await network.send(one, version, mtu)
       await network.settled()
       context.diagnostic(
-        `200 MB each: ${transfers.map(({ protocol, name }) => `${protocol} ${name}`).join(', ')}`,
+        `${MEGABYTES} MB each: ${transfers.map(({ protocol, name }) => `${protocol} ${name}`).join(', ')}`,
       )
     }
     for (const mtu of MTUS) {
