@@ -16,7 +16,7 @@ import {
   PORT,
 } from '../../src/datapath/frame-memory.ts'
 import { InterfaceKind } from '../../src/datapath/router-settings.ts'
-import { BURST_MAX, DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../../src/limits.ts'
+import { BURST_MAX, DNS_PORT, DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../../src/limits.ts'
 import * as checksum from '../../src/wire/checksum.ts'
 import * as ethernet from '../../src/wire/ethernet.ts'
 import * as ipProtocol from '../../src/wire/ip-protocol.ts'
@@ -40,7 +40,6 @@ const FIRST_HOST = 0x0a00_0100
 const GATEWAY_MAC = 0x0a00_0001
 const FIRST_SANDBOX_MAC = 0x0d00_0000
 const CLIENT_PORT = 40_000
-const DNS_PORT = 53
 
 const NETWORK = ethernet.HEADER_SIZE
 const TRANSPORT = NETWORK + ipv4.MIN_HEADER_SIZE

@@ -9,6 +9,7 @@
  */
 
 import {
+  DNS_PORT,
   NAT_FIRST_PORT,
   NAT_LAST_PORT,
   NAT_PORT_TRIES,
@@ -39,7 +40,6 @@ export const TO_GATEWAY = -1
 export type Admission = number
 
 const NONE = -1
-const DNS_PORT = 53
 
 /** ICMP identifiers: all of them, since no kernel keeps any for itself. */
 const IDENTIFIERS = new NatPorts(1, 0xffff)

@@ -15,12 +15,12 @@ import {
   VIRTIO_NET_HEADER_SIZE,
 } from '../../src/datapath/frame-memory.ts'
 import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datapath/rewrite.ts'
-import { GatewayMode, InterfaceKind } from '../../src/datapath/router-settings.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import { questionOf } from '../support/dns-scene.ts'
 import { frameOf } from '../support/frame-text.ts'
-import { address, MAC_HIGH, packetFrame } from '../support/packet-text.ts'
+import { gatewayInterface } from '../support/gateway-interface.ts'
+import { address, packetFrame } from '../support/packet-text.ts'
 import { pattern, transportFrame } from '../support/transport-frame.ts'
 
 /** Bursts of 256 in which the compiler gets to know the code, and in one measurement: a million frames. */
@@ -131,23 +131,7 @@ class QuestionTraffic {
     const engine = this.#engine
     engine.addDomain(1, { transparent: false })
     engine.addPort(1, { domain: 1, mtu: 1500, plain: false })
-    engine.setInterface(1, {
-      kind: InterfaceKind.inside,
-      macHigh: MAC_HIGH,
-      macLow: address(GATEWAY),
-      address: address(GATEWAY),
-      prefixLength: 24,
-      mtu: 1500,
-      mode: GatewayMode.nat,
-      internal: false,
-      masquerade: true,
-      sourceAddress: 0,
-      hostPort: -1,
-      proxyArp: false,
-      shared: false,
-      firstPort: 0,
-      lastPort: 0,
-    })
+    engine.setInterface(1, gatewayInterface(GATEWAY, 1500))
     const names = (...texts: readonly string[]): NamedHostSettings['names'] =>
       texts.map((text) => ({ text, kind: 0 }))
     const http = [{ protocol: 6, first: 80, last: 80 }]

@@ -3,6 +3,7 @@
  * that it would send the data path itself says how it would decide.
  */
 
+import { DNS_PORT } from '../../limits.ts'
 import type { ExplainRequest, Explanation, ExplanationStep } from '../api/explain.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
@@ -15,7 +16,6 @@ import { SwitchNames } from './switch-names.ts'
 
 /** The first one of those that programs get for a while (RFC 6335, 6); an identifier like any other to ICMP. */
 const SOURCE_PORT = 49_152
-const DNS_PORT = 53
 
 type Packet = Explanation['packet']
 

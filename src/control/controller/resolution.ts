@@ -1,11 +1,11 @@
 /** How a sandbox's questions are answered: by which networks' names, by whom it asks, and who is asked for all others. */
 
-import { DNS_SERVERS_MAX } from '../../limits.ts'
+import { DNS_LOOPBACK_ADDRESS, DNS_SERVERS_MAX } from '../../limits.ts'
 import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { macvlanOptions } from '../rules/macvlan-options.ts'
 import { networkNames } from '../rules/network-names.ts'
 import { isNdots } from '../rules/resolv-conf.ts'
-import { chooseResolver, LOOPBACK_RESOLVER, type ResolverCandidate } from '../rules/resolver-choice.ts'
+import { chooseResolver, type ResolverCandidate } from '../rules/resolver-choice.ts'
 import { type EndpointCandidate, routeCandidates } from '../views/default-route-inspect.ts'
 import type { Context } from './context.ts'
 
@@ -64,7 +64,7 @@ function upstreamOf(
 ): Resolution['upstream'] {
   // Our own: they would ask themselves, without end.
   const own = new Set(scopes.map(({ names }) => names?.gateway))
-  if (address === LOOPBACK_RESOLVER) own.add(address)
+  if (address === DNS_LOOPBACK_ADDRESS) own.add(address)
   const named = dnsSettingsOf(context, sandbox).dns.filter((server) => !own.has(server))
   if (named.length > 0) return named.slice(0, DNS_SERVERS_MAX)
   const leadsOut = sandbox.endpoints.some(({ network: id, joined }) => {

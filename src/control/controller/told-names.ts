@@ -1,5 +1,6 @@
 /** What the switch is to know of a sandbox's names: what it is called on its networks, and what it finds when it asks. */
 
+import { DNS_LOOPBACK_ADDRESS } from '../../limits.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { RunningSandbox } from '../model/machine.ts'
 import type { FabricNamedHost, FabricResolver, FabricUpstream } from '../model/names.ts'
@@ -7,7 +8,6 @@ import type { EndpointRecord, SandboxRecord } from '../model/records.ts'
 import { endpointNames, nameKey } from '../rules/endpoint-names.ts'
 import { shortId } from '../rules/ids.ts'
 import { parseLink } from '../rules/link-environment.ts'
-import { LOOPBACK_RESOLVER } from '../rules/resolver-choice.ts'
 import { servicesOf } from '../rules/services.ts'
 import type { Context } from './context.ts'
 import { type Resolution, resolutionOf } from './resolution.ts'
@@ -50,7 +50,7 @@ export function toldNames(
       scopes: places.map(({ endpoint, domain }) => ({ domain, links: nameLinks(context, endpoint) })),
       upstream: upstreamOf(resolution, networkNamespace),
       singleLabelsStay: resolution.singleLabelsStay,
-      loopback: resolution.address === LOOPBACK_RESOLVER ? networkNamespace : undefined,
+      loopback: resolution.address === DNS_LOOPBACK_ADDRESS ? networkNamespace : undefined,
     },
   }
 }

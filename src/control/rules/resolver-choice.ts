@@ -1,10 +1,8 @@
 /** Which of its networks' servers a sandbox asks, and which names that one finds for it. */
 
+import { DNS_LOOPBACK_ADDRESS } from '../../limits.ts'
 import { chooseDefaultRoutes, compareCandidates, type RouteCandidate } from './default-route.ts'
 import type { NetworkNames } from './network-names.ts'
-
-/** Docker's, in the sandbox's own namespace. */
-export const LOOPBACK_RESOLVER = '127.0.0.11'
 
 /** An endpoint as the choice sees it. */
 export interface ResolverCandidate extends RouteCandidate {
@@ -29,5 +27,5 @@ export function chooseResolver<T extends ResolverCandidate>(
   if (scopes.length === 0) return undefined
   const route = chooseDefaultRoutes(candidates).ipv4.endpoint
   const gateways = [route, ...scopes].map((candidate) => candidate?.names?.gateway)
-  return { address: gateways.find((gateway) => gateway !== undefined) ?? LOOPBACK_RESOLVER, scopes }
+  return { address: gateways.find((gateway) => gateway !== undefined) ?? DNS_LOOPBACK_ADDRESS, scopes }
 }

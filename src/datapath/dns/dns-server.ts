@@ -10,6 +10,7 @@
 
 import {
   DNS_MESSAGE_MAX,
+  DNS_PORT,
   DNS_QUERY_MAX,
   NAME_BYTES_MAX,
   NAMED_HOSTS_MAX,
@@ -56,7 +57,7 @@ const { TCP, UDP } = ipProtocol
 const { inside: INSIDE } = InterfaceKind
 const QUERY_MAX = DNS_QUERY_MAX
 const ABSENT = NONE
-const PORT_DOMAIN = 53
+const DOMAIN_PORT = DNS_PORT
 const PORT_MASK = 0xffff
 const DROPPED = { verdict: 'drop', message: new Uint8Array(), steps: [] } as const
 
@@ -168,7 +169,7 @@ export class DnsServer {
   isAsked(rows: Int32Array, row: number): boolean {
     return (
       rows[row + PROTOCOL] === UDP &&
-      (rows[row + PORTS]! & PORT_MASK) === PORT_DOMAIN &&
+      (rows[row + PORTS]! & PORT_MASK) === DOMAIN_PORT &&
       this.serves(rows[row + DOMAIN]!, rows[row + DESTINATION]!)
     )
   }

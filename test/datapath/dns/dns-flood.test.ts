@@ -18,12 +18,12 @@ import {
   OFFSET,
   VIRTIO_NET_HEADER_SIZE,
 } from '../../../src/datapath/frame-memory.ts'
-import { GatewayMode, InterfaceKind } from '../../../src/datapath/router-settings.ts'
 import { BURST_MAX, DNS_UDP_SIZE_MAX } from '../../../src/limits.ts'
 import { parseMessage } from '../../../src/wire/dns-message.ts'
 import { QueryReader } from '../../../src/wire/dns-query.ts'
 import { questionOf } from '../../support/dns-scene.ts'
-import { address, MAC_HIGH, packetFrame } from '../../support/packet-text.ts'
+import { gatewayInterface } from '../../support/gateway-interface.ts'
+import { address, packetFrame } from '../../support/packet-text.ts'
 import { Random } from '../../support/random.ts'
 import { assertAllAccountedFor } from '../../support/scenario.ts'
 
@@ -143,23 +143,7 @@ class Flood {
     const { engine } = this
     engine.addDomain(1, { transparent: false })
     engine.addPort(1, { domain: 1, mtu: 1500, plain: false })
-    engine.setInterface(1, {
-      kind: InterfaceKind.inside,
-      macHigh: MAC_HIGH,
-      macLow: address(GATEWAY),
-      address: address(GATEWAY),
-      prefixLength: 24,
-      mtu: MTU,
-      mode: GatewayMode.nat,
-      internal: false,
-      masquerade: true,
-      sourceAddress: 0,
-      hostPort: -1,
-      proxyArp: false,
-      shared: false,
-      firstPort: 0,
-      lastPort: 0,
-    })
+    engine.setInterface(1, gatewayInterface(GATEWAY, MTU))
     const { dns } = engine
     dns.setZone(1, { name: 'front', ttlS: 5, served: true })
     for (let id = 0; id < 200; id++) {

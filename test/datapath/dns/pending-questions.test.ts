@@ -144,20 +144,6 @@ describe('PendingQuestions', () => {
     assert.ok(followed < slots.length / 4, `${followed} of ${slots.length} share a chain`)
   })
 
-  it('spreads messages that differ in one byte alone, whichever', () => {
-    const pending = new PendingQuestions(1)
-    const { chains } = pending as unknown as { chains: HashChains }
-    const size = 40
-    const slots: number[] = []
-    for (let index = 0; index < DNS_FORWARDS_PER_RESOLVER_MAX; index++) {
-      const bytes = new Uint8Array(size).fill(0x61)
-      bytes[index % 2 === 0 ? size - 1 : 20] = index
-      slots.push(pending.add(1, 0, 1, 1, bytes, 0, size, 0))
-    }
-    const followed = slots.filter((slot) => chains.next(slot) !== -1).length
-    assert.ok(followed < slots.length / 4, `${followed} of ${slots.length} share a chain`)
-  })
-
   it('loses none of the new ones, however many were gone before they were taken', () => {
     const pending = new PendingQuestions(1)
     const kept = pending.add(2, 0, 1, 1, message(0, 1), 0, 3, 0)
