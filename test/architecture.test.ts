@@ -27,8 +27,12 @@ const TABLE: ImportTable = {
   ports: { pure: false, mayImport: ['wire', 'datapath'] },
   inspect: { pure: false, mayImport: ['wire', 'datapath'] },
   control: { pure: false, mayImport: ['wire', 'tables', 'datapath'] },
+  simulation: {
+    pure: false,
+    mayImport: ['wire', 'tables', 'datapath', 'protocols', 'ports', 'inspect', 'control'],
+  },
   daemon: { pure: false, mayImport: EVERYTHING_BUT_CLI },
-  cli: { pure: false, mayImport: ['control', 'inspect'] },
+  cli: { pure: false, mayImport: ['control', 'inspect', 'simulation'] },
 }
 
 const read = (path: string): string => readFileSync(join(repositoryRoot, path), 'utf8')
