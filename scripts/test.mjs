@@ -26,9 +26,18 @@ const CONCURRENCY = 2 * os.availableParallelism()
  * @returns {Promise<number>} the exit code
  */
 export async function test(args) {
-  await setup({ sanitize: true })
-  await prepareMachine()
+  await together(setup({ sanitize: true }), prepareMachine())
   return runTests(args)
+}
+
+/**
+ * Side by side, for the one waits for npm's servers and then has compilers work, and the other waits for Debian's servers and the
+ * disk. Both come to their ends before the first failure is thrown: apt-get is not to be left half-way.
+ * @param {readonly Promise<unknown>[]} works
+ */
+async function together(...works) {
+  const failed = (await Promise.allSettled(works)).find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
 
 /**
