@@ -440,3 +440,11 @@ export const DNS_PORT = 53
 export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
+
+/**
+ * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
+ * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
+ */
+export const DISSECTED_LAYERS_MAX = 32
+export const DISSECTED_FIELDS_MAX = 4096
+export const DISSECTED_BYTES_MAX = 256
