@@ -40,6 +40,8 @@ export interface Extent {
   readonly end: number
   /** Where they ended on the wire: behind `end` where the capture, or whoever quotes the packet, has cut it short. */
   readonly wireEnd: number
+  /** It is a part of a stream, as TCP's. */
+  readonly stream?: boolean | undefined
 }
 
 /** What stands behind a layer. */
@@ -61,7 +63,7 @@ export interface Carrier {
 class Layer implements DissectedLayer {
   readonly protocol: Protocol
   title: string
-  readonly offset: number
+  offset: number
   length: number
   readonly depth: number
   readonly fields: Fields['list'] = []

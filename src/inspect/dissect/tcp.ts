@@ -63,7 +63,13 @@ export function dissectTcp(packet: Packet, extent: Extent): Next | undefined {
     fields.add('tcp.len', 'Data', wireEnd - offset - header, bytesText(wireEnd - offset - header), offset, 0)
   showOptions(packet, layer, offset + MIN_HEADER_SIZE, offset + layer.length)
   if (layer.problem !== undefined) return undefined
-  return { protocol: application(packet, offset, header, end), offset: offset + header, end, wireEnd }
+  return {
+    protocol: application(packet, offset, header, end),
+    offset: offset + header,
+    end,
+    wireEnd,
+    stream: true,
+  }
 }
 
 const bytesText = (count: number): string => (count === 1 ? '1 byte' : `${count} bytes`)
