@@ -17,7 +17,7 @@ import {
   TYPE_TXT,
 } from '../../wire/dns.ts'
 import { MALFORMED, skipName } from '../../wire/dns-name.ts'
-import { type DnsSource, nameText } from './dns-record.ts'
+import { type DnsSource, nameText } from './dns-source.ts'
 import { asciiText, type Fields, named } from './fields.ts'
 
 export interface RecordData {

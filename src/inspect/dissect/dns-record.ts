@@ -8,21 +8,12 @@ import {
   formatType,
   TYPE_OPT,
 } from '../../wire/dns.ts'
-import { formatName, MALFORMED, NAME_SIZE_MAX, readName, skipName } from '../../wire/dns-name.ts'
+import { MALFORMED, skipName } from '../../wire/dns-name.ts'
 import { formatRdata } from '../../wire/dns-rdata.ts'
 import { SECTION_ANSWER, SECTION_AUTHORITY, type Section } from '../../wire/dns-records.ts'
 import { RDATA, showUnknown } from './dns-record-data.ts'
+import { type DnsSource, nameText } from './dns-source.ts'
 import { type Fields, hex, withMeaning } from './fields.ts'
-import type { Packet } from './packet.ts'
-
-/** The message, from `message` to `end`, and the list that its parts are shown in. */
-export interface DnsSource {
-  readonly packet: Packet
-  readonly fields: Fields
-  readonly message: number
-  readonly end: number
-  readonly multicast: boolean
-}
 
 const QUESTION_FIXED_SIZE = 4
 const RECORD_FIXED_SIZE = 10
@@ -38,12 +29,6 @@ export function recordCount({ packet, message }: DnsSource, section: Section): n
   return section === SECTION_AUTHORITY
     ? authorityCount(packet.view, message)
     : additionalCount(packet.view, message)
-}
-
-/** The name at `offset` with its pointers followed; undefined where it is malformed. */
-export function nameText({ packet, message, end }: DnsSource, offset: number): string | undefined {
-  const name = new Uint8Array(NAME_SIZE_MAX)
-  return readName(packet.view, message, offset, end, name) === MALFORMED ? undefined : formatName(name)
 }
 
 /** Shows the question at `offset` and returns its size; undefined where there is none. */

@@ -19,7 +19,8 @@ import {
   RCODE_MASK,
 } from '../../wire/dns.ts'
 import { SECTION_ADDITIONAL, SECTION_ANSWER, SECTION_AUTHORITY } from '../../wire/dns-records.ts'
-import { type DnsSource, nameText, recordCount, showQuestion, showRecord } from './dns-record.ts'
+import { recordCount, showQuestion, showRecord } from './dns-record.ts'
+import { type DnsSource, nameText } from './dns-source.ts'
 import { type Fields, hex, named } from './fields.ts'
 import { cutShort, type Extent, type Layer, type Next, type Packet } from './packet.ts'
 

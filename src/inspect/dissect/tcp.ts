@@ -62,7 +62,7 @@ export function dissectTcp(packet: Packet, extent: Extent): Next | undefined {
   } else
     fields.add('tcp.len', 'Data', wireEnd - offset - header, bytesText(wireEnd - offset - header), offset, 0)
   showOptions(packet, layer, offset + MIN_HEADER_SIZE, offset + layer.length)
-  if (layer.problem !== undefined) return undefined
+  if (layer.problem !== undefined || offset + header >= end) return undefined
   return {
     protocol: application(packet, offset, header, end),
     offset: offset + header,
@@ -108,7 +108,6 @@ const flagsText = (bits: number): string =>
 function application(packet: Packet, offset: number, header: number, end: number): Protocol {
   const { view } = packet
   const at = offset + header
-  if (at >= end) return 'data'
   if (sourcePort(view, offset) === DNS_PORT || destinationPort(view, offset) === DNS_PORT) return 'dns'
   if (isHttp(view, at, end)) return 'http'
   return isTls(view, at, end) ? 'tls' : 'data'

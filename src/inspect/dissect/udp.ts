@@ -59,6 +59,7 @@ export function dissectUdp(packet: Packet, extent: Extent): Next | undefined {
     )
   else if (packet.carrier?.version === 6) checksumField.problem = 'missing, which IPv6 does not allow'
   else checksumField.text += ' (none)'
+  if (inner.end <= offset + HEADER_SIZE) return undefined
   const protocol = APPLICATIONS[destination] ?? APPLICATIONS[source] ?? 'data'
   return { ...inner, offset: offset + HEADER_SIZE, protocol }
 }
