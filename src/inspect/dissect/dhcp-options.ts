@@ -214,7 +214,7 @@ function showClasslessRoutes(view: DataView, fields: Fields, offset: number, end
     for (let i = 0; i < bytes; i++) prefix |= view.getUint8(at + 1 + i) << (24 - 8 * i)
     const router = formatIpv4(view.getInt32(at + 1 + bytes))
     const text = `${bits === 0 ? 'default' : `${formatIpv4(prefix)}/${bits}`} by ${router}`
-    fields.add('dhcp.option.classless_static_route', 'Route', text, text, at, 5 + bytes)
+    fields.bytes('dhcp.option.classless_static_route', 'Route', at, 5 + bytes, text)
     routes.push(text)
     at += 5 + bytes
   }

@@ -108,12 +108,13 @@ function showOptions(packet: Packet, layer: Layer, fields: Fields, { offset, end
       at += count
       continue
     }
-    const option = fields.add('dhcp.option.type', label, code, `${code}`, at, size)
     if (code === OPTION_END) {
+      fields.add('dhcp.option.end', label, code, String(code), at, 1)
       const rest = end - at - 1
       if (rest > 0) fields.bytes('dhcp.option.padding', 'Padding', at + 1, rest)
       return
     }
+    const option = fields.add('dhcp.option.type', label, code, String(code), at, size)
     const text = showOption(view, fields.under(option), code, at, size)
     if (text !== '') option.text = text
     at += size

@@ -105,7 +105,9 @@ function showFlags(fields: Fields, offset: number): void {
   bits.flag('dns.flags.truncated', 'Truncated', offset, 2, FLAG_TC)
   bits.flag('dns.flags.recdesired', 'Recursion desired', offset, 2, FLAG_RD)
   if (response) bits.flag('dns.flags.recavail', 'Recursion available', offset, 2, FLAG_RA)
-  bits.flag('dns.flags.authenticated', 'Authentic data', offset, 2, FLAG_AD)
+  if (response || ((field.value as number) & FLAG_AD) !== 0) {
+    bits.flag('dns.flags.authenticated', 'Authentic data', offset, 2, FLAG_AD)
+  }
   bits.flag('dns.flags.checkdisable', 'Checking disabled', offset, 2, FLAG_CD)
   if (response) bits.bits('dns.flags.rcode', 'Response code', offset, 2, RCODE_MASK, formatRcode)
 }

@@ -99,7 +99,9 @@ function showFirstLine(view: DataView, fields: Fields, offset: number, size: num
   if (rest > 0) fields.string('http.request.version', 'Version', second + 1, rest)
 }
 
-const isResponse = (view: DataView, offset: number): boolean => view.getUint8(offset + 4) === SLASH
+/** Of what may begin a message only the version has a slash as its fifth byte that no blank stands before. */
+const isResponse = (view: DataView, offset: number): boolean =>
+  view.getUint8(offset + 4) === SLASH && view.getUint8(offset + 3) !== BLANK
 
 function wordEnd(view: DataView, offset: number, end: number): number {
   let at = Math.min(offset, end)

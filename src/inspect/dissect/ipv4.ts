@@ -68,8 +68,7 @@ function showHeader(fields: Fields, offset: number): Header {
   const more = bits.flag('ip.flags.mf', 'More fragments', offset + 6, 1, 0x20)
   flags.text = `${hex(flags.value as number, 1)}${whole.value === true ? " (don't fragment)" : ''}${more.value === true ? ' (more fragments)' : ''}`
   const fragment = fields.bits('ip.frag_offset', 'Fragment offset', offset + 6, 2, 0x1fff)
-  fragment.value = (fragment.value as number) * 8
-  fragment.text = String(fragment.value)
+  fragment.text += ` (${(fragment.value as number) * 8} bytes)`
   fields.number('ip.ttl', 'Time to live', offset + 8, 1)
   fields.number('ip.proto', 'Protocol', offset + 9, 1, named(IP_PROTOCOLS))
   const checksum = fields.hex('ip.checksum', 'Header checksum', offset + 10, 2)

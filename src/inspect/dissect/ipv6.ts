@@ -39,7 +39,7 @@ function showHeader(fields: Fields, offset: number): { version: Field; length: F
   const bits = fields.under(traffic)
   bits.bits('ipv6.tclass.dscp', 'Code point', offset, 4, 0x0fc00000, named(DSCP_NAMES))
   bits.bits('ipv6.tclass.ecn', 'Explicit congestion notification', offset, 4, 0x00300000, named(ECN_NAMES))
-  fields.bits('ipv6.flow', 'Flow label', offset, 4, 0x000fffff, (value) => hex(value, 5))
+  fields.bits('ipv6.flow', 'Flow label', offset + 1, 3, 0x0fffff, (value) => hex(value, 5))
   const length = fields.number('ipv6.plen', 'Payload length', offset + 4, 2)
   fields.number('ipv6.nxt', 'Next header', offset + 6, 1, named(IP_PROTOCOLS))
   fields.number('ipv6.hlim', 'Hop limit', offset + 7, 1)

@@ -36,10 +36,16 @@ export function showListenerQuery(view: DataView, fields: Fields, extent: Extent
   const flags = fields.under(fields.hex('icmpv6.mld.flag', 'Flags', offset + 24, 1))
   flags.flag('icmpv6.mld.flag.s', 'Other routers leave their timers', offset + 24, 1, 0x08)
   flags.bits('icmpv6.mld.flag.qrv', 'Robustness', offset + 24, 1, 0x07)
-  fields.number('icmpv6.mld.qqi', 'Query interval code', offset + 25, 1)
+  const interval = fields.number('icmpv6.mld.qqi', 'Query interval', offset + 25, 1)
+  interval.value = queryInterval(interval.value as number)
+  interval.text = `${interval.value} s`
   fields.number('icmpv6.mld.nb_sources', 'Number of sources', offset + 26, 2)
   showSources(view.getUint16(offset + 26), fields, 'icmpv6.mld.source_address', offset + QUERY_2_SIZE, end)
 }
+
+/** RFC 3810, 5.1.9: from 128 on a number with a mantissa of four bits and an exponent of three. */
+const queryInterval = (code: number): number =>
+  code < 128 ? code : ((code & 0x0f) | 0x10) << (((code >>> 4) & 0x07) + 3)
 
 const milliseconds = (value: number): string => `${value} ms`
 

@@ -124,7 +124,7 @@ function showExtensions({ view, fields, end }: Hello, offset: number, client: bo
     const bodyEnd = body + length
     const name = EXTENSIONS[type] ?? `type ${type}`
     const extension = fields.add(
-      'tls.handshake.extension',
+      '',
       'Extension',
       name,
       name,

@@ -9,11 +9,6 @@ import random
 import struct
 import sys
 
-from scapy.config import conf
-
-conf.route.routes = []
-conf.netcache = None
-
 from scapy.all import raw
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRROPT, DNSRRSOA, DNSRRSRV, EDNS0TLV
