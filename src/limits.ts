@@ -440,3 +440,8 @@ export const DNS_PORT = 53
 export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
+
+/** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
+export const FILTER_TEXT_MAX = 16_384
+export const FILTER_DEPTH_MAX = 100
+export const FILTER_INSTRUCTIONS_MAX = 4096
