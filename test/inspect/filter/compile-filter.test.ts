@@ -94,7 +94,7 @@ describe('what is wrong with a filter', () => {
     [`${'('.repeat(FILTER_DEPTH_MAX + 1)}tcp`, FILTER_DEPTH_MAX, /too deeply/],
     ['tcp '.repeat(FILTER_TEXT_MAX), FILTER_TEXT_MAX, /characters/],
     [
-      Array.from({ length: FILTER_INSTRUCTIONS_MAX / 3 }, () => 'len=len')
+      Array.from({ length: 1400 }, () => 'len=len')
         .join('||')
         .slice(0, FILTER_TEXT_MAX),
       0,
