@@ -123,14 +123,7 @@ function showExtensions({ view, fields, end }: Hello, offset: number, client: bo
     const body = at + EXTENSION_HEADER_SIZE
     const bodyEnd = body + length
     const name = EXTENSIONS[type] ?? `type ${type}`
-    const extension = fields.add(
-      '',
-      'Extension',
-      name,
-      name,
-      at,
-      Math.min(bodyEnd, last) - at,
-    )
+    const extension = fields.add('', 'Extension', name, name, at, Math.min(bodyEnd, last) - at)
     const inside = fields.under(extension)
     inside.number('tls.handshake.extension.type', 'Type', at, 2, named(EXTENSIONS))
     inside.number('tls.handshake.extension.len', 'Length', at + 2, 2)
