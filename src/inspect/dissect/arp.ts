@@ -27,7 +27,7 @@ const OPERATIONS: Readonly<Record<number, string>> = {
 export function dissectArp(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('arp', 'Address Resolution Protocol', extent, PACKET_SIZE)
-  const fields = packet.fields(layer, extent, PACKET_SIZE)
+  const fields = packet.fields(layer, extent)
   fields.number('arp.hw.type', 'Hardware type', offset, 2, named(HARDWARE_TYPES))
   fields.hex('arp.proto.type', 'Protocol type', offset + 2, 2, nameIn(ETHER_TYPES))
   fields.number('arp.hw.size', 'Hardware address length', offset + 4, 1)

@@ -7,5 +7,5 @@ export function dissectData(packet: Packet, extent: Extent): undefined {
   if (offset >= end) return
   const size = end - offset
   const layer = packet.layer('data', `Data, ${size === 1 ? '1 byte' : `${size} bytes`}`, extent, size)
-  packet.fields(layer, extent, size).bytes('data.data', 'Data', offset, size)
+  packet.fields(layer, extent).bytes('data.data', 'Data', offset, size)
 }

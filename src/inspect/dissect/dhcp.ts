@@ -31,7 +31,7 @@ export function dissectDhcp(packet: Packet, extent: Extent): undefined {
   const { offset, end } = extent
   const { view } = packet
   const layer = packet.layer('dhcp', 'Dynamic Host Configuration Protocol', extent, BOOTP_SIZE)
-  const fields = packet.fields(layer, extent, HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   showHeader(fields, offset)
   if (layer.problem !== undefined) return
   layer.length = end - offset

@@ -4,7 +4,7 @@
  */
 
 export interface DissectedField {
-  /** `ip.ttl`. */
+  /** `ip.ttl`. Empty for a heading over other fields (a DNS record), which has no name in Wireshark either. */
   readonly name: string
   /** `Time to Live`. */
   readonly label: string

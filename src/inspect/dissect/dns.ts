@@ -24,6 +24,9 @@ import { type DnsSource, nameText } from './dns-source.ts'
 import { type Fields, hex, named } from './fields.ts'
 import { cutShort, type Extent, type Layer, type Next, type Packet } from './packet.ts'
 
+/** RFC 1035, 4.1.1: reserved. */
+const FLAG_Z = 0x0040
+
 const LENGTH_SIZE = 2
 
 const OPCODES: Readonly<Record<number, string>> = {
@@ -76,7 +79,7 @@ function dissectMessage(packet: Packet, extent: Extent, multicast: boolean): und
   const { view } = packet
   const title = multicast ? 'Multicast DNS' : 'Domain Name System'
   const layer = packet.layer(multicast ? 'mdns' : 'dns', title, extent, HEADER_SIZE)
-  const fields = packet.fields(layer, extent, HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   fields.hex('dns.id', 'Identifier', offset, 2)
   showFlags(fields, offset + 2)
   fields.number('dns.count.queries', 'Questions', offset + 4, 2)
@@ -105,6 +108,7 @@ function showFlags(fields: Fields, offset: number): void {
   bits.flag('dns.flags.truncated', 'Truncated', offset, 2, FLAG_TC)
   bits.flag('dns.flags.recdesired', 'Recursion desired', offset, 2, FLAG_RD)
   if (response) bits.flag('dns.flags.recavail', 'Recursion available', offset, 2, FLAG_RA)
+  bits.flag('dns.flags.z', 'Zero', offset, 2, FLAG_Z)
   if (response || ((field.value as number) & FLAG_AD) !== 0) {
     bits.flag('dns.flags.authenticated', 'Authentic data', offset, 2, FLAG_AD)
   }

@@ -36,7 +36,7 @@ export const ETHER_TYPES: Readonly<Record<number, string>> = {
 export function dissectEthernet(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('eth', 'Ethernet', extent, HEADER_SIZE)
-  const fields = packet.fields(layer, extent, HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   address(fields, 'eth.dst', 'Destination', offset)
   address(fields, 'eth.src', 'Source', offset + 6)
   if (layer.problem !== undefined) {
@@ -85,7 +85,7 @@ export function payloadProtocol(type: number): Protocol {
 export function showTrailer(packet: Packet, offset: number, end: number): void {
   const layer = packet.layers.findLast((one) => one.protocol === 'eth' && one.depth === packet.depth)
   if (layer === undefined || offset >= end) return
-  const fields = packet.fields(layer, { offset, end, wireEnd: end }, 0)
+  const fields = packet.fields(layer, { offset, end, wireEnd: end })
   const zeros = isZero(packet.view, offset, end)
   if (zeros) fields.bytes('eth.padding', 'Padding', offset, end - offset, `${end - offset} bytes of zeros`)
   else fields.bytes('eth.trailer', 'Trailer', offset, end - offset)

@@ -1,4 +1,7 @@
-/** A list of fields that grows: each call reads a value from the packet's bytes and adds the field for it. */
+/**
+ * A list of fields that grows: each call reads a value from the packet's bytes and adds the field for it. Where its bytes are not all
+ * here, the field is left out of the list, and what is returned is empty: so a header that was cut short is read as any other.
+ */
 
 import { DISSECTED_BYTES_MAX } from '../../limits.ts'
 import { ipv4At, ipv6At, macAt } from '../../wire/address.ts'
@@ -23,7 +26,7 @@ export class Fields {
   readonly list: Field[]
   readonly #budget: Budget
   readonly #view: DataView
-  /** Fields that end behind it are left out: those bytes are not here. */
+  /** Where the bytes that are here end. */
   readonly #end: number
 
   constructor(budget: Budget, view: DataView, end: number, list: Field[]) {
@@ -31,6 +34,11 @@ export class Fields {
     this.#view = view
     this.#end = end
     this.list = list
+  }
+
+  /** The same list, for bytes that end at `end`. */
+  within(end: number): Fields {
+    return new Fields(this.#budget, this.#view, Math.min(end, this.#end), this.list)
   }
 
   /** The list of the fields below `field`. */
@@ -59,7 +67,7 @@ export class Fields {
       fields: undefined,
       problem: undefined,
     }
-    if (offset + length <= this.#end && this.#budget.fieldsLeft > 0) {
+    if (this.#has(offset, length) && this.#budget.fieldsLeft > 0) {
       this.#budget.fieldsLeft--
       this.list.push(field)
     }
@@ -68,13 +76,13 @@ export class Fields {
 
   /** A number of `length` bytes, up to 4; 6 and 8 are read as well as a double can hold them. */
   number(name: string, label: string, offset: number, length: number, text?: Text): Field {
-    const value = unsigned(this.#view, offset, length)
+    const value = this.#unsigned(offset, length)
     return this.add(name, label, value, textOf(value, text), offset, length)
   }
 
   /** A number of which `digits` hexadecimal digits are shown, with what it stands for. */
   hex(name: string, label: string, offset: number, length: number, meaning?: Text): Field {
-    const value = unsigned(this.#view, offset, length)
+    const value = this.#unsigned(offset, length)
     const digits = hex(value, length * 2)
     const text = meaning === undefined ? digits : withMeaning(digits, textOf(value, meaning))
     return this.add(name, label, value, text, offset, length)
@@ -82,56 +90,62 @@ export class Fields {
 
   /** The bits of `mask`, in a number of `length` bytes, as a number. */
   bits(name: string, label: string, offset: number, length: number, mask: number, text?: Text): Field {
-    const value = (unsigned(this.#view, offset, length) & mask) >>> lowestBit(mask)
+    const value = (this.#unsigned(offset, length) & mask) >>> lowestBit(mask)
     return this.add(name, label, value, textOf(value, text), offset, length, mask)
   }
 
   /** One bit, or whether one of several is set. */
   flag(name: string, label: string, offset: number, length: number, mask: number): Field {
-    const value = (unsigned(this.#view, offset, length) & mask) !== 0
+    const value = (this.#unsigned(offset, length) & mask) !== 0
     return this.add(name, label, value, value ? 'set' : 'not set', offset, length, mask)
   }
 
   mac(name: string, label: string, offset: number): Field {
-    const text = macAt(this.#view, offset)
+    const text = this.#has(offset, 6) ? macAt(this.#view, offset) : ''
     return this.add(name, label, text, text, offset, 6)
   }
 
   ipv4(name: string, label: string, offset: number): Field {
-    const text = ipv4At(this.#view, offset)
+    const text = this.#has(offset, 4) ? ipv4At(this.#view, offset) : ''
     return this.add(name, label, text, text, offset, 4)
   }
 
   ipv6(name: string, label: string, offset: number): Field {
-    const text = ipv6At(this.#view, offset)
+    const text = this.#has(offset, 16) ? ipv6At(this.#view, offset) : ''
     return this.add(name, label, text, text, offset, 16)
   }
 
   /** Bytes as `61:62:63`: up to DISSECTED_BYTES_MAX of them, then `…`. What a heading stands for has a `text` of its own. */
   bytes(name: string, label: string, offset: number, length: number, text?: string): Field {
-    const value = hexBytes(this.#view, offset, length)
+    const value = this.#has(offset, length) ? hexBytes(this.#view, offset, length) : ''
     return this.add(name, label, value, text ?? value, offset, length)
   }
 
   /** Text as its bytes say in ASCII; others as `\x1b`. */
   string(name: string, label: string, offset: number, length: number): Field {
-    const text = asciiText(this.#view, offset, length)
+    const text = this.#has(offset, length) ? asciiText(this.#view, offset, length) : ''
     return this.add(name, label, text, text, offset, length)
   }
-}
 
-function unsigned(view: DataView, offset: number, length: number): number {
-  switch (length) {
-    case 1:
-      return view.getUint8(offset)
-    case 2:
-      return view.getUint16(offset)
-    case 4:
-      return view.getUint32(offset)
-    default: {
-      let value = 0
-      for (let i = 0; i < length; i++) value = value * 256 + view.getUint8(offset + i)
-      return value
+  #has(offset: number, length: number): boolean {
+    return offset + length <= this.#end
+  }
+
+  /** 0 where the bytes are not here. */
+  #unsigned(offset: number, length: number): number {
+    if (!this.#has(offset, length)) return 0
+    switch (length) {
+      case 1:
+        return this.#view.getUint8(offset)
+      case 2:
+        return this.#view.getUint16(offset)
+      case 4:
+        return this.#view.getUint32(offset)
+      default: {
+        let value = 0
+        for (let i = 0; i < length; i++) value = value * 256 + this.#view.getUint8(offset + i)
+        return value
+      }
     }
   }
 }

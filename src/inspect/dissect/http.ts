@@ -1,6 +1,6 @@
 /** HTTP/1 (RFC 9112): the first line, and the names and values of the fields. */
 
-import { asciiText, type Fields } from './fields.ts'
+import { asciiText, type Field, type Fields } from './fields.ts'
 import type { Extent, Next, Packet } from './packet.ts'
 
 const METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'CONNECT', 'TRACE']
@@ -10,7 +10,6 @@ const STARTS = [...METHODS.map((method) => `${method} `), VERSION].map((start) =
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const BLANK = 0x20
-const SLASH = 0x2f
 /** Lines of a head that are shown. */
 const LINES_MAX = 128
 
@@ -50,7 +49,7 @@ export function dissectHttp(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const { view } = packet
   const layer = packet.layer('http', 'Hypertext Transfer Protocol', extent, end - offset)
-  const fields = packet.fields(layer, extent, end - offset)
+  const fields = packet.fields(layer, extent)
   let at = offset
   for (let line = 0; at < end; line++) {
     const next = lineEnd(view, at, end)
@@ -84,24 +83,23 @@ function textSize(view: DataView, offset: number, end: number): number {
 
 /** `GET /index.html HTTP/1.1` or `HTTP/1.1 200 OK`: three words, of which the last of a response may have blanks. */
 function showFirstLine(view: DataView, fields: Fields, offset: number, size: number): void {
-  const first = wordEnd(view, offset, offset + size)
-  const second = wordEnd(view, first + 1, offset + size)
-  const rest = offset + size - second - 1
-  if (isResponse(view, offset)) {
-    fields.string('http.response.version', 'Version', offset, first - offset)
-    const code = fields.string('http.response.code', 'Status code', first + 1, second - first - 1)
-    if (/^[0-9]+$/.test(code.text)) code.value = Number(code.text)
-    if (rest > 0) fields.string('http.response.phrase', 'Reason', second + 1, rest)
+  const end = offset + size
+  const first = wordEnd(view, offset, end)
+  const second = wordEnd(view, first + 1, end)
+  const response = asciiText(view, offset, first - offset).startsWith(VERSION)
+  const show = (name: string, label: string, from: number, to: number): Field | undefined =>
+    from < to ? fields.string(name, label, from, to - from) : undefined
+  if (response) {
+    show('http.response.version', 'Version', offset, first)
+    const code = show('http.response.code', 'Status code', first + 1, second)
+    if (code !== undefined && /^[0-9]{1,9}$/.test(code.text)) code.value = Number(code.text)
+    show('http.response.phrase', 'Reason', second + 1, end)
     return
   }
-  fields.string('http.request.method', 'Method', offset, first - offset)
-  fields.string('http.request.uri', 'Target', first + 1, second - first - 1)
-  if (rest > 0) fields.string('http.request.version', 'Version', second + 1, rest)
+  show('http.request.method', 'Method', offset, first)
+  show('http.request.uri', 'Target', first + 1, second)
+  show('http.request.version', 'Version', second + 1, end)
 }
-
-/** Of what may begin a message only the version has a slash as its fifth byte that no blank stands before. */
-const isResponse = (view: DataView, offset: number): boolean =>
-  view.getUint8(offset + 4) === SLASH && view.getUint8(offset + 3) !== BLANK
 
 function wordEnd(view: DataView, offset: number, end: number): number {
   let at = Math.min(offset, end)

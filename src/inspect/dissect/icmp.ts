@@ -82,7 +82,7 @@ export function dissectIcmp(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const { view } = packet
   const layer = packet.layer('icmp', 'Internet Control Message Protocol', extent, HEADER_SIZE)
-  const fields = packet.fields(layer, extent, HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   if (layer.problem !== undefined) {
     showStart(fields, offset, undefined)
     return undefined

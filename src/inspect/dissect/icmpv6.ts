@@ -79,7 +79,7 @@ export function dissectIcmpv6(packet: Packet, extent: Extent): Next | undefined 
   const { offset, end, wireEnd } = extent
   const { view } = packet
   const layer = packet.layer('icmpv6', 'Internet Control Message Protocol v6', extent, HEADER_SIZE)
-  const fields = packet.fields(layer, extent, HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   if (layer.problem !== undefined) {
     showStart(fields, offset, undefined)
     return undefined

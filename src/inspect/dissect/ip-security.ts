@@ -10,7 +10,7 @@ const ENCAPSULATION_HEADER_SIZE = 8
 export function dissectAuthentication(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('ah', 'Authentication Header', extent, AUTHENTICATION_FIXED_SIZE)
-  const fields = packet.fields(layer, extent, AUTHENTICATION_FIXED_SIZE)
+  const fields = packet.fields(layer, extent)
   fields.number('ah.next_header', 'Next header', offset, 1, named(IP_PROTOCOLS))
   const length = fields.number('ah.length', 'Length', offset + 1, 1)
   fields.hex('ah.spi', 'Security parameters index', offset + 4, 4)
@@ -40,7 +40,7 @@ export function dissectAuthentication(packet: Packet, extent: Extent): Next | un
 export function dissectEncapsulation(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('esp', 'Encapsulating Security Payload', extent, ENCAPSULATION_HEADER_SIZE)
-  const fields = packet.fields(layer, extent, ENCAPSULATION_HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   fields.hex('esp.spi', 'Security parameters index', offset, 4)
   fields.number('esp.sequence', 'Sequence number', offset + 4, 4)
   if (layer.problem !== undefined) return undefined

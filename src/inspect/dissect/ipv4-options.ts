@@ -35,7 +35,7 @@ const UNKNOWN: Option = { name: 'ip.options.unknown', label: 'Unknown option' }
 
 /** Shows the options from `offset` to `end`. */
 export function showOptions(packet: Packet, layer: Layer, offset: number, end: number): void {
-  const fields = packet.fields(layer, { offset, end, wireEnd: end }, 0)
+  const fields = packet.fields(layer, { offset, end, wireEnd: end })
   for (let at = offset; at < end; ) {
     const kind = packet.view.getUint8(at)
     const length = kind <= NO_OPERATION ? 1 : at + 1 < end ? packet.view.getUint8(at + 1) : 0

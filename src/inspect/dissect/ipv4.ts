@@ -23,7 +23,7 @@ export function dissectIpv4(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end } = extent
   const { view } = packet
   const layer = packet.layer('ip', 'Internet Protocol Version 4', extent, MIN_HEADER_SIZE)
-  const fields = packet.fields(layer, extent, MIN_HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   const header = showHeader(fields, offset)
   if (layer.problem !== undefined) return undefined
   layer.title = `Internet Protocol Version 4, ${ipv4At(view, offset + 12)} → ${ipv4At(view, offset + 16)}`

@@ -53,7 +53,7 @@ function dissectOptions(
   title: string,
 ): Next | undefined {
   const layer = packet.layer(name, title, extent, MIN_SIZE)
-  const fields = packet.fields(layer, extent, MIN_SIZE)
+  const fields = packet.fields(layer, extent)
   const size = showStart(layer, extent, fields)
   if (layer.problem !== undefined) return undefined
   showOptions(packet.view, fields, extent.offset + 2, extent.offset + size)
@@ -123,7 +123,7 @@ function showType(fields: Fields, offset: number): void {
 export function dissectRouting(packet: Packet, extent: Extent): Next | undefined {
   const { offset } = extent
   const layer = packet.layer('ipv6.routing', 'Routing Header', extent, MIN_SIZE)
-  const fields = packet.fields(layer, extent, MIN_SIZE)
+  const fields = packet.fields(layer, extent)
   const size = showStart(layer, extent, fields)
   const type = fields.number('ipv6.routing.type', 'Type', offset + 2, 1, named(ROUTING_TYPES))
   const left = fields.number('ipv6.routing.segleft', 'Segments left', offset + 3, 1)
@@ -152,7 +152,7 @@ function showSegments(view: DataView, fields: Fields, offset: number, size: numb
 export function dissectFragment(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('ipv6.fraghdr', 'Fragment Header', extent, MIN_SIZE)
-  const fields = packet.fields(layer, extent, MIN_SIZE)
+  const fields = packet.fields(layer, extent)
   fields.number('ipv6.fraghdr.nxt', 'Next header', offset, 1, named(IP_PROTOCOLS))
   const start: Field = fields.bits('ipv6.fraghdr.offset', 'Offset', offset + 2, 2, 0xfff8)
   start.text += ` (${(start.value as number) * 8} bytes)`

@@ -11,7 +11,7 @@ export function dissectIpv6(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end } = extent
   const { view } = packet
   const layer = packet.layer('ipv6', 'Internet Protocol Version 6', extent, HEADER_SIZE)
-  const fields = packet.fields(layer, extent, HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   const header = showHeader(fields, offset)
   if (layer.problem !== undefined) return undefined
   layer.title = `Internet Protocol Version 6, ${ipv6At(view, offset + 8)} → ${ipv6At(view, offset + 24)}`

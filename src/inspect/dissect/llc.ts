@@ -22,7 +22,7 @@ export function dissectLlc(packet: Packet, extent: Extent): Next | undefined {
   if (offset >= end) return undefined
   const { view } = packet
   const layer = packet.layer('llc', 'Logical Link Control', extent, SIZE)
-  const fields = packet.fields(layer, extent, SIZE + 1)
+  const fields = packet.fields(layer, extent)
   fields.hex('llc.dsap', 'Destination service access point', offset, 1, nameIn(ACCESS_POINTS))
   fields.hex('llc.ssap', 'Source service access point', offset + 1, 1, nameIn(ACCESS_POINTS))
   if (layer.problem !== undefined) return undefined

@@ -109,20 +109,9 @@ export class Packet {
     return layer
   }
 
-  /** The list of the layer's fields, for a header of `size` bytes of which not all need to be here. */
-  fields(layer: Layer, extent: Extent, size: number): Fields {
-    return new Fields(this, this.#headerView(extent, size), extent.end, layer.fields)
-  }
-
-  /**
-   * A view in which `size` bytes can be read at the extent's offset. Where they are not all here it is a copy with zeros behind them, so
-   * that a header that was cut short can be read as any other, and shows the fields that are here: `Fields` leaves out the others.
-   */
-  #headerView({ offset, end }: Extent, size: number): DataView {
-    if (end - offset >= size) return this.view
-    const copy = new Uint8Array(offset + size)
-    copy.set(new Uint8Array(this.view.buffer, this.view.byteOffset + offset, end - offset), offset)
-    return new DataView(copy.buffer)
+  /** The list of the layer's fields. */
+  fields(layer: Layer, { end }: Extent): Fields {
+    return new Fields(this, this.view, end, layer.fields)
   }
 }
 

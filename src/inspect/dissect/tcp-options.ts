@@ -50,7 +50,7 @@ const KINDS = Object.fromEntries(
 /** Shows the options from `offset` to `end`. */
 export function showOptions(packet: Packet, layer: Layer, offset: number, end: number): void {
   if (offset >= end) return
-  const outer = packet.fields(layer, { offset, end, wireEnd: end }, 0)
+  const outer = packet.fields(layer, { offset, end, wireEnd: end })
   const heading = outer.bytes('tcp.options', 'Options', offset, end - offset, '')
   const fields = outer.under(heading)
   const labels: string[] = []

@@ -44,7 +44,7 @@ export function dissectTcp(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const { view } = packet
   const layer = packet.layer('tcp', 'Transmission Control Protocol', extent, MIN_HEADER_SIZE)
-  const fields = packet.fields(layer, extent, MIN_HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   const { size, checksum } = showHeader(fields, offset)
   if (layer.problem !== undefined) return undefined
   const ports = `${sourcePort(view, offset)} → ${destinationPort(view, offset)}`

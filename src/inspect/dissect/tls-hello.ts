@@ -131,7 +131,11 @@ function showExtensions({ view, fields, end }: Hello, offset: number, client: bo
       extension.problem = `its length of ${length} bytes does not fit the ${last - body} that are left`
       return told
     }
-    const text = showExtension({ view, fields: inside, offset: body, end: bodyEnd }, type, client)
+    const text = showExtension(
+      { view, fields: inside.within(bodyEnd), offset: body, end: bodyEnd },
+      type,
+      client,
+    )
     if (text !== '') extension.text = `${name}: ${text}`
     if (type === (client ? SERVER_NAME : SUPPORTED_VERSIONS)) told = text
     at = bodyEnd

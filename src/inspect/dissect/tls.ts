@@ -73,7 +73,7 @@ export function dissectTls(packet: Packet, extent: Extent): undefined {
   const { offset, end } = extent
   const { view } = packet
   const layer = packet.layer('tls', 'Transport Layer Security', extent, end - offset)
-  const fields = packet.fields(layer, extent, end - offset)
+  const fields = packet.fields(layer, extent)
   const titles: string[] = []
   let at = offset
   for (let count = 0; count < RECORDS_MAX && isTls(view, at, end); count++) {
@@ -141,7 +141,7 @@ function showHandshakes(
     const inside = fields.under(message)
     inside.number('tls.handshake.type', 'Type', at, 1, named(HANDSHAKES))
     inside.number('tls.handshake.length', 'Length', at + 1, 3)
-    const hello = { view, fields: inside, offset: body, end: bodyEnd }
+    const hello = { view, fields: inside.within(bodyEnd), offset: body, end: bodyEnd }
     if (type === CLIENT_HELLO) message.text = join(name, showClientHello(hello))
     else if (type === SERVER_HELLO) message.text = join(name, showServerHello(hello))
     if (bodyEnd < body + size) message.problem = cutShort(bodyEnd - body, size)

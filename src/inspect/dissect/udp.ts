@@ -26,7 +26,7 @@ export function dissectUdp(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const { view } = packet
   const layer = packet.layer('udp', 'User Datagram Protocol', extent, HEADER_SIZE)
-  const fields = packet.fields(layer, extent, HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   fields.number('udp.srcport', 'Source port', offset, 2)
   fields.number('udp.dstport', 'Destination port', offset + 2, 2)
   const lengthField = fields.number('udp.length', 'Length', offset + 4, 2)

@@ -12,7 +12,7 @@ const LENGTH_MAX = 1500
 export function dissectVlan(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('vlan', '802.1Q VLAN tag', extent, SIZE)
-  const fields = packet.fields(layer, extent, SIZE)
+  const fields = packet.fields(layer, extent)
   fields.bits('vlan.priority', 'Priority', offset, 2, 0xe000)
   fields.flag('vlan.dei', 'Drop eligible', offset, 2, 0x1000)
   fields.bits('vlan.id', 'VLAN', offset, 2, 0x0fff)
@@ -33,7 +33,7 @@ export function dissectVlan(packet: Packet, extent: Extent): Next | undefined {
 export function dissectServiceVlan(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('ieee8021ad', '802.1ad service VLAN tag', extent, SIZE)
-  const fields = packet.fields(layer, extent, SIZE)
+  const fields = packet.fields(layer, extent)
   fields.bits('ieee8021ad.priority', 'Priority', offset, 1, 0xe0)
   fields.flag('ieee8021ad.dei', 'Drop eligible', offset, 1, 0x10)
   fields.bits('ieee8021ad.id', 'VLAN', offset, 2, 0x0fff)

@@ -7,7 +7,7 @@ import type { Extent, Next, Packet } from './packet.ts'
 export function dissectVxlan(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('vxlan', 'Virtual Extensible LAN', extent, HEADER_SIZE)
-  const fields = packet.fields(layer, extent, HEADER_SIZE)
+  const fields = packet.fields(layer, extent)
   const flags = fields.hex('vxlan.flags', 'Flags', offset, 2)
   fields.under(flags).flag('vxlan.flag_i', 'Network identifier is valid', offset, 2, 0x0800)
   const identifier = fields.number('vxlan.vni', 'Network identifier (VNI)', offset + 4, 3)

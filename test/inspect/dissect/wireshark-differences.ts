@@ -48,7 +48,8 @@ export const FIELD_DIFFERENCES: readonly FieldDifference[] = [
       ),
   },
   {
-    reason: 'a quoted TCP header: Wireshark does not show the length of its data, and of one that is cut short only its start',
+    reason:
+      'a quoted TCP header: Wireshark does not show the length of its data, and of one that is cut short only its start',
     explains: (ours, theirs, { quoted, layer }) =>
       quoted && missing(ours, theirs) && layer.protocol === 'tcp',
   },
