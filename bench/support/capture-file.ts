@@ -20,7 +20,7 @@ import * as tcp from '../../src/wire/tcp.ts'
 import * as udp from '../../src/wire/udp.ts'
 
 export interface CaptureFileSettings {
-  /** Bytes that the file is to have at least; it has at most a frame more. */
+  /** Bytes that the file is to have at least; it has at most half a megabyte more. */
   readonly size: number
   readonly seed: number
   readonly format: 'pcap' | 'pcapng'
@@ -40,17 +40,17 @@ export function writeCaptureFile(path: string, settings: CaptureFileSettings): n
   const traffic = new TrafficMaker(seed)
   const random = new Random(seed)
   const descriptor = openSync(path, 'w')
-  let written = 0
+  const progress = { written: 0 }
   const sink = (bytes: Uint8Array): void => {
     for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
-    written += bytes.length
+    progress.written += bytes.length
   }
   try {
     const { packet, flush } = format === 'pcap' ? pcapOf(sink, microseconds ?? false) : pcapngOf(sink)
     let packets = 0
     let seconds = FIRST_SECOND
     let nanoseconds = 0
-    while (written < size) {
+    while (progress.written < size) {
       packet(seconds, nanoseconds, traffic.frame(packets++ % FRAMES))
       nanoseconds += random.below(NANOSECONDS_BETWEEN_MAX)
       if (nanoseconds >= 1_000_000_000) {

@@ -60,6 +60,6 @@ export function notACapture(start: Uint8Array): CaptureFileError {
 export const emptyCapture = (): CaptureFileError =>
   new CaptureFileError(
     0,
-    'is nothing: it is empty',
+    'the file ends: it is empty',
     'Even a capture without packets has a header. Was the program that writes it ended too early?',
   )

@@ -247,7 +247,7 @@ describe('a classic pcap file', () => {
 describe('what is no capture', () => {
   const ascii = (text: string): Uint8Array => Buffer.from(text, 'latin1')
   const cases: readonly (readonly [what: string, file: Uint8Array, problem: RegExp, hint: RegExp])[] = [
-    ['an empty file', new Uint8Array(0), /is nothing: it is empty/, /has a header/],
+    ['an empty file', new Uint8Array(0), /the file ends: it is empty/, /has a header/],
     ['two bytes', ascii('\xd4\xc3'), /inside of the file's magic number: 2 of its 4 bytes are missing/, /./],
     ['gzip', gzipSync('x'), /compressed by gzip/, /gunzip -c/],
     ['zstd', ascii('\x28\xb5\x2f\xfd\0\0'), /compressed by zstd/, /zstd -dc/],
