@@ -37,6 +37,7 @@ const PROVIDES = {
   tshark: { program: 'tshark' },
   'util-linux': { program: 'nsenter' },
   vde2: { program: 'vde_switch' },
+  'wireshark-common': { program: 'capinfos' },
   wrk: { program: 'wrk' },
   zsh: { program: 'zsh' },
 }
@@ -62,6 +63,7 @@ export const PACKAGES = {
     'traceroute',
     'tcpdump',
     'tshark',
+    'wireshark-common',
     'ethtool',
     'python3',
     'python3-scapy',
