@@ -13,6 +13,7 @@ import { dissect } from '../../../src/inspect/dissect/dissect.ts'
 import type { DissectedField, Dissection } from '../../../src/inspect/dissect/dissection.ts'
 import { repositoryRoot } from '../../support/repository.ts'
 import { needs } from '../../support/requirements.ts'
+import { needsScapy } from '../../support/scapy.ts'
 import { type TsharkField, type TsharkFrame, tsharkTrees } from '../../support/tshark-tree.ts'
 import { FIELD_DIFFERENCES, type FieldPlace, STACK_DIFFERENCES } from './wireshark-differences.ts'
 
@@ -21,7 +22,7 @@ const SEED = 1
 /** Differences that a failure tells. */
 const TOLD_MAX = 40
 
-describe('trees of packets and Wireshark', { skip: needs('tshark', 'python3') }, () => {
+describe('trees of packets and Wireshark', { skip: needs('tshark') || needsScapy() }, () => {
   it('are the same in protocols, fields, values and bytes', (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'tapwire-dissect-'))
     try {

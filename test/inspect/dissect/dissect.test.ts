@@ -202,6 +202,7 @@ describe('dissect, with what is made to be too much', () => {
     const frame = Buffer.concat([hex(`${ETHERNET} 0800`), ip, tcp, head.subarray(0, 2), message])
     const dissection = of(frame)
     checkDissection(dissection)
+    assert.match(dissection.layers.at(-1)!.problem!, /too much/)
     assert.ok(JSON.stringify(dissection).length < 2_000_000)
   })
 
