@@ -97,6 +97,7 @@ function showOptions(packet: Packet, fields: Fields, extent: Extent, offset: num
     if (type === REDIRECTED && size > 8 && quoted === undefined) {
       quoted = { protocol: 'ipv6', offset: at + 8, end: at + size, wireEnd: at + size }
       packet.depth++
+      packet.quoted = true
     }
     at += size
   }

@@ -88,6 +88,8 @@ export class Packet {
   carrier: Carrier | undefined = undefined
   /** Of the layers that follow. */
   depth = 0
+  /** They are what an error message quotes, which may end anywhere. */
+  quoted = false
   fieldsLeft: number = DISSECTED_FIELDS_MAX
 
   constructor(view: DataView, options: DissectOptions) {
