@@ -441,6 +441,10 @@ export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
 
+/** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
+export const FILTER_TEXT_MAX = 16_384
+export const FILTER_DEPTH_MAX = 100
+export const FILTER_INSTRUCTIONS_MAX = 4096
 /** Bytes of one block of a pcapng file (Wireshark reads no larger one either), and so of what the reader keeps. */
 export const CAPTURE_BLOCK_MAX = 16 * 1024 * 1024
 /** Bytes of one packet of a classic pcap file whose header promises no larger ones: libpcap's MAXIMUM_SNAPLEN. */
@@ -450,3 +454,10 @@ export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
+/**
+ * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
+ * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
+ */
+export const DISSECTED_LAYERS_MAX = 32
+export const DISSECTED_FIELDS_MAX = 4096
+export const DISSECTED_BYTES_MAX = 256
