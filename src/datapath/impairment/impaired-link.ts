@@ -188,7 +188,7 @@ export class ImpairedLink {
   private dueUs(length: number, nowUs: number): number {
     const { delayUs, jitterUs, queue } = this.settings
     // Nothing overtakes what waits on a link that is impaired no more.
-    if (this.isEnding) return Math.max(nowUs, this.queue.latest)
+    if (this.isEnding) return this.waiting === 0 ? nowUs : Math.max(nowUs, this.queue.latest)
     const waits = delayUs + jitterUs + this.byteUs > 0
     if (waits && this.queue.size >= queue) return NEVER
     const jitter = jitterUs === 0 ? 0 : this.random.below(2 * jitterUs + 1) - jitterUs
