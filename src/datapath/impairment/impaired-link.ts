@@ -123,6 +123,11 @@ export class ImpairedLink {
     this.isEnding = true
   }
 
+  /** Gives the memory back that its frames stood in; nothing may wait. */
+  giveBack(): void {
+    this.queue.clear()
+  }
+
   /** Drops what waits, and gives its memory back; returns how many frames that were. */
   dropWaiting(reason: DropReason): number {
     const dropped = this.queue.clear()
