@@ -463,3 +463,7 @@ export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
+/** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
+export const FILTER_TEXT_MAX = 16_384
+export const FILTER_DEPTH_MAX = 100
+export const FILTER_INSTRUCTIONS_MAX = 4096
