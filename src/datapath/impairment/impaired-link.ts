@@ -214,7 +214,7 @@ export class ImpairedLink {
       this.counters.dropped(this.port, DropReason.linkQueueFull)
       return
     }
-    this.counters.held(this.port, 1)
+    this.counters.delayed(this.port)
     if (!isCorrupt) return
     this.corrupted++
     const bit = this.random.below(8 * length)

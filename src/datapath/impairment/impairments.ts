@@ -17,6 +17,7 @@ import {
   SEGMENTS_MAX,
 } from '../../limits.ts'
 import * as virtio from '../../wire/virtio-net.ts'
+import { Fact } from '../capture/recorded-frame.ts'
 import { classify } from '../classify.ts'
 import type { Counters } from '../counters.ts'
 import { DropReason } from '../drop-reason.ts'
@@ -86,6 +87,11 @@ export class Impairments {
     return this.fromLinks.length > 0 && earliest(this.fromLinks) <= this.nowUs
   }
 
+  /** Frames wait to their ports that were due when `arrive` was called last. */
+  get hasDepartures(): boolean {
+    return this.toLinks.length > 0 && earliest(this.toLinks) <= this.nowUs
+  }
+
   /**
    * Takes what came by impaired links out of a burst of `count` frames, and puts behind the others what is due of it, or passes.
    * Returns how many frames the burst has then.
@@ -112,6 +118,7 @@ export class Impairments {
    */
   depart(): boolean {
     const { egress, nowUs } = this
+    this.counters.trail.facts |= Fact.delayed
     for (const link of this.toLinks) {
       while (link.isDue(nowUs)) {
         egress.expect(SEGMENTS_MAX)
