@@ -1,6 +1,6 @@
 /**
  * What impaired links do beside what they were asked to: the delay's error, losses, rates, and what a delay costs TCP. Between two
- * namespaces, on both backends; beside tc-netem(8) where the kernel has that. docs/performance.md says how to read it.
+ * namespaces, on both backends; beside tc-netem(8) where the kernel has that.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
