@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { Fact } from '../../src/datapath/capture/recorded-frame.ts'
+import { RecordedPath } from '../../src/datapath/capture/recorded-path.ts'
 import type { PortCount } from '../../src/datapath/counters.ts'
-import { DropReason } from '../../src/datapath/drop-reason.ts'
+import { DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
 import {
   type ImpairmentSettings,
   LinkDirection,
@@ -411,6 +413,45 @@ describe('impaired links', () => {
     }
   })
 })
+
+describe('who looks on', () => {
+  it('sees a frame arrive when its link lets it go on, and leave when the link to its target does', () => {
+    const { engine, io } = network()
+    const lines: string[] = []
+    const path = new RecordedPath(engine, io.memory, () => io.transmit(engine.transmitCount))
+    path.add({
+      begin: (way, port) => lines.push(`begin ${way.number} at ${port}`),
+      make: () => lines.push('make'),
+      depart: ({ facts }, port) => lines.push(`depart by ${port}${delayedText(facts)}`),
+      end: ({ facts, reason }) => lines.push(`end${delayedText(facts)} ${DROP_REASONS[reason]!.name}`),
+      lose: () => lines.push('lose'),
+      refuse: () => lines.push('refuse'),
+      wantsRefused: false,
+      flush: () => undefined,
+    })
+    engine.setImpairment(1, FROM, { ...NO_IMPAIRMENT, delayUs: 1000 })
+    engine.setImpairment(2, TO, { ...NO_IMPAIRMENT, delayUs: 2000 })
+    const turn = (nowUs: number): string[] => {
+      const count = io.poll(engine.transmitCount, 0)
+      path.settle()
+      path.process(engine.arrive(count, nowUs), nowUs / 1000)
+      while (engine.hasDepartures) path.run(nowUs / 1000, () => engine.depart())
+      return lines.splice(0)
+    }
+    io.inject(1, frame('b a hello').frame)
+    assert.deepEqual(turn(0), [])
+    assert.deepEqual(turn(1000), ['begin 1 at 1', 'end delayed none'])
+    assert.deepEqual(turn(2999), [])
+    assert.deepEqual(turn(3000), ['make', 'depart by 2 delayed', 'end delayed none'])
+    engine.setImpairment(2, TO, { ...NO_IMPAIRMENT, loss: 1 })
+    io.inject(3, frame('b c hello').frame)
+    assert.deepEqual(turn(4000), ['begin 2 at 3', 'end link-loss'])
+    turn(4000)
+    assertAllAccountedFor(engine.counters.total())
+  })
+})
+
+const delayedText = (facts: number): string => ((facts & Fact.delayed) === 0 ? '' : ' delayed')
 
 const shapes: readonly QueuedFrame[] = [
   frame('b a hello'),
