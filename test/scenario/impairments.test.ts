@@ -276,6 +276,26 @@ describe('impaired links', () => {
     assert.equal(scenario.departures(9).length, 1)
   })
 
+  it('of both ends delay one after the other, and nothing of the frames is mixed up', () => {
+    const scenario = network()
+    impair(scenario, 1, FROM, { delayUs: 1000 })
+    impair(scenario, 2, TO, { delayUs: 1000 })
+    impair(scenario, 3, TO, { delayUs: 1000 })
+    const whole = Array.from({ length: 120 }, (_, i) => superFrame(60_000 + i))
+    const cut = Array.from({ length: 40 }, (_, i) =>
+      transportFrame({ ...SUPER_FRAME, target: 'c', payload: pattern(30_000 + i) }),
+    )
+    for (const one of [...whole, ...cut]) scenario.arrive(1, one)
+    scenario.run()
+    after(scenario, 1000).run()
+    assert.equal(scenario.departures(2).length, 0)
+    after(scenario, 1000).run()
+    assert.deepEqual(scenario.departures(2).map(frameText), whole.map(frameText))
+    const payloads = scenario.departures(3).map((one) => Buffer.from(readFinished(one).payload))
+    const wanted = cut.map((_, i) => Buffer.from(pattern(30_000 + i)))
+    assert.ok(Buffer.concat(payloads).equals(Buffer.concat(wanted)))
+  })
+
   it('refuse settings that mean nothing, and ports that are not there', () => {
     const scenario = network()
     for (const wrong of [
