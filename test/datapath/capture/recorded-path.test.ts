@@ -243,9 +243,10 @@ function assertTold(
     assert.equal(arrived.length, bursts[i]!.lines.length)
     for (const port of PORTS) {
       const told = burst.flatMap(({ departures }) => departures.filter((one) => one.port === port))
+      // What had waited is told of before the frame in whose turn it goes on.
       assert.deepEqual(
-        told.map(({ bytes, virtioHeader }) => ({ frame: bytes, virtioHeader })),
-        outcomes[i]!.left[port],
+        told.map(({ bytes, virtioHeader }) => hex(virtioHeader, bytes)).toSorted(),
+        outcomes[i]!.left[port]!.map(({ frame, virtioHeader }) => hex(virtioHeader, frame)).toSorted(),
       )
     }
     for (const { facts, reason, departures } of arrived) {
@@ -258,3 +259,5 @@ function assertTold(
     }
   }
 }
+
+const hex = (...parts: readonly Uint8Array[]): string => Buffer.concat(parts).toString('hex')
