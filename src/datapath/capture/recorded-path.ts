@@ -92,7 +92,10 @@ export class RecordedPath implements WaitWatcher {
   /** To be called between two bursts, as is `remove`. */
   add(recorder: FrameRecorder): void {
     this.recorders = [...this.recorders, recorder]
-    this.told = this.engine.transmitCount
+    if (this.recorders.length === 1) {
+      this.told = this.engine.transmitCount
+      this.numbers.fill(0, 0, this.told)
+    }
     this.trail.watcher = this
   }
 
@@ -129,9 +132,11 @@ export class RecordedPath implements WaitWatcher {
   run<Result>(nowMs: number, action: () => Result): Result {
     if (!this.active) return action()
     this.make(nowMs)
-    const result = action()
-    this.made()
-    return result
+    try {
+      return action()
+    } finally {
+      this.made()
+    }
   }
 
   /** Instead of Engine.settle, after a poll. `present`: the frames are still in the memory, since it was a transmit. */
@@ -195,12 +200,14 @@ export class RecordedPath implements WaitWatcher {
     this.moves = stations.moved
     this.depth = 1
     this.clear(this.lastNumber, 0)
-    for (const recorder of this.recorders) recorder.begin(this.way, port, offset, length)
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.begin(this.way, port, offset, length)
   }
 
   private end(): void {
     this.depart()
-    for (const recorder of this.recorders) recorder.end(this.way)
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.end(this.way)
     this.depth = 0
     this.trail.number = 0
   }
