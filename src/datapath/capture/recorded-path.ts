@@ -122,7 +122,7 @@ export class RecordedPath implements WaitWatcher {
 
   /** Engine.tick. */
   tick(nowMs: number): boolean {
-    this.make(nowMs)
+    this.make(nowMs, 0)
     const more = this.engine.tick(Math.floor(nowMs / MS_PER_S))
     this.made()
     return more
@@ -131,7 +131,18 @@ export class RecordedPath implements WaitWatcher {
   /** Anything else that may put frames into the list: what it does is the router's own doing. */
   run<Result>(nowMs: number, action: () => Result): Result {
     if (!this.active) return action()
-    this.make(nowMs)
+    this.make(nowMs, 0)
+    try {
+      return action()
+    } finally {
+      this.made()
+    }
+  }
+
+  /** The same of what lets frames go on that had been told of: who had delayed them. */
+  release<Result>(nowMs: number, action: () => Result): Result {
+    if (!this.active) return action()
+    this.make(nowMs, RELEASED)
     try {
       return action()
     } finally {
@@ -212,12 +223,12 @@ export class RecordedPath implements WaitWatcher {
     this.trail.number = 0
   }
 
-  private make(nowMs: number): void {
+  private make(nowMs: number, facts: number): void {
     this.way.timeMs = nowMs
     this.depth = 1
     this.adds = this.engine.stations.added
     this.moves = this.engine.stations.moved
-    this.clear(0, 0)
+    this.clear(0, facts)
     for (const recorder of this.recorders) recorder.make(this.way)
   }
 
