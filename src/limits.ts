@@ -55,6 +55,8 @@ export const SEGMENTS_MAX = 1366
  * super-frames wait. A delay of a second at 100,000 frames a second is as many.
  */
 export const IMPAIRMENT_QUEUE_MAX = 100_000
+/** Linux's netem has the same. */
+export const IMPAIRMENT_QUEUE_DEFAULT = 1000
 export const IMPAIRMENT_MEMORY_MAX = 512 * 1024 * 1024
 
 /** Microseconds that an impaired link may delay a frame: beyond what any protocol waits for. Twice as much fits an int32. */

@@ -20,7 +20,7 @@ import {
 } from './datapath-messages.ts'
 
 /** A poll waits no longer than this, so that stations are forgotten while nothing arrives. */
-const TICK_MS = 1000
+const TICK_US = 1_000_000
 
 class DatapathWorker {
   readonly #io: NativeFrameIo
@@ -56,13 +56,13 @@ class DatapathWorker {
 
   #turn(): void {
     const { status } = this.#io.memory
-    const count = this.#io.poll(this.#engine.transmitCount, this.#busy ? 0 : TICK_MS)
+    const count = this.#io.poll(this.#engine.transmitCount, this.#timeoutUs())
     this.#engine.settle()
     const nowMs = performance.now()
     const nowS = Math.floor(nowMs / 1000)
     this.#engine.dns.nowMs = nowMs
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
-    this.#process(count, nowS)
+    this.#process(count, nowMs)
     if (status[STATUS_WOKEN] !== 0) {
       // What the burst made goes out first: a call may remove the port that it goes to.
       this.#transmit()
@@ -73,7 +73,27 @@ class DatapathWorker {
     this.#busy = this.#engine.tick(nowS)
   }
 
-  #process(count: number, nowS: number): void {
+  /** Until something is to be done, whether or not anything arrives. */
+  #timeoutUs(): number {
+    if (this.#busy) return 0
+    const { nextDueUs } = this.#engine
+    if (nextDueUs === Number.POSITIVE_INFINITY) return TICK_US
+    return Math.min(TICK_US, Math.max(0, Math.ceil(nextDueUs - performance.now() * 1000)))
+  }
+
+  /** Takes the burst through the path, and what has waited long enough on impaired links. */
+  #process(count: number, nowMs: number): void {
+    const engine = this.#engine
+    const nowS = Math.floor(nowMs / 1000)
+    this.#forward(engine.arrive(count, nowMs * 1000), nowS)
+    while (engine.hasArrivals) {
+      this.#transmit()
+      this.#forward(engine.arrive(0, nowMs * 1000), nowS)
+    }
+    while (!engine.depart()) this.#transmit()
+  }
+
+  #forward(count: number, nowS: number): void {
     let done = this.#engine.process(0, count, nowS)
     while (done < count) {
       this.#transmit()
@@ -164,6 +184,13 @@ class DatapathWorker {
         return engine.neighbours()
       case 'explain':
         return engine.explain(request.port, request.frame, nowS)
+      case 'setImpairment':
+        engine.setImpairment(request.port, request.direction, request.settings)
+        return undefined
+      case 'impairmentCounts':
+        return engine.impairmentCounts(request.port, request.direction)
+      case 'impairments':
+        return engine.impairments()
       case 'setZone':
         engine.dns.setZone(request.domain, request.zone)
         return undefined
