@@ -460,5 +460,3 @@ export const DNS_DATAGRAMS_MAX = 256
 export const LINK_PERCENT_DIGITS = 4
 /** Bits a second of an impaired link: a frame of 1500 bytes takes 12 s, and slower ones are as good as down. */
 export const LINK_RATE_MIN = 1000
-/** Frames that may wait on one direction of a link unless its user says otherwise: as many as netem's, 10 ms of 100,000 frames a second. */
-export const LINK_QUEUE_DEFAULT = 1000

@@ -1,7 +1,7 @@
 /** What a lab file says of a link: a sandbox's to a network, a host's uplink, a cable between two hosts. */
 
 import { z } from 'zod'
-import { IMPAIRMENT_QUEUE_MAX, LINK_QUEUE_DEFAULT } from '../limits.ts'
+import { IMPAIRMENT_QUEUE_DEFAULT, IMPAIRMENT_QUEUE_MAX } from '../limits.ts'
 import { truth } from './lab-schema-values.ts'
 
 const durationError = 'text such as 50ms'
@@ -59,7 +59,7 @@ const settings = {
     .optional()
     .meta({
       description: 'So many frames may wait, and those beyond are dropped.',
-      default: LINK_QUEUE_DEFAULT,
+      default: IMPAIRMENT_QUEUE_DEFAULT,
     }),
   down: truth.optional().meta({ description: 'Nothing passes.', default: false }),
   seed: z

@@ -8,10 +8,10 @@
 import type { ImpairmentSettings } from '../../datapath/impairment/impairment-settings.ts'
 import {
   IMPAIRMENT_DELAY_US_MAX,
+  IMPAIRMENT_QUEUE_DEFAULT,
   IMPAIRMENT_QUEUE_MAX,
   IMPAIRMENT_RATE_MAX,
   LINK_PERCENT_DIGITS,
-  LINK_QUEUE_DEFAULT,
   LINK_RATE_MIN,
 } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
@@ -173,7 +173,7 @@ function settingsOf(wish: ImpairmentWish, place: string): ImpairmentSettings | u
     reorder: probability(wish.reorder),
     corrupt: probability(wish.corrupt),
     rate: wish.rate === undefined ? 0 : bits(wish.rate)!,
-    queue: wish.queue ?? LINK_QUEUE_DEFAULT,
+    queue: wish.queue ?? IMPAIRMENT_QUEUE_DEFAULT,
     down: wish.down ?? false,
     seed: wish.seed ?? seedOf(place),
   }
@@ -299,7 +299,7 @@ function whole(value: number, least: number, most: number, of: string): number {
     `${value} is no whole number from ${least} to ${most}`,
     of === ''
       ? 'Any of these gives a sequence of its own.'
-      : `It counts ${of}; leave it out for ${LINK_QUEUE_DEFAULT}.`,
+      : `It counts ${of}; leave it out for ${IMPAIRMENT_QUEUE_DEFAULT}.`,
   )
 }
 
