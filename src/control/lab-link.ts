@@ -15,15 +15,10 @@ export function resolveLink(
 ): Impairment | undefined {
   if (file === undefined) return undefined
   const { from, to, ...both } = file
-  const told = new Set<string>()
   const direction = (key: 'from' | 'to', own: LinkSettings = {}) => {
     const { wish, problems } = checkWish({ ...both, ...own })
-    for (const problem of problems) {
-      const at = problem.key in own ? [...path, key, problem.key] : [...path, problem.key]
-      // What holds for both directions is wrong once.
-      if (told.has(at.join('.'))) continue
-      told.add(at.join('.'))
-      report(at, problem.message, hintOf(problem.hint))
+    for (const { key: name, message, hint } of problems) {
+      report(name in own ? [...path, key, name] : [...path, name], message, hintOf(hint))
     }
     return problems.length === 0 ? wish : undefined
   }

@@ -379,11 +379,13 @@ export class MemoryControlPlane implements ControlPlane {
   async adjustLink(place: string, directions: LinkDirections, settings: LinkSettings): Promise<Link> {
     this.calls.push(['adjustLink', place, directions, settings])
     const before = this.impairments.get(place)
-    return this.setLink(place, {
+    const impairment = {
       ...before,
       ...(directions !== 'to' && { from: { ...before?.from, ...settings } }),
       ...(directions !== 'from' && { to: { ...before?.to, ...settings } }),
-    })
+    }
+    this.impairments.set(place, impairment)
+    return linkOf(place, impairment)
   }
 
   async resetLink(place: string, directions: LinkDirections): Promise<Link> {
@@ -393,6 +395,7 @@ export class MemoryControlPlane implements ControlPlane {
   }
 
   async resetLinks(directions: LinkDirections): Promise<Links> {
+    this.calls.push(['resetLinks', directions])
     const links = await Promise.all(
       [...this.impairments.keys()].map((place) => this.resetLink(place, directions)),
     )

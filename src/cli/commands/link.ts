@@ -77,7 +77,7 @@ export function defineLinkSet(command: Command, cli: Cli): void {
 export function defineLinkShow(command: Command, cli: Cli): void {
   command
     .description(
-      'Shows what links do to frames, and how many have passed, were lost and wait, since the link was set so: all links, or ' +
+      'Shows what links do to frames, and how many have passed, were lost and wait, since the link was impaired: all links, or ' +
         'some. FROM is what the place sends, TO what it is sent. OVERFLOWED were dropped since the queue was full.',
     )
     .argument('[place...]', 'web, web@blue or uplink')

@@ -51,7 +51,7 @@ export type LinkCounts = z.infer<typeof linkCountsSchema>
 
 const linkDirectionSchema = z.object({
   settings: linkSettingsSchema,
-  /** Since they were set so. Absent where frames pass unimpaired, or the sandbox does not run. */
+  /** Since the link was impaired. Absent where frames pass unimpaired, or the sandbox does not run. */
   counts: linkCountsSchema.optional(),
 })
 

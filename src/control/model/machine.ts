@@ -37,7 +37,7 @@ export interface Fabric {
    * again when there is. Throws where there is no such port.
    */
   setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void>
-  /** What impaired links have done since they were set so; others are left out. */
+  /** What impaired links have done since they became so; others are left out. */
   impairmentCounts(): Promise<readonly FabricImpairmentCounts[]>
   /** A frame as though the port's station had sent it: an announcement of its address. */
   inject(port: number, frame: Uint8Array): Promise<void>

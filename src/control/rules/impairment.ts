@@ -125,11 +125,12 @@ export function fabricImpairment(
 export function wishText(wish: ImpairmentWish | undefined): string {
   const parts = IMPAIRMENT_KEYS.flatMap((key) => {
     const value = wish?.[key]
-    if (value === undefined || key === 'jitter') return []
+    if (value === undefined || key === 'jitter' || key === 'down') return []
     if (key === 'delay')
       return wish?.jitter === undefined ? `delay ${value}` : `delay ${value} ±${wish.jitter}`
-    return key === 'down' ? 'down' : `${key} ${value}`
+    return `${key} ${value}`
   })
+  if (wish?.down === true) parts.unshift('down')
   return parts.length === 0 ? 'none' : parts.join(', ')
 }
 
