@@ -55,7 +55,7 @@ describe('a link in a lab file', () => {
       ['{ delay: 50 }', '6:24: delay must be text such as 50ms, not 50; write "50"'],
       ["{ delay: '50' }", "6:24: delay '50' has no unit; write 50ms, 50us or 50s"],
       ['{ dealy: 50ms }', "6:17: unknown key 'dealy'; did you mean 'delay'?"],
-      ['{ from: { loss: 0.5% , los: 1% } }', "6:32: unknown key 'los'; did you mean 'loss'?"],
+      ['{ from: { loss: 0.5% , los: 1% } }', "6:38: unknown key 'los'; did you mean 'loss'?"],
       ['{ to: { loss: 101% } }', "6:29: loss '101%' is more than 100%; write 100% for all frames"],
       [
         '{ rate: 10mbps }',

@@ -372,12 +372,14 @@ export class MemoryControlPlane implements ControlPlane {
 
   async setLink(place: string, impairment: Impairment): Promise<Link> {
     this.calls.push(['setLink', place, impairment])
+    this.#sandbox(place)
     this.impairments.set(place, impairment)
     return linkOf(place, impairment)
   }
 
   async adjustLink(place: string, directions: LinkDirections, settings: LinkSettings): Promise<Link> {
     this.calls.push(['adjustLink', place, directions, settings])
+    this.#sandbox(place)
     const before = this.impairments.get(place)
     const impairment = {
       ...before,
@@ -390,6 +392,7 @@ export class MemoryControlPlane implements ControlPlane {
 
   async resetLink(place: string, directions: LinkDirections): Promise<Link> {
     this.calls.push(['resetLink', place, directions])
+    this.#sandbox(place)
     this.impairments.delete(place)
     return linkOf(place, undefined)
   }
