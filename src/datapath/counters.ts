@@ -4,8 +4,8 @@
  *
  *     received + floodCopies + segmentCopies + originated = transmitted + all drops + consumed + held
  *
- * where a flooded frame makes one copy fewer than the ports that it goes to, and a segmented or fragmented one makes one fewer than
- * its pieces. The router originates frames (ARP, ICMP), consumes those that were for it alone, and holds some for a while. A drop on the way in counts at the port that the frame came from, one on the way out at the port it went to.
+ * where a flooded frame makes one copy fewer than the ports that it goes to, a segmented or fragmented one makes one fewer than its
+ * pieces, and an impaired link that doubles a frame makes one. The router originates frames (ARP, ICMP), consumes those that were for it alone, and holds some for a while, as impaired links do. A drop on the way in counts at the port that the frame came from, one on the way out at the port it went to.
  *
  *     traffic   | received frames, bytes | transmitted frames, bytes |               a row a port: half a cache line
  *     events    | flooded | floodCopies | segmentCopies | originated | consumed | held | drops by reason | unused |
@@ -54,7 +54,7 @@ export interface PortCount {
   readonly originated: number
   /** Frames that were for the router and went no further. */
   readonly consumed: number
-  /** Frames that wait, for an answer to ARP or for a first fragment. */
+  /** Frames that wait: for an answer to ARP, for a first fragment, or on an impaired link. */
   readonly held: number
   /** Frames by DropReason. */
   readonly drops: readonly number[]
@@ -97,7 +97,7 @@ export class Counters {
     this.events[row + FLOOD_COPIES]! += targets - 1
   }
 
-  /** A frame that the router sent onto a link went to `copies` ports more than one. */
+  /** A frame that the router sent onto a link went to `copies` ports more than one; or an impaired link doubled one. */
   copied(port: number, copies: number): void {
     this.events[(port << EVENTS_SHIFT) + FLOOD_COPIES]! += copies
   }

@@ -323,8 +323,8 @@ export class Engine {
    * bursts, when all transmissions are carried out.
    */
   explain(port: number, frame: Uint8Array, nowS: number): readonly ExplainedStep[] {
-    const { memory, ports, guard, icc, bridge, router } = this
-    return explain({ memory, ports, guard, icc, bridge, router, egress: this.egress }, port, frame, nowS)
+    const { memory, ports, guard, icc, bridge, router, egress, impairment } = this
+    return explain({ memory, ports, guard, icc, bridge, router, egress, impairment }, port, frame, nowS)
   }
 
   private beginBurst(): void {

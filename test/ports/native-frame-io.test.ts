@@ -371,6 +371,20 @@ function descriptors(backend: NativeBackend): void {
   )
 
   it(
+    'a poll waits no shorter than it was told, to the microsecond',
+    using((io) => {
+      io.poll(0, 0)
+      for (const timeoutUs of [1, 80, 300, 999, 1000, 1001, 2500]) {
+        const before = performance.now()
+        assert.equal(io.poll(0, timeoutUs), 0)
+        const waitedUs = (performance.now() - before) * 1000
+        assert.ok(waitedUs >= timeoutUs, `${waitedUs} us instead of ${timeoutUs}`)
+        assert.equal(woken(io), false)
+      }
+    }),
+  )
+
+  it(
     'survives ports that come and go by the thousand without a poll between',
     using((io, wakeDescriptor) => {
       const before = openDescriptors()

@@ -88,7 +88,7 @@ function transportOf({ protocol, port }: ExplainRequest): { protocol: Packet['pr
 }
 
 /** Stages whose `port` is one of the switch; elsewhere it is one of TCP or UDP, or ICMP's identifier. */
-const SWITCH_STAGES: ReadonlySet<string> = new Set(['ingress', 'bridge', 'egress'])
+const SWITCH_STAGES: ReadonlySet<string> = new Set(['link', 'ingress', 'bridge', 'egress'])
 const NAT_STAGES: ReadonlySet<string> = new Set(['source-nat', 'destination-nat'])
 
 /** With what people call the switch's numbers: `domain` becomes `network`, or `place` where it is none. */

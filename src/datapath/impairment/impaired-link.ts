@@ -123,6 +123,11 @@ export class ImpairedLink {
     this.isEnding = true
   }
 
+  /** Gives the memory back that its frames stood in; nothing may wait. */
+  giveBack(): void {
+    this.queue.clear()
+  }
+
   /** Drops what waits, and gives its memory back; returns how many frames that were. */
   dropWaiting(reason: DropReason): number {
     const dropped = this.queue.clear()
@@ -188,7 +193,7 @@ export class ImpairedLink {
   private dueUs(length: number, nowUs: number): number {
     const { delayUs, jitterUs, queue } = this.settings
     // Nothing overtakes what waits on a link that is impaired no more.
-    if (this.isEnding) return Math.max(nowUs, this.queue.latest)
+    if (this.isEnding) return this.waiting === 0 ? nowUs : Math.max(nowUs, this.queue.latest)
     const waits = delayUs + jitterUs + this.byteUs > 0
     if (waits && this.queue.size >= queue) return NEVER
     const jitter = jitterUs === 0 ? 0 : this.random.below(2 * jitterUs + 1) - jitterUs

@@ -186,10 +186,14 @@ export class Impairments {
 
   /** Those that are impaired no more go as soon as nothing waits on them. */
   private forgetEnded(): void {
-    for (const { port } of this.fromLinks.filter(isOver)) this.from[port] = undefined
-    for (const { port } of this.toLinks.filter(isOver)) {
-      this.egress.links[port] = undefined
-      this.ports.plain[port]! &= ~IMPAIRED
+    for (const link of this.fromLinks.filter(isOver)) {
+      this.from[link.port] = undefined
+      link.giveBack()
+    }
+    for (const link of this.toLinks.filter(isOver)) {
+      this.egress.links[link.port] = undefined
+      this.ports.plain[link.port]! &= ~IMPAIRED
+      link.giveBack()
     }
     this.fromLinks = this.fromLinks.filter((link) => !isOver(link))
     this.toLinks = this.toLinks.filter((link) => !isOver(link))
