@@ -246,13 +246,13 @@ function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMa
 }
 
 /** What the record says of a link is what the switch does. */
-function assertLinks({ id, name, endpoints }: SandboxRecord, { fabric, model }: Daemon): void {
+function assertLinks({ id, name, endpoints }: SandboxRecord, daemon: Daemon): void {
   for (const { network, joined, impairment } of endpoints) {
-    const port = [...fabric.ports.values()].find(
+    const port = [...daemon.fabric.ports.values()].find(
       (one) => one.namespace.endsWith(id.slice(0, 12)) && one.name === joined?.interface,
     )
     if (port === undefined) continue
-    const place = `${name}@${model().networks.find((one) => one.id === network)?.name}`
+    const place = `${name}@${daemon.model().networks.find((one) => one.id === network)?.name}`
     const wanted = fabricImpairment(impairment, place)
     assert.deepEqual(
       withoutSeeds(port.impairment),

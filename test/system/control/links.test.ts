@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import type { Link, Links } from '../../../src/control/api/link.ts'
+import type { Link, LinkSettings } from '../../../src/control/api/link.ts'
 import type { Event } from '../../../src/control/api/system.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
@@ -17,31 +17,31 @@ describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
     // Nobody asks for addresses in between.
     await ping('web', 'db')
   })
-  afterEach(() => daemon.do('link', 'reset', '--all'))
+  afterEach(() => daemon.call('DELETE', '/links'))
   after(() => daemon.stop())
 
   const addressOf = async (name: string): Promise<string> => (await daemon.endpoint(name, 'blue')).IPAddress
   const ping = async (from: string, to: string, ...more: string[]): Promise<Outcome> =>
     daemon.attempt('exec', from, 'ping', '-c', '1', '-W', '2', ...more, await addressOf(to))
   const roundTripMs = ({ output }: Outcome): number => Number(/ time=([\d.]+) ms/.exec(output)?.[1])
-  const show = async (place: string): Promise<Link> => {
-    const { links } = JSON.parse(await daemon.do('link', 'show', place, '--json')) as Links
-    return links[0]!
-  }
+  const show = (place: string): Promise<Link> => daemon.call('GET', `/links/${place}`)
+  const adjust = (place: string, settings: LinkSettings, direction = 'both'): Promise<Link> =>
+    daemon.call('POST', `/links/${place}?direction=${direction}`, settings)
 
   it('are late by what was asked for, each way', async () => {
     await daemon.do('link', 'set', 'web', '--direction', 'from', '--delay', '50ms')
     assert.ok(roundTripMs(await ping('web', 'db')) >= 50)
     assert.ok(roundTripMs(await ping('db', 'web')) >= 50)
-    await daemon.do('link', 'set', 'web', '--direction', 'to', '--delay', '20ms')
+    await adjust('web', { delay: '20ms' }, 'to')
     assert.ok(roundTripMs(await ping('web', 'db')) >= 70)
+    assert.match(await daemon.do('link', 'show', 'web'), /^web@blue +from +delay 50ms +\d+ /m)
     const { from, to } = await show('web')
     assert.deepEqual([from.settings, to.settings], [{ delay: '50ms' }, { delay: '20ms' }])
     assert.ok(from.counts!.passed >= 3 && to.counts!.passed >= 1, JSON.stringify({ from, to }))
   })
 
   it('lose everything of one direction, and nothing of the other', async () => {
-    await daemon.do('link', 'set', 'web', '--direction', 'from', '--loss', '100%')
+    await adjust('web', { loss: '100%' }, 'from')
     const heard = async (): Promise<number> => Number(await daemon.do('exec', 'db', 'sh', '-c', IN_MESSAGES))
     const before = await heard()
     assert.equal((await ping('web', 'db', '-W', '0.2')).code, 1)
@@ -53,12 +53,12 @@ describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
     assert.equal(from.counts!.passed, 0)
     assert.deepEqual(to, { settings: {} })
     assert.match(await daemon.do('stats'), /link-loss/)
-    await daemon.do('link', 'set', 'web', '--loss', '0')
+    await adjust('web', { loss: '0' })
     assert.equal((await ping('web', 'db')).code, 0)
   })
 
   it('are taken down and up, and do then what they did before', async () => {
-    await daemon.do('link', 'set', 'web@blue', '--delay', '10ms')
+    await adjust('web@blue', { delay: '10ms' })
     await daemon.do('link', 'set', 'web', '--down')
     assert.equal((await ping('web', 'db', '-W', '0.2')).code, 1)
     assert.ok((await show('web')).from.counts!.down >= 1)
@@ -67,7 +67,7 @@ describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
   })
 
   it('carry no more than their rate, and drop what finds no place in their queue', async () => {
-    await daemon.do('link', 'set', 'web', '--direction', 'from', '--rate', '100kbit', '--queue', '3')
+    await adjust('web', { rate: '100kbit', queue: 3 }, 'from')
     // A frame of 1042 bytes takes 83 ms.
     await ping('web', 'db', '-s', '1000')
     assert.ok(roundTripMs(await ping('web', 'db', '-s', '1000')) >= 83)
@@ -90,7 +90,7 @@ describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
   })
 
   it('stay as they are when the daemon is killed, when the sandbox stops, and until it leaves the network', async () => {
-    await daemon.do('link', 'set', 'web', '--delay', '25ms', '--seed', '7')
+    await adjust('web', { delay: '25ms', seed: 7 })
     const { settings } = (await show('web')).to
     await daemon.kill()
     await daemon.again()
@@ -107,7 +107,7 @@ describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
   })
 
   it('tell those who watch what is done to them', async () => {
-    await daemon.do('link', 'set', 'db', '--direction', 'to', '--rate', '10mbit')
+    await adjust('db', { rate: '10mbit' }, 'to')
     await daemon.do('link', 'reset', 'db')
     const lines = await daemon.do(
       'events',
