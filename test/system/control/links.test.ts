@@ -6,23 +6,27 @@ import type { Link, LinkSettings } from '../../../src/control/api/link.ts'
 import type { Event } from '../../../src/control/api/system.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
-import type { Outcome } from '../support/program.ts'
+import { attempt, type Outcome, type Place, run } from '../support/program.ts'
 
 describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
   let daemon: ControlDaemon
+  const ids = new Map<string, string>()
   before(async () => {
     daemon = await ControlDaemon.start()
     await daemon.network('blue', '10.72.0.0/24')
-    for (const name of ['web', 'db']) await daemon.run(name, { HostConfig: { NetworkMode: 'blue' } })
+    for (const name of ['web', 'db']) {
+      ids.set(name, await daemon.run(name, { HostConfig: { NetworkMode: 'blue' } }))
+    }
     // Nobody asks for addresses in between.
     await ping('web', 'db')
   })
   afterEach(() => daemon.call('DELETE', '/links'))
   after(() => daemon.stop())
 
+  const placeOf = (name: string): Place => daemon.place(ids.get(name)!)
   const addressOf = async (name: string): Promise<string> => (await daemon.endpoint(name, 'blue')).IPAddress
   const ping = async (from: string, to: string, ...more: string[]): Promise<Outcome> =>
-    daemon.attempt('exec', from, 'ping', '-c', '1', '-W', '2', ...more, await addressOf(to))
+    attempt(placeOf(from), 'ping', '-c', '1', '-W', '2', ...more, await addressOf(to))
   const roundTripMs = ({ output }: Outcome): number => Number(/ time=([\d.]+) ms/.exec(output)?.[1])
   const show = (place: string): Promise<Link> => daemon.call('GET', `/links/${place}`)
   const adjust = (place: string, settings: LinkSettings, direction = 'both'): Promise<Link> =>
@@ -42,7 +46,7 @@ describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
 
   it('lose everything of one direction, and nothing of the other', async () => {
     await adjust('web', { loss: '100%' }, 'from')
-    const heard = async (): Promise<number> => Number(await daemon.do('exec', 'db', 'sh', '-c', IN_MESSAGES))
+    const heard = async (): Promise<number> => Number(await run(placeOf('db'), 'sh', '-c', IN_ECHOS))
     const before = await heard()
     assert.equal((await ping('web', 'db', '-W', '0.2')).code, 1)
     assert.equal(await heard(), before)
@@ -71,19 +75,7 @@ describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
     // A frame of 1042 bytes takes 83 ms.
     await ping('web', 'db', '-s', '1000')
     assert.ok(roundTripMs(await ping('web', 'db', '-s', '1000')) >= 83)
-    await daemon.attempt(
-      'exec',
-      'web',
-      'ping',
-      '-q',
-      '-c',
-      '10',
-      '-l',
-      '10',
-      '-W',
-      '1',
-      await addressOf('db'),
-    )
+    await ping('web', 'db', '-q', '-s', '1000', '-c', '10', '-l', '10', '-W', '1')
     const burst = (await show('web')).from.counts!
     assert.equal(burst.passed + burst.queueFull + burst.waiting >= 11, true, JSON.stringify(burst))
     assert.ok(burst.queueFull >= 1, JSON.stringify(burst))
@@ -132,5 +124,5 @@ describe('links', { skip: needsTap() || needs('ip', 'ping') }, () => {
 })
 
 /** Echo requests that the kernel has received. */
-const IN_MESSAGES =
+const IN_ECHOS =
   'awk \'/^Icmp:/ { if (at) print $at; else for (i = 1; i <= NF; i++) if ($i == "InEchos") at = i }\' /proc/net/snmp'
