@@ -49,8 +49,6 @@ const ENOBUFS = 105
 export class Egress {
   /** By port: the impaired link to it. */
   readonly links: (ImpairedLink | undefined)[] = []
-  /** Microseconds of the data path's clock. */
-  nowUs = 0
   /** Where the arena begins. */
   readonly arenaStart: number
   private readonly view: DataView
@@ -221,7 +219,7 @@ export class Egress {
       }
       completeChecksum(view, offset, length)
     }
-    if (link.submit(offset, length, this.nowUs, true)) this.deliver(port, offset, length)
+    if (link.submit(offset, length, true)) this.deliver(port, offset, length)
   }
 
   /** `link`: what the segments have yet to pass. */
@@ -242,7 +240,7 @@ export class Egress {
     for (let i = 0; i <= last; i++) {
       const segment = segmenter.firstOffset + i * segmenter.stride
       const size = i === last ? segmenter.lastLength : segmenter.segmentLength
-      if (link === undefined || link.submit(segment, size, this.nowUs, true)) this.append(port, segment, size)
+      if (link === undefined || link.submit(segment, size, true)) this.append(port, segment, size)
     }
   }
 
@@ -262,7 +260,7 @@ export class Egress {
 }
 
 /** A device's errno as a DropReason. */
-function refusalReason(error: number): DropReason {
+export function refusalReason(error: number): DropReason {
   switch (error) {
     case EAGAIN:
     case ENOMEM:

@@ -24,6 +24,7 @@ import {
 import { MacTable } from '../tables/mac-table.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import { Bridge, dropReasonOf, FLOOD } from './bridge.ts'
+import type { RecordTuples } from './capture/capture-ring.ts'
 import { classify } from './classify.ts'
 import { Counters } from './counters.ts'
 import type { DnsServer } from './dns/dns-server.ts'
@@ -133,6 +134,11 @@ export class Engine {
     })
   }
 
+  /** What the router follows, to be read. */
+  get connections(): RecordTuples {
+    return this.router.connections
+  }
+
   /** How many transmissions the next poll has to carry out. */
   get transmitCount(): number {
     return this.egress.count
@@ -160,6 +166,11 @@ export class Engine {
    */
   get hasArrivals(): boolean {
     return this.impairment.hasArrivals
+  }
+
+  /** Something has waited long enough on the link to its port: call `depart`. */
+  get hasDepartures(): boolean {
+    return this.impairment.hasDepartures
   }
 
   /**
@@ -320,11 +331,12 @@ export class Engine {
 
   /**
    * What would become of a frame that arrived at `port` now; nothing is sent, and nothing changes. To be called between two
-   * bursts, when all transmissions are carried out.
+   * bursts, when all transmissions are carried out. `hasArrived`: the link that it came by lies behind it.
    */
-  explain(port: number, frame: Uint8Array, nowS: number): readonly ExplainedStep[] {
+  explain(port: number, frame: Uint8Array, nowS: number, hasArrived = false): readonly ExplainedStep[] {
     const { memory, ports, guard, icc, bridge, router, egress, impairment } = this
-    return explain({ memory, ports, guard, icc, bridge, router, egress, impairment }, port, frame, nowS)
+    const parts = { memory, ports, guard, icc, bridge, router, egress, impairment }
+    return explain(parts, port, frame, nowS, hasArrived)
   }
 
   private beginBurst(): void {

@@ -40,8 +40,9 @@ export function explain(
   port: number,
   frame: Uint8Array,
   nowS: number,
+  hasArrived: boolean,
 ): readonly ExplainedStep[] {
-  return new Explanation(parts, port, nowS).run(frame)
+  return new Explanation(parts, port, nowS).run(frame, hasArrived)
 }
 
 class Explanation {
@@ -58,15 +59,15 @@ class Explanation {
     this.#nowS = nowS
   }
 
-  run(frame: Uint8Array): readonly ExplainedStep[] {
+  run(frame: Uint8Array, hasArrived: boolean): readonly ExplainedStep[] {
     const { memory, egress, ports } = this.#parts
     const { free } = egress
     this.#offset = egress.allocate(frame.length)
     this.#length = frame.length
     memory.bytes.set(frame, this.#offset)
     const domain = ports.domain[this.#port] ?? NO_DOMAIN
-    if (this.#link(this.#port, LinkDirection.from) && this.#ingress(domain) && this.#guard())
-      this.#bridge(domain)
+    const arrives = hasArrived || this.#link(this.#port, LinkDirection.from)
+    if (arrives && this.#ingress(domain) && this.#guard()) this.#bridge(domain)
     egress.take(free)
     return this.#steps.all
   }

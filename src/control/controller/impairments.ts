@@ -21,7 +21,7 @@ import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
 import { UPLINK_LOCK } from './uplinks.ts'
 
-/** The place that is no sandbox's. One of this name is still `uplink@NETWORK`. */
+/** The place that is no sandbox's. One of this name is still `uplink@NETWORK`, or `sandbox:uplink`. */
 export const UPLINK_PLACE = 'uplink'
 
 interface EndpointPlace {
@@ -173,13 +173,13 @@ export class Impairments {
     })
   }
 
-  /** `web@blue`, or `web` where it is on one network alone. */
+  /** `web@blue`, or `web` where it is on one network alone; as for captures, `sandbox:` may stand before it. */
   #find(place: string): EndpointPlace {
-    const at = place.indexOf('@')
-    const sandbox = this.#ownerOf(this.#context.findSandbox(at === -1 ? place : place.slice(0, at)))
+    const [, reference = '', network] = /^(?:sandbox:)?([^@]*)(?:@(.*))?$/s.exec(place) ?? []
+    const sandbox = this.#ownerOf(this.#context.findSandbox(reference))
     const places = this.#placesOf(sandbox)
-    if (at !== -1) {
-      const { id, name } = this.#context.findNetwork(place.slice(at + 1))
+    if (network !== undefined) {
+      const { id, name } = this.#context.findNetwork(network)
       const found = places.find(({ endpoint }) => endpoint.network === id)
       if (found !== undefined) return found
       throw notConnected(sandbox, name)

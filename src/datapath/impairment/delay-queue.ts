@@ -1,6 +1,7 @@
 /**
  * Frames that wait, each for its time: a binary heap by time and, among equal times, by order of arrival. Times are microseconds of the
- * data path's clock, and may have fractions.
+ * data path's clock, and may have fractions. They are handed over in arrays: a number with a fraction that is passed to a function may
+ * have to be allocated for it.
  */
 
 import { type FrameStore, NO_SLOT } from './frame-store.ts'
@@ -13,7 +14,7 @@ export class DelayQueue {
   /** Frames that wait. */
   size = 0
   /** The latest time for which one has been put in. */
-  latest = 0
+  readonly latest = new Float64Array(1)
   private readonly store: FrameStore
   private sequence = 0
   // By entry.
@@ -38,17 +39,22 @@ export class DelayQueue {
     return this.bytes[this.heap[0]!]!
   }
 
-  /** Puts a copy in; the slot in the store, or NO_SLOT where that has no room. */
-  push(from: Uint8Array, words: Int32Array, start: number, length: number, dueUs: number): number {
+  /** Whether the next one's time has come; `nowUs` has one element. */
+  isDue(nowUs: Float64Array): boolean {
+    return this.size > 0 && this.due[this.heap[0]!]! <= nowUs[0]!
+  }
+
+  /** Puts a copy in that waits until `dueUs[0]`; the slot in the store, or NO_SLOT where that has no room. */
+  push(from: Uint8Array, words: Int32Array, start: number, length: number, dueUs: Float64Array): number {
     const slot = this.store.put(from, words, start, length)
     if (slot === NO_SLOT) return NO_SLOT
     if (this.size === this.heap.length) this.grow()
     const entry = this.heap[this.size]!
-    this.due[entry] = dueUs
+    this.due[entry] = dueUs[0]!
     this.order[entry] = this.sequence++
     this.slot[entry] = slot
     this.bytes[entry] = length
-    if (dueUs > this.latest) this.latest = dueUs
+    if (dueUs[0]! > this.latest[0]!) this.latest[0] = dueUs[0]!
     this.rise(this.size++, entry)
     return slot
   }
@@ -63,7 +69,7 @@ export class DelayQueue {
   clear(): number {
     const { size } = this
     this.size = 0
-    this.latest = 0
+    this.latest[0] = 0
     this.store.clear()
     return size
   }

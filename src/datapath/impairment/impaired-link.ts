@@ -14,7 +14,7 @@
 import type { Counters } from '../counters.ts'
 import { DropReason } from '../drop-reason.ts'
 import * as frameMemory from '../frame-memory.ts'
-import { DelayQueue, NEVER } from './delay-queue.ts'
+import { DelayQueue } from './delay-queue.ts'
 import { FrameStore, NO_SLOT, type StoreMemory } from './frame-store.ts'
 import {
   type ImpairmentCounts,
@@ -31,6 +31,12 @@ const { VIRTIO_NET_HEADER_SIZE } = frameMemory
 const DRAWN = 4294967296
 const BITS_AND_MICROSECONDS = 8_000_000
 
+const LOSS = 0
+const DUPLICATE = 1
+const REORDER = 2
+const CORRUPT = 3
+const FATES = 4
+
 /** Of a link that is impaired no more, while something waits on it: nothing overtakes that. */
 const UNIMPAIRED: ImpairmentSettings = { ...NO_IMPAIRMENT, queue: Number.POSITIVE_INFINITY }
 
@@ -42,6 +48,8 @@ export interface ImpairedLinkParts {
   readonly words: Int32Array
   readonly counters: Counters
   readonly memory: StoreMemory
+  /** Of one element: microseconds of the data path's clock. */
+  readonly clock: Float64Array
 }
 
 export class ImpairedLink {
@@ -59,14 +67,14 @@ export class ImpairedLink {
   private readonly store: FrameStore
   private readonly queue: DelayQueue
   private readonly random = new RandomNumbers(0)
-  // Of numbers drawn, those below are hits.
-  private lossBelow = 0
-  private duplicateBelow = 0
-  private reorderBelow = 0
-  private corruptBelow = 0
-  /** Microseconds that a byte takes, and when the last one will be through. */
-  private byteUs = 0
-  private freeUs = 0
+  /** By fate: of the numbers drawn, those below are hits. */
+  private readonly below = new Float64Array(FATES)
+  private readonly clock: Float64Array
+  /** When the frame is due that is dealt with. */
+  private readonly dueUs = new Float64Array(1)
+  /** When the last byte will be through that the link's rate lets through, and microseconds for each. */
+  private readonly freeUs = new Float64Array(1)
+  private readonly byteUs = new Float64Array(1)
 
   private passed = 0
   private lost = 0
@@ -82,6 +90,7 @@ export class ImpairedLink {
     this.bytes = parts.bytes
     this.words = parts.words
     this.counters = parts.counters
+    this.clock = parts.clock
     this.store = new FrameStore(parts.memory)
     this.queue = new DelayQueue(this.store)
   }
@@ -107,12 +116,10 @@ export class ImpairedLink {
     this.settings = settings
     this.isEnding = false
     this.random.restart(settings.seed)
-    this.lossBelow = loss * DRAWN
-    this.duplicateBelow = duplicate * DRAWN
-    this.reorderBelow = reorder * DRAWN
-    this.corruptBelow = corrupt * DRAWN
-    this.byteUs = rate === 0 ? 0 : BITS_AND_MICROSECONDS / rate
-    this.freeUs = 0
+    for (const [fate, probability] of [loss, duplicate, reorder, corrupt].entries())
+      this.below[fate] = probability * DRAWN
+    this.byteUs[0] = rate === 0 ? 0 : BITS_AND_MICROSECONDS / rate
+    this.freeUs[0] = 0
     this.takesWireFrames = loss + duplicate + reorder + corrupt + rate > 0
     if (settings.down) this.droppedDown += this.dropWaiting(DropReason.linkDown)
   }
@@ -140,22 +147,23 @@ export class ImpairedLink {
    * Takes a frame of the frame memory. True where it goes on at once, as it is; else it waits as a copy, or is dropped, and counted
    * as either. With `mayPass` false it never goes on at once.
    */
-  submit(offset: number, length: number, nowUs: number, mayPass: boolean): boolean {
+  submit(offset: number, length: number, mayPass: boolean): boolean {
     if (this.settings.down) {
       this.droppedDown++
       this.counters.dropped(this.port, DropReason.linkDown)
       return false
     }
-    const isTwice = this.draws(this.duplicateBelow)
-    const passes = this.submitOnce(offset, length, nowUs, mayPass)
+    const isTwice = this.draws(DUPLICATE)
+    const passes = this.submitOnce(offset, length, mayPass)
     if (!isTwice) return passes
     this.duplicated++
     this.counters.copied(this.port, 1)
-    return this.submitOnce(offset, length, nowUs, mayPass && !passes) || passes
+    return this.submitOnce(offset, length, mayPass && !passes) || passes
   }
 
-  isDue(nowUs: number): boolean {
-    return this.nextDueUs <= nowUs
+  /** Whether the next frame's time has come. */
+  get isDue(): boolean {
+    return this.isEnding ? this.waiting > 0 : this.queue.isDue(this.clock)
   }
 
   /** Bytes of the next frame, without its virtio-net header; there must be one. */
@@ -170,59 +178,74 @@ export class ImpairedLink {
     this.passed++
   }
 
-  private submitOnce(offset: number, length: number, nowUs: number, mayPass: boolean): boolean {
-    if (this.draws(this.lossBelow)) {
+  private submitOnce(offset: number, length: number, mayPass: boolean): boolean {
+    if (this.draws(LOSS)) {
       this.lost++
       this.counters.dropped(this.port, DropReason.linkLoss)
       return false
     }
-    const isCorrupt = this.draws(this.corruptBelow) && length > 0
-    const goesAhead = this.draws(this.reorderBelow)
-    const dueUs = goesAhead ? nowUs : this.dueUs(length, nowUs)
-    const isFree = goesAhead || !this.isDue(nowUs)
-    if (goesAhead) this.reordered++
-    if (mayPass && isFree && !isCorrupt && dueUs <= nowUs) {
+    const isCorrupt = this.draws(CORRUPT) && length > 0
+    const goesAhead = this.draws(REORDER)
+    if (goesAhead) {
+      this.reordered++
+      this.dueUs[0] = this.clock[0]!
+    } else if (!this.findPlace(length)) {
+      this.refuse()
+      return false
+    }
+    const isFree = goesAhead || !this.isDue
+    if (mayPass && isFree && !isCorrupt && this.dueUs[0]! <= this.clock[0]!) {
       this.passed++
       return true
     }
-    this.wait(offset, length, dueUs, isCorrupt)
+    this.wait(offset, length, isCorrupt)
     return false
   }
 
-  /** When the frame has passed the link: behind those before it, and as much later as it is delayed. NEVER where it finds no place. */
-  private dueUs(length: number, nowUs: number): number {
-    const { delayUs, jitterUs, queue } = this.settings
-    // Nothing overtakes what waits on a link that is impaired no more.
-    if (this.isEnding) return this.waiting === 0 ? nowUs : Math.max(nowUs, this.queue.latest)
-    const waits = delayUs + jitterUs + this.byteUs > 0
-    if (waits && this.queue.size >= queue) return NEVER
+  /** Sets when the frame has passed the link: behind those before it, and as much later as it is delayed. False where too many wait. */
+  private findPlace(length: number): boolean {
+    const { dueUs, freeUs } = this
+    const nowUs = this.clock[0]!
+    dueUs[0] = nowUs
+    if (this.isEnding) {
+      // Nothing overtakes what waits on a link that is impaired no more.
+      if (this.waiting > 0) dueUs[0] = Math.max(nowUs, this.queue.latest[0]!)
+      return true
+    }
+    const { delayUs, jitterUs, rate, queue } = this.settings
+    if (delayUs + jitterUs + rate === 0) return true
+    if (this.waiting >= queue) return false
     const jitter = jitterUs === 0 ? 0 : this.random.below(2 * jitterUs + 1) - jitterUs
-    const delay = Math.max(0, delayUs + jitter)
-    if (this.byteUs === 0) return nowUs + delay
-    this.freeUs = Math.max(nowUs, this.freeUs) + length * this.byteUs
-    return this.freeUs + delay
+    if (rate !== 0) {
+      freeUs[0] = Math.max(nowUs, freeUs[0]!) + length * this.byteUs[0]!
+      dueUs[0] = freeUs[0]!
+    }
+    dueUs[0] = dueUs[0]! + Math.max(0, delayUs + jitter)
+    return true
   }
 
-  private wait(offset: number, length: number, dueUs: number, isCorrupt: boolean): void {
-    const size = VIRTIO_NET_HEADER_SIZE + length
-    const slot =
-      dueUs === NEVER
-        ? NO_SLOT
-        : this.queue.push(this.bytes, this.words, offset - VIRTIO_NET_HEADER_SIZE, size, dueUs)
+  private wait(offset: number, length: number, isCorrupt: boolean): void {
+    const start = offset - VIRTIO_NET_HEADER_SIZE
+    const slot = this.queue.push(this.bytes, this.words, start, VIRTIO_NET_HEADER_SIZE + length, this.dueUs)
     if (slot === NO_SLOT) {
-      this.queueFull++
-      this.counters.dropped(this.port, DropReason.linkQueueFull)
+      this.refuse()
       return
     }
-    this.counters.held(this.port, 1)
+    this.counters.delayed(this.port)
     if (!isCorrupt) return
     this.corrupted++
     const bit = this.random.below(8 * length)
     this.store.turnBit(slot, VIRTIO_NET_HEADER_SIZE + (bit >> 3), bit & 7)
   }
 
-  /** Whether a number drawn is below; draws none where none could be. */
-  private draws(below: number): boolean {
-    return below > 0 && this.random.next() < below
+  private refuse(): void {
+    this.queueFull++
+    this.counters.dropped(this.port, DropReason.linkQueueFull)
+  }
+
+  /** Whether a number drawn is a hit; draws none where none could be. */
+  private draws(fate: number): boolean {
+    const below = this.below[fate]!
+    return below > 0 && this.random.next() >>> 0 < below
   }
 }

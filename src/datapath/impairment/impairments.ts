@@ -17,6 +17,7 @@ import {
   SEGMENTS_MAX,
 } from '../../limits.ts'
 import * as virtio from '../../wire/virtio-net.ts'
+import { Fact } from '../capture/recorded-frame.ts'
 import { classify } from '../classify.ts'
 import type { Counters } from '../counters.ts'
 import { DropReason } from '../drop-reason.ts'
@@ -65,7 +66,8 @@ export class Impairments {
   private toLinks: readonly ImpairedLink[] = []
   /** Descriptors of the burst's frames that came by impaired links. */
   private readonly taken = new Int32Array(BURST_MAX * DESCRIPTOR_WORDS)
-  private nowUs = 0
+  /** Microseconds: the time of the turn. */
+  private readonly clock = new Float64Array(1)
 
   constructor(parts: ImpairmentParts) {
     this.memory = parts.memory
@@ -83,7 +85,12 @@ export class Impairments {
 
   /** Frames wait that were due when `arrive` was called last, and that its burst had no room for. */
   get hasArrivals(): boolean {
-    return this.fromLinks.length > 0 && earliest(this.fromLinks) <= this.nowUs
+    return this.fromLinks.some(hasDue)
+  }
+
+  /** Frames wait to their ports that were due when `arrive` was called last. */
+  get hasDepartures(): boolean {
+    return this.toLinks.some(hasDue)
   }
 
   /**
@@ -91,8 +98,7 @@ export class Impairments {
    * Returns how many frames the burst has then.
    */
   arrive(count: number, nowUs: number): number {
-    this.nowUs = nowUs
-    this.egress.nowUs = nowUs
+    this.clock[0] = nowUs
     this.uncounted = BURST_MAX
     if (this.fromLinks.length === 0) return count
     this.egress.freeArrivals()
@@ -111,9 +117,10 @@ export class Impairments {
    * Adds what is due to the list of transmissions. False where it may not take all: carry it out, settle, and call again.
    */
   depart(): boolean {
-    const { egress, nowUs } = this
+    const { egress } = this
+    this.counters.trail.facts |= Fact.delayed
     for (const link of this.toLinks) {
-      while (link.isDue(nowUs)) {
+      while (link.isDue) {
         egress.expect(SEGMENTS_MAX)
         const { nextLength } = link
         const offset = egress.hasRoom ? egress.allocate(nextLength) : NO_ROOM
@@ -171,8 +178,9 @@ export class Impairments {
   }
 
   private add(port: number, direction: LinkDirection): ImpairedLink {
-    const { words, counters, storeMemory: memory } = this
-    const link = new ImpairedLink({ port, direction, bytes: this.memory.bytes, words, counters, memory })
+    const { words, counters, clock, storeMemory: memory } = this
+    const { bytes } = this.memory
+    const link = new ImpairedLink({ port, direction, bytes, words, counters, clock, memory })
     if (direction === LinkDirection.from) {
       this.from[port] = link
       this.fromLinks = [...this.fromLinks, link]
@@ -235,7 +243,7 @@ export class Impairments {
         return this.enterSegments(link, offset, length, end, room)
       completeChecksum(view, offset, length)
     }
-    return link.submit(offset, length, this.nowUs, true) ? this.place(port, offset, length, end) : end
+    return link.submit(offset, length, true) ? this.place(port, offset, length, end) : end
   }
 
   /** The same of a super-frame, cut up as a wire has it. */
@@ -246,7 +254,7 @@ export class Impairments {
     from: number,
     room: number,
   ): number {
-    const { segmenter, egress, nowUs } = this
+    const { segmenter, egress } = this
     const { port } = link
     const limit = egress.arenaStart + ARRIVALS_SIZE
     // Segments that go on at once stay where they are cut. Where there is no place for them, they are cut behind, and wait as copies.
@@ -262,7 +270,7 @@ export class Impairments {
       const segment = firstOffset + i * stride
       const size = i === count - 1 ? lastLength : segmentLength
       if (end >= room) staysHere = false
-      if (link.submit(segment, size, nowUs, staysHere)) end = this.place(port, segment, size, end)
+      if (link.submit(segment, size, staysHere)) end = this.place(port, segment, size, end)
     }
     if (end > from) egress.take(segmenter.arenaNext)
     return end
@@ -270,10 +278,10 @@ export class Impairments {
 
   /** Puts what is due behind the others, as far as there is room; returns the burst's new end. */
   private release(link: ImpairedLink, from: number): number {
-    const { egress, nowUs } = this
+    const { egress } = this
     const limit = egress.arenaStart + ARRIVALS_SIZE
     let end = from
-    while (end < BURST_MAX && link.isDue(nowUs)) {
+    while (end < BURST_MAX && link.isDue) {
       const { nextLength } = link
       const before = egress.free
       const offset = egress.allocate(nextLength)
@@ -302,6 +310,8 @@ const earliest = (links: readonly ImpairedLink[]): number => {
   for (const link of links) earliestUs = Math.min(earliestUs, link.nextDueUs)
   return earliestUs
 }
+
+const hasDue = (link: ImpairedLink): boolean => link.isDue
 
 const isOver = (link: ImpairedLink): boolean => link.isEnding && link.waiting === 0
 

@@ -20,10 +20,10 @@ export class RandomNumbers {
     this.d = mix((seed + 0x78dde6e4) | 0)
   }
 
-  /** 0 to 2^32 - 1. */
+  /** 32 bits, as an int32: what is larger would have to be allocated. */
   next(): number {
     const product = Math.imul(this.b, 5)
-    const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0
+    const result = Math.imul((product << 7) | (product >>> 25), 9)
     const shifted = this.b << 9
     this.c ^= this.a
     this.d ^= this.b
@@ -36,7 +36,7 @@ export class RandomNumbers {
 
   /** 0 to `limit - 1`; `limit` is 1 to 2^32. The odds of two numbers differ by less than `limit` in 2^32. */
   below(limit: number): number {
-    return Math.floor((this.next() * limit) / 4294967296)
+    return Math.floor(((this.next() >>> 0) * limit) / 4294967296)
   }
 }
 

@@ -187,7 +187,9 @@ describe('the place of a link', () => {
       hint: 'Say which one is meant: web@blue or web@red.',
     })
     const { id } = machine.disk!.sandboxes.find(({ name }) => name === 'db')!
-    assert.equal((await daemon.controller.setLink(id.slice(0, 12), SLOW)).place, 'db@blue')
+    for (const place of [id.slice(0, 12), 'db@blue', 'sandbox:db', 'sandbox:db@blue']) {
+      assert.equal((await daemon.controller.setLink(place, SLOW)).place, 'db@blue')
+    }
   })
 
   it('has to be one', async () => {

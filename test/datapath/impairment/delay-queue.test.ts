@@ -56,7 +56,10 @@ describe('a queue of frames that wait', () => {
           if (pushed !== undefined) {
             const [dueUs, length, at] = pushed
             memory.write(at, length, id)
-            assert.notEqual(queue.push(memory.bytes, memory.words, at, length, dueUs), NO_SLOT)
+            assert.notEqual(
+              queue.push(memory.bytes, memory.words, at, length, Float64Array.of(dueUs)),
+              NO_SLOT,
+            )
             // Stable, as the standard demands.
             model = [...model, { id, dueUs, length }].toSorted((one, other) => one.dueUs - other.dueUs)
           } else if (model.length > 0) {
@@ -82,7 +85,7 @@ describe('a queue of frames that wait', () => {
     const store = new StoreMemory()
     const queue = new DelayQueue(new FrameStore(store))
     const fill = (): void => {
-      for (let i = 0; i < 1000; i++) queue.push(memory.bytes, memory.words, 0, LONGEST, i)
+      for (let i = 0; i < 1000; i++) queue.push(memory.bytes, memory.words, 0, LONGEST, Float64Array.of(i))
     }
     fill()
     const left = store.left
@@ -99,7 +102,7 @@ describe('a queue of frames that wait', () => {
     const memory = new Memory()
     const store = new StoreMemory(3 * LONGEST - 1)
     const queue = new DelayQueue(new FrameStore(store))
-    const push = (): number => queue.push(memory.bytes, memory.words, 0, LONGEST, 1)
+    const push = (): number => queue.push(memory.bytes, memory.words, 0, LONGEST, Float64Array.of(1))
     assert.deepEqual([push(), push()].includes(NO_SLOT), false)
     assert.equal(push(), NO_SLOT)
     assert.equal(queue.size, 2)

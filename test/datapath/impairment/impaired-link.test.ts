@@ -31,6 +31,7 @@ class LinkBed {
   readonly link: ImpairedLink
   readonly left: Left[] = []
   readonly #bytes = new Uint8Array(160_000)
+  readonly #clock = new Float64Array(1)
   #departed = new Uint8Array()
 
   constructor(settings: Partial<ImpairmentSettings>) {
@@ -41,6 +42,7 @@ class LinkBed {
       words: new Int32Array(this.#bytes.buffer),
       counters: this.counters,
       memory: this.memory,
+      clock: this.#clock,
     })
     this.change(settings)
   }
@@ -53,12 +55,14 @@ class LinkBed {
   arrive(id: number, length: number, nowUs: number): void {
     this.#write(ARRIVAL, id, length)
     this.counters.received(PORT, length)
-    if (this.link.submit(ARRIVAL, length, nowUs, true)) this.#leave(ARRIVAL, length, nowUs)
+    this.#clock[0] = nowUs
+    if (this.link.submit(ARRIVAL, length, true)) this.#leave(ARRIVAL, length, nowUs)
   }
 
   /** Everything leaves that is due by then, each at its time. */
   run(untilUs: number): void {
-    while (this.link.isDue(untilUs)) {
+    this.#clock[0] = untilUs
+    while (this.link.isDue) {
       const { nextDueUs, nextLength } = this.link
       this.#bytes.fill(0xee, DEPARTURE - 10, DEPARTURE + nextLength + 4)
       this.link.release(DEPARTURE)
@@ -132,7 +136,8 @@ function modelOf(settings: ImpairmentSettings, arrivals: readonly Arrival[]): Le
   let waiting: Left[] = []
   let nowUs = 0
   let freeUs = 0
-  const draws = (probability: number): boolean => probability > 0 && random.next() < probability * 2 ** 32
+  const draws = (probability: number): boolean =>
+    probability > 0 && random.next() >>> 0 < probability * 2 ** 32
   const leaveUntil = (untilUs: number): void => {
     waiting = waiting.toSorted((one, other) => one.atUs - other.atUs)
     left.push(...waiting.filter(({ atUs }) => atUs <= untilUs))
