@@ -343,8 +343,15 @@ describe('a million frames allocate nothing', () => {
   for (const [name, settings] of Object.entries({
     'delayed by impaired links': { delayUs: 2000, queue: 10_000 },
     'lost, doubled, corrupted and late by impaired links': {
-      ...{ delayUs: 1000, jitterUs: 700, queue: 10_000, seed: 3 },
-      ...{ loss: 0.01, duplicate: 0.01, reorder: 0.01, corrupt: 0.01, rate: 10_000_000_000 },
+      delayUs: 1000,
+      jitterUs: 700,
+      queue: 10_000,
+      loss: 0.01,
+      duplicate: 0.01,
+      reorder: 0.01,
+      corrupt: 0.01,
+      rate: 10_000_000_000,
+      seed: 3,
     },
   })) {
     it(name, () => {
