@@ -483,6 +483,10 @@ export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
 
+/** Digits of a link's percentages behind the point: one frame of a million can be meant. */
+export const LINK_PERCENT_DIGITS = 4
+/** Bits a second of an impaired link: a frame of 1500 bytes takes 12 s, and slower ones are as good as down. */
+export const LINK_RATE_MIN = 1000
 /** Bytes of one block of a pcapng file (Wireshark reads no larger one either), and so of what the reader keeps. */
 export const CAPTURE_BLOCK_MAX = 16 * 1024 * 1024
 /** Bytes of one packet of a classic pcap file whose header promises no larger ones: libpcap's MAXIMUM_SNAPLEN. */
