@@ -107,8 +107,14 @@ function describe(
   line.wireEnd = offset + Math.max(length, originalLength)
   line.cut = false
   line.depth = 0
-  if (linkType === LINK_TYPE_ETHERNET) ethernetLine(line, offset)
-  else {
+  if (linkType === LINK_TYPE_ETHERNET) {
+    line.inner = offset
+    while (line.inner >= 0) {
+      const frame = line.inner
+      line.inner = -1
+      ethernetLine(line, frame)
+    }
+  } else {
     line.put(LINK_TYPE)
     line.decimal(linkType)
     line.put(LENGTH)
