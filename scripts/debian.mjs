@@ -113,7 +113,7 @@ export async function install(packages) {
   let wanted = missing(packages)
   if (wanted.length === 0 || !canInstall()) return wanted
   // apt-get waits for another apt-get only with dpkg's lock, not with that of the package lists.
-  await withLock('apt-get', 'Waiting: another checkout installs Debian packages.', async () => {
+  await withLock('apt-get', 'Waiting: Debian packages are being installed.', async () => {
     wanted = missing(wanted)
     if (wanted.length > 0) await step(`Debian packages ${wanted.join(' ')}`, () => aptGetInstall(wanted))
   })
