@@ -90,6 +90,8 @@ export const PACKAGES = {
     'gcc',
     'libc6-dev',
     'linux-libc-dev',
+    'tcpdump',
+    'tshark',
   ],
 }
 

@@ -1,14 +1,11 @@
 /** Captures as commands read them: from a file or from standard input, with constant memory, and with errors for people. */
 
-import { closeSync, openSync, readSync } from 'node:fs'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { CaptureFileError } from '../../inspect/pcap/capture-file-error.ts'
+import { openCapture } from '../../inspect/pcap/capture-input.ts'
 import { CaptureReader, ReadResult } from '../../inspect/pcap/capture-reader.ts'
 import type { Cli } from '../cli.ts'
 import { openError, usage } from '../options.ts'
-
-/** Bytes of a file that are asked for at once. */
-const CHUNK = 256 * 1024
 
 /** What is done with what a capture holds. */
 export interface CaptureVisitor {
@@ -23,10 +20,9 @@ export interface CaptureVisitor {
  * that has been visited.
  */
 export async function readCapture(cli: Cli, path: string, visitor: CaptureVisitor): Promise<void> {
-  const reader = new CaptureReader()
   try {
-    if (path === '-') await readStream(cli, reader, visitor)
-    else await readFile(path, reader, visitor)
+    if (path === '-') await readStream(cli, visitor)
+    else await readFile(path, visitor)
   } catch (error) {
     if (!(error instanceof CaptureFileError)) throw error
     const name = path === '-' ? 'standard input' : path
@@ -37,38 +33,29 @@ export async function readCapture(cli: Cli, path: string, visitor: CaptureVisito
   }
 }
 
-async function readFile(path: string, reader: CaptureReader, visitor: CaptureVisitor): Promise<void> {
-  const descriptor = opened(path)
+async function readFile(path: string, visitor: CaptureVisitor): Promise<void> {
+  const input = ofSystem(path, () => openCapture(path))
   try {
-    for (;;) {
-      if (visitAll(reader, visitor)) return
+    while (!visitAll(input.reader, visitor)) {
       await visitor.pause()
-      const length = readInto(descriptor, path, reader.space(CHUNK))
-      if (length === 0) reader.end()
-      else reader.filled(length)
+      ofSystem(path, () => input.fill())
     }
   } finally {
-    closeSync(descriptor)
+    input.close()
   }
 }
 
-function opened(path: string): number {
+/** Throws USAGE in place of the system's error. */
+function ofSystem<T>(path: string, work: () => T): T {
   try {
-    return openSync(path, 'r')
+    return work()
   } catch (cause) {
     throw usage(openError(path, cause))
   }
 }
 
-function readInto(descriptor: number, path: string, room: Uint8Array): number {
-  try {
-    return readSync(descriptor, room, 0, room.length, null)
-  } catch (cause) {
-    throw usage(openError(path, cause))
-  }
-}
-
-async function readStream({ stdin }: Cli, reader: CaptureReader, visitor: CaptureVisitor): Promise<void> {
+async function readStream({ stdin }: Cli, visitor: CaptureVisitor): Promise<void> {
+  const reader = new CaptureReader()
   for await (const chunk of stdin) {
     reader.push(chunk as Uint8Array)
     const enough = visitAll(reader, visitor)

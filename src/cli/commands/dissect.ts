@@ -114,7 +114,7 @@ class Dissection implements CaptureVisitor {
   /** The whole file was read. */
   end(): void {
     // A filter's mistakes are told also where there was nothing to try it on.
-    this.#choice.program()
+    this.#choice.filter()
     if (this.#summary === undefined) return
     if (this.#json) printJson(this.#cli, this.#summary.json())
     else this.#cli.stdout.write(this.#summary.text())

@@ -25,8 +25,9 @@ export class LinePacket extends LineText {
   wireEnd: number = 0
   /** Something that was looked for is behind `limit`. */
   cut: boolean = false
-  /** Tunnels that the line is in. */
+  /** Tunnels that the line is in, and where the frame begins that the last one carries: it is described next; -1 where there is none. */
   depth: number = 0
+  inner: number = -1
   names: LineNames | undefined
 
   /** Whether `size` bytes are here; the line says so where they are not. */
