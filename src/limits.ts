@@ -494,8 +494,14 @@ export const CAPTURED_PACKET_MAX = 262_144
 /** Interfaces of one capture file, over all its sections, and bytes of the blocks that describe them: four for each port there can be. */
 export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
-/** Addresses with names in one block of a pcapng file. */
+/** Addresses in one block of a pcapng file, and all their names; and what is kept of a whole file. */
 export const CAPTURE_NAMES_MAX = 131_072
+/** Letters of a name that addresses are shown by: DNS has none with more (RFC 1035, 2.3.4). */
+export const CAPTURE_NAME_LETTERS_MAX = 255
+/** Comments, and addresses, in one block of a pcapng file that are read: one of 16 MB has room for millions. */
+export const CAPTURE_COMMENTS_MAX = 1024
+/** Bytes of a packet that are printed as such. */
+export const HEX_DUMP_MAX = 262_144
 /**
  * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
  * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
