@@ -50,6 +50,21 @@ export const ARENA_SIZE = 4 * 1024 * 1024
 /** Segments that one super-frame may become: 65,535 / 48, rounded up. */
 export const SEGMENTS_MAX = 1366
 
+/**
+ * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take: eight links on which a thousand
+ * super-frames wait. A delay of a second at 100,000 frames a second is as many.
+ */
+export const IMPAIRMENT_QUEUE_MAX = 100_000
+/** Linux's netem has the same. */
+export const IMPAIRMENT_QUEUE_DEFAULT = 1000
+export const IMPAIRMENT_MEMORY_MAX = 512 * 1024 * 1024
+
+/** Microseconds that an impaired link may delay a frame: beyond what any protocol waits for. Twice as much fits an int32. */
+export const IMPAIRMENT_DELAY_US_MAX = 600_000_000
+
+/** Bits a second of an impaired link: more than any has. */
+export const IMPAIRMENT_RATE_MAX = 1_000_000_000_000
+
 /** Stations of one MAC table, over all its bridge domains. */
 export const STATIONS_MAX = 1 << 20
 export const STATIONS_DEFAULT = 16_384
@@ -146,6 +161,33 @@ export const CONNECTIONS_PER_OWNER_DEFAULT = 32_768
  * million flows have fallen out of the caches, and no millisecond where V8 has yet to compile it. The others wait for the next call.
  */
 export const CONNECTIONS_EXPIRED_MAX = 64
+
+/**
+ * Captures of one daemon at a time, and each one's ring of copies: a fifth of a second of full-size frames at 1,000,000 frames a second would be
+ * 300 MB, but a reader that keeps up needs only what comes while it is not scheduled; 32 MiB are 20,000 such frames, or 500 super-frames.
+ */
+export const CAPTURES_MAX = 8
+export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
+
+/** Interfaces of one capture, those that have gone included: as many as there may be ports. */
+export const CAPTURE_PLACES_MAX = PORTS_MAX
+
+/** Places that one capture is asked for by name; `any` and networks say many in one word. */
+export const CAPTURE_PLACES_TOLD_MAX = 256
+
+/**
+ * Clients that follow frames with what is decided on them, and how many frames a second each is told of: explaining one takes some 20 us of
+ * the data path's time, and the JSON of one some 4 KB. Of the frames that pass, so many a second are looked at for one client.
+ */
+export const FOLLOWERS_MAX = 4
+export const FOLLOWED_FRAMES_PER_S = 100
+export const FOLLOWED_FRAMES_PER_S_MAX = 1000
+export const FOLLOWED_LOOKS_PER_S = 2000
+/** Of those, how many wait to be read. */
+export const FOLLOWED_FRAMES_KEPT = 2 * FOLLOWED_FRAMES_PER_S_MAX
+
+/** Bytes of a packet that a capture may keep: what libpcap keeps where nobody asks for fewer (MAXIMUM_SNAPLEN). */
+export const CAPTURE_SNAP_LENGTH_MAX = 262_144
 
 /** Port events (a device vanished) that one poll reports at most; the others wait for the next poll. */
 export const PORT_EVENTS_MAX = 64
@@ -441,10 +483,10 @@ export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
 
-/** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
-export const FILTER_TEXT_MAX = 16_384
-export const FILTER_DEPTH_MAX = 100
-export const FILTER_INSTRUCTIONS_MAX = 4096
+/** Digits of a link's percentages behind the point: one frame of a million can be meant. */
+export const LINK_PERCENT_DIGITS = 4
+/** Bits a second of an impaired link: a frame of 1500 bytes takes 12 s, and slower ones are as good as down. */
+export const LINK_RATE_MIN = 1000
 /** Bytes of one block of a pcapng file (Wireshark reads no larger one either), and so of what the reader keeps. */
 export const CAPTURE_BLOCK_MAX = 16 * 1024 * 1024
 /** Bytes of one packet of a classic pcap file whose header promises no larger ones: libpcap's MAXIMUM_SNAPLEN. */
@@ -461,3 +503,7 @@ export const CAPTURE_NAMES_MAX = 131_072
 export const DISSECTED_LAYERS_MAX = 32
 export const DISSECTED_FIELDS_MAX = 4096
 export const DISSECTED_BYTES_MAX = 256
+/** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
+export const FILTER_TEXT_MAX = 16_384
+export const FILTER_DEPTH_MAX = 100
+export const FILTER_INSTRUCTIONS_MAX = 4096

@@ -1,3 +1,6 @@
+import type { FabricImpairment } from '../control/model/machine.ts'
+import type { FilterProgram } from '../datapath/capture/frame-filter.ts'
+import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import type {
   DnsAnswer,
   DnsAsker,
@@ -11,6 +14,12 @@ import type {
   ResolverSettings,
   ZoneSettings,
 } from '../datapath/dns/dns-settings.ts'
+import type {
+  ImpairmentCounts,
+  ImpairmentSettings,
+  ImpairmentValue,
+  LinkDirection,
+} from '../datapath/impairment/impairment-settings.ts'
 import type {
   ExplainedStep,
   FlowListing,
@@ -49,6 +58,8 @@ export type DatapathRequest =
       /** Leads to a LAN. */
       readonly lan: boolean
       readonly station: MacAddress | undefined
+      /** Of its link, before its first frame. */
+      readonly impairment: FabricImpairment | undefined
     }
   | { readonly kind: 'removePort'; readonly port: number }
   | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }
@@ -70,6 +81,14 @@ export type DatapathRequest =
   | { readonly kind: 'natCounts' }
   | { readonly kind: 'neighbours' }
   | { readonly kind: 'explain'; readonly port: number; readonly frame: Uint8Array }
+  | {
+      readonly kind: 'setImpairment'
+      readonly port: number
+      readonly direction: LinkDirection
+      readonly settings: ImpairmentSettings | undefined
+    }
+  | { readonly kind: 'impairmentCounts'; readonly port: number; readonly direction: LinkDirection }
+  | { readonly kind: 'impairments' }
   | { readonly kind: 'setZone'; readonly domain: number; readonly zone: ZoneSettings | undefined }
   | { readonly kind: 'setNamedHost'; readonly id: number; readonly host: NamedHostSettings | undefined }
   | { readonly kind: 'setResolver'; readonly id: number; readonly resolver: ResolverSettings | undefined }
@@ -85,6 +104,36 @@ export type DatapathRequest =
   | { readonly kind: 'noteQuestions'; readonly notes: readonly DnsNote[] }
   | { readonly kind: 'dnsCounts' }
   | { readonly kind: 'dnsLog'; readonly after: number; readonly limit: number }
+  | {
+      readonly kind: 'openCapture'
+      readonly capture: number
+      /** ringSize(CAPTURE_RING_SIZE) bytes: the worker writes, the main thread reads. */
+      readonly ring: SharedArrayBuffer
+      readonly filter: FilterProgram
+      readonly snapLength: number
+      readonly raw: boolean
+      readonly drops: boolean
+    }
+  | {
+      readonly kind: 'setCapturePort'
+      readonly capture: number
+      readonly port: number
+      /** What its records say in place of the port's number, which may become another's. */
+      readonly interface: number
+      /** Bits of Point. */
+      readonly points: number
+    }
+  | { readonly kind: 'closeCapture'; readonly capture: number }
+  | {
+      readonly kind: 'openFollow'
+      readonly follow: number
+      readonly filter: FilterProgram
+      /** Frames a second, and those a second that are looked at for them. */
+      readonly limit: number
+      readonly looks: number
+    }
+  | { readonly kind: 'setFollowPorts'; readonly follow: number; readonly ports: readonly number[] }
+  | { readonly kind: 'closeFollow'; readonly follow: number }
   | { readonly kind: 'stop' }
 
 /** By request: what the worker answers. */
@@ -109,6 +158,10 @@ export interface DatapathResults {
   natCounts: NatCounts
   neighbours: readonly NeighbourValue[]
   explain: readonly ExplainedStep[]
+  setImpairment: undefined
+  /** Undefined where the direction is not impaired. */
+  impairmentCounts: ImpairmentCounts | undefined
+  impairments: readonly ImpairmentValue[]
   setZone: undefined
   setNamedHost: undefined
   setResolver: undefined
@@ -119,7 +172,18 @@ export interface DatapathResults {
   dnsCounts: DnsCounts
   /** `nowMs` is of the clock that the entries' times are of. */
   dnsLog: DnsLogListing & { readonly nowMs: number }
+  openCapture: CaptureClock
+  setCapturePort: undefined
+  closeCapture: undefined
+  openFollow: CaptureClock
+  setFollowPorts: undefined
+  closeFollow: undefined
   stop: undefined
+}
+
+/** Milliseconds from the data path's clock to those since 1970; they stay so. */
+export interface CaptureClock {
+  readonly offsetMs: number
 }
 
 /** Nobody waits for what comes of it. */
@@ -142,6 +206,16 @@ export type DatapathMessage =
   | { readonly kind: 'portGone'; readonly port: number; readonly errno: number }
   /** Of one burst, or more. */
   | { readonly kind: 'questions'; readonly questions: readonly DnsQuestion[] }
+
+  /** The ring of a capture is not empty any more. Once, until its reader waits again. */
+  | { readonly kind: 'captured'; readonly capture: number }
+  /** `missed`: frames that were not recorded for want of time, since the start. */
+  | {
+      readonly kind: 'followed'
+      readonly follow: number
+      readonly frames: readonly RecordedFrame[]
+      readonly missed: number
+    }
 
 export interface DatapathWorkerData {
   readonly io: 'auto' | 'io_uring' | 'epoll'

@@ -5,10 +5,12 @@
 
 import { performance } from 'node:perf_hooks'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { RecordedPath } from '../datapath/capture/recorded-path.ts'
 import { Counters } from '../datapath/counters.ts'
 import type { DnsAnswer } from '../datapath/dns/dns-settings.ts'
 import { Engine } from '../datapath/engine.ts'
 import { EVENT_WORDS, STATUS_EVENTS, STATUS_WOKEN } from '../datapath/frame-memory.ts'
+import { LinkDirection } from '../datapath/impairment/impairment-settings.ts'
 import { NativeFrameIo } from '../ports/native-frame-io.ts'
 import {
   type DatapathCall,
@@ -18,13 +20,17 @@ import {
   type DatapathWorkerData,
   NO_CALL,
 } from './datapath-messages.ts'
+import { Watchers } from './datapath-watchers.ts'
 
 /** A poll waits no longer than this, so that stations are forgotten while nothing arrives. */
-const TICK_MS = 1000
+const TICK_US = 1_000_000
 
 class DatapathWorker {
   readonly #io: NativeFrameIo
   readonly #engine: Engine
+  /** For who looks on. */
+  readonly #recorded: RecordedPath
+  readonly #watchers: Watchers
   #running = true
   /** Something of the last turn is left to be done, whether or not anything arrives. */
   #busy = false
@@ -42,6 +48,10 @@ class DatapathWorker {
       ...(data.stations !== undefined && { stations: data.stations }),
       ...(data.stationsPerPort !== undefined && { stationsPerPort: data.stationsPerPort }),
     })
+    this.#recorded = new RecordedPath(this.#engine, this.#io.memory, () =>
+      this.#io.transmit(this.#engine.transmitCount),
+    )
+    this.#watchers = new Watchers(this.#engine, this.#io.memory, this.#recorded, tell)
   }
 
   run(): void {
@@ -56,13 +66,14 @@ class DatapathWorker {
 
   #turn(): void {
     const { status } = this.#io.memory
-    const count = this.#io.poll(this.#engine.transmitCount, this.#busy ? 0 : TICK_MS)
-    this.#engine.settle()
+    const count = this.#io.poll(this.#engine.transmitCount, this.#timeoutUs())
+    if (this.#recorded.active) this.#recorded.settle()
+    else this.#engine.settle()
     const nowMs = performance.now()
     const nowS = Math.floor(nowMs / 1000)
     this.#engine.dns.nowMs = nowMs
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
-    this.#process(count, nowS)
+    this.#process(count, nowMs)
     if (status[STATUS_WOKEN] !== 0) {
       // What the burst made goes out first: a call may remove the port that it goes to.
       this.#transmit()
@@ -70,10 +81,35 @@ class DatapathWorker {
     }
     const questions = this.#engine.dns.takeQuestions()
     if (questions !== undefined) tell({ kind: 'questions', questions })
-    this.#busy = this.#engine.tick(nowS)
+    if (this.#recorded.active) this.#busy = this.#watchers.tick(nowMs)
+    else this.#busy = this.#engine.tick(nowS)
   }
 
-  #process(count: number, nowS: number): void {
+  /** Until something is to be done, whether or not anything arrives. */
+  #timeoutUs(): number {
+    if (this.#busy) return 0
+    const { nextDueUs } = this.#engine
+    if (nextDueUs === Number.POSITIVE_INFINITY) return TICK_US
+    return Math.min(TICK_US, Math.max(0, Math.ceil(nextDueUs - performance.now() * 1000)))
+  }
+
+  /** Takes the burst through the path, and what has waited long enough on impaired links. */
+  #process(count: number, nowMs: number): void {
+    const engine = this.#engine
+    this.#forward(engine.arrive(count, nowMs * 1000), nowMs)
+    while (engine.hasArrivals) {
+      this.#transmit()
+      this.#forward(engine.arrive(0, nowMs * 1000), nowMs)
+    }
+    while (engine.hasDepartures) this.#depart(nowMs)
+  }
+
+  #forward(count: number, nowMs: number): void {
+    if (this.#recorded.active) {
+      this.#recorded.process(count, nowMs)
+      return
+    }
+    const nowS = Math.floor(nowMs / 1000)
     let done = this.#engine.process(0, count, nowS)
     while (done < count) {
       this.#transmit()
@@ -81,7 +117,16 @@ class DatapathWorker {
     }
   }
 
+  #depart(nowMs: number): void {
+    const isComplete = this.#recorded.run(nowMs, () => this.#engine.depart())
+    if (!isComplete) this.#transmit()
+  }
+
   #transmit(): void {
+    if (this.#recorded.active) {
+      this.#recorded.transmitNow()
+      return
+    }
     this.#io.transmit(this.#engine.transmitCount)
     this.#engine.settle()
   }
@@ -127,7 +172,7 @@ class DatapathWorker {
         engine.removePort(request.port)
         return this.#io.release(request.port)
       case 'inject':
-        engine.inject(request.port, request.frame, nowS)
+        this.#recorded.run(nowMs, () => engine.inject(request.port, request.frame, nowS))
         // At once: the next call may remove the port that it goes to.
         this.#transmit()
         return undefined
@@ -164,6 +209,13 @@ class DatapathWorker {
         return engine.neighbours()
       case 'explain':
         return engine.explain(request.port, request.frame, nowS)
+      case 'setImpairment':
+        engine.setImpairment(request.port, request.direction, request.settings)
+        return undefined
+      case 'impairmentCounts':
+        return engine.impairmentCounts(request.port, request.direction)
+      case 'impairments':
+        return engine.impairments()
       case 'setZone':
         engine.dns.setZone(request.domain, request.zone)
         return undefined
@@ -179,7 +231,7 @@ class DatapathWorker {
       case 'resolve':
         return engine.dns.resolve(request.asker, request.query, request.limit, nowMs, request.explained)
       case 'answerQuestions':
-        this.#answerQuestions(request.answers, nowMs)
+        this.#recorded.run(nowMs, () => this.#answerQuestions(request.answers, nowMs))
         return undefined
       case 'noteQuestions':
         engine.dns.note(request.notes, nowMs)
@@ -188,6 +240,18 @@ class DatapathWorker {
         return engine.dns.counts()
       case 'dnsLog':
         return { ...engine.dns.log(request.after, request.limit), nowMs }
+      case 'openCapture':
+        return this.#watchers.openCapture(request)
+      case 'setCapturePort':
+        return this.#watchers.setCapturePort(request)
+      case 'closeCapture':
+        return this.#watchers.closeCapture(request.capture)
+      case 'openFollow':
+        return this.#watchers.openFollow(request)
+      case 'setFollowPorts':
+        return this.#watchers.setFollowPorts(request)
+      case 'closeFollow':
+        return this.#watchers.closeFollow(request.follow)
       case 'stop':
         this.#running = false
         return undefined
@@ -207,9 +271,11 @@ class DatapathWorker {
 
   /** The path knows the port before its first frame can arrive. */
   #addPort(request: Extract<DatapathRequest, { kind: 'addPort' }>): void {
-    const { port, domain, mtu, descriptor, virtio, guard, host, lan, station } = request
+    const { port, domain, mtu, descriptor, virtio, guard, host, lan, station, impairment } = request
     this.#engine.addPort(port, { domain, mtu, plain: !virtio, guard, host, lan, station })
     try {
+      this.#engine.setImpairment(port, LinkDirection.from, impairment?.from)
+      this.#engine.setImpairment(port, LinkDirection.to, impairment?.to)
       this.#io.attach(port, descriptor, virtio)
     } catch (error) {
       this.#engine.removePort(port)

@@ -8,6 +8,8 @@ import { EventEmitter, once } from 'node:events'
 import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import type { FabricImpairment } from '../control/model/machine.ts'
+import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import type {
   DnsAnswer,
@@ -21,6 +23,12 @@ import type {
   ResolverSettings,
   ZoneSettings,
 } from '../datapath/dns/dns-settings.ts'
+import {
+  type ImpairmentCounts,
+  type ImpairmentSettings,
+  type ImpairmentValue,
+  LinkDirection,
+} from '../datapath/impairment/impairment-settings.ts'
 import type {
   ExplainedStep,
   FlowListing,
@@ -38,6 +46,7 @@ import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
 import type { Station } from '../tables/mac-table.ts'
 import { type MacAddress, putMac } from '../wire/address.ts'
 import {
+  type CaptureClock,
   type DatapathCall,
   type DatapathMessage,
   type DatapathRequest,
@@ -78,6 +87,8 @@ export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'mac'> {
   readonly lan?: boolean | undefined
   /** Lives on the port from the start, and is never forgotten. */
   readonly station?: MacAddress | undefined
+  /** What its link does to frames, from the first one on. */
+  readonly impairment?: FabricImpairment | undefined
 }
 
 /** An open device whose frames are to be forwarded. */
@@ -102,9 +113,17 @@ interface DatapathEvents {
   portGone: [port: number, errno: number]
   /** That are to be asked outside; `answerQuestions` answers them. */
   questions: [questions: readonly DnsQuestion[]]
+  /** The ring of a capture is not empty any more. */
+  captured: [capture: number]
+  followed: [follow: number, frames: readonly RecordedFrame[], missed: number]
   /** The worker ended by itself: no frame is forwarded any more. */
   failed: [error: Error]
 }
+
+type Settings<Kind extends DatapathRequest['kind']> = Omit<
+  Extract<DatapathRequest, { readonly kind: Kind }>,
+  'kind'
+>
 
 type Ready = Extract<DatapathMessage, { kind: 'ready' }>
 
@@ -204,6 +223,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       host,
       lan,
       station,
+      impairment,
     }: Omit<DatapathPort, keyof TapOptions> & { readonly mtu: number },
     { descriptor, virtio, discard }: OpenPort,
   ): Promise<void> {
@@ -219,6 +239,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         host: host ?? false,
         lan: lan ?? false,
         station,
+        impairment,
       })
     } catch (error) {
       // A worker that has ended may have closed it, and its number may be another's by now.
@@ -301,6 +322,36 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#call({ kind: 'explain', port, frame })
   }
 
+  /**
+   * Impairs one direction of a port's link from here on, or (undefined) no more; the port's removal ends it, too. A change starts
+   * the random numbers anew. Rejects where there is no such port, or a value is out of its range.
+   */
+  setImpairment(
+    port: number,
+    direction: LinkDirection,
+    settings: ImpairmentSettings | undefined,
+  ): Promise<undefined> {
+    return this.#call({ kind: 'setImpairment', port, direction, settings })
+  }
+
+  /** Both directions of a port's link at once. */
+  async setLink(port: number, impairment: FabricImpairment | undefined): Promise<void> {
+    await Promise.all([
+      this.setImpairment(port, LinkDirection.from, impairment?.from),
+      this.setImpairment(port, LinkDirection.to, impairment?.to),
+    ])
+  }
+
+  /** Undefined where the direction is not impaired. */
+  impairmentCounts(port: number, direction: LinkDirection): Promise<ImpairmentCounts | undefined> {
+    return this.#call({ kind: 'impairmentCounts', port, direction })
+  }
+
+  /** All directions that are impaired. */
+  impairments(): Promise<readonly ImpairmentValue[]> {
+    return this.#call({ kind: 'impairments' })
+  }
+
   setZone(domain: number, zone: ZoneSettings | undefined): Promise<undefined> {
     return this.#call({ kind: 'setZone', domain, zone })
   }
@@ -346,6 +397,33 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#call({ kind: 'dnsLog', after, limit })
   }
 
+  /** Copies of what passes go into its ring from here on, of the ports that `setCapturePort` names. */
+  openCapture(settings: Settings<'openCapture'>): Promise<CaptureClock> {
+    return this.#call({ kind: 'openCapture', ...settings })
+  }
+
+  setCapturePort(settings: Settings<'setCapturePort'>): Promise<undefined> {
+    return this.#call({ kind: 'setCapturePort', ...settings })
+  }
+
+  /** Nothing comes into the ring any more. */
+  closeCapture(capture: number): Promise<undefined> {
+    return this.#call({ kind: 'closeCapture', capture })
+  }
+
+  /** Tells by 'followed' what becomes of frames, of the ports that `setFollowPorts` names. */
+  openFollow(settings: Settings<'openFollow'>): Promise<CaptureClock> {
+    return this.#call({ kind: 'openFollow', ...settings })
+  }
+
+  setFollowPorts(follow: number, ports: readonly number[]): Promise<undefined> {
+    return this.#call({ kind: 'setFollowPorts', follow, ports })
+  }
+
+  closeFollow(follow: number): Promise<undefined> {
+    return this.#call({ kind: 'closeFollow', follow })
+  }
+
   /** Ends the worker, which closes all its descriptors. Resolves when it is gone; more than once does no harm. */
   async stop(): Promise<void> {
     if (this.#ended) return
@@ -375,6 +453,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   #take(message: DatapathMessage): void {
     if (message.kind === 'portGone') this.emit('portGone', message.port, message.errno)
     if (message.kind === 'questions') this.emit('questions', message.questions)
+    if (message.kind === 'captured') this.emit('captured', message.capture)
+    if (message.kind === 'followed') this.emit('followed', message.follow, message.frames, message.missed)
     if (message.kind !== 'result' && message.kind !== 'refused') return
     const pending = this.#pending.get(message.call)
     this.#pending.delete(message.call)

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { DnsStats } from '../control/api/dns.ts'
+import type { Link } from '../control/api/link.ts'
 import type { NatStats } from '../control/api/nat.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { Fdb, Stats } from '../control/api/switch.ts'
@@ -11,15 +12,17 @@ import type { ControlPlane } from '../control/control-plane.ts'
 import type { EventLog } from '../control/event-log.ts'
 import { DNS_VERDICTS } from '../datapath/dns/dns-settings.ts'
 import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
+import type { CaptureService, CaptureTotals } from './capture/capture-service.ts'
 
 export interface MetricsSource {
   readonly control: Pick<
     ControlPlane,
-    'stats' | 'fdb' | 'natStats' | 'dnsStats' | 'listNetworks' | 'listSandboxes'
+    'stats' | 'fdb' | 'natStats' | 'dnsStats' | 'links' | 'listNetworks' | 'listSandboxes'
   >
   readonly events: Pick<EventLog, 'published' | 'readers' | 'readersLost'>
   /** Frames of a port that were dropped, by DropReason. */
   portDrops(port: number): readonly number[]
+  readonly captures: Pick<CaptureService, 'totals'>
   readonly version: string
   readonly backend: string
 }
@@ -47,7 +50,12 @@ export class Metrics {
   /** In the text format of Prometheus. */
   async render(): Promise<MetricsAnswer> {
     const { control } = this.#source
-    const [fdb, nat, dns] = await Promise.all([control.fdb(), control.natStats(), control.dnsStats()])
+    const [fdb, nat, dns, { links }] = await Promise.all([
+      control.fdb(),
+      control.natStats(),
+      control.dnsStats(),
+      control.links(),
+    ])
     // A registry for each answer: what was removed is then no longer told, and two answers at a time do not mix.
     const sheet = new Sheet()
     const stats = control.stats()
@@ -56,7 +64,9 @@ export class Metrics {
     this.#addPorts(sheet, stats)
     addRouter(sheet, nat)
     addNames(sheet, dns)
+    addCaptures(sheet, this.#source.captures.totals())
     addNameServers(sheet, dns)
+    addLinks(sheet, links)
     addNetworks(sheet, control.listNetworks({}), fdb)
     this.#addSandboxes(sheet)
     this.#addEvents(sheet)
@@ -218,6 +228,20 @@ function addRouter(sheet: Sheet, nat: NatStats): void {
   counter('icmp_errors_sent', 'ICMP errors that the router has sent.', nat.icmpErrorsSent)
 }
 
+function addCaptures(sheet: Sheet, totals: CaptureTotals): void {
+  sheet.gauge('tapwire_captures', 'Captures that run.')(totals.running)
+  sheet.gauge(
+    'tapwire_capture_followers',
+    'Clients that follow frames with what is decided on them.',
+  )(totals.followers)
+  sheet.counter('tapwire_captures_started_total', 'Captures since the start of the daemon.')(totals.started)
+  sheet.counter('tapwire_capture_packets_total', 'Packets that captures have written.')(totals.packets)
+  sheet.counter(
+    'tapwire_capture_dropped_packets_total',
+    'Copies that captures dropped because their clients read too slowly; the frames themselves went their way.',
+  )(totals.dropped)
+}
+
 function addNames(sheet: Sheet, dns: DnsStats): void {
   const counter = (name: string, help: string, labels: readonly string[] = []) =>
     sheet.counter(`tapwire_dns_${name}_total`, help, labels)
@@ -268,6 +292,41 @@ function addNameServers(sheet: Sheet, { servers }: DnsStats): void {
     failed(counts.failures, { server, sandbox, reason: 'failure' })
     failed(counts.rejected, { server, sandbox, reason: 'rejected' })
     if (counts.roundTripMs !== undefined) roundTrip(counts.roundTripMs / 1000, { server, sandbox })
+  }
+}
+
+/** Of links that are impaired now, since they became so. */
+function addLinks(sheet: Sheet, links: readonly Link[]): void {
+  const labels = ['place', 'direction']
+  const counter = (name: string, help: string, more: readonly string[] = []) =>
+    sheet.counter(`tapwire_link_${name}_frames_total`, help, [...labels, ...more])
+  const passed = counter('passed', 'Frames that an impaired link has let pass.')
+  const lost = counter(
+    'lost',
+    'Frames that an impaired link has dropped: by its loss, since its queue was full, or since it was down.',
+    ['reason'],
+  )
+  const duplicated = counter('duplicated', 'Frames that an impaired link has passed twice.')
+  const reordered = counter(
+    'reordered',
+    'Frames that went at once, past those that an impaired link delayed.',
+  )
+  const corrupted = counter('corrupted', 'Frames of which an impaired link has turned a bit over.')
+  const waiting = sheet.gauge('tapwire_link_waiting_frames', 'Frames that wait on an impaired link.', labels)
+  for (const { place, ...link } of links) {
+    for (const direction of ['from', 'to'] as const) {
+      const { counts } = link[direction]
+      if (counts === undefined) continue
+      const which = { place, direction }
+      passed(counts.passed, which)
+      lost(counts.lost, { ...which, reason: 'loss' })
+      lost(counts.queueFull, { ...which, reason: 'queue-full' })
+      lost(counts.down, { ...which, reason: 'down' })
+      duplicated(counts.duplicated, which)
+      reordered(counts.reordered, which)
+      corrupted(counts.corrupted, which)
+      waiting(counts.waiting, which)
+    }
   }
 }
 
