@@ -169,9 +169,6 @@ export const CONNECTIONS_EXPIRED_MAX = 64
 export const CAPTURES_MAX = 8
 export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
 
-/** Interfaces of one capture, those that have gone included: as many as there may be ports. */
-export const CAPTURE_PLACES_MAX = PORTS_MAX
-
 /** Places that one capture is asked for by name; `any` and networks say many in one word. */
 export const CAPTURE_PLACES_TOLD_MAX = 256
 

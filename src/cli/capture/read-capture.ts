@@ -11,7 +11,9 @@ import { openError, usage } from '../options.ts'
 export interface CaptureVisitor {
   /** Goes on with what may be read now; true where nothing more is wanted. The reader stands at what `result` says. */
   visit(reader: CaptureReader, result: ReadResult): boolean
-  /** Between two pieces of the file: output may be written, and others may do their work. */
+  /** So much waits to be written that a pause is due. */
+  readonly full: boolean
+  /** Between two pieces of the file, or when it is full: output may be written, and others may do their work. */
   pause(): Promise<void>
 }
 
@@ -36,9 +38,11 @@ export async function readCapture(cli: Cli, path: string, visitor: CaptureVisito
 async function readFile(path: string, visitor: CaptureVisitor): Promise<void> {
   const input = ofSystem(path, () => openCapture(path))
   try {
-    while (!visitAll(input.reader, visitor)) {
+    for (;;) {
+      const state = visitAll(input.reader, visitor)
+      if (state === 'done') return
       await visitor.pause()
-      ofSystem(path, () => input.fill())
+      if (state === 'needMore') ofSystem(path, () => input.fill())
     }
   } finally {
     input.close()
@@ -58,20 +62,29 @@ async function readStream({ stdin }: Cli, visitor: CaptureVisitor): Promise<void
   const reader = new CaptureReader()
   for await (const chunk of stdin) {
     reader.push(chunk as Uint8Array)
-    const enough = visitAll(reader, visitor)
-    await visitor.pause()
     // Whoever writes it learns that nobody reads on.
-    if (enough) return void stdin.destroy?.()
+    if ((await visitWithPauses(reader, visitor)) === 'done') return void stdin.destroy?.()
   }
   reader.end()
-  visitAll(reader, visitor)
+  await visitWithPauses(reader, visitor)
 }
 
-/** All that can be read of what has come in; whether that was the end, or enough. */
-function visitAll(reader: CaptureReader, visitor: CaptureVisitor): boolean {
+async function visitWithPauses(reader: CaptureReader, visitor: CaptureVisitor): Promise<VisitState> {
   for (;;) {
-    const result = reader.next()
-    if (result === ReadResult.needMore) return false
-    if (result === ReadResult.end || visitor.visit(reader, result)) return true
+    const state = visitAll(reader, visitor)
+    await visitor.pause()
+    if (state !== 'full') return state
   }
+}
+
+/** Why it was not gone on with: it was the end, or enough; the next bytes are not here; the visitor is full. */
+type VisitState = 'done' | 'needMore' | 'full'
+
+function visitAll(reader: CaptureReader, visitor: CaptureVisitor): VisitState {
+  while (!visitor.full) {
+    const result = reader.next()
+    if (result === ReadResult.needMore) return 'needMore'
+    if (result === ReadResult.end || visitor.visit(reader, result)) return 'done'
+  }
+  return 'full'
 }

@@ -30,6 +30,22 @@ export class LinePacket extends LineText {
   inner: number = -1
   names: LineNames | undefined
 
+  /** The number of 32 bits at `at`. */
+  uint32(at: number): void {
+    this.unsigned(this.view.getInt32(at))
+  }
+
+  /**
+   * The 32 bits of `value` without a sign. Signed arithmetic throughout: numbers beyond 31 bits are objects wherever V8 passes them from
+   * one function to another.
+   */
+  unsigned(value: number): void {
+    if (value >= 0) return this.decimal(value)
+    const milliards = ((value >>> 1) / HALF_A_MILLIARD) | 0
+    this.decimal(milliards)
+    this.padded((value - Math.imul(milliards, 2 * HALF_A_MILLIARD)) | 0, 9)
+  }
+
   /** Whether `size` bytes are here; the line says so where they are not. */
   has(at: number, size: number): boolean {
     if (this.limit - at >= size) return true
@@ -37,5 +53,7 @@ export class LinePacket extends LineText {
     return false
   }
 }
+
+const HALF_A_MILLIARD = 500_000_000
 
 const EMPTY = new DataView(new ArrayBuffer(0))
