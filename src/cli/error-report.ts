@@ -27,7 +27,11 @@ export function reportError(cli: Cli, error: unknown): number {
 }
 
 /** Names of files, and what stood in them, are parts of messages; they are not to steer the terminal. Lines and tabs stay. */
-const safe = (text: string): string => text.split(/([\n\t])/).map(keepBreak).join('')
+const safe = (text: string): string =>
+  text
+    .split(/([\n\t])/)
+    .map(keepBreak)
+    .join('')
 
 const keepBreak = (part: string): string => (part === '\n' || part === '\t' ? part : printable(part))
 

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { TIME_FORMATS, type TimeFormat } from '../../inspect/dissect/line-time.ts'
 import type { CaptureReader } from '../../inspect/pcap/capture-reader.ts'
 import { ReadResult } from '../../inspect/pcap/read-result.ts'
-import { CAPTURE_NAMES_MAX } from '../../limits.ts'
+import { CAPTURE_NAME_LETTERS_MAX, CAPTURE_NAMES_MAX } from '../../limits.ts'
 import { CaptureSummary } from '../capture/capture-summary.ts'
 import { PacketChoice, parsePacketRange } from '../capture/packet-choice.ts'
 import { JsonPrinter, LinePrinter, type PacketPrinter, TreePrinter } from '../capture/packet-printer.ts'
@@ -157,9 +157,12 @@ class Dissection implements CaptureVisitor {
     await new Promise((resolve) => setImmediate(resolve))
   }
 
+  /** Kept until the end, so that their number and size have limits. */
   #learn(reader: CaptureReader): void {
     for (const { address, names } of reader.names) {
-      if (names[0] !== undefined && this.#names.size < CAPTURE_NAMES_MAX) this.#names.set(address, names[0])
+      const [name] = names
+      if (name === undefined || name.length > CAPTURE_NAME_LETTERS_MAX) continue
+      if (this.#names.size < CAPTURE_NAMES_MAX) this.#names.set(address, name)
     }
   }
 
