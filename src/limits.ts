@@ -481,3 +481,10 @@ export const CAPTURE_NAMES_MAX = 131_072
 export const FILTER_TEXT_MAX = 16_384
 export const FILTER_DEPTH_MAX = 100
 export const FILTER_INSTRUCTIONS_MAX = 4096
+/**
+ * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
+ * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
+ */
+export const DISSECTED_LAYERS_MAX = 32
+export const DISSECTED_FIELDS_MAX = 4096
+export const DISSECTED_BYTES_MAX = 256
