@@ -21,6 +21,7 @@ const SANDBOXES = 'Sandboxes:'
 const NETWORKS = 'Networks:'
 const ROUTER = 'Gateway and NAT:'
 const NAMES = 'Names:'
+const PACKETS = 'Packets:'
 const LABS = 'Labs:'
 const SYSTEM = 'Switch and system:'
 
@@ -276,6 +277,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'tell hop by hop what would become of a packet, and why',
     group: ROUTER,
     define: async () => (await import('./commands/explain.ts')).defineExplain,
+  },
+  {
+    name: 'dissect',
+    summary: 'show what is in a capture file',
+    group: PACKETS,
+    define: async () => (await import('./commands/dissect.ts')).defineDissect,
   },
   {
     name: 'dns',
