@@ -475,6 +475,13 @@ export const CAPTURED_PACKET_MAX = 262_144
 /** Interfaces of one capture file, over all its sections, and bytes of the blocks that describe them: four for each port there can be. */
 export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
+/**
+ * Bytes of one file of a ring of captures: one of the longest packets with what the file begins with has room in the smallest. And how many
+ * files: all of them are named on one command line where somebody merges them.
+ */
+export const CAPTURE_RING_FILE_SIZE_MIN = 200_000
+export const CAPTURE_RING_FILE_SIZE_MAX = 1e12
+export const CAPTURE_RING_FILES_MAX = 10_000
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
 /** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */

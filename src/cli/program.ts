@@ -146,7 +146,7 @@ Environment:
   NO_COLOR       anything turns colours off`
 
 /** Only read where it is shown. */
-function ownVersion(): string {
+export function ownVersion(): string {
   const file = new URL('../../../package.json', import.meta.url)
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
   return version

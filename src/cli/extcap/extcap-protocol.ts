@@ -1,0 +1,113 @@
+/** Answers Wireshark as an external capture program (Wireshark Developer's Guide, "Extcap: Developer Reference"). */
+
+import { statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { CAPTURE_POINTS, type CapturePoint } from '../../control/api/capture.ts'
+import { compileFilter } from '../../inspect/filter/compile-filter.ts'
+import { FilterError } from '../../inspect/filter/filter-error.ts'
+import { LINK_TYPE_ETHERNET } from '../../inspect/pcap/capture-file.ts'
+import { CAPTURE_SNAP_LENGTH_MAX } from '../../limits.ts'
+import { type ApiClient, apiClientOfRunning } from '../api-client.ts'
+import type { CaptureRequest } from '../capture/capture-stream.ts'
+import { FifoOutput } from '../capture/fifo-output.ts'
+import { runCapture } from '../capture/run-capture.ts'
+import { CaptureTally } from '../capture/whole-blocks.ts'
+import type { Cli } from '../cli.ts'
+import { usage } from '../options.ts'
+import { ownVersion } from '../program.ts'
+import type { ExtcapArguments } from './extcap-arguments.ts'
+import { configOf, reloadedValues } from './extcap-config.ts'
+import { extcapInterfaces, networkNames, placeOf, sandboxNames } from './extcap-interfaces.ts'
+
+/** Throws USAGE, and what ApiClient throws. */
+export async function answerWireshark(cli: Cli, given: ExtcapArguments): Promise<void> {
+  const socket = given.value('socket')
+  if (socket !== undefined && socket !== '') cli.globals = { socket }
+  const api = apiClientOfRunning(cli)
+  if (given.has('extcap-interfaces')) return cli.stdout.write(await interfacesText(api)) as void
+  if (given.has('capture')) return await capture(cli, api, given)
+  const place = placeOf(given.required('extcap-interface'))
+  const option = given.value('extcap-reload-option')
+  const filter = given.value('extcap-capture-filter')
+  if (given.has('extcap-dlts')) cli.stdout.write(LINK_TYPES)
+  else if (given.has('extcap-config')) {
+    cli.stdout.write(option === undefined ? await configOf(api, place) : await reloadedValues(api, option))
+  } else if (filter !== undefined) cli.stdout.write(await filterMistake(api, filter))
+  else throw usage('What is wanted of the interface is not said.')
+}
+
+const LINK_TYPES = `dlt {number=${LINK_TYPE_ETHERNET}}{name=EN10MB}{display=Ethernet}\n`
+
+async function interfacesText(api: ApiClient): Promise<string> {
+  const help = new URL('../../../../docs/captures.md', import.meta.url)
+  const page =
+    statSync(fileURLToPath(help), { throwIfNoEntry: false }) === undefined ? '' : `{help=${help.href}}`
+  const lines = (await extcapInterfaces(api)).map(
+    ({ value, display }) => `interface {value=${value}}{display=${display}}\n`,
+  )
+  return `extcap {version=${ownVersion()}}{display=Tapwire}${page}\n${lines.join('')}`
+}
+
+/** Empty where there is none: that is how Wireshark wants it. Of several lines it shows the first one. */
+async function filterMistake(api: ApiClient, text: string): Promise<string> {
+  const known = await Promise.all([networkNames(api), sandboxNames(api)]).catch(() => undefined)
+  const names = new Set(known && [...known[0].map((name) => `gateway.${name}`), ...known[1]])
+  try {
+    // Of names it only counts whether there are such; without a daemon all may be right.
+    compileFilter(text, (name) => (known === undefined || names.has(name) ? ['0.0.0.0'] : []))
+    return ''
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error
+    return `${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}\n`
+  }
+}
+
+/** Ends when Wireshark does no longer read, or by its signal. */
+async function capture(cli: Cli, api: ApiClient, given: ExtcapArguments): Promise<void> {
+  const request = requestOf(given)
+  const fifo = given.required('fifo')
+  const coming = new AbortController()
+  const forget = cli.onInterrupt(() => coming.abort())
+  // First of all: where the capture fails, who reads the pipe sees it end.
+  const output = await FifoOutput.open(fifo, coming.signal)
+    .catch((error: unknown) => {
+      if (!coming.signal.aborted) throw error
+      return undefined
+    })
+    .finally(forget)
+  if (output === undefined) return
+  try {
+    await runCapture(cli, { api, request, tally: new CaptureTally(), open: () => output })
+  } finally {
+    output.close()
+  }
+}
+
+function requestOf(given: ExtcapArguments): CaptureRequest {
+  const place = placeOf(given.required('extcap-interface'))
+  const chosen = given.value('place') ?? ''
+  const snapLength = Number(given.value('snaplen') || 0)
+  if (!Number.isInteger(snapLength) || snapLength < 0 || snapLength > CAPTURE_SNAP_LENGTH_MAX) {
+    throw usage(`--snaplen must be from 0 to ${CAPTURE_SNAP_LENGTH_MAX}`)
+  }
+  return {
+    places: [place === 'any' && chosen !== '' ? chosen : place],
+    point: pointOf(given.value('point') || 'both'),
+    filter: bothFilters(given.value('extcap-capture-filter') ?? '', given.value('filter') ?? ''),
+    snapLength,
+    drops: given.has('drops'),
+    raw: given.has('raw'),
+  }
+}
+
+function pointOf(text: string): CapturePoint {
+  const point = CAPTURE_POINTS.find((one) => one === text)
+  if (point === undefined) throw usage(`--point must be one of ${CAPTURE_POINTS.join(', ')}`)
+  return point
+}
+
+/** Wireshark's own field for a filter, and the one of the dialog. */
+function bothFilters(one: string, other: string): string {
+  if (one.trim() === '' || other.trim() === '') return one.trim() + other.trim()
+  return `(${one}) and (${other})`
+}
