@@ -482,6 +482,8 @@ export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
 export const CAPTURE_RING_FILE_SIZE_MIN = 200_000
 export const CAPTURE_RING_FILE_SIZE_MAX = 1e12
 export const CAPTURE_RING_FILES_MAX = 10_000
+/** Interfaces that Wireshark is told of. It runs a program for each when it starts; all places can be chosen in the dialog of the first one. */
+export const EXTCAP_INTERFACES_MAX = 100
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
 /** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */

@@ -10,6 +10,8 @@ import { runCli } from '../../src/cli/program.ts'
 export interface CliResult {
   readonly code: number
   readonly out: string
+  /** The same as it was written. */
+  readonly bytes: Buffer
   readonly err: string
 }
 
@@ -67,7 +69,7 @@ export class CliHarness {
         return () => this.#listeners.delete(listener)
       },
     })
-    return { code, out: out.text(), err: err.text() }
+    return { code, out: out.text(), bytes: out.bytes(), err: err.text() }
   }
 
   remove(): void {
@@ -75,14 +77,23 @@ export class CliHarness {
   }
 }
 
-function recorder({ terminal, onWrite }: CliOptions): { stream: OutputStream; text: () => string } {
+interface Recorder {
+  readonly stream: OutputStream
+  text(): string
+  bytes(): Buffer
+}
+
+function recorder({ terminal, onWrite }: CliOptions): Recorder {
+  const pieces: Buffer[] = []
   let written = ''
   const write = (data: string | Uint8Array) => {
     const text = typeof data === 'string' ? data : Buffer.from(data).toString()
+    pieces.push(Buffer.from(data))
     written += text
     onWrite?.(text)
   }
-  return { stream: { write, isTTY: terminal !== undefined, ...terminal }, text: () => written }
+  const stream = { write, isTTY: terminal !== undefined, ...terminal }
+  return { stream, text: () => written, bytes: () => Buffer.concat(pieces) }
 }
 
 /** Without the sequences that colour and move. */

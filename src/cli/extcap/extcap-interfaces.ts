@@ -2,6 +2,7 @@
 
 import type { NetworkInspect } from '../../control/api/network.ts'
 import type { SandboxSummary } from '../../control/api/sandbox.ts'
+import { EXTCAP_INTERFACES_MAX } from '../../limits.ts'
 import { type ApiClient, isNobodyThere } from '../api-client.ts'
 import { naturalOrder } from '../natural-order.ts'
 import { usage } from '../options.ts'
@@ -22,16 +23,17 @@ const NEEDS_ROOT: ExtcapInterface = {
 const NETWORK = 'tapwire-network-'
 const SANDBOX = 'tapwire-sandbox-'
 
-/** Those of the daemon that runs; none where there is none. Throws what ApiClient throws else. */
+/** Those of the daemon that runs, the first ones where there are very many; none where there is none. Throws what ApiClient throws else. */
 export async function extcapInterfaces(api: ApiClient): Promise<readonly ExtcapInterface[]> {
   try {
     const [networks, sandboxes] = await Promise.all([networkNames(api), sandboxNames(api)])
-    return [
+    const all = [
       ANY,
       UPLINK,
       ...networks.map((name) => ({ value: `${NETWORK}${name}`, display: `Tapwire: network ${name}` })),
       ...sandboxes.map((name) => ({ value: `${SANDBOX}${name}`, display: `Tapwire: sandbox ${name}` })),
     ]
+    return all.slice(0, EXTCAP_INTERFACES_MAX)
   } catch (error) {
     const cause = (error as Error).cause as NodeJS.ErrnoException | undefined
     if (isNobodyThere(cause ?? error)) return []

@@ -3,20 +3,14 @@
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CAPTURE_POINTS, type CapturePoint } from '../../control/api/capture.ts'
-import { compileFilter } from '../../inspect/filter/compile-filter.ts'
-import { FilterError } from '../../inspect/filter/filter-error.ts'
-import { LINK_TYPE_ETHERNET } from '../../inspect/pcap/capture-file.ts'
 import { CAPTURE_SNAP_LENGTH_MAX } from '../../limits.ts'
 import { type ApiClient, apiClientOfRunning } from '../api-client.ts'
 import type { CaptureRequest } from '../capture/capture-stream.ts'
-import { FifoOutput } from '../capture/fifo-output.ts'
-import { runCapture } from '../capture/run-capture.ts'
-import { CaptureTally } from '../capture/whole-blocks.ts'
 import type { Cli } from '../cli.ts'
 import { usage } from '../options.ts'
 import { ownVersion } from '../program.ts'
 import type { ExtcapArguments } from './extcap-arguments.ts'
-import { configOf, reloadedValues } from './extcap-config.ts'
+import { configOf, LINK_TYPES, reloadedValues } from './extcap-config.ts'
 import { extcapInterfaces, networkNames, placeOf, sandboxNames } from './extcap-interfaces.ts'
 
 /** Throws USAGE, and what ApiClient throws. */
@@ -36,8 +30,6 @@ export async function answerWireshark(cli: Cli, given: ExtcapArguments): Promise
   else throw usage('What is wanted of the interface is not said.')
 }
 
-const LINK_TYPES = `dlt {number=${LINK_TYPE_ETHERNET}}{name=EN10MB}{display=Ethernet}\n`
-
 async function interfacesText(api: ApiClient): Promise<string> {
   const help = new URL('../../../../docs/captures.md', import.meta.url)
   const page =
@@ -50,6 +42,8 @@ async function interfacesText(api: ApiClient): Promise<string> {
 
 /** Empty where there is none: that is how Wireshark wants it. Of several lines it shows the first one. */
 async function filterMistake(api: ApiClient, text: string): Promise<string> {
+  const { compileFilter } = await import('../../inspect/filter/compile-filter.ts')
+  const { FilterError } = await import('../../inspect/filter/filter-error.ts')
   const known = await Promise.all([networkNames(api), sandboxNames(api)]).catch(() => undefined)
   const names = new Set(known && [...known[0].map((name) => `gateway.${name}`), ...known[1]])
   try {
@@ -64,22 +58,38 @@ async function filterMistake(api: ApiClient, text: string): Promise<string> {
 
 /** Ends when Wireshark does no longer read, or by its signal. */
 async function capture(cli: Cli, api: ApiClient, given: ExtcapArguments): Promise<void> {
+  const { FifoOutput } = await import('../capture/fifo-output.ts')
+  const { runCapture } = await import('../capture/run-capture.ts')
+  const { CaptureTally } = await import('../capture/whole-blocks.ts')
   const request = requestOf(given)
-  const fifo = given.required('fifo')
-  const coming = new AbortController()
-  const forget = cli.onInterrupt(() => coming.abort())
-  // First of all: where the capture fails, who reads the pipe sees it end.
-  const output = await FifoOutput.open(fifo, coming.signal)
-    .catch((error: unknown) => {
-      if (!coming.signal.aborted) throw error
-      return undefined
-    })
-    .finally(forget)
+  const output = await openFifo(cli, FifoOutput.open, given.required('fifo'))
   if (output === undefined) return
   try {
     await runCapture(cli, { api, request, tally: new CaptureTally(), open: () => output })
+  } catch (error) {
+    // Before the pipe ends: Wireshark shows what has been told by then.
+    const { reportError } = await import('../error-report.ts')
+    cli.exitCode = reportError(cli, error)
   } finally {
     output.close()
+  }
+}
+
+/** First of all: who reads it waits until it ends, also where nothing can be captured. Undefined where a signal comes before that. */
+async function openFifo<T>(
+  cli: Cli,
+  open: (path: string, signal: AbortSignal) => Promise<T>,
+  path: string,
+): Promise<T | undefined> {
+  const coming = new AbortController()
+  const forget = cli.onInterrupt(() => coming.abort())
+  try {
+    return await open(path, coming.signal)
+  } catch (error) {
+    if (!coming.signal.aborted) throw error
+    return undefined
+  } finally {
+    forget()
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Cli } from '../cli.ts'
 import { daemonAddress } from '../daemon-address.ts'
+import { commonConfig, LINK_TYPES } from './extcap-config.ts'
 
 export const SCRIPT_NAME = 'tapwire-extcap'
 
@@ -14,19 +15,20 @@ export interface ExtcapScript {
   readonly program: string
   /** Options that say which daemon is meant. */
   readonly options: readonly string[]
+  readonly socket: string
 }
 
 /** Of the daemon that the command line and the environment mean now: those of Wireshark may be others. */
 export function ownScript(cli: Cli, node: string, program: string): ExtcapScript {
   const { globals, env } = cli
-  const isUsual = Object.keys(globals).length === 0 && !env['TAPWIRE_ROOT'] && !env['TAPWIRE_HOST']
-  if (isUsual) return { node, program, options: [] }
   const { socket, root } = daemonAddress(globals, env)
-  const options = [...(root === undefined ? [] : ['--root', root]), '--socket', socket]
-  return { node, program, options }
+  const isUsual = Object.keys(globals).length === 0 && !env['TAPWIRE_ROOT'] && !env['TAPWIRE_HOST']
+  const named = [...(root === undefined ? [] : ['--root', root]), '--socket', socket]
+  return { node, program, options: isUsual ? [] : named, socket }
 }
 
-export function scriptText({ node, program, options }: ExtcapScript): string {
+/** Wireshark asks each interface for its settings when it starts. What is the same for all is answered without starting Node each time. */
+export function scriptText({ node, program, options, socket }: ExtcapScript): string {
   return `#!/bin/sh
 ${MARK}
 node=${quoted(node)}
@@ -35,6 +37,17 @@ if ! [ -x "$node" ] || ! [ -f "$program" ]; then
   echo "Tapwire is no longer at $program with $node: run 'tapwire extcap install' again, or remove $0." >&2
   exit 1
 fi
+case " $* " in
+*' --capture '* | *' tapwire-any '* | *' --extcap-reload-option '*) ;;
+*' --extcap-dlts '*)
+  printf %s ${quoted(LINK_TYPES)}
+  exit
+  ;;
+*' --extcap-config '*)
+  printf %s ${quoted(commonConfig(socket))}
+  exit
+  ;;
+esac
 exec "$node" "$program"${options.map((option) => ` ${quoted(option)}`).join('')} extcap run -- "$@"
 `
 }
