@@ -50,6 +50,21 @@ export const ARENA_SIZE = 4 * 1024 * 1024
 /** Segments that one super-frame may become: 65,535 / 48, rounded up. */
 export const SEGMENTS_MAX = 1366
 
+/**
+ * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take: eight links on which a thousand
+ * super-frames wait. A delay of a second at 100,000 frames a second is as many.
+ */
+export const IMPAIRMENT_QUEUE_MAX = 100_000
+/** Linux's netem has the same. */
+export const IMPAIRMENT_QUEUE_DEFAULT = 1000
+export const IMPAIRMENT_MEMORY_MAX = 512 * 1024 * 1024
+
+/** Microseconds that an impaired link may delay a frame: beyond what any protocol waits for. Twice as much fits an int32. */
+export const IMPAIRMENT_DELAY_US_MAX = 600_000_000
+
+/** Bits a second of an impaired link: more than any has. */
+export const IMPAIRMENT_RATE_MAX = 1_000_000_000_000
+
 /** Stations of one MAC table, over all its bridge domains. */
 export const STATIONS_MAX = 1 << 20
 export const STATIONS_DEFAULT = 16_384
@@ -153,9 +168,6 @@ export const CONNECTIONS_EXPIRED_MAX = 64
  */
 export const CAPTURES_MAX = 8
 export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
-
-/** Interfaces of one capture, those that have gone included: as many as there may be ports. */
-export const CAPTURE_PLACES_MAX = PORTS_MAX
 
 /** Places that one capture is asked for by name; `any` and networks say many in one word. */
 export const CAPTURE_PLACES_TOLD_MAX = 256
@@ -468,6 +480,10 @@ export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
 
+/** Digits of a link's percentages behind the point: one frame of a million can be meant. */
+export const LINK_PERCENT_DIGITS = 4
+/** Bits a second of an impaired link: a frame of 1500 bytes takes 12 s, and slower ones are as good as down. */
+export const LINK_RATE_MIN = 1000
 /** Bytes of one block of a pcapng file (Wireshark reads no larger one either), and so of what the reader keeps. */
 export const CAPTURE_BLOCK_MAX = 16 * 1024 * 1024
 /** Bytes of one packet of a classic pcap file whose header promises no larger ones: libpcap's MAXIMUM_SNAPLEN. */
@@ -486,10 +502,6 @@ export const CAPTURE_RING_FILES_MAX = 10_000
 export const EXTCAP_INTERFACES_MAX = 100
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
-/** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
-export const FILTER_TEXT_MAX = 16_384
-export const FILTER_DEPTH_MAX = 100
-export const FILTER_INSTRUCTIONS_MAX = 4096
 /**
  * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
  * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
@@ -497,3 +509,7 @@ export const FILTER_INSTRUCTIONS_MAX = 4096
 export const DISSECTED_LAYERS_MAX = 32
 export const DISSECTED_FIELDS_MAX = 4096
 export const DISSECTED_BYTES_MAX = 256
+/** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
+export const FILTER_TEXT_MAX = 16_384
+export const FILTER_DEPTH_MAX = 100
+export const FILTER_INSTRUCTIONS_MAX = 4096

@@ -80,6 +80,7 @@ export const ErrorCode = {
   uplinkUnusable: 'UPLINK_UNUSABLE',
   parentUnusable: 'PARENT_UNUSABLE',
   uplinkInvalid: 'UPLINK_INVALID',
+  linkInvalid: 'LINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
 } as const
 

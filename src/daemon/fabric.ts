@@ -6,6 +6,8 @@ import type {
   Fabric,
   FabricFlows,
   FabricGateway,
+  FabricImpairment,
+  FabricImpairmentCounts,
   FabricNatStats,
   FabricNeighbour,
   FabricPort,
@@ -30,6 +32,7 @@ import type {
 } from '../control/model/names.ts'
 import type { PortCount } from '../datapath/counters.ts'
 import { DROP_REASONS, LAST_REASON_BEFORE_EGRESS } from '../datapath/drop-reason.ts'
+import { type ImpairmentCounts, LinkDirection } from '../datapath/impairment/impairment-settings.ts'
 import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
 import type { Datapath } from './datapath.ts'
@@ -99,6 +102,20 @@ export class DatapathFabric implements Fabric {
     // It is taken up again by the next daemon.
     else await this.#datapath.addPort({ ...port, ...sourceSettings(port), persistent: true })
     this.#ports.add(port.port)
+  }
+
+  async setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void> {
+    if (port === 'uplink') await this.#uplink.setImpairment(impairment)
+    else await this.#datapath.setLink(port, impairment)
+  }
+
+  async impairmentCounts(): Promise<readonly FabricImpairmentCounts[]> {
+    const byPort = new Map<number, { from?: ImpairmentCounts; to?: ImpairmentCounts }>()
+    for (const { port, direction, counts } of await this.#datapath.impairments()) {
+      const key = direction === LinkDirection.from ? 'from' : 'to'
+      byPort.set(port, { ...byPort.get(port), [key]: counts })
+    }
+    return [...byPort].map(([port, counts]) => ({ port: port === UPLINK_PORT ? 'uplink' : port, ...counts }))
   }
 
   async removePort(port: number): Promise<void> {

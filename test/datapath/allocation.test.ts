@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RoutedTraffic } from '../../bench/support/routed-traffic.ts'
+import { CaptureRingReader, CaptureRingWriter, ringSize } from '../../src/datapath/capture/capture-ring.ts'
+import { RecordedPath } from '../../src/datapath/capture/recorded-path.ts'
+import { Point, RingRecorder } from '../../src/datapath/capture/ring-recorder.ts'
 import type { PortCount } from '../../src/datapath/counters.ts'
 import type { NamedHostSettings } from '../../src/datapath/dns/dns-settings.ts'
 import { DropReason } from '../../src/datapath/drop-reason.ts'
@@ -14,7 +17,13 @@ import {
   STATUS_TRANSMIT_FAILURES,
   VIRTIO_NET_HEADER_SIZE,
 } from '../../src/datapath/frame-memory.ts'
+import {
+  type ImpairmentSettings,
+  LinkDirection,
+  NO_IMPAIRMENT,
+} from '../../src/datapath/impairment/impairment-settings.ts'
 import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datapath/rewrite.ts'
+import { compileFilter } from '../../src/inspect/filter/compile-filter.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import { questionOf } from '../support/dns-scene.ts'
@@ -40,6 +49,8 @@ interface Arrival {
 class Traffic {
   readonly #memory = new FrameMemory(frameLayout(BURST_MAX))
   readonly #engine = new Engine(this.#memory, { seed: 1, ageingS: 5 })
+  /** What is transmitted stays where it is. */
+  readonly path = new RecordedPath(this.#engine, this.#memory, () => undefined)
   readonly #arrivals: readonly Arrival[]
   #nowS = 0
   #sequence = 0
@@ -79,6 +90,22 @@ class Traffic {
     }
   }
 
+  get memory(): FrameMemory {
+    return this.#memory
+  }
+
+  get engine(): Engine {
+    return this.#engine
+  }
+
+  /** The burst through the recorded path. */
+  record(nowMs: number): void {
+    this.#memory.status[STATUS_TRANSMIT_FAILURES] = 0
+    this.path.settle()
+    this.path.process(BURST_MAX, nowMs)
+    this.path.tick(nowMs)
+  }
+
   get total(): PortCount {
     return this.#engine.counters.total()
   }
@@ -86,6 +113,95 @@ class Traffic {
   #settle(status: Int32Array): void {
     status[STATUS_TRANSMIT_FAILURES] = 0
     this.#engine.settle()
+  }
+}
+
+/** The same burst again and again, half a millisecond apart, from and to ports with impaired links. */
+class ImpairedTraffic {
+  readonly #memory = new FrameMemory(frameLayout(BURST_MAX))
+  readonly #engine = new Engine(this.#memory, { seed: 1 })
+  readonly #descriptors = new Int32Array(BURST_MAX << DESCRIPTOR_SHIFT)
+  #nowUs = 0
+
+  constructor(settings: Partial<ImpairmentSettings>) {
+    this.#engine.addDomain(1, { transparent: false })
+    for (const port of [1, 2]) this.#engine.addPort(port, { domain: 1, mtu: 1500, plain: false })
+    this.#engine.setImpairment(1, LinkDirection.from, { ...NO_IMPAIRMENT, ...settings })
+    this.#engine.setImpairment(2, LinkDirection.to, { ...NO_IMPAIRMENT, ...settings })
+    const frames = ['b a hello', 'b a length=900', 'a b length=1514'].map((words) =>
+      frameOf(words.split(' ')),
+    )
+    for (let i = 0; i < BURST_MAX; i++) {
+      const { frame } = frames[i % 3]!
+      const offset = this.#memory.slotFrame(i)
+      this.#memory.bytes.set(frame, offset)
+      this.#descriptors.set([i % 3 === 2 ? 2 : 1, offset, frame.length, 0], i << DESCRIPTOR_SHIFT)
+    }
+  }
+
+  get total(): PortCount {
+    return this.#engine.counters.total()
+  }
+
+  run(bursts: number): void {
+    const engine = this.#engine
+    for (let burst = 0; burst < bursts; burst++) {
+      this.#memory.received.set(this.#descriptors)
+      this.#nowUs += 500
+      this.#process(engine.arrive(BURST_MAX, this.#nowUs))
+      while (engine.hasArrivals) {
+        this.#settle()
+        this.#process(engine.arrive(0, this.#nowUs))
+      }
+      while (!engine.depart()) this.#settle()
+      this.#settle()
+    }
+  }
+
+  #process(count: number): void {
+    let done = this.#engine.process(0, count, 1)
+    while (done < count) {
+      this.#settle()
+      done = this.#engine.process(done, count, 1)
+    }
+  }
+
+  #settle(): void {
+    this.#memory.status[STATUS_TRANSMIT_FAILURES] = 0
+    this.#engine.settle()
+  }
+}
+
+/** Frames from port to port, flooded, dropped, of stations that move: while somebody captures them. */
+class CapturedTraffic {
+  records = 0
+  readonly #traffic: Traffic
+  readonly #reader: CaptureRingReader
+
+  constructor(point: number) {
+    this.#traffic = new Traffic(
+      arrivals('1 b a hello', '2 a b hello', '1 * a hello', '1 a a same', '3 b a hello', '4 a d hello'),
+    )
+    const buffer = new SharedArrayBuffer(ringSize(1 << 20))
+    this.#reader = new CaptureRingReader(buffer)
+    const { path, memory, engine } = this.#traffic
+    // `greater 4096`, which is none.
+    const filter = point === 0 ? compileFilter('greater 4096') : new Int32Array(0)
+    const options = { filter, snapLength: 0, raw: false, drops: false }
+    const writer = new CaptureRingWriter(buffer)
+    const recorder = new RingRecorder(writer, memory, engine.connections, options, () => undefined)
+    for (const port of [1, 2, 3, 4]) recorder.setPort(port, port, Point.both)
+    path.add(recorder)
+  }
+
+  run(bursts: number): void {
+    for (let burst = 0; burst < bursts; burst++) {
+      this.#traffic.record(burst)
+      while (this.#reader.next()) {
+        this.records++
+        this.#reader.release()
+      }
+    }
   }
 }
 
@@ -226,6 +342,19 @@ describe('a million frames allocate nothing', () => {
     })
   }
 
+  for (const [name, point] of [
+    ['as they arrive and as they leave', Point.both],
+    ['where the filter wants none', 0],
+  ] as const) {
+    it(`captured into a ring, ${name}`, () => {
+      const traffic = new CapturedTraffic(point)
+      traffic.run(WARM_UP_BURSTS >> 1)
+      const bytes = allocated(() => traffic.run(BURSTS >> 2))
+      assert.ok(bytes < ALLOWED, `${(BURSTS >> 2) * BURST_MAX} frames allocated ${bytes} bytes`)
+      assert.ok(traffic.records > 0 === point > 0)
+    })
+  }
+
   it('checksums completed, super-frames segmented', () => {
     const options = { version: 4, target: 'd', source: 'a', payload: pattern(3000) } as const
     const traffic = new Traffic([
@@ -277,6 +406,32 @@ describe('a million frames allocate nothing', () => {
         assert.equal(transmittedFrames - before.transmittedFrames, receivedFrames - before.receivedFrames)
       })
     }
+  }
+
+  for (const [name, settings] of Object.entries({
+    'delayed by impaired links': { delayUs: 2000, queue: 10_000 },
+    'lost, doubled, corrupted and late by impaired links': {
+      delayUs: 1000,
+      jitterUs: 700,
+      queue: 10_000,
+      loss: 0.01,
+      duplicate: 0.01,
+      reorder: 0.01,
+      corrupt: 0.01,
+      rate: 10_000_000_000,
+      seed: 3,
+    },
+  })) {
+    it(name, () => {
+      const traffic = new ImpairedTraffic(settings)
+      traffic.run(WARM_UP_BURSTS)
+      const before = traffic.total
+      const bytes = allocated(() => traffic.run(BURSTS >> 2))
+      assert.ok(bytes < ALLOWED, `${(BURSTS >> 2) * BURST_MAX} frames allocated ${bytes} bytes`)
+      const after = traffic.total
+      assert.ok(after.transmittedFrames - before.transmittedFrames > (BURSTS >> 3) * BURST_MAX)
+      assert.ok(after.held > 0)
+    })
   }
 
   it('questions by name', () => {

@@ -10,7 +10,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import type { FabricGateway, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
+import type { FabricGateway, FabricImpairment, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
 import type { Datapath, OpenPort } from '../datapath.ts'
 import type { Log } from '../log.ts'
@@ -39,7 +39,7 @@ import {
 /** Of the data path, what an uplink needs. */
 export type UplinkSwitch = Pick<
   Datapath,
-  'addDomain' | 'removeDomain' | 'attachPort' | 'removePort' | 'setInterface' | 'setRoutes'
+  'addDomain' | 'removeDomain' | 'attachPort' | 'removePort' | 'setInterface' | 'setRoutes' | 'setLink'
 >
 
 /** An uplink that was set. */
@@ -58,6 +58,8 @@ export class Uplink {
   #world: World | undefined
   /** Whether the switch has the port. */
   #attached = false
+  /** Of its link, whichever port that leads to. */
+  #impairment: FabricImpairment | undefined
   /** Why no frame passes now; empty where they do. */
   #reason = ''
   #ports: NatPorts | undefined
@@ -84,6 +86,22 @@ export class Uplink {
       else if (patient) await this.#await(spec)
       else await this.#replace(spec)
       if (!patient) this.#awaited = undefined
+    })
+  }
+
+  /** What its link does to frames from here on, now or when there is one. */
+  setImpairment(impairment: FabricImpairment | undefined): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = this.#impairment
+      this.#impairment = impairment
+      try {
+        if (this.#attached) await this.#switch.setLink(UPLINK_PORT, impairment)
+      } catch (error) {
+        // One that has gone meanwhile has it when it is back.
+        if (!this.#attached) return
+        this.#impairment = before
+        throw error
+      }
     })
   }
 
@@ -240,7 +258,13 @@ export class Uplink {
       throw error
     }
     await this.#switch.attachPort(
-      { port: UPLINK_PORT, domain: UPLINK_DOMAIN, mtu: place.mtu, host: true },
+      {
+        port: UPLINK_PORT,
+        domain: UPLINK_DOMAIN,
+        mtu: place.mtu,
+        host: true,
+        impairment: this.#impairment,
+      },
       port,
     )
     this.#attached = true

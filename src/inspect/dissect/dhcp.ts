@@ -14,7 +14,7 @@ import {
 } from '../../wire/dhcp.ts'
 import { DHCP_MESSAGES, OPTION_LABELS, showOption } from './dhcp-options.ts'
 import { asciiText, type Fields, named, nameIn } from './fields.ts'
-import type { Extent, Layer, Packet } from './packet.ts'
+import { cutShort, type Extent, type Layer, type Packet } from './packet.ts'
 
 const SERVER_NAME = 44
 const FILE = 108
@@ -38,6 +38,8 @@ export function dissectDhcp(packet: Packet, extent: Extent): undefined {
   showClient(view, fields, offset)
   showText(view, fields, 'dhcp.server', 'Server name', offset + SERVER_NAME, 64)
   showText(view, fields, 'dhcp.file', 'Boot file', offset + FILE, 128)
+  if (end < extent.wireEnd) layer.problem = cutShort(end - offset, extent.wireEnd - offset)
+  if (layer.problem !== undefined && end - offset < HEADER_SIZE) return
   if (!check(view, offset, end)) {
     layer.title = 'Bootstrap Protocol'
     if (end - offset > BOOTP_SIZE)
@@ -92,7 +94,7 @@ function showText(
 function showOptions(packet: Packet, layer: Layer, fields: Fields, { offset, end }: Extent): void {
   const { view } = packet
   let at = offset
-  while (at < end && packet.fieldsLeft > 0) {
+  while (at < end && !packet.full) {
     const code = view.getUint8(at)
     const size = optionSize(view, at, end)
     const label = OPTION_LABELS[code] ?? `Option ${code}`
@@ -119,5 +121,5 @@ function showOptions(packet: Packet, layer: Layer, fields: Fields, { offset, end
     if (text !== '') option.text = text
     at += size
   }
-  layer.problem = 'its options have no end'
+  layer.problem ??= 'its options have no end'
 }

@@ -93,6 +93,7 @@ function dissectMessage(packet: Packet, extent: Extent, multicast: boolean): und
   const source = { packet, fields, message: offset, end, multicast }
   const at = showQuestions(source, layer)
   if (at !== undefined) showSections(source, layer, at)
+  if (end < extent.wireEnd) layer.problem = cutShort(end - offset, extent.wireEnd - offset)
   if (kind === 'response') layer.title += `, ${formatRcode(flags(view, offset) & RCODE_MASK)}`
 }
 
