@@ -10,8 +10,6 @@ import { runCli } from '../../src/cli/program.ts'
 export interface CliResult {
   readonly code: number
   readonly out: string
-  /** The same as it was written. */
-  readonly bytes: Buffer
   readonly err: string
 }
 
@@ -21,6 +19,8 @@ export interface CliOptions {
   readonly terminal?: { readonly columns: number; readonly rows: number }
   /** Sees all that is written, as it is written. */
   readonly onWrite?: (text: string) => void
+  /** The same of standard output, for what is no text. */
+  readonly onBytes?: (data: Uint8Array) => void
   readonly daemonProgram?: string
   /** Empty unless given. */
   readonly stdin?: InputStream
@@ -46,7 +46,7 @@ export class CliHarness {
 
   async tapwire(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
     const out = recorder(options)
-    const err = recorder(options)
+    const err = recorder({ ...options, onBytes: () => {} })
     const code = await runCli(args, {
       env: {
         ...process.env,
@@ -69,7 +69,7 @@ export class CliHarness {
         return () => this.#listeners.delete(listener)
       },
     })
-    return { code, out: out.text(), bytes: out.bytes(), err: err.text() }
+    return { code, out: out.text(), err: err.text() }
   }
 
   remove(): void {
@@ -77,23 +77,15 @@ export class CliHarness {
   }
 }
 
-interface Recorder {
-  readonly stream: OutputStream
-  text(): string
-  bytes(): Buffer
-}
-
-function recorder({ terminal, onWrite }: CliOptions): Recorder {
-  const pieces: Buffer[] = []
+function recorder({ terminal, onWrite, onBytes }: CliOptions): { stream: OutputStream; text: () => string } {
   let written = ''
   const write = (data: string | Uint8Array) => {
     const text = typeof data === 'string' ? data : Buffer.from(data).toString()
-    pieces.push(Buffer.from(data))
+    if (typeof data !== 'string') onBytes?.(data)
     written += text
     onWrite?.(text)
   }
-  const stream = { write, isTTY: terminal !== undefined, ...terminal }
-  return { stream, text: () => written, bytes: () => Buffer.concat(pieces) }
+  return { stream: { write, isTTY: terminal !== undefined, ...terminal }, text: () => written }
 }
 
 /** Without the sequences that colour and move. */

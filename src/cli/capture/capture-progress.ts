@@ -1,6 +1,7 @@
 /** Tells on standard error what a capture does, and in the end how much it was. */
 
 import type { CaptureSummary } from '../../control/api/capture.ts'
+import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import type { ApiClient } from '../api-client.ts'
 import { type Cli, isTerminal } from '../cli.ts'
 import { formatAmount, formatCount, plural } from '../output.ts'
@@ -37,6 +38,11 @@ export class CaptureProgress {
     if (!drawn || !isTerminal(this.#cli.stderr)) return
     this.#draw()
     this.#timers = [setInterval(() => this.#draw(), DRAW_MS), setInterval(() => void this.#ask(id), ASK_MS)]
+  }
+
+  /** What had no room in the file was not captured: the failure itself tells how much was. */
+  failed(error: unknown): void {
+    if (error instanceof TapwireError && error.code === ErrorCode.outputUnwritable) this.#began = false
   }
 
   end(): void {

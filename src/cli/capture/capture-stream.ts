@@ -35,8 +35,9 @@ export class CaptureStream {
   /** The file, as it comes. Throws DAEMON_UNREACHABLE where the daemon ends before the file does. */
   async *chunks(): AsyncGenerator<Uint8Array> {
     const { socket } = this.#api.address
+    const chunks = this.#answer as AsyncIterable<Uint8Array>
     try {
-      for await (const chunk of this.#answer as AsyncIterable<Uint8Array>) yield chunk
+      for await (const chunk of chunks) yield chunk
     } catch (cause) {
       throw new TapwireError(
         ErrorCode.daemonUnreachable,

@@ -121,6 +121,9 @@ async function capture(cli: Cli, places: readonly string[], options: Options): P
       open: (signal) => outputOf(cli, options, signal),
       onBegin: ({ id }) => progress?.begin(id, places, write !== undefined),
     })
+  } catch (error) {
+    progress?.failed(error)
+    throw error
   } finally {
     progress?.end()
   }

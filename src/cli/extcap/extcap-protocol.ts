@@ -62,7 +62,9 @@ async function capture(cli: Cli, api: ApiClient, given: ExtcapArguments): Promis
   const { runCapture } = await import('../capture/run-capture.ts')
   const { CaptureTally } = await import('../capture/whole-blocks.ts')
   const request = requestOf(given)
-  const output = await openFifo(cli, FifoOutput.open, given.required('fifo'))
+  const fifo = given.required('fifo')
+  // First of all: who reads it waits until it ends, also where nothing can be captured.
+  const output = await untilSignal(cli, (signal) => FifoOutput.open(fifo, signal))
   if (output === undefined) return
   try {
     await runCapture(cli, { api, request, tally: new CaptureTally(), open: () => output })
@@ -75,16 +77,12 @@ async function capture(cli: Cli, api: ApiClient, given: ExtcapArguments): Promis
   }
 }
 
-/** First of all: who reads it waits until it ends, also where nothing can be captured. Undefined where a signal comes before that. */
-async function openFifo<T>(
-  cli: Cli,
-  open: (path: string, signal: AbortSignal) => Promise<T>,
-  path: string,
-): Promise<T | undefined> {
+/** Undefined where a signal comes before. */
+async function untilSignal<T>(cli: Cli, action: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
   const coming = new AbortController()
   const forget = cli.onInterrupt(() => coming.abort())
   try {
-    return await open(path, coming.signal)
+    return await action(coming.signal)
   } catch (error) {
     if (!coming.signal.aborted) throw error
     return undefined

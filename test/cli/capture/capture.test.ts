@@ -102,10 +102,14 @@ describe('tapwire capture', () => {
     writeFileSync(file(), 'x'.repeat(100_000))
     const { code, out, err } = await tapwire(['-w', file()])
     assert.deepEqual([code, out], [0, ''])
-    assert.equal(err, "Capturing at any. Ctrl-C ends it.\n3 packets captured, 3 dropped by the capture's buffer\n")
+    assert.equal(
+      err,
+      "Capturing at any. Ctrl-C ends it.\n3 packets captured, 3 dropped by the capture's buffer\n",
+    )
     assert.ok(readFileSync(file()).equals(BYTES))
-    const { bytes, err: nothing } = await tapwire(['-q', '-w', '-'])
-    assert.ok(bytes.equals(BYTES))
+    const pieces: Uint8Array[] = []
+    const { err: nothing } = await tapwire(['-q', '-w', '-'], { onBytes: (data) => pieces.push(data) })
+    assert.ok(Buffer.concat(pieces).equals(BYTES))
     assert.equal(nothing, '')
   })
 
@@ -186,9 +190,15 @@ describe('tapwire capture', () => {
     serve(() => untilStopped())
     const { code, err } = await tapwire(['-q', '-w', '/dev/full'])
     assert.equal(code, 1)
-    assert.match(err, /^tapwire: write \/dev\/full: no space left on device\nhint: .*traffic itself is not touched/)
+    assert.match(
+      err,
+      /^tapwire: write \/dev\/full: no space left on device\nhint: .*traffic itself is not touched/,
+    )
     const none = join(harness.folder, 'no/a.pcapng')
-    assert.match((await tapwire(['-q', '-w', none])).err, /^tapwire: open .*no\/a\.pcapng: no such file or directory/)
+    assert.match(
+      (await tapwire(['-q', '-w', none])).err,
+      /^tapwire: open .*no\/a\.pcapng: no such file or directory/,
+    )
   })
 
   it('writes a ring', async () => {
@@ -237,7 +247,10 @@ describe('tapwire capture', () => {
       captured: 1234,
       dropped: 0,
     }
-    control.answers.set('GET /captures', () => [one, { ...one, id: 'def', places: [], drops: true, filter: '' }])
+    control.answers.set('GET /captures', () => [
+      one,
+      { ...one, id: 'def', places: [], drops: true, filter: '' },
+    ])
     const { out } = await tapwire(['--list'])
     assert.equal(
       out.replaceAll(/\d s/g, '5 s'),

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, createReadStream, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -21,7 +30,10 @@ beforeEach(async () => {
   harness = new CliHarness()
   control = await FakeControl.serve(join(harness.folder, 's'))
   const web = summary(0, 0)
-  control.answers.set('GET /sandboxes', () => [{ ...web, Names: ['/web10'] }, { ...web, Names: ['/web9'] }])
+  control.answers.set('GET /sandboxes', () => [
+    { ...web, Names: ['/web10'] },
+    { ...web, Names: ['/web9'] },
+  ])
   control.answers.set('GET /networks', () => [
     NETWORK,
     { ...NETWORK, Name: 'none', Driver: 'null' },
@@ -50,7 +62,10 @@ describe('extcap', () => {
   it('names networks and sandboxes as interfaces', async () => {
     const out = await answer('--extcap-interfaces', '--extcap-version=4.0')
     const [first, ...others] = out.trimEnd().split('\n')
-    assert.match(first!, /^extcap \{version=\d+\.\d+\.\d+\}\{display=Tapwire\}\{help=file:\/\/\/.*\/docs\/captures\.md\}$/)
+    assert.match(
+      first!,
+      /^extcap \{version=\d+\.\d+\.\d+\}\{display=Tapwire\}\{help=file:\/\/\/.*\/docs\/captures\.md\}$/,
+    )
     assert.deepEqual(others, [
       'interface {value=tapwire-any}{display=Tapwire: all networks}',
       'interface {value=tapwire-uplink}{display=Tapwire: uplink}',
@@ -80,7 +95,10 @@ describe('extcap', () => {
       'dlt {number=1}{name=EN10MB}{display=Ethernet}\n',
     )
     const config = await answer('--extcap-config', '--extcap-interface', 'tapwire-network-blue')
-    const calls = [...config.matchAll(/^arg \{number=(\d)\}\{call=(--\w+)\}/gm)].map(([, number, call]) => [number, call])
+    const calls = [...config.matchAll(/^arg \{number=(\d)\}\{call=(--\w+)\}/gm)].map(([, number, call]) => [
+      number,
+      call,
+    ])
     assert.deepEqual(calls, [
       ['0', '--filter'],
       ['1', '--point'],
@@ -132,15 +150,31 @@ describe('extcap', () => {
 
   it('captures into the pipe, with what was chosen', async () => {
     control.answers.set('GET /capture', () => {
-      return new FakeFile({ [CAPTURE_ID_HEADER]: 'abc' }, (async function* () { yield BYTES })())
+      return new FakeFile(
+        { [CAPTURE_ID_HEADER]: 'abc' },
+        (async function* () {
+          yield BYTES
+        })(),
+      )
     })
     const fifo = join(harness.folder, 'fifo')
     execFileSync('mkfifo', [fifo])
-    const choices = ['--point', 'pre-nat', '--snaplen=96', '--drops', '--filter', 'tcp', '--raw', 'true', '--place', '']
+    const choices = [
+      '--point',
+      'pre-nat',
+      '--snaplen=96',
+      '--drops',
+      '--filter',
+      'tcp',
+      '--raw',
+      'true',
+      '--place',
+      '',
+    ]
     const words = ['--capture', '--extcap-interface', 'tapwire-network-blue', '--fifo', fifo, ...choices]
     const running = asWireshark([...words, '--extcap-capture-filter', 'port 80'])
     const received = await readAll(fifo)
-    assert.deepEqual(await running, { code: 0, out: '', bytes: Buffer.alloc(0), err: '' })
+    assert.deepEqual(await running, { code: 0, out: '', err: '' })
     assert.ok(received.equals(BYTES))
     const url = new URL(control.seen[0]!.url, 'http://daemon')
     assert.deepEqual(Object.fromEntries(url.searchParams), {
@@ -176,7 +210,10 @@ describe('extcap', () => {
     const fifo = join(harness.folder, 'fifo')
     execFileSync('mkfifo', [fifo])
     const running = asWireshark(['--capture', '--extcap-interface', 'tapwire-any', '--fifo', fifo])
-    const [code, signal] = (await once(spawn('head', ['-c', '100', fifo], { stdio: 'ignore' }), 'exit')) as unknown[]
+    const [code, signal] = (await once(
+      spawn('head', ['-c', '100', fifo], { stdio: 'ignore' }),
+      'exit',
+    )) as unknown[]
     assert.deepEqual([code, signal], [0, null])
     const { code: ended, err } = await running
     assert.deepEqual([ended, err], [0, ''])
@@ -201,10 +238,21 @@ async function readAll(fifo: string): Promise<Buffer> {
 
 describe('words of Wireshark', () => {
   it('are names with values, behind them or after an equals sign', () => {
-    const given = new ExtcapArguments(['--capture', '--filter', '--drops', '--raw=false', '--drops', '--x=a=b', 'y'])
+    const given = new ExtcapArguments([
+      '--capture',
+      '--filter',
+      '--drops',
+      '--raw=false',
+      '--drops',
+      '--x=a=b',
+      'y',
+    ])
     assert.equal(given.value('filter'), '--drops')
     assert.equal(given.value('x'), 'a=b')
-    assert.deepEqual(['capture', 'drops', 'raw', 'y'].map((name) => given.has(name)), [true, true, false, false])
+    assert.deepEqual(
+      ['capture', 'drops', 'raw', 'y'].map((name) => given.has(name)),
+      [true, true, false, false],
+    )
   })
 })
 
@@ -295,7 +343,9 @@ describe('the script for Wireshark', () => {
 
   it('lies where Wireshark looks, before version 4.2 and since', () => {
     assert.deepEqual(
-      foldersOf('Temp:\t/tmp\nPersonal configuration:\t/home/u/.config/wireshark\nExtcap path:\t\t/usr/lib/extcap\n'),
+      foldersOf(
+        'Temp:\t/tmp\nPersonal configuration:\t/home/u/.config/wireshark\nExtcap path:\t\t/usr/lib/extcap\n',
+      ),
       { personal: '/home/u/.config/wireshark/extcap', system: '/usr/lib/extcap' },
     )
     assert.deepEqual(
