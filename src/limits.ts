@@ -440,3 +440,12 @@ export const DNS_PORT = 53
 export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
+
+/**
+ * Seconds of a simulated gap between two frames that really pass: the longest that the data path remembers anything is 7,440 s (an established TCP
+ * connection, RFC 5382, 5), and behind that all seconds are alike.
+ */
+export const SIMULATED_GAP_MAX_S = 8000
+
+/** Timers that go off while a simulated lab comes up: each endpoint announces its addresses some times. */
+export const SIMULATED_TIMERS_MAX = 16 * PORTS_MAX

@@ -80,6 +80,7 @@ export const ErrorCode = {
   parentUnusable: 'PARENT_UNUSABLE',
   uplinkInvalid: 'UPLINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
+  simulationImpossible: 'SIMULATION_IMPOSSIBLE',
 } as const
 
 export interface TapwireErrorDetails {
