@@ -449,3 +449,12 @@ export const SIMULATED_GAP_MAX_S = 8000
 
 /** Timers that go off while a simulated lab comes up: each endpoint announces its addresses some times. */
 export const SIMULATED_TIMERS_MAX = 16 * PORTS_MAX
+/** Bytes of one block of a pcapng file (Wireshark reads no larger one either), and so of what the reader keeps. */
+export const CAPTURE_BLOCK_MAX = 16 * 1024 * 1024
+/** Bytes of one packet of a classic pcap file whose header promises no larger ones: libpcap's MAXIMUM_SNAPLEN. */
+export const CAPTURED_PACKET_MAX = 262_144
+/** Interfaces of one capture file, over all its sections, and bytes of the blocks that describe them: four for each port there can be. */
+export const CAPTURE_INTERFACES_MAX = 16_384
+export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
+/** Addresses with names in one block of a pcapng file. */
+export const CAPTURE_NAMES_MAX = 131_072

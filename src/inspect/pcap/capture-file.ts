@@ -107,3 +107,12 @@ export interface CaptureFormat {
   readonly application: string
   readonly comments: readonly string[]
 }
+
+/** A block of pcapng that the reader steps over: custom ones, secrets, entries of a journal, and types yet to come. */
+export interface OtherBlock {
+  readonly type: number
+  /** Of its header, in the file. */
+  readonly offset: number
+  /** In the byte order of its section. The reader's own buffer: copy what must last. */
+  readonly body: Uint8Array
+}
