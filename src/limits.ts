@@ -458,3 +458,9 @@ export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
+
+/** Seconds that pass behind a replay's last frame: longer than a fragment waits for the first one (FRAGMENT_LIFETIME_S), or a packet for an answer to ARP. */
+export const REPLAY_TAIL_S = 40
+
+/** Sources of frames that a replay has no place for, that are told of one by one. */
+export const UNPLACED_SOURCES_MAX = 64

@@ -22,6 +22,9 @@ import {
 import { SIMULATED_GAP_MAX_S } from '../limits.ts'
 import { clear } from '../wire/virtio-net.ts'
 
+/** Short frames byte by byte: a view of them, which `set` needs, costs more than that. */
+const COPY_BY_BYTE_MAX = 64
+
 /** The engine's tables know seconds up to here. */
 const SECONDS_MAX = 0x7fff_ffff
 
@@ -136,6 +139,17 @@ export class SimulatedDatapath {
     bytes.set(frame, this.slot)
     if (virtioHeader === undefined) clear(view, this.slot - VIRTIO_NET_HEADER_SIZE)
     else bytes.set(virtioHeader, this.slot - VIRTIO_NET_HEADER_SIZE)
+  }
+
+  /** The same with `present` bytes of another buffer, and zeroes up to `length`, which is no more than `slotSize`. */
+  fill(source: Uint8Array, offset: number, present: number, length: number): void {
+    const { bytes, view } = this.memory
+    const start = this.slot
+    if (present <= COPY_BY_BYTE_MAX) {
+      for (let i = 0; i < present; i++) bytes[start + i] = source[offset + i]!
+    } else bytes.set(source.subarray(offset, offset + present), start)
+    if (present < length) bytes.fill(0, start + present, start + length)
+    clear(view, start - VIRTIO_NET_HEADER_SIZE)
   }
 
   /** What the engine has listed leaves. */

@@ -58,6 +58,7 @@ export class SimulatedFabric implements Fabric {
   readonly ports = new Map<number, FabricPort>()
   /** Where macvlan networks meet the interface that is their parent. */
   readonly parents = new Map<number, ParentPort>()
+  readonly gateways = new Map<number, FabricGateway>()
   readonly #datapath: SimulatedDatapath
   readonly #uplink: SimulatedUplink
   readonly #outside = new OutsideWithoutServers()
@@ -137,6 +138,8 @@ export class SimulatedFabric implements Fabric {
     if (gateway?.uplink === true) this.#uplink.enterWorld(domain, gateway)
     else this.#uplink.leaveWorld(domain)
     this.#datapath.engine.setInterface(domain, gateway && interfaceSettings(gateway))
+    if (gateway === undefined) this.gateways.delete(domain)
+    else this.gateways.set(domain, gateway)
   }
 
   async publish(range: PublishedRange): Promise<void> {

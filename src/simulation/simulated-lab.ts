@@ -72,6 +72,8 @@ export class SimulatedLab {
   readonly warnings: readonly string[]
   /** All ports, by number: sandboxes' endpoints, the machine's own ends of networks, and the uplink's. */
   readonly places: ReadonlyMap<number, SimulatedPlace>
+  /** MAC addresses that the router has on its networks. */
+  readonly routerMacs: readonly string[]
   /** The engine and its clock, for who needs no records. */
   readonly datapath: SimulatedDatapath
   readonly #controller: Controller
@@ -119,6 +121,7 @@ export class SimulatedLab {
     this.#controller = control
     this.datapath = datapath
     this.places = simulatedPlaces(control, fabric)
+    this.routerMacs = [...fabric.gateways.values()].map(({ mac }) => mac)
     this.#fabric = fabric
     this.#collector = new FrameCollector(datapath.path, datapath.memory, { explained })
     this.#answers = answersArp ? new ArpAnswers(datapath.memory, this.places) : undefined

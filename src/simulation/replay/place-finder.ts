@@ -99,7 +99,9 @@ export class PlaceFinder {
     if (direction === IS_OUTBOUND && this.#own) return OUTBOUND
     const port = this.#ofInterface[interfaceId]
     if (port !== undefined) return port
-    return length < ethernet.HEADER_SIZE ? (this.#otherwise ?? NOT_PLACED) : this.#bySource(view, offset, length)
+    return length < ethernet.HEADER_SIZE
+      ? (this.#otherwise ?? NOT_PLACED)
+      : this.#bySource(view, offset, length)
   }
 
   #bySource(view: DataView, offset: number, length: number): number {

@@ -55,7 +55,8 @@ function matchOf(text: string): SourceMatch {
 export function findPlace(places: Iterable<SimulatedPlace>, name: string): SimulatedPlace {
   const all = [...places]
   const found = all.filter((place) => namesOf(place).includes(name))
-  const [place, ...others] = found.length > 0 ? found : all.filter(({ kind }) => kind === 'uplink' && name === kind)
+  const [place, ...others] =
+    found.length > 0 ? found : all.filter(({ kind }) => kind === 'uplink' && name === kind)
   if (place === undefined) {
     const known = [...new Set(all.map(({ name: one }) => one))]
     throw new TapwireError(ErrorCode.usage, `The lab has no place '${name}'.`, {
