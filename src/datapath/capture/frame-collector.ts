@@ -20,9 +20,9 @@ export interface FrameCollectorOptions {
   readonly filter?: FilterProgram | undefined
   /** With `steps`. */
   readonly explained: boolean
-  /** Records that are kept until they are taken; Infinity where undefined. */
+  /** Records that are kept until `renew`; any number where undefined. */
   readonly limit?: number | undefined
-  /** Frames that are looked at until they are taken, of which most may not be kept; Infinity where undefined. */
+  /** Frames that are looked at until `renew`, of which most may not be kept. */
   readonly looks?: number | undefined
 }
 
@@ -37,16 +37,18 @@ interface Draft {
 const emptyDraft = (): Draft => ({ wanted: false, arrival: undefined, steps: [], departures: [] })
 
 export class FrameCollector implements FrameRecorder {
+  readonly wantsRefused = false
   /** Frames that the limits have kept from being recorded. */
   missed = 0
   readonly #path: RecordedPath
   readonly #memory: FrameMemory
-  readonly #ports: ReadonlySet<number> | undefined
+  #ports: ReadonlySet<number> | undefined
   readonly #filter: FilterProgram
   readonly #explained: boolean
   readonly #limit: number
   readonly #looks: number
   #looked = 0
+  #kept = 0
   #records: RecordedFrame[] = []
   /** Ways under way, the innermost last; undefined: not looked at. */
   readonly #drafts: (Draft | undefined)[] = []
@@ -61,11 +63,21 @@ export class FrameCollector implements FrameRecorder {
     this.#looks = options.looks ?? Number.POSITIVE_INFINITY
   }
 
-  /** What has been recorded since the last call; the limits begin anew. */
+  /** From here on. */
+  setPorts(ports: ReadonlySet<number> | undefined): void {
+    this.#ports = ports
+  }
+
+  /** The limits begin anew. */
+  renew(): void {
+    this.#looked = 0
+    this.#kept = 0
+  }
+
+  /** What has been recorded since the last call. */
   take(): readonly RecordedFrame[] {
     const records = this.#records
     this.#records = []
-    this.#looked = 0
     return records
   }
 
@@ -110,7 +122,7 @@ export class FrameCollector implements FrameRecorder {
   flush(): void {}
 
   #open(): Draft | undefined {
-    const draft = this.#looked < this.#looks && this.#records.length < this.#limit ? emptyDraft() : undefined
+    const draft = this.#looked < this.#looks && this.#kept < this.#limit ? emptyDraft() : undefined
     if (draft === undefined) this.missed++
     else this.#looked++
     this.#drafts.push(draft)
@@ -122,10 +134,11 @@ export class FrameCollector implements FrameRecorder {
   }
 
   #keep(way: FrameWay, parts: Pick<RecordedFrame, 'arrival' | 'steps' | 'departures'>): void {
-    if (this.#records.length >= this.#limit) {
+    if (this.#kept >= this.#limit) {
       this.missed++
       return
     }
+    this.#kept++
     const { number, timeMs, facts, movedFrom, reason, flow } = way
     const { arrival, steps, departures } = parts
     this.#records.push({

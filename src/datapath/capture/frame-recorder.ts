@@ -40,6 +40,8 @@ export interface FrameRecorder {
    * they may be read only where `present`.
    */
   refuse(way: FrameWay, port: number, offset: number, length: number, present: boolean): void
+  /** Whether what devices refuse is to be seen: then a burst is to be transmitted while its frames are still there. */
+  readonly wantsRefused: boolean
   /** The burst is over, or what else was recorded. */
   flush(): void
 }

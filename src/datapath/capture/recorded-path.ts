@@ -113,6 +113,7 @@ export class RecordedPath implements WaitWatcher {
       while (this.engine.process(i, i + 1, nowS) <= i) this.transmitNow()
       this.end()
     }
+    if (this.recorders.some((recorder) => recorder.wantsRefused)) this.transmitNow()
     this.flush()
   }
 
@@ -126,6 +127,7 @@ export class RecordedPath implements WaitWatcher {
 
   /** Anything else that may put frames into the list: what it does is the router's own doing. */
   run<Result>(nowMs: number, action: () => Result): Result {
+    if (!this.active) return action()
     this.make(nowMs)
     const result = action()
     this.made()
