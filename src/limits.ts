@@ -154,9 +154,6 @@ export const CONNECTIONS_EXPIRED_MAX = 64
 export const CAPTURES_MAX = 8
 export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
 
-/** Interfaces of one capture, those that have gone included: as many as there may be ports. */
-export const CAPTURE_INTERFACES_MAX = PORTS_MAX
-
 /** Bytes of a packet that a capture may keep: what libpcap keeps where nobody asks for fewer (MAXIMUM_SNAPLEN). */
 export const CAPTURE_SNAP_LENGTH_MAX = 262_144
 

@@ -81,6 +81,7 @@ export const ErrorCode = {
   uplinkInvalid: 'UPLINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',
+  captureUnreadable: 'CAPTURE_UNREADABLE',
 } as const
 
 export interface TapwireErrorDetails {

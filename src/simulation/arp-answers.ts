@@ -43,6 +43,8 @@ export class ArpAnswers implements FrameRecorder {
     if (mac !== undefined) this.#answers.push({ port, frame: replyTo(request, mac) })
   }
 
+  readonly wantsRefused = false
+
   begin(): void {}
   make(): void {}
   end(): void {}

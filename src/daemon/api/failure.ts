@@ -97,6 +97,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.uplinkUnusable]: 400,
   [ErrorCode.parentUnusable]: 400,
   [ErrorCode.simulationImpossible]: 400,
+  [ErrorCode.captureUnreadable]: 400,
 }
 
 const STATUS_BY_TEXT: ReadonlyMap<string, ContentfulStatusCode> = new Map(Object.entries(STATUS))

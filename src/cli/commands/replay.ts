@@ -1,0 +1,120 @@
+import type { Command } from 'commander'
+import { loadLab } from '../../control/lab-file.ts'
+import type { CaptureInput } from '../../inspect/pcap/capture-input.ts'
+import { Replay } from '../../simulation/replay/replay.ts'
+import type { ReplaySummary } from '../../simulation/replay/replay-summary.ts'
+import { parseSourceRule } from '../../simulation/replay/source-rules.ts'
+import { SimulatedLab } from '../../simulation/simulated-lab.ts'
+import { captureError, openCaptureFile } from '../capture-input.ts'
+import { type Cli, EXIT_FAILED } from '../cli.ts'
+import { collect, examples, parseInteger, usage } from '../options.ts'
+import { formatCount, plural, printJson } from '../output.ts'
+import { formatReplay } from '../replay-text.ts'
+
+const MAPS = `
+Where frames come from (--from-port), the first kind that fits:
+  eth0=web               what was captured on the interface eth0 comes from the sandbox web
+  02:42:ac:11:00:02=web  what has this source address
+  10.1.0.2=web@blue      what has this source address; web's place on the network blue
+  *=web, web             everything
+  uplink                 everything comes from outside, by the uplink
+Without it frames come from whoever in the lab has their source address: MAC, then IPv4, IPv6 or ARP. In captures of Tapwire they come
+from the place that the interface is named after.`
+
+interface ReplayCommandOptions {
+  readonly lab?: string
+  readonly labHost?: string
+  readonly uplink?: string
+  readonly fromPort?: readonly string[]
+  readonly answerArp?: true
+  readonly json?: true
+  readonly strict?: true
+  readonly seed?: number
+}
+
+export function defineReplay(command: Command, cli: Cli): void {
+  command
+    .description(
+      "Takes the frames of a capture (pcap or pcapng; - is standard input) through Tapwire's data path in memory, as it would be in the lab, " +
+        'at the times at which they were captured. No root is needed, and nothing is sent: the same capture always gives the same ' +
+        'result. The exit code is 1 where no frame could be placed.',
+    )
+    .argument('<file>', 'the capture')
+    .option('--lab <lab.yaml>', 'the lab file (required)')
+    .option('--lab-host <name>', 'of a lab with hosts: the one whose networks are simulated')
+    .option(
+      '--uplink <uplink>',
+      'the way out of the networks: none, or tap:NAME,address=203.0.113.1/24[,gateway=203.0.113.254]',
+    )
+    .option('--from-port <map>', 'where frames come from (may be given several times)', collect)
+    .option(
+      '--answer-arp',
+      'answer ARP requests in the place of sandboxes, and of whoever is behind the uplink',
+    )
+    .option('--seed <number>', 'of what is chosen at random, such as the ports of masquerading', parseInteger)
+    .option('--strict', 'fail where any frame comes from nowhere in the lab')
+    .option('--json', 'print what came of it as JSON')
+    .addHelpText(
+      'after',
+      `${MAPS}\n${examples(
+        'tapwire replay capture.pcapng --lab lab.yaml',
+        'tapwire replay web.pcap --lab lab.yaml --from-port web',
+        "tapwire replay trace.pcap --lab lab.yaml --from-port '02:42:ac:11:00:02=web' --from-port '*=uplink' --json",
+      )}`,
+    )
+    .action(async (path: string, options: ReplayCommandOptions) => {
+      const summary = await replayOffline(cli, path, options)
+      if (options.json === true) printJson(cli, summary)
+      else cli.stdout.write(formatReplay(path, summary))
+      const { placed, unplaced } = summary.file
+      if ((unplaced > 0 && options.strict === true) || (placed === 0 && summary.file.read > 0)) {
+        cli.exitCode = EXIT_FAILED
+        cli.stderr.write(notPlaced(unplaced))
+      }
+    })
+}
+
+async function replayOffline(cli: Cli, path: string, options: ReplayCommandOptions): Promise<ReplaySummary> {
+  if (options.lab === undefined)
+    throw usage(
+      'A replay needs a lab.',
+      'Name its file, as in `tapwire replay capture.pcapng --lab lab.yaml`.',
+    )
+  const rules = (options.fromPort ?? []).map(parseSourceRule)
+  const file = loadLab(options.lab)
+  const input = openCaptureFile(path)
+  try {
+    const lab = await SimulatedLab.start(file, {
+      host: options.labHost,
+      uplink: options.uplink,
+      seed: options.seed,
+      answersArp: options.answerArp,
+    })
+    const replay = new Replay(lab, { rules })
+    const started = performance.now()
+    readAll(path, input, replay)
+    const summary = replay.finish()
+    tellSpeed(cli, summary, (performance.now() - started) / 1000)
+    return summary
+  } finally {
+    input.close()
+  }
+}
+
+function readAll(path: string, input: CaptureInput, replay: Replay): void {
+  try {
+    while (!replay.read(input.reader)) input.fill()
+  } catch (error) {
+    throw captureError(path, error)
+  }
+}
+
+/** On standard error: all else is the same each time. */
+function tellSpeed(cli: Cli, { file }: ReplaySummary, seconds: number): void {
+  cli.stderr.write(
+    `${plural(file.read, 'packet')} in ${seconds.toFixed(2)} s, ${formatCount(file.read / Math.max(seconds, 1e-3))} a second\n`,
+  )
+}
+
+const notPlaced = (unplaced: number): string =>
+  `${plural(unplaced, 'frame')} could not be placed. Say where they come from with --from-port.\n`

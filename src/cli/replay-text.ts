@@ -1,0 +1,72 @@
+import type { ReplaySummary } from '../simulation/replay/replay-summary.ts'
+import { formatCount, formatTable, plural, printable } from './output.ts'
+
+/** What came of a replay, for people. */
+export function formatReplay(path: string, summary: ReplaySummary): string {
+  const { file, flows } = summary
+  const title = `${path}: ${plural(file.read, 'packet')} over ${formatSpan(file.spanS)}`
+  const parts = [
+    `${printable(title)}\n`,
+    counts(fileRows(summary)),
+    counts(pathRows(summary)),
+    drops(summary),
+    unplaced(summary),
+    `${plural(flows, 'connection')} begun.\n`,
+  ]
+  return parts.filter((part) => part !== '').join('\n')
+}
+
+type Row = readonly [frames: number, what: string]
+
+function fileRows({ file }: ReplaySummary): Row[] {
+  return [
+    [file.placed, 'arrived where they came from'],
+    [file.outbound, 'are copies that had left Tapwire, and were left out'],
+    [file.byRouter, 'were sent by a gateway, and were left out'],
+    [file.unplaced, 'come from nowhere in the lab, and were left out'],
+    [file.otherLinkType, 'are no Ethernet frames, and were left out'],
+    [file.tooLong, 'are longer than the data path takes, and were left out'],
+    [file.cut, 'were not captured whole: zeroes took the place of what is missing'],
+    [file.backwards, 'are earlier than the one before: they arrived with it'],
+  ]
+}
+
+function pathRows(summary: ReplaySummary): Row[] {
+  return [
+    [summary.received, 'received'],
+    [summary.copies, 'copied, to go to several places'],
+    [summary.segments, 'cut off super-frames'],
+    [summary.originated, 'made by the router itself'],
+    [summary.transmitted, 'transmitted'],
+    [summary.consumed, 'for the router alone'],
+    [summary.held, 'still wait'],
+    [summary.dropped, 'dropped'],
+  ]
+}
+
+/** Those that are not 0. */
+function counts(rows: readonly Row[]): string {
+  const shown = rows
+    .filter(([frames]) => frames > 0)
+    .map(([frames, what]) => [formatCount(frames), what] as const)
+  const width = Math.max(0, ...shown.map(([frames]) => frames.length))
+  return shown.map(([frames, what]) => `  ${frames.padStart(width)}  ${what}\n`).join('')
+}
+
+function drops({ drops: all }: ReplaySummary): string {
+  if (all.length === 0) return ''
+  return formatTable(
+    [{ heading: 'DROPPED', align: 'right' }, 'REASON', ''],
+    all.map(({ frames, reason, sentence }) => [formatCount(frames), reason, sentence]),
+  )
+}
+
+function unplaced({ unplaced: sources }: ReplaySummary): string {
+  if (sources.length === 0) return ''
+  return formatTable(
+    [{ heading: 'LEFT OUT', align: 'right' }, 'FROM', 'ADDRESS'],
+    sources.map(({ frames, mac, address }) => [formatCount(frames), mac, address]),
+  )
+}
+
+const formatSpan = (seconds: number): string => `${Number(seconds.toFixed(6))} s`
