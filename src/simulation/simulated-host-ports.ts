@@ -20,7 +20,12 @@ export class SimulatedHostPorts implements HostPorts {
       )
     }
     this.#table.take(range)
-    return { close: async () => this.#table.giveBack(range) }
+    let held = true
+    const close = async (): Promise<void> => {
+      if (held) this.#table.giveBack(range)
+      held = false
+    }
+    return { close }
   }
 
   ephemeralPorts(): ReturnType<HostPorts['ephemeralPorts']> {
