@@ -154,6 +154,23 @@ export const CONNECTIONS_EXPIRED_MAX = 64
 export const CAPTURES_MAX = 8
 export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
 
+/** Interfaces of one capture, those that have gone included: as many as there may be ports. */
+export const CAPTURE_PLACES_MAX = PORTS_MAX
+
+/** Places that one capture is asked for by name; `any` and networks say many in one word. */
+export const CAPTURE_PLACES_TOLD_MAX = 256
+
+/**
+ * Clients that follow frames with what is decided on them, and how many frames a second each is told of: explaining one takes some 20 us of
+ * the data path's time, and the JSON of one some 4 KB. Of the frames that pass, so many a second are looked at for one client.
+ */
+export const FOLLOWERS_MAX = 4
+export const FOLLOWED_FRAMES_PER_S = 100
+export const FOLLOWED_FRAMES_PER_S_MAX = 1000
+export const FOLLOWED_LOOKS_PER_S = 2000
+/** Of those, how many wait to be read. */
+export const FOLLOWED_FRAMES_KEPT = 2 * FOLLOWED_FRAMES_PER_S_MAX
+
 /** Bytes of a packet that a capture may keep: what libpcap keeps where nobody asks for fewer (MAXIMUM_SNAPLEN). */
 export const CAPTURE_SNAP_LENGTH_MAX = 262_144
 

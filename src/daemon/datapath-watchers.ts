@@ -81,11 +81,6 @@ export class Watchers {
     this.#path.remove(collector)
   }
 
-  /** Its number may be given to another port. */
-  removePort(port: number): void {
-    for (const recorder of this.#captures.values()) recorder.setPort(port, 0, 0)
-  }
-
   /** RecordedPath.tick; and hands over what has been followed in this turn. */
   tick(nowMs: number): boolean {
     const more = this.#path.tick(nowMs)

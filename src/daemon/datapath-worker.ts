@@ -109,7 +109,6 @@ class DatapathWorker {
       const port = events[i * EVENT_WORDS]!
       const errno = events[i * EVENT_WORDS + 1]!
       this.#engine.removePort(port)
-      this.#watchers.removePort(port)
       tell({ kind: 'portGone', port, errno })
     }
   }
@@ -143,7 +142,6 @@ class DatapathWorker {
         return undefined
       case 'removePort':
         engine.removePort(request.port)
-        this.#watchers.removePort(request.port)
         return this.#io.release(request.port)
       case 'inject':
         this.#recorded.run(nowMs, () => engine.inject(request.port, request.frame, nowS))
