@@ -82,6 +82,7 @@ export const ErrorCode = {
   daemonStopping: 'DAEMON_STOPPING',
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',
   captureUnreadable: 'CAPTURE_UNREADABLE',
+  outputFailed: 'OUTPUT_FAILED',
 } as const
 
 export interface TapwireErrorDetails {

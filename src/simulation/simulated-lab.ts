@@ -17,6 +17,7 @@ import type { Steps } from '../control/labs/steps.ts'
 import { MemoryStore } from '../control/model/memory-store.ts'
 import { FrameCollector } from '../datapath/capture/frame-collector.ts'
 import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
+import type { CapturePlaces } from '../inspect/capture/capture-places.ts'
 import { ArpAnswers } from './arp-answers.ts'
 import { SimulatedDatapath } from './simulated-datapath.ts'
 import { SimulatedFabric } from './simulated-fabric.ts'
@@ -74,6 +75,8 @@ export class SimulatedLab {
   readonly places: ReadonlyMap<number, SimulatedPlace>
   /** MAC addresses that the router has on its networks. */
   readonly routerMacs: readonly string[]
+  /** The places as captures call them. */
+  readonly capturePlaces: CapturePlaces
   /** The engine and its clock, for who needs no records. */
   readonly datapath: SimulatedDatapath
   readonly #controller: Controller
@@ -117,6 +120,7 @@ export class SimulatedLab {
   ) {
     this.lab = lab
     this.control = control
+    this.capturePlaces = control.places
     this.warnings = warnings
     this.#controller = control
     this.datapath = datapath

@@ -1,7 +1,9 @@
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { loadLab } from '../../control/lab-file.ts'
 import type { CaptureInput } from '../../inspect/pcap/capture-input.ts'
 import { Replay } from '../../simulation/replay/replay.ts'
+import { ReplayCapture } from '../../simulation/replay/replay-capture.ts'
 import type { ReplaySummary } from '../../simulation/replay/replay-summary.ts'
 import { parseSourceRule } from '../../simulation/replay/source-rules.ts'
 import { SimulatedLab } from '../../simulation/simulated-lab.ts'
@@ -9,6 +11,7 @@ import { captureError, openCaptureFile } from '../capture-input.ts'
 import { type Cli, EXIT_FAILED } from '../cli.ts'
 import { collect, examples, parseInteger, usage } from '../options.ts'
 import { formatCount, plural, printJson } from '../output.ts'
+import { OutputFile } from '../output-file.ts'
 import { formatReplay } from '../replay-text.ts'
 
 const MAPS = `
@@ -27,6 +30,7 @@ interface ReplayCommandOptions {
   readonly uplink?: string
   readonly fromPort?: readonly string[]
   readonly answerArp?: true
+  readonly write?: string
   readonly json?: true
   readonly strict?: true
   readonly seed?: number
@@ -48,6 +52,10 @@ export function defineReplay(command: Command, cli: Cli): void {
     )
     .option('--from-port <map>', 'where frames come from (may be given several times)', collect)
     .option(
+      '-w, --write <file>',
+      'write what the data path did as a capture (pcapng; - is standard output, and all else goes to standard error)',
+    )
+    .option(
       '--answer-arp',
       'answer ARP requests in the place of sandboxes, and of whoever is behind the uplink',
     )
@@ -64,8 +72,10 @@ export function defineReplay(command: Command, cli: Cli): void {
     )
     .action(async (path: string, options: ReplayCommandOptions) => {
       const summary = await replayOffline(cli, path, options)
-      if (options.json === true) printJson(cli, summary)
-      else cli.stdout.write(formatReplay(path, summary))
+      const out =
+        options.write === '-' ? Object.assign(Object.create(cli) as Cli, { stdout: cli.stderr }) : cli
+      if (options.json === true) printJson(out, summary)
+      else out.stdout.write(formatReplay(path, summary))
       const { placed, unplaced } = summary.file
       if ((unplaced > 0 && options.strict === true) || (placed === 0 && summary.file.read > 0)) {
         cli.exitCode = EXIT_FAILED
@@ -90,16 +100,25 @@ async function replayOffline(cli: Cli, path: string, options: ReplayCommandOptio
       seed: options.seed,
       answersArp: options.answerArp,
     })
-    const replay = new Replay(lab, { rules })
+    const output = options.write === undefined ? undefined : outputFor(options.write, path)
+    const capture = output && new ReplayCapture(lab, (bytes) => output.write(bytes), COMMENT)
+    const replay = new Replay(lab, { rules, watcher: capture })
     const started = performance.now()
-    readAll(path, input, replay)
-    const summary = replay.finish()
-    tellSpeed(cli, summary, (performance.now() - started) / 1000)
-    return summary
+    try {
+      readAll(path, input, replay)
+      return replay.finish()
+    } finally {
+      // Of a broken file, what came of all that could be read.
+      capture?.end()
+      output?.close()
+      tellSpeed(cli, replay.counts.read, (performance.now() - started) / 1000)
+    }
   } finally {
     input.close()
   }
 }
+
+const COMMENT = 'What Tapwire made of a capture, in a lab that was simulated.'
 
 function readAll(path: string, input: CaptureInput, replay: Replay): void {
   try {
@@ -109,11 +128,17 @@ function readAll(path: string, input: CaptureInput, replay: Replay): void {
   }
 }
 
+/** Throws USAGE where it is the capture itself. */
+function outputFor(path: string, input: string): OutputFile {
+  if (path !== '-' && resolve(path) === resolve(input))
+    throw usage(`${path} would be written over while it is read.`, 'Give -w another file.')
+  return new OutputFile(path)
+}
+
 /** On standard error: all else is the same each time. */
-function tellSpeed(cli: Cli, { file }: ReplaySummary, seconds: number): void {
-  cli.stderr.write(
-    `${plural(file.read, 'packet')} in ${seconds.toFixed(2)} s, ${formatCount(file.read / Math.max(seconds, 1e-3))} a second\n`,
-  )
+function tellSpeed(cli: Cli, packets: number, seconds: number): void {
+  const speed = formatCount(packets / Math.max(seconds, 1e-3))
+  cli.stderr.write(`${plural(packets, 'packet')} in ${seconds.toFixed(2)} s, ${speed} a second\n`)
 }
 
 const notPlaced = (unplaced: number): string =>

@@ -98,6 +98,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.parentUnusable]: 400,
   [ErrorCode.simulationImpossible]: 400,
   [ErrorCode.captureUnreadable]: 400,
+  [ErrorCode.outputFailed]: 400,
 }
 
 const STATUS_BY_TEXT: ReadonlyMap<string, ContentfulStatusCode> = new Map(Object.entries(STATUS))

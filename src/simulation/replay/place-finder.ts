@@ -1,6 +1,7 @@
 /** At which port of the lab a captured frame arrives: by what the user says, by what the file says, and by the frame's own source. */
 
 import { formatIpAddress, parseIpAddress } from '../../control/ip-address.ts'
+import { describePlace } from '../../inspect/capture/capture-places.ts'
 import { type CaptureInterface, Direction } from '../../inspect/pcap/capture-file.ts'
 import { ipv4At, ipv6At, type MacAddress, parseMac } from '../../wire/address.ts'
 import * as arp from '../../wire/arp.ts'
@@ -43,7 +44,6 @@ export class PlaceFinder {
   readonly #byAddress = new Map<string, number>()
   /** By the interface's number in the file: where all that it received comes from. */
   readonly #ofInterface: (number | undefined)[] = []
-  /** Ports by source MAC address, for interfaces that say nothing of it; undefined where the frame must be looked into. */
   #own = false
   #lastKey = NOT_PLACED
   #lastPort = NOT_PLACED
@@ -70,11 +70,9 @@ export class PlaceFinder {
     }
   }
 
-  #learn({ port, kind, name, network, interface: itself, mac, addresses }: SimulatedPlace): void {
-    for (const one of [name, `${name}@${network}`, `${name}/${itself}`]) {
-      // A name of two places says nothing of either.
-      this.#byName.set(one, this.#byName.has(one) ? NOT_PLACED : port)
-    }
+  #learn(place: SimulatedPlace): void {
+    const { port, kind, mac, addresses } = place
+    this.#byName.set(describePlace({ ...place, owner: place }).name, port)
     if (kind === 'uplink') {
       if (mac !== '') this.#byMac.set(keyOf(parseMac(mac)!), BY_ROUTER)
       return
@@ -90,8 +88,8 @@ export class PlaceFinder {
 
   /** An interface of the file, before its first packet. */
   addInterface({ id, name }: CaptureInterface): void {
-    const port = this.#byInterfaceRule.get(name) ?? (this.#own ? this.#byName.get(name) : undefined)
-    this.#ofInterface[id] = port === NOT_PLACED ? undefined : port
+    this.#ofInterface[id] =
+      this.#byInterfaceRule.get(name) ?? (this.#own ? this.#byName.get(withoutCount(name)) : undefined)
   }
 
   /** The port of a frame of `length` bytes at `offset`, or why there is none. */
@@ -129,6 +127,9 @@ export class PlaceFinder {
     )
   }
 }
+
+/** `web.eth0@blue#2`: the second interface of this name in one capture. */
+const withoutCount = (name: string): string => name.replace(/#\d+$/, '')
 
 const keyOf = ({ high, low }: MacAddress): number => high * 2 ** 32 + (low >>> 0)
 

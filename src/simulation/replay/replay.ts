@@ -20,7 +20,7 @@ import { Unplaced } from './unplaced.ts'
 
 /** What is seen of a replay while it goes on. */
 export interface ReplayWatcher {
-  /** A frame is about to arrive, captured at this time since 1970. */
+  /** A frame is about to arrive, at this time since 1970: that of its capture, or of the one before where that is later. */
   arriving(seconds: number, nanoseconds: number): void
 }
 
@@ -65,6 +65,9 @@ export class Replay {
   #interfaces: readonly CaptureInterface[] = []
   #firstSeconds = Number.NaN
   #firstNanoseconds = 0
+  /** Of the last frame that came no earlier than the one before it. */
+  #seconds = 0
+  #nanoseconds = 0
   #spanMs = 0
 
   /** Throws USAGE where a rule names no place of the lab. */
@@ -144,7 +147,7 @@ export class Replay {
     datapath.fill(packet.bytes, offset, present, length)
     if (present < length) this.counts.cut++
     this.counts.placed++
-    this.#watcher?.arriving(packet.seconds, packet.nanoseconds)
+    this.#watcher?.arriving(this.#seconds, this.#nanoseconds)
     lab.process(port, length)
   }
 
@@ -159,6 +162,8 @@ export class Replay {
       return
     }
     this.#spanMs = timeMs
+    this.#seconds = seconds
+    this.#nanoseconds = nanoseconds
     this.#lab.advanceUnrecorded(timeMs)
   }
 }

@@ -97,7 +97,7 @@ describe('a replay', () => {
   })
 
   it('puts in again what came in, in captures of our own, and not what left', async () => {
-    const interfaces = [{ name: 'carol' }, { name: 'bob' }]
+    const interfaces = [{ name: 'carol.eth0@web' }, { name: 'bob.eth0@web#2' }]
     const packets: TestPacket[] = [
       { atMs: 0, on: 0, frame: STRANGER, direction: Direction.inbound },
       { atMs: 0, on: 1, frame: STRANGER, direction: Direction.outbound },
@@ -219,7 +219,9 @@ describe('mutated captures', () => {
     ]
     const originals = [
       pcapBytes(packets),
-      pcapngBytes([{ name: 'alice' }, { name: 'bob' }], packets, { application: 'tapwire' }),
+      pcapngBytes([{ name: 'alice.eth0@web' }, { name: 'bob.eth0@web' }], packets, {
+        application: 'tapwire',
+      }),
     ]
     const ends = { whole: 0, broken: 0 }
     for (let turn = 0; turn < count; turn++) {
