@@ -495,3 +495,6 @@ export const UNPLACED_SOURCES_MAX = 64
 export const FILTER_TEXT_MAX = 16_384
 export const FILTER_DEPTH_MAX = 100
 export const FILTER_INSTRUCTIONS_MAX = 4096
+
+/** Frames that one request of the API may have sent into a network: as many small ones as one burst has, some times over. */
+export const FRAMES_PER_REQUEST_MAX = 4096

@@ -1,6 +1,6 @@
 /** The switch as the model asks for it, on the data path's worker. Its TAPs are persistent, so that they outlive the daemon. */
 
-import { fabricStats } from '../control/fabric/fabric-stats.ts'
+import { countReasons, fabricStats } from '../control/fabric/fabric-stats.ts'
 import {
   fabricFlow,
   fabricNatStats,
@@ -16,6 +16,7 @@ import type {
   ExplainStep,
   Fabric,
   FabricFlows,
+  FabricFrame,
   FabricGateway,
   FabricNatStats,
   FabricNeighbour,
@@ -120,6 +121,10 @@ export class DatapathFabric implements Fabric {
 
   async inject(port: number, frame: Uint8Array): Promise<void> {
     await this.#datapath.inject(port, frame)
+  }
+
+  async injectAll(frames: readonly FabricFrame[]): Promise<Readonly<Record<string, number>>> {
+    return countReasons(await this.#datapath.injectAll(frames))
   }
 
   onPortGone(listener: (port: number) => void): void {

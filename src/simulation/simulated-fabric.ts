@@ -8,7 +8,7 @@ import {
   namedHostSettings,
   resolverSettings,
 } from '../control/fabric/dns-translation.ts'
-import { fabricStats } from '../control/fabric/fabric-stats.ts'
+import { countReasons, fabricStats } from '../control/fabric/fabric-stats.ts'
 import {
   fabricFlow,
   fabricNatStats,
@@ -24,6 +24,7 @@ import type {
   ExplainStep,
   Fabric,
   FabricFlows,
+  FabricFrame,
   FabricGateway,
   FabricNatStats,
   FabricNeighbour,
@@ -108,6 +109,18 @@ export class SimulatedFabric implements Fabric {
   async inject(port: number, frame: Uint8Array): Promise<void> {
     const { engine, nowS } = this.#datapath
     this.#datapath.run(() => engine.inject(port, frame, nowS))
+  }
+
+  async injectAll(frames: readonly FabricFrame[]): Promise<Readonly<Record<string, number>>> {
+    const datapath = this.#datapath
+    const { trail } = datapath.counters
+    const reasons = frames.map(({ port, frame }) => {
+      trail.clear()
+      datapath.place(frame)
+      datapath.process(port, frame.length)
+      return trail.reason
+    })
+    return countReasons(reasons)
   }
 
   /** None goes by itself. */

@@ -1,7 +1,7 @@
 /** The data path's counters, in the model's words. */
 
 import type { Counters, PortCount } from '../../datapath/counters.ts'
-import { DROP_REASONS, LAST_REASON_BEFORE_EGRESS } from '../../datapath/drop-reason.ts'
+import { DROP_REASONS, DropReason, LAST_REASON_BEFORE_EGRESS } from '../../datapath/drop-reason.ts'
 import type { FabricStats } from '../model/machine.ts'
 
 export function fabricStats(
@@ -19,6 +19,17 @@ export function fabricStats(
       return frames === 0 ? [] : [{ reason: name, sentence, frames }]
     }),
   }
+}
+
+/** Of one DropReason for each frame, 0 where it was not dropped: how many there are, by name. */
+export function countReasons(reasons: Iterable<number>): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const reason of reasons) {
+    if (reason === DropReason.none) continue
+    const { name } = DROP_REASONS[reason]!
+    counts[name] = (counts[name] ?? 0) + 1
+  }
+  return counts
 }
 
 function totalsOf(total: PortCount): FabricStats['totals'] {
