@@ -498,3 +498,6 @@ export const FILTER_INSTRUCTIONS_MAX = 4096
 
 /** Frames that one request of the API may have sent into a network: as many small ones as one burst has, some times over. */
 export const FRAMES_PER_REQUEST_MAX = 4096
+
+/** Bytes of frames, as base64, of one request of a live replay: well below REQUEST_BODY_MAX, with the names around each. */
+export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024

@@ -1,24 +1,35 @@
-import type { ReplaySummary } from '../simulation/replay/replay-summary.ts'
+import type { FileSummary, ReplaySummary } from '../simulation/replay/replay-summary.ts'
+import type { LiveReplaySummary } from './live-replay.ts'
 import { formatCount, formatTable, plural, printable } from './output.ts'
 
 /** What came of a replay, for people. */
-export function formatReplay(path: string, summary: ReplaySummary): string {
-  const { file, flows } = summary
-  const title = `${path}: ${plural(file.read, 'packet')} over ${formatSpan(file.spanS)}`
-  const parts = [
-    `${printable(title)}\n`,
+export const formatReplay = (path: string, summary: ReplaySummary): string =>
+  joined([
+    title(path, summary),
     counts(fileRows(summary)),
     counts(pathRows(summary)),
     drops(summary),
     unplaced(summary),
-    `${plural(flows, 'connection')} begun.\n`,
-  ]
-  return parts.filter((part) => part !== '').join('\n')
-}
+    `${plural(summary.flows, 'connection')} begun.\n`,
+  ])
+
+/** The same of one into a network of the daemon. */
+export const formatLiveReplay = (path: string, summary: LiveReplaySummary): string =>
+  joined([
+    title(path, summary),
+    counts([[summary.sent, 'sent'], ...fileRows(summary).slice(1)]),
+    drops(summary),
+    unplaced(summary),
+  ])
+
+const joined = (parts: readonly string[]): string => parts.filter((part) => part !== '').join('\n')
+
+const title = (path: string, { file }: FileSummary): string =>
+  `${printable(`${path}: ${plural(file.read, 'packet')} over ${formatSpan(file.spanS)}`)}\n`
 
 type Row = readonly [frames: number, what: string]
 
-function fileRows({ file }: ReplaySummary): Row[] {
+function fileRows({ file }: FileSummary): Row[] {
   return [
     [file.placed, 'arrived where they came from'],
     [file.outbound, 'are copies that had left Tapwire, and were left out'],
@@ -53,7 +64,7 @@ function counts(rows: readonly Row[]): string {
   return shown.map(([frames, what]) => `  ${frames.padStart(width)}  ${what}\n`).join('')
 }
 
-function drops({ drops: all }: ReplaySummary): string {
+function drops({ drops: all }: Pick<ReplaySummary, 'drops'>): string {
   if (all.length === 0) return ''
   return formatTable(
     [{ heading: 'DROPPED', align: 'right' }, 'REASON', ''],
@@ -61,7 +72,7 @@ function drops({ drops: all }: ReplaySummary): string {
   )
 }
 
-function unplaced({ unplaced: sources }: ReplaySummary): string {
+function unplaced({ unplaced: sources }: FileSummary): string {
   if (sources.length === 0) return ''
   return formatTable(
     [{ heading: 'LEFT OUT', align: 'right' }, 'FROM', 'ADDRESS'],

@@ -4,15 +4,18 @@ import { loadLab } from '../../control/lab-file.ts'
 import type { CaptureInput } from '../../inspect/pcap/capture-input.ts'
 import { Replay } from '../../simulation/replay/replay.ts'
 import { ReplayCapture } from '../../simulation/replay/replay-capture.ts'
-import type { ReplaySummary } from '../../simulation/replay/replay-summary.ts'
+import type { FileSummary, ReplaySummary } from '../../simulation/replay/replay-summary.ts'
 import { parseSourceRule } from '../../simulation/replay/source-rules.ts'
 import { SimulatedLab } from '../../simulation/simulated-lab.ts'
+import { apiClient } from '../api-client.ts'
 import { captureError, openCaptureFile } from '../capture-input.ts'
-import { type Cli, EXIT_FAILED } from '../cli.ts'
+import { type Cli, EXIT_FAILED, isTerminal } from '../cli.ts'
+import { untilInterrupted } from '../interrupt.ts'
+import { LiveReplay } from '../live-replay.ts'
 import { collect, examples, parseInteger, usage } from '../options.ts'
 import { formatCount, plural, printJson } from '../output.ts'
 import { OutputFile } from '../output-file.ts'
-import { formatReplay } from '../replay-text.ts'
+import { formatLiveReplay, formatReplay } from '../replay-text.ts'
 
 const MAPS = `
 Where frames come from (--from-port), the first kind that fits:
@@ -30,6 +33,8 @@ interface ReplayCommandOptions {
   readonly uplink?: string
   readonly fromPort?: readonly string[]
   readonly answerArp?: true
+  readonly live?: string
+  readonly speed?: string
   readonly write?: string
   readonly json?: true
   readonly strict?: true
@@ -41,10 +46,10 @@ export function defineReplay(command: Command, cli: Cli): void {
     .description(
       "Takes the frames of a capture (pcap or pcapng; - is standard input) through Tapwire's data path in memory, as it would be in the lab, " +
         'at the times at which they were captured. No root is needed, and nothing is sent: the same capture always gives the same ' +
-        'result. The exit code is 1 where no frame could be placed.',
+        'result. With --live the frames are sent into a network that is there. The exit code is 1 where no frame could be placed.',
     )
     .argument('<file>', 'the capture')
-    .option('--lab <lab.yaml>', 'the lab file (required)')
+    .option('--lab <lab.yaml>', 'the lab file (required, unless --live)')
     .option('--lab-host <name>', 'of a lab with hosts: the one whose networks are simulated')
     .option(
       '--uplink <uplink>',
@@ -61,30 +66,87 @@ export function defineReplay(command: Command, cli: Cli): void {
     )
     .option('--seed <number>', 'of what is chosen at random, such as the ports of masquerading', parseInteger)
     .option('--strict', 'fail where any frame comes from nowhere in the lab')
+    .option(
+      '--live <network>',
+      'send the frames into this network of the daemon, in the place of its sandboxes',
+    )
+    .option('--speed <factor>', 'of a live replay: 1x (the default), 10x and so on, or max')
     .option('--json', 'print what came of it as JSON')
     .addHelpText(
       'after',
       `${MAPS}\n${examples(
         'tapwire replay capture.pcapng --lab lab.yaml',
         'tapwire replay web.pcap --lab lab.yaml --from-port web',
+        'tapwire replay capture.pcapng --live blue --speed 10x',
         "tapwire replay trace.pcap --lab lab.yaml --from-port '02:42:ac:11:00:02=web' --from-port '*=uplink' --json",
       )}`,
     )
-    .action(async (path: string, options: ReplayCommandOptions) => {
-      const summary = await replayOffline(cli, path, options)
-      const out =
-        options.write === '-' ? Object.assign(Object.create(cli) as Cli, { stdout: cli.stderr }) : cli
-      if (options.json === true) printJson(out, summary)
-      else out.stdout.write(formatReplay(path, summary))
-      const { placed, unplaced } = summary.file
-      if ((unplaced > 0 && options.strict === true) || (placed === 0 && summary.file.read > 0)) {
-        cli.exitCode = EXIT_FAILED
-        cli.stderr.write(notPlaced(unplaced))
-      }
-    })
+    .action((path: string, options: ReplayCommandOptions) =>
+      options.live === undefined ? replayOffline(cli, path, options) : replayLive(cli, path, options),
+    )
 }
 
-async function replayOffline(cli: Cli, path: string, options: ReplayCommandOptions): Promise<ReplaySummary> {
+async function replayOffline(cli: Cli, path: string, options: ReplayCommandOptions): Promise<void> {
+  const summary = await simulate(cli, path, options)
+  const out = options.write === '-' ? Object.assign(Object.create(cli) as Cli, { stdout: cli.stderr }) : cli
+  if (options.json === true) printJson(out, summary)
+  else out.stdout.write(formatReplay(path, summary))
+  judge(cli, summary, options)
+}
+
+async function replayLive(cli: Cli, path: string, options: ReplayCommandOptions): Promise<void> {
+  const { live, speed = '1x', fromPort = [], json } = options
+  const useless = SIMULATION_OPTIONS.filter((option) => options[option] !== undefined)
+  if (useless.length > 0)
+    throw usage('What is sent into a live network is not simulated.', `Leave away: ${useless.join(', ')}.`)
+  const rules = fromPort.map(parseSourceRule)
+  const factor = parseSpeed(speed)
+  const input = openCaptureFile(path)
+  try {
+    await untilInterrupted(cli, async (signal) => {
+      const replay = await LiveReplay.start(apiClient(cli), {
+        network: live!,
+        rules,
+        speed: factor,
+        signal,
+        progress: (frames) => {
+          if (isTerminal(cli.stderr)) cli.stderr.write(`\r${plural(frames, 'frame')} sent`)
+        },
+      })
+      const summary = await replay.run(path, input)
+      if (isTerminal(cli.stderr)) cli.stderr.write('\n')
+      if (json === true) printJson(cli, summary)
+      else cli.stdout.write(formatLiveReplay(path, summary))
+      judge(cli, summary, options)
+    })
+  } finally {
+    input.close()
+  }
+}
+
+const SIMULATION_OPTIONS = ['lab', 'labHost', 'uplink', 'write', 'answerArp', 'seed'] as const
+
+/** `1x`, `0.5x`, `max`. Throws USAGE. */
+function parseSpeed(text: string): number {
+  const factor =
+    text === 'max' ? Number.POSITIVE_INFINITY : Number(/^(\d{1,6}(?:\.\d{1,6})?)x$/.exec(text)?.[1])
+  if (factor > 0) return factor
+  throw usage(`'${text}' is no speed.`, 'It is 1x, 10x and so on, or max.')
+}
+
+function judge(
+  cli: Cli,
+  { file: { read, placed, unplaced } }: FileSummary,
+  { strict }: ReplayCommandOptions,
+): void {
+  if (!(unplaced > 0 && strict === true) && !(placed === 0 && read > 0)) return
+  cli.exitCode = EXIT_FAILED
+  cli.stderr.write(
+    `${plural(unplaced, 'frame')} could not be placed. Say where they come from with --from-port.\n`,
+  )
+}
+
+async function simulate(cli: Cli, path: string, options: ReplayCommandOptions): Promise<ReplaySummary> {
   if (options.lab === undefined)
     throw usage(
       'A replay needs a lab.',
@@ -140,6 +202,3 @@ function tellSpeed(cli: Cli, packets: number, seconds: number): void {
   const speed = formatCount(packets / Math.max(seconds, 1e-3))
   cli.stderr.write(`${plural(packets, 'packet')} in ${seconds.toFixed(2)} s, ${speed} a second\n`)
 }
-
-const notPlaced = (unplaced: number): string =>
-  `${plural(unplaced, 'frame')} could not be placed. Say where they come from with --from-port.\n`

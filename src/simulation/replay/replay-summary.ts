@@ -2,17 +2,20 @@
 
 import type { PortCount } from '../../datapath/counters.ts'
 import { DROP_REASONS } from '../../datapath/drop-reason.ts'
-import type { ReplayCounts } from './replay.ts'
-import type { Unplaced, UnplacedSource } from './unplaced.ts'
+import type { CapturedFrameCounts, CapturedFrames } from './captured-frames.ts'
+import type { UnplacedSource } from './unplaced.ts'
 
-export interface ReplaySummary {
-  /** Packets of the file, and what was made of them: all others are in `received`. */
-  readonly file: Readonly<ReplayCounts> & {
+/** Packets of the file, and what was made of them. */
+export interface FileSummary {
+  readonly file: Readonly<CapturedFrameCounts> & {
     readonly unplaced: number
-    /** Of the first and the last frame that were placed. */
+    /** From the first to the last frame that was placed. */
     readonly spanS: number
   }
   readonly unplaced: readonly UnplacedSource[]
+}
+
+export interface ReplaySummary extends FileSummary {
   /**
    * By the data path's own counters: received + copies + segments + originated = transmitted + dropped + consumed + held.
    */
@@ -31,30 +34,25 @@ export interface ReplaySummary {
 }
 
 export interface SummaryParts {
-  readonly counts: ReplayCounts
-  readonly unplaced: Unplaced
-  readonly spanMs: number
+  readonly frames: CapturedFrames
   readonly before: PortCount
   readonly after: PortCount
   readonly flows: number
 }
 
-export function replaySummary({
-  counts,
-  unplaced,
-  spanMs,
-  before,
-  after,
-  flows,
-}: SummaryParts): ReplaySummary {
+export const fileSummary = ({ counts, unplaced, timeMs }: CapturedFrames): FileSummary => ({
+  file: { ...counts, unplaced: unplaced.frames, spanS: Math.round(timeMs * 1e6) / 1e9 },
+  unplaced: unplaced.sources,
+})
+
+export function replaySummary({ frames, before, after, flows }: SummaryParts): ReplaySummary {
   const since = (count: Exclude<keyof PortCount, 'drops'>): number => after[count] - before[count]
   const drops = DROP_REASONS.flatMap(({ name, sentence }, reason) => {
     const frames = after.drops[reason]! - before.drops[reason]!
     return frames === 0 ? [] : [{ reason: name, sentence, frames }]
   })
   return {
-    file: { ...counts, unplaced: unplaced.frames, spanS: Math.round(spanMs * 1e6) / 1e9 },
-    unplaced: unplaced.sources,
+    ...fileSummary(frames),
     received: since('receivedFrames'),
     transmitted: since('transmittedFrames'),
     flooded: since('flooded'),

@@ -4,19 +4,14 @@
  */
 
 import type { PortCount } from '../../datapath/counters.ts'
-import {
-  type CaptureFormat,
-  type CaptureInterface,
-  LINK_TYPE_ETHERNET,
-} from '../../inspect/pcap/capture-file.ts'
+import type { CapturedPacket } from '../../inspect/pcap/capture-file.ts'
 import type { CaptureReader } from '../../inspect/pcap/capture-reader.ts'
-import { ReadResult } from '../../inspect/pcap/read-result.ts'
 import { REPLAY_TAIL_S } from '../../limits.ts'
 import type { SimulatedLab } from '../simulated-lab.ts'
-import { BY_ROUTER, NOT_PLACED, OUTBOUND, PlaceFinder } from './place-finder.ts'
+import { type CapturedFrameCounts, CapturedFrames } from './captured-frames.ts'
+import { PlaceFinder } from './place-finder.ts'
 import { type ReplaySummary, replaySummary } from './replay-summary.ts'
 import type { SourceRule } from './source-rules.ts'
-import { Unplaced } from './unplaced.ts'
 
 /** What is seen of a replay while it goes on. */
 export interface ReplayWatcher {
@@ -29,66 +24,33 @@ export interface ReplayOptions {
   readonly watcher?: ReplayWatcher | undefined
 }
 
-/** What was made of the file's packets. */
-export interface ReplayCounts {
-  read: number
-  placed: number
-  /** Copies that had left, and frames of the gateways: what caused them is in the capture, too. */
-  outbound: number
-  byRouter: number
-  /** Of other link types than Ethernet; longer than the data path takes. */
-  otherLinkType: number
-  tooLong: number
-  /** Not captured whole: what is missing is zeroes. */
-  cut: number
-  /** Earlier than the one before. */
-  backwards: number
-}
-
 export class Replay {
-  readonly counts: ReplayCounts = {
-    read: 0,
-    placed: 0,
-    outbound: 0,
-    byRouter: 0,
-    otherLinkType: 0,
-    tooLong: 0,
-    cut: 0,
-    backwards: 0,
-  }
-  readonly unplaced = new Unplaced()
   readonly #lab: SimulatedLab
-  readonly #finder: PlaceFinder
+  readonly #frames: CapturedFrames
   readonly #watcher: ReplayWatcher | undefined
   readonly #before: PortCount
   readonly #flowsBefore: number
-  #interfaces: readonly CaptureInterface[] = []
-  #firstSeconds = Number.NaN
-  #firstNanoseconds = 0
-  /** Of the last frame that came no earlier than the one before it. */
-  #seconds = 0
-  #nanoseconds = 0
-  #spanMs = 0
 
   /** Throws USAGE where a rule names no place of the lab. */
   constructor(lab: SimulatedLab, { rules = [], watcher }: ReplayOptions = {}) {
+    const { datapath, places, routerMacs } = lab
+    const finder = new PlaceFinder({ places, routers: routerMacs, rules })
     this.#lab = lab
-    this.#finder = new PlaceFinder({ places: lab.places, routers: lab.routerMacs, rules })
     this.#watcher = watcher
-    this.#before = lab.datapath.counters.total()
-    this.#flowsBefore = lab.datapath.engine.natCounts().created
+    this.#before = datapath.counters.total()
+    this.#flowsBefore = datapath.engine.natCounts().created
+    this.#frames = new CapturedFrames(finder, datapath.slotSize, (port, packet, present, length) =>
+      this.#arrive(port, packet, present, length),
+    )
+  }
+
+  get counts(): Readonly<CapturedFrameCounts> {
+    return this.#frames.counts
   }
 
   /** Goes on until the reader needs more (false), or is at the end (true). Throws CaptureFileError. */
   read(reader: CaptureReader): boolean {
-    for (;;) {
-      const result = reader.next()
-      if (result === ReadResult.packet) this.#take(reader)
-      else if (result === ReadResult.needMore) return false
-      else if (result === ReadResult.end) return true
-      else if (result === ReadResult.section) this.#beginSection(reader.format)
-      else if (result === ReadResult.interface) this.#addInterfaces(reader.interfaces)
-    }
+    return this.#frames.read(reader)
   }
 
   /** Lets those frames have their end that wait when the last one has come. */
@@ -96,74 +58,19 @@ export class Replay {
     const { datapath } = this.#lab
     this.#lab.advanceUnrecorded(datapath.timeMs + REPLAY_TAIL_S * 1000)
     return replaySummary({
-      counts: this.counts,
-      unplaced: this.unplaced,
-      spanMs: this.#spanMs,
+      frames: this.#frames,
       before: this.#before,
       after: datapath.counters.total(),
       flows: datapath.engine.natCounts().created - this.#flowsBefore,
     })
   }
 
-  #beginSection(format: CaptureFormat | undefined): void {
-    this.#finder.beginSection(format?.application ?? '')
-  }
-
-  #addInterfaces(interfaces: readonly CaptureInterface[]): void {
-    this.#interfaces = interfaces
-    const last = interfaces.at(-1)
-    if (last !== undefined) this.#finder.addInterface(last)
-  }
-
-  #take(reader: CaptureReader): void {
-    const { counts } = this
-    const { packet } = reader
-    const { interfaceId, capturedLength, offset } = packet
-    counts.read++
-    const { linkType, fcsLength } = this.#interfaces[interfaceId]!
-    if (linkType !== LINK_TYPE_ETHERNET) {
-      counts.otherLinkType++
-      return
-    }
-    const length = Math.max(packet.originalLength - fcsLength, 0)
-    const present = Math.min(capturedLength, length)
-    const port = this.#finder.find(reader.view, offset, present, interfaceId, packet.direction)
-    if (port < 0) this.#leaveOut(port, reader.view, offset, present)
-    else if (length > this.#lab.datapath.slotSize) counts.tooLong++
-    else this.#arrive(reader, port, offset, present, length)
-  }
-
-  #leaveOut(why: number, view: DataView, offset: number, length: number): void {
-    if (why === OUTBOUND) this.counts.outbound++
-    else if (why === BY_ROUTER) this.counts.byRouter++
-    else if (why === NOT_PLACED) this.unplaced.add(view, offset, length)
-  }
-
-  #arrive(reader: CaptureReader, port: number, offset: number, present: number, length: number): void {
-    const { packet } = reader
+  #arrive(port: number, packet: CapturedPacket, present: number, length: number): void {
     const lab = this.#lab
-    const { datapath } = lab
-    this.#letPass(packet.seconds, packet.nanoseconds)
-    datapath.fill(packet.bytes, offset, present, length)
-    if (present < length) this.counts.cut++
-    this.counts.placed++
-    this.#watcher?.arriving(this.#seconds, this.#nanoseconds)
+    const frames = this.#frames
+    lab.advanceUnrecorded(frames.timeMs)
+    lab.datapath.fill(packet.bytes, packet.offset, present, length)
+    this.#watcher?.arriving(frames.seconds, frames.nanoseconds)
     lab.process(port, length)
-  }
-
-  #letPass(seconds: number, nanoseconds: number): void {
-    if (Number.isNaN(this.#firstSeconds)) {
-      this.#firstSeconds = seconds
-      this.#firstNanoseconds = nanoseconds
-    }
-    const timeMs = (seconds - this.#firstSeconds) * 1000 + (nanoseconds - this.#firstNanoseconds) / 1_000_000
-    if (timeMs < this.#spanMs) {
-      this.counts.backwards++
-      return
-    }
-    this.#spanMs = timeMs
-    this.#seconds = seconds
-    this.#nanoseconds = nanoseconds
-    this.#lab.advanceUnrecorded(timeMs)
   }
 }
