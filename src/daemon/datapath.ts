@@ -36,6 +36,7 @@ import type {
 } from '../datapath/router-settings.ts'
 import { openWake, wake } from '../ports/native-frame-io.ts'
 import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
+import { makeRoomForInlining } from '../simulation/inlining.ts'
 import type { Station } from '../tables/mac-table.ts'
 import { type MacAddress, putMac } from '../wire/address.ts'
 import {
@@ -47,7 +48,6 @@ import {
   type DatapathWorkerData,
   NO_CALL,
 } from './datapath-messages.ts'
-import { makeRoomForInlining } from './inlining.ts'
 
 export interface DatapathOptions {
   /** `auto` takes io_uring where it can be had, else epoll. */
