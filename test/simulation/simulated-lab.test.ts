@@ -69,10 +69,10 @@ describe('a simulated lab', () => {
     const { stations } = await lab.control.fdb()
     const sandboxes = stations
       .filter(({ static: isStatic }) => !isStatic)
-      .map(({ sandbox, mac }) => [sandbox, mac])
+      .map(({ sandbox, mac }) => `${sandbox} ${mac}`)
     assert.deepEqual(
       sandboxes.toSorted(),
-      [...lab.places.values()].map(({ name, mac }) => [name, mac]).toSorted(),
+      [...lab.places.values()].map(({ name, mac }) => `${name} ${mac}`).toSorted(),
     )
   })
 
