@@ -30,12 +30,14 @@ const PROVIDES = {
   procps: { program: 'ps' },
   prometheus: { program: 'promtool' },
   python3: { program: 'python3' },
+  'python3-scapy': { file: '/usr/lib/python3/dist-packages/scapy/__init__.py' },
   slirp4netns: { program: 'slirp4netns' },
   tcpdump: { program: 'tcpdump' },
   traceroute: { program: 'traceroute' },
   tshark: { program: 'tshark' },
   'util-linux': { program: 'nsenter' },
   vde2: { program: 'vde_switch' },
+  'wireshark-common': { program: 'capinfos' },
   wrk: { program: 'wrk' },
   zsh: { program: 'zsh' },
 }
@@ -61,8 +63,10 @@ export const PACKAGES = {
     'traceroute',
     'tcpdump',
     'tshark',
+    'wireshark-common',
     'ethtool',
     'python3',
+    'python3-scapy',
     'util-linux',
     'procps',
     'busybox-static',
@@ -109,7 +113,7 @@ export async function install(packages) {
   let wanted = missing(packages)
   if (wanted.length === 0 || !canInstall()) return wanted
   // apt-get waits for another apt-get only with dpkg's lock, not with that of the package lists.
-  await withLock('apt-get', 'Waiting: another checkout installs Debian packages.', async () => {
+  await withLock('apt-get', 'Waiting: Debian packages are being installed.', async () => {
     wanted = missing(wanted)
     if (wanted.length > 0) await step(`Debian packages ${wanted.join(' ')}`, () => aptGetInstall(wanted))
   })

@@ -11,6 +11,28 @@ export { DROP_REASONS, DropReason, type DropReasonText } from './datapath/drop-r
 export { Engine, type EngineOptions } from './datapath/engine.ts'
 export { FrameMemory } from './datapath/frame-memory.ts'
 export type { DomainSettings, PortSettings } from './datapath/port-table.ts'
+export {
+  type CapturedPacket,
+  type CaptureFormat,
+  type CaptureInterface,
+  type CaptureName,
+  type CaptureStatistics,
+  type CaptureTime,
+  Direction,
+  type OtherBlock,
+} from './inspect/pcap/capture-file.ts'
+export { CaptureFileError } from './inspect/pcap/capture-file-error.ts'
+export { CaptureInput, openCapture } from './inspect/pcap/capture-input.ts'
+export { CaptureReader, ReadResult } from './inspect/pcap/capture-reader.ts'
+export { type PcapSettings, PcapWriter } from './inspect/pcap/pcap-writer.ts'
+export {
+  type CaptureSink,
+  type InterfaceSettings,
+  type PacketSettings,
+  type PcapngSettings,
+  PcapngWriter,
+  type StatisticsSettings,
+} from './inspect/pcap/pcapng-writer.ts'
 export type { FrameIo } from './ports/frame-io.ts'
 export { MemoryFrameIo, type QueuedFrame } from './ports/memory-frame-io.ts'
 export { NativeFrameIo, type NativeFrameIoSettings, openWake, wake } from './ports/native-frame-io.ts'

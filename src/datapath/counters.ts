@@ -139,43 +139,62 @@ export class Counters {
 
   /** Moves the port's counts to those of removed ports, so that its number starts at zero for the next one. */
   remove(port: number): void {
-    this.add(this, port, REMOVED)
+    this.add(port, REMOVED)
     this.traffic.fill(0, port << TRAFFIC_SHIFT, (port + 1) << TRAFFIC_SHIFT)
     this.events.fill(0, port << EVENTS_SHIFT, (port + 1) << EVENTS_SHIFT)
   }
 
   port(port: number): PortCount {
-    const traffic = (cell: number): number => this.traffic[(port << TRAFFIC_SHIFT) + cell]!
-    const events = (cell: number): number => this.events[(port << EVENTS_SHIFT) + cell]!
-    return {
-      receivedFrames: traffic(RECEIVED_FRAMES),
-      receivedBytes: traffic(RECEIVED_BYTES),
-      transmittedFrames: traffic(TRANSMITTED_FRAMES),
-      transmittedBytes: traffic(TRANSMITTED_BYTES),
-      flooded: events(FLOODED),
-      floodCopies: events(FLOOD_COPIES),
-      segmentCopies: events(SEGMENT_COPIES),
-      originated: events(ORIGINATED),
-      consumed: events(CONSUMED),
-      held: events(HELD),
-      drops: Array.from({ length: DROP_REASON_COUNT }, (_, reason) => events(DROPS + reason)),
-    }
+    return countOf(
+      this.traffic.subarray(port << TRAFFIC_SHIFT, (port + 1) << TRAFFIC_SHIFT),
+      this.events.subarray(port << EVENTS_SHIFT, (port + 1) << EVENTS_SHIFT),
+    )
   }
 
   /** The sum over all ports, those removed included. */
   total(): PortCount {
-    const sum = new Counters()
-    for (let row = 0; row < ROWS; row++) sum.add(this, row, 0)
-    return sum.port(0)
+    return this.totalOf(Array.from({ length: PORTS_MAX }, (_, port) => port))
   }
 
-  /** Adds a row of `other` to a row of these. */
-  private add(other: Counters, from: number, to: number): void {
+  /** The same at a fraction of the cost, for who knows all ports that there are now. */
+  totalOf(ports: Iterable<number>): PortCount {
+    const traffic = new Float64Array(TRAFFIC_CELLS)
+    const events = new Float64Array(EVENT_CELLS)
+    for (const port of [...ports, REMOVED]) {
+      for (let cell = 0; cell < TRAFFIC_CELLS; cell++) {
+        traffic[cell]! += this.traffic[(port << TRAFFIC_SHIFT) + cell]!
+      }
+      for (let cell = 0; cell < EVENT_CELLS; cell++) {
+        events[cell]! += this.events[(port << EVENTS_SHIFT) + cell]!
+      }
+    }
+    return countOf(traffic, events)
+  }
+
+  /** Adds a row to another one. */
+  private add(from: number, to: number): void {
     for (let cell = 0; cell < TRAFFIC_CELLS; cell++) {
-      this.traffic[(to << TRAFFIC_SHIFT) + cell]! += other.traffic[(from << TRAFFIC_SHIFT) + cell]!
+      this.traffic[(to << TRAFFIC_SHIFT) + cell]! += this.traffic[(from << TRAFFIC_SHIFT) + cell]!
     }
     for (let cell = 0; cell < EVENT_CELLS; cell++) {
-      this.events[(to << EVENTS_SHIFT) + cell]! += other.events[(from << EVENTS_SHIFT) + cell]!
+      this.events[(to << EVENTS_SHIFT) + cell]! += this.events[(from << EVENTS_SHIFT) + cell]!
     }
+  }
+}
+
+/** One row of each kind, as it is told. */
+function countOf(traffic: Float64Array, events: Float64Array): PortCount {
+  return {
+    receivedFrames: traffic[RECEIVED_FRAMES]!,
+    receivedBytes: traffic[RECEIVED_BYTES]!,
+    transmittedFrames: traffic[TRANSMITTED_FRAMES]!,
+    transmittedBytes: traffic[TRANSMITTED_BYTES]!,
+    flooded: events[FLOODED]!,
+    floodCopies: events[FLOOD_COPIES]!,
+    segmentCopies: events[SEGMENT_COPIES]!,
+    originated: events[ORIGINATED]!,
+    consumed: events[CONSUMED]!,
+    held: events[HELD]!,
+    drops: Array.from(events.subarray(DROPS, EVENT_CELLS)),
   }
 }

@@ -77,6 +77,19 @@ describe('counters', () => {
     const { receivedFrames, receivedBytes, drops } = counters.total()
     assert.deepEqual({ receivedFrames, receivedBytes }, { receivedFrames: 2, receivedBytes: 120 })
     assert.equal(drops[DropReason.deviceGone], 1)
+    assert.deepEqual(counters.totalOf([PORTS_MAX - 1]), counters.total())
+    assert.equal(counters.totalOf([]).receivedFrames, 1)
+  })
+
+  it('are summed over the ports that one names', () => {
+    const counters = new Counters()
+    for (const port of [0, 1, 2]) counters.received(port, 60)
+    counters.held(1, 1)
+    counters.dropped(2, DropReason.deviceGone)
+    const { receivedFrames, held, drops } = counters.totalOf([0, 1])
+    assert.deepEqual({ receivedFrames, held }, { receivedFrames: 2, held: 1 })
+    assert.equal(drops[DropReason.deviceGone], 0)
+    assert.deepEqual(counters.totalOf([0, 1, 2]), counters.total())
   })
 
   it('are seen by another reader of the same memory', () => {

@@ -42,6 +42,11 @@ export function needs(...programs: readonly string[]): Skip {
   return missing.length === 0 ? false : skip(`needs ${missing.join(' and ')}, not installed`)
 }
 
+/** A file, by its path, that `what` (a Debian package, say) brings. */
+export function needsFile(path: string, what: string): Skip {
+  return accessible(path, constants.R_OK) ? false : skip(`needs ${what}, not installed`)
+}
+
 /** A program's path, also where it lies in an sbin folder that a plain user's PATH leaves out. */
 export function programPath(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin']

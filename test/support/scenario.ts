@@ -88,7 +88,7 @@ export class Scenario {
   run(): void {
     let count = this.turn()
     while (count > 0 || this.engine.transmitCount > 0) count = this.turn()
-    assertAllAccountedFor(this.engine.counters.total())
+    assertAllAccountedFor(this.engine.counters.totalOf(this.ports))
   }
 
   /** One poll, and the burst that it returned; how many frames that were. */

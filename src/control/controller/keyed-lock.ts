@@ -19,4 +19,10 @@ export class KeyedLock {
       end()
     }
   }
+
+  /** The same for a task that several keys are for. All take them in one order, so that nobody waits in a circle. */
+  runAll<T>(keys: Iterable<string>, task: () => Promise<T>): Promise<T> {
+    const [first, ...others] = [...new Set(keys)].toSorted()
+    return first === undefined ? task() : this.run(first, () => this.runAll(others, task))
+  }
 }

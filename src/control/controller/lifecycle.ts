@@ -55,7 +55,7 @@ export class Lifecycle {
       try {
         await this.#context.attempt((undo) => this.#start(undo, sandbox))
       } catch (error) {
-        await this.#noteFailure(sandbox, error)
+        await this.#noteFailure(id, error)
         throw error
       }
     })
@@ -278,8 +278,9 @@ export class Lifecycle {
     })
   }
 
-  /** Inspect tells why a sandbox did not start. */
-  async #noteFailure(sandbox: SandboxRecord, error: unknown): Promise<void> {
+  /** Inspect tells why a sandbox did not start. What becomes of networks meanwhile, removal for example, has changed its record. */
+  async #noteFailure(id: string, error: unknown): Promise<void> {
+    const sandbox = this.#context.model.sandbox(id)!
     if (sandbox.config.autoRemove) return this.#removeAtEnd(sandbox)
     const { message, exitCode } =
       error instanceof TapwireError ? error : { message: String(error), exitCode: START_FAILED }

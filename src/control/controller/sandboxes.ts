@@ -81,35 +81,57 @@ export class Sandboxes {
 
   async rename(reference: string, wanted: string): Promise<void> {
     const { id } = this.#context.findSandbox(reference)
-    const { sandboxNames } = this.#context.model
     if (wanted === '') {
       throw new TapwireError(ErrorCode.nameInvalid, 'Neither old nor new names may be empty')
     }
     const name = renamed(() => checkSandboxName(wanted.startsWith('/') ? wanted : `/${wanted}`))
-    await this.#runs.locked(id, async (sandbox) => {
-      if (sandbox.name === name) {
-        throw new TapwireError(
-          ErrorCode.nameTaken,
-          'Renaming a container with the same name as its current name',
-        )
-      }
-      await this.#context.attempt(async (undo) => {
-        renamed(() => this.#takeName(name, id))
-        undo.add(() => sandboxNames.giveBack(name))
-        await this.#commitName(undo, sandbox, name)
-        sandboxNames.giveBack(sandbox.name)
-      })
-      const after = this.#context.model.sandbox(id)!
-      this.#context.sandboxEvent('rename', after, { oldName: `/${sandbox.name}` })
+    while (!(await this.#renameLocked(id, name)));
+  }
+
+  /** False where somebody has begun to link to it since its locks were asked for. */
+  #renameLocked(id: string, name: string): Promise<boolean> {
+    const { lock } = this.#context
+    // What is under way with one that links to it will put a record in the model that has the old link.
+    const locked = new Set([id, ...this.#linkingTo(id)])
+    return lock.runAll(locked, async () => {
+      if (this.#linkingTo(id).some((other) => !locked.has(other))) return false
+      await this.#rename(this.#context.findSandbox(id), name)
+      return true
     })
+  }
+
+  async #rename(sandbox: SandboxRecord, name: string): Promise<void> {
+    if (sandbox.name === name) {
+      throw new TapwireError(
+        ErrorCode.nameTaken,
+        'Renaming a container with the same name as its current name',
+      )
+    }
+    const { id } = sandbox
+    const { model } = this.#context
+    await this.#context.attempt(async (undo) => {
+      renamed(() => this.#takeName(name, id))
+      undo.add(() => model.sandboxNames.giveBack(name))
+      await this.#commitName(undo, sandbox, name)
+      model.sandboxNames.giveBack(sandbox.name)
+    })
+    this.#context.sandboxEvent('rename', model.sandbox(id)!, { oldName: `/${sandbox.name}` })
+  }
+
+  /** Ids of the others that name it in a link. */
+  #linkingTo(id: string): readonly string[] {
+    const { sandboxes } = this.#context.model
+    const name = sandboxes.get(id)?.name
+    if (name === undefined) return []
+    return [...sandboxes.values()]
+      .filter((other) => other.id !== id && linksOf(other).some((link) => isTo(link, name)))
+      .map((other) => other.id)
   }
 
   /** Links to it follow the name, as they do in Docker. */
   async #commitName(undo: Undo, sandbox: SandboxRecord, name: string): Promise<void> {
     const { model } = this.#context
-    const others = [...model.sandboxes.values()].filter(
-      (other) => other.id !== sandbox.id && linksOf(other).some((link) => isTo(link, sandbox.name)),
-    )
+    const others = this.#linkingTo(sandbox.id).map((id) => model.sandbox(id)!)
     const before = [sandbox, ...others]
     const after = before.map((record) =>
       record === sandbox ? { ...record, name } : withLinksTo(record, sandbox.name, name),

@@ -34,11 +34,11 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
 /** Bytes after which one knows what a file is. */
 export const MAGIC_LENGTH = 4
 /** Bytes that are looked at, where they are there, of a file that is no capture. */
-const LOOK = 64
+export const MAGIC_LOOK = 64
 
 /** Why a file that begins with these bytes, at least MAGIC_LENGTH of them, is no capture. */
 export function notACapture(start: Uint8Array): CaptureFileError {
-  const text = String.fromCharCode(...start.subarray(0, LOOK))
+  const text = String.fromCharCode(...start.subarray(0, MAGIC_LOOK))
   const known = OTHER_FORMATS.find((format) => text.startsWith(format.start))
   if (known !== undefined)
     return new CaptureFileError(0, `is no pcap or pcapng, but ${known.what}`, known.hint)
@@ -60,6 +60,6 @@ export function notACapture(start: Uint8Array): CaptureFileError {
 export const emptyCapture = (): CaptureFileError =>
   new CaptureFileError(
     0,
-    'is nothing: it is empty',
+    'the file ends: it is empty',
     'Even a capture without packets has a header. Was the program that writes it ended too early?',
   )

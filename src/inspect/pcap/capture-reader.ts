@@ -8,7 +8,7 @@ import type {
   OtherBlock,
 } from './capture-file.ts'
 import { cutShort } from './capture-file-error.ts'
-import { emptyCapture, MAGIC_LENGTH, notACapture } from './capture-magic.ts'
+import { emptyCapture, MAGIC_LENGTH, MAGIC_LOOK, notACapture } from './capture-magic.ts'
 import { isPcap, PcapReader } from './pcap-reader.ts'
 import { BlockType } from './pcapng-block.ts'
 import { PcapngReader } from './pcapng-reader.ts'
@@ -111,6 +111,7 @@ export class CaptureReader {
     if (buffer.view.getUint32(buffer.start) === BlockType.sectionHeader)
       this.#pcapng = new PcapngReader(buffer)
     else if (isPcap(buffer.view, buffer.start)) this.#pcap = new PcapReader(buffer)
+    else if (present < MAGIC_LOOK && !buffer.ended) return ReadResult.needMore
     else throw notACapture(buffer.bytes.subarray(buffer.start, buffer.end))
     return this.next()
   }

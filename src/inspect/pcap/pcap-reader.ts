@@ -99,7 +99,7 @@ export class PcapReader {
   #readHeader(): ReadResult {
     const { start, end, view } = this.#buffer
     if (end - start < FILE_HEADER)
-      return this.#incomplete(end - start, FILE_HEADER, "the file's header, of classic pcap,")
+      return this.#incomplete(end - start, FILE_HEADER, 'the header of classic pcap')
     if (this.format === undefined) {
       this.format = this.#readFormat()
       return ReadResult.section

@@ -25,13 +25,11 @@ export interface Block {
 /** Throws where the block has no room for the fixed part of `what`. */
 export function needBody(block: Block, what: string, wanted: number): void {
   const length = block.end - block.body
-  if (length < wanted) {
-    throw damaged(
-      offsetOf(block),
-      `is the block of ${what} with ${length} bytes; it takes ${wanted} at least`,
-    )
-  }
+  if (length < wanted) throw tooShort(offsetOf(block), what, length, wanted)
 }
+
+export const tooShort = (offset: number, what: string, length: number, wanted: number): CaptureFileError =>
+  damaged(offset, `is the block of ${what} with ${length} bytes; it takes ${wanted} at least`)
 
 /** The options from `start` to the block's end. Throws where one does not fit. */
 export function blockOptions(block: Block, start: number): Iterable<OptionSpan> {

@@ -11,7 +11,7 @@ import type { CaptureBuffer } from './capture-buffer.ts'
 import type { CaptureFormat, CaptureInterface, CaptureStatistics, OtherBlock } from './capture-file.ts'
 import { type CaptureFileError, cutShort, damaged } from './capture-file-error.ts'
 import { PacketRecord } from './packet-record.ts'
-import { type Block, BlockType, brokenOptions } from './pcapng-block.ts'
+import { type Block, BlockType, brokenOptions, needBody, tooShort } from './pcapng-block.ts'
 import { readInterface } from './pcapng-interface.ts'
 import { type NameBlock, readNames } from './pcapng-names.ts'
 import { brokenOption, packetFlags, padded } from './pcapng-options.ts'
@@ -82,7 +82,7 @@ export class PcapngReader {
    *     interface (32 or 16 bits) | – (or 16 bits: drops) | time, upper | time, lower | captured | original | bytes, filled up | options
    */
   #readEnhancedPacket(body: number, end: number): ReadResult {
-    if (end - body < PACKET_FIXED) throw this.#tooShort('a packet', end - body, PACKET_FIXED)
+    if (end - body < PACKET_FIXED) throw tooShort(this.#offset(), 'a packet', end - body, PACKET_FIXED)
     const { view } = this.#buffer
     const packet = this.packet
     packet.dropsInHeader = -1
@@ -90,9 +90,10 @@ export class PcapngReader {
     return this.#readPacket(body, end, id)
   }
 
-  #readObsoletePacket(body: number, end: number): ReadResult {
-    if (end - body < PACKET_FIXED) throw this.#tooShort('a packet', end - body, PACKET_FIXED)
+  #readObsoletePacket(block: Block): ReadResult {
+    needBody(block, 'a packet', PACKET_FIXED)
     const { view } = this.#buffer
+    const { body, end } = block
     const id = this.#interfaceOf(view.getUint16(body, this.#littleEndian))
     const drops = view.getUint16(body + 2, this.#littleEndian)
     this.packet.dropsInHeader = drops === DROPS_UNKNOWN ? -1 : drops
@@ -108,7 +109,7 @@ export class PcapngReader {
     const options = body + PACKET_FIXED + padded(captured)
     packet.flags = 0
     if (options !== end) {
-      if (brokenOption(view, options, end, littleEndian) !== -1) throw this.#brokenOptions()
+      if (brokenOption(view, options, end, littleEndian) !== -1) throw brokenOptions(this.#offset())
       packet.flags = packetFlags(view, options, end, littleEndian)
     }
     packet.optionsStart = options
@@ -126,8 +127,9 @@ export class PcapngReader {
   }
 
   /** Simple packet block (4.4): the original length and the bytes, of the section's first interface, at no known time. */
-  #readSimplePacket(body: number, end: number): ReadResult {
-    if (end - body < 4) throw this.#tooShort('a simple packet', end - body, 4)
+  #readSimplePacket(block: Block): ReadResult {
+    needBody(block, 'a simple packet', 4)
+    const { body, end } = block
     const { bytes, view } = this.#buffer
     const packet = this.packet
     const id = this.#interfaceOf(0)
@@ -160,15 +162,14 @@ export class PcapngReader {
       case BlockType.interfaceDescription:
         return this.#readInterface(block)
       case BlockType.packet:
-        return this.#readObsoletePacket(block.body, block.end)
+        return this.#readObsoletePacket(block)
       case BlockType.simplePacket:
-        return this.#readSimplePacket(block.body, block.end)
+        return this.#readSimplePacket(block)
       case BlockType.nameResolution:
         this.names = readNames(block)
         return ReadResult.names
       case BlockType.interfaceStatistics: {
-        if (block.end - block.body < 4)
-          throw this.#tooShort('interface statistics', block.end - block.body, 4)
+        needBody(block, 'interface statistics', 4)
         const id = this.#interfaceOf(this.#buffer.view.getUint32(block.body, block.littleEndian))
         this.statistics = readStatistics(block, id, this.#resolutions[id]!)
         return ReadResult.statistics
@@ -248,22 +249,11 @@ export class PcapngReader {
     )
   }
 
-  #tooShort(what: string, length: number, wanted: number): CaptureFileError {
-    return damaged(
-      this.#offset(),
-      `is the block of ${what} with ${length} bytes; it takes ${wanted} at least`,
-    )
-  }
-
   #beyondBlock(captured: number, room: number): CaptureFileError {
     return damaged(
       this.#offset(),
       `is a packet that claims ${captured} captured bytes, in a block that has room for ${room}`,
     )
-  }
-
-  #brokenOptions(): CaptureFileError {
-    return brokenOptions(this.#offset())
   }
 }
 

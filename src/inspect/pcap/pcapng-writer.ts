@@ -85,7 +85,6 @@ export class PcapngWriter {
   addInterface(settings: InterfaceSettings): number {
     const mac = settings.mac === undefined ? undefined : parseMac(settings.mac)
     const options = new OptionList()
-      .text(InterfaceOption.comment, settings.comment)
       .text(InterfaceOption.name, settings.name)
       .text(InterfaceOption.description, settings.description)
     if (mac !== undefined) options.bytes(InterfaceOption.mac, macBytes(mac.high, mac.low))
@@ -94,6 +93,8 @@ export class PcapngWriter {
       options.text(InterfaceOption.filter, String.fromCharCode(FILTER_TEXT) + settings.filter)
     }
     options.text(InterfaceOption.os, settings.os).text(InterfaceOption.hardware, settings.hardware)
+    // Last: Scapy 2.5 stops reading options at a comment of one line, and would miss the resolution.
+    options.text(InterfaceOption.comment, settings.comment)
 
     const at = this.#putBlock(BlockType.interfaceDescription, 8, options)
     const { view } = this.#batch

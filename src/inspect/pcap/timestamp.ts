@@ -1,14 +1,13 @@
 /**
  * Timestamps of pcapng: 64 bits as two words, the upper first, that count units of an interface's resolution since 1970 (pcapng, 4.3 and
- * if_tsresol of 4.2). A double holds 53 bits, so they are divided as one does on paper, in digits of 16 bits:
+ * if_tsresol of 4.2). A double holds 53 bits of them, from which the seconds are known to one more or one less. What is left of the units is
+ * less than 2^31 then, so their lower 32 bits tell it exactly, and with it whether it was one more or one less:
  *
- *     high          low
- *     [  32 bits  ] [ 16 bits ] [ 16 bits ]   divided by units a second, at most 10^9 < 2^30:
- *     the rest of each step is less than 2^30, with the next 16 bits less than 2^46
+ *     seconds = floor(total / units)      left = (total - seconds × units) mod 2^32, with a sign
  */
 
 export interface Resolution {
-  /** Units a second, where they are a power of ten up to 10^9; 0 for all others, which are counted with `unitsExact`. */
+  /** Units a second, where they are a power of ten from 10^4 to 10^9; 0 for all others, which are counted with `unitsExact`. */
   readonly units: number
   readonly nanosecondsPerUnit: number
   readonly unitsExact: bigint
@@ -21,12 +20,14 @@ export interface Resolution {
 /** The highest bit of if_tsresol tells whether the others are the exponent of 2 or of 10. */
 const BINARY = 0x80
 const DIGITS_MAX = 9
+/** With fewer digits, seconds may have more than 53 bits. */
+const FAST_DIGITS_MIN = 4
 
 /** Of the byte that if_tsresol has. */
 export function resolutionOf(code: number, offset: number): Resolution {
   const exponent = code & ~BINARY
   const binary = (code & BINARY) !== 0
-  const fast = !binary && exponent <= DIGITS_MAX
+  const fast = !binary && exponent >= FAST_DIGITS_MIN && exponent <= DIGITS_MAX
   return {
     units: fast ? 10 ** exponent : 0,
     nanosecondsPerUnit: fast ? 10 ** (DIGITS_MAX - exponent) : 0,
@@ -46,7 +47,7 @@ export interface MutableTime {
 }
 
 const NANOSECONDS = 1_000_000_000
-const DIGIT = 0x10000
+const WORD = 0x1_0000_0000
 
 /** Fills `time` with what the two words, both unsigned, say. */
 export function readTimestamp(high: number, low: number, resolution: Resolution, time: MutableTime): void {
@@ -55,13 +56,17 @@ export function readTimestamp(high: number, low: number, resolution: Resolution,
     readExactTimestamp(high, low, resolution, time)
     return
   }
-  const first = Math.floor(high / units)
-  const upper = (high - first * units) * DIGIT + (low >>> 16)
-  const second = Math.floor(upper / units)
-  const lower = (upper - second * units) * DIGIT + (low & 0xffff)
-  const third = Math.floor(lower / units)
-  time.seconds = (first * DIGIT + second) * DIGIT + third + resolution.offset
-  time.nanoseconds = (lower - third * units) * resolution.nanosecondsPerUnit
+  let seconds = Math.floor((high * WORD + low) / units)
+  let left = (low - Math.imul(seconds, units)) | 0
+  if (left < 0) {
+    seconds--
+    left += units
+  } else if (left >= units) {
+    seconds++
+    left -= units
+  }
+  time.seconds = seconds + resolution.offset
+  time.nanoseconds = left * resolution.nanosecondsPerUnit
 }
 
 function readExactTimestamp(high: number, low: number, resolution: Resolution, time: MutableTime): void {
@@ -75,6 +80,8 @@ function readExactTimestamp(high: number, low: number, resolution: Resolution, t
 /** The latest second of which all nanoseconds fit 64 bits: in the year 2554. */
 const SECONDS_MAX = 18_446_744_072
 
+const DIGIT = 0x10000
+
 /**
  * Writes nanoseconds since 1970 as two little-endian words, the upper first. What they cannot tell (before 1970, after 2554) becomes the
  * first or last that they can.
@@ -85,6 +92,6 @@ export function putTimestamp(view: DataView, at: number, seconds: number, nanose
   const upper = Math.floor(whole / DIGIT) * NANOSECONDS
   const lower = (whole % DIGIT) * NANOSECONDS + (seconds < 0 ? 0 : nanoseconds)
   const low = (upper % DIGIT) * DIGIT + lower
-  view.setUint32(at, Math.floor(upper / DIGIT) + Math.floor(low / 0x1_0000_0000), true)
-  view.setUint32(at + 4, low % 0x1_0000_0000, true)
+  view.setUint32(at, Math.floor(upper / DIGIT) + Math.floor(low / WORD), true)
+  view.setUint32(at + 4, low % WORD, true)
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Controller } from '../../../src/control/controller/controller.ts'
 import type { DriverEndpoint, NetworkDriver } from '../../../src/control/drivers/driver.ts'
 import { bridgeDriver } from '../../../src/control/rules/built-in-drivers.ts'
 import { MemoryMachine, settled } from './memory-machine.ts'
@@ -105,6 +106,82 @@ describe('two clients that want the same', () => {
     await controller.createSandbox('c1', { Cmd: ['serve'] })
     await Promise.all([controller.startSandbox('c1'), controller.startSandbox('c1')])
     assert.equal(machine.sandboxes.size, 1)
+  })
+})
+
+/** As far apart as two operations can be that are under way at the same time, in turns of the event loop's microtasks. */
+const TURNS = 40
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve()
+}
+
+describe('two clients, of whom one changes what the other has begun with', () => {
+  it('a network is removed under a start that it makes fail: the sandbox waits for another one of its name', async () => {
+    for (let apart = 0; apart < TURNS; apart++) {
+      const machine = new MemoryMachine()
+      const daemon = await machine.boot()
+      const { controller } = daemon
+      await controller.createNetwork({ Name: 'stays' })
+      await controller.createNetwork({ Name: 'goes' })
+      await controller.createSandbox('c1', { Cmd: ['serve'], HostConfig: { NetworkMode: 'stays' } })
+      await controller.connect('goes', { Container: 'c1' })
+      const removed = controller.removeNetwork('goes')
+      await turns(apart)
+      const [, started] = await Promise.allSettled([removed, controller.startSandbox('c1')])
+      assert.equal(started.status, 'rejected')
+      const { Networks } = controller.inspectSandbox('c1').NetworkSettings
+      assert.deepEqual(Object.keys(Networks), ['goes', 'stays'], `${apart} turns apart`)
+      await settled()
+      assertConsistent(daemon, machine)
+      await controller.createNetwork({ Name: 'goes' })
+      await controller.startSandbox('c1')
+    }
+  })
+
+  const operations: Readonly<Record<string, (controller: Controller) => Promise<void>>> = {
+    'is started': (controller) => controller.startSandbox('web'),
+    'is stopped': (controller) => controller.stopSandbox('web', {}),
+    'is restarted': (controller) => controller.restartSandbox('web', {}),
+    'is connected': (controller) => controller.connect('bridge', { Container: 'web' }),
+    'is disconnected': (controller) => controller.disconnect('back', { Container: 'web' }),
+    'fails to start': (controller) => controller.startSandbox('web'),
+  }
+  for (const [what, operate] of Object.entries(operations)) {
+    it(`a sandbox is renamed while one that links to it ${what}: the link follows`, async () => {
+      for (let apart = 0; apart < TURNS; apart++) {
+        const { controller } = await new MemoryMachine().boot()
+        for (const Name of ['front', 'back']) await controller.createNetwork({ Name })
+        await controller.createSandbox('db', { Cmd: ['serve'], HostConfig: { NetworkMode: 'front' } })
+        await controller.startSandbox('db')
+        const Cmd = [what === 'fails to start' ? 'missing' : 'serve']
+        const HostConfig = { NetworkMode: 'front', Links: ['db:store'] }
+        await controller.createSandbox('web', { Cmd, HostConfig })
+        await controller.connect('back', { Container: 'web' })
+        if (!['is started', 'fails to start'].includes(what)) await controller.startSandbox('web')
+        const operated = Promise.allSettled([operate(controller)])
+        await turns(apart)
+        await controller.renameSandbox('db', 'data')
+        await operated
+        const { Networks } = controller.inspectSandbox('web').NetworkSettings
+        assert.deepEqual(Networks['front']!.Links, ['data:store'], `${apart} turns apart`)
+      }
+    })
+  }
+
+  it('two that link to each other are renamed', async () => {
+    const { controller } = await new MemoryMachine().boot()
+    await controller.createNetwork({ Name: 'net' })
+    for (const name of ['c1', 'c2']) {
+      await controller.createSandbox(name, { HostConfig: { NetworkMode: 'net' } })
+      const Links = [`${name === 'c1' ? 'c2' : 'c1'}:other`]
+      await controller.connect('net', { Container: name, EndpointConfig: { Links } })
+    }
+    await Promise.all([controller.renameSandbox('c1', 'd1'), controller.renameSandbox('c2', 'd2')])
+    const links = ['d1', 'd2'].map(
+      (name) => controller.inspectSandbox(name).NetworkSettings.Networks['net']!.Links,
+    )
+    assert.deepEqual(links, [['d2:other'], ['d1:other']])
   })
 })
 

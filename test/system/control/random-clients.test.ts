@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import type { SandboxInspect } from '../../../src/control/api/sandbox.ts'
+import type { SandboxInspect, SandboxSummary } from '../../../src/control/api/sandbox.ts'
 import { Random } from '../../support/random.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { type Answer, ControlDaemon } from '../support/control-daemon.ts'
@@ -12,6 +12,10 @@ const DURATION_MS = 4000
 const CLIENTS = 8
 const SANDBOXES = ['s1', 's2', 's3']
 const NETWORKS = ['n1', 'n2', 'n3']
+/** Sandboxes that no client knows of, by their network: they live through it all. */
+const BYSTANDERS = ['bridge', 'none']
+
+type Request = [method: string, path: string, body?: unknown]
 
 describe('clients that do at random what the others do not expect', {
   skip: needsTap() || needs('ip'),
@@ -23,6 +27,8 @@ describe('clients that do at random what the others do not expect', {
   it(`are answered, if not as they wish, and leave nothing by half (TAPWIRE_TEST_SEED=${seed})`, async (test) => {
     const random = new Random(seed)
     daemon = await ControlDaemon.start()
+    for (const NetworkMode of BYSTANDERS)
+      await daemon.run(`on-${NetworkMode}`, { HostConfig: { NetworkMode } })
     const end = performance.now() + DURATION_MS
     const counts = new Map<number, number>()
     const work = async (): Promise<void> => {
@@ -35,10 +41,16 @@ describe('clients that do at random what the others do not expect', {
     await Promise.all(Array.from({ length: CLIENTS }, work))
     test.diagnostic([...counts].map(([status, count]) => `${status}: ${count}`).join(', '))
     await quiet(daemon)
+    const left = await daemon.call<SandboxSummary[]>('GET', '/sandboxes?all=true')
+    test.diagnostic(`left: ${left.map(({ Names, State }) => `${Names[0]} ${State}`).join(', ')}`)
     await checkMachine(daemon)
     await daemon.kill()
     await daemon.again()
     await checkMachine(daemon)
+    for (const network of BYSTANDERS) {
+      assert.equal((await daemon.inspect(`on-${network}`)).State.Status, 'running')
+      await daemon.call('DELETE', `/sandboxes/on-${network}?force=true`)
+    }
     for (const name of SANDBOXES) await daemon.ask('DELETE', `/sandboxes/${name}?force=true`)
     for (const name of NETWORKS) await daemon.ask('DELETE', `/networks/${name}`)
     assert.deepEqual(daemon.traces(), { folders: [], links: [], shims: [], processes: [] })
@@ -55,13 +67,12 @@ async function doAnything(daemon: ControlDaemon, random: Random): Promise<[strin
     Cmd,
     HostConfig: { NetworkMode: pick([network, 'bridge', 'none']), AutoRemove: random.oneIn(4) },
   }
-  const [method, path, body] = pick<[string, string, unknown?]>([
+  const [method, path, body] = pick<Request>([
+    ['POST', '/networks', { Name: network }],
     ['POST', '/networks', { Name: network }],
     ['DELETE', `/networks/${network}`],
-    ['POST', `/sandboxes?name=${sandbox}`, create],
-    ['POST', `/sandboxes?name=${sandbox}`, create],
-    ['POST', `/sandboxes/${sandbox}/start`],
-    ['POST', `/sandboxes/${sandbox}/start`],
+    ...often(['POST', `/sandboxes?name=${sandbox}`, create]),
+    ...often(['POST', `/sandboxes/${sandbox}/start`]),
     ['POST', `/sandboxes/${sandbox}/stop?t=0`],
     ['POST', `/sandboxes/${sandbox}/restart?t=0`],
     ['POST', `/sandboxes/${sandbox}/kill`],
@@ -76,6 +87,9 @@ async function doAnything(daemon: ControlDaemon, random: Random): Promise<[strin
   if (random.oneIn(12)) await killCommand(daemon, sandbox)
   return [`${method} ${path} ${JSON.stringify(body)}`, await daemon.ask(method, path, body)]
 }
+
+/** What makes something is asked for more often, or there is nothing to undo, and nothing left to look at in the end. */
+const often = (request: Request): readonly Request[] => [request, request, request, request]
 
 /** Not by the daemon. */
 async function killCommand(daemon: ControlDaemon, sandbox: string): Promise<void> {

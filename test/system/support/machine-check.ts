@@ -9,6 +9,9 @@ interface Interface {
   readonly addr_info: readonly { readonly family: string; readonly local: string; readonly scope: string }[]
 }
 
+/** The network whose sandboxes are on it, as inspect shows them, and have nothing but `lo`. */
+const WITHOUT_INTERFACE = 'none'
+
 /** What there is on the machine is what the model says, and nothing else. */
 export async function checkMachine(daemon: ControlDaemon): Promise<void> {
   const summaries = await daemon.call<{ Id: string; State: string }[]>('GET', '/sandboxes?all=true')
@@ -43,7 +46,12 @@ async function checkInterfaces(daemon: ControlDaemon, id: string, taken: Set<str
       up: flags.includes('LOWER_UP'),
       ipv4: addresses.filter(({ family }) => family === 'inet').map(({ local }) => local),
     }))
-  const wanted = Object.values(NetworkSettings.Networks).map(({ InterfaceName, MacAddress, IPAddress }) => ({
+  const endpoints = Object.entries(NetworkSettings.Networks)
+  for (const [network, { EndpointID }] of endpoints) assert.notEqual(EndpointID, '', `${Name} on ${network}`)
+  const withInterface = endpoints
+    .filter(([network]) => network !== WITHOUT_INTERFACE)
+    .map(([, place]) => place)
+  const wanted = withInterface.map(({ InterfaceName, MacAddress, IPAddress }) => ({
     name: InterfaceName,
     mac: MacAddress,
     up: true,
@@ -51,7 +59,7 @@ async function checkInterfaces(daemon: ControlDaemon, id: string, taken: Set<str
   }))
   const byName = (one: { name: string }, other: { name: string }): number => (one.name < other.name ? -1 : 1)
   assert.deepEqual(seen.toSorted(byName), wanted.toSorted(byName), Name)
-  for (const { NetworkID, IPAddress } of Object.values(NetworkSettings.Networks)) {
+  for (const { NetworkID, IPAddress } of withInterface) {
     const place = `${NetworkID} ${IPAddress}`
     assert.ok(!taken.has(place), `${Name}: ${IPAddress} is given out twice`)
     taken.add(place)

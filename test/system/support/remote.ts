@@ -34,6 +34,11 @@ export class Remote<M> {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     track(this.#child)
+    // What nobody will answer any more; the deadlines would keep the test's process.
+    this.#child.once('disconnect', () => {
+      for (const [id, answered] of this.#calls) answered({ id, error: 'ENDED' })
+      this.#calls.clear()
+    })
   }
 
   /** Resolves when it listens; to be awaited before the first call. */
