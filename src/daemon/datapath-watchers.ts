@@ -84,11 +84,14 @@ export class Watchers {
   /** RecordedPath.tick; and hands over what has been followed in this turn. */
   tick(nowMs: number): boolean {
     const more = this.#path.tick(nowMs)
+    const renews = nowMs - this.#renewedMs >= RENEWAL_MS
     for (const [follow, collector] of this.#follows) {
       const frames = collector.take()
-      if (frames.length > 0) this.#tell({ kind: 'followed', follow, frames, missed: collector.missed })
+      const { missed } = collector
+      if (frames.length > 0 || (renews && missed > 0))
+        this.#tell({ kind: 'followed', follow, frames, missed })
     }
-    if (nowMs - this.#renewedMs >= RENEWAL_MS) this.#renew(nowMs)
+    if (renews) this.#renew(nowMs)
     return more
   }
 

@@ -253,6 +253,7 @@ export class MemoryControlPlane implements ControlPlane {
     const original = { source: '10.1.0.2', destination: '192.0.2.9', sourcePort: 5000, destinationPort: 80 }
     const reply = { source: '192.0.2.9', destination: '203.0.113.1', sourcePort: 80, destinationPort: 5000 }
     const flow = {
+      number: 17,
       protocol: 'tcp',
       state: 'established',
       original: { ...original, network: 'net', packets: 3 },

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RoutedTraffic } from '../../bench/support/routed-traffic.ts'
+import { CaptureRingReader, CaptureRingWriter, ringSize } from '../../src/datapath/capture/capture-ring.ts'
+import { RecordedPath } from '../../src/datapath/capture/recorded-path.ts'
+import { Point, RingRecorder } from '../../src/datapath/capture/ring-recorder.ts'
 import type { PortCount } from '../../src/datapath/counters.ts'
 import type { NamedHostSettings } from '../../src/datapath/dns/dns-settings.ts'
 import { DropReason } from '../../src/datapath/drop-reason.ts'
@@ -15,6 +18,7 @@ import {
   VIRTIO_NET_HEADER_SIZE,
 } from '../../src/datapath/frame-memory.ts'
 import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datapath/rewrite.ts'
+import { compileFilter } from '../../src/inspect/filter/compile-filter.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import { questionOf } from '../support/dns-scene.ts'
@@ -40,6 +44,8 @@ interface Arrival {
 class Traffic {
   readonly #memory = new FrameMemory(frameLayout(BURST_MAX))
   readonly #engine = new Engine(this.#memory, { seed: 1, ageingS: 5 })
+  /** What is transmitted stays where it is. */
+  readonly path = new RecordedPath(this.#engine, this.#memory, () => undefined)
   readonly #arrivals: readonly Arrival[]
   #nowS = 0
   #sequence = 0
@@ -79,6 +85,22 @@ class Traffic {
     }
   }
 
+  get memory(): FrameMemory {
+    return this.#memory
+  }
+
+  get engine(): Engine {
+    return this.#engine
+  }
+
+  /** The burst through the recorded path. */
+  record(nowMs: number): void {
+    this.#memory.status[STATUS_TRANSMIT_FAILURES] = 0
+    this.path.settle()
+    this.path.process(BURST_MAX, nowMs)
+    this.path.tick(nowMs)
+  }
+
   get total(): PortCount {
     return this.#engine.counters.total()
   }
@@ -86,6 +108,39 @@ class Traffic {
   #settle(status: Int32Array): void {
     status[STATUS_TRANSMIT_FAILURES] = 0
     this.#engine.settle()
+  }
+}
+
+/** Frames from port to port, flooded, dropped, of stations that move: while somebody captures them. */
+class CapturedTraffic {
+  records = 0
+  readonly #traffic: Traffic
+  readonly #reader: CaptureRingReader
+
+  constructor(point: number) {
+    this.#traffic = new Traffic(
+      arrivals('1 b a hello', '2 a b hello', '1 * a hello', '1 a a same', '3 b a hello', '4 a d hello'),
+    )
+    const buffer = new SharedArrayBuffer(ringSize(1 << 20))
+    this.#reader = new CaptureRingReader(buffer)
+    const { path, memory, engine } = this.#traffic
+    // `greater 4096`, which is none.
+    const filter = point === 0 ? compileFilter('greater 4096') : new Int32Array(0)
+    const options = { filter, snapLength: 0, raw: false, drops: false }
+    const writer = new CaptureRingWriter(buffer)
+    const recorder = new RingRecorder(writer, memory, engine.connections, options, () => undefined)
+    for (const port of [1, 2, 3, 4]) recorder.setPort(port, port, Point.both)
+    path.add(recorder)
+  }
+
+  run(bursts: number): void {
+    for (let burst = 0; burst < bursts; burst++) {
+      this.#traffic.record(burst)
+      while (this.#reader.next()) {
+        this.records++
+        this.#reader.release()
+      }
+    }
   }
 }
 
@@ -223,6 +278,19 @@ describe('a million frames allocate nothing', () => {
       traffic.run(WARM_UP_BURSTS, newStations)
       const bytes = allocated(() => traffic.run(BURSTS, newStations))
       assert.ok(bytes < ALLOWED, `${BURSTS * BURST_MAX} frames allocated ${bytes} bytes`)
+    })
+  }
+
+  for (const [name, point] of [
+    ['as they arrive and as they leave', Point.both],
+    ['where the filter wants none', 0],
+  ] as const) {
+    it(`captured into a ring, ${name}`, () => {
+      const traffic = new CapturedTraffic(point)
+      traffic.run(WARM_UP_BURSTS >> 1)
+      const bytes = allocated(() => traffic.run(BURSTS >> 2))
+      assert.ok(bytes < ALLOWED, `${(BURSTS >> 2) * BURST_MAX} frames allocated ${bytes} bytes`)
+      assert.ok(traffic.records > 0 === point > 0)
     })
   }
 

@@ -217,6 +217,8 @@ export interface FlowTuple {
 }
 
 export interface FabricFlow {
+  /** Of the connection, while it is there; another one may have it afterwards. */
+  readonly number: number
   readonly protocol: 'tcp' | 'udp' | 'icmp'
   readonly state: string
   /** As the first packet arrived, and as its answers arrive. */

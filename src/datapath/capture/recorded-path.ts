@@ -92,7 +92,10 @@ export class RecordedPath implements WaitWatcher {
   /** To be called between two bursts, as is `remove`. */
   add(recorder: FrameRecorder): void {
     this.recorders = [...this.recorders, recorder]
-    this.told = this.engine.transmitCount
+    if (this.recorders.length === 1) {
+      this.told = this.engine.transmitCount
+      this.numbers.fill(0, 0, this.told)
+    }
     this.trail.watcher = this
   }
 
@@ -119,7 +122,7 @@ export class RecordedPath implements WaitWatcher {
 
   /** Engine.tick. */
   tick(nowMs: number): boolean {
-    this.make(nowMs)
+    this.make(nowMs, 0)
     const more = this.engine.tick(Math.floor(nowMs / MS_PER_S))
     this.made()
     return more
@@ -128,10 +131,23 @@ export class RecordedPath implements WaitWatcher {
   /** Anything else that may put frames into the list: what it does is the router's own doing. */
   run<Result>(nowMs: number, action: () => Result): Result {
     if (!this.active) return action()
-    this.make(nowMs)
-    const result = action()
-    this.made()
-    return result
+    this.make(nowMs, 0)
+    try {
+      return action()
+    } finally {
+      this.made()
+    }
+  }
+
+  /** The same of what lets frames go on that had been told of: who had delayed them. */
+  release<Result>(nowMs: number, action: () => Result): Result {
+    if (!this.active) return action()
+    this.make(nowMs, RELEASED)
+    try {
+      return action()
+    } finally {
+      this.made()
+    }
   }
 
   /** Instead of Engine.settle, after a poll. `present`: the frames are still in the memory, since it was a transmit. */
@@ -195,22 +211,24 @@ export class RecordedPath implements WaitWatcher {
     this.moves = stations.moved
     this.depth = 1
     this.clear(this.lastNumber, 0)
-    for (const recorder of this.recorders) recorder.begin(this.way, port, offset, length)
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.begin(this.way, port, offset, length)
   }
 
   private end(): void {
     this.depart()
-    for (const recorder of this.recorders) recorder.end(this.way)
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.end(this.way)
     this.depth = 0
     this.trail.number = 0
   }
 
-  private make(nowMs: number): void {
+  private make(nowMs: number, facts: number): void {
     this.way.timeMs = nowMs
     this.depth = 1
     this.adds = this.engine.stations.added
     this.moves = this.engine.stations.moved
-    this.clear(0, 0)
+    this.clear(0, facts)
     for (const recorder of this.recorders) recorder.make(this.way)
   }
 
