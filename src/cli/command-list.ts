@@ -213,6 +213,29 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'network', summary: 'manage networks', group: NETWORKS, commands: NETWORK_COMMANDS },
   {
+    name: 'link',
+    summary: 'make links late, lossy, slow or down, and look at what they do',
+    group: NETWORKS,
+    commands: [
+      {
+        name: 'set',
+        summary: 'say what a link does to frames',
+        define: async () => (await import('./commands/link.ts')).defineLinkSet,
+      },
+      {
+        name: 'show',
+        aliases: ['ls', 'list'],
+        summary: 'show what links do, and have done',
+        define: async () => (await import('./commands/link.ts')).defineLinkShow,
+      },
+      {
+        name: 'reset',
+        summary: 'let frames pass as they are',
+        define: async () => (await import('./commands/link.ts')).defineLinkReset,
+      },
+    ],
+  },
+  {
     name: 'nat',
     summary: 'look at the connections that the router follows',
     group: ROUTER,

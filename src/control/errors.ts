@@ -79,6 +79,7 @@ export const ErrorCode = {
   uplinkUnusable: 'UPLINK_UNUSABLE',
   parentUnusable: 'PARENT_UNUSABLE',
   uplinkInvalid: 'UPLINK_INVALID',
+  linkInvalid: 'LINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',
   captureUnreadable: 'CAPTURE_UNREADABLE',

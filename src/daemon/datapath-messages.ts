@@ -1,3 +1,4 @@
+import type { FabricImpairment } from '../control/model/machine.ts'
 import type { FilterProgram } from '../datapath/capture/frame-filter.ts'
 import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import type {
@@ -13,6 +14,12 @@ import type {
   ResolverSettings,
   ZoneSettings,
 } from '../datapath/dns/dns-settings.ts'
+import type {
+  ImpairmentCounts,
+  ImpairmentSettings,
+  ImpairmentValue,
+  LinkDirection,
+} from '../datapath/impairment/impairment-settings.ts'
 import type {
   ExplainedStep,
   FlowListing,
@@ -51,6 +58,8 @@ export type DatapathRequest =
       /** Leads to a LAN. */
       readonly lan: boolean
       readonly station: MacAddress | undefined
+      /** Of its link, before its first frame. */
+      readonly impairment: FabricImpairment | undefined
     }
   | { readonly kind: 'removePort'; readonly port: number }
   | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }
@@ -76,6 +85,14 @@ export type DatapathRequest =
   | { readonly kind: 'natCounts' }
   | { readonly kind: 'neighbours' }
   | { readonly kind: 'explain'; readonly port: number; readonly frame: Uint8Array }
+  | {
+      readonly kind: 'setImpairment'
+      readonly port: number
+      readonly direction: LinkDirection
+      readonly settings: ImpairmentSettings | undefined
+    }
+  | { readonly kind: 'impairmentCounts'; readonly port: number; readonly direction: LinkDirection }
+  | { readonly kind: 'impairments' }
   | { readonly kind: 'setZone'; readonly domain: number; readonly zone: ZoneSettings | undefined }
   | { readonly kind: 'setNamedHost'; readonly id: number; readonly host: NamedHostSettings | undefined }
   | { readonly kind: 'setResolver'; readonly id: number; readonly resolver: ResolverSettings | undefined }
@@ -147,6 +164,10 @@ export interface DatapathResults {
   natCounts: NatCounts
   neighbours: readonly NeighbourValue[]
   explain: readonly ExplainedStep[]
+  setImpairment: undefined
+  /** Undefined where the direction is not impaired. */
+  impairmentCounts: ImpairmentCounts | undefined
+  impairments: readonly ImpairmentValue[]
   setZone: undefined
   setNamedHost: undefined
   setResolver: undefined

@@ -8,6 +8,7 @@ import { EventEmitter, once } from 'node:events'
 import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import type { FabricImpairment } from '../control/model/machine.ts'
 import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import type {
@@ -22,6 +23,12 @@ import type {
   ResolverSettings,
   ZoneSettings,
 } from '../datapath/dns/dns-settings.ts'
+import {
+  type ImpairmentCounts,
+  type ImpairmentSettings,
+  type ImpairmentValue,
+  LinkDirection,
+} from '../datapath/impairment/impairment-settings.ts'
 import type {
   ExplainedStep,
   FlowListing,
@@ -80,6 +87,8 @@ export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'mac'> {
   readonly lan?: boolean | undefined
   /** Lives on the port from the start, and is never forgotten. */
   readonly station?: MacAddress | undefined
+  /** What its link does to frames, from the first one on. */
+  readonly impairment?: FabricImpairment | undefined
 }
 
 /** An open device whose frames are to be forwarded. */
@@ -214,6 +223,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       host,
       lan,
       station,
+      impairment,
     }: Omit<DatapathPort, keyof TapOptions> & { readonly mtu: number },
     { descriptor, virtio, discard }: OpenPort,
   ): Promise<void> {
@@ -229,6 +239,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         host: host ?? false,
         lan: lan ?? false,
         station,
+        impairment,
       })
     } catch (error) {
       // A worker that has ended may have closed it, and its number may be another's by now.
@@ -316,6 +327,36 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /** What would become of a frame that arrived at `port` now. */
   explain(port: number, frame: Uint8Array): Promise<readonly ExplainedStep[]> {
     return this.#call({ kind: 'explain', port, frame })
+  }
+
+  /**
+   * Impairs one direction of a port's link from here on, or (undefined) no more; the port's removal ends it, too. A change starts
+   * the random numbers anew. Rejects where there is no such port, or a value is out of its range.
+   */
+  setImpairment(
+    port: number,
+    direction: LinkDirection,
+    settings: ImpairmentSettings | undefined,
+  ): Promise<undefined> {
+    return this.#call({ kind: 'setImpairment', port, direction, settings })
+  }
+
+  /** Both directions of a port's link at once. */
+  async setLink(port: number, impairment: FabricImpairment | undefined): Promise<void> {
+    await Promise.all([
+      this.setImpairment(port, LinkDirection.from, impairment?.from),
+      this.setImpairment(port, LinkDirection.to, impairment?.to),
+    ])
+  }
+
+  /** Undefined where the direction is not impaired. */
+  impairmentCounts(port: number, direction: LinkDirection): Promise<ImpairmentCounts | undefined> {
+    return this.#call({ kind: 'impairmentCounts', port, direction })
+  }
+
+  /** All directions that are impaired. */
+  impairments(): Promise<readonly ImpairmentValue[]> {
+    return this.#call({ kind: 'impairments' })
   }
 
   setZone(domain: number, zone: ZoneSettings | undefined): Promise<undefined> {

@@ -147,6 +147,22 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
     },
     'GET /nat/stats': { path: '/nat/stats', status: 200 },
     'GET /neighbours': { path: '/neighbours', status: 200 },
+    'GET /links': { path: '/links', status: 200 },
+    'GET /links/{place}': { path: '/links/box', status: 200 },
+    'PUT /links/{place}': {
+      path: '/links/box',
+      body: { from: { delay: '50ms' } },
+      status: 200,
+      call: ['setLink', 'box', { from: { delay: '50ms' } }],
+    },
+    'POST /links/{place}': {
+      path: '/links/box?direction=to',
+      body: { loss: '1%', seed: 7 },
+      status: 200,
+      call: ['adjustLink', 'box', 'to', { loss: '1%', seed: 7 }],
+    },
+    'DELETE /links/{place}': { path: '/links/box', status: 200, call: ['resetLink', 'box', 'both'] },
+    'DELETE /links': { path: '/links?direction=from', status: 200, call: ['resetLinks', 'from'] },
     'GET /uplink': { path: '/uplink', status: 200 },
     'PUT /uplink': {
       path: '/uplink',

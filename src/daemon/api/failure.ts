@@ -25,6 +25,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.linkTarget]: 400,
   [ErrorCode.labFileInvalid]: 400,
   [ErrorCode.uplinkInvalid]: 400,
+  [ErrorCode.linkInvalid]: 400,
 
   [ErrorCode.notPermitted]: 403,
   [ErrorCode.networkPredefined]: 403,
