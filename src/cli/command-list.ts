@@ -21,6 +21,7 @@ const SANDBOXES = 'Sandboxes:'
 const NETWORKS = 'Networks:'
 const ROUTER = 'Gateway and NAT:'
 const NAMES = 'Names:'
+const PACKETS = 'Packets:'
 const LABS = 'Labs:'
 const SYSTEM = 'Switch and system:'
 
@@ -303,8 +304,14 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'replay',
     summary: 'take a capture through the data path of a lab that is only simulated',
-    group: ROUTER,
+    group: PACKETS,
     define: async () => (await import('./commands/replay.ts')).defineReplay,
+  },
+  {
+    name: 'dissect',
+    summary: 'show what is in a capture file',
+    group: PACKETS,
+    define: async () => (await import('./commands/dissect.ts')).defineDissect,
   },
   {
     name: 'dns',

@@ -60,6 +60,7 @@ export const ErrorCode = {
   portInUse: 'PORT_IN_USE',
   interfaceNameTaken: 'INTERFACE_NAME_TAKEN',
   filterInvalid: 'FILTER_INVALID',
+  captureInvalid: 'CAPTURE_INVALID',
   poolOverlap: 'POOL_OVERLAP',
   poolsExhausted: 'POOLS_EXHAUSTED',
   addressInUse: 'ADDRESS_IN_USE',

@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks'
 import { CaptureRingWriter } from '../datapath/capture/capture-ring.ts'
 import { FrameCollector } from '../datapath/capture/frame-collector.ts'
+import { checkProgram, type FilterProgram } from '../datapath/capture/frame-filter.ts'
 import type { RecordedPath } from '../datapath/capture/recorded-path.ts'
 import { RingRecorder } from '../datapath/capture/ring-recorder.ts'
 import type { Engine } from '../datapath/engine.ts'
@@ -37,6 +38,7 @@ export class Watchers {
   }
 
   openCapture({ capture, ring, ...options }: Request<'openCapture'>): CaptureClock {
+    requireProgram(options.filter)
     const writer = new CaptureRingWriter(ring)
     const recorder = new RingRecorder(writer, this.#memory, this.#engine.connections, options, () =>
       this.#tell({ kind: 'captured', capture }),
@@ -58,6 +60,7 @@ export class Watchers {
   }
 
   openFollow({ follow, filter, limit, looks }: Request<'openFollow'>): CaptureClock {
+    requireProgram(filter)
     const collector = new FrameCollector(this.#path, this.#memory, {
       ports: new Set(),
       filter,
@@ -99,6 +102,11 @@ export class Watchers {
     this.#renewedMs = nowMs
     for (const collector of this.#follows.values()) collector.renew()
   }
+}
+
+/** It has come from another thread, and is run on every frame. */
+function requireProgram(filter: FilterProgram): void {
+  if (!checkProgram(filter)) throw new RangeError('the filter is no program')
 }
 
 function clock(): CaptureClock {

@@ -118,7 +118,7 @@ class DatapathWorker {
   }
 
   #depart(nowMs: number): void {
-    const isComplete = this.#recorded.run(nowMs, () => this.#engine.depart())
+    const isComplete = this.#recorded.release(nowMs, () => this.#engine.depart())
     if (!isComplete) this.#transmit()
   }
 

@@ -64,7 +64,7 @@ describe('comments of captured packets', () => {
     [{ facts: Fact.consumed }, ['for the router itself']],
     [{ kind: departure, number: 0 }, ['made by the router']],
     [{ kind: departure, number: 3, facts: Fact.released }, ['had waited']],
-    [{ kind: departure, number: 0, facts: Fact.released }, ['had waited']],
+    [{ kind: departure, number: 0, facts: Fact.released | Fact.delayed }, ['delayed by the link']],
     [
       { reason: DropReason.iccDisabled },
       [

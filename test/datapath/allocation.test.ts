@@ -116,39 +116,6 @@ class Traffic {
   }
 }
 
-/** Frames from port to port, flooded, dropped, of stations that move: while somebody captures them. */
-class CapturedTraffic {
-  records = 0
-  readonly #traffic: Traffic
-  readonly #reader: CaptureRingReader
-
-  constructor(point: number) {
-    this.#traffic = new Traffic(
-      arrivals('1 b a hello', '2 a b hello', '1 * a hello', '1 a a same', '3 b a hello', '4 a d hello'),
-    )
-    const buffer = new SharedArrayBuffer(ringSize(1 << 20))
-    this.#reader = new CaptureRingReader(buffer)
-    const { path, memory, engine } = this.#traffic
-    // `greater 4096`, which is none.
-    const filter = point === 0 ? compileFilter('greater 4096') : new Int32Array(0)
-    const options = { filter, snapLength: 0, raw: false, drops: false }
-    const writer = new CaptureRingWriter(buffer)
-    const recorder = new RingRecorder(writer, memory, engine.connections, options, () => undefined)
-    for (const port of [1, 2, 3, 4]) recorder.setPort(port, port, Point.both)
-    path.add(recorder)
-  }
-
-  run(bursts: number): void {
-    for (let burst = 0; burst < bursts; burst++) {
-      this.#traffic.record(burst)
-      while (this.#reader.next()) {
-        this.records++
-        this.#reader.release()
-      }
-    }
-  }
-}
-
 /** The same burst again and again, half a millisecond apart, from and to ports with impaired links. */
 class ImpairedTraffic {
   readonly #memory = new FrameMemory(frameLayout(BURST_MAX))
@@ -202,6 +169,39 @@ class ImpairedTraffic {
   #settle(): void {
     this.#memory.status[STATUS_TRANSMIT_FAILURES] = 0
     this.#engine.settle()
+  }
+}
+
+/** Frames from port to port, flooded, dropped, of stations that move: while somebody captures them. */
+class CapturedTraffic {
+  records = 0
+  readonly #traffic: Traffic
+  readonly #reader: CaptureRingReader
+
+  constructor(point: number) {
+    this.#traffic = new Traffic(
+      arrivals('1 b a hello', '2 a b hello', '1 * a hello', '1 a a same', '3 b a hello', '4 a d hello'),
+    )
+    const buffer = new SharedArrayBuffer(ringSize(1 << 20))
+    this.#reader = new CaptureRingReader(buffer)
+    const { path, memory, engine } = this.#traffic
+    // `greater 4096`, which is none.
+    const filter = point === 0 ? compileFilter('greater 4096') : new Int32Array(0)
+    const options = { filter, snapLength: 0, raw: false, drops: false }
+    const writer = new CaptureRingWriter(buffer)
+    const recorder = new RingRecorder(writer, memory, engine.connections, options, () => undefined)
+    for (const port of [1, 2, 3, 4]) recorder.setPort(port, port, Point.both)
+    path.add(recorder)
+  }
+
+  run(bursts: number): void {
+    for (let burst = 0; burst < bursts; burst++) {
+      this.#traffic.record(burst)
+      while (this.#reader.next()) {
+        this.records++
+        this.#reader.release()
+      }
+    }
   }
 }
 

@@ -19,6 +19,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.endpointInvalid]: 400,
   [ErrorCode.portInvalid]: 400,
   [ErrorCode.filterInvalid]: 400,
+  [ErrorCode.captureInvalid]: 400,
   [ErrorCode.addressOutOfRange]: 400,
   [ErrorCode.commandNotFound]: 400,
   [ErrorCode.commandNotExecutable]: 400,

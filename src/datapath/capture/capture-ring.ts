@@ -14,7 +14,7 @@
  * published when it is whole. Frame and header are copied eight bytes at a time: where a frame begins in the frame memory its header is aligned.
  */
 
-import { CAPTURE_PLACES_MAX } from '../../limits.ts'
+import { PORTS_MAX } from '../../limits.ts'
 import { VIRTIO_NET_HEADER_SIZE } from '../frame-memory.ts'
 
 const STATE_WORDS = 64
@@ -29,7 +29,7 @@ const ACCEPTED = 1
 const DROPPED = 2
 const REFUSED = 3
 const COUNTS = 4
-const COUNTS_SIZE = CAPTURE_PLACES_MAX * COUNTS * 8
+const COUNTS_SIZE = PORTS_MAX * COUNTS * 8
 const DATA_START = STATE_SIZE + COUNTS_SIZE
 
 const SIZE = 0
@@ -112,7 +112,7 @@ class RingMemory {
   constructor(buffer: ArrayBufferLike) {
     this.capacity = buffer.byteLength - DATA_START
     this.state = new Int32Array(buffer, 0, STATE_WORDS)
-    this.counts = new Float64Array(buffer, STATE_SIZE, CAPTURE_PLACES_MAX * COUNTS)
+    this.counts = new Float64Array(buffer, STATE_SIZE, PORTS_MAX * COUNTS)
     this.words = new Int32Array(buffer, DATA_START)
     this.longs = new BigInt64Array(buffer, DATA_START)
     this.times = new Float64Array(buffer, DATA_START)

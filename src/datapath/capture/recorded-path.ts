@@ -49,7 +49,7 @@ export class RecordedPath implements WaitWatcher {
   private readonly transmit: () => void
   private recorders: readonly FrameRecorder[] = []
   private lastNumber = 0
-  private readonly way = {
+  private readonly way: { -readonly [Key in keyof FrameWay]: FrameWay[Key] } = {
     number: 0,
     timeMs: 0,
     facts: 0,
@@ -161,7 +161,7 @@ export class RecordedPath implements WaitWatcher {
   /** Transmits what stands in the list. */
   transmitNow(): void {
     if (this.depth > 0) this.depart()
-    this.transmit()
+    if (this.engine.transmitCount > 0) this.transmit()
     this.settle(true)
   }
 
@@ -171,7 +171,7 @@ export class RecordedPath implements WaitWatcher {
    */
   explain(port: number, offset: number, length: number): readonly ExplainedStep[] {
     if (this.depth > 1) return []
-    if (this.engine.transmitCount > 0) this.transmitNow()
+    this.transmitNow()
     const frame = this.memory.bytes.slice(offset, offset + length)
     return this.engine.explain(port, frame, Math.floor(this.way.timeMs / MS_PER_S), true)
   }
@@ -327,5 +327,3 @@ export class RecordedPath implements WaitWatcher {
     for (const recorder of this.recorders) recorder.flush()
   }
 }
-
-export type { FrameRecorder, FrameWay }

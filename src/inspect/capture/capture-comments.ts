@@ -37,6 +37,7 @@ export class CaptureComments {
     if (flow < 0 && reason === 0 && facts === 0 && record.number !== 0) return NONE
     const comments: string[] = []
     if (isArrival) this.#addFacts(record, here, view, offset, comments)
+    else if (record.number === 0 && (facts & Fact.delayed) !== 0) comments.push('delayed by the link')
     else if ((facts & Fact.released) !== 0) comments.push('had waited')
     else if (record.number === 0) comments.push('made by the router')
     if (flow >= 0) comments.push(this.#flow(record))
