@@ -83,7 +83,6 @@ export const ErrorCode = {
   linkInvalid: 'LINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',
-  captureUnreadable: 'CAPTURE_UNREADABLE',
   outputFailed: 'OUTPUT_FAILED',
 } as const
 

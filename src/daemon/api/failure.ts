@@ -99,7 +99,6 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.uplinkUnusable]: 400,
   [ErrorCode.parentUnusable]: 400,
   [ErrorCode.simulationImpossible]: 400,
-  [ErrorCode.captureUnreadable]: 400,
   [ErrorCode.outputFailed]: 400,
 }
 
