@@ -92,6 +92,8 @@ export const PACKAGES = {
     'gcc',
     'libc6-dev',
     'linux-libc-dev',
+    'tcpdump',
+    'tshark',
   ],
 }
 

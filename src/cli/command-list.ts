@@ -308,6 +308,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import('./commands/capture.ts')).defineCapture,
   },
   {
+    name: 'replay',
+    summary: 'take a capture through the data path of a lab that is only simulated',
+    group: PACKETS,
+    define: async () => (await import('./commands/replay.ts')).defineReplay,
+  },
+  {
     name: 'dissect',
     summary: 'show what is in a capture file',
     group: PACKETS,

@@ -1,10 +1,9 @@
 /** Which packets of a capture are wanted: `--packet`, `--filter`, `--count`. */
 
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
-import { accepts, type FilterProgram } from '../../datapath/capture/frame-filter.ts'
-import { compileFilter, type FilterNames } from '../../inspect/filter/compile-filter.ts'
+import type { FilterNames } from '../../inspect/filter/compile-filter.ts'
 import { FilterError } from '../../inspect/filter/filter-error.ts'
-import { LINK_TYPE_ETHERNET } from '../../inspect/pcap/capture-file.ts'
+import { PacketFilter } from '../../inspect/filter/packet-filter.ts'
 import type { CaptureReader } from '../../inspect/pcap/capture-reader.ts'
 import { usage } from '../options.ts'
 
@@ -26,10 +25,10 @@ export function parsePacketRange(text: string): PacketRange {
   return range
 }
 
-/** As `compileFilter`; throws TapwireError with the place pointed at. */
-export function filterProgram(text: string, names?: FilterNames): FilterProgram {
+/** Throws TapwireError with the place pointed at. */
+export function packetFilter(text: string, names?: FilterNames): PacketFilter {
   try {
-    return compileFilter(text, names)
+    return new PacketFilter(text, names)
   } catch (error) {
     if (!(error instanceof FilterError)) throw error
     const place = error.excerpt.replaceAll(/^/gm, '    ')
@@ -43,7 +42,7 @@ export class PacketChoice {
   readonly #range: PacketRange
   readonly #filter: string
   readonly #names: FilterNames
-  #program: FilterProgram | undefined
+  #compiled: PacketFilter | undefined
   /** Packets that may still be chosen. */
   #left: number
   /** Packets so far, chosen or not: the number of the one that is looked at, from 1. */
@@ -65,19 +64,15 @@ export class PacketChoice {
   wants(reader: CaptureReader, linkType: number): boolean {
     this.number += 1
     if (this.number < this.#range.first || this.#left <= 0) return false
-    const program = this.program()
-    if (program.length > 0) {
-      const { offset, capturedLength, originalLength } = reader.packet
-      if (linkType !== LINK_TYPE_ETHERNET) return false
-      if (!accepts(program, reader.view, offset, capturedLength, originalLength)) return false
-    }
+    const { offset, capturedLength, originalLength } = reader.packet
+    if (!this.filter().accepts(reader.view, offset, capturedLength, originalLength, linkType)) return false
     this.#left -= 1
     return true
   }
 
   /** Compiled when it is first wanted: the names that the capture begins with are known by then. Throws FILTER_INVALID. */
-  program(): FilterProgram {
-    this.#program ??= filterProgram(this.#filter, this.#names)
-    return this.#program
+  filter(): PacketFilter {
+    this.#compiled ??= packetFilter(this.#filter, this.#names)
+    return this.#compiled
   }
 }

@@ -1,20 +1,19 @@
 /** Captures as commands read them: from a file or from standard input, with constant memory, and with errors for people. */
 
-import { closeSync, openSync, readSync } from 'node:fs'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { CaptureFileError } from '../../inspect/pcap/capture-file-error.ts'
+import { openCapture } from '../../inspect/pcap/capture-input.ts'
 import { CaptureReader, ReadResult } from '../../inspect/pcap/capture-reader.ts'
 import type { Cli } from '../cli.ts'
 import { openError, usage } from '../options.ts'
-
-/** Bytes of a file that are asked for at once. */
-const CHUNK = 256 * 1024
 
 /** What is done with what a capture holds. */
 export interface CaptureVisitor {
   /** Goes on with what may be read now; true where nothing more is wanted. The reader stands at what `result` says. */
   visit(reader: CaptureReader, result: ReadResult): boolean
-  /** Between two pieces of the file: output may be written, and others may do their work. */
+  /** So much waits to be written that a pause is due. */
+  readonly full: boolean
+  /** Between two pieces of the file, or when it is full: output may be written, and others may do their work. */
   pause(): Promise<void>
 }
 
@@ -23,10 +22,9 @@ export interface CaptureVisitor {
  * that has been visited.
  */
 export async function readCapture(cli: Cli, path: string, visitor: CaptureVisitor): Promise<void> {
-  const reader = new CaptureReader()
   try {
-    if (path === '-') await readStream(cli, reader, visitor)
-    else await readFile(path, reader, visitor)
+    if (path === '-') await readStream(cli, visitor)
+    else await readFile(path, visitor)
   } catch (error) {
     if (!(error instanceof CaptureFileError)) throw error
     const name = path === '-' ? 'standard input' : path
@@ -37,54 +35,56 @@ export async function readCapture(cli: Cli, path: string, visitor: CaptureVisito
   }
 }
 
-async function readFile(path: string, reader: CaptureReader, visitor: CaptureVisitor): Promise<void> {
-  const descriptor = opened(path)
+async function readFile(path: string, visitor: CaptureVisitor): Promise<void> {
+  const input = ofSystem(path, () => openCapture(path))
   try {
     for (;;) {
-      if (visitAll(reader, visitor)) return
+      const state = visitAll(input.reader, visitor)
+      if (state === 'done') return
       await visitor.pause()
-      const length = readInto(descriptor, path, reader.space(CHUNK))
-      if (length === 0) reader.end()
-      else reader.filled(length)
+      if (state === 'needMore') ofSystem(path, () => input.fill())
     }
   } finally {
-    closeSync(descriptor)
+    input.close()
   }
 }
 
-function opened(path: string): number {
+/** Throws USAGE in place of the system's error. */
+function ofSystem<T>(path: string, work: () => T): T {
   try {
-    return openSync(path, 'r')
+    return work()
   } catch (cause) {
     throw usage(openError(path, cause))
   }
 }
 
-function readInto(descriptor: number, path: string, room: Uint8Array): number {
-  try {
-    return readSync(descriptor, room, 0, room.length, null)
-  } catch (cause) {
-    throw usage(openError(path, cause))
-  }
-}
-
-async function readStream({ stdin }: Cli, reader: CaptureReader, visitor: CaptureVisitor): Promise<void> {
+async function readStream({ stdin }: Cli, visitor: CaptureVisitor): Promise<void> {
+  const reader = new CaptureReader()
   for await (const chunk of stdin) {
     reader.push(chunk as Uint8Array)
-    const enough = visitAll(reader, visitor)
-    await visitor.pause()
     // Whoever writes it learns that nobody reads on.
-    if (enough) return void stdin.destroy?.()
+    if ((await visitWithPauses(reader, visitor)) === 'done') return void stdin.destroy?.()
   }
   reader.end()
-  visitAll(reader, visitor)
+  await visitWithPauses(reader, visitor)
 }
 
-/** All that can be read of what has come in; whether that was the end, or enough. */
-function visitAll(reader: CaptureReader, visitor: CaptureVisitor): boolean {
+async function visitWithPauses(reader: CaptureReader, visitor: CaptureVisitor): Promise<VisitState> {
   for (;;) {
-    const result = reader.next()
-    if (result === ReadResult.needMore) return false
-    if (result === ReadResult.end || visitor.visit(reader, result)) return true
+    const state = visitAll(reader, visitor)
+    await visitor.pause()
+    if (state !== 'full') return state
   }
+}
+
+/** Why it was not gone on with: it was the end, or enough; the next bytes are not here; the visitor is full. */
+type VisitState = 'done' | 'needMore' | 'full'
+
+function visitAll(reader: CaptureReader, visitor: CaptureVisitor): VisitState {
+  while (!visitor.full) {
+    const result = reader.next()
+    if (result === ReadResult.needMore) return 'needMore'
+    if (result === ReadResult.end || visitor.visit(reader, result)) return 'done'
+  }
+  return 'full'
 }

@@ -23,6 +23,9 @@ interface DissectOptions {
   readonly time: TimeFormat
 }
 
+/** Characters that are collected before they are written. */
+const OUTPUT_MAX = 256 * 1024
+
 export function defineDissect(command: Command, cli: Cli): void {
   command
     .description(
@@ -81,8 +84,9 @@ class Dissection implements CaptureVisitor {
   readonly #printer: PacketPrinter
   readonly #summary: CaptureSummary | undefined
   readonly #json: boolean
-  /** Printed since the last pause. */
+  /** Printed since the last pause, and how much that is. */
   #output: (Uint8Array | string)[] = []
+  #size = 0
 
   constructor(cli: Cli, options: DissectOptions, count: number) {
     this.#cli = cli
@@ -105,16 +109,27 @@ class Dissection implements CaptureVisitor {
       if (this.#summary !== undefined) this.#summary.add(reader, result)
       else {
         this.#printer.print(reader, choice.number)
-        if (this.#printer.full) this.#output.push(...this.#printer.take())
+        if (this.#printer.full) this.#collect()
       }
     }
     return choice.complete
   }
 
+  get full(): boolean {
+    return this.#size >= OUTPUT_MAX
+  }
+
+  #collect(): void {
+    for (const piece of this.#printer.take()) {
+      this.#output.push(piece)
+      this.#size += piece.length
+    }
+  }
+
   /** The whole file was read. */
   end(): void {
     // A filter's mistakes are told also where there was nothing to try it on.
-    this.#choice.program()
+    this.#choice.filter()
     if (this.#summary === undefined) return
     if (this.#json) printJson(this.#cli, this.#summary.json())
     else this.#cli.stdout.write(this.#summary.text())
@@ -123,8 +138,10 @@ class Dissection implements CaptureVisitor {
   /** Writes, waits for a reader that is slower, and lets the process learn that there is none any more. */
   async pause(): Promise<void> {
     const { stdout } = this.#cli
-    const output = [...this.#output, ...this.#printer.take()]
+    this.#collect()
+    const output = this.#output
     this.#output = []
+    this.#size = 0
     for (const piece of output) {
       if (piece.length === 0) continue
       const drained = new Promise<void>((resolve) => {

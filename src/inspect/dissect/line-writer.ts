@@ -42,10 +42,11 @@ const NOTE_LETTERS_MAX = 1200
 export class LineWriter {
   readonly #line = new LinePacket(BATCH + LINE_MAX)
   readonly #time: LineTime
+  readonly #names: LineNames | undefined
 
   constructor({ time = 'clock', names }: LineWriterOptions = {}) {
     this.#time = new LineTime(time)
-    this.#line.names = names
+    this.#names = names
   }
 
   /** Something like 64 KB of lines are there to be taken. */
@@ -74,6 +75,8 @@ export class LineWriter {
     const line = this.#line
     this.#time.write(line, packet.seconds, packet.nanoseconds, digits)
     line.put(prefix)
+    // Where there are none yet, addresses need not become keys of a map.
+    line.names = this.#names?.byAddress.size ? this.#names : undefined
     const { offset, capturedLength, originalLength } = packet
     describe(line, view, offset, capturedLength, originalLength, linkType)
     line.byte(LINE_FEED)
@@ -104,8 +107,14 @@ function describe(
   line.wireEnd = offset + Math.max(length, originalLength)
   line.cut = false
   line.depth = 0
-  if (linkType === LINK_TYPE_ETHERNET) ethernetLine(line, offset)
-  else {
+  if (linkType === LINK_TYPE_ETHERNET) {
+    line.inner = offset
+    while (line.inner >= 0) {
+      const frame = line.inner
+      line.inner = -1
+      ethernetLine(line, frame)
+    }
+  } else {
     line.put(LINK_TYPE)
     line.decimal(linkType)
     line.put(LENGTH)

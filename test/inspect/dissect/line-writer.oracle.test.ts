@@ -36,8 +36,8 @@ function worded(line: string): string | undefined {
       Number(length) > 0 ? `, seq ${sequence}:${end}` : /[SFR]/.test(flags!) ? `, seq ${sequence}` : ''
     return `${name} ${ends}: Flags [${flags}]${range}${plain}, length ${length}`
   }
-  if (/^UDP, length/.test(rest)) return `${name} ${ends}: ${rest}`
-  if (/^ICMP echo/.test(rest) && !rest.includes('fragment')) return `${name} ${ends}: ${rest}`
+  if (rest.startsWith('UDP, length')) return `${name} ${ends}: ${rest}`
+  if (rest.startsWith('ICMP echo') && !rest.includes('fragment')) return `${name} ${ends}: ${rest}`
   return undefined
 }
 

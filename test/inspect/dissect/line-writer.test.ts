@@ -21,7 +21,7 @@ const SYN = hex(
   ipv4('06', '003c'),
   '9c40 0050 fffffffe 00000000 a0c2 faf0 0000 0000 020405b4 0402 080a 00000001 00000000 01 030307',
 )
-const VERY_LONG_NAME = `${'3f'.padEnd(128, '61')}`.repeat(5)
+const VERY_LONG_NAME = '3f'.padEnd(128, '61').repeat(5)
 
 describe('the line of a packet', () => {
   const cases: readonly [name: string, frame: Uint8Array, line: string][] = [
