@@ -290,6 +290,9 @@ export const SHIM_TIMEOUT_MS = 60_000
  */
 export const SHIM_GREETING_MS = 5000
 
+/** Bytes of a request's first line and headers: a capture's longest filter has room, with three for each of its characters. */
+export const REQUEST_HEADERS_MAX = 64 * 1024
+
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024
 

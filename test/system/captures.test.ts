@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { CaptureSummary } from '../../src/control/api/capture.ts'
+import { FILTER_TEXT_MAX } from '../../src/limits.ts'
 import { type CaptureContents, readCapture } from '../support/capture-contents.ts'
 import { needs, needsTap } from '../support/requirements.ts'
 import { needsScapy, scapy } from '../support/scapy.ts'
@@ -162,6 +163,21 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
     assert.equal(code, 0)
     assert.match(output, /^\d\d:\d\d:\d\d\.\d{9} \[app\.eth0@blue in\] app > web: ICMP echo request.*\n/)
     assert.match(output, /\n\S+ \[web\.eth0@blue out\] app > web: ICMP echo request.*\n$/)
+  })
+
+  it('is refused for a filter that is wrong, with its place, and takes the longest one', async () => {
+    const { code, errors } = await scene.daemon.attempt('capture', '--filter', 'tcp prot 80')
+    assert.equal(code, 1)
+    assert.match(errors, /^ *tcp prot 80\n *\^$/m)
+    const long = 'not tcp'.padEnd(FILTER_TEXT_MAX)
+    const { code: done, errors: told } = await scene.daemon.attempt(
+      'capture',
+      '--filter',
+      long,
+      '--duration',
+      '1ms',
+    )
+    assert.equal(done, 0, told)
   })
 
   it('is shown by tshark while it goes on, and ends with it', async () => {

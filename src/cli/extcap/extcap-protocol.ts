@@ -77,9 +77,16 @@ async function capture(cli: Cli, api: ApiClient, given: ExtcapArguments): Promis
   }
 }
 
-/** Undefined where a signal comes before. */
+/** A Wireshark that was killed opens no pipe any more, and ends nobody. */
+const LOOK_AFTER_PARENT_MS = 1000
+
+/** Undefined where a signal comes before, or who has called has gone. */
 async function untilSignal<T>(cli: Cli, action: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
   const coming = new AbortController()
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid !== parent) coming.abort()
+  }, LOOK_AFTER_PARENT_MS)
   const forget = cli.onInterrupt(() => coming.abort())
   try {
     return await action(coming.signal)
@@ -87,6 +94,7 @@ async function untilSignal<T>(cli: Cli, action: (signal: AbortSignal) => Promise
     if (!coming.signal.aborted) throw error
     return undefined
   } finally {
+    clearInterval(timer)
     forget()
   }
 }
