@@ -249,7 +249,8 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
   it('is what tshark captures at the interfaces that it finds', async () => {
     const home = inFolder('home')
     mkdirSync(home)
-    const environment = { HOME: home, XDG_CONFIG_HOME: join(home, '.config') }
+    // Without the programs that Wireshark brings itself, all of which it would run each time.
+    const environment = { HOME: home, XDG_CONFIG_HOME: join(home, '.config'), WIRESHARK_EXTCAP_DIR: home }
     const own = { environment }
     await run(own, ...scene.daemon.line('extcap', 'install'))
     const list = await run(own, 'tshark', '-D')

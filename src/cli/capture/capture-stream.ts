@@ -1,7 +1,7 @@
 /** A capture of the daemon, as its client has it. */
 
 import type { IncomingMessage } from 'node:http'
-import { CAPTURE_ID_HEADER, type CapturePoint } from '../../control/api/capture.ts'
+import { CAPTURE_ID_HEADER, type CapturePoint } from '../../control/capture-points.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import type { ApiClient, QueryValue } from '../api-client.ts'
 

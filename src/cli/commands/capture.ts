@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { CapturePoint, CaptureSummary } from '../../control/api/capture.ts'
+import type { CaptureSummary } from '../../control/api/capture.ts'
+import type { CapturePoint } from '../../control/capture-points.ts'
 import { TIME_FORMATS, type TimeFormat } from '../../inspect/dissect/line-time.ts'
 import { CAPTURE_SNAP_LENGTH_MAX } from '../../limits.ts'
 import { apiClient } from '../api-client.ts'

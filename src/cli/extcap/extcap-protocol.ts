@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { CAPTURE_POINTS, type CapturePoint } from '../../control/api/capture.ts'
+import { CAPTURE_POINTS, type CapturePoint } from '../../control/capture-points.ts'
 import { CAPTURE_SNAP_LENGTH_MAX } from '../../limits.ts'
 import { type ApiClient, apiClientOfRunning } from '../api-client.ts'
 import type { CaptureRequest } from '../capture/capture-stream.ts'
