@@ -290,6 +290,9 @@ export const SHIM_TIMEOUT_MS = 60_000
  */
 export const SHIM_GREETING_MS = 5000
 
+/** Bytes of a request's first line and headers: a capture's longest filter has room, with three for each of its characters. */
+export const REQUEST_HEADERS_MAX = 64 * 1024
+
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024
 
@@ -480,6 +483,14 @@ export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
 
+/**
+ * Seconds of a simulated gap between two frames that really pass: the longest that the data path remembers anything is 7,440 s (an established TCP
+ * connection, RFC 5382, 5), and behind that all seconds are alike.
+ */
+export const SIMULATED_GAP_MAX_S = 8000
+
+/** Timers that go off while a simulated lab comes up: each endpoint announces its addresses some times. */
+export const SIMULATED_TIMERS_MAX = 16 * PORTS_MAX
 /** Digits of a link's percentages behind the point: one frame of a million can be meant. */
 export const LINK_PERCENT_DIGITS = 4
 /** Bits a second of an impaired link: a frame of 1500 bytes takes 12 s, and slower ones are as good as down. */
@@ -500,6 +511,23 @@ export const CAPTURE_COMMENTS_MAX = 1024
 /** Bytes of a packet that are printed as such. */
 export const HEX_DUMP_MAX = 262_144
 /**
+ * Bytes of one file of a ring of captures: one of the longest packets with what the file begins with has room in the smallest. And how many
+ * files: all of them are named on one command line where somebody merges them.
+ */
+export const CAPTURE_RING_FILE_SIZE_MIN = 200_000
+export const CAPTURE_RING_FILE_SIZE_MAX = 1e12
+export const CAPTURE_RING_FILES_MAX = 10_000
+/** Interfaces that Wireshark is told of. It runs a program for each when it starts; all places can be chosen in the dialog of the first one. */
+export const EXTCAP_INTERFACES_MAX = 100
+/** Addresses with names in one block of a pcapng file. */
+export const CAPTURE_NAMES_MAX = 131_072
+
+/** Seconds that pass behind a replay's last frame: longer than a fragment waits for the first one (FRAGMENT_LIFETIME_S), or a packet for an answer to ARP. */
+export const REPLAY_TAIL_S = 40
+
+/** Sources of frames that a replay has no place for, that are told of one by one. */
+export const UNPLACED_SOURCES_MAX = 64
+/**
  * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
  * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
  */
@@ -510,3 +538,9 @@ export const DISSECTED_BYTES_MAX = 256
 export const FILTER_TEXT_MAX = 16_384
 export const FILTER_DEPTH_MAX = 100
 export const FILTER_INSTRUCTIONS_MAX = 4096
+
+/** Frames that one request of the API may have sent into a network: as many small ones as one burst has, some times over. */
+export const FRAMES_PER_REQUEST_MAX = 4096
+
+/** Bytes of frames, as base64, of one request of a live replay: well below REQUEST_BODY_MAX, with the names around each. */
+export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024

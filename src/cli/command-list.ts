@@ -302,10 +302,50 @@ export const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import('./commands/explain.ts')).defineExplain,
   },
   {
+    name: 'capture',
+    summary: 'show what passes the switch, or write it for Wireshark',
+    group: PACKETS,
+    define: async () => (await import('./commands/capture.ts')).defineCapture,
+  },
+  {
+    name: 'replay',
+    summary: 'take a capture through the data path of a lab that is only simulated',
+    group: PACKETS,
+    define: async () => (await import('./commands/replay.ts')).defineReplay,
+  },
+  {
     name: 'dissect',
     summary: 'show what is in a capture file',
     group: PACKETS,
     define: async () => (await import('./commands/dissect.ts')).defineDissect,
+  },
+  {
+    name: 'extcap',
+    summary: "show the networks among Wireshark's interfaces",
+    group: PACKETS,
+    commands: [
+      {
+        name: 'install',
+        summary: 'let Wireshark find Tapwire',
+        define: async () => (await import('./commands/extcap.ts')).defineExtcapInstall,
+      },
+      {
+        name: 'uninstall',
+        summary: 'take that back',
+        define: async () => (await import('./commands/extcap.ts')).defineExtcapUninstall,
+      },
+      {
+        name: 'status',
+        summary: 'tell whether Wireshark finds Tapwire, and which',
+        define: async () => (await import('./commands/extcap.ts')).defineExtcapStatus,
+      },
+      {
+        name: 'run',
+        summary: 'what Wireshark calls',
+        hidden: true,
+        define: async () => (await import('./commands/extcap-run.ts')).defineExtcapRun,
+      },
+    ],
   },
   {
     name: 'dns',

@@ -82,6 +82,8 @@ export const ErrorCode = {
   uplinkInvalid: 'UPLINK_INVALID',
   linkInvalid: 'LINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
+  simulationImpossible: 'SIMULATION_IMPOSSIBLE',
+  outputFailed: 'OUTPUT_FAILED',
 } as const
 
 export interface TapwireErrorDetails {

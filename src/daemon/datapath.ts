@@ -43,6 +43,7 @@ import type {
 } from '../datapath/router-settings.ts'
 import { openWake, wake } from '../ports/native-frame-io.ts'
 import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
+import { makeRoomForInlining } from '../simulation/inlining.ts'
 import type { Station } from '../tables/mac-table.ts'
 import { type MacAddress, putMac } from '../wire/address.ts'
 import {
@@ -54,7 +55,6 @@ import {
   type DatapathWorkerData,
   NO_CALL,
 } from './datapath-messages.ts'
-import { makeRoomForInlining } from './inlining.ts'
 
 export interface DatapathOptions {
   /** `auto` takes io_uring where it can be had, else epoll. */
@@ -258,6 +258,13 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /** Forwards a frame as though the port had received it. */
   inject(port: number, frame: Uint8Array): Promise<undefined> {
     return this.#call({ kind: 'inject', port, frame })
+  }
+
+  /** The same for several, one after the other. Resolves to 0, or the DropReason, of each. */
+  injectAll(
+    frames: readonly { readonly port: number; readonly frame: Uint8Array }[],
+  ): Promise<readonly number[]> {
+    return this.#call({ kind: 'injectAll', frames })
   }
 
   /** All stations that the switch knows. */

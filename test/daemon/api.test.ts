@@ -124,6 +124,12 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
       status: 200,
       call: ['flushFdb', { network: 'net' }],
     },
+    'POST /networks/{network}/frames': {
+      path: '/networks/net/frames',
+      body: { frames: [{ from: 'box', data: 'AAAA' }] },
+      status: 200,
+      call: ['sendFrames', 'net', { frames: [{ from: 'box', data: 'AAAA' }] }],
+    },
     'GET /stats': { path: '/stats', status: 200 },
     'GET /nat/flows': {
       path: '/nat/flows?protocol=tcp&sandbox=box&network=net&address=10.1.0.2&port=80&limit=5',

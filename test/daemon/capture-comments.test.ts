@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { WallClock } from '../../src/daemon/capture/capture-clock.ts'
-import { CaptureComments } from '../../src/daemon/capture/capture-comments.ts'
 import { RecordKind } from '../../src/datapath/capture/capture-ring.ts'
 import { Fact } from '../../src/datapath/capture/recorded-frame.ts'
 import { DropReason } from '../../src/datapath/drop-reason.ts'
+import { CaptureComments } from '../../src/inspect/capture/capture-comments.ts'
 import { address } from '../support/packet-text.ts'
 
 const FRAME = new DataView(new ArrayBuffer(64))

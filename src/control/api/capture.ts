@@ -1,15 +1,11 @@
 /** What passes the switch, for who looks on. */
 
 import { z } from 'zod'
+import { CAPTURE_POINTS, type CapturePoint } from '../capture-points.ts'
 import { explanationSchema } from './explain.ts'
 
 const count = z.int().min(0)
 const text = z.string()
-
-export const CAPTURE_ID_HEADER = 'Tapwire-Capture-Id'
-
-export const CAPTURE_POINTS = ['pre-nat', 'post-nat', 'both'] as const
-export type CapturePoint = (typeof CAPTURE_POINTS)[number]
 
 /** What GET /capture takes. */
 export interface CaptureOptions {

@@ -317,7 +317,7 @@ function nothingThere(): TapwireError {
 }
 
 /** What a host's own daemon is to have. */
-function innerLab(lab: Lab, { networks, sandboxes, uplink, uplinkLink }: LabHost): Lab {
+export function innerLab(lab: Lab, { networks, sandboxes, uplink, uplinkLink }: LabHost): Lab {
   return {
     name: lab.name,
     networks,
