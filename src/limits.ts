@@ -519,8 +519,6 @@ export const CAPTURE_RING_FILE_SIZE_MAX = 1e12
 export const CAPTURE_RING_FILES_MAX = 10_000
 /** Interfaces that Wireshark is told of. It runs a program for each when it starts; all places can be chosen in the dialog of the first one. */
 export const EXTCAP_INTERFACES_MAX = 100
-/** Addresses with names in one block of a pcapng file. */
-export const CAPTURE_NAMES_MAX = 131_072
 
 /** Seconds that pass behind a replay's last frame: longer than a fragment waits for the first one (FRAGMENT_LIFETIME_S), or a packet for an answer to ARP. */
 export const REPLAY_TAIL_S = 40
