@@ -147,6 +147,33 @@ export const CONNECTIONS_PER_OWNER_DEFAULT = 32_768
  */
 export const CONNECTIONS_EXPIRED_MAX = 64
 
+/**
+ * Captures of one daemon at a time, and each one's ring of copies: a fifth of a second of full-size frames at 1,000,000 frames a second would be
+ * 300 MB, but a reader that keeps up needs only what comes while it is not scheduled; 32 MiB are 20,000 such frames, or 500 super-frames.
+ */
+export const CAPTURES_MAX = 8
+export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
+
+/** Interfaces of one capture, those that have gone included: as many as there may be ports. */
+export const CAPTURE_PLACES_MAX = PORTS_MAX
+
+/** Places that one capture is asked for by name; `any` and networks say many in one word. */
+export const CAPTURE_PLACES_TOLD_MAX = 256
+
+/**
+ * Clients that follow frames with what is decided on them, and how many frames a second each is told of: explaining one takes some 20 us of
+ * the data path's time, and the JSON of one some 4 KB. Of the frames that pass, so many a second are looked at for one client.
+ */
+export const FOLLOWERS_MAX = 4
+export const FOLLOWED_FRAMES_PER_S = 100
+export const FOLLOWED_FRAMES_PER_S_MAX = 1000
+export const FOLLOWED_LOOKS_PER_S = 2000
+/** Of those, how many wait to be read. */
+export const FOLLOWED_FRAMES_KEPT = 2 * FOLLOWED_FRAMES_PER_S_MAX
+
+/** Bytes of a packet that a capture may keep: what libpcap keeps where nobody asks for fewer (MAXIMUM_SNAPLEN). */
+export const CAPTURE_SNAP_LENGTH_MAX = 262_144
+
 /** Port events (a device vanished) that one poll reports at most; the others wait for the next poll. */
 export const PORT_EVENTS_MAX = 64
 
@@ -450,3 +477,7 @@ export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
+/** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
+export const FILTER_TEXT_MAX = 16_384
+export const FILTER_DEPTH_MAX = 100
+export const FILTER_INSTRUCTIONS_MAX = 4096

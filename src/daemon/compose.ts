@@ -8,7 +8,9 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { EventLog } from '../control/event-log.ts'
 import { Ipam } from '../control/ipam/ipam.ts'
 import { Labs } from '../control/labs/labs.ts'
+import { captureRoutes } from './api/capture.ts'
 import { labRoutes } from './api/labs.ts'
+import { CaptureService } from './capture/capture-service.ts'
 import type { Configuration } from './configuration.ts'
 import { DatapathFabric } from './fabric.ts'
 import { FileStore } from './file-store.ts'
@@ -59,6 +61,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       ? invalidPools(paths.configuration, error)
       : error
   }
+  const captures = new CaptureService({ datapath, places: control.places, events, log })
   const labs = new Labs(control, new HostDaemons({ root: paths.root, io, control }))
   const metrics = new MetricsOnDemand({
     control,
@@ -66,6 +69,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     portDrops: (port) => datapath.counters.port(port).drops,
     version: programVersion(),
     backend: datapath.backend,
+    captures,
   })
   return {
     control,
@@ -81,6 +85,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       return waiting
     },
     stop: async ({ keepSandboxes }) => {
+      await captures.close()
       await control.shutdown({ liveRestore: keepSandboxes })
       // Of those that stay the next daemon is to hear the end, and to note it.
       host.release()
@@ -90,7 +95,10 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       await store.seal()
       await metrics.close()
     },
-    mount: (api, context) => labRoutes(api, labs, context),
+    mount: (api, context) => {
+      labRoutes(api, labs, context)
+      captureRoutes(api, captures, context)
+    },
   }
 }
 

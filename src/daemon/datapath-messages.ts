@@ -1,3 +1,5 @@
+import type { FilterProgram } from '../datapath/capture/frame-filter.ts'
+import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import type {
   DnsAnswer,
   DnsAsker,
@@ -85,6 +87,36 @@ export type DatapathRequest =
   | { readonly kind: 'noteQuestions'; readonly notes: readonly DnsNote[] }
   | { readonly kind: 'dnsCounts' }
   | { readonly kind: 'dnsLog'; readonly after: number; readonly limit: number }
+  | {
+      readonly kind: 'openCapture'
+      readonly capture: number
+      /** ringSize(CAPTURE_RING_SIZE) bytes: the worker writes, the main thread reads. */
+      readonly ring: SharedArrayBuffer
+      readonly filter: FilterProgram
+      readonly snapLength: number
+      readonly raw: boolean
+      readonly drops: boolean
+    }
+  | {
+      readonly kind: 'setCapturePort'
+      readonly capture: number
+      readonly port: number
+      /** What its records say in place of the port's number, which may become another's. */
+      readonly interface: number
+      /** Bits of Point. */
+      readonly points: number
+    }
+  | { readonly kind: 'closeCapture'; readonly capture: number }
+  | {
+      readonly kind: 'openFollow'
+      readonly follow: number
+      readonly filter: FilterProgram
+      /** Frames a second, and those a second that are looked at for them. */
+      readonly limit: number
+      readonly looks: number
+    }
+  | { readonly kind: 'setFollowPorts'; readonly follow: number; readonly ports: readonly number[] }
+  | { readonly kind: 'closeFollow'; readonly follow: number }
   | { readonly kind: 'stop' }
 
 /** By request: what the worker answers. */
@@ -119,7 +151,18 @@ export interface DatapathResults {
   dnsCounts: DnsCounts
   /** `nowMs` is of the clock that the entries' times are of. */
   dnsLog: DnsLogListing & { readonly nowMs: number }
+  openCapture: CaptureClock
+  setCapturePort: undefined
+  closeCapture: undefined
+  openFollow: CaptureClock
+  setFollowPorts: undefined
+  closeFollow: undefined
   stop: undefined
+}
+
+/** Milliseconds from the data path's clock to those since 1970; they stay so. */
+export interface CaptureClock {
+  readonly offsetMs: number
 }
 
 /** Nobody waits for what comes of it. */
@@ -142,6 +185,16 @@ export type DatapathMessage =
   | { readonly kind: 'portGone'; readonly port: number; readonly errno: number }
   /** Of one burst, or more. */
   | { readonly kind: 'questions'; readonly questions: readonly DnsQuestion[] }
+
+  /** The ring of a capture is not empty any more. Once, until its reader waits again. */
+  | { readonly kind: 'captured'; readonly capture: number }
+  /** `missed`: frames that were not recorded for want of time, since the start. */
+  | {
+      readonly kind: 'followed'
+      readonly follow: number
+      readonly frames: readonly RecordedFrame[]
+      readonly missed: number
+    }
 
 export interface DatapathWorkerData {
   readonly io: 'auto' | 'io_uring' | 'epoll'

@@ -5,6 +5,7 @@
 
 import { performance } from 'node:perf_hooks'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { RecordedPath } from '../datapath/capture/recorded-path.ts'
 import { Counters } from '../datapath/counters.ts'
 import type { DnsAnswer } from '../datapath/dns/dns-settings.ts'
 import { Engine } from '../datapath/engine.ts'
@@ -18,6 +19,7 @@ import {
   type DatapathWorkerData,
   NO_CALL,
 } from './datapath-messages.ts'
+import { Watchers } from './datapath-watchers.ts'
 
 /** A poll waits no longer than this, so that stations are forgotten while nothing arrives. */
 const TICK_MS = 1000
@@ -25,6 +27,9 @@ const TICK_MS = 1000
 class DatapathWorker {
   readonly #io: NativeFrameIo
   readonly #engine: Engine
+  /** For who looks on. */
+  readonly #recorded: RecordedPath
+  readonly #watchers: Watchers
   #running = true
   /** Something of the last turn is left to be done, whether or not anything arrives. */
   #busy = false
@@ -42,6 +47,10 @@ class DatapathWorker {
       ...(data.stations !== undefined && { stations: data.stations }),
       ...(data.stationsPerPort !== undefined && { stationsPerPort: data.stationsPerPort }),
     })
+    this.#recorded = new RecordedPath(this.#engine, this.#io.memory, () =>
+      this.#io.transmit(this.#engine.transmitCount),
+    )
+    this.#watchers = new Watchers(this.#engine, this.#io.memory, this.#recorded, tell)
   }
 
   run(): void {
@@ -57,12 +66,15 @@ class DatapathWorker {
   #turn(): void {
     const { status } = this.#io.memory
     const count = this.#io.poll(this.#engine.transmitCount, this.#busy ? 0 : TICK_MS)
-    this.#engine.settle()
+    const recorded = this.#recorded.active
+    if (recorded) this.#recorded.settle()
+    else this.#engine.settle()
     const nowMs = performance.now()
     const nowS = Math.floor(nowMs / 1000)
     this.#engine.dns.nowMs = nowMs
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
-    this.#process(count, nowS)
+    if (recorded) this.#recorded.process(count, nowMs)
+    else this.#process(count, nowS)
     if (status[STATUS_WOKEN] !== 0) {
       // What the burst made goes out first: a call may remove the port that it goes to.
       this.#transmit()
@@ -70,7 +82,8 @@ class DatapathWorker {
     }
     const questions = this.#engine.dns.takeQuestions()
     if (questions !== undefined) tell({ kind: 'questions', questions })
-    this.#busy = this.#engine.tick(nowS)
+    if (this.#recorded.active) this.#busy = this.#watchers.tick(nowMs)
+    else this.#busy = this.#engine.tick(nowS)
   }
 
   #process(count: number, nowS: number): void {
@@ -82,6 +95,10 @@ class DatapathWorker {
   }
 
   #transmit(): void {
+    if (this.#recorded.active) {
+      this.#recorded.transmitNow()
+      return
+    }
     this.#io.transmit(this.#engine.transmitCount)
     this.#engine.settle()
   }
@@ -127,7 +144,7 @@ class DatapathWorker {
         engine.removePort(request.port)
         return this.#io.release(request.port)
       case 'inject':
-        engine.inject(request.port, request.frame, nowS)
+        this.#recorded.run(nowMs, () => engine.inject(request.port, request.frame, nowS))
         // At once: the next call may remove the port that it goes to.
         this.#transmit()
         return undefined
@@ -179,7 +196,7 @@ class DatapathWorker {
       case 'resolve':
         return engine.dns.resolve(request.asker, request.query, request.limit, nowMs, request.explained)
       case 'answerQuestions':
-        this.#answerQuestions(request.answers, nowMs)
+        this.#recorded.run(nowMs, () => this.#answerQuestions(request.answers, nowMs))
         return undefined
       case 'noteQuestions':
         engine.dns.note(request.notes, nowMs)
@@ -188,6 +205,18 @@ class DatapathWorker {
         return engine.dns.counts()
       case 'dnsLog':
         return { ...engine.dns.log(request.after, request.limit), nowMs }
+      case 'openCapture':
+        return this.#watchers.openCapture(request)
+      case 'setCapturePort':
+        return this.#watchers.setCapturePort(request)
+      case 'closeCapture':
+        return this.#watchers.closeCapture(request.capture)
+      case 'openFollow':
+        return this.#watchers.openFollow(request)
+      case 'setFollowPorts':
+        return this.#watchers.setFollowPorts(request)
+      case 'closeFollow':
+        return this.#watchers.closeFollow(request.follow)
       case 'stop':
         this.#running = false
         return undefined

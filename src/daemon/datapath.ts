@@ -8,6 +8,7 @@ import { EventEmitter, once } from 'node:events'
 import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import type {
   DnsAnswer,
@@ -38,6 +39,7 @@ import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
 import type { Station } from '../tables/mac-table.ts'
 import { type MacAddress, putMac } from '../wire/address.ts'
 import {
+  type CaptureClock,
   type DatapathCall,
   type DatapathMessage,
   type DatapathRequest,
@@ -102,9 +104,17 @@ interface DatapathEvents {
   portGone: [port: number, errno: number]
   /** That are to be asked outside; `answerQuestions` answers them. */
   questions: [questions: readonly DnsQuestion[]]
+  /** The ring of a capture is not empty any more. */
+  captured: [capture: number]
+  followed: [follow: number, frames: readonly RecordedFrame[], missed: number]
   /** The worker ended by itself: no frame is forwarded any more. */
   failed: [error: Error]
 }
+
+type Settings<Kind extends DatapathRequest['kind']> = Omit<
+  Extract<DatapathRequest, { readonly kind: Kind }>,
+  'kind'
+>
 
 type Ready = Extract<DatapathMessage, { kind: 'ready' }>
 
@@ -346,6 +356,33 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#call({ kind: 'dnsLog', after, limit })
   }
 
+  /** Copies of what passes go into its ring from here on, of the ports that `setCapturePort` names. */
+  openCapture(settings: Settings<'openCapture'>): Promise<CaptureClock> {
+    return this.#call({ kind: 'openCapture', ...settings })
+  }
+
+  setCapturePort(settings: Settings<'setCapturePort'>): Promise<undefined> {
+    return this.#call({ kind: 'setCapturePort', ...settings })
+  }
+
+  /** Nothing comes into the ring any more. */
+  closeCapture(capture: number): Promise<undefined> {
+    return this.#call({ kind: 'closeCapture', capture })
+  }
+
+  /** Tells by 'followed' what becomes of frames, of the ports that `setFollowPorts` names. */
+  openFollow(settings: Settings<'openFollow'>): Promise<CaptureClock> {
+    return this.#call({ kind: 'openFollow', ...settings })
+  }
+
+  setFollowPorts(follow: number, ports: readonly number[]): Promise<undefined> {
+    return this.#call({ kind: 'setFollowPorts', follow, ports })
+  }
+
+  closeFollow(follow: number): Promise<undefined> {
+    return this.#call({ kind: 'closeFollow', follow })
+  }
+
   /** Ends the worker, which closes all its descriptors. Resolves when it is gone; more than once does no harm. */
   async stop(): Promise<void> {
     if (this.#ended) return
@@ -375,6 +412,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   #take(message: DatapathMessage): void {
     if (message.kind === 'portGone') this.emit('portGone', message.port, message.errno)
     if (message.kind === 'questions') this.emit('questions', message.questions)
+    if (message.kind === 'captured') this.emit('captured', message.capture)
+    if (message.kind === 'followed') this.emit('followed', message.follow, message.frames, message.missed)
     if (message.kind !== 'result' && message.kind !== 'refused') return
     const pending = this.#pending.get(message.call)
     this.#pending.delete(message.call)

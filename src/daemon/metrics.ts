@@ -11,6 +11,7 @@ import type { ControlPlane } from '../control/control-plane.ts'
 import type { EventLog } from '../control/event-log.ts'
 import { DNS_VERDICTS } from '../datapath/dns/dns-settings.ts'
 import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
+import type { CaptureService, CaptureTotals } from './capture/capture-service.ts'
 
 export interface MetricsSource {
   readonly control: Pick<
@@ -20,6 +21,7 @@ export interface MetricsSource {
   readonly events: Pick<EventLog, 'published' | 'readers' | 'readersLost'>
   /** Frames of a port that were dropped, by DropReason. */
   portDrops(port: number): readonly number[]
+  readonly captures: Pick<CaptureService, 'totals'>
   readonly version: string
   readonly backend: string
 }
@@ -56,6 +58,7 @@ export class Metrics {
     this.#addPorts(sheet, stats)
     addRouter(sheet, nat)
     addNames(sheet, dns)
+    addCaptures(sheet, this.#source.captures.totals())
     addNameServers(sheet, dns)
     addNetworks(sheet, control.listNetworks({}), fdb)
     this.#addSandboxes(sheet)
@@ -216,6 +219,20 @@ function addRouter(sheet: Sheet, nat: NatStats): void {
   refused(nat.refusedQuota, { reason: 'quota' })
   refused(nat.refusedFull, { reason: 'full' })
   counter('icmp_errors_sent', 'ICMP errors that the router has sent.', nat.icmpErrorsSent)
+}
+
+function addCaptures(sheet: Sheet, totals: CaptureTotals): void {
+  sheet.gauge('tapwire_captures', 'Captures that run.')(totals.running)
+  sheet.gauge(
+    'tapwire_capture_followers',
+    'Clients that follow frames with what is decided on them.',
+  )(totals.followers)
+  sheet.counter('tapwire_captures_started_total', 'Captures since the start of the daemon.')(totals.started)
+  sheet.counter('tapwire_capture_packets_total', 'Packets that captures have written.')(totals.packets)
+  sheet.counter(
+    'tapwire_capture_dropped_packets_total',
+    'Copies that captures dropped because their clients read too slowly; the frames themselves went their way.',
+  )(totals.dropped)
 }
 
 function addNames(sheet: Sheet, dns: DnsStats): void {

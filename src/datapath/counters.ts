@@ -14,6 +14,8 @@
  */
 
 import { PORTS_MAX } from '../limits.ts'
+import { Fact } from './capture/recorded-frame.ts'
+import { Trail } from './capture/trail.ts'
 import { DROP_REASON_COUNT, type DropReason } from './drop-reason.ts'
 
 const TRAFFIC_SHIFT = 2
@@ -41,6 +43,9 @@ const TRAFFIC_SIZE = (ROWS << TRAFFIC_SHIFT) * Float64Array.BYTES_PER_ELEMENT
 const EVENTS_SIZE = (ROWS << EVENTS_SHIFT) * Float64Array.BYTES_PER_ELEMENT
 export const COUNTERS_SIZE = TRAFFIC_SIZE + EVENTS_SIZE
 
+// Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
+const { consumed: WAS_CONSUMED, flooded: WAS_FLOODED, held: IS_HELD } = Fact
+
 export interface PortCount {
   readonly receivedFrames: number
   readonly receivedBytes: number
@@ -61,6 +66,8 @@ export interface PortCount {
 }
 
 export class Counters {
+  /** What has been counted of the frame that is dealt with. */
+  readonly trail = new Trail()
   private readonly traffic: Float64Array
   private readonly events: Float64Array
 
@@ -94,6 +101,7 @@ export class Counters {
   flooded(port: number, targets: number): void {
     const row = port << EVENTS_SHIFT
     this.events[row + FLOODED]! += 1
+    this.trail.facts |= WAS_FLOODED
     this.events[row + FLOOD_COPIES]! += targets - 1
   }
 
@@ -115,15 +123,18 @@ export class Counters {
   /** A frame of `port` was for the router. */
   consumed(port: number): void {
     this.events[(port << EVENTS_SHIFT) + CONSUMED]! += 1
+    this.trail.facts |= WAS_CONSUMED
   }
 
   /** A frame of `port` waits, or (-1) waits no more. */
   held(port: number, change: number): void {
     this.events[(port << EVENTS_SHIFT) + HELD]! += change
+    if (change > 0) this.trail.facts |= IS_HELD
   }
 
   dropped(port: number, reason: DropReason): void {
     this.events[(port << EVENTS_SHIFT) + DROPS + reason]! += 1
+    this.trail.reason = reason
   }
 
   /** Moves the port's counts to those of removed ports, so that its number starts at zero for the next one. */

@@ -217,7 +217,7 @@ export class Egress {
 }
 
 /** A device's errno as a DropReason. */
-function refusalReason(error: number): DropReason {
+export function refusalReason(error: number): DropReason {
   switch (error) {
     case EAGAIN:
     case ENOMEM:

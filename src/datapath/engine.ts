@@ -23,6 +23,7 @@ import {
 import { MacTable } from '../tables/mac-table.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import { Bridge, dropReasonOf, FLOOD } from './bridge.ts'
+import type { RecordTuples } from './capture/capture-ring.ts'
 import { classify } from './classify.ts'
 import { Counters } from './counters.ts'
 import type { DnsServer } from './dns/dns-server.ts'
@@ -116,6 +117,11 @@ export class Engine {
       connectionsPerOwner: options.connectionsPerOwner ?? CONNECTIONS_PER_OWNER_DEFAULT,
     })
     this.dns = this.router.dns
+  }
+
+  /** What the router follows, to be read. */
+  get connections(): RecordTuples {
+    return this.router.connections
   }
 
   /** How many transmissions the next poll has to carry out. */

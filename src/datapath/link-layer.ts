@@ -218,7 +218,8 @@ export class LinkLayer {
     if (pen.size === pen.slotCount) this.makeRoom(port)
     const start = offset - VIRTIO_NET_HEADER_SIZE
     const size = length + VIRTIO_NET_HEADER_SIZE
-    if (!pen.hold(list, this.memory.bytes, start, size, port, 0, port, nowS)) return false
+    if (!pen.hold(list, this.memory.bytes, start, size, port, this.counters.trail.number, port, nowS))
+      return false
     this.counters.held(port, 1)
     return true
   }
@@ -276,10 +277,23 @@ export class LinkLayer {
 
   /** Drops what waits in a slot. */
   drop(slot: number, reason: DropReason): void {
-    const port = this.pen.tag1(slot)
-    this.pen.release(slot)
-    this.counters.held(port, -1)
-    this.counters.dropped(port, reason)
+    const { pen, counters } = this
+    const { trail } = counters
+    const port = pen.tag1(slot)
+    trail.watcher?.lost(
+      pen.tag2(slot),
+      port,
+      pen.bytes,
+      pen.offset(slot) + VIRTIO_NET_HEADER_SIZE,
+      pen.length(slot) - VIRTIO_NET_HEADER_SIZE,
+      reason,
+    )
+    pen.release(slot)
+    counters.held(port, -1)
+    // What the trail says is about the frame in whose turn this one goes.
+    const before = trail.reason
+    counters.dropped(port, reason)
+    trail.reason = before
   }
 
   /** A neighbour whose time has run out and that is to be told off; its request has been sent. NONE: there is no more for now. */

@@ -19,6 +19,8 @@ import * as ipv6 from '../wire/ipv6.ts'
 import * as tcp from '../wire/tcp.ts'
 import { ADMITTED, AdmissionControl, swapped, TO_GATEWAY } from './admission.ts'
 import type { Bridge } from './bridge.ts'
+import { Fact } from './capture/recorded-frame.ts'
+import type { Trail } from './capture/trail.ts'
 import type { Counters } from './counters.ts'
 import {
   DatagramFragments,
@@ -52,6 +54,7 @@ const { rewriteAddresses } = rewriting
 const swapPorts = swapped
 const { etherType, TYPE_IPV4 } = ethernet
 const { none: ACCEPTED } = DropReason
+const { beganFlow: BEGAN_FLOW } = Fact
 const inspectPacket = inspect
 const { firstState, nextFlags, nextState, FLOW_TIMEOUTS_S } = tracking
 const changesState = tracking.concernsState
@@ -96,6 +99,7 @@ export class Router {
   private readonly memory: FrameMemory
   private readonly egress: Egress
   private readonly counters: Counters
+  private readonly trail: Trail
   /** Hashes of the burst's packets, as `warmAll` wants them. */
   private readonly hashes = new Int32Array(BURST_MAX)
   /** Packets of the burst that have been inspected, and that have been dealt with. */
@@ -107,6 +111,7 @@ export class Router {
     this.memory = memory
     this.egress = egress
     this.counters = counters
+    this.trail = counters.trail
     this.connections = new ConnectionTable({
       capacity: parts.connections,
       owners: PORTS_MAX,
@@ -157,6 +162,8 @@ export class Router {
       // What was not for the router, or not well-formed, has been dealt with.
       if (packets.rows[row + NETWORK] !== 0) this.handle(row, this.lookupWarmed(row), nowS)
     }
+    // The rest of the burst may come in further calls: its packets alone are inspected then.
+    this.begin()
     return true
   }
 
@@ -388,6 +395,7 @@ export class Router {
     if (reference < 0) return reference
     const translated =
       source !== admission.source || destination !== admission.destination || ports !== admission.ports
+    this.trail.facts |= BEGAN_FLOW
     connections.setState(reference, state)
     connections.setFlags(reference, translated ? TRANSLATED : 0)
     connections.setDomain(reference, rows[row + DOMAIN]!)
@@ -399,6 +407,7 @@ export class Router {
   /** A packet of a connection, in the reference's direction. */
   private forward(row: number, reference: number, nowS: number): void {
     const { rows } = this.packets
+    this.trail.flow = reference
     const { connections, wayOut } = this
     const traits = rows[row + TRAITS]!
     if ((traits & EXPIRED) !== 0) {
@@ -512,6 +521,7 @@ export class Router {
     if (verdict === TO_HOST) this.gateway.receive(rows, row, nowS)
     else if (verdict !== RELAYED) this.counters.dropped(rows[row + PORT]!, verdict as DropReason)
     else {
+      this.trail.flow = errors.reference
       const neighbour = this.nextHop.find(row, errors.reference, nowS)
       if (neighbour === NONE) return
       errors.translate(row)
@@ -524,15 +534,19 @@ export class Router {
     const { waiting } = this
     // Not those that begin to wait anew meanwhile.
     for (let left = waiting.countOf(list); left > 0 && waiting.take(list); left--) {
+      this.waiting.begin()
       if (this.isWaitedPacket()) this.handle(WAITED_ROW, this.lookup(WAITED_ROW), nowS)
+      this.waiting.end()
     }
   }
 
   /** Nobody answers: whose packets have waited is told. */
   private giveUpOn(index: number, nowS: number): void {
     while (this.waiting.take(index)) {
+      this.waiting.begin()
       if (this.isWaitedPacket())
         this.gateway.reject(this.packets.rows, WAITED_ROW, DropReason.hostUnreachable, nowS)
+      this.waiting.end()
     }
   }
 

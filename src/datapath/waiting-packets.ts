@@ -31,6 +31,8 @@ export interface WaitingPacketsParts {
 }
 
 export class WaitingPackets {
+  /** Of the frame in WAITED_ROW: the number that it arrived with (capture/trail.ts). */
+  private number = 0
   private readonly rows: Int32Array
   private readonly ports: PortTable
   private readonly interfaces: InterfaceTable
@@ -69,6 +71,7 @@ export class WaitingPackets {
         continue
       }
       const length = link.pen.length(slot) - VIRTIO_NET_HEADER_SIZE
+      this.number = link.pen.tag2(slot)
       const offset = link.release(slot)
       if (offset === NO_ROOM) {
         this.counters.dropped(port, DropReason.neighbourQueueFull)
@@ -81,6 +84,21 @@ export class WaitingPackets {
       return true
     }
     return false
+  }
+
+  /** Tells who looks on that the frame in WAITED_ROW goes on; and, when it has been dealt with, `end`. */
+  begin(): void {
+    const { rows } = this
+    this.counters.trail.watcher?.releasing(
+      this.number,
+      rows[WAITED_ROW + PORT]!,
+      rows[WAITED_ROW + OFFSET]!,
+      rows[WAITED_ROW + LENGTH]!,
+    )
+  }
+
+  end(): void {
+    this.counters.trail.watcher?.released()
   }
 
   /** A list whose neighbour is there, and which had to wait on all the same because egress was full; or -1. */

@@ -97,6 +97,8 @@ export class MacTable {
   added = 0
   /** Stations that changed their port. */
   moved = 0
+  /** The port that the station lived on before that changed its port last. */
+  movedFrom = ABSENT
   /** Stations forgotten because they were silent. */
   aged = 0
   /** Stations forgotten to make room for others. */
@@ -316,6 +318,7 @@ export class MacTable {
     if (!this.makeRoomOnPort(port)) return REFUSED
     this.removeAt(this.find(top, lo)) // making room may have moved it
     this.insert(top, lo, port, nowS)
+    this.movedFrom = holder
     this.moved++
     return MOVED
   }

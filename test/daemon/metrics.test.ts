@@ -60,6 +60,7 @@ function newSource(change: { ports?: Stats['ports']; networks?: NetworkInspect[]
     version: '1.2.3',
     backend: 'io_uring',
     events: { published: 7, readers: 2, readersLost: 1 },
+    captures: { totals: () => ({ running: 1, started: 4, packets: 900, dropped: 3, followers: 2 }) },
     control: {
       stats: () => ({
         at: 0,

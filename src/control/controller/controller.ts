@@ -43,6 +43,7 @@ import { MacvlanDriver } from '../drivers/macvlan.ts'
 import { DriverRegistry } from '../drivers/registry.ts'
 import { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
+import type { Places } from '../places.ts'
 import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
 import { Dns } from './dns.ts'
@@ -57,10 +58,12 @@ import { Router } from './router.ts'
 import { Runs } from './runs.ts'
 import { Sandboxes } from './sandboxes.ts'
 import { Streams } from './streams.ts'
+import { SwitchPlaces } from './switch-places.ts'
 import { Uplinks } from './uplinks.ts'
 import { Watchers } from './watchers.ts'
 
 export class Controller implements ControlPlane {
+  readonly places: Places
   readonly #context: Context
   readonly #runs: Runs
   readonly #networks: Networks
@@ -92,6 +95,7 @@ export class Controller implements ControlPlane {
     this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
     this.#sandboxes = new Sandboxes(context, this.#runs, this.#lifecycle, watchers)
     this.#portChanges = new PortChanges(context, this.#runs)
+    this.places = new SwitchPlaces(context, registry)
     this.#ports = new Ports(context, this.#runs, registry)
     this.#router = new Router(context, registry)
     this.#uplinks = new Uplinks(context)

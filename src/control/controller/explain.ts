@@ -11,6 +11,7 @@ import type { ExplainStep } from '../model/machine.ts'
 import { explainFrame } from '../rules/explain-frame.ts'
 import { sampleQuestion } from '../rules/sample-question.ts'
 import type { Context } from './context.ts'
+import { namedStep } from './explain-names.ts'
 import { ExplainPlaces, type Place } from './explain-places.ts'
 import { SwitchNames } from './switch-names.ts'
 
@@ -66,7 +67,7 @@ export class Explain {
     const frame = explainFrame({ ...packet, ...hop, sourcePort: SOURCE_PORT, payload })
     const steps = await this.#context.parts.fabric.explain(hop.port, frame)
     const names = new SwitchNames(this.#context, this.#registry)
-    const told = steps.map((step) => named(step, packet, names))
+    const told = steps.map((step) => namedStep(step, packet.protocol === 'icmp', names))
     const last = steps.at(-1)
     if (last?.stage !== 'neighbour' || last.verdict !== 'unknown') return told
     return [...told, ...this.#asked(last, names)]
@@ -85,43 +86,6 @@ function transportOf({ protocol, port }: ExplainRequest): { protocol: Packet['pr
   if (chosen !== 'icmp' && port === undefined)
     throw new TapwireError(ErrorCode.badRequest, `${chosen} needs a port`)
   return { protocol: chosen, port: port ?? 0 }
-}
-
-/** Stages whose `port` is one of the switch; elsewhere it is one of TCP or UDP, or ICMP's identifier. */
-const SWITCH_STAGES: ReadonlySet<string> = new Set(['ingress', 'bridge', 'egress'])
-const NAT_STAGES: ReadonlySet<string> = new Set(['source-nat', 'destination-nat'])
-
-/** With what people call the switch's numbers: `domain` becomes `network`, or `place` where it is none. */
-function named(step: ExplainStep, packet: Packet, names: SwitchNames): ExplanationStep {
-  const { stage, verdict, reason } = step
-  const { domain, network, port, from, to, ...rest } = step.values
-  const values: ExplanationStep['values'] = {
-    ...rest,
-    ...(typeof network === 'string' && { prefix: network }),
-    ...(typeof domain === 'number' && placeOf(domain, names)),
-    ...(typeof from === 'number' && { from: names.place(from) }),
-    ...(typeof to === 'number' && { to: names.place(to) }),
-  }
-  if (typeof port === 'number') Object.assign(values, portOf(stage, port, packet, names))
-  return { stage, verdict, ...(reason !== undefined && { reason }), values }
-}
-
-function placeOf(domain: number, names: SwitchNames): ExplanationStep['values'] {
-  const network = names.network(domain)
-  return network === '' ? { place: names.place(domain) } : { network }
-}
-
-function portOf(
-  stage: string,
-  port: number,
-  { protocol }: Packet,
-  names: SwitchNames,
-): ExplanationStep['values'] {
-  if (SWITCH_STAGES.has(stage)) {
-    const { sandbox, interface: name } = names.port(port)
-    return { port, interface: name, sandbox }
-  }
-  return NAT_STAGES.has(stage) && protocol === 'icmp' ? { identifier: port } : { port }
 }
 
 /** By the last word that was said. */

@@ -26,6 +26,7 @@ export class SwitchRegistry {
   readonly #ports = new Map<number, SwitchPort>()
   /** By endpoint. */
   readonly #byEndpoint = new Map<string, SwitchPort>()
+  readonly #listeners = new Set<() => void>()
 
   /** Throws LIMIT_REACHED. */
   takeDomain(): number {
@@ -64,6 +65,7 @@ export class SwitchRegistry {
   setPort(entry: SwitchPort): void {
     this.#ports.set(entry.port, entry)
     if (entry.endpoint !== undefined) this.#byEndpoint.set(entry.endpoint.id, entry)
+    this.#tell()
   }
 
   /** Both the fabric's word that a TAP is gone and a driver's own removal come here, in either order. */
@@ -72,6 +74,13 @@ export class SwitchRegistry {
     this.#ports.delete(entry.port)
     if (entry.endpoint !== undefined) this.#byEndpoint.delete(entry.endpoint.id)
     this.#portNumbers.giveBack(entry.port)
+    this.#tell()
+  }
+
+  /** Calls back at once when a port comes or goes; the function returned ends that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** The fabric says that a port is no more. What it belonged to; undefined where nobody has it any more. */
@@ -99,6 +108,10 @@ export class SwitchRegistry {
 
   portOfEndpoint(endpoint: string): SwitchPort | undefined {
     return this.#byEndpoint.get(endpoint)
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener()
   }
 }
 

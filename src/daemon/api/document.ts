@@ -1,7 +1,9 @@
 import { pino } from 'pino'
 import type { ControlPlane } from '../../control/control-plane.ts'
 import type { Labs } from '../../control/labs/labs.ts'
+import type { CaptureService } from '../capture/capture-service.ts'
 import { createApi, openApiDocument } from './api.ts'
+import { captureRoutes } from './capture.ts'
 import { labRoutes } from './labs.ts'
 import type { DaemonService } from './routes.ts'
 import { Streams } from './streams.ts'
@@ -14,7 +16,10 @@ export function openApiText(): string {
     daemon: nobody,
     streams: new Streams(),
     log: pino({ level: 'silent' }),
-    mount: (api, context) => labRoutes(api, {} as Labs, context),
+    mount: (api, context) => {
+      labRoutes(api, {} as Labs, context)
+      captureRoutes(api, {} as CaptureService, context)
+    },
   })
   return `${JSON.stringify(openApiDocument(api), undefined, 2)}\n`
 }

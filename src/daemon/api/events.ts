@@ -37,7 +37,7 @@ export function eventRoutes(
     const stream = streams.open(c.req.raw.signal)
     const options = { sinceMs: since, untilMs: until, filters: wanted, afterId: afterId ?? last }
     const happening = () => control.events(options, stream.signal)
-    const text = await streamBody(stream, eventText(happening, heartbeatMs))
+    const text = await streamBody(stream, withHeartbeat(happening, eventText, heartbeatMs))
     return c.body(text, 200, {
       'Content-Type': 'text/event-stream',
       'Cache-Control': 'no-cache',
@@ -45,9 +45,12 @@ export function eventRoutes(
   })
 }
 
-/** The events as text, and a comment now and then where nothing happens: a client that has gone is noticed by it. */
-async function* eventText(
-  happening: () => AsyncIterable<Event>,
+const eventText = (event: Event): string => `id: ${event.Id}\ndata: ${JSON.stringify(event)}\n\n`
+
+/** Each as text, and a comment now and then where nothing happens: a client that has gone is noticed by it. */
+export async function* withHeartbeat<T>(
+  happening: () => AsyncIterable<T>,
+  textOf: (one: T) => string,
   heartbeatMs: number,
 ): AsyncGenerator<string> {
   const iterator = happening()[Symbol.asyncIterator]()
@@ -60,7 +63,7 @@ async function* eventText(
         result = await orQuiet(next, heartbeatMs)
       }
       if (result.done === true) return
-      yield `id: ${result.value.Id}\ndata: ${JSON.stringify(result.value)}\n\n`
+      yield textOf(result.value)
     }
   } finally {
     await iterator.return?.()

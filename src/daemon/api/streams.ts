@@ -57,10 +57,10 @@ export class Streams {
  */
 export async function streamBody(
   stream: OpenStream,
-  pieces: AsyncIterable<string>,
+  pieces: AsyncIterable<string | Uint8Array>,
 ): Promise<ReadableStream<Uint8Array>> {
   const iterator = pieces[Symbol.asyncIterator]()
-  let first: Promise<IteratorResult<string>> | undefined = iterator.next()
+  let first: Promise<IteratorResult<string | Uint8Array>> | undefined = iterator.next()
   try {
     await Promise.race([first, new Promise((resolve) => setImmediate(resolve))])
   } catch (error) {
@@ -74,7 +74,8 @@ export async function streamBody(
         const result = await (first ?? iterator.next())
         first = undefined
         if (result.done !== true) {
-          controller.enqueue(encoder.encode(result.value))
+          const { value } = result
+          controller.enqueue(typeof value === 'string' ? encoder.encode(value) : value)
           return
         }
         controller.close()

@@ -20,6 +20,8 @@ export const Fact = {
   delayed: 32,
   /** It began the connection that it belongs to. */
   beganFlow: 64,
+  /** It had waited, or been delayed; its arrival is in an earlier record. */
+  released: 128,
 } as const
 
 /** A frame at a port, with the virtio-net header that goes with it (a super-frame, a checksum to complete). */
@@ -31,11 +33,14 @@ export interface FrameCopy {
 }
 
 export interface RecordedFrame {
-  /** Counts up by one for each frame that arrives while somebody looks; 0: no arrival, the router itself made what leaves. */
+  /**
+   * Counts up by one for each frame that arrives while somebody looks. What had waited (Fact.released) has the number that it arrived with.
+   * 0: the router itself made what leaves, or it arrived when nobody looked.
+   */
   readonly number: number
   /** Milliseconds of the data path's clock. */
   readonly timeMs: number
-  /** As it came; undefined where the router itself made what leaves. */
+  /** As it came; undefined where the router itself made what leaves, and of what had waited. */
   readonly arrival: FrameCopy | undefined
   /** Bits of Fact. */
   readonly facts: number

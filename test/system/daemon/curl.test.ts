@@ -106,6 +106,12 @@ const REQUESTS: readonly (readonly [operation: string, asked: Asked])[] = [
   ['GET /uplink', { has: '"Uplink":"none"' }],
   ['POST /explain', { body: { source: 'box', destination: 'internet' }, has: '"reason":"no-route"' }],
   ['POST /explain', { body: { source: 'box', destination: 'nobody' }, status: 404 }],
+  ['GET /capture', { path: '/capture?place=nobody', status: 404 }],
+  ['GET /capture', { path: '/capture?filter=tcp+prot', status: 400, has: 'FILTER_INVALID' }],
+  ['GET /capture', { path: '/capture?snaplen=-1', status: 400 }],
+  ['GET /captures', { has: '[]' }],
+  ['POST /capture/{capture}/stop', { path: '/capture/none-such/stop', status: 404 }],
+  ['GET /explain/follow', { path: '/explain/follow?limit=0', status: 400 }],
   ['GET /dns/records', { path: '/dns/records?network=net', has: '"name":"box","kind":"sandbox"' }],
   ['GET /dns/records', { path: '/dns/records?network=none-such', status: 404 }],
   [

@@ -1,0 +1,204 @@
+/** The file of one capture: turns the records of its ring into packets of interfaces, as people know them. */
+
+import type { NamedAddress, Places, SwitchPlace } from '../../control/places.ts'
+import { type CaptureRingReader, RecordKind } from '../../datapath/capture/capture-ring.ts'
+import { VIRTIO_NET_HEADER_SIZE } from '../../datapath/frame-memory.ts'
+import { Direction } from '../../inspect/pcap/capture-file.ts'
+import { type CaptureSink, PcapngWriter } from '../../inspect/pcap/pcapng-writer.ts'
+import { programVersion } from '../version.ts'
+import type { WallClock } from './capture-clock.ts'
+import { CaptureComments } from './capture-comments.ts'
+import { FinishedFrames } from './finished-frames.ts'
+
+/** What Linux says of a TAP (ethtool); it has no other limit than the processor. */
+const TAP_SPEED = 10_000_000_000
+
+export interface CaptureFileOptions {
+  readonly places: Places
+  readonly clock: WallClock
+  readonly filter: string
+  readonly snapLength: number
+  readonly raw: boolean
+  /** Packets behind which nothing is written any more; undefined: without end. */
+  readonly count: number | undefined
+  /** What the file says of itself. */
+  readonly comment: string
+}
+
+interface FileInterface {
+  readonly place: SwitchPlace
+  readonly label: string
+  /** In the file; undefined while nothing has been said of it. */
+  id: number | undefined
+}
+
+/** One for all captures: what it holds is used at once. */
+let frames: FinishedFrames | undefined
+
+export class CaptureFile {
+  /** Packets written. */
+  packets = 0
+  readonly #options: CaptureFileOptions
+  readonly #writer: PcapngWriter
+  readonly #comments: CaptureComments
+  readonly #interfaces: FileInterface[] = []
+  readonly #names = new Set<string>()
+  /** Addresses whose names the file has, with those. */
+  readonly #resolved = new Map<string, string>()
+  /** Milliseconds of the data path's clock, of the last record. */
+  #lastMs = 0
+
+  constructor(sink: CaptureSink, options: CaptureFileOptions) {
+    this.#options = options
+    frames ??= new FinishedFrames()
+    this.#writer = new PcapngWriter(sink, {
+      application: `Tapwire ${programVersion()}`,
+      os: 'Linux',
+      comment: options.comment,
+    })
+    this.#comments = new CaptureComments((port) => labelOf(options.places.at(port)))
+    this.addNames()
+  }
+
+  /** All packets that were asked for have been written. */
+  get isFull(): boolean {
+    return this.packets >= (this.#options.count ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** A place that records may come from; its number there. `told`: at once, and not with the first packet. */
+  addInterface(place: SwitchPlace, told: boolean): number {
+    const number = this.#interfaces.length
+    this.#interfaces.push({ place, label: labelOf(place), id: undefined })
+    if (told) this.#tell(this.#interfaces[number]!)
+    return number
+  }
+
+  /** Names of addresses that the file does not have yet. */
+  addNames(): void {
+    const fresh = this.#options.places.addresses().filter((entry) => this.#isNew(entry))
+    if (fresh.length > 0) this.#writer.names(fresh)
+  }
+
+  /** The packets of the record that the reader stands at. */
+  write(record: CaptureRingReader): void {
+    const found = this.#interfaces[record.interface]!
+    const id = found.id ?? this.#tell(found)
+    const { raw, clock } = this.#options
+    this.#lastMs = record.timeMs
+    const { seconds, nanoseconds } = clock.time(record.timeMs)
+    const { frame } = record
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+    const direction = record.kind === RecordKind.arrival ? Direction.inbound : Direction.outbound
+    const comments = this.#comments.of(record, found.label, view, VIRTIO_NET_HEADER_SIZE)
+    if (raw || record.captured < record.length) {
+      const { captured, length } = record
+      const settings = settingsOf(direction, comments)
+      this.#writer.packet(id, seconds, nanoseconds, frame, VIRTIO_NET_HEADER_SIZE, captured, length, settings)
+      this.packets++
+      return
+    }
+    this.#writeFinished(id, seconds, nanoseconds, frame, direction, comments)
+  }
+
+  /** What the interfaces counted. Nothing is written behind it. */
+  end(counts: (number: number) => ReturnType<CaptureRingReader['countsOf']>, nowMs: number): void {
+    const { clock } = this.#options
+    const time = clock.time(Math.max(nowMs, this.#lastMs))
+    for (const [number, { id }] of this.#interfaces.entries()) {
+      if (id === undefined) continue
+      const { seen, accepted, dropped, refused } = counts(number)
+      this.#writer.statistics(id, {
+        time,
+        received: seen,
+        accepted,
+        dropped,
+        ...(refused > 0 && { comment: `${refused} frames were not taken by the device` }),
+      })
+    }
+    this.flush()
+  }
+
+  flush(): void {
+    this.#writer.flush()
+  }
+
+  #writeFinished(
+    id: number,
+    seconds: number,
+    nanoseconds: number,
+    frame: Uint8Array,
+    direction: Direction,
+    comments: readonly string[],
+  ): void {
+    const finished = frames!
+    finished.take(frame)
+    const snapLength = this.#options.snapLength || Number.POSITIVE_INFINITY
+    for (let i = 0; i < finished.count && !this.isFull; i++) {
+      const length = finished.length(i)
+      const captured = Math.min(length, snapLength)
+      // What is said of a super-frame stands by its first segment.
+      const settings = settingsOf(direction, i === 0 ? comments : [])
+      const { bytes } = finished
+      this.#writer.packet(id, seconds, nanoseconds, bytes, finished.offset(i), captured, length, settings)
+      this.packets++
+    }
+  }
+
+  #tell(one: FileInterface): number {
+    // What is not there from the start is asked for anew: an uplink may be another interface by now.
+    const place = this.#options.places.at(one.place.port)
+    const { name, mac, description } = describePlace(place.owner === one.place.owner ? place : one.place)
+    const { snapLength, filter } = this.#options
+    one.id = this.#writer.addInterface({
+      name: this.#unique(name),
+      description,
+      speed: TAP_SPEED,
+      snapLength,
+      filter,
+      ...(mac !== '' && { mac }),
+    })
+    return one.id
+  }
+
+  /** A sandbox that leaves a network and comes back is another interface. */
+  #unique(name: string): string {
+    let unique = name
+    for (let i = 2; this.#names.has(unique); i++) unique = `${name}#${i}`
+    this.#names.add(unique)
+    return unique
+  }
+
+  #isNew({ address, names }: NamedAddress): boolean {
+    const text = names.join(' ')
+    if (this.#resolved.get(address) === text) return false
+    this.#resolved.set(address, text)
+    return true
+  }
+}
+
+const INBOUND = { direction: Direction.inbound }
+const OUTBOUND = { direction: Direction.outbound }
+
+function settingsOf(direction: Direction, comments: readonly string[]) {
+  if (comments.length > 0) return { direction, comments }
+  return direction === Direction.inbound ? INBOUND : OUTBOUND
+}
+
+/** In a sentence: `web`, `uplink eth0`. */
+function labelOf({ kind, name, network }: SwitchPlace): string {
+  if (kind === 'sandbox') return name
+  return network === '' ? `${kind} ${name}` : `${kind} ${name} of ${network}`
+}
+
+/** `web.eth0@blue`, which no other place is called at the same time. */
+function describePlace(place: SwitchPlace): {
+  readonly name: string
+  readonly description: string
+  readonly mac: string
+} {
+  const { kind, name, interface: device, network, mac } = place
+  const owner = kind === 'sandbox' ? `${name}.${device}` : device || kind
+  const description =
+    kind === 'sandbox' ? `${device} of sandbox ${name} on network ${network}` : labelOf(place)
+  return { name: network === '' ? `${owner}@${kind}` : `${owner}@${network}`, description, mac }
+}

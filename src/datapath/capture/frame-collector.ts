@@ -1,0 +1,165 @@
+/**
+ * Records frames as objects, with what the decide functions say of each: for who wants the whole story of few frames. Slow, and bounded:
+ * what is beyond the bound is counted.
+ */
+
+import type { FrameMemory } from '../frame-memory.ts'
+import * as frameMemory from '../frame-memory.ts'
+import type { ExplainedStep } from '../router-settings.ts'
+import { accepts, type FilterProgram } from './frame-filter.ts'
+import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
+import type { FrameCopy, RecordedFrame } from './recorded-frame.ts'
+import type { RecordedPath } from './recorded-path.ts'
+
+const { VIRTIO_NET_HEADER_SIZE } = frameMemory
+
+export interface FrameCollectorOptions {
+  /** Frames that arrive from one of these, or leave to one; any where undefined. */
+  readonly ports?: ReadonlySet<number> | undefined
+  /** Frames that it accepts as they arrive, or as they leave; empty: all. */
+  readonly filter?: FilterProgram | undefined
+  /** With `steps`. */
+  readonly explained: boolean
+  /** Records that are kept until `renew`; any number where undefined. */
+  readonly limit?: number | undefined
+  /** Frames that are looked at until `renew`, of which most may not be kept. */
+  readonly looks?: number | undefined
+}
+
+/** A record on its way. */
+interface Draft {
+  wanted: boolean
+  arrival: FrameCopy | undefined
+  steps: readonly ExplainedStep[]
+  readonly departures: FrameCopy[]
+}
+
+const emptyDraft = (): Draft => ({ wanted: false, arrival: undefined, steps: [], departures: [] })
+
+export class FrameCollector implements FrameRecorder {
+  readonly wantsRefused = false
+  /** Frames that the limits have kept from being recorded. */
+  missed = 0
+  readonly #path: RecordedPath
+  readonly #memory: FrameMemory
+  #ports: ReadonlySet<number> | undefined
+  readonly #filter: FilterProgram
+  readonly #explained: boolean
+  readonly #limit: number
+  readonly #looks: number
+  #looked = 0
+  #kept = 0
+  #records: RecordedFrame[] = []
+  /** Ways under way, the innermost last; undefined: not looked at. */
+  readonly #drafts: (Draft | undefined)[] = []
+
+  constructor(path: RecordedPath, memory: FrameMemory, options: FrameCollectorOptions) {
+    this.#path = path
+    this.#memory = memory
+    this.#ports = options.ports
+    this.#filter = options.filter ?? new Int32Array(0)
+    this.#explained = options.explained
+    this.#limit = options.limit ?? Number.POSITIVE_INFINITY
+    this.#looks = options.looks ?? Number.POSITIVE_INFINITY
+  }
+
+  /** From here on. */
+  setPorts(ports: ReadonlySet<number> | undefined): void {
+    this.#ports = ports
+  }
+
+  /** The limits begin anew. */
+  renew(): void {
+    this.#looked = 0
+    this.#kept = 0
+  }
+
+  /** What has been recorded since the last call. */
+  take(): readonly RecordedFrame[] {
+    const records = this.#records
+    this.#records = []
+    return records
+  }
+
+  begin(way: FrameWay, port: number, offset: number, length: number): void {
+    const draft = this.#open()
+    if (draft === undefined) return
+    const isReleased = way.number === 0 || this.#drafts.length > 1
+    draft.wanted = this.#wants(port, this.#memory.view, offset, length)
+    if (isReleased) return
+    draft.arrival = this.#copy(port, offset, length)
+    if (this.#explained) draft.steps = this.#path.explain(port, offset, length)
+  }
+
+  make(): void {
+    this.#drafts.push(emptyDraft())
+  }
+
+  depart(_way: FrameWay, port: number, offset: number, length: number): void {
+    const draft = this.#drafts.at(-1)
+    if (draft === undefined) return
+    draft.wanted ||= this.#wants(port, this.#memory.view, offset, length)
+    draft.departures.push(this.#copy(port, offset, length))
+  }
+
+  end(way: FrameWay): void {
+    const draft = this.#drafts.pop()
+    if (draft?.wanted !== true) return
+    const { arrival, steps, departures } = draft
+    this.#keep(way, { arrival, steps, departures })
+  }
+
+  lose(way: FrameWay, port: number, bytes: Uint8Array, offset: number, length: number): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (this.#wants(port, view, offset, length)) {
+      this.#keep(way, { arrival: undefined, steps: [], departures: [] })
+    }
+  }
+
+  /** A record says what was handed to the devices. */
+  refuse(): void {}
+
+  flush(): void {}
+
+  #open(): Draft | undefined {
+    const draft = this.#looked < this.#looks && this.#kept < this.#limit ? emptyDraft() : undefined
+    if (draft === undefined) this.missed++
+    else this.#looked++
+    this.#drafts.push(draft)
+    return draft
+  }
+
+  #wants(port: number, view: DataView, offset: number, length: number): boolean {
+    return (this.#ports === undefined || this.#ports.has(port)) && accepts(this.#filter, view, offset, length)
+  }
+
+  #keep(way: FrameWay, parts: Pick<RecordedFrame, 'arrival' | 'steps' | 'departures'>): void {
+    if (this.#kept >= this.#limit) {
+      this.missed++
+      return
+    }
+    this.#kept++
+    const { number, timeMs, facts, movedFrom, reason, flow } = way
+    const { arrival, steps, departures } = parts
+    this.#records.push({
+      number,
+      timeMs,
+      arrival,
+      facts,
+      movedFrom,
+      steps,
+      flow: flow < 0 ? -1 : flow >>> 1,
+      reason,
+      departures,
+    })
+  }
+
+  #copy(port: number, offset: number, length: number): FrameCopy {
+    const { bytes } = this.#memory
+    return {
+      port,
+      bytes: bytes.slice(offset, offset + length),
+      virtioHeader: bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset),
+    }
+  }
+}

@@ -1,0 +1,313 @@
+/**
+ * The path for who looks on: takes a burst through the engine frame by frame, so that what each one caused is known exactly. What leaves
+ * is what stands in the list of transmissions behind it, why it was dropped is what the trail says then.
+ *
+ *     begin ─► Engine.process(i, i + 1) ─► depart, for each transmission that has come to the list ─► end
+ *
+ * The same frames leave as without it, where bursts are of one frame each: the engine learns from all frames of a burst before it
+ * forwards the first, so in larger ones a station that speaks for the first time is found by frames of the same burst.
+ *
+ * Allocates nothing.
+ */
+
+import { BURST_MAX, TRANSMIT_MAX } from '../../limits.ts'
+import { refusalReason } from '../egress.ts'
+import type { Engine } from '../engine.ts'
+import type { FrameMemory } from '../frame-memory.ts'
+import * as frameMemory from '../frame-memory.ts'
+import type { ExplainedStep } from '../router-settings.ts'
+import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
+import { Fact } from './recorded-frame.ts'
+import type { Trail, WaitWatcher } from './trail.ts'
+
+// Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
+const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES } = frameMemory
+const { learned: LEARNED, moved: MOVED, released: RELEASED } = Fact
+const NONE = -1
+const NUMBER_MAX = 2 ** 31 - 1
+const MS_PER_S = 1000
+
+/** Frames whose ways are inside one another: an answer to ARP, the first fragment that waited for it, those that waited for that, and what is lost meanwhile. */
+const NESTED_MAX = 8
+
+/** Of `FrameWay`; what a nested one sets aside. */
+interface Aside {
+  number: number
+  facts: number
+  movedFrom: number
+  reason: number
+  flow: number
+  trailReason: number
+  trailFacts: number
+  trailFlow: number
+}
+
+export class RecordedPath implements WaitWatcher {
+  private readonly engine: Engine
+  private readonly memory: FrameMemory
+  private readonly trail: Trail
+  private readonly transmit: () => void
+  private recorders: readonly FrameRecorder[] = []
+  private lastNumber = 0
+  private readonly way = {
+    number: 0,
+    timeMs: 0,
+    facts: 0,
+    movedFrom: NONE,
+    reason: 0,
+    flow: NONE,
+  }
+  private readonly aside: readonly Aside[]
+  private depth = 0
+  /** Transmissions in the list that the recorders have been told of. */
+  private told = 0
+  /** Numbers of the frames that the transmissions in the list are of. */
+  private readonly numbers = new Int32Array(TRANSMIT_MAX)
+  private adds = 0
+  private moves = 0
+
+  /** `transmit` carries out the transmissions in the list, as `FrameIo.transmit`; the path settles them itself. */
+  constructor(engine: Engine, memory: FrameMemory, transmit: () => void) {
+    this.engine = engine
+    this.memory = memory
+    this.trail = engine.counters.trail
+    this.transmit = transmit
+    this.aside = Array.from({ length: NESTED_MAX }, () => ({
+      number: 0,
+      facts: 0,
+      movedFrom: NONE,
+      reason: 0,
+      flow: NONE,
+      trailReason: 0,
+      trailFacts: 0,
+      trailFlow: NONE,
+    }))
+  }
+
+  /** Whether anybody looks. Where nobody does, the engine is to be called itself. */
+  get active(): boolean {
+    return this.recorders.length > 0
+  }
+
+  /** To be called between two bursts, as is `remove`. */
+  add(recorder: FrameRecorder): void {
+    this.recorders = [...this.recorders, recorder]
+    this.told = this.engine.transmitCount
+    this.trail.watcher = this
+  }
+
+  remove(recorder: FrameRecorder): void {
+    this.recorders = this.recorders.filter((one) => one !== recorder)
+    if (!this.active) this.trail.watcher = undefined
+  }
+
+  /** Takes a burst of `count` frames through the path; transmits where the list is full. */
+  process(count: number, nowMs: number): void {
+    if (count > BURST_MAX) throw new RangeError(`a burst has at most ${BURST_MAX} frames, not ${count}`)
+    const nowS = Math.floor(nowMs / MS_PER_S)
+    this.way.timeMs = nowMs
+    const { received } = this.memory
+    for (let i = 0; i < count; i++) {
+      const descriptor = i << DESCRIPTOR_SHIFT
+      this.begin(received[descriptor + PORT]!, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!)
+      while (this.engine.process(i, i + 1, nowS) <= i) this.transmitNow()
+      this.end()
+    }
+    if (this.recorders.some((recorder) => recorder.wantsRefused)) this.transmitNow()
+    this.flush()
+  }
+
+  /** Engine.tick. */
+  tick(nowMs: number): boolean {
+    this.make(nowMs)
+    const more = this.engine.tick(Math.floor(nowMs / MS_PER_S))
+    this.made()
+    return more
+  }
+
+  /** Anything else that may put frames into the list: what it does is the router's own doing. */
+  run<Result>(nowMs: number, action: () => Result): Result {
+    if (!this.active) return action()
+    this.make(nowMs)
+    const result = action()
+    this.made()
+    return result
+  }
+
+  /** Instead of Engine.settle, after a poll. `present`: the frames are still in the memory, since it was a transmit. */
+  settle(present = false): void {
+    const failures = this.memory.status[STATUS_TRANSMIT_FAILURES]!
+    if (failures > 0 && this.active) this.refused(present)
+    this.engine.settle()
+    this.told = 0
+  }
+
+  /** Transmits what stands in the list. */
+  transmitNow(): void {
+    if (this.depth > 0) this.depart()
+    this.transmit()
+    this.settle(true)
+  }
+
+  /**
+   * For a recorder, of the frame that begins its way: what the path would do with it, before it does so. Transmits what stands in the
+   * list. Slow. Empty for what had waited.
+   */
+  explain(port: number, offset: number, length: number): readonly ExplainedStep[] {
+    if (this.depth > 1) return []
+    if (this.engine.transmitCount > 0) this.transmitNow()
+    const frame = this.memory.bytes.slice(offset, offset + length)
+    return this.engine.explain(port, frame, Math.floor(this.way.timeMs / MS_PER_S))
+  }
+
+  releasing(number: number, port: number, offset: number, length: number): void {
+    this.depart()
+    this.setAside()
+    this.clear(number, RELEASED)
+    for (const recorder of this.recorders) recorder.begin(this.way, port, offset, length)
+  }
+
+  released(): void {
+    this.depart()
+    for (const recorder of this.recorders) recorder.end(this.way)
+    this.takeBack()
+  }
+
+  lost(
+    number: number,
+    port: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    reason: number,
+  ): void {
+    this.setAside()
+    this.clear(number, RELEASED)
+    this.way.reason = reason
+    for (const recorder of this.recorders) recorder.lose(this.way, port, bytes, offset, length)
+    this.takeBack()
+  }
+
+  private begin(port: number, offset: number, length: number): void {
+    const { stations } = this.engine
+    this.lastNumber = this.lastNumber === NUMBER_MAX ? 1 : this.lastNumber + 1
+    this.adds = stations.added
+    this.moves = stations.moved
+    this.depth = 1
+    this.clear(this.lastNumber, 0)
+    for (const recorder of this.recorders) recorder.begin(this.way, port, offset, length)
+  }
+
+  private end(): void {
+    this.depart()
+    for (const recorder of this.recorders) recorder.end(this.way)
+    this.depth = 0
+    this.trail.number = 0
+  }
+
+  private make(nowMs: number): void {
+    this.way.timeMs = nowMs
+    this.depth = 1
+    this.adds = this.engine.stations.added
+    this.moves = this.engine.stations.moved
+    this.clear(0, 0)
+    for (const recorder of this.recorders) recorder.make(this.way)
+  }
+
+  private made(): void {
+    this.end()
+    this.flush()
+  }
+
+  private clear(number: number, facts: number): void {
+    const { way, trail } = this
+    way.number = number
+    way.facts = facts
+    way.movedFrom = NONE
+    way.reason = 0
+    way.flow = NONE
+    trail.clear()
+    trail.facts = facts
+    trail.number = number
+  }
+
+  /** Takes from the trail what has become of the frame, and tells of what has come to the list since. */
+  private depart(): void {
+    const { way, trail, memory, recorders } = this
+    way.facts = trail.facts | (this.depth === 1 ? this.learnt() : 0)
+    way.reason = trail.reason
+    way.flow = trail.flow
+    const { transmits } = memory
+    const count = this.engine.transmitCount
+    for (let i = this.told; i < count; i++) {
+      const descriptor = i << DESCRIPTOR_SHIFT
+      const port = transmits[descriptor + PORT]!
+      const offset = transmits[descriptor + OFFSET]!
+      const length = transmits[descriptor + LENGTH]!
+      this.numbers[i] = way.number
+      for (let r = 0; r < recorders.length; r++) recorders[r]!.depart(way, port, offset, length)
+    }
+    this.told = count
+  }
+
+  /** What the switch has learned from the frame. */
+  private learnt(): number {
+    const { stations } = this.engine
+    if (stations.moved !== this.moves) {
+      this.way.movedFrom = stations.movedFrom
+      return MOVED
+    }
+    return stations.added === this.adds ? 0 : LEARNED
+  }
+
+  private setAside(): void {
+    const { way, trail } = this
+    const aside = this.aside[this.depth++]!
+    aside.number = way.number
+    aside.facts = way.facts
+    aside.movedFrom = way.movedFrom
+    aside.reason = way.reason
+    aside.flow = way.flow
+    aside.trailReason = trail.reason
+    aside.trailFacts = trail.facts
+    aside.trailFlow = trail.flow
+  }
+
+  private takeBack(): void {
+    const { way, trail } = this
+    const aside = this.aside[--this.depth]!
+    way.number = aside.number
+    way.facts = aside.facts
+    way.movedFrom = aside.movedFrom
+    way.reason = aside.reason
+    way.flow = aside.flow
+    trail.reason = aside.trailReason
+    trail.facts = aside.trailFacts
+    trail.flow = aside.trailFlow
+    trail.number = aside.number
+  }
+
+  private refused(present: boolean): void {
+    const { transmits } = this.memory
+    const count = this.engine.transmitCount
+    for (let i = 0; i < count; i++) {
+      const descriptor = i << DESCRIPTOR_SHIFT
+      const error = -transmits[descriptor + RESULT]!
+      if (error === 0) continue
+      this.setAside()
+      this.clear(this.numbers[i]!, 0)
+      this.way.reason = refusalReason(error)
+      const port = transmits[descriptor + PORT]!
+      const offset = transmits[descriptor + OFFSET]!
+      const length = transmits[descriptor + LENGTH]!
+      for (const recorder of this.recorders) recorder.refuse(this.way, port, offset, length, present)
+      this.takeBack()
+    }
+  }
+
+  private flush(): void {
+    for (const recorder of this.recorders) recorder.flush()
+  }
+}
+
+export type { FrameRecorder, FrameWay }

@@ -1,0 +1,165 @@
+/**
+ * A capture's part in the data path: copies the frames that it wants into its ring. Each copy is filtered by its own bytes, so a packet whose
+ * addresses are translated may be kept as it arrives and not as it leaves.
+ */
+
+import { PORTS_MAX } from '../../limits.ts'
+import * as virtioNet from '../../wire/virtio-net.ts'
+import type { FrameMemory } from '../frame-memory.ts'
+import * as frameMemory from '../frame-memory.ts'
+import type { CaptureRingWriter, RecordTuples } from './capture-ring.ts'
+import * as ring from './capture-ring.ts'
+import * as frameFilter from './frame-filter.ts'
+import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
+import { Fact } from './recorded-frame.ts'
+
+// Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
+const { VIRTIO_NET_HEADER_SIZE } = frameMemory
+const { RecordKind, RING_FULL } = ring
+const { accepts } = frameFilter
+const { offloads } = virtioNet
+const { released: RELEASED } = Fact
+const { min } = Math
+
+/** Which copies of a port are wanted: bits. */
+export const Point = { arrival: 1, departure: 2, both: 3 } as const
+const { arrival: ARRIVAL, departure: DEPARTURE } = Point
+/** The word of a port: the interface's number, and the points. 0: nothing of it is wanted. */
+const POINT_BITS = 2
+
+/** Ways that are inside one another: see recorded-path.ts. */
+const NESTED_MAX = 8
+/** `reserved`: nothing is. */
+const NOTHING = -1
+
+export interface RingRecorderOptions {
+  readonly filter: frameFilter.FilterProgram
+  /** Bytes of a frame that are kept; 0: all. What must be segmented or completed first is kept whole, unless `raw`. */
+  readonly snapLength: number
+  readonly raw: boolean
+  /** Only what is dropped: arrivals that go nowhere, and what a device does not take. */
+  readonly drops: boolean
+}
+
+export class RingRecorder implements FrameRecorder {
+  private readonly ring: CaptureRingWriter
+  private readonly memory: FrameMemory
+  private readonly words: Int32Array
+  private readonly tuples: RecordTuples
+  private readonly tell: () => void
+  private readonly filter: frameFilter.FilterProgram
+  private readonly snapLength: number
+  private readonly raw: boolean
+  private readonly drops: boolean
+  private readonly ports = new Int32Array(PORTS_MAX)
+  /** Records of arrivals whose ways are not over yet, the innermost last. */
+  private readonly reserved = new Int32Array(NESTED_MAX)
+  private depth = 0
+
+  /** `tell`: the ring is not empty any more, and its reader waits. */
+  constructor(
+    writer: CaptureRingWriter,
+    memory: FrameMemory,
+    tuples: RecordTuples,
+    options: RingRecorderOptions,
+    tell: () => void,
+  ) {
+    this.ring = writer
+    this.memory = memory
+    this.words = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength >>> 2)
+    this.tuples = tuples
+    this.filter = options.filter
+    this.snapLength = options.snapLength
+    this.raw = options.raw
+    this.drops = options.drops
+    this.tell = tell
+  }
+
+  get wantsRefused(): boolean {
+    return this.drops
+  }
+
+  /** From here on copies of the port are kept as those of `interfaceNumber`; `points` 0: none are. */
+  setPort(port: number, interfaceNumber: number, points: number): void {
+    this.ports[port] = points === 0 ? 0 : (interfaceNumber << POINT_BITS) | points
+  }
+
+  begin(way: FrameWay, port: number, offset: number, length: number): void {
+    let at = NOTHING
+    // What had waited has been there before; to be dropped is news.
+    if (this.wants(port, ARRIVAL) && (this.drops || (way.facts & RELEASED) === 0)) {
+      at = this.copy(RecordKind.arrival, port, offset, length)
+    }
+    this.reserved[this.depth++] = at
+  }
+
+  make(): void {
+    this.reserved[this.depth++] = NOTHING
+  }
+
+  depart(way: FrameWay, port: number, offset: number, length: number): void {
+    if (this.drops || !this.wants(port, DEPARTURE)) return
+    const at = this.copy(RecordKind.departure, port, offset, length)
+    if (at !== NOTHING) this.ring.fill(at, way, this.tuples)
+  }
+
+  end(way: FrameWay): void {
+    const at = this.reserved[--this.depth]!
+    if (at === NOTHING) return
+    if (this.drops && way.reason === 0) this.ring.withdraw(at)
+    else this.ring.fill(at, way, this.tuples)
+  }
+
+  lose(way: FrameWay, port: number, bytes: Uint8Array, offset: number, length: number): void {
+    if (!this.drops || !this.wants(port, ARRIVAL)) return
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const isAccepted = accepts(this.filter, view, offset, length)
+    const of = this.interfaceOf(port)
+    this.ring.count(of, isAccepted)
+    if (!isAccepted) return
+    const at = this.ring.reserve(RecordKind.arrival, of, length, this.snapped(view, offset, length))
+    if (at === RING_FULL) return
+    this.ring.copyBytes(at, bytes, offset, true)
+    this.ring.fill(at, way, this.tuples)
+  }
+
+  refuse(way: FrameWay, port: number, offset: number, length: number, present: boolean): void {
+    if (this.ports[port] === 0) return
+    this.ring.countRefused(this.interfaceOf(port))
+    if (!this.drops || !present || !this.wants(port, DEPARTURE)) return
+    const at = this.copy(RecordKind.refused, port, offset, length)
+    if (at !== NOTHING) this.ring.fill(at, way, this.tuples)
+  }
+
+  flush(): void {
+    if (this.ring.publish()) this.tell()
+  }
+
+  private wants(port: number, point: number): boolean {
+    return (this.ports[port]! & point) !== 0
+  }
+
+  private interfaceOf(port: number): number {
+    return this.ports[port]! >>> POINT_BITS
+  }
+
+  /** Where the record is, or NOTHING: the filter does not want it, or there is no room. */
+  private copy(kind: number, port: number, offset: number, length: number): number {
+    const { view } = this.memory
+    const of = this.interfaceOf(port)
+    const isAccepted = accepts(this.filter, view, offset, length)
+    this.ring.count(of, isAccepted)
+    if (!isAccepted) return NOTHING
+    const at = this.ring.reserve(kind, of, length, this.snapped(view, offset, length))
+    if (at === RING_FULL) return NOTHING
+    this.ring.copy(at, this.words, offset)
+    return at
+  }
+
+  private snapped(view: DataView, offset: number, length: number): number {
+    const { snapLength } = this
+    if (snapLength === 0) return length
+    const isWhole = !this.raw && offloads(view, offset - VIRTIO_NET_HEADER_SIZE) !== 0
+    return isWhole ? length : min(length, snapLength)
+  }
+}
