@@ -468,6 +468,14 @@ export const DNS_CONNECTION_QUESTIONS_MAX = 16
 /** Questions by UDP at one sandbox's loopback that may wait, and answers that may wait to be sent. */
 export const DNS_DATAGRAMS_MAX = 256
 
+/**
+ * Seconds of a simulated gap between two frames that really pass: the longest that the data path remembers anything is 7,440 s (an established TCP
+ * connection, RFC 5382, 5), and behind that all seconds are alike.
+ */
+export const SIMULATED_GAP_MAX_S = 8000
+
+/** Timers that go off while a simulated lab comes up: each endpoint announces its addresses some times. */
+export const SIMULATED_TIMERS_MAX = 16 * PORTS_MAX
 /** Bytes of one block of a pcapng file (Wireshark reads no larger one either), and so of what the reader keeps. */
 export const CAPTURE_BLOCK_MAX = 16 * 1024 * 1024
 /** Bytes of one packet of a classic pcap file whose header promises no larger ones: libpcap's MAXIMUM_SNAPLEN. */
@@ -477,7 +485,19 @@ export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
+
+/** Seconds that pass behind a replay's last frame: longer than a fragment waits for the first one (FRAGMENT_LIFETIME_S), or a packet for an answer to ARP. */
+export const REPLAY_TAIL_S = 40
+
+/** Sources of frames that a replay has no place for, that are told of one by one. */
+export const UNPLACED_SOURCES_MAX = 64
 /** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
 export const FILTER_TEXT_MAX = 16_384
 export const FILTER_DEPTH_MAX = 100
 export const FILTER_INSTRUCTIONS_MAX = 4096
+
+/** Frames that one request of the API may have sent into a network: as many small ones as one burst has, some times over. */
+export const FRAMES_PER_REQUEST_MAX = 4096
+
+/** Bytes of frames, as base64, of one request of a live replay: well below REQUEST_BODY_MAX, with the names around each. */
+export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024

@@ -278,6 +278,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import('./commands/explain.ts')).defineExplain,
   },
   {
+    name: 'replay',
+    summary: 'take a capture through the data path of a lab that is only simulated',
+    group: ROUTER,
+    define: async () => (await import('./commands/replay.ts')).defineReplay,
+  },
+  {
     name: 'dns',
     summary: 'look at the names by which sandboxes find one another, and at who asks for what',
     group: NAMES,

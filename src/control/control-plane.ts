@@ -33,7 +33,7 @@ import type {
   UnpublishPorts,
   Waited,
 } from './api/sandbox.ts'
-import type { Fdb, FdbFlushed, Stats } from './api/switch.ts'
+import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from './api/switch.ts'
 import type { Event } from './api/system.ts'
 import type { Uplink } from './api/uplink.ts'
 
@@ -110,6 +110,8 @@ export interface ControlPlane {
   events(options: EventOptions, signal: AbortSignal): AsyncIterable<Event>
   fdb(): Promise<Fdb>
   /** Forgets learned stations: all, or those of a network, of a sandbox, or of a sandbox's place on a network. */
+  /** Sends frames in the place of sandboxes on the network. Throws SANDBOX_UNKNOWN, NOT_CONNECTED or BAD_REQUEST, and sends none. */
+  sendFrames(network: string, request: Frames): Promise<FramesSent>
   flushFdb(selection: {
     readonly network?: string | undefined
     readonly sandbox?: string | undefined

@@ -80,6 +80,9 @@ export const ErrorCode = {
   parentUnusable: 'PARENT_UNUSABLE',
   uplinkInvalid: 'UPLINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
+  simulationImpossible: 'SIMULATION_IMPOSSIBLE',
+  captureUnreadable: 'CAPTURE_UNREADABLE',
+  outputFailed: 'OUTPUT_FAILED',
 } as const
 
 export interface TapwireErrorDetails {

@@ -54,6 +54,10 @@ export type DatapathRequest =
     }
   | { readonly kind: 'removePort'; readonly port: number }
   | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }
+  | {
+      readonly kind: 'injectAll'
+      readonly frames: readonly { readonly port: number; readonly frame: Uint8Array }[]
+    }
   | { readonly kind: 'stations' }
   | { readonly kind: 'flushPort'; readonly port: number }
   | { readonly kind: 'flushDomain'; readonly domain: number }
@@ -127,6 +131,8 @@ export interface DatapathResults {
   /** The descriptor, which belongs to whoever asked; -1 where there was no such port. */
   removePort: number
   inject: undefined
+  /** Of each frame: 0, or the DropReason. */
+  injectAll: readonly number[]
   stations: readonly Station[]
   flushPort: number
   flushDomain: number

@@ -144,10 +144,10 @@ class DatapathWorker {
         engine.removePort(request.port)
         return this.#io.release(request.port)
       case 'inject':
-        this.#recorded.run(nowMs, () => engine.inject(request.port, request.frame, nowS))
-        // At once: the next call may remove the port that it goes to.
-        this.#transmit()
+        this.#inject(request.port, request.frame, nowMs)
         return undefined
+      case 'injectAll':
+        return request.frames.map(({ port, frame }) => this.#inject(port, frame, nowMs))
       case 'stations':
         return [...engine.stations.stations(nowS)]
       case 'flushPort':
@@ -221,6 +221,18 @@ class DatapathWorker {
         this.#running = false
         return undefined
     }
+  }
+
+  /** Returns 0, or the DropReason. */
+  #inject(port: number, frame: Uint8Array, nowMs: number): number {
+    const engine = this.#engine
+    const { trail } = engine.counters
+    trail.clear()
+    this.#recorded.run(nowMs, () => engine.inject(port, frame, Math.floor(nowMs / 1000)))
+    const { reason } = trail
+    // At once: the next call may remove the port that it goes to.
+    this.#transmit()
+    return reason
   }
 
   /** At once, as with `inject`. */

@@ -249,6 +249,13 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#call({ kind: 'inject', port, frame })
   }
 
+  /** The same for several, one after the other. Resolves to 0, or the DropReason, of each. */
+  injectAll(
+    frames: readonly { readonly port: number; readonly frame: Uint8Array }[],
+  ): Promise<readonly number[]> {
+    return this.#call({ kind: 'injectAll', frames })
+  }
+
   /** All stations that the switch knows. */
   stations(): Promise<readonly Station[]> {
     return this.#call({ kind: 'stations' })

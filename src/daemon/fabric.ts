@@ -1,10 +1,22 @@
 /** The switch as the model asks for it, on the data path's worker. Its TAPs are persistent, so that they outlive the daemon. */
 
+import { countReasons, fabricStats } from '../control/fabric/fabric-stats.ts'
+import {
+  fabricFlow,
+  fabricNatStats,
+  fabricNeighbour,
+  flowSelection,
+  interfaceSettings,
+  mappingSettings,
+  permitSettings,
+  sourceSettings,
+} from '../control/fabric/router-translation.ts'
 import type {
   DomainSettings,
   ExplainStep,
   Fabric,
   FabricFlows,
+  FabricFrame,
   FabricGateway,
   FabricNatStats,
   FabricNeighbour,
@@ -28,8 +40,6 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../control/model/names.ts'
-import type { PortCount } from '../datapath/counters.ts'
-import { DROP_REASONS, LAST_REASON_BEFORE_EGRESS } from '../datapath/drop-reason.ts'
 import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
 import type { Datapath } from './datapath.ts'
@@ -40,16 +50,6 @@ import { LastingPorts } from './lasting-ports.ts'
 import type { Log } from './log.ts'
 import { openParent, releaseParent } from './parent-interface.ts'
 import type { RelayAttachment } from './relay/relay-attachment.ts'
-import {
-  fabricFlow,
-  fabricNatStats,
-  fabricNeighbour,
-  flowSelection,
-  interfaceSettings,
-  mappingSettings,
-  permitSettings,
-  sourceSettings,
-} from './router-translation.ts'
 import { Uplink } from './uplink/uplink.ts'
 
 export interface FabricParts {
@@ -121,6 +121,10 @@ export class DatapathFabric implements Fabric {
 
   async inject(port: number, frame: Uint8Array): Promise<void> {
     await this.#datapath.inject(port, frame)
+  }
+
+  async injectAll(frames: readonly FabricFrame[]): Promise<Readonly<Record<string, number>>> {
+    return countReasons(await this.#datapath.injectAll(frames))
   }
 
   onPortGone(listener: (port: number) => void): void {
@@ -272,43 +276,9 @@ export class DatapathFabric implements Fabric {
   }
 
   stats(): FabricStats {
-    const { counters } = this.#datapath
-    const total = counters.total()
-    return {
+    return fabricStats(this.#datapath.counters, this.#ports, {
       at: Date.now(),
       uptimeS: (performance.now() - this.#startedMs) / 1000,
-      totals: totalsOf(total),
-      ports: [...this.#ports].map((port) => ({ port, ...trafficOf(counters.port(port)) })),
-      drops: DROP_REASONS.flatMap(({ name, sentence }, reason) => {
-        const frames = total.drops[reason]!
-        return frames === 0 ? [] : [{ reason: name, sentence, frames }]
-      }),
-    }
+    })
   }
 }
-
-function totalsOf(total: PortCount): FabricStats['totals'] {
-  const notForwarded = total.consumed + sum(total.drops.slice(0, LAST_REASON_BEFORE_EGRESS + 1))
-  return {
-    received: total.receivedFrames,
-    forwarded: total.receivedFrames - total.flooded - notForwarded,
-    flooded: total.flooded,
-    copies: total.floodCopies,
-    segments: total.segmentCopies,
-    originated: total.originated,
-    transmitted: total.transmittedFrames,
-    dropped: sum(total.drops),
-    consumed: total.consumed,
-    held: total.held,
-  }
-}
-
-function trafficOf(count: PortCount): Omit<FabricStats['ports'][number], 'port'> {
-  return {
-    received: { frames: count.receivedFrames, bytes: count.receivedBytes },
-    transmitted: { frames: count.transmittedFrames, bytes: count.transmittedBytes },
-    dropped: sum(count.drops),
-  }
-}
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

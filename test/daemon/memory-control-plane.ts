@@ -34,7 +34,7 @@ import type {
   UnpublishPorts,
   Waited,
 } from '../../src/control/api/sandbox.ts'
-import type { Fdb, FdbFlushed, Stats } from '../../src/control/api/switch.ts'
+import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../../src/control/api/switch.ts'
 import type { Event } from '../../src/control/api/system.ts'
 import type { Uplink } from '../../src/control/api/uplink.ts'
 import type {
@@ -225,6 +225,15 @@ export class MemoryControlPlane implements ControlPlane {
 
   async fdb(): Promise<Fdb> {
     return { stations: [] }
+  }
+
+  async sendFrames(network: string, request: Frames): Promise<FramesSent> {
+    this.calls.push(['sendFrames', network, request])
+    this.inspectNetwork(network)
+    return {
+      frames: request.frames.length,
+      drops: [{ reason: 'mac-spoofed', sentence: 'Not its own.', frames: 1 }],
+    }
   }
 
   async flushFdb(selection: object): Promise<FdbFlushed> {

@@ -1,6 +1,7 @@
 /** The switch on the API: its stations and its counters. Seconds or milliseconds stand in the names. */
 
 import { z } from 'zod'
+import { FRAMES_PER_REQUEST_MAX } from '../../limits.ts'
 
 /** Frames and bytes are counted from the start of the daemon. */
 const count = z.int().min(0)
@@ -28,6 +29,33 @@ export const fdbFlushedSchema = z.object({ Stations: count })
 export type FdbFlushed = z.infer<typeof fdbFlushedSchema>
 
 const traffic = z.object({ frames: count, bytes: count })
+
+/** POST /networks/{network}/frames */
+export const framesSchema = z.strictObject({
+  frames: z
+    .array(
+      z.strictObject({
+        from: z.string().describe('The sandbox that the frame is sent in the place of: its name, or its id.'),
+        data: z.base64().describe('The Ethernet frame, without its frame check sequence.'),
+      }),
+    )
+    .max(FRAMES_PER_REQUEST_MAX),
+})
+export type Frames = z.infer<typeof framesSchema>
+
+export const framesSentSchema = z.object({
+  frames: count,
+  /** What was dropped as it came in; a frame's copies may have been dropped on their way out. */
+  drops: z.array(
+    z.object({
+      /** A name of DROP_REASONS. */
+      reason: z.string(),
+      sentence: z.string(),
+      frames: count,
+    }),
+  ),
+})
+export type FramesSent = z.infer<typeof framesSentSchema>
 
 /**
  * GET /stats. Received means by the switch, from a sandbox; transmitted means to one. Every frame is accounted for:

@@ -33,7 +33,7 @@ import type {
   UnpublishPorts,
   Waited,
 } from '../api/sandbox.ts'
-import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
+import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../api/switch.ts'
 import type { Event } from '../api/system.ts'
 import type { Uplink } from '../api/uplink.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
@@ -223,6 +223,10 @@ export class Controller implements ControlPlane {
 
   fdb(): Promise<Fdb> {
     return this.#ports.fdb()
+  }
+
+  sendFrames(network: string, request: Frames): Promise<FramesSent> {
+    return this.#ports.send(network, request)
   }
 
   flushFdb(selection: FdbSelection): Promise<FdbFlushed> {

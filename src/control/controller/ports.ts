@@ -1,5 +1,8 @@
-import type { Fdb, FdbFlushed, Stats } from '../api/switch.ts'
+import { DROP_REASONS } from '../../datapath/drop-reason.ts'
+import { FRAME_MAX } from '../../datapath/frame-memory.ts'
+import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../api/switch.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
 import { SwitchNames } from './switch-names.ts'
@@ -53,6 +56,38 @@ export class Ports {
     return { Stations: counts.reduce((sum, count) => sum + count, 0) }
   }
 
+  async send(network: string, { frames }: Frames): Promise<FramesSent> {
+    const { id, name } = this.#context.findNetwork(network)
+    const ports = new Map<string, number>()
+    const portOf = (from: string): number => {
+      const port = ports.get(from) ?? this.#portOf(from, id, name)
+      ports.set(from, port)
+      return port
+    }
+    const checked = frames.map(({ from, data }) => ({ port: portOf(from), frame: frameOf(data) }))
+    const reasons = await this.#context.parts.fabric.injectAll(checked)
+    return {
+      frames: frames.length,
+      drops: DROP_REASONS.flatMap(({ name: reason, sentence }) => {
+        const count = reasons[reason] ?? 0
+        return count === 0 ? [] : [{ reason, sentence, frames: count }]
+      }),
+    }
+  }
+
+  /** Throws SANDBOX_UNKNOWN, NOT_CONNECTED. */
+  #portOf(sandbox: string, network: string, networkName: string): number {
+    const { id, name } = this.#context.findSandbox(sandbox)
+    const entry = this.#registry
+      .ports()
+      .find(({ endpoint, network: { id: on } }) => endpoint?.sandbox === id && on === network)
+    if (entry !== undefined) return entry.port
+    throw new TapwireError(
+      ErrorCode.notConnected,
+      `container ${name} is not connected to network ${networkName}, or does not run`,
+    )
+  }
+
   stats(): Stats {
     const { ports, ...rest } = this.#context.parts.fabric.stats()
     const names = new SwitchNames(this.#context, this.#registry)
@@ -86,4 +121,10 @@ export class Ports {
       },
     })
   }
+}
+
+function frameOf(data: string): Uint8Array {
+  const frame = Buffer.from(data, 'base64')
+  if (frame.length <= FRAME_MAX) return frame
+  throw new TapwireError(ErrorCode.badRequest, `A frame has at most ${FRAME_MAX} bytes, not ${frame.length}.`)
 }

@@ -307,7 +307,7 @@ function nothingThere(): TapwireError {
 }
 
 /** What a host's own daemon is to have. */
-function innerLab(lab: Lab, { networks, sandboxes }: LabHost): Lab {
+export function innerLab(lab: Lab, { networks, sandboxes }: LabHost): Lab {
   return { name: lab.name, networks, sandboxes, hosts: [], links: [] }
 }
 

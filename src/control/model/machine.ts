@@ -33,6 +33,11 @@ export interface Fabric {
   removePort(port: number): Promise<void>
   /** A frame as though the port's station had sent it: an announcement of its address. */
   inject(port: number, frame: Uint8Array): Promise<void>
+  /**
+   * The same for several, one after the other. Resolves to how many of them were dropped for which reason, by its name in DROP_REASONS; what becomes
+   * of their copies on the way out is not in it.
+   */
+  injectAll(frames: readonly FabricFrame[]): Promise<Readonly<Record<string, number>>>
   /** Called when a TAP has vanished without our doing; the port is no more. */
   onPortGone(listener: (port: number) => void): void
   /** All stations that the switch knows. */
@@ -86,6 +91,11 @@ export interface Fabric {
   dnsLog(after: number, limit: number): Promise<FabricDnsLog>
   /** Forgets answers from outside; resolves to how many they were. */
   flushDnsCache(): Promise<number>
+}
+
+export interface FabricFrame {
+  readonly port: number
+  readonly frame: Uint8Array
 }
 
 /** The router's place on a network. */

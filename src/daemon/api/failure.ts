@@ -96,6 +96,9 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.portsExhausted]: 500,
   [ErrorCode.uplinkUnusable]: 400,
   [ErrorCode.parentUnusable]: 400,
+  [ErrorCode.simulationImpossible]: 400,
+  [ErrorCode.captureUnreadable]: 400,
+  [ErrorCode.outputFailed]: 400,
 }
 
 const STATUS_BY_TEXT: ReadonlyMap<string, ContentfulStatusCode> = new Map(Object.entries(STATUS))

@@ -7,6 +7,7 @@ import {
   networkInspectSchema,
   networksPrunedSchema,
 } from '../../control/api/network.ts'
+import { framesSchema, framesSentSchema } from '../../control/api/switch.ts'
 import { refuseLabLabels } from './lab-labels.ts'
 import {
   type Api,
@@ -90,6 +91,15 @@ const disconnect = route({
   responses: { 200: nothing('It is off') },
 })
 
+const frames = route({
+  method: 'post',
+  path: '/networks/{network}/frames',
+  tags,
+  summary: 'Sends frames in the place of sandboxes on the network, as though they had sent them themselves',
+  request: { params: networkParameter, body: body(framesSchema.meta({ id: 'Frames' })) },
+  responses: { 200: json('They are sent', framesSentSchema.meta({ id: 'FramesSent' })) },
+})
+
 export function networkRoutes(api: Api, { control }: RouteContext): void {
   serve(api, list, (c) => c.json([...control.listNetworks(c.req.valid('query').filters)], 200))
   serve(api, create, async (c) => {
@@ -107,6 +117,9 @@ export function networkRoutes(api: Api, { control }: RouteContext): void {
     await control.connect(c.req.valid('param').network, c.req.valid('json'))
     return c.body(null, 200)
   })
+  serve(api, frames, async (c) =>
+    c.json(await control.sendFrames(c.req.valid('param').network, c.req.valid('json')), 200),
+  )
   serve(api, disconnect, async (c) => {
     await control.disconnect(c.req.valid('param').network, c.req.valid('json'))
     return c.body(null, 200)

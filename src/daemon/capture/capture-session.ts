@@ -5,10 +5,11 @@ import type { PlaceSelection, Places, SwitchPlace } from '../../control/places.t
 import { CaptureRingReader, ringSize } from '../../datapath/capture/capture-ring.ts'
 import type { FilterProgram } from '../../datapath/capture/frame-filter.ts'
 import { Point } from '../../datapath/capture/ring-recorder.ts'
+import { CaptureFile } from '../../inspect/capture/capture-file.ts'
 import { CAPTURE_PLACES_MAX, CAPTURE_RING_SIZE, PORTS_MAX, PORTS_RESERVED } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
+import { programVersion } from '../version.ts'
 import { WallClock } from './capture-clock.ts'
-import { CaptureFile } from './capture-file.ts'
 
 /** Records that are dealt with at a time, before the daemon does something else: some milliseconds. */
 const RECORDS_PER_TURN = 512
@@ -71,6 +72,8 @@ export class CaptureSession {
     this.#file = new CaptureFile((bytes) => this.#keep(bytes), {
       places,
       clock,
+      application: `Tapwire ${programVersion()}`,
+      os: 'Linux',
       filter: options.filter,
       snapLength: options.snapLength,
       raw: options.raw,

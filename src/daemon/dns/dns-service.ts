@@ -3,6 +3,13 @@
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
+import {
+  composeQuestion,
+  decodeAnswer,
+  fabricLogEntry,
+  namedHostSettings,
+  resolverSettings,
+} from '../../control/fabric/dns-translation.ts'
 import type { ExplainStep } from '../../control/model/machine.ts'
 import type {
   FabricDnsLog,
@@ -15,23 +22,16 @@ import type {
 } from '../../control/model/names.ts'
 import type { DnsAnswer, DnsAsker, DnsNote, DnsQuestion } from '../../datapath/dns/dns-settings.ts'
 import { DNS_MESSAGE_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
+import { answerLimit } from '../../protocols/dns-questions.ts'
 import { HEADER_SIZE } from '../../wire/dns.ts'
 import { encodeName } from '../../wire/dns-name.ts'
 import type { Datapath } from '../datapath.ts'
 import { describe, type Log } from '../log.ts'
 import type { RelayAttachment } from '../relay/relay-attachment.ts'
 import { ConnectionShares } from './connection-shares.ts'
-import {
-  composeQuestion,
-  decodeAnswer,
-  fabricLogEntry,
-  namedHostSettings,
-  resolverSettings,
-} from './dns-translation.ts'
 import { GatewayTcpServer } from './gateway-tcp-server.ts'
 import { LoopbackServers } from './loopback-servers.ts'
 import { Outside, type OutsideAnswer, type OutsideQuestion, type WayOut } from './outside.ts'
-import { answerLimit } from './questions.ts'
 import { ServerNumbers } from './server-numbers.ts'
 
 export interface DnsServiceParts {

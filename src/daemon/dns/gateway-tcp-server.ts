@@ -1,12 +1,12 @@
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { ipv4Number } from '../../control/fabric/router-translation.ts'
 import type { DnsAsker } from '../../datapath/dns/dns-settings.ts'
 import { DNS_MESSAGE_MAX, DNS_PORT, RELAY_DOMAIN } from '../../limits.ts'
 import { openListener } from '../../ports/namespace-sockets.ts'
 import type { Datapath } from '../datapath.ts'
 import type { RelayAttachment } from '../relay/relay-attachment.ts'
 import { RELAY_ADDRESSES } from '../relay/relay-namespace.ts'
-import { ipv4Number } from '../router-translation.ts'
 import type { ConnectionShares } from './connection-shares.ts'
 import { type TcpClient, TcpNameServer } from './tcp-name-server.ts'
 

@@ -7,10 +7,10 @@ import type { DnsOutsideVerdict } from '../../datapath/dns/dns-settings.ts'
 import { DNS_PORT } from '../../limits.ts'
 import { DnsForwarder } from '../../protocols/dns-forwarder.ts'
 import type { ForwarderAction, UpstreamServer } from '../../protocols/dns-forwarder-types.ts'
+import { answerOfCode } from '../../protocols/dns-questions.ts'
 import { RCODE_NAME_ERROR, RCODE_SERVER_FAILURE } from '../../wire/dns.ts'
 import type { Log } from '../log.ts'
 import { HostServers } from './host-servers.ts'
-import { answerOfCode } from './questions.ts'
 import { UpstreamSockets } from './upstream-sockets.ts'
 
 /**

@@ -1,7 +1,7 @@
+import { ipv4Number, macNumbers } from '../../control/fabric/router-translation.ts'
 import { GatewayMode, InterfaceKind, type RouterInterfaceSettings } from '../../datapath/router-settings.ts'
 import { MTU_DEFAULT, NAT_FIRST_PORT, NAT_LAST_PORT, RELAY_DOMAIN, RELAY_PORT } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
-import { ipv4Number, macNumbers } from '../router-translation.ts'
 import { RELAY_ADDRESSES, RelayNamespace } from './relay-namespace.ts'
 import type { RelaySockets } from './relay-target.ts'
 

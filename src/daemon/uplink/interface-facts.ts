@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { TapwireError } from '../../control/errors.ts'
+import type { UplinkRoute } from '../../control/fabric/uplink-place.ts'
 import { run } from '../program.ts'
 
 export interface InterfaceFacts {
@@ -22,14 +23,7 @@ export interface InterfaceFacts {
   readonly address: string
   readonly prefixLength: number
   /** By this interface, but for that of the address's own subnet. Those to the same prefix are in the order of preference. */
-  readonly routes: readonly InterfaceRoute[]
-}
-
-export interface InterfaceRoute {
-  readonly prefix: string
-  readonly prefixLength: number
-  /** Empty where the destination is on the link. */
-  readonly gateway: string
+  readonly routes: readonly UplinkRoute[]
 }
 
 /** As `ip -json address` prints an interface, as far as it is looked at. */
@@ -125,7 +119,7 @@ function isUsable({ type = 'unicast', flags = [] }: IpRouteEntry): boolean {
   return type === 'unicast' && !flags.includes('dead')
 }
 
-function routeOf({ dst = 'default', gateway = '' }: IpRouteEntry): InterfaceRoute {
+function routeOf({ dst = 'default', gateway = '' }: IpRouteEntry): UplinkRoute {
   const [prefix = '', length = '32'] = (dst === 'default' ? '0.0.0.0/0' : dst).split('/')
   return { prefix, prefixLength: Number(length), gateway }
 }

@@ -10,22 +10,13 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import type { FabricGateway, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
-import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
-import type { Datapath, OpenPort } from '../datapath.ts'
-import type { Log } from '../log.ts'
-import type { InterfaceFacts } from './interface-facts.ts'
-import type { NatPorts } from './nat-ports.ts'
-import { type UplinkMachine, uplinkMachine } from './uplink-machine.ts'
 import {
-  nicPlace,
-  nicProblem,
   placeInterface,
   placeRoutes,
   tapPlace,
   type UplinkPlace,
   worldRoutes,
-} from './uplink-place.ts'
+} from '../../control/fabric/uplink-place.ts'
 import {
   asUnusable,
   messageOf,
@@ -34,7 +25,15 @@ import {
   WORLD_THERE,
   type World,
   worldState,
-} from './uplink-state.ts'
+} from '../../control/fabric/uplink-state.ts'
+import type { FabricGateway, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
+import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
+import type { Datapath, OpenPort } from '../datapath.ts'
+import type { Log } from '../log.ts'
+import type { InterfaceFacts } from './interface-facts.ts'
+import type { NatPorts } from './nat-ports.ts'
+import { nicPlace, nicProblem } from './nic-place.ts'
+import { type UplinkMachine, uplinkMachine } from './uplink-machine.ts'
 
 /** Of the data path, what an uplink needs. */
 export type UplinkSwitch = Pick<

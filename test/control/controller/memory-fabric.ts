@@ -4,6 +4,7 @@ import type {
   ExplainStep,
   Fabric,
   FabricFlows,
+  FabricFrame,
   FabricGateway,
   FabricNatStats,
   FabricNeighbour,
@@ -95,6 +96,11 @@ export class MemoryFabric implements Fabric {
   async inject(port: number, frame: Uint8Array): Promise<void> {
     if (!this.ports.has(port)) throw new Error(`there is no port ${port}`)
     this.injected.push({ port, frame })
+  }
+
+  async injectAll(frames: readonly FabricFrame[]): Promise<Readonly<Record<string, number>>> {
+    for (const { port, frame } of frames) await this.inject(port, frame)
+    return {}
   }
 
   onPortGone(listener: (port: number) => void): void {

@@ -1,13 +1,5 @@
 /** What the name server is told and tells, between the model's words and the data path's numbers. */
 
-import type {
-  FabricDnsLog,
-  FabricNamedHost,
-  FabricQuestion,
-  FabricRecord,
-  FabricResolution,
-  FabricResolver,
-} from '../../control/model/names.ts'
 import {
   type DnsLogEntry,
   type DnsVerdict,
@@ -28,7 +20,15 @@ import {
 } from '../../wire/dns.ts'
 import { composeQuery, type DnsRecord, parseMessage } from '../../wire/dns-message.ts'
 import { TCP, UDP } from '../../wire/ip-protocol.ts'
-import { ipv4Number, ipv6Words } from '../router-translation.ts'
+import type {
+  FabricDnsLog,
+  FabricNamedHost,
+  FabricQuestion,
+  FabricRecord,
+  FabricResolution,
+  FabricResolver,
+} from '../model/names.ts'
+import { ipv4Number, ipv6Words } from './router-translation.ts'
 
 const KINDS = {
   sandbox: NameKind.sandbox,

@@ -1,8 +1,8 @@
 /** What is said of uplinks: where there is none, or a network plays the world, or one cannot be had. */
 
-import { ErrorCode, TapwireError } from '../../control/errors.ts'
-import type { FabricGateway, UplinkState } from '../../control/model/machine.ts'
 import { NAT_FIRST_PORT, NAT_LAST_PORT } from '../../limits.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { FabricGateway, UplinkState } from '../model/machine.ts'
 
 /** A network that plays the world. */
 export interface World {

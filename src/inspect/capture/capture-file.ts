@@ -1,21 +1,23 @@
 /** The file of one capture: turns the records of its ring into packets of interfaces, as people know them. */
 
-import type { NamedAddress, Places, SwitchPlace } from '../../control/places.ts'
 import { type CaptureRingReader, RecordKind } from '../../datapath/capture/capture-ring.ts'
 import { VIRTIO_NET_HEADER_SIZE } from '../../datapath/frame-memory.ts'
-import { Direction } from '../../inspect/pcap/capture-file.ts'
-import { type CaptureSink, PcapngWriter } from '../../inspect/pcap/pcapng-writer.ts'
-import { programVersion } from '../version.ts'
-import type { WallClock } from './capture-clock.ts'
+import { type CaptureName, type CaptureTime, Direction } from '../pcap/capture-file.ts'
+import { type CaptureSink, PcapngWriter } from '../pcap/pcapng-writer.ts'
 import { CaptureComments } from './capture-comments.ts'
+import { type CapturePlace, type CapturePlaces, describePlace, labelOf } from './capture-places.ts'
 import { FinishedFrames } from './finished-frames.ts'
 
 /** What Linux says of a TAP (ethtool); it has no other limit than the processor. */
 const TAP_SPEED = 10_000_000_000
 
 export interface CaptureFileOptions {
-  readonly places: Places
-  readonly clock: WallClock
+  readonly places: CapturePlaces
+  /** Times of the data path's clock as those since 1970. */
+  readonly clock: { time(timeMs: number): CaptureTime }
+  /** The program that captures, and the system that it is on; empty where that says nothing. */
+  readonly application: string
+  readonly os: string
   readonly filter: string
   readonly snapLength: number
   readonly raw: boolean
@@ -26,7 +28,7 @@ export interface CaptureFileOptions {
 }
 
 interface FileInterface {
-  readonly place: SwitchPlace
+  readonly place: CapturePlace
   readonly label: string
   /** In the file; undefined while nothing has been said of it. */
   id: number | undefined
@@ -52,8 +54,8 @@ export class CaptureFile {
     this.#options = options
     frames ??= new FinishedFrames()
     this.#writer = new PcapngWriter(sink, {
-      application: `Tapwire ${programVersion()}`,
-      os: 'Linux',
+      application: options.application,
+      os: options.os === '' ? undefined : options.os,
       comment: options.comment,
     })
     this.#comments = new CaptureComments((port) => labelOf(options.places.at(port)))
@@ -66,7 +68,7 @@ export class CaptureFile {
   }
 
   /** A place that records may come from; its number there. `told`: at once, and not with the first packet. */
-  addInterface(place: SwitchPlace, told: boolean): number {
+  addInterface(place: CapturePlace, told: boolean): number {
     const number = this.#interfaces.length
     this.#interfaces.push({ place, label: labelOf(place), id: undefined })
     if (told) this.#tell(this.#interfaces[number]!)
@@ -168,7 +170,7 @@ export class CaptureFile {
     return unique
   }
 
-  #isNew({ address, names }: NamedAddress): boolean {
+  #isNew({ address, names }: CaptureName): boolean {
     const text = names.join(' ')
     if (this.#resolved.get(address) === text) return false
     this.#resolved.set(address, text)
@@ -182,23 +184,4 @@ const OUTBOUND = { direction: Direction.outbound }
 function settingsOf(direction: Direction, comments: readonly string[]) {
   if (comments.length > 0) return { direction, comments }
   return direction === Direction.inbound ? INBOUND : OUTBOUND
-}
-
-/** In a sentence: `web`, `uplink eth0`. */
-function labelOf({ kind, name, network }: SwitchPlace): string {
-  if (kind === 'sandbox') return name
-  return network === '' ? `${kind} ${name}` : `${kind} ${name} of ${network}`
-}
-
-/** `web.eth0@blue`, which no other place is called at the same time. */
-function describePlace(place: SwitchPlace): {
-  readonly name: string
-  readonly description: string
-  readonly mac: string
-} {
-  const { kind, name, interface: device, network, mac } = place
-  const owner = kind === 'sandbox' ? `${name}.${device}` : device || kind
-  const description =
-    kind === 'sandbox' ? `${device} of sandbox ${name} on network ${network}` : labelOf(place)
-  return { name: network === '' ? `${owner}@${kind}` : `${owner}@${network}`, description, mac }
 }

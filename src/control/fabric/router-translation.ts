@@ -1,16 +1,5 @@
 /** The router's settings and answers, between the model's words and the data path's numbers. */
 
-import type {
-  FabricFlow,
-  FabricGateway,
-  FabricNatStats,
-  FabricNeighbour,
-  FabricPort,
-  FlowFilter,
-  FlowTuple,
-  LinkPermit,
-  PublishedRange,
-} from '../control/model/machine.ts'
 import {
   type FlowSelection,
   type FlowTupleValue,
@@ -23,10 +12,21 @@ import {
   type NeighbourValue,
   type PortMappingSettings,
   type RouterInterfaceSettings,
-} from '../datapath/router-settings.ts'
-import { NAT_FIRST_PORT, NAT_LAST_PORT } from '../limits.ts'
-import { formatIpv4, formatMac, type MacAddress, parseIpv4, parseIpv6, parseMac } from '../wire/address.ts'
-import { ICMP, TCP, UDP } from '../wire/ip-protocol.ts'
+} from '../../datapath/router-settings.ts'
+import { NAT_FIRST_PORT, NAT_LAST_PORT } from '../../limits.ts'
+import { formatIpv4, formatMac, type MacAddress, parseIpv4, parseIpv6, parseMac } from '../../wire/address.ts'
+import { ICMP, TCP, UDP } from '../../wire/ip-protocol.ts'
+import type {
+  FabricFlow,
+  FabricGateway,
+  FabricNatStats,
+  FabricNeighbour,
+  FabricPort,
+  FlowFilter,
+  FlowTuple,
+  LinkPermit,
+  PublishedRange,
+} from '../model/machine.ts'
 
 const PROTOCOL_NUMBERS = { tcp: TCP, udp: UDP, icmp: ICMP } as const
 const MODES = {

@@ -1,7 +1,7 @@
-import { DNS_UDP_SIZE_MAX } from '../../limits.ts'
-import { composeError, composeFormatError } from '../../protocols/dns-client-answer.ts'
-import { readQuestion } from '../../protocols/dns-client-question.ts'
-import { QueryReader } from '../../wire/dns-query.ts'
+import { DNS_UDP_SIZE_MAX } from '../limits.ts'
+import { QueryReader } from '../wire/dns-query.ts'
+import { composeError, composeFormatError } from './dns-client-answer.ts'
+import { readQuestion } from './dns-client-question.ts'
 
 const reader = new QueryReader()
 

@@ -1,0 +1,169 @@
+/**
+ * The data path without threads, devices and clock: the engine on plain memory, one frame at a time, at times that its caller says.
+ *
+ *     frame, port, time ──► slot ──► engine ──► transmit list ──► recorders, where there are any
+ *
+ * A burst is always one frame, as on the recorded path. So what comes of a frame does not depend on who looks.
+ */
+
+import { RecordedPath } from '../datapath/capture/recorded-path.ts'
+import { Counters } from '../datapath/counters.ts'
+import { Engine } from '../datapath/engine.ts'
+import {
+  FRAME_MAX,
+  FrameMemory,
+  frameLayout,
+  LENGTH,
+  OFFSET,
+  PORT,
+  STATUS_TRANSMIT_FAILURES,
+  VIRTIO_NET_HEADER_SIZE,
+} from '../datapath/frame-memory.ts'
+import { SIMULATED_GAP_MAX_S } from '../limits.ts'
+import { clear } from '../wire/virtio-net.ts'
+
+/** Short frames byte by byte: a view of them, which `set` needs, costs more than that. */
+const COPY_BY_BYTE_MAX = 64
+
+/** The engine's tables know seconds up to here. */
+const SECONDS_MAX = 0x7fff_ffff
+
+export interface SimulatedDatapathOptions {
+  /** An int32: of the tables' hashes, and of what the router chooses at random. */
+  readonly seed: number
+}
+
+export class SimulatedDatapath {
+  readonly engine: Engine
+  readonly memory = new FrameMemory(frameLayout(1))
+  readonly counters = new Counters()
+  /** Where a frame that is to arrive is put, and how much room there is. */
+  readonly slot: number
+  readonly slotSize = FRAME_MAX
+  readonly path: RecordedPath
+  /** The time that the caller knows. It never goes back. */
+  #timeMs = 0
+  /** What the engine's clock is behind the caller's by: its beginning, and gaps that were cut short. */
+  #offsetMs = 0
+  #nowS = 0
+
+  constructor({ seed }: SimulatedDatapathOptions) {
+    this.engine = new Engine(this.memory, { seed, counters: this.counters })
+    this.slot = this.memory.slotFrame(0)
+    this.path = new RecordedPath(this.engine, this.memory, () => this.#takeAll())
+  }
+
+  get timeMs(): number {
+    return this.#timeMs
+  }
+
+  /** Of the engine's clock. */
+  get nowMs(): number {
+    return this.#timeMs + this.#offsetMs
+  }
+
+  /** What the engine's clock shows more than the caller's. Changes where a gap is cut short. */
+  get offsetMs(): number {
+    return this.#offsetMs
+  }
+
+  get nowS(): number {
+    return this.#nowS
+  }
+
+  /** The caller's clock begins anew, at 0, and the engine's goes on from its next whole second. */
+  restart(): void {
+    this.advance(Math.ceil((this.#timeMs + 1) / 1000) * 1000)
+    this.#offsetMs += this.#timeMs
+    this.#timeMs = 0
+  }
+
+  /**
+   * Lets the time pass to `timeMs`, second by second, with all that becomes due. A gap that is so long that the data path has forgotten all
+   * there was before is cut short: nothing happens in the rest of it.
+   */
+  advance(timeMs: number): void {
+    if (!(timeMs > this.#timeMs)) return
+    const second = Math.floor((timeMs + this.#offsetMs) / 1000)
+    if (second > this.#nowS) this.#pass(second)
+    this.#timeMs = timeMs
+  }
+
+  #pass(second: number): void {
+    const beyond = second - this.#nowS - SIMULATED_GAP_MAX_S
+    if (beyond > 0) this.#offsetMs -= beyond * 1000
+    const last = Math.min(beyond > 0 ? second - beyond : second, SECONDS_MAX)
+    while (this.#nowS < last) {
+      this.#nowS += 1
+      this.#timeMs = Math.max(this.#timeMs, this.#nowS * 1000 - this.#offsetMs)
+      this.#tick()
+    }
+  }
+
+  #tick(): void {
+    const { engine, path } = this
+    engine.dns.nowMs = this.nowMs
+    let busy = true
+    while (busy) {
+      busy = path.active ? path.tick(this.nowMs) : engine.tick(this.#nowS)
+      this.transmit()
+    }
+  }
+
+  /** Takes the frame of `length` bytes that has been put at `slot` through the path, as though it had just arrived at `port`. */
+  process(port: number, length: number): void {
+    const { engine, memory, path } = this
+    const { received } = memory
+    received[PORT] = port
+    received[OFFSET] = this.slot
+    received[LENGTH] = length
+    engine.dns.nowMs = this.nowMs
+    if (path.active) path.process(1, this.nowMs)
+    else while (engine.process(0, 1, this.#nowS) < 1) this.transmit()
+    this.transmit()
+  }
+
+  /** Does what makes the router itself send something. */
+  run<Result>(action: () => Result): Result {
+    const { path } = this
+    const result = path.active ? path.run(this.nowMs, action) : action()
+    this.transmit()
+    return result
+  }
+
+  /** Puts a frame at `slot`. Without a header of its own it is complete as it is. */
+  place(frame: Uint8Array, virtioHeader?: Uint8Array): void {
+    if (frame.length > FRAME_MAX)
+      throw new RangeError(`a frame has at most ${FRAME_MAX} bytes, not ${frame.length}`)
+    const { bytes, view } = this.memory
+    bytes.set(frame, this.slot)
+    if (virtioHeader === undefined) clear(view, this.slot - VIRTIO_NET_HEADER_SIZE)
+    else bytes.set(virtioHeader, this.slot - VIRTIO_NET_HEADER_SIZE)
+  }
+
+  /** The same with `present` bytes of another buffer, and zeroes up to `length`, which is no more than `slotSize`. */
+  fill(source: Uint8Array, offset: number, present: number, length: number): void {
+    const { bytes, view } = this.memory
+    const start = this.slot
+    if (present <= COPY_BY_BYTE_MAX) {
+      for (let i = 0; i < present; i++) bytes[start + i] = source[offset + i]!
+    } else bytes.set(source.subarray(offset, offset + present), start)
+    if (present < length) bytes.fill(0, start + present, start + length)
+    clear(view, start - VIRTIO_NET_HEADER_SIZE)
+  }
+
+  /** What the engine has listed leaves. */
+  transmit(): void {
+    const { path, engine } = this
+    if (path.active) path.transmitNow()
+    else {
+      this.#takeAll()
+      engine.settle()
+    }
+  }
+
+  /** Every device takes what it is given. */
+  #takeAll(): void {
+    this.memory.status[STATUS_TRANSMIT_FAILURES] = 0
+  }
+}

@@ -1,0 +1,64 @@
+/** Which part of a lab is simulated: one data path is one daemon's. */
+
+import { ErrorCode, TapwireError } from '../control/errors.ts'
+import type { Lab, LabHost } from '../control/lab.ts'
+import { innerLab } from '../control/labs/labs.ts'
+import { BRIDGE_OPTION } from '../control/rules/bridge-options.ts'
+import { formatUplink, parseUplink } from '../control/rules/uplink.ts'
+import { didYouMean } from '../control/suggest.ts'
+import { MTU_DEFAULT } from '../limits.ts'
+
+export interface SimulatedPart {
+  readonly lab: Lab
+  /** In its text form; `none` where a network of the lab plays the world. */
+  readonly uplink: string
+}
+
+export interface PartOptions {
+  /** Of a lab with hosts: whose. */
+  readonly host?: string | undefined
+  /** The way out, in its text form, in place of the one that would be chosen. */
+  readonly uplink?: string | undefined
+}
+
+/** In a network for documentation (RFC 5737), which is nobody's. */
+const DEFAULT_UPLINK = 'tap:uplink,address=203.0.113.1/24,gateway=203.0.113.254'
+
+/** Throws SIMULATION_IMPOSSIBLE. */
+export function partOf(lab: Lab, { host: name, uplink }: PartOptions): SimulatedPart {
+  const hosts = lab.hosts.map((host) => host.name)
+  if (name === undefined) {
+    if (hosts.length > 0) throw several(lab.name, hosts)
+    return { lab, uplink: uplink ?? uplinkOf(lab) }
+  }
+  const host = lab.hosts.find((one) => one.name === name)
+  if (host === undefined) throw unknown(lab.name, name, hosts)
+  const inner = innerLab(lab, host)
+  return { lab: inner, uplink: uplink ?? hostUplink(host) ?? uplinkOf(inner) }
+}
+
+const uplinkOf = ({ networks }: Lab): string =>
+  networks.some(({ options }) => options[BRIDGE_OPTION.uplink] === 'true') ? 'none' : DEFAULT_UPLINK
+
+/** An interface of the host is its end of a link, whose address is known. */
+function hostUplink({ uplink, endpoints }: LabHost): string | undefined {
+  const spec = uplink === undefined ? undefined : parseUplink(uplink)
+  if (spec?.kind !== 'nic') return uplink
+  const endpoint = endpoints.find((one) => spec.interface === '' || one.interface === spec.interface)
+  if (endpoint?.address === undefined) return undefined
+  const { interface: name, address, prefixLength = 24 } = endpoint
+  const place = { name, address, prefixLength, namespace: '', gateway: '', mtu: MTU_DEFAULT }
+  return formatUplink({ kind: 'tap', ...place })
+}
+
+const several = (lab: string, hosts: readonly string[]): TapwireError =>
+  new TapwireError(
+    ErrorCode.simulationImpossible,
+    `Lab '${lab}' has hosts (${hosts.join(', ')}), and each has a data path of its own: one at a time can be simulated.`,
+    { hint: `Choose one, as in \`--host ${hosts[0]}\`.` },
+  )
+
+const unknown = (lab: string, name: string, hosts: readonly string[]): TapwireError =>
+  new TapwireError(ErrorCode.simulationImpossible, `Lab '${lab}' has no host '${name}'.`, {
+    hint: hosts.length === 0 ? 'It has no hosts at all.' : didYouMean(name, hosts),
+  })
