@@ -501,3 +501,10 @@ export const FRAMES_PER_REQUEST_MAX = 4096
 
 /** Bytes of frames, as base64, of one request of a live replay: well below REQUEST_BODY_MAX, with the names around each. */
 export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024
+/**
+ * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
+ * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
+ */
+export const DISSECTED_LAYERS_MAX = 32
+export const DISSECTED_FIELDS_MAX = 4096
+export const DISSECTED_BYTES_MAX = 256

@@ -70,11 +70,15 @@ export const Operation = {
   /** Register a with register b. */
   registerEqual: 33,
   registerAtLeast: 34,
+  /** Either of the two 16-bit numbers at a and a + 2 is c: the ports, of which most filters want one. b is not used. */
+  either16: 35,
+  headerEither16: 36,
 } as const
 export type Operation = (typeof Operation)[keyof typeof Operation]
 
-const LAST_OPERATION = Operation.registerAtLeast
+const LAST_OPERATION = Operation.headerEither16
 const FIRST_REGISTER_OPERATION = Operation.constant
+const LAST_REGISTER_OPERATION = Operation.registerAtLeast
 
 /** The operation's byte and, above it, where the IPv4 header begins. */
 const OPERATION_MASK = 0xff
@@ -168,6 +172,21 @@ export function accepts(
       case 13:
         yes = unsignedAtLeast(wireLength, program[at + 3]!)
         break
+      case 35:
+        if (address < 0 || address > length - 2) return false
+        yes = view.getUint16(offset + address) === program[at + 3]!
+        if (yes) break
+        if (address > length - 4) return false
+        yes = view.getUint16(offset + address + 2) === program[at + 3]!
+        break
+      case 36:
+        address = behindHeader(view, offset, length, operation, address)
+        if (address < 0 || address > length - 2) return false
+        yes = view.getUint16(offset + address) === program[at + 3]!
+        if (yes) break
+        if (address > length - 4) return false
+        yes = view.getUint16(offset + address + 2) === program[at + 3]!
+        break
       case 33:
         yes = registers[address] === registers[program[at + 2]!]
         break
@@ -212,15 +231,17 @@ function calculate(
   const first = registers[target]!
   let value = 0
   if (code >= Operation.load8 && code <= Operation.headerLoad32) {
-    // Addresses wrap around at 32 bits, as the kernel's do: tcp[-1] is the byte before the header.
-    let address = (program[at + 3]! + second) | 0
+    // The index wraps around at 32 bits with the header's length added, and then no more: tcp[-1] is the byte before the header,
+    // ip[-1] is nowhere.
+    let index = second
     if (code >= Operation.headerLoad8) {
       const header = operation >>> HEADER_SHIFT
       if (header >= length) return false
-      address = (address + ((view.getUint8(offset + header) & 0x0f) << 2)) | 0
+      index = (index + ((view.getUint8(offset + header) & 0x0f) << 2)) | 0
     }
+    const address = program[at + 3]! + index
     const size = 1 << ((code - Operation.load8) % 3)
-    if (address < 0 || address > length - size) return false
+    if (index < 0 || address < 0 || address > length - size) return false
     value =
       size === 1
         ? view.getUint8(offset + address)
@@ -292,9 +313,8 @@ export function checkProgram(program: FilterProgram): boolean {
     const operation = program[at]!
     const code = operation & OPERATION_MASK
     if (operation < 0 || code > LAST_OPERATION) return false
-    if (code >= FIRST_REGISTER_OPERATION && !(isRegister(program[at + 1]!) && isRegister(program[at + 2]!))) {
-      return false
-    }
+    const registers = code >= FIRST_REGISTER_OPERATION && code <= LAST_REGISTER_OPERATION
+    if (registers && !(isRegister(program[at + 1]!) && isRegister(program[at + 2]!))) return false
     if (!isTarget(program[at + 4]!, at, length) || !isTarget(program[at + 5]!, at, length)) return false
   }
   return true

@@ -4,7 +4,7 @@
  */
 
 export interface DissectedField {
-  /** `ip.ttl`. */
+  /** `ip.ttl`. Empty for a heading over other fields (a DNS record), which has no name in Wireshark either. */
   readonly name: string
   /** `Time to Live`. */
   readonly label: string
@@ -23,12 +23,14 @@ export interface DissectedField {
 }
 
 export interface DissectedLayer {
-  /** `eth`, `vlan`, `arp`, `ip`, `ipv6`, `icmp`, `icmpv6`, `udp`, `tcp`, `dns`, `dhcp`, `vxlan`, `http`, `tls`, `data`. */
+  /** A name of PROTOCOLS (packet.ts), which is Wireshark's: `eth`, `ip`, `tcp`, … */
   readonly protocol: string
   /** `Internet Protocol Version 4, 172.18.0.2 → 172.18.0.3`. */
   readonly title: string
   readonly offset: number
   readonly length: number
+  /** 0; one more for each tunnel (VXLAN) that carries it and each error message (ICMP) that quotes it. */
+  readonly depth: number
   readonly fields: readonly DissectedField[]
   /** Why the rest of it could not be read: `cut short: 12 of 20 bytes are here`. */
   readonly problem?: string | undefined

@@ -26,6 +26,8 @@ import type { FilterProtocol } from './words.ts'
 export interface Value {
   readonly arithmetic: Arithmetic
   readonly checks: readonly Condition[]
+  /** Where it stands in the text as a number: mistakes with those are told at once. */
+  readonly literal?: number
 }
 
 const IPV6_NEXT_HEADER = 6
@@ -65,13 +67,15 @@ export function loaded(
   ])
 }
 
-/** `undefined` where the operation has no result for these constants: a division by zero. */
+/** `undefined` where the text divides by 0. A zero that is only computed is met with the frame, which is then not accepted. */
 export function combined(operation: Operation, left: Value, right: Value): Value | undefined {
-  const checks = [...left.checks, ...right.checks]
+  // As libpcap does: what the number to the right asks of the frame is not asked. Whoever wants it writes `tcp and …`.
+  const { checks } = left
   const [a, b] = [left.arithmetic, right.arithmetic]
   const divides = operation === Operation.divide || operation === Operation.remainder
-  if (divides && b.kind === 'number' && b.value === 0) return undefined
-  if (a.kind === 'number' && b.kind === 'number') {
+  if (divides && right.literal === 0) return undefined
+  const zero = divides && b.kind === 'number' && b.value === 0
+  if (a.kind === 'number' && b.kind === 'number' && !zero) {
     return { arithmetic: number(operate(operation, a.value, b.value)), checks }
   }
   return { arithmetic: { kind: 'binary', operation, left: a, right: b }, checks }
@@ -134,6 +138,8 @@ function asTest(relation: 'equal' | 'atLeast', left: Arithmetic, right: Arithmet
   const mask = masked?.right.kind === 'number' ? masked.right.value : undefined
   const load = masked === undefined ? left : mask === undefined ? undefined : masked.left
   if (load?.kind !== 'load' || load.index.kind !== 'number') return undefined
+  // The header's length may make up for it, or not: who runs it judges that.
+  if (load.index.value < 0) return undefined
   const test: Test = {
     kind: 'test',
     address: (load.base + load.index.value) | 0,

@@ -17,6 +17,8 @@ export interface Test {
 
 export type Condition =
   | Test
+  /** Either of the two 16-bit numbers that follow one another is it; the second is only read where the first is not. */
+  | { readonly kind: 'either'; readonly address: number; readonly header: number; readonly value: number }
   | { readonly kind: 'and' | 'or'; readonly left: Condition; readonly right: Condition }
   | { readonly kind: 'not'; readonly inner: Condition }
   | { readonly kind: 'length'; readonly atLeast: number }

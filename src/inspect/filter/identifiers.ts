@@ -62,8 +62,12 @@ export class IdentifierReader {
         return { condition: this.#mac(qualifiers, token), taken: 1 }
       case 'number':
         return this.#number(qualifiers, layout, tokens, at)
-      default:
+      case 'name':
         return { condition: this.#name(qualifiers, layout, token), taken: 1 }
+      case 'protocol':
+      case 'sign':
+      case 'end':
+        return this.#fail(token, `'${token.text}' is no address, name or number`)
     }
   }
 
@@ -198,10 +202,8 @@ export class IdentifierReader {
         taken: 1,
       }
     }
-    // A net of one number is its first: `net 10` is 10.0.0.0/8. A host is all 32 bits, as in `host 0x0a000001`.
-    let [address, mask] = [value | 0, -1]
-    while (type === 'net' && address !== 0 && address >>> 24 === 0)
-      [address, mask] = [address << 8, mask << 8]
+    // A host is all 32 bits, as in `host 0x0a000001`.
+    const [address, mask] = type === 'net' ? netOfNumber(value) : [value | 0, -1]
     return { condition: this.#ipv4Host(qualifiers, layout, token, address, mask), taken: 1 }
   }
 
@@ -325,6 +327,13 @@ export class IdentifierReader {
 }
 
 const onlyProtocol = ({ tcp, udp }: Service): number | undefined => (tcp && udp ? undefined : tcp ? TCP : UDP)
+
+/** A net of one number is its first: `net 10` is 10.0.0.0/8. */
+function netOfNumber(value: number): [address: number, mask: number] {
+  let [address, mask] = [value | 0, -1]
+  while (address !== 0 && address >>> 24 === 0) [address, mask] = [address << 8, mask << 8]
+  return [address, mask]
+}
 
 /** Six groups with colons, dashes or dots, three of four digits, or twelve digits. */
 function macOf(text: string): { high: number; low: number } {

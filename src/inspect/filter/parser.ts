@@ -20,7 +20,7 @@ import {
 } from './arithmetic.ts'
 import { type Condition, not, number, operationOf } from './condition.ts'
 import { FilterError } from './filter-error.ts'
-import { IdentifierReader, type Qualifiers } from './identifiers.ts'
+import type { IdentifierReader, Qualifiers } from './identifiers.ts'
 import {
   etherBroadcast,
   etherMulticast,
@@ -270,13 +270,11 @@ export class FilterParser {
   #beginsNumber(): boolean {
     let at = this.#at
     while (this.#tokens[at]!.kind === 'sign' && this.#tokens[at]!.text === '(') at += 1
-    const first = this.#tokens[at]!
-    const next = this.#tokens[at + 1]
-    if (first.kind === 'sign' && (first.text === '-' || first.text === 'len')) return true
-    if (first.kind === 'protocol') {
-      return next?.text === '[' && (at === this.#at || this.#goesOnBehind(this.#at))
-    }
-    return first.kind === 'number' && (isOperator(next) || (at > this.#at && this.#goesOnBehind(this.#at)))
+    const [first, next] = [this.#tokens[at]!, this.#tokens[at + 1]]
+    if (at > this.#at && !this.#goesOnBehind(this.#at)) return false
+    if (first.kind === 'protocol') return next?.text === '['
+    if (first.kind === 'number') return at > this.#at || isOperator(next)
+    return first.kind === 'sign' && (first.text === '-' || first.text === 'len')
   }
 
   /** Whether the parenthesis that opens there closes before a sign of arithmetic or of a relation. */
@@ -325,9 +323,9 @@ export class FilterParser {
     })
   }
 
-  #checkShift(sign: Token, { arithmetic }: Value): void {
+  #checkShift(sign: Token, { literal }: Value): void {
     if (sign.text !== '<<' && sign.text !== '>>') return
-    if (arithmetic.kind === 'number' && arithmetic.value >>> 0 > 31) {
+    if (literal !== undefined && literal > 31) {
       throw new FilterError(
         'a number has 32 bits: it can be shifted by 31 at most',
         this.#text,
@@ -347,7 +345,7 @@ export class FilterParser {
     }
     if (token.kind === 'number') {
       this.#at += 1
-      return { arithmetic: number(token.value), checks: [] }
+      return { arithmetic: number(token.value), checks: [], literal: token.value }
     }
     const protocol = token.kind === 'protocol' ? PROTOCOLS.get(token.text) : undefined
     if (protocol === undefined) return this.#unexpected('a number, `len` or `tcp[0]`')

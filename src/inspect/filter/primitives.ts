@@ -5,7 +5,7 @@
  * A `Layout` says where things stand; each `vlan` moves all that comes after it in the text by one tag.
  */
 
-import { allOf, anyOf, atLeast, type Condition, equal, not } from './condition.ts'
+import { allOf, anyOf, atLeast, type Condition, equal, NO_HEADER, not } from './condition.ts'
 import type { FilterProtocol } from './words.ts'
 
 export type FilterDirection = 'src' | 'dst' | 'src or dst' | 'src and dst'
@@ -176,29 +176,50 @@ export function ports(
   direction: FilterDirection | undefined,
   protocol?: number,
 ): Condition {
-  const protocols = protocol === undefined ? WITH_PORTS : ([protocol] as const)
   const { payload } = layout
-  const [ipv6, ipv4] = [IPV6_HEADER_SIZE, 0].map((headerSize) => {
-    const isVersion6 = headerSize > 0
-    const at = (offset: number) => (): Condition =>
-      portBetween(payload + headerSize + offset, isVersion6 ? undefined : payload, first, last)
-    const carried = protocols.map((number) =>
-      equal(payload + (isVersion6 ? IPV6_NEXT_HEADER : IPV4_PROTOCOL), 1, number),
-    )
-    const either = directed(direction, at(SOURCE_PORT), at(TARGET_PORT))
-    const [one, ...others] = carried as [Condition, ...Condition[]]
-    return isVersion6
-      ? allOf(isIpv6(layout), anyOf(one, ...others), either)
-      : allOf(isIpv4(layout), anyOf(one, ...others), noLaterFragment(layout), either)
-  }) as [Condition, Condition]
-  return anyOf(ipv6, ipv4)
+  const [one, ...others] = protocol === undefined ? WITH_PORTS : ([protocol] as const)
+  const transport = payload + IPV6_HEADER_SIZE
+  const ipv6Carries = (number: number): Condition => equal(payload + IPV6_NEXT_HEADER, 1, number)
+  return anyOf(
+    allOf(
+      isIpv4(layout),
+      anyOf(firstFragmentOf(layout, one), ...others.map((number) => firstFragmentOf(layout, number))),
+      directedPorts(payload, payload, first, last, direction),
+    ),
+    allOf(
+      isIpv6(layout),
+      anyOf(ipv6Carries(one), ...others.map(ipv6Carries)),
+      directedPorts(transport, NO_HEADER, first, last, direction),
+    ),
+  )
 }
 
-function portBetween(address: number, header: number | undefined, first: number, last: number): Condition {
+/**
+ * The IPv4 packet carries the protocol, and is no later fragment: four bytes of the header, read at once.
+ *
+ *     | flags, fragment offset 2 | time to live 1 | protocol 1 |
+ */
+const firstFragmentOf = ({ payload }: Layout, number: number): Condition =>
+  equal(payload + IPV4_FRAGMENT, 4, number, (FRAGMENT_OFFSET << 16) | 0xff)
+
+function directedPorts(
+  address: number,
+  header: number,
+  first: number,
+  last: number,
+  direction: FilterDirection | undefined,
+): Condition {
+  const either = direction === undefined || direction === 'src or dst'
+  if (either && first === last) return { kind: 'either', address, header, value: first }
+  const at = (offset: number) => (): Condition => portBetween(address + offset, header, first, last)
+  return directed(direction, at(SOURCE_PORT), at(TARGET_PORT))
+}
+
+function portBetween(address: number, header: number, first: number, last: number): Condition {
   const test = (relation: 'equal' | 'atLeast', value: number): Condition => ({
     kind: 'test',
     address,
-    header: header ?? -1,
+    header,
     size: 2,
     mask: -1,
     relation,

@@ -67,6 +67,11 @@ class ProgramWriter {
         return this.add([Operation.lengthAtLeast, 0, 0, condition.atLeast], yes, no)
       case 'test':
         return this.#test(condition, yes, no)
+      case 'either': {
+        const { address, header, value } = condition
+        const operation = header === NO_HEADER ? Operation.either16 : Operation.headerEither16
+        return this.add([atHeader(operation, header), address, 0, value], yes, no)
+      }
       case 'relation': {
         const operation = condition.relation === 'equal' ? Operation.registerEqual : Operation.registerAtLeast
         const compare = this.add([operation, 0, 1, 0], yes, no)
@@ -115,7 +120,10 @@ class ProgramWriter {
 
 /** Operations for one, two and four bytes follow each other. */
 const sized = (first: number, size: 1 | 2 | 4, header: number): number =>
-  (first + (size === 4 ? 2 : size - 1)) | (header === NO_HEADER ? 0 : header << HEADER_SHIFT)
+  atHeader(first + (size === 4 ? 2 : size - 1), header)
+
+const atHeader = (operation: number, header: number): number =>
+  operation | (header === NO_HEADER ? 0 : header << HEADER_SHIFT)
 
 /** What is known of the bytes that a test reads: their value, or what it is not. */
 interface Knowledge {

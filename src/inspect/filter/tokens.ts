@@ -31,7 +31,7 @@ const MAC = new RegExp(
 )
 const NUMBER = /0[xX][0-9A-Fa-f]+|[0-9]+/y
 const IPV4 = /(?:0[xX][0-9A-Fa-f]+|[0-9]+)(?:\.(?:0[xX][0-9A-Fa-f]+|[0-9]+)){1,3}/y
-const IPV6 = /[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(?:[0-9]+(?:\.[0-9]+){3})?/y
+const IPV6 = /(?:[0-9A-Fa-f]*:){2,}(?:[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f]*)/y
 const NAME = /[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?/y
 const ESCAPED = /\\[^ !()\n\t]+/y
 const SIGN = /&&|\|\||>=|<=|!=|==|<<|>>|[-+*/%:[\]!<>()&|^=]/y
@@ -80,7 +80,11 @@ function tokenAt(text: string, position: number): { token: Token; length: number
     if (fits > length) [kind, length] = [candidate, fits]
   }
   if (length === 0) {
-    throw new FilterError(`'${[...text.slice(position)][0]}' has no meaning here`, text, position)
+    throw new FilterError(
+      `'${String.fromCodePoint(text.codePointAt(position)!)}' has no meaning here`,
+      text,
+      position,
+    )
   }
   const word = text.slice(position, position + length)
   return { token: meaningOf(kind, word, text, position), length }

@@ -1,0 +1,118 @@
+/** What a TCP segment carries, where its beginning says so: HTTP/1 (RFC 9112), TLS (RFC 8446), DNS over TCP (RFC 1035, 4.2.2). */
+
+import { DNS_PORT } from '../../limits.ts'
+import { dnsLine } from './line-dns.ts'
+import { type LinePacket, NAME_LETTERS_MAX } from './line-packet.ts'
+import { ascii } from './line-text.ts'
+
+const HTTP = ascii(': HTTP ')
+const TLS = ascii(': TLS ')
+const SEPARATOR = ascii(': ')
+const CLIENT_HELLO = ascii('client hello')
+const SERVER_HELLO = ascii('server hello')
+const FOR = ascii(' for ')
+const RECORDS: ReadonlyMap<number, Uint8Array> = new Map([
+  [20, ascii('change cipher spec')],
+  [21, ascii('alert')],
+  [22, ascii('handshake')],
+  [23, ascii('application data')],
+])
+
+/** The first four letters of a request's method with its blank, or of a status line. */
+const HTTP_STARTS: ReadonlySet<number> = new Set(
+  ['GET ', 'POST', 'HEAD', 'PUT ', 'DELE', 'OPTI', 'PATC', 'CONN', 'TRAC', 'HTTP'].map((text) =>
+    [...ascii(text)].reduce((word, byte) => (word << 8) | byte, 0),
+  ),
+)
+/** Each of them in full. */
+const HTTP_WORDS = [
+  'GET ',
+  'POST ',
+  'HEAD ',
+  'PUT ',
+  'DELETE ',
+  'OPTIONS ',
+  'PATCH ',
+  'CONNECT ',
+  'TRACE ',
+  'HTTP/1.',
+].map(ascii)
+
+const HANDSHAKE = 22
+const RECORD_HEADER = 5
+const HELLO_FIXED = 2 + 32
+const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
+
+/** The data at `at`, of which there is a byte at least. */
+export function applicationLine(line: LinePacket, at: number, source: number, destination: number): void {
+  const { view, limit } = line
+  if (limit - at < 4) return
+  const first = view.getUint8(at)
+  if (first >= 0x41 && first <= 0x5a) {
+    if (HTTP_STARTS.has(view.getInt32(at)) && isHttp(line, at)) httpLine(line, at)
+  } else if (first >= 20 && first <= 23 && view.getUint8(at + 1) === 3 && view.getUint8(at + 2) <= 4) {
+    tlsLine(line, at, first)
+  } else if (source === DNS_PORT || destination === DNS_PORT) {
+    // Behind the length, where the message begins with this segment and is all in it.
+    if (view.getUint16(at) !== line.wireEnd - at - 2) return
+    line.put(SEPARATOR)
+    dnsLine(line, at + 2)
+  }
+}
+
+function isHttp({ view, limit }: LinePacket, at: number): boolean {
+  return HTTP_WORDS.some((word) => {
+    if (limit - at < word.length) return false
+    return word.every((byte, index) => view.getUint8(at + index) === byte)
+  })
+}
+
+function httpLine(line: LinePacket, at: number): void {
+  const { view } = line
+  const most = Math.min(line.limit, at + NAME_LETTERS_MAX)
+  let end = at
+  while (end < most && view.getUint8(end) !== LINE_FEED && view.getUint8(end) !== CARRIAGE_RETURN) end++
+  line.put(HTTP)
+  line.printable(view, at, end - at)
+}
+
+function tlsLine(line: LinePacket, at: number, type: number): void {
+  const { view, limit } = line
+  line.put(TLS)
+  const handshake = type === HANDSHAKE && limit - at > RECORD_HEADER ? view.getUint8(at + RECORD_HEADER) : 0
+  if (handshake === 2) return line.put(SERVER_HELLO)
+  if (handshake !== 1) return line.put(RECORDS.get(type)!)
+  line.put(CLIENT_HELLO)
+  const name = serverName(view, at + RECORD_HEADER + 4, limit)
+  if (name < 0) return
+  const length = Math.min(view.getUint16(name), NAME_LETTERS_MAX)
+  line.put(FOR)
+  line.printable(view, name + 2, length)
+}
+
+/**
+ * Where the server's name stands with its length in front, or -1 (RFC 6066, 3):
+ *
+ *     version 2 | random 32 | session 1+n | cipher suites 2+n | compression 1+n | extensions 2+n
+ */
+function serverName(view: DataView, hello: number, limit: number): number {
+  let at = hello + HELLO_FIXED
+  if (at >= limit) return -1
+  at += 1 + view.getUint8(at)
+  if (at + 2 > limit) return -1
+  at += 2 + view.getUint16(at)
+  if (at >= limit) return -1
+  at += 1 + view.getUint8(at) + 2
+  while (at + 4 <= limit) {
+    const size = view.getUint16(at + 2)
+    if (view.getUint16(at) === 0) {
+      // List's length, kind 0, and the name with its length.
+      const name = at + 4 + 3
+      if (name + 2 > limit || view.getUint8(name - 1) !== 0) return -1
+      return name + 2 + view.getUint16(name) <= limit ? name : -1
+    }
+    at += 4 + size
+  }
+  return -1
+}

@@ -1,0 +1,99 @@
+/** UDP (RFC 768) in a line, and what it carries by its ports: DNS, DHCP (RFC 2131), VXLAN (RFC 7348). */
+
+import { DNS_PORT } from '../../limits.ts'
+import * as dhcp from '../../wire/dhcp.ts'
+import * as vxlan from '../../wire/vxlan.ts'
+import { ipv4Address, macAddress } from './line-address.ts'
+import { dnsLine } from './line-dns.ts'
+import { ethernetLine } from './line-ethernet.ts'
+import type { LinePacket } from './line-packet.ts'
+import { ascii } from './line-text.ts'
+
+const HEADER_SIZE = 8
+const DHCP_SERVER = 67
+const DHCP_CLIENT = 68
+const MULTICAST_DNS = 5353
+/** Tunnels inside one another that a line follows. */
+const TUNNELS_MAX = 1
+
+const UDP = ascii('UDP')
+const UDP_LENGTH = ascii('UDP, length ')
+
+export function udpLine(line: LinePacket, at: number): void {
+  if (!line.has(at, HEADER_SIZE)) return line.put(UDP)
+  const { view } = line
+  const source = view.getUint16(at)
+  const destination = view.getUint16(at + 2)
+  const data = at + HEADER_SIZE
+  if (application(line, data, source, destination)) return
+  line.put(UDP_LENGTH)
+  // Its own field; of a super-frame it is 0, or that of one segment.
+  const length = view.getUint16(at + 4) - HEADER_SIZE
+  line.decimal(length >= 0 ? length : Math.max(0, line.wireEnd - data))
+}
+
+function application(line: LinePacket, at: number, source: number, destination: number): boolean {
+  if (source === DNS_PORT || destination === DNS_PORT || destination === MULTICAST_DNS)
+    return dnsLine(line, at)
+  if (destination === DHCP_SERVER || destination === DHCP_CLIENT) return dhcpLine(line, at)
+  return destination === vxlan.PORT && line.depth < TUNNELS_MAX && vxlanLine(line, at)
+}
+
+const DHCP = ascii('DHCP ')
+const FROM = ascii(' from ')
+const FOR = ascii(' for ')
+const TO = ascii(' to ')
+const TRANSACTION = ascii(', xid 0x')
+const BOOTP_REQUEST = ascii('request')
+const BOOTP_REPLY = ascii('reply')
+const REQUESTED_ADDRESS = 50
+/** RFC 2132, 9.6. */
+const MESSAGES: readonly (Uint8Array | undefined)[] = [
+  undefined,
+  ...['Discover', 'Offer', 'Request', 'Decline', 'ACK', 'NAK', 'Release', 'Inform'].map(ascii),
+]
+const HARDWARE_ADDRESS = 28
+
+function dhcpLine(line: LinePacket, at: number): boolean {
+  const { view, limit } = line
+  if (!dhcp.check(view, at, limit)) return false
+  let message = 0
+  let requested = -1
+  for (let option = at + dhcp.HEADER_SIZE; ; ) {
+    const size = dhcp.optionSize(view, option, limit)
+    if (size === dhcp.NO_OPTION || view.getUint8(option) === dhcp.OPTION_END) break
+    const code = view.getUint8(option)
+    if (code === dhcp.OPTION_MESSAGE_TYPE && size === 3) message = view.getUint8(option + 2)
+    if (code === REQUESTED_ADDRESS && size === 6) requested = option + 2
+    option += size
+  }
+  const request = dhcp.operation(view, at) === dhcp.OPERATION_REQUEST
+  line.put(DHCP)
+  line.put(MESSAGES[message] ?? (request ? BOOTP_REQUEST : BOOTP_REPLY))
+  if (request && requested >= 0) {
+    line.put(FOR)
+    ipv4Address(line, requested)
+  } else if (!request && dhcp.yourAddress(view, at) !== 0) {
+    line.byte(0x20)
+    ipv4Address(line, at + 16)
+  }
+  line.put(request ? FROM : TO)
+  macAddress(line, at + HARDWARE_ADDRESS)
+  line.put(TRANSACTION)
+  line.hex(dhcp.transaction(view, at), 8)
+  return true
+}
+
+const VXLAN = ascii('VXLAN vni ')
+const COLON = ascii(': ')
+
+function vxlanLine(line: LinePacket, at: number): boolean {
+  const { view, limit } = line
+  if (!vxlan.check(view, at, limit) || (vxlan.flags(view, at) & vxlan.FLAG_VALID) === 0) return false
+  line.put(VXLAN)
+  line.decimal(vxlan.networkIdentifier(view, at))
+  line.put(COLON)
+  line.depth++
+  ethernetLine(line, at + vxlan.HEADER_SIZE)
+  return true
+}
