@@ -2,7 +2,7 @@
  * The Node-API surface of frame I/O and TAPs: argument checking, and nothing else. src/ports/native.ts is its only importer and gives the
  * functions their types and their documentation.
  *
- * Hot: poll(handle, transmitCount, timeoutMs). It takes and returns integers; everything else is in the shared memory.
+ * Hot: poll(handle, transmitCount, timeoutUs). It takes and returns integers; everything else is in the shared memory.
  */
 #define _GNU_SOURCE
 #include "arguments.h"
@@ -214,10 +214,10 @@ static napi_value poll_frames(napi_env env, napi_callback_info info)
 	struct call call = begin(env, info);
 	struct handle *handle = open_handle_argument(&call);
 	int32_t transmit_count = int32_argument(&call, 1);
-	int32_t timeout_ms = int32_argument(&call, 2);
+	int32_t timeout_us = int32_argument(&call, 2);
 	if (!call.ok)
 		return NULL;
-	int count = frame_io_poll(&handle->io, (uint32_t)transmit_count, timeout_ms);
+	int count = frame_io_poll(&handle->io, (uint32_t)transmit_count, timeout_us);
 	if (count < 0)
 		return throw_errno(env, "poll", -count);
 	napi_value result;

@@ -1,5 +1,5 @@
 /*
- * The portable backend: one write(2) a transmission, epoll_wait(2), one read(2) a frame. For kernels and containers
+ * The portable backend: one write(2) a transmission, one epoll_pwait2(2), one read(2) a frame. For kernels and containers
  * without io_uring.
  *
  * A burst always begins with the first slot: what was used last is read into next, while its lines are in the cache.
@@ -10,13 +10,24 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define READY_MAX 256
 #define WAKE_TOKEN UINT32_MAX
 
+/* Newer than some C libraries. All architectures have this number. */
+#define NR_EPOLL_PWAIT2 441
+
+/* The kernel's own, which has 64 bits everywhere (struct __kernel_timespec). */
+struct kernel_timespec {
+	long long seconds;
+	long long nanoseconds;
+};
+
 struct state {
 	int epoll_fd;
+	bool lacks_pwait2;
 	struct epoll_event ready[READY_MAX];
 };
 
@@ -99,16 +110,36 @@ static uint32_t receive(struct frame_io *io, uint32_t port, uint32_t count, uint
 	return count;
 }
 
-static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms)
+/*
+ * epoll_wait(2) with microseconds: epoll_pwait2(2), which Linux has since 5.11. Where it is missing, or a filter of system calls does not
+ * know it, the time is rounded up to milliseconds: somewhat late is better than a loop that does not wait at all.
+ */
+static int wait_for_events(struct state *state, int most, int32_t timeout_us)
+{
+	if (timeout_us > 0 && !state->lacks_pwait2) {
+		struct kernel_timespec time = { timeout_us / 1000000, (long long)(timeout_us % 1000000) * 1000 };
+		long ready = syscall(NR_EPOLL_PWAIT2, state->epoll_fd, state->ready, most, &time, NULL, 0);
+		if (ready >= 0)
+			return (int)ready;
+		if (errno != ENOSYS && errno != EPERM)
+			return -errno;
+		state->lacks_pwait2 = true;
+	}
+	int timeout_ms = timeout_us > 0 ? (int)(((long long)timeout_us + 999) / 1000) : timeout_us;
+	int ready = epoll_wait(state->epoll_fd, state->ready, most, timeout_ms);
+	return ready < 0 ? -errno : ready;
+}
+
+static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t timeout_us)
 {
 	struct state *state = io->state;
 	transmit(io, transmit_count);
 	uint32_t count = 0, room = burst_room(io);
 	/* No more ports than there is room for: the kernel begins with the others at the next call, so each has its turn. */
 	int most = room < READY_MAX ? (int)room : READY_MAX;
-	int ready = epoll_wait(state->epoll_fd, state->ready, most, io->lost_count > 0 ? 0 : timeout_ms);
+	int ready = wait_for_events(state, most, io->lost_count > 0 ? 0 : timeout_us);
 	if (ready < 0)
-		return errno == EINTR ? 0 : -errno;
+		return ready == -EINTR ? 0 : ready;
 	/* The room is shared evenly among the ready ports, so that a busy one does not fill the burst alone. */
 	for (int i = 0; i < ready; i++) {
 		uint32_t port = state->ready[i].data.u32;

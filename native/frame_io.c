@@ -251,11 +251,11 @@ int frame_io_transmit(struct frame_io *io, uint32_t count)
 	return begin_transmit(io, count) ? io->backend->transmit(io, count) : -ERANGE;
 }
 
-int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms)
+int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_us)
 {
 	if (!begin_transmit(io, transmit_count))
 		return -ERANGE;
-	int count = io->backend->poll(io, transmit_count, io->lost_count > 0 || io->woken ? 0 : timeout_ms);
+	int count = io->backend->poll(io, transmit_count, io->lost_count > 0 || io->woken ? 0 : timeout_us);
 	io->status[STATUS_WOKEN] = io->woken ? 1 : 0;
 	io->woken = false;
 	report_lost(io);

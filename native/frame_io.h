@@ -71,7 +71,7 @@ struct backend {
 	void (*detach)(struct frame_io *io, uint32_t port);
 	/* The contracts are those of FrameIo.transmit and FrameIo.poll in src/ports/frame-io.ts. */
 	int (*transmit)(struct frame_io *io, uint32_t count);
-	int (*poll)(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms);
+	int (*poll)(struct frame_io *io, uint32_t transmit_count, int32_t timeout_us);
 };
 
 extern const struct backend uring_backend;
@@ -102,7 +102,7 @@ void frame_io_detach(struct frame_io *io, uint32_t port);
 /* Like frame_io_detach, but the descriptor is the caller's from here on; -1 where there is no such port. */
 int frame_io_release(struct frame_io *io, uint32_t port);
 int frame_io_transmit(struct frame_io *io, uint32_t count);
-int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms);
+int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_us);
 
 /* For the backends. */
 void frame_io_take_wake(struct frame_io *io);

@@ -47,7 +47,7 @@
 #define SLOT_GROUP 0
 
 /* A completion that is due is there within microseconds. One that is not after this time is lost, which is a fault. */
-#define COMPLETION_TIMEOUT_MS 5000
+#define COMPLETION_TIMEOUT_US 5000000
 
 /* A read that has taken more frames than this since it was started belongs to a busy port: see start_reads. */
 #define BUSY_FRAMES 16
@@ -108,15 +108,15 @@ static int ring_register(int fd, uint32_t opcode, void *argument, uint32_t count
 
 /*
  * Submits what stands in the queue, and waits until the completion queue has `completions`, but no longer than
- * `timeout_ms` (-1: for ever). ETIME: they are not there by then. A signal may end the wait earlier.
+ * `timeout_us` (-1: for ever). ETIME: they are not there by then. A signal may end the wait earlier.
  */
-static int enter(struct state *state, uint32_t completions, int32_t timeout_ms)
+static int enter(struct state *state, uint32_t completions, int32_t timeout_us)
 {
 	struct __kernel_timespec time = {
-		.tv_sec = timeout_ms / 1000,
-		.tv_nsec = (long long)(timeout_ms % 1000) * 1000000,
+		.tv_sec = timeout_us / 1000000,
+		.tv_nsec = (long long)(timeout_us % 1000000) * 1000,
 	};
-	struct io_uring_getevents_arg argument = { .ts = timeout_ms >= 0 ? (uint64_t)(uintptr_t)&time : 0 };
+	struct io_uring_getevents_arg argument = { .ts = timeout_us >= 0 ? (uint64_t)(uintptr_t)&time : 0 };
 	__atomic_store_n(state->sq_tail, state->sq_local_tail, __ATOMIC_RELEASE);
 	int result = (int)syscall(__NR_io_uring_enter, state->fd, state->sq_unsubmitted, completions,
 	                          IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument, sizeof(argument));
@@ -459,19 +459,19 @@ static int submit_left(struct frame_io *io)
 }
 
 /* Submits what is queued, waits if asked to, and takes completions until all writes are over and the kernel keeps none back. */
-static int submit_and_take(struct frame_io *io, uint32_t burst_room, bool wait, int32_t timeout_ms)
+static int submit_and_take(struct frame_io *io, uint32_t burst_room, bool wait, int32_t timeout_us)
 {
 	struct state *state = io->state;
 	/* One more than the writes have: the first of something that has come. */
-	int result = wait ? enter(state, state->writes_left + 1, timeout_ms)
-	                  : enter(state, state->writes_left, COMPLETION_TIMEOUT_MS);
+	int result = wait ? enter(state, state->writes_left + 1, timeout_us)
+	                  : enter(state, state->writes_left, COMPLETION_TIMEOUT_US);
 	if (result == -ETIME)
 		result = 0;
 	if (result == 0 && state->sq_unsubmitted > 0)
 		result = submit_left(io);
 	take_completions(io, burst_room);
 	while (result == 0 && (state->writes_left > 0 || overflowed(state))) {
-		result = enter(state, state->writes_left, COMPLETION_TIMEOUT_MS);
+		result = enter(state, state->writes_left, COMPLETION_TIMEOUT_US);
 		take_completions(io, burst_room);
 	}
 	return result;
@@ -483,7 +483,7 @@ static int transmit(struct frame_io *io, uint32_t count)
 	return submit_and_take(io, 0, false, 0);
 }
 
-static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t timeout_ms)
+static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t timeout_us)
 {
 	struct state *state = io->state;
 	/* Writes first: a full queue submits in parts, and none of the slots may be given back before its last write. */
@@ -492,8 +492,8 @@ static int poll_burst(struct frame_io *io, uint32_t transmit_count, int32_t time
 	take_backlog(io);
 	start_reads(io);
 	bool at_hand = state->burst_count > 0 || io->lost_count > 0 || io->woken || state->waiting_count > 0;
-	bool wait = timeout_ms != 0 && !at_hand;
-	int result = submit_and_take(io, io->options.burst_max, wait, timeout_ms);
+	bool wait = timeout_us != 0 && !at_hand;
+	int result = submit_and_take(io, io->options.burst_max, wait, timeout_us);
 	return result < 0 ? result : (int)state->burst_count;
 }
 
@@ -532,7 +532,7 @@ static void cancel_read(struct frame_io *io, uint32_t port)
 	sqe->user_data = USER_DATA(KIND_CANCEL, 0, port);
 	int result = 0;
 	while (result == 0 && io->ports[port].armed) {
-		result = enter(state, 1, COMPLETION_TIMEOUT_MS);
+		result = enter(state, 1, COMPLETION_TIMEOUT_US);
 		take_completions(io, 0);
 	}
 }

@@ -50,6 +50,21 @@ export const ARENA_SIZE = 4 * 1024 * 1024
 /** Segments that one super-frame may become: 65,535 / 48, rounded up. */
 export const SEGMENTS_MAX = 1366
 
+/**
+ * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take: eight links on which a thousand
+ * super-frames wait. A delay of a second at 100,000 frames a second is as many.
+ */
+export const IMPAIRMENT_QUEUE_MAX = 100_000
+/** Linux's netem has the same. */
+export const IMPAIRMENT_QUEUE_DEFAULT = 1000
+export const IMPAIRMENT_MEMORY_MAX = 512 * 1024 * 1024
+
+/** Microseconds that an impaired link may delay a frame: beyond what any protocol waits for. Twice as much fits an int32. */
+export const IMPAIRMENT_DELAY_US_MAX = 600_000_000
+
+/** Bits a second of an impaired link: more than any has. */
+export const IMPAIRMENT_RATE_MAX = 1_000_000_000_000
+
 /** Stations of one MAC table, over all its bridge domains. */
 export const STATIONS_MAX = 1 << 20
 export const STATIONS_DEFAULT = 16_384

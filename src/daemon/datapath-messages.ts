@@ -14,6 +14,12 @@ import type {
   ZoneSettings,
 } from '../datapath/dns/dns-settings.ts'
 import type {
+  ImpairmentCounts,
+  ImpairmentSettings,
+  ImpairmentValue,
+  LinkDirection,
+} from '../datapath/impairment/impairment-settings.ts'
+import type {
   ExplainedStep,
   FlowListing,
   FlowSelection,
@@ -76,6 +82,14 @@ export type DatapathRequest =
   | { readonly kind: 'natCounts' }
   | { readonly kind: 'neighbours' }
   | { readonly kind: 'explain'; readonly port: number; readonly frame: Uint8Array }
+  | {
+      readonly kind: 'setImpairment'
+      readonly port: number
+      readonly direction: LinkDirection
+      readonly settings: ImpairmentSettings | undefined
+    }
+  | { readonly kind: 'impairmentCounts'; readonly port: number; readonly direction: LinkDirection }
+  | { readonly kind: 'impairments' }
   | { readonly kind: 'setZone'; readonly domain: number; readonly zone: ZoneSettings | undefined }
   | { readonly kind: 'setNamedHost'; readonly id: number; readonly host: NamedHostSettings | undefined }
   | { readonly kind: 'setResolver'; readonly id: number; readonly resolver: ResolverSettings | undefined }
@@ -147,6 +161,10 @@ export interface DatapathResults {
   natCounts: NatCounts
   neighbours: readonly NeighbourValue[]
   explain: readonly ExplainedStep[]
+  setImpairment: undefined
+  /** Undefined where the direction is not impaired. */
+  impairmentCounts: ImpairmentCounts | undefined
+  impairments: readonly ImpairmentValue[]
   setZone: undefined
   setNamedHost: undefined
   setResolver: undefined

@@ -22,7 +22,7 @@ import {
 import { Watchers } from './datapath-watchers.ts'
 
 /** A poll waits no longer than this, so that stations are forgotten while nothing arrives. */
-const TICK_MS = 1000
+const TICK_US = 1_000_000
 
 class DatapathWorker {
   readonly #io: NativeFrameIo
@@ -65,16 +65,14 @@ class DatapathWorker {
 
   #turn(): void {
     const { status } = this.#io.memory
-    const count = this.#io.poll(this.#engine.transmitCount, this.#busy ? 0 : TICK_MS)
-    const recorded = this.#recorded.active
-    if (recorded) this.#recorded.settle()
+    const count = this.#io.poll(this.#engine.transmitCount, this.#timeoutUs())
+    if (this.#recorded.active) this.#recorded.settle()
     else this.#engine.settle()
     const nowMs = performance.now()
     const nowS = Math.floor(nowMs / 1000)
     this.#engine.dns.nowMs = nowMs
     if (status[STATUS_EVENTS] !== 0) this.#takeEvents()
-    if (recorded) this.#recorded.process(count, nowMs)
-    else this.#process(count, nowS)
+    this.#process(count, nowMs)
     if (status[STATUS_WOKEN] !== 0) {
       // What the burst made goes out first: a call may remove the port that it goes to.
       this.#transmit()
@@ -86,12 +84,41 @@ class DatapathWorker {
     else this.#busy = this.#engine.tick(nowS)
   }
 
-  #process(count: number, nowS: number): void {
+  /** Until something is to be done, whether or not anything arrives. */
+  #timeoutUs(): number {
+    if (this.#busy) return 0
+    const { nextDueUs } = this.#engine
+    if (nextDueUs === Number.POSITIVE_INFINITY) return TICK_US
+    return Math.min(TICK_US, Math.max(0, Math.ceil(nextDueUs - performance.now() * 1000)))
+  }
+
+  /** Takes the burst through the path, and what has waited long enough on impaired links. */
+  #process(count: number, nowMs: number): void {
+    const engine = this.#engine
+    this.#forward(engine.arrive(count, nowMs * 1000), nowMs)
+    while (engine.hasArrivals) {
+      this.#transmit()
+      this.#forward(engine.arrive(0, nowMs * 1000), nowMs)
+    }
+    while (engine.hasDepartures) this.#depart(nowMs)
+  }
+
+  #forward(count: number, nowMs: number): void {
+    if (this.#recorded.active) {
+      this.#recorded.process(count, nowMs)
+      return
+    }
+    const nowS = Math.floor(nowMs / 1000)
     let done = this.#engine.process(0, count, nowS)
     while (done < count) {
       this.#transmit()
       done = this.#engine.process(done, count, nowS)
     }
+  }
+
+  #depart(nowMs: number): void {
+    const isComplete = this.#recorded.run(nowMs, () => this.#engine.depart())
+    if (!isComplete) this.#transmit()
   }
 
   #transmit(): void {
@@ -181,6 +208,13 @@ class DatapathWorker {
         return engine.neighbours()
       case 'explain':
         return engine.explain(request.port, request.frame, nowS)
+      case 'setImpairment':
+        engine.setImpairment(request.port, request.direction, request.settings)
+        return undefined
+      case 'impairmentCounts':
+        return engine.impairmentCounts(request.port, request.direction)
+      case 'impairments':
+        return engine.impairments()
       case 'setZone':
         engine.dns.setZone(request.domain, request.zone)
         return undefined

@@ -23,6 +23,12 @@ import type {
   ZoneSettings,
 } from '../datapath/dns/dns-settings.ts'
 import type {
+  ImpairmentCounts,
+  ImpairmentSettings,
+  ImpairmentValue,
+  LinkDirection,
+} from '../datapath/impairment/impairment-settings.ts'
+import type {
   ExplainedStep,
   FlowListing,
   FlowSelection,
@@ -316,6 +322,28 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /** What would become of a frame that arrived at `port` now. */
   explain(port: number, frame: Uint8Array): Promise<readonly ExplainedStep[]> {
     return this.#call({ kind: 'explain', port, frame })
+  }
+
+  /**
+   * Impairs one direction of a port's link from here on, or (undefined) no more; the port's removal ends it, too. A change starts
+   * the random numbers anew. Rejects where there is no such port, or a value is out of its range.
+   */
+  setImpairment(
+    port: number,
+    direction: LinkDirection,
+    settings: ImpairmentSettings | undefined,
+  ): Promise<undefined> {
+    return this.#call({ kind: 'setImpairment', port, direction, settings })
+  }
+
+  /** Undefined where the direction is not impaired. */
+  impairmentCounts(port: number, direction: LinkDirection): Promise<ImpairmentCounts | undefined> {
+    return this.#call({ kind: 'impairmentCounts', port, direction })
+  }
+
+  /** All directions that are impaired. */
+  impairments(): Promise<readonly ImpairmentValue[]> {
+    return this.#call({ kind: 'impairments' })
   }
 
   setZone(domain: number, zone: ZoneSettings | undefined): Promise<undefined> {

@@ -4,8 +4,8 @@
  *
  *     received + floodCopies + segmentCopies + originated = transmitted + all drops + consumed + held
  *
- * where a flooded frame makes one copy fewer than the ports that it goes to, and a segmented or fragmented one makes one fewer than
- * its pieces. The router originates frames (ARP, ICMP), consumes those that were for it alone, and holds some for a while. A drop on the way in counts at the port that the frame came from, one on the way out at the port it went to.
+ * where a flooded frame makes one copy fewer than the ports that it goes to, a segmented or fragmented one makes one fewer than its
+ * pieces, and an impaired link that doubles a frame makes one. The router originates frames (ARP, ICMP), consumes those that were for it alone, and holds some for a while, as impaired links do. A drop on the way in counts at the port that the frame came from, one on the way out at the port it went to.
  *
  *     traffic   | received frames, bytes | transmitted frames, bytes |               a row a port: half a cache line
  *     events    | flooded | floodCopies | segmentCopies | originated | consumed | held | drops by reason | unused |
@@ -44,7 +44,7 @@ const EVENTS_SIZE = (ROWS << EVENTS_SHIFT) * Float64Array.BYTES_PER_ELEMENT
 export const COUNTERS_SIZE = TRAFFIC_SIZE + EVENTS_SIZE
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { consumed: WAS_CONSUMED, flooded: WAS_FLOODED, held: IS_HELD } = Fact
+const { consumed: WAS_CONSUMED, delayed: IS_DELAYED, flooded: WAS_FLOODED, held: IS_HELD } = Fact
 
 export interface PortCount {
   readonly receivedFrames: number
@@ -59,7 +59,7 @@ export interface PortCount {
   readonly originated: number
   /** Frames that were for the router and went no further. */
   readonly consumed: number
-  /** Frames that wait, for an answer to ARP or for a first fragment. */
+  /** Frames that wait: for an answer to ARP, for a first fragment, or on an impaired link. */
   readonly held: number
   /** Frames by DropReason. */
   readonly drops: readonly number[]
@@ -105,7 +105,7 @@ export class Counters {
     this.events[row + FLOOD_COPIES]! += targets - 1
   }
 
-  /** A frame that the router sent onto a link went to `copies` ports more than one. */
+  /** A frame that the router sent onto a link went to `copies` ports more than one; or an impaired link doubled one. */
   copied(port: number, copies: number): void {
     this.events[(port << EVENTS_SHIFT) + FLOOD_COPIES]! += copies
   }
@@ -130,6 +130,12 @@ export class Counters {
   held(port: number, change: number): void {
     this.events[(port << EVENTS_SHIFT) + HELD]! += change
     if (change > 0) this.trail.facts |= IS_HELD
+  }
+
+  /** A frame of `port` waits on its impaired link; `held` counts it out. */
+  delayed(port: number): void {
+    this.events[(port << EVENTS_SHIFT) + HELD]! += 1
+    this.trail.facts |= IS_DELAYED
   }
 
   dropped(port: number, reason: DropReason): void {

@@ -53,11 +53,14 @@ export const DropReason = {
   hostUnreachable: 44,
   neighbourQueueFull: 45,
   segmentLimit: 46,
-  transmitListFull: 47,
-  deviceDown: 48,
-  deviceQueueFull: 49,
-  deviceRefused: 50,
-  deviceGone: 51,
+  linkDown: 47,
+  linkLoss: 48,
+  linkQueueFull: 49,
+  transmitListFull: 50,
+  deviceDown: 51,
+  deviceQueueFull: 52,
+  deviceRefused: 53,
+  deviceGone: 54,
 } as const
 
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
@@ -200,6 +203,12 @@ export const DROP_REASONS: readonly DropReasonText[] = [
     sentence: 'Too many frames wait for an answer about the next address, or for a first fragment.',
   },
   { name: 'segment-limit', sentence: 'The super-frame would make more segments than one frame may.' },
+  { name: 'link-down', sentence: 'The link is down, as it was asked to be.' },
+  { name: 'link-loss', sentence: 'The link was asked to lose some frames, and this is one of them.' },
+  {
+    name: 'link-queue-full',
+    sentence: 'As many frames wait on the link as it was asked to let wait.',
+  },
   {
     name: 'transmit-list-full',
     sentence: 'The burst makes more transmissions than one poll takes; the copies beyond are dropped.',

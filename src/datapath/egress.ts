@@ -9,8 +9,10 @@ import type { Counters } from './counters.ts'
 import { DropReason } from './drop-reason.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import * as frameMemory from './frame-memory.ts'
+import type { ImpairedLink } from './impairment/impaired-link.ts'
 import { completeChecksum, Segmenter } from './offload.ts'
 import type { PortTable } from './port-table.ts'
+import * as portTable from './port-table.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const {
@@ -23,6 +25,7 @@ const {
   RESULT,
   VIRTIO_NET_HEADER_SIZE,
 } = frameMemory
+const { IMPAIRED, PLAIN } = portTable
 
 const NONE = -1
 
@@ -44,13 +47,18 @@ const ENETDOWN = 100
 const ENOBUFS = 105
 
 export class Egress {
+  /** By port: the impaired link to it. */
+  readonly links: (ImpairedLink | undefined)[] = []
+  /** Where the arena begins. */
+  readonly arenaStart: number
   private readonly view: DataView
   private readonly transmits: Int32Array
   private readonly plain: Uint8Array
   private readonly counters: Counters
   private readonly segmenter: Segmenter
-  private readonly arenaStart: number
   private readonly arenaEnd: number
+  /** What is before stays there until the burst is through. */
+  private arenaFloor: number
   /** Transmissions in the list. */
   private listed = 0
   /** The list's length from which it may not take the next frame. */
@@ -67,6 +75,7 @@ export class Egress {
     this.segmenter = new Segmenter(memory)
     this.arenaStart = memory.layout.arena
     this.arenaEnd = memory.layout.arena + ARENA_SIZE
+    this.arenaFloor = this.arenaStart
     this.arenaNext = this.arenaStart
   }
 
@@ -113,8 +122,26 @@ export class Egress {
     if (this.arenaEnd - this.arenaNext < SEGMENTS_ROOM) this.listedMax = NONE
   }
 
+  /** The arrivals of the burst before are gone. */
+  freeArrivals(): void {
+    this.arenaFloor = this.arenaStart
+    if (this.listed === 0) this.arenaNext = this.arenaStart
+  }
+
+  /** What stands in the arena now are arrivals: it stays there until the burst is through. */
+  keepArrivals(): void {
+    this.arenaFloor = this.arenaNext
+  }
+
   send(port: number, offset: number, length: number): void {
     if (this.plain[port] === 0) this.append(port, offset, length)
+    else if ((this.plain[port]! & IMPAIRED) !== 0) this.sendImpaired(port, offset, length)
+    else this.sendPlain(port, offset, length)
+  }
+
+  /** Sends what has the link to the port behind it already. */
+  deliver(port: number, offset: number, length: number): void {
+    if ((this.plain[port]! & PLAIN) === 0) this.append(port, offset, length)
     else this.sendPlain(port, offset, length)
   }
 
@@ -149,7 +176,7 @@ export class Egress {
   settle(failures: number): void {
     if (failures > 0) this.countFailures()
     this.listed = 0
-    this.arenaNext = this.arenaStart
+    this.arenaNext = this.arenaFloor
     this.segmented = NONE
   }
 
@@ -173,7 +200,7 @@ export class Egress {
       return
     }
     if (virtio.gsoType(view, offset - VIRTIO_NET_HEADER_SIZE) !== virtio.GSO_NONE) {
-      this.sendSegments(port, offset, length)
+      this.sendSegments(port, offset, length, undefined)
       return
     }
     // In place: ports that take offloads get the same packet with more of the work done.
@@ -181,7 +208,22 @@ export class Egress {
     this.append(port, offset, length)
   }
 
-  private sendSegments(port: number, offset: number, length: number): void {
+  private sendImpaired(port: number, offset: number, length: number): void {
+    const view = this.view
+    const link = this.links[port]!
+    const header = offset - VIRTIO_NET_HEADER_SIZE
+    if (link.takesWireFrames && virtio.offloads(view, header) !== 0) {
+      if (virtio.gsoType(view, header) !== virtio.GSO_NONE) {
+        this.sendSegments(port, offset, length, link)
+        return
+      }
+      completeChecksum(view, offset, length)
+    }
+    if (link.submit(offset, length, true)) this.deliver(port, offset, length)
+  }
+
+  /** `link`: what the segments have yet to pass. */
+  private sendSegments(port: number, offset: number, length: number, link: ImpairedLink | undefined): void {
     const segmenter = this.segmenter
     if (this.segmented !== offset) {
       const reason = segmenter.segment(offset, length, this.arenaNext, this.arenaEnd)
@@ -197,7 +239,8 @@ export class Egress {
     this.counters.segmented(port, segmenter.count)
     for (let i = 0; i <= last; i++) {
       const segment = segmenter.firstOffset + i * segmenter.stride
-      this.append(port, segment, i === last ? segmenter.lastLength : segmenter.segmentLength)
+      const size = i === last ? segmenter.lastLength : segmenter.segmentLength
+      if (link === undefined || link.submit(segment, size, true)) this.append(port, segment, size)
     }
   }
 

@@ -14,6 +14,7 @@
  */
 
 import {
+  BURST_MAX,
   CONNECTIONS_DEFAULT,
   CONNECTIONS_PER_OWNER_DEFAULT,
   STATION_AGEING_S,
@@ -35,6 +36,13 @@ import type { FrameMemory } from './frame-memory.ts'
 import * as frameMemory from './frame-memory.ts'
 import { Guard } from './guard.ts'
 import { Icc } from './icc.ts'
+import type {
+  ImpairmentCounts,
+  ImpairmentSettings,
+  ImpairmentValue,
+  LinkDirection,
+} from './impairment/impairment-settings.ts'
+import { Impairments } from './impairment/impairments.ts'
 import { setInterface } from './interface-change.ts'
 import { NO_INTERFACE } from './interface-table.ts'
 import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
@@ -88,6 +96,7 @@ export class Engine {
   private readonly router: Router
   private readonly guard = new Guard()
   private readonly icc = new Icc()
+  private readonly impairment: Impairments
   /** How many frames of the burst have been through `accept`, and through `forward`. */
   private accepted = 0
   private forwarded = 0
@@ -117,6 +126,12 @@ export class Engine {
       connectionsPerOwner: options.connectionsPerOwner ?? CONNECTIONS_PER_OWNER_DEFAULT,
     })
     this.dns = this.router.dns
+    this.impairment = new Impairments({
+      memory,
+      ports: this.ports,
+      egress: this.egress,
+      counters: this.counters,
+    })
   }
 
   /** What the router follows, to be read. */
@@ -132,6 +147,43 @@ export class Engine {
   /** To be called after each poll or transmit, before `process`: takes account of the transmissions carried out. */
   settle(): void {
     this.egress.settle(this.memory.status[STATUS_TRANSMIT_FAILURES]!)
+  }
+
+  /**
+   * Lets a burst of `count` frames pass the links by which they came, where these are impaired: to be called behind `settle`, before
+   * `process`. Returns how many frames the burst has then. Those that wait are gone from it; those that have waited long enough stand
+   * in it, as though they had just come.
+   *
+   * `nowUs`: microseconds of a clock that never goes back; all of the turn happens at this time.
+   */
+  arrive(count: number, nowUs: number): number {
+    return this.impairment.arrive(count, nowUs)
+  }
+
+  /**
+   * More frames have waited long enough than the burst had room for. When it is through, `transmit` and `settle`; then call
+   * `arrive(0, nowUs)` and `process` again.
+   */
+  get hasArrivals(): boolean {
+    return this.impairment.hasArrivals
+  }
+
+  /** Something has waited long enough on the link to its port: call `depart`. */
+  get hasDepartures(): boolean {
+    return this.impairment.hasDepartures
+  }
+
+  /**
+   * Adds to the transmissions what has waited long enough on the link to its port: to be called when the burst is through. False where
+   * the list does not take all: `transmit`, `settle`, and call again.
+   */
+  depart(): boolean {
+    return this.impairment.depart()
+  }
+
+  /** When the next frame that waits on an impaired link is to go on: microseconds of the clock of `arrive`, or Infinity. */
+  get nextDueUs(): number {
+    return this.impairment.nextDueUs
   }
 
   /**
@@ -163,6 +215,7 @@ export class Engine {
     received[PORT] = port
     received[OFFSET] = offset
     received[LENGTH] = frame.length
+    this.impairment.uncounted = BURST_MAX
     this.process(0, 1, nowS)
   }
 
@@ -201,6 +254,7 @@ export class Engine {
    */
   removePort(port: number): void {
     this.egress.withdraw(port)
+    this.impairment.removePort(port)
     this.router.removePort(port, this.ports.domain[port]!)
     this.guard.set(port, undefined)
     this.ports.removePort(port)
@@ -240,6 +294,24 @@ export class Engine {
     this.icc.withdraw(id)
   }
 
+  /**
+   * Impairs one direction of a port's link from here on, or (undefined) no more: what waits then goes on at once. A change starts the
+   * random numbers anew. Throws where there is no such port (Error) or a value is out of its range (RangeError).
+   */
+  setImpairment(port: number, direction: LinkDirection, settings: ImpairmentSettings | undefined): void {
+    this.impairment.set(port, direction, settings)
+  }
+
+  /** Undefined where the direction is not impaired. */
+  impairmentCounts(port: number, direction: LinkDirection): ImpairmentCounts | undefined {
+    return this.impairment.counts(port, direction)
+  }
+
+  /** All directions that are impaired. */
+  impairments(): readonly ImpairmentValue[] {
+    return this.impairment.list()
+  }
+
   flows(selection: FlowSelection, limit: number, nowS: number): FlowListing {
     return listFlows(this.router.connections, selection, limit, nowS)
   }
@@ -259,11 +331,12 @@ export class Engine {
 
   /**
    * What would become of a frame that arrived at `port` now; nothing is sent, and nothing changes. To be called between two
-   * bursts, when all transmissions are carried out.
+   * bursts, when all transmissions are carried out. `hasArrived`: the link that it came by lies behind it.
    */
-  explain(port: number, frame: Uint8Array, nowS: number): readonly ExplainedStep[] {
-    const { memory, ports, guard, icc, bridge, router } = this
-    return explain({ memory, ports, guard, icc, bridge, router, egress: this.egress }, port, frame, nowS)
+  explain(port: number, frame: Uint8Array, nowS: number, hasArrived = false): readonly ExplainedStep[] {
+    const { memory, ports, guard, icc, bridge, router, egress, impairment } = this
+    const parts = { memory, ports, guard, icc, bridge, router, egress, impairment }
+    return explain(parts, port, frame, nowS, hasArrived)
   }
 
   private beginBurst(): void {
@@ -278,13 +351,14 @@ export class Engine {
     const { domain: domains, frameMax } = this.ports
     const { counters, bridge, guard } = this
     const { guarded } = guard
+    const { uncounted } = this.impairment
     for (let i = this.accepted; i < count; i++) {
       const descriptor = i << DESCRIPTOR_SHIFT
       const port = received[descriptor + PORT]!
       const offset = received[descriptor + OFFSET]!
       const length = received[descriptor + LENGTH]!
       const domain = domains[port]!
-      counters.received(port, length)
+      if (i < uncounted) counters.received(port, length)
       let reason = domain === NOWHERE ? WITHOUT_DOMAIN : classifyFrame(view, offset, length, frameMax[port]!)
       if (guarded[port] === 1 && reason === ACCEPTED) reason = guard.check(view, offset, length, port)
       received[descriptor + REASON] = reason

@@ -11,6 +11,9 @@ import type { ExplainedSteps } from './explained-steps.ts'
 import { NO_ROUTE } from './forwarding-table.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import { RELAYED, TO_HOST } from './icmp-relay.ts'
+import { explainLink } from './impairment/explain-link.ts'
+import { LinkDirection } from './impairment/impairment-settings.ts'
+import type { Impairments } from './impairment/impairments.ts'
 import { ARP_CONSUMED, ARP_DROPPED } from './link-layer.ts'
 import * as packets from './packets.ts'
 import type { PortTable } from './port-table.ts'
@@ -29,6 +32,7 @@ export interface RouterExplanationParts {
   readonly memory: FrameMemory
   readonly ports: PortTable
   readonly bridge: Bridge
+  readonly impairment: Impairments
 }
 
 export class RouterExplanation {
@@ -295,6 +299,9 @@ export class RouterExplanation {
   }
 
   #transmit(port: number): void {
+    const { impairment } = this.#parts
+    const link = impairment.impaired(port, LinkDirection.to)
+    if (!explainLink(link, this.#rows[EXTRA_ROW + LENGTH]!, this.#steps)) return
     this.#steps.say('egress', 'transmit', { port, domain: this.#parts.ports.domain[port]! })
   }
 }

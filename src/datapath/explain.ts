@@ -14,6 +14,9 @@ import { ExplainedSteps, type StepValues } from './explained-steps.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import type { Guard } from './guard.ts'
 import type { Icc } from './icc.ts'
+import { explainLink } from './impairment/explain-link.ts'
+import { LinkDirection } from './impairment/impairment-settings.ts'
+import type { Impairments } from './impairment/impairments.ts'
 import { NO_INTERFACE } from './interface-table.ts'
 import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
 import { NO_DOMAIN, type PortTable } from './port-table.ts'
@@ -29,6 +32,7 @@ export interface ExplainParts {
   readonly bridge: Bridge
   readonly router: Router
   readonly egress: Egress
+  readonly impairment: Impairments
 }
 
 export function explain(
@@ -36,8 +40,9 @@ export function explain(
   port: number,
   frame: Uint8Array,
   nowS: number,
+  hasArrived: boolean,
 ): readonly ExplainedStep[] {
-  return new Explanation(parts, port, nowS).run(frame)
+  return new Explanation(parts, port, nowS).run(frame, hasArrived)
 }
 
 class Explanation {
@@ -54,16 +59,21 @@ class Explanation {
     this.#nowS = nowS
   }
 
-  run(frame: Uint8Array): readonly ExplainedStep[] {
+  run(frame: Uint8Array, hasArrived: boolean): readonly ExplainedStep[] {
     const { memory, egress, ports } = this.#parts
     const { free } = egress
     this.#offset = egress.allocate(frame.length)
     this.#length = frame.length
     memory.bytes.set(frame, this.#offset)
     const domain = ports.domain[this.#port] ?? NO_DOMAIN
-    if (this.#ingress(domain) && this.#guard()) this.#bridge(domain)
+    const arrives = hasArrived || this.#link(this.#port, LinkDirection.from)
+    if (arrives && this.#ingress(domain) && this.#guard()) this.#bridge(domain)
     egress.take(free)
     return this.#steps.all
+  }
+
+  #link(port: number, direction: LinkDirection): boolean {
+    return explainLink(this.#parts.impairment.impaired(port, direction), this.#length, this.#steps)
   }
 
   #ingress(domain: number): boolean {
@@ -145,6 +155,7 @@ class Explanation {
       this.#steps.drop('policy', DropReason.iccDisabled, { domain })
       return
     }
+    if (!this.#link(port, LinkDirection.to)) return
     this.#steps.say('egress', 'transmit', { port, domain: ports.domain[port]! })
   }
 }

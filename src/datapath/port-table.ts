@@ -10,6 +10,10 @@ import type { GuardSettings } from './router-settings.ts'
 
 export const NO_DOMAIN = -1
 
+/** Bits of `PortTable.plain`. */
+export const PLAIN = 1
+export const IMPAIRED = 2
+
 export interface PortSettings {
   readonly domain: number
   /** Bytes of IP packet. */
@@ -38,7 +42,7 @@ export class PortTable {
   readonly domain = new Int32Array(PORTS_MAX).fill(NO_DOMAIN)
   /** By port: the longest untagged Ethernet frame, in bytes. */
   readonly frameMax = new Int32Array(PORTS_MAX)
-  /** By port: 1 where the device takes no offloads. */
+  /** By port: PLAIN where the device takes no offloads, IMPAIRED where the link to it is. 0, of most, is all that egress looks at. */
   readonly plain = new Uint8Array(PORTS_MAX)
   /** By port: 1 where it leads to a LAN. */
   readonly lan = new Uint8Array(PORTS_MAX)
@@ -81,7 +85,7 @@ export class PortTable {
     if (members === undefined) throw new Error(`domain ${settings.domain} does not exist`)
     this.domain[port] = settings.domain
     this.frameMax[port] = ETHERNET_HEADER_SIZE + settings.mtu
-    this.plain[port] = settings.plain ? 1 : 0
+    this.plain[port] = settings.plain ? PLAIN : 0
     this.lan[port] = settings.lan === true ? 1 : 0
     this.#setMembers(settings.domain, Int32Array.of(...members, port))
   }

@@ -22,6 +22,16 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox has this address.',
   'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}).',
   'uplink arrive': 'It comes from {address}, by the uplink[ {interface}].',
+  'link may-double': 'The link[ {way} {interface}][ of {sandbox}] doubles one frame in {duplicate}.',
+  'link may-lose': 'The link[ {way} {interface}][ of {sandbox}] loses one frame in {loss}.',
+  'link may-corrupt':
+    'The link[ {way} {interface}][ of {sandbox}] turns one bit over of one frame in {corrupt}.',
+  'link may-go-ahead':
+    'The link[ {way} {interface}][ of {sandbox}] lets one frame in {reorder} go ahead of those that wait.',
+  'link serialise':
+    'The link[ {way} {interface}][ of {sandbox}] carries {rate}[: the frame waits for the {waiting} before it].',
+  'link delay':
+    'The link[ {way} {interface}][ of {sandbox}] delays it by {delayUs}[, give or take up to {jitterUs}].',
   'ingress accept':
     'The switch takes the frame[ of {length} bytes][ from {interface}][ of {sandbox}][, on network {network}][, {place}].',
   'guard accept': 'It may come from there: {mac}[ and {address}] belong to the port.',
@@ -113,9 +123,37 @@ function wordOf(name: string, value: string | number | boolean): string {
       return KINDS[String(value)] ?? String(value)
     case 'hosts':
       return value === 1 ? '' : String(value)
+    case 'loss':
+    case 'duplicate':
+    case 'reorder':
+    case 'corrupt':
+      return String(Number((1 / Number(value)).toPrecision(3)))
+    case 'delayUs':
+      return microseconds(Number(value))
+    case 'jitterUs':
+      return value === 0 ? '' : microseconds(Number(value))
+    case 'waiting':
+      return value === 0 ? '' : `${String(value)} ${value === 1 ? 'frame' : 'frames'}`
+    case 'rate':
+      return bitsPerSecond(Number(value))
     default:
       return value === false ? '' : String(value)
   }
+}
+
+const microseconds = (value: number): string =>
+  value >= 1000 ? `${Number((value / 1000).toFixed(3))} ms` : `${value} µs`
+
+function bitsPerSecond(value: number): string {
+  const [unit, name] =
+    (
+      [
+        [1e9, 'Gbit/s'],
+        [1e6, 'Mbit/s'],
+        [1e3, 'kbit/s'],
+      ] as const
+    ).find(([least]) => value >= least) ?? ([1, 'bit/s'] as const)
+  return `${Number((value / unit).toFixed(3))} ${name}`
 }
 
 /** Of a decision that has no sentence of its own. */

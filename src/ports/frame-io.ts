@@ -20,10 +20,10 @@ export interface FrameIo {
    * point outside of slots and arena. Ports that vanished are detached and stand in `memory.events`, each once; the burst may
    * hold last frames of theirs. All frames of the burst before are gone.
    *
-   * Waits up to `timeoutMs` for a frame, a wake or a port event (0 does not wait, -1 waits for ever), but never where
+   * Waits up to `timeoutUs` microseconds for a frame, a wake or a port event (0 does not wait, -1 waits for ever), but never where
    * any of these is at hand already.
    */
-  poll(transmitCount: number, timeoutMs: number): number
+  poll(transmitCount: number, timeoutUs: number): number
 
   /**
    * Carries out the first `count` transmissions and receives nothing: the burst stays as it is. For a burst that makes

@@ -93,7 +93,7 @@ export class MemoryFrameIo implements FrameIo {
     for (let i = 0; i < count; i++) this.#transmit(i << DESCRIPTOR_SHIFT)
   }
 
-  poll(transmitCount: number, _timeoutMs: number): number {
+  poll(transmitCount: number, _timeoutUs: number): number {
     this.transmit(transmitCount)
     const { status } = this.memory
     status[STATUS_WOKEN] = this.#woken ? 1 : 0

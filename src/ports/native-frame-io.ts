@@ -63,8 +63,8 @@ export class NativeFrameIo implements FrameIo {
     native().transmit(this.#handle, count)
   }
 
-  poll(transmitCount: number, timeoutMs: number): number {
-    return native().poll(this.#handle, transmitCount, timeoutMs)
+  poll(transmitCount: number, timeoutUs: number): number {
+    return native().poll(this.#handle, transmitCount, timeoutUs)
   }
 
   detach(port: number): void {

@@ -129,7 +129,7 @@ export interface NativeAddon {
   detach(handle: NativeHandle, port: number): void
   release(handle: NativeHandle, port: number): number
   transmit(handle: NativeHandle, count: number): void
-  poll(handle: NativeHandle, transmitCount: number, timeoutMs: number): number
+  poll(handle: NativeHandle, transmitCount: number, timeoutUs: number): number
   openTap(options: NativeTapOptions): { readonly descriptor: number; readonly takenUp: boolean }
   /** 1: the TAP outlives its descriptors; 0: it does not. */
   setPersistent(descriptor: number, persistent: 0 | 1): void

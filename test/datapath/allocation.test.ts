@@ -14,6 +14,11 @@ import {
   STATUS_TRANSMIT_FAILURES,
   VIRTIO_NET_HEADER_SIZE,
 } from '../../src/datapath/frame-memory.ts'
+import {
+  type ImpairmentSettings,
+  LinkDirection,
+  NO_IMPAIRMENT,
+} from '../../src/datapath/impairment/impairment-settings.ts'
 import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datapath/rewrite.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
@@ -85,6 +90,62 @@ class Traffic {
 
   #settle(status: Int32Array): void {
     status[STATUS_TRANSMIT_FAILURES] = 0
+    this.#engine.settle()
+  }
+}
+
+/** The same burst again and again, half a millisecond apart, from and to ports with impaired links. */
+class ImpairedTraffic {
+  readonly #memory = new FrameMemory(frameLayout(BURST_MAX))
+  readonly #engine = new Engine(this.#memory, { seed: 1 })
+  readonly #descriptors = new Int32Array(BURST_MAX << DESCRIPTOR_SHIFT)
+  #nowUs = 0
+
+  constructor(settings: Partial<ImpairmentSettings>) {
+    this.#engine.addDomain(1, { transparent: false })
+    for (const port of [1, 2]) this.#engine.addPort(port, { domain: 1, mtu: 1500, plain: false })
+    this.#engine.setImpairment(1, LinkDirection.from, { ...NO_IMPAIRMENT, ...settings })
+    this.#engine.setImpairment(2, LinkDirection.to, { ...NO_IMPAIRMENT, ...settings })
+    const frames = ['b a hello', 'b a length=900', 'a b length=1514'].map((words) =>
+      frameOf(words.split(' ')),
+    )
+    for (let i = 0; i < BURST_MAX; i++) {
+      const { frame } = frames[i % 3]!
+      const offset = this.#memory.slotFrame(i)
+      this.#memory.bytes.set(frame, offset)
+      this.#descriptors.set([i % 3 === 2 ? 2 : 1, offset, frame.length, 0], i << DESCRIPTOR_SHIFT)
+    }
+  }
+
+  get total(): PortCount {
+    return this.#engine.counters.total()
+  }
+
+  run(bursts: number): void {
+    const engine = this.#engine
+    for (let burst = 0; burst < bursts; burst++) {
+      this.#memory.received.set(this.#descriptors)
+      this.#nowUs += 500
+      this.#process(engine.arrive(BURST_MAX, this.#nowUs))
+      while (engine.hasArrivals) {
+        this.#settle()
+        this.#process(engine.arrive(0, this.#nowUs))
+      }
+      while (!engine.depart()) this.#settle()
+      this.#settle()
+    }
+  }
+
+  #process(count: number): void {
+    let done = this.#engine.process(0, count, 1)
+    while (done < count) {
+      this.#settle()
+      done = this.#engine.process(done, count, 1)
+    }
+  }
+
+  #settle(): void {
+    this.#memory.status[STATUS_TRANSMIT_FAILURES] = 0
     this.#engine.settle()
   }
 }
@@ -277,6 +338,25 @@ describe('a million frames allocate nothing', () => {
         assert.equal(transmittedFrames - before.transmittedFrames, receivedFrames - before.receivedFrames)
       })
     }
+  }
+
+  for (const [name, settings] of Object.entries({
+    'delayed by impaired links': { delayUs: 2000, queue: 10_000 },
+    'lost, doubled, corrupted and late by impaired links': {
+      ...{ delayUs: 1000, jitterUs: 700, queue: 10_000, seed: 3 },
+      ...{ loss: 0.01, duplicate: 0.01, reorder: 0.01, corrupt: 0.01, rate: 10_000_000_000 },
+    },
+  })) {
+    it(name, () => {
+      const traffic = new ImpairedTraffic(settings)
+      traffic.run(WARM_UP_BURSTS)
+      const before = traffic.total
+      const bytes = allocated(() => traffic.run(BURSTS >> 2))
+      assert.ok(bytes < ALLOWED, `${(BURSTS >> 2) * BURST_MAX} frames allocated ${bytes} bytes`)
+      const after = traffic.total
+      assert.ok(after.transmittedFrames - before.transmittedFrames > (BURSTS >> 3) * BURST_MAX)
+      assert.ok(after.held > 0)
+    })
   }
 
   it('questions by name', () => {

@@ -4,6 +4,11 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { DROP_REASON_COUNT, DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
 import { DESCRIPTOR_SHIFT, RESULT, STATUS_TRANSMIT_FAILURES } from '../../src/datapath/frame-memory.ts'
+import {
+  type ImpairmentSettings,
+  LinkDirection,
+  NO_IMPAIRMENT,
+} from '../../src/datapath/impairment/impairment-settings.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { playLab } from '../support/router-lab.ts'
@@ -161,6 +166,9 @@ const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof DropReason, 'none'>, ()
     scenario.run()
     return scenario
   },
+  linkDown: () => impaired({ down: true }, 1),
+  linkLoss: () => impaired({ loss: 1 }, 1),
+  linkQueueFull: () => impaired({ delayUs: 1000, queue: 1 }, 2),
   transmitListFull: () => {
     const scenario = superFramesTo(9)
     scenario.arrive(1, superFrame(64_000, 48))
@@ -296,6 +304,15 @@ function frame(length: number): Uint8Array {
 function superFramesTo(plainPorts: number): Scenario {
   const scenario = playOn('network 1', 'port 1 network=1')
   for (let port = 2; port < 2 + plainPorts; port++) scenario.port(port, { plain: true })
+  return scenario
+}
+
+/** Frames from a port whose link is impaired. */
+function impaired(settings: Partial<ImpairmentSettings>, frames: number): Scenario {
+  const scenario = playOn(TWO_PORTS)
+  scenario.engine.setImpairment(1, LinkDirection.from, { ...NO_IMPAIRMENT, ...settings })
+  for (let i = 0; i < frames; i++) scenario.io.inject(1, frame(60))
+  scenario.run()
   return scenario
 }
 

@@ -17,6 +17,32 @@ describe('a decision in words', () => {
   const WORDS: readonly [stage: string, verdict: string, values: DecisionStep['values'], sentence: string][] =
     [
       [
+        'link',
+        'delay',
+        { way: 'from', interface: 'eth0', sandbox: 'web', delayUs: 10_500, jitterUs: 500, waiting: 0 },
+        'The link from eth0 of web delays it by 10.5 ms, give or take up to 500 µs.',
+      ],
+      [
+        'link',
+        'delay',
+        { way: 'to', interface: 'eth0', sandbox: 'web', delayUs: 10_000, jitterUs: 0, waiting: 3 },
+        'The link to eth0 of web delays it by 10 ms.',
+      ],
+      ['link', 'may-lose', { port: 3, way: 'to', loss: 0.01 }, 'The link loses one frame in 100.'],
+      [
+        'link',
+        'may-corrupt',
+        { way: 'from', interface: 'up0', corrupt: 0.3 },
+        'The link from up0 turns one bit over of one frame in 3.33.',
+      ],
+      [
+        'link',
+        'serialise',
+        { way: 'to', interface: 'eth0', sandbox: 'db', rate: 1_500_000, length: 60, waiting: 1 },
+        'The link to eth0 of db carries 1.5 Mbit/s: the frame waits for the 1 frame before it.',
+      ],
+      ['link', 'serialise', { rate: 9600, waiting: 0 }, 'The link carries 9.6 kbit/s.'],
+      [
         'ingress',
         'accept',
         { port: 3, interface: 'eth0', sandbox: 'web', network: 'blue', length: 58 },

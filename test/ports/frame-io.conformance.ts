@@ -221,7 +221,7 @@ function transmitting(opened: Opened, using: Using): void {
       // One poll at a time: what it returned is sent by the next.
       let transmits = 0
       while (received.length < frames.length || transmits > 0) {
-        const count = io.poll(transmits, transmits > 0 ? 0 : 1000)
+        const count = io.poll(transmits, transmits > 0 ? 0 : 1_000_000)
         assert.equal(failures(io), 0)
         assert.ok(count > 0 || transmits > 0, 'waited in vain')
         received.push(...copyBurst(io, count))
@@ -243,7 +243,7 @@ function transmitting(opened: Opened, using: Using): void {
       let transmits = 0
       let done = 0
       while (done < frames.length || transmits > 0) {
-        const count = io.poll(transmits, transmits > 0 ? 0 : 1000)
+        const count = io.poll(transmits, transmits > 0 ? 0 : 1_000_000)
         assert.ok(count > 0 || transmits > 0, 'waited in vain')
         assert.ok(count <= 16)
         for (let index = 0; index < count; index++) forward(io, index, index, 2)
@@ -265,7 +265,7 @@ function transmitting(opened: Opened, using: Using): void {
       for (let index = 0; index < 4; index++) forward(io, index, index, 2)
       const waiting = testFrames(4, { first: 500 })
       await attach(3, waiting)
-      const count = io.poll(4, 1000)
+      const count = io.poll(4, 1_000_000)
       const burst = copyBurst(io, count)
       assertFrames(await collect(2), frames)
       const received = [...burst, ...receive(io, 4 - count)]
@@ -513,7 +513,7 @@ function comingAndGoing(opened: Opened, using: Using, manyPorts: number): void {
       const reported: [number, number][] = []
       const received = receive(io, 2, () => reported.push(...events(io)))
       while (reported.length === 0) {
-        io.poll(0, 1000)
+        io.poll(0, 1_000_000)
         reported.push(...events(io))
       }
       assertFrames(received.map(frameBytes), testFrames(2))
@@ -543,7 +543,7 @@ function comingAndGoing(opened: Opened, using: Using, manyPorts: number): void {
       setTransmit(io, 1, 1, offset, 60)
       io.transmit(2)
       assert.equal(failures(io), 2)
-      io.poll(2, 1000)
+      io.poll(2, 1_000_000)
       assert.equal(failures(io), 2)
       assert.deepEqual(
         events(io).map(([port]) => port),
@@ -582,7 +582,7 @@ function comingAndGoing(opened: Opened, using: Using, manyPorts: number): void {
         for (const port of ports) await vanish(port)
         const reported: number[] = []
         while (reported.length < manyPorts) {
-          io.poll(0, 1000)
+          io.poll(0, 1_000_000)
           assert.ok(events(io).length > 0, 'waited in vain')
           reported.push(...events(io).map(([port]) => port))
         }
@@ -603,7 +603,7 @@ function comingAndGoing(opened: Opened, using: Using, manyPorts: number): void {
       // So many that some have been read and wait for a later poll when the port goes.
       await inject(1, testFrames(BURST_MAX + 300))
       await inject(2, testFrames(20, { first: 9000 }))
-      const before = io.poll(0, 1000)
+      const before = io.poll(0, 1_000_000)
       assert.ok(before > 0)
       const other = copyBurst(io, before).filter(({ port }) => port === 2)
       io.detach(1)
@@ -666,14 +666,14 @@ function forward(io: FrameIo, from: number, to: number, port: number): void {
 
 /** Polls until a poll hands out `count` frames at once, in a case where no other comes. */
 function receiveWhole(io: FrameIo, count: number): number {
-  const received = io.poll(0, 1000)
-  return received === 0 ? io.poll(0, 1000) : Math.min(received, count)
+  const received = io.poll(0, 1_000_000)
+  return received === 0 ? io.poll(0, 1_000_000) : Math.min(received, count)
 }
 
 /** A poll may come back for nothing, but not again and again: that would be no waiting. */
 function pollUntilWoken(io: FrameIo): void {
   for (let polls = 0; polls < 5; polls++) {
-    assert.equal(io.poll(0, 10_000), 0)
+    assert.equal(io.poll(0, 10_000_000), 0)
     if (woken(io)) return
   }
   assert.fail('five polls came back without a wake')

@@ -171,7 +171,7 @@ function devices(backend: NativeBackend): void {
       await attach(1)
       io.poll(0, 0)
       await vanish(1)
-      io.poll(0, 10_000)
+      io.poll(0, 10_000_000)
       assert.deepEqual(events(io), [[1, EBADFD]])
       assert.deepEqual(openDescriptors(), before)
       receiveNothing(io)
@@ -194,7 +194,7 @@ function devices(backend: NativeBackend): void {
         namespace.remove()
         const gone: number[] = []
         while (gone.length < 2) {
-          assert.equal(io.poll(0, 10_000), 0)
+          assert.equal(io.poll(0, 10_000_000), 0)
           assert.ok(events(io).length > 0, 'waited in vain')
           for (const [port, error] of events(io)) {
             gone.push(port)
@@ -292,7 +292,7 @@ function devices(backend: NativeBackend): void {
       ] as const) {
         await inject(from, frames)
         for (let done = 0; done < frames.length; ) {
-          const count = io.poll(0, 1000)
+          const count = io.poll(0, 1_000_000)
           assert.ok(count > 0, 'waited in vain')
           for (let index = 0; index < count; index++) {
             const [, offset = 0, length = 0] = io.memory.received.subarray(index * 4, index * 4 + 3)
@@ -361,12 +361,26 @@ function descriptors(backend: NativeBackend): void {
       const exit = once(worker, 'exit')
       let polls = 0
       do {
-        assert.equal(io.poll(0, 60_000), 0)
+        assert.equal(io.poll(0, 60_000_000), 0)
         polls++
       } while (!woken(io) && polls < 5)
       assert.ok(woken(io))
       assert.ok(polls < 5, 'it did not wait')
       await exit
+    }),
+  )
+
+  it(
+    'a poll waits no shorter than it was told, to the microsecond',
+    using((io) => {
+      io.poll(0, 0)
+      for (const timeoutUs of [1, 80, 300, 999, 1000, 1001, 2500]) {
+        const before = performance.now()
+        assert.equal(io.poll(0, timeoutUs), 0)
+        const waitedUs = (performance.now() - before) * 1000
+        assert.ok(waitedUs >= timeoutUs, `${waitedUs} us instead of ${timeoutUs}`)
+        assert.equal(woken(io), false)
+      }
     }),
   )
 
@@ -389,7 +403,7 @@ function descriptors(backend: NativeBackend): void {
       io.poll(0, 0)
       assert.deepEqual(openDescriptors(), before)
       wake(wakeDescriptor)
-      io.poll(0, 1000)
+      io.poll(0, 1_000_000)
       assert.ok(woken(io))
     }),
   )
@@ -437,7 +451,7 @@ function descriptors(backend: NativeBackend): void {
         }
         const gone: number[] = []
         for (let polls = 0; gone.length < 2 && polls < 5; polls++) {
-          assert.equal(io.poll(0, 1000), 0)
+          assert.equal(io.poll(0, 1_000_000), 0)
           gone.push(...events(io).map(([port]) => port))
         }
         assert.deepEqual(

@@ -110,7 +110,7 @@ class Pair {
   /** Polls until an event comes. */
   event(): [number, number][] {
     for (let polls = 0; polls < 10; polls++) {
-      this.io.poll(0, 1000)
+      this.io.poll(0, 1_000_000)
       if (events(this.io).length > 0) return events(this.io)
     }
     return []

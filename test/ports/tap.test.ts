@@ -445,7 +445,7 @@ async function runTcp(offload: boolean): Promise<TcpFindings> {
 
 function relay(io: NativeFrameIo, findings: { long: number; unfinished: number; odd: string[] }): void {
   const { received, transmits, view } = io.memory
-  const count = io.poll(0, 10)
+  const count = io.poll(0, 10_000)
   for (let index = 0; index < count; index++) {
     const at = index << DESCRIPTOR_SHIFT
     const [port = 0, offset = 0, length = 0] = received.subarray(at, at + 3)

@@ -77,7 +77,7 @@ const EMPTY_POLLS = 10
 export function receive(io: FrameIo, count: number, eachPoll?: (count: number) => void): ReceivedFrame[] {
   const frames: ReceivedFrame[] = []
   for (let empty = 0; frames.length < count && empty < EMPTY_POLLS; ) {
-    const burst = io.poll(0, 1000)
+    const burst = io.poll(0, 1_000_000)
     eachPoll?.(burst)
     frames.push(...copyBurst(io, burst))
     if (burst === 0) empty++

@@ -46,6 +46,8 @@ export class Scenario {
   readonly io = new MemoryFrameIo()
   readonly engine: Engine
   nowS = 0
+  /** Microseconds of the second that it is. */
+  laterUs = 0
   readonly #ports = new Set<number>()
 
   constructor(options: Partial<EngineOptions> = {}) {
@@ -96,14 +98,31 @@ export class Scenario {
     const { io, engine } = this
     const count = io.poll(engine.transmitCount, 0)
     engine.settle()
-    let done = engine.process(0, count, this.nowS)
-    while (done < count) {
-      io.transmit(engine.transmitCount)
-      engine.settle()
-      done = engine.process(done, count, this.nowS)
+    this.#process(engine.arrive(count, this.nowUs))
+    while (engine.hasArrivals) {
+      this.#transmit()
+      this.#process(engine.arrive(0, this.nowUs))
     }
+    while (!engine.depart()) this.#transmit()
     this.#takeEvents()
     return count
+  }
+
+  get nowUs(): number {
+    return this.nowS * 1_000_000 + this.laterUs
+  }
+
+  #process(count: number): void {
+    let done = this.engine.process(0, count, this.nowS)
+    while (done < count) {
+      this.#transmit()
+      done = this.engine.process(done, count, this.nowS)
+    }
+  }
+
+  #transmit(): void {
+    this.io.transmit(this.engine.transmitCount)
+    this.engine.settle()
   }
 
   departures(port: number): QueuedFrame[] {

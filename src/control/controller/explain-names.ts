@@ -5,7 +5,7 @@ import type { ExplainStep } from '../model/machine.ts'
 import type { SwitchNames } from './switch-names.ts'
 
 /** Stages whose `port` is one of the switch; elsewhere it is one of TCP or UDP, or ICMP's identifier. */
-const SWITCH_STAGES: ReadonlySet<string> = new Set(['ingress', 'bridge', 'egress'])
+const SWITCH_STAGES: ReadonlySet<string> = new Set(['link', 'ingress', 'bridge', 'egress'])
 const NAT_STAGES: ReadonlySet<string> = new Set(['source-nat', 'destination-nat'])
 
 /** `domain` becomes `network`, or `place` where it is none. `isIcmp`: the packet has an identifier for its ports. */

@@ -157,7 +157,7 @@ export class RecordedPath implements WaitWatcher {
     if (this.depth > 1) return []
     if (this.engine.transmitCount > 0) this.transmitNow()
     const frame = this.memory.bytes.slice(offset, offset + length)
-    return this.engine.explain(port, frame, Math.floor(this.way.timeMs / MS_PER_S))
+    return this.engine.explain(port, frame, Math.floor(this.way.timeMs / MS_PER_S), true)
   }
 
   releasing(number: number, port: number, offset: number, length: number): void {
