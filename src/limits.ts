@@ -523,3 +523,14 @@ export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024
 export const DISSECTED_LAYERS_MAX = 32
 export const DISSECTED_FIELDS_MAX = 4096
 export const DISSECTED_BYTES_MAX = 256
+
+/** Bytes of a frame that a story shows, as text and on a page: all headers, and where the payload begins. JSON carries all of them. */
+export const STORY_SHOWN_BYTES_MAX = 256
+/** Frames that one page of stories has: what a browser still scrolls and searches without a pause. */
+export const STORY_PAGE_FRAMES_MAX = 500
+/** Fields of one frame that such a page has: a DNS message may have thousands. */
+export const STORY_PAGE_FIELDS_MAX = 300
+/** Departures of one frame that are shown each by itself: a flood to a large network has the same bytes for all. */
+export const STORY_DEPARTURES_SHOWN_MAX = 8
+/** Frames that wait and whose bytes a teller of stories keeps, to compare with what leaves in the end. */
+export const STORY_WAITING_MAX = 256

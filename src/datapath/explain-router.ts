@@ -3,6 +3,7 @@
 import { NeighbourState } from '../tables/neighbour-table.ts'
 import { formatIpv4, formatMac } from '../wire/address.ts'
 import * as ethernet from '../wire/ethernet.ts'
+import * as ipProtocol from '../wire/ip-protocol.ts'
 import { ADMITTED, TO_GATEWAY } from './admission.ts'
 import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { FRAGMENTS_TO_GATEWAY, NOT_DECIDED } from './datagram-fragments.ts'
@@ -27,6 +28,11 @@ const { PORT, PORTS, SOURCE, TRAITS } = packets
 
 const NONE = -1
 const TTL = 8
+
+/** By NeighbourState, of those that have a MAC address. */
+const STATE_NAMES: readonly string[] = Object.entries(NeighbourState)
+  .toSorted(([, one], [, other]) => one - other)
+  .map(([name]) => name)
 
 export interface RouterExplanationParts {
   readonly memory: FrameMemory
@@ -139,15 +145,31 @@ export class RouterExplanation {
       connections.ports(other) & 0xffff,
       connections.source(other),
       connections.ports(other) >>> 16,
+      `connection #${reference >>> 1}`,
     )
     this.#leave(connections.source(other), connections.domain(other))
   }
 
   #sayKnown(reference: number): void {
+    const { connections } = this.#router
     this.#steps.say('flow', 'known', {
-      state: FLOW_STATES[this.#router.connections.state(reference)]!,
+      number: reference >>> 1,
+      original: this.#original(reference),
+      state: FLOW_STATES[connections.state(reference)]!,
       direction: (reference & 1) === 0 ? 'original' : 'reply',
     })
+  }
+
+  /** `172.18.0.2:40000 → 192.0.2.9:80`: what began the connection. */
+  #original(reference: number): string {
+    const { connections } = this.#router
+    const original = reference & ~1
+    const ports = connections.ports(original)
+    const isIcmp = connections.protocol(original) === ipProtocol.ICMP
+    const end = (address: number, port: number): string =>
+      isIcmp || ports === 0 ? formatIpv4(address) : `${formatIpv4(address)}:${port}`
+    const source = end(connections.source(original), ports >>> 16)
+    return `${source} → ${end(connections.destination(original), ports & 0xffff)}`
   }
 
   #first(): void {
@@ -163,15 +185,18 @@ export class RouterExplanation {
     } else if (this.#lives() && this.#hasQuota(admission.owner)) {
       this.#steps.say('policy', 'accept', { from: domain, to: admission.egress })
       const { source, destination, ports } = admission
-      this.#translation(source, ports >>> 16, destination, ports & 0xffff)
+      this.#translation(source, ports >>> 16, destination, ports & 0xffff, undefined)
       this.#leave(destination, admission.egress)
     }
   }
 
   #published(mapping: number): void {
     const { portMap, admission } = this.#router
+    const rows = this.#rows
     this.#steps.say('published-port', 'match', {
       id: portMap.id(mapping),
+      address: formatIpv4(rows[EXTRA_ROW + DESTINATION]!),
+      port: rows[EXTRA_ROW + PORTS]! & 0xffff,
       targetAddress: formatIpv4(portMap.targetAddress(mapping)),
       targetPort: admission.ports & 0xffff,
       domain: portMap.targetDomain(mapping),
@@ -211,7 +236,14 @@ export class RouterExplanation {
     } else this.#steps.drop('router', DropReason.portClosed, { domain })
   }
 
-  #translation(source: number, sourcePort: number, destination: number, destinationPort: number): void {
+  /** `by`: what wants it so; undefined of a first packet, where the published ports and masquerading do. */
+  #translation(
+    source: number,
+    sourcePort: number,
+    destination: number,
+    destinationPort: number,
+    by: string | undefined,
+  ): void {
     const rows = this.#rows
     const ports = rows[EXTRA_ROW + PORTS]!
     // A later fragment has none.
@@ -221,12 +253,22 @@ export class RouterExplanation {
       destination !== rows[EXTRA_ROW + DESTINATION] || (hasPorts && destinationPort !== (ports & 0xffff))
     if (isDestination) {
       this.#steps.say('destination-nat', 'translate', {
+        oldAddress: formatIpv4(rows[EXTRA_ROW + DESTINATION]!),
+        ...(hasPorts && { oldPort: ports & 0xffff }),
         address: formatIpv4(destination),
         port: destinationPort,
+        by: by ?? 'the published port',
       })
     }
-    if (isSource)
-      this.#steps.say('source-nat', 'translate', { address: formatIpv4(source), port: sourcePort })
+    if (isSource) {
+      this.#steps.say('source-nat', 'translate', {
+        oldAddress: formatIpv4(rows[EXTRA_ROW + SOURCE]!),
+        ...(hasPorts && { oldPort: ports >>> 16 }),
+        address: formatIpv4(source),
+        port: sourcePort,
+        by: by ?? 'masquerading',
+      })
+    }
   }
 
   #leave(destination: number, egress: number): void {
@@ -279,7 +321,8 @@ export class RouterExplanation {
     const high = neighbours.macHigh(index)
     const low = neighbours.macLow(index)
     const mac = formatMac(high, low)
-    this.#steps.say('neighbour', 'known', { address, mac, domain: egress })
+    const state = STATE_NAMES[neighbours.state(index)]!
+    this.#steps.say('neighbour', 'known', { address, mac, state, domain: egress })
     const verdict = this.#parts.bridge.decide(high, low, ROUTER_PORT, egress, this.#nowS)
     if (this.#isSender(high, low, egress)) this.#transmit(this.#port)
     else if (verdict >= 0) this.#transmit(verdict)

@@ -3,6 +3,7 @@
  * what each of them found. Nothing is sent, learned, counted or begun: the decisions only read.
  */
 
+import type { Station } from '../tables/mac-table.ts'
 import { formatMac, ipv4At, macAt } from '../wire/address.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
@@ -123,7 +124,10 @@ class Explanation {
       )
       // The switch learns from a frame before it looks for its target.
     } else if (isOwn) this.#steps.drop('bridge', DropReason.samePort, values)
-    else if (verdict >= 0) this.#switch(domain, verdict, values.mac)
+    else if (verdict >= 0) {
+      const row = bridge.station(high, low, domain, this.#nowS)
+      this.#switch(domain, verdict, { ...values, ...stationValues(row) })
+    }
     else if (verdict === FLOOD) this.#flood(domain, values)
     else this.#steps.drop('bridge', dropReasonOf(verdict), values)
   }
@@ -145,9 +149,9 @@ class Explanation {
     else this.#steps.drop('bridge', isKept ? DropReason.iccDisabled : DropReason.noOtherPort, values)
   }
 
-  #switch(domain: number, port: number, mac: string): void {
+  #switch(domain: number, port: number, values: StepValues): void {
     const { memory, ports, icc } = this.#parts
-    this.#steps.say('bridge', 'forward', { mac, port, domain })
+    this.#steps.say('bridge', 'forward', { ...values, port })
     if (
       ports.icc[domain] === 0 &&
       !icc.allows(memory.view, this.#offset, this.#length, domain, this.#port, port)
@@ -158,4 +162,10 @@ class Explanation {
     if (!this.#link(port, LinkDirection.to)) return
     this.#steps.say('egress', 'transmit', { port, domain: ports.domain[port]! })
   }
+}
+
+/** Seconds since the station was heard last, or that it was set by hand. */
+function stationValues(row: Station | undefined): StepValues {
+  if (row === undefined) return {}
+  return row.isStatic ? { entry: 'static' } : { ageS: row.ageS }
 }
