@@ -534,3 +534,5 @@ export const STORY_PAGE_FIELDS_MAX = 300
 export const STORY_DEPARTURES_SHOWN_MAX = 8
 /** Frames that wait and whose bytes a teller of stories keeps, to compare with what leaves in the end. */
 export const STORY_WAITING_MAX = 256
+/** Packets of one instant, or frames that wait, among which a capture's stories look for what belongs together: a flood to the largest network that is captured whole. */
+export const STORY_TOGETHER_MAX = 1024

@@ -7,7 +7,8 @@ import { API_ANSWER_MAX, API_TIMEOUT_MS } from '../limits.ts'
 import type { Cli } from './cli.ts'
 import { type DaemonAddress, daemonAddress } from './daemon-address.ts'
 
-export type QueryValue = string | number | boolean | undefined
+/** Of a list, each. */
+export type QueryValue = string | number | boolean | readonly string[] | undefined
 
 export interface ApiRequest {
   /** Empty and false values are left out. */
@@ -298,10 +299,11 @@ class Upgraded {
 }
 
 function queryText(query: Readonly<Record<string, QueryValue>> = {}): string {
-  const given = Object.entries(query).filter(
-    ([, value]) => value !== undefined && value !== false && value !== '',
-  )
-  const text = given.map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`).join('&')
+  const text = Object.entries(query)
+    .flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => [key, one] as const))
+    .filter(([, value]) => value !== undefined && value !== false && value !== '')
+    .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
+    .join('&')
   return text === '' ? '' : `?${text}`
 }
 
