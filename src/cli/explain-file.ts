@@ -82,7 +82,12 @@ const nothingText = (packets: number, range: PacketRange | undefined): string =>
       ? `The capture has ${plural(packets, 'packet')}: there is no packet ${range.first}.`
       : 'There is nothing to tell of these packets.'
 
-async function readAll(path: string, input: CaptureInput, teller: Storyteller, sink: StorySink): Promise<void> {
+async function readAll(
+  path: string,
+  input: CaptureInput,
+  teller: Storyteller,
+  sink: StorySink,
+): Promise<void> {
   try {
     while (!teller.read(input.reader) && !teller.isDone()) {
       await sink.drained()
@@ -142,7 +147,14 @@ async function inLab(
   }
 }
 
-function unplacedNotes({ unplaced }: { readonly unplaced: { readonly frames: number; readonly sources: readonly { readonly mac: string; readonly address: string }[] } }): readonly string[] {
+function unplacedNotes({
+  unplaced,
+}: {
+  readonly unplaced: {
+    readonly frames: number
+    readonly sources: readonly { readonly mac: string; readonly address: string }[]
+  }
+}): readonly string[] {
   const { frames, sources } = unplaced
   if (frames === 0) return []
   const from = sources.slice(0, 3).map(({ mac, address }) => (address === '' ? mac : `${mac} (${address})`))

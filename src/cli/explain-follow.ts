@@ -25,7 +25,8 @@ type Followed = FollowedFrame | { readonly missed: number }
 /** Until so many frames have been told of, the daemon ends, or Ctrl-C. */
 export async function explainFollow(cli: Cli, options: ExplainFollowOptions): Promise<void> {
   const { places, filter, count, format } = options
-  if (format === 'html') throw usage('A page cannot be made of what has no end.', 'Choose text, json or markdown.')
+  if (format === 'html')
+    throw usage('A page cannot be made of what has no end.', 'Choose text, json or markdown.')
   const sink = new StorySink(cli, undefined)
   const title = `What passes ${places.join(', ')}`
   const tell =
@@ -60,7 +61,17 @@ function tellMissed(cli: Cli, format: StoryFormat, sink: StorySink, missed: numb
   else cli.stderr.write(`${plural(missed, 'frame')} more passed, too many to be told of: --filter chooses.\n`)
 }
 
-function sourceOf({ number, time, arrival, facts, movedFrom, steps, flow, reason, departures }: FollowedFrame): StorySource {
+function sourceOf({
+  number,
+  time,
+  arrival,
+  facts,
+  movedFrom,
+  steps,
+  flow,
+  reason,
+  departures,
+}: FollowedFrame): StorySource {
   return {
     number,
     time,

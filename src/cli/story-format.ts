@@ -21,7 +21,9 @@ export function parseStoryFormat(text: string): StoryFormat {
 
 /** Text unless told otherwise. Throws USAGE where it is told twice. */
 export function storyFormat(options: FormatOptions): StoryFormat {
-  const told = new Set<StoryFormat>(STORY_FORMATS.filter((format) => format !== 'text' && options[format] === true))
+  const told = new Set<StoryFormat>(
+    STORY_FORMATS.filter((format) => format !== 'text' && options[format] === true),
+  )
   if (options.format !== undefined) told.add(options.format)
   const [format = 'text', ...others] = told
   if (others.length > 0) throw usage('One format at a time.', `Choose one of ${[...told].join(', ')}.`)

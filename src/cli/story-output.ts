@@ -92,7 +92,9 @@ function textWriter(cli: Cli, sink: StorySink, { colours }: StoryWriterOptions):
 
 /** One object; a frame a line, so that there is never more than one in memory. */
 function jsonWriter(sink: StorySink, { origin }: StoryWriterOptions): StoryWriter {
-  const members = Object.entries(origin).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},`)
+  const members = Object.entries(origin).map(
+    ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},`,
+  )
   let head = `{${members.join('')}"frames":[\n`
   return {
     tell: (story) => {
@@ -126,7 +128,9 @@ function pageWriter(sink: StorySink, { title }: StoryWriterOptions): StoryWriter
     end: async (notes) => {
       const { storyPage } = await import('../inspect/story/story-page.ts')
       const left =
-        more === 0 ? [] : [`${plural(more, 'frame')} more are left out: --packet chooses which ones are shown.`]
+        more === 0
+          ? []
+          : [`${plural(more, 'frame')} more are left out: --packet chooses which ones are shown.`]
       sink.write(storyPage(stories, { title, notes: [...left, ...notes] }))
     },
   }

@@ -1,7 +1,9 @@
 /** The router's part of an explanation: the decisions of router.ts in the same order, by the same functions, for one packet. */
 
+import { arpPacket } from '../protocols/arp.ts'
 import { NeighbourState } from '../tables/neighbour-table.ts'
 import { formatIpv4, formatMac } from '../wire/address.ts'
+import * as arp from '../wire/arp.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as ipProtocol from '../wire/ip-protocol.ts'
 import { ADMITTED, TO_GATEWAY } from './admission.ts'
@@ -82,6 +84,8 @@ export class RouterExplanation {
     const type = ethernet.etherType(this.#parts.memory.view, offset)
     const isArp = type === ethernet.TYPE_ARP
     const verdict = isArp ? this.#router.link.decideArp(this.#port, offset, length, domain) : 0
+    if (isArp)
+      explainLesson(this.#router, this.#parts.memory, this.#steps, this.#port, offset, length, domain)
     if (verdict === ARP_DROPPED) this.#steps.drop('router', DropReason.arpSpoofed, { domain })
     else if (verdict === ARP_CONSUMED) this.#steps.say('answer', 'arp-reply', { domain })
     else if (hostPort !== NONE && this.#router.mayReachHost(type, offset, length)) this.#transmit(hostPort)
@@ -347,4 +351,21 @@ export class RouterExplanation {
     if (!explainLink(link, this.#rows[EXTRA_ROW + LENGTH]!, this.#steps)) return
     this.#steps.say('egress', 'transmit', { port, domain: this.#parts.ports.domain[port]! })
   }
+}
+
+/** What the router notes of who has sent an ARP packet. */
+export function explainLesson(
+  { link }: Router,
+  { view }: FrameMemory,
+  steps: ExplainedSteps,
+  port: number,
+  offset: number,
+  length: number,
+  domain: number,
+): void {
+  if (!link.learnsNeighbour(port, offset, length, domain)) return
+  const packet = arpPacket(offset)
+  const address = formatIpv4(arp.senderProtocol(view, packet))
+  const mac = formatMac(arp.senderHardwareHigh(view, packet), arp.senderHardwareLow(view, packet))
+  steps.say('neighbour', 'note', { address, mac, domain })
 }

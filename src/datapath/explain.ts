@@ -10,7 +10,7 @@ import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { classify } from './classify.ts'
 import { DropReason } from './drop-reason.ts'
 import type { Egress } from './egress.ts'
-import { RouterExplanation } from './explain-router.ts'
+import { explainLesson, RouterExplanation } from './explain-router.ts'
 import { ExplainedSteps, type StepValues } from './explained-steps.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import type { Guard } from './guard.ts'
@@ -127,8 +127,7 @@ class Explanation {
     else if (verdict >= 0) {
       const row = bridge.station(high, low, domain, this.#nowS)
       this.#switch(domain, verdict, { ...values, ...stationValues(row) })
-    }
-    else if (verdict === FLOOD) this.#flood(domain, values)
+    } else if (verdict === FLOOD) this.#flood(domain, values)
     else this.#steps.drop('bridge', dropReasonOf(verdict), values)
   }
 
@@ -137,6 +136,7 @@ class Explanation {
     const isArp = ethernet.etherType(memory.view, this.#offset) === ethernet.TYPE_ARP
     if (isArp && router.interfaces.kind[domain] !== NO_INTERFACE) {
       this.#steps.say('bridge', 'arp', values)
+      explainLesson(router, memory, this.#steps, this.#port, this.#offset, this.#length, domain)
       const verdict = router.link.decideArp(this.#port, this.#offset, this.#length, domain)
       if (verdict === ARP_CONSUMED) this.#steps.say('answer', 'arp-reply', { domain })
       if (verdict === ARP_DROPPED) this.#steps.drop('router', DropReason.arpSpoofed, { domain })

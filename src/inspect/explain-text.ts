@@ -61,6 +61,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'Its source[ {oldAddress}][:{oldPort}][ (identifier {oldIdentifier})] becomes {address}[:{port}][ (identifier {identifier})][, by {by}].',
   'route match': 'The route {prefix} leads to[ network {network}][ {place}][, by the next hop {nextHop}].',
   'neighbour known': '{address} has the MAC address {mac}[, says the ARP table ({state})].',
+  'neighbour note': 'The router notes in its ARP table that {address} has the MAC address {mac}.',
   'neighbour unknown':
     'The MAC address of {address} is not known: the packet waits while the router asks for it by ARP.',
   'neighbour answer': '{sandbox} answers, and the packet goes on to {interface}.',
@@ -113,15 +114,12 @@ const dropSentence = (reason: string): string =>
 /** Undefined where a value that must be there is not. */
 function fill(template: string, { values }: DecisionStep): string | undefined {
   let complete = true
-  const filled = template.replaceAll(
-    /\[([^\]]*)\]|\{\w+\}/g,
-    (found, part: string | undefined) => {
-      if (part !== undefined) return put(part, values) ?? ''
-      const word = put(found, values)
-      complete &&= word !== undefined
-      return word ?? ''
-    },
-  )
+  const filled = template.replaceAll(/\[([^\]]*)\]|\{\w+\}/g, (found, part: string | undefined) => {
+    if (part !== undefined) return put(part, values) ?? ''
+    const word = put(found, values)
+    complete &&= word !== undefined
+    return word ?? ''
+  })
   return complete ? filled : undefined
 }
 

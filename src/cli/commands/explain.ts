@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ExplainAnswer, ExplainRequest } from '../../control/api/explain.ts'
+import { type PacketRange, parsePacketRange } from '../../inspect/story/packet-range.ts'
 import { apiClient } from '../api-client.ts'
 import { type Cli, EXIT_FAILED } from '../cli.ts'
 import { colorsFor } from '../colors.ts'
-import { type PacketRange, parsePacketRange } from '../../inspect/story/packet-range.ts'
 import { collect, examples, parseInteger, usage } from '../options.ts'
 import { printable, printJson } from '../output.ts'
 import { formatSteps } from '../steps-text.ts'
@@ -32,14 +32,28 @@ export function defineExplain(command: Command, cli: Cli): void {
         "without, Tapwire's own captures tell what became of them, and of others the packets are shown.\n\n" +
         'With --follow the same of what passes a sandbox or a network now.',
     )
-    .argument('[source]', 'where it comes from; or a capture (- is standard input); or, with --follow, a sandbox or network')
+    .argument(
+      '[source]',
+      'where it comes from; or a capture (- is standard input); or, with --follow, a sandbox or network',
+    )
     .argument('[destination]', 'where it is to go: DESTINATION[:PORT][/tcp|udp|icmp]')
     .option('--lab <lab.yaml>', 'of a capture: the lab file whose data path its frames go through')
-    .option('--packet <number>', 'of a capture: only this packet; 7-9 those, 7- those from there on', parsePackets)
-    .option('--from-port <map>', 'where frames come from, as of `tapwire replay` (may be given several times)', collect)
+    .option(
+      '--packet <number>',
+      'of a capture: only this packet; 7-9 those, 7- those from there on',
+      parsePackets,
+    )
+    .option(
+      '--from-port <map>',
+      'where frames come from, as of `tapwire replay` (may be given several times)',
+      collect,
+    )
     .option('--lab-host <name>', 'of a lab with hosts: the one whose networks are simulated')
     .option('--uplink <uplink>', 'the way out of the simulated networks, as of `tapwire replay`')
-    .option('--answer-arp', 'answer ARP requests in the place of sandboxes, and of whoever is behind the uplink')
+    .option(
+      '--answer-arp',
+      'answer ARP requests in the place of sandboxes, and of whoever is behind the uplink',
+    )
     .option('--seed <number>', 'of what is chosen at random, such as the ports of masquerading', parseInteger)
     .option('-f, --follow', 'what passes from now on, until Ctrl-C')
     .option('--filter <expression>', 'with --follow: which frames, as tcpdump takes it')

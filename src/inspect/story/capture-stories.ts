@@ -87,7 +87,8 @@ export class CaptureStories {
     // What comes behind the range can still be what leaves of a frame within.
     if (number > this.#range.last && this.#drafts.length === 0) return
     const copy = capturedCopy(packet, found, placeOfInterface(found, this.#isOwn))
-    if (!this.#isOwn) this.#add(number, { number, time, arrival: copy, facts: [], steps: [], departures: [], seen: SEEN })
+    if (!this.#isOwn)
+      this.#add(number, { number, time, arrival: copy, facts: [], steps: [], departures: [], seen: SEEN })
     else if (direction === INBOUND) this.#arrive(number, time, copy, packet.comments)
     else if (direction === OUTBOUND) this.#leave(number, time, copy, packet.comments)
     else this.#add(number, { number, time, arrival: copy, facts: [], steps: [], departures: [], seen: SEEN })
@@ -100,7 +101,17 @@ export class CaptureStories {
   #arrive(number: number, time: string, arrival: SourceCopy, comments: readonly string[]): void {
     const { facts, flow, reason, sentences } = commentFacts(comments)
     const steps = sentences.map(saying)
-    this.#add(number, { number, time, arrival, facts, steps, flow, reason, departures: [], packets: [number] })
+    this.#add(number, {
+      number,
+      time,
+      arrival,
+      facts,
+      steps,
+      flow,
+      reason,
+      departures: [],
+      packets: [number],
+    })
     if (!facts.includes('held') && !facts.includes('delayed')) return
     this.#waiting.set(number, arrival)
     if (this.#waiting.size > STORY_TOGETHER_MAX) this.#waiting.delete(this.#waiting.keys().next().value!)

@@ -74,7 +74,13 @@ export interface StoryDeparture extends StoryFrame {
  * `seen`       in a capture that does not say; or it could not arrive in the lab
  */
 export type StoryOutcome =
-  'delivered' | 'answered' | 'consumed' | 'waiting' | 'dropped' | 'originated' | 'seen'
+  | 'delivered'
+  | 'answered'
+  | 'consumed'
+  | 'waiting'
+  | 'dropped'
+  | 'originated'
+  | 'seen'
 
 export interface FrameStory {
   /** From 1: of the packet in its file, or of the frame since the daemon looks. 0: the router itself made what leaves. */

@@ -1,7 +1,8 @@
 /** Text from packets and names, made harmless for where it is shown. */
 
 /** Control characters steer terminals; format characters turn the direction of text round, or hide it. Each becomes a blank. */
-export const plainText = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu, ' ')
+export const plainText = (text: string): string =>
+  text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu, ' ')
 
 const HTML_ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',

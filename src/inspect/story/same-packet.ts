@@ -35,7 +35,8 @@ function icmpType(view: DataView): number {
 }
 
 const isIpv4 = (view: DataView): boolean =>
-  view.byteLength >= ethernet.HEADER_SIZE + ipv4.MIN_HEADER_SIZE && ethernet.etherType(view, 0) === ethernet.TYPE_IPV4
+  view.byteLength >= ethernet.HEADER_SIZE + ipv4.MIN_HEADER_SIZE &&
+  ethernet.etherType(view, 0) === ethernet.TYPE_IPV4
 
 const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView =>
   new DataView(buffer, byteOffset, byteLength)

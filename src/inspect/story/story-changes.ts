@@ -20,7 +20,10 @@ export function storyChanges(before: Dissection, after: Dissection): readonly St
   return [...gone, ...fresh.flatMap((one) => changesOf(one, old))]
 }
 
-function changesOf({ key, field, parts }: NamedField, old: ReadonlyMap<string, DissectedField>): StoryChange[] {
+function changesOf(
+  { key, field, parts }: NamedField,
+  old: ReadonlyMap<string, DissectedField>,
+): StoryChange[] {
   const inside = parts.flatMap((part) => changesOf(part, old))
   if (inside.length > 0) return inside
   const was = old.get(key)

@@ -3,9 +3,9 @@
 import { STORY_DEPARTURES_SHOWN_MAX } from '../../limits.ts'
 import type { FrameStory, StoryChange, StoryDeparture, StoryFrame } from './frame-story.ts'
 import { markdownText } from './safe-text.ts'
-import { storyName } from './story-name.ts'
 import { bytesOf } from './story-frame.ts'
 import { changedRows, hexOffset, hexText, markText } from './story-hex.ts'
+import { storyName } from './story-name.ts'
 import { frameText, treeLines } from './story-text.ts'
 
 const same = (text: string): string => text

@@ -4,20 +4,16 @@
  */
 
 import { createHash } from 'node:crypto'
-import {
-  STORY_DEPARTURES_SHOWN_MAX,
-  STORY_PAGE_FIELDS_MAX,
-  STORY_SHOWN_BYTES_MAX,
-} from '../../limits.ts'
+import { STORY_DEPARTURES_SHOWN_MAX, STORY_PAGE_FIELDS_MAX, STORY_SHOWN_BYTES_MAX } from '../../limits.ts'
 import type { DissectedField } from '../dissect/dissection.ts'
 import type { FrameStory, StoryChange, StoryDeparture, StoryFrame } from './frame-story.ts'
 import { PAGE_SCRIPT } from './page-script.ts'
 import { PAGE_STYLE } from './page-style.ts'
 import { placeText } from './place-text.ts'
 import { htmlText } from './safe-text.ts'
-import { storyName } from './story-name.ts'
 import { bytesOf, dissectionOf } from './story-frame.ts'
 import { changedBytes, hexByte, hexOffset, ROW_BYTES } from './story-hex.ts'
+import { storyName } from './story-name.ts'
 import { frameText, shownValue } from './story-text.ts'
 
 export interface StoryPageOptions {
@@ -94,7 +90,9 @@ function panes({ arrival, waited, departures }: FrameStory): string {
   const before = came && bytesOf(came)
   // What is the same as before needs no bytes of its own.
   const shown = departures.slice(0, STORY_DEPARTURES_SHOWN_MAX)
-  const others = shown.filter((one) => one.changes.length > 0 || one.origin === 'router' || came === undefined)
+  const others = shown.filter(
+    (one) => one.changes.length > 0 || one.origin === 'router' || came === undefined,
+  )
   const changed = new Set(others.flatMap(({ changes }) => changes.map(({ name }) => name)))
   const parts = [
     ...(came === undefined ? [] : [pane('As it came', came, changesTo(came, others), changed)]),

@@ -13,7 +13,11 @@ export function storySteps(source: StorySource, mac: string): readonly StoryStep
 }
 
 /** The switch learns from what it takes, before it looks for its target. */
-function insertLearning(steps: DecisionStep[], { facts, movedFrom, arrival }: StorySource, mac: string): void {
+function insertLearning(
+  steps: DecisionStep[],
+  { facts, movedFrom, arrival }: StorySource,
+  mac: string,
+): void {
   if (arrival === undefined) return
   const values = { mac, ...whereOf(arrival.place) }
   const at = steps.findIndex(({ stage }) => stage === 'bridge')
@@ -26,8 +30,10 @@ function insertLearning(steps: DecisionStep[], { facts, movedFrom, arrival }: St
 }
 
 /** The number is known when the connection is in the table, which is when its first packet has been let through. */
-function insertFlow(steps: DecisionStep[], { facts, flow }: StorySource): void {
-  if (flow === undefined || steps.some(({ stage, verdict }) => stage === 'flow' && verdict === 'known')) return
+function insertFlow(steps: DecisionStep[], { facts, flow, packets }: StorySource): void {
+  // What a capture says of the connection is among its comments.
+  if (flow === undefined || packets !== undefined) return
+  if (steps.some(({ stage, verdict }) => stage === 'flow' && verdict === 'known')) return
   const began = facts.includes('began-flow')
   const accepted = steps.findIndex(({ stage, verdict }) => stage === 'policy' && verdict === 'accept')
   const step = { stage: 'flow', verdict: began ? 'began' : 'part', values: { number: flow } }

@@ -18,9 +18,9 @@ import { treeText } from '../dissect/tree-text.ts'
 import type { FrameStory, StoryDeparture, StoryFrame, StoryOutcome, StoryStep } from './frame-story.ts'
 import { placeText } from './place-text.ts'
 import { plainText } from './safe-text.ts'
-import { storyName } from './story-name.ts'
 import { bytesOf, dissectionOf } from './story-frame.ts'
 import { changedRows, type HexRow, hexOffset, hexText, markText } from './story-hex.ts'
+import { storyName } from './story-name.ts'
 
 /** Colours, or none. */
 export interface StoryPaint {

@@ -35,9 +35,7 @@ export class StoryTeller {
     const arrival = source.arrival && storyFrame(source.arrival)
     const continued = facts.includes('released')
     const waited = continued ? this.#waiting.get(number) : undefined
-    const departures = source.departures.map((copy) =>
-      departure(storyFrame(copy), arrival ?? waited, source),
-    )
+    const departures = source.departures.map((copy) => departure(storyFrame(copy), arrival ?? waited, source))
     const outcome = outcomeOf(source, departures)
     const advice = outcome === 'dropped' && reason !== undefined ? adviceOn(reason) : undefined
     if (arrival !== undefined) this.#remember(number, arrival, facts)
@@ -151,7 +149,8 @@ function endingOf(
 
 function waitingText(last: DecisionStep | undefined, isDelayed: boolean): string {
   if (isDelayed) return 'It waits on the impaired link, and goes on when its time has come.'
-  if (last !== undefined && isForward(last)) return 'The router asks outside, and answers when it is answered.'
+  if (last !== undefined && isForward(last))
+    return 'The router asks outside, and answers when it is answered.'
   if (last?.stage === 'fragments') return 'It waits for the first fragment of its datagram.'
   const { address } = last?.values ?? {}
   return `It waits until ${address === undefined ? 'the next hop' : String(address)} has told its MAC address by ARP.`

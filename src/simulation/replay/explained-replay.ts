@@ -30,7 +30,8 @@ const LEFT_OUT: Readonly<Record<number, string>> = {
   [NOT_PLACED]: 'It comes from nowhere in the lab, and so it is not replayed: --from-port says where from.',
   [OUTBOUND]:
     'It is a copy of what left Tapwire, and so it is not replayed: what caused it is in the capture, too.',
-  [BY_ROUTER]: 'A gateway of the lab has sent it, and so it is not replayed: the lab’s own does so by itself.',
+  [BY_ROUTER]:
+    'A gateway of the lab has sent it, and so it is not replayed: the lab’s own does so by itself.',
   [OTHER_LINK_TYPE]: 'It is no Ethernet frame, and so it is not replayed.',
   [TOO_LONG]: 'It is longer than any frame of the data path, and so it is not replayed.',
 }
@@ -84,8 +85,7 @@ export class ExplainedReplay {
 
   /** Whether packets to come can add nothing to what is told. */
   get isDone(): boolean {
-    const mayWait =
-      this.#waiting.size > 0 && this.#frames.timeMs <= this.#waitedMs + REPLAY_TAIL_S * MS_PER_S
+    const mayWait = this.#waiting.size > 0 && this.#frames.timeMs <= this.#waitedMs + REPLAY_TAIL_S * MS_PER_S
     return this.packets >= this.#range.last && !mayWait
   }
 
@@ -116,9 +116,9 @@ export class ExplainedReplay {
     this.#tellOthers(this.#lab.advance(timeMs))
     const records = this.#lab.receive(port, frame, timeMs)
     const own = records.findIndex(({ arrival }) => arrival !== undefined)
-    this.#tellOthers(records.slice(0, own))
+    // What the frame has set free is recorded before the frame itself is done.
     if (isInRange(this.#range, number)) this.#tellOwn(records[own]!, number)
-    this.#tellOthers(records.slice(own + 1))
+    this.#tellOthers(records.filter((_, index) => index !== own))
   }
 
   #tellOwn(record: RecordedFrame, number: number): void {
