@@ -12,7 +12,7 @@ import { DropReason } from './drop-reason.ts'
 import type { Egress } from './egress.ts'
 import { explainLesson, RouterExplanation } from './explain-router.ts'
 import { ExplainedSteps, type StepValues } from './explained-steps.ts'
-import type { FrameMemory } from './frame-memory.ts'
+import { type FrameMemory, VIRTIO_NET_HEADER_SIZE } from './frame-memory.ts'
 import type { Guard } from './guard.ts'
 import type { Icc } from './icc.ts'
 import { explainLink } from './impairment/explain-link.ts'
@@ -36,14 +36,21 @@ export interface ExplainParts {
   readonly impairment: Impairments
 }
 
+export interface ExplainOptions {
+  /** The link that it came by lies behind it. */
+  readonly hasArrived?: boolean | undefined
+  /** Of wire/virtio-net.ts: a super-frame, a checksum to complete; undefined of a finished frame. */
+  readonly virtioHeader?: Uint8Array | undefined
+}
+
 export function explain(
   parts: ExplainParts,
   port: number,
   frame: Uint8Array,
   nowS: number,
-  hasArrived: boolean,
+  options: ExplainOptions,
 ): readonly ExplainedStep[] {
-  return new Explanation(parts, port, nowS).run(frame, hasArrived)
+  return new Explanation(parts, port, nowS).run(frame, options)
 }
 
 class Explanation {
@@ -60,12 +67,13 @@ class Explanation {
     this.#nowS = nowS
   }
 
-  run(frame: Uint8Array, hasArrived: boolean): readonly ExplainedStep[] {
+  run(frame: Uint8Array, { hasArrived = false, virtioHeader }: ExplainOptions): readonly ExplainedStep[] {
     const { memory, egress, ports } = this.#parts
     const { free } = egress
     this.#offset = egress.allocate(frame.length)
     this.#length = frame.length
     memory.bytes.set(frame, this.#offset)
+    if (virtioHeader !== undefined) memory.bytes.set(virtioHeader, this.#offset - VIRTIO_NET_HEADER_SIZE)
     const domain = ports.domain[this.#port] ?? NO_DOMAIN
     const arrives = hasArrived || this.#link(this.#port, LinkDirection.from)
     if (arrives && this.#ingress(domain) && this.#guard()) this.#bridge(domain)

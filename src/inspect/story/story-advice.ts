@@ -6,7 +6,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'address-spoofed': 'Let the sandbox send from the address that it was given: `tapwire inspect` shows it.',
   'no-other-port': 'Connect another sandbox to the network.',
   'icc-disabled':
-    'Link the two, reach the other one by a published port, or set `icc: true` of the network in the lab file.',
+    'Put the two on another network, or make this one without the option com.docker.network.bridge.enable_icc=false.',
   'network-isolated':
     'Connect one of the two to the other’s network (`tapwire network connect`), or publish the port.',
   'network-internal': 'Connect the sandbox to a network that is not internal, too.',
