@@ -5,8 +5,8 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeRoomForInlining } from '../src/daemon/inlining.ts'
 import { BURST_MAX } from '../src/limits.ts'
+import { makeRoomForInlining } from '../src/simulation/inlining.ts'
 import { busyShare } from './support/cpu.ts'
 import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
 import { describeMachine, type Machine, machineLine } from './support/machine.ts'

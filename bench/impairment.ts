@@ -1,6 +1,6 @@
 /**
  * What impaired links do beside what they were asked to: the delay's error, losses, rates, and what a delay costs TCP. Between two
- * namespaces, on both backends; beside tc-netem(8) where the kernel has that. docs/performance.md says how to read it.
+ * namespaces, on both backends; beside tc-netem(8) where the kernel has that.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ import { describeMachine, type Machine, machineLine } from './support/machine.ts
 import { cleanUpOnExit, removeStale } from './support/namespaces.ts'
 import { CommandError } from './support/process.ts'
 import { Progress } from './support/progress.ts'
-import { median, percentile } from './support/statistics.ts'
+import { percentile } from './support/statistics.ts'
 import { INTERFACE } from './support/test-bed.ts'
 
 const FULL = { delayPackets: 5000, lossPackets: 100_000, seconds: 5 }
@@ -53,7 +53,7 @@ Needs root. A full run is written to bench/results, a quick one to bench/.work.`
 
 interface DelayFigures {
   readonly askedUs: number
-  /** What is measured beyond what was asked for, less what the path takes without a delay: its median, and shares of packets. */
+  /** What is measured beyond what was asked for, less what the same share of packets takes without a delay. */
   readonly errorUs: { readonly p01: number; readonly p50: number; readonly p90: number; readonly p99: number }
 }
 
@@ -179,11 +179,12 @@ async function measureDelays(
     const arrivals = await bed.probe({ count, payload: PAYLOAD, intervalNs: 1e9 / PACKETS_PER_S })
     return arrivals.map(({ delayNs }) => delayNs / 1000)
   }
-  const baseline = median(await probe(0))
+  const direct = await probe(0)
   const delays: DelayFigures[] = []
   for (const askedUs of DELAYS_US) {
-    const errors = (await probe(askedUs)).map((delayUs) => delayUs - askedUs - baseline)
-    const share = (part: number): number => Math.round(percentile(errors, part))
+    const delayed = await probe(askedUs)
+    const share = (part: number): number =>
+      Math.round(percentile(delayed, part) - askedUs - percentile(direct, part))
     delays.push({
       askedUs,
       errorUs: { p01: share(0.01), p50: share(0.5), p90: share(0.9), p99: share(0.99) },

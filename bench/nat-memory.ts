@@ -6,7 +6,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeRoomForInlining } from '../src/daemon/inlining.ts'
+import { makeRoomForInlining } from '../src/simulation/inlining.ts'
 import { type ConnectionFigures, measureConnections } from './support/connection-measures.ts'
 import { busyShare } from './support/cpu.ts'
 import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'

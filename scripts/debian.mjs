@@ -32,6 +32,7 @@ const PROVIDES = {
   python3: { program: 'python3' },
   'python3-scapy': { file: '/usr/lib/python3/dist-packages/scapy/__init__.py' },
   slirp4netns: { program: 'slirp4netns' },
+  socat: { program: 'socat' },
   tcpdump: { program: 'tcpdump' },
   traceroute: { program: 'traceroute' },
   tshark: { program: 'tshark' },
@@ -64,6 +65,7 @@ export const PACKAGES = {
     'tcpdump',
     'tshark',
     'wireshark-common',
+    'socat',
     'ethtool',
     'python3',
     'python3-scapy',
@@ -90,6 +92,8 @@ export const PACKAGES = {
     'gcc',
     'libc6-dev',
     'linux-libc-dev',
+    'tcpdump',
+    'tshark',
   ],
 }
 

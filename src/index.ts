@@ -6,11 +6,23 @@
 export { type Lab, type LabEndpoint, type LabNetwork, type LabSandbox } from './control/lab.ts'
 export { loadLab, parseLab } from './control/lab-file.ts'
 export { Datapath, type DatapathDomain, type DatapathOptions, type DatapathPort } from './daemon/datapath.ts'
+export { accepts, checkProgram, type FilterProgram } from './datapath/capture/frame-filter.ts'
 export { Counters, type PortCount } from './datapath/counters.ts'
 export { DROP_REASONS, DropReason, type DropReasonText } from './datapath/drop-reason.ts'
 export { Engine, type EngineOptions } from './datapath/engine.ts'
 export { FrameMemory } from './datapath/frame-memory.ts'
 export type { DomainSettings, PortSettings } from './datapath/port-table.ts'
+export {
+  LineWriter,
+  type LineWriterOptions,
+  type PacketLineOptions,
+  packetLine,
+  TIME_FORMATS,
+  type TimeFormat,
+} from './inspect/dissect/line-writer.ts'
+export { compileFilter, type FilterNames } from './inspect/filter/compile-filter.ts'
+export { FilterError } from './inspect/filter/filter-error.ts'
+export { PacketFilter } from './inspect/filter/packet-filter.ts'
 export {
   type CapturedPacket,
   type CaptureFormat,

@@ -169,9 +169,6 @@ export const CONNECTIONS_EXPIRED_MAX = 64
 export const CAPTURES_MAX = 8
 export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
 
-/** Interfaces of one capture, those that have gone included: as many as there may be ports. */
-export const CAPTURE_PLACES_MAX = PORTS_MAX
-
 /** Places that one capture is asked for by name; `any` and networks say many in one word. */
 export const CAPTURE_PLACES_TOLD_MAX = 256
 
@@ -491,6 +488,10 @@ export const SIMULATED_GAP_MAX_S = 8000
 
 /** Timers that go off while a simulated lab comes up: each endpoint announces its addresses some times. */
 export const SIMULATED_TIMERS_MAX = 16 * PORTS_MAX
+/** Digits of a link's percentages behind the point: one frame of a million can be meant. */
+export const LINK_PERCENT_DIGITS = 4
+/** Bits a second of an impaired link: a frame of 1500 bytes takes 12 s, and slower ones are as good as down. */
+export const LINK_RATE_MIN = 1000
 /** Bytes of one block of a pcapng file (Wireshark reads no larger one either), and so of what the reader keeps. */
 export const CAPTURE_BLOCK_MAX = 16 * 1024 * 1024
 /** Bytes of one packet of a classic pcap file whose header promises no larger ones: libpcap's MAXIMUM_SNAPLEN. */
@@ -506,6 +507,13 @@ export const REPLAY_TAIL_S = 40
 
 /** Sources of frames that a replay has no place for, that are told of one by one. */
 export const UNPLACED_SOURCES_MAX = 64
+/**
+ * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
+ * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
+ */
+export const DISSECTED_LAYERS_MAX = 32
+export const DISSECTED_FIELDS_MAX = 4096
+export const DISSECTED_BYTES_MAX = 256
 /** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
 export const FILTER_TEXT_MAX = 16_384
 export const FILTER_DEPTH_MAX = 100

@@ -4,7 +4,7 @@ import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { CaptureFileError } from '../inspect/pcap/capture-file-error.ts'
 import { type CaptureInput, openCapture } from '../inspect/pcap/capture-input.ts'
 
-/** Throws CAPTURE_UNREADABLE. `-` is the standard input. */
+/** Throws CAPTURE_INVALID. `-` is the standard input. */
 export function openCaptureFile(path: string): CaptureInput {
   try {
     return openCapture(path)
@@ -17,24 +17,16 @@ export function openCaptureFile(path: string): CaptureInput {
 export function captureError(path: string, error: unknown): unknown {
   const name = path === '-' ? 'the standard input' : path
   if (error instanceof CaptureFileError) {
-    return new TapwireError(
-      ErrorCode.captureUnreadable,
-      `Cannot read ${name} as a capture. ${error.message}`,
-      {
-        hint: error.hint,
-        cause: error,
-      },
-    )
+    return new TapwireError(ErrorCode.captureInvalid, `Cannot read ${name} as a capture. ${error.message}`, {
+      hint: error.hint,
+      cause: error,
+    })
   }
   const { code = '', message, syscall } = error as NodeJS.ErrnoException
   if (syscall === undefined) return error
-  return new TapwireError(
-    ErrorCode.captureUnreadable,
-    `Cannot read ${name}: ${READ_ERRORS[code] ?? message}.`,
-    {
-      cause: error,
-    },
-  )
+  return new TapwireError(ErrorCode.captureInvalid, `Cannot read ${name}: ${READ_ERRORS[code] ?? message}.`, {
+    cause: error,
+  })
 }
 
 const READ_ERRORS: Readonly<Record<string, string>> = {

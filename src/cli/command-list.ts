@@ -21,6 +21,7 @@ const SANDBOXES = 'Sandboxes:'
 const NETWORKS = 'Networks:'
 const ROUTER = 'Gateway and NAT:'
 const NAMES = 'Names:'
+const PACKETS = 'Packets:'
 const LABS = 'Labs:'
 const SYSTEM = 'Switch and system:'
 
@@ -213,6 +214,29 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'network', summary: 'manage networks', group: NETWORKS, commands: NETWORK_COMMANDS },
   {
+    name: 'link',
+    summary: 'make links late, lossy, slow or down, and look at what they do',
+    group: NETWORKS,
+    commands: [
+      {
+        name: 'set',
+        summary: 'say what a link does to frames',
+        define: async () => (await import('./commands/link.ts')).defineLinkSet,
+      },
+      {
+        name: 'show',
+        aliases: ['ls', 'list'],
+        summary: 'show what links do, and have done',
+        define: async () => (await import('./commands/link.ts')).defineLinkShow,
+      },
+      {
+        name: 'reset',
+        summary: 'let frames pass as they are',
+        define: async () => (await import('./commands/link.ts')).defineLinkReset,
+      },
+    ],
+  },
+  {
     name: 'nat',
     summary: 'look at the connections that the router follows',
     group: ROUTER,
@@ -280,8 +304,14 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'replay',
     summary: 'take a capture through the data path of a lab that is only simulated',
-    group: ROUTER,
+    group: PACKETS,
     define: async () => (await import('./commands/replay.ts')).defineReplay,
+  },
+  {
+    name: 'dissect',
+    summary: 'show what is in a capture file',
+    group: PACKETS,
+    define: async () => (await import('./commands/dissect.ts')).defineDissect,
   },
   {
     name: 'dns',

@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os'
 import type { Argument, Option } from 'commander'
 import type { DnsRecords } from '../control/api/dns.ts'
+import type { Links } from '../control/api/link.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { SandboxSummary } from '../control/api/sandbox.ts'
 import { COMPLETION_TIMEOUT_MS } from '../limits.ts'
@@ -105,6 +106,8 @@ async function valuesOf(cli: Cli, of: Argument | Option, { command }: Place): Pr
       return await sandboxes(cli, WANTED_STATE[command.name()])
     case 'network':
       return await networks(cli)
+    case 'place':
+      return await places(cli)
     case 'name':
       return await names(cli, command.name())
     case 'type':
@@ -178,6 +181,12 @@ async function sandboxes(cli: Cli, wanted?: 'running' | 'stopped'): Promise<Cand
 async function networks(cli: Cli): Promise<Candidate[]> {
   const all = await ask<NetworkInspect[]>(cli, '/networks')
   return all.map(({ Name, Driver }) => ({ value: Name, description: Driver }))
+}
+
+/** Of links. */
+async function places(cli: Cli): Promise<Candidate[]> {
+  const { links } = await ask<Links>(cli, '/links')
+  return links.map(({ place, interface: name }) => ({ value: place, description: name }))
 }
 
 /** What a command that takes a name is about. */

@@ -73,7 +73,8 @@ export class LiveReplay {
     const places = new Map(this.#places.map((place) => [place.port, place]))
     const finder = new PlaceFinder({ places, routers: gatewaysOf(network), rules: options.rules })
     const names = new Map(this.#places.map(({ port, name }) => [port, name]))
-    this.#frames = new CapturedFrames(finder, FRAME_MAX, (port, { bytes, offset }, present, length) => {
+    this.#frames = new CapturedFrames(finder, FRAME_MAX, (port, reader, present, length) => {
+      const { bytes, offset } = reader.packet
       const frame = Buffer.alloc(length)
       frame.set(bytes.subarray(offset, offset + present))
       const dueMs = this.#frames.timeMs / options.speed

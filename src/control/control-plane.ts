@@ -11,6 +11,7 @@ import type {
   DnsStats,
 } from './api/dns.ts'
 import type { ExplainRequest, Explanation } from './api/explain.ts'
+import type { Impairment, Link, LinkSettings, Links } from './api/link.ts'
 import type { NatFlowSelection, NatFlows, NatFlushed, NatStats, Neighbours } from './api/nat.ts'
 import type {
   NetworkConnect,
@@ -36,6 +37,7 @@ import type {
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from './api/switch.ts'
 import type { Event } from './api/system.ts'
 import type { Uplink } from './api/uplink.ts'
+import type { LinkDirections } from './rules/impairment.ts'
 
 /** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */
 export type Filters = Readonly<Record<string, readonly string[]>>
@@ -127,6 +129,15 @@ export interface ControlPlane {
   uplink(): Uplink
   /** In its text form, `none` for none. Throws UPLINK_INVALID or UPLINK_UNUSABLE, and leaves the one that was. */
   setUplink(uplink: string): Promise<Uplink>
+  /** What links do to frames and have done: all links, or one, `web@blue` or `uplink`. */
+  links(place?: string): Promise<Links>
+  /** In the place of what it was. Throws LINK_INVALID. */
+  setLink(place: string, impairment: Impairment): Promise<Link>
+  /** Only what is given changes; 0 takes a value back. Throws LINK_INVALID. */
+  adjustLink(place: string, directions: LinkDirections, settings: LinkSettings): Promise<Link>
+  resetLink(place: string, directions: LinkDirections): Promise<Link>
+  /** Those that were impaired, as they are then. */
+  resetLinks(directions: LinkDirections): Promise<Links>
   /** What would become of a packet. */
   explain(request: ExplainRequest): Promise<Explanation>
 

@@ -60,6 +60,7 @@ export const ErrorCode = {
   portInUse: 'PORT_IN_USE',
   interfaceNameTaken: 'INTERFACE_NAME_TAKEN',
   filterInvalid: 'FILTER_INVALID',
+  captureInvalid: 'CAPTURE_INVALID',
   poolOverlap: 'POOL_OVERLAP',
   poolsExhausted: 'POOLS_EXHAUSTED',
   addressInUse: 'ADDRESS_IN_USE',
@@ -79,9 +80,9 @@ export const ErrorCode = {
   uplinkUnusable: 'UPLINK_UNUSABLE',
   parentUnusable: 'PARENT_UNUSABLE',
   uplinkInvalid: 'UPLINK_INVALID',
+  linkInvalid: 'LINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',
-  captureUnreadable: 'CAPTURE_UNREADABLE',
   outputFailed: 'OUTPUT_FAILED',
 } as const
 

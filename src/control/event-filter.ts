@@ -3,7 +3,7 @@ import type { Filters } from './control-plane.ts'
 import { conjunction, hasLabels } from './views/list-filters.ts'
 
 /**
- * container, daemon, endpoint, event, lab, label, network, scope, type: all of them have to let an event pass. Throws FILTER_INVALID for
+ * container, daemon, endpoint, event, lab, label, link, network, scope, type: all of them have to let an event pass. Throws FILTER_INVALID for
  * another one. `network=red` lets pass what happened to the network, by its name or the beginning of its id.
  */
 export function eventFilter(filters: Filters): (event: Event) => boolean {
@@ -12,6 +12,7 @@ export function eventFilter(filters: Filters): (event: Event) => boolean {
     daemon: actor('daemon'),
     endpoint: actor('endpoint'),
     lab: actor('lab'),
+    link: actor('link'),
     network: actor('network'),
     // `exec_create` stands for `exec_create: sh`, which Docker's action says with its command.
     event: (values) => (event) =>

@@ -2,10 +2,13 @@
  * A lab file's value taken apart, unit by unit, and each unit kept that fits the schema. A network whose MTU is wrong
  * still has its name, so that a lab file's problems can all be found at once and none is told twice.
  */
+import type { Impairment } from './api/link.ts'
 import type { LabPath } from './lab-problem.ts'
+import { uplinkSchema } from './lab-schema.ts'
+import { type LinkFile, linkFileSchema } from './lab-schema-link.ts'
 import { type NetworkFile, networkSchema } from './lab-schema-network.ts'
 import { type EndpointFile, endpointSchema, type SandboxFile, sandboxSchema } from './lab-schema-sandbox.ts'
-import { mtu, subnet4, uplink } from './lab-schema-values.ts'
+import { mtu, subnet4 } from './lab-schema-values.ts'
 
 /** What one daemon is to have. */
 export interface ScopeDraft {
@@ -39,12 +42,15 @@ export interface EndpointDraft {
   readonly network: string
   readonly path: LabPath
   readonly settings: EndpointFile
+  /** Of a cable's end. */
+  readonly link?: Impairment | undefined
 }
 
 export interface HostDraft extends ScopeDraft {
   readonly name: string
   readonly path: LabPath
   readonly uplink: string | undefined
+  readonly uplinkLink: LinkFile | undefined
 }
 
 export interface LinkDraft {
@@ -52,6 +58,7 @@ export interface LinkDraft {
   readonly between: readonly string[]
   readonly subnet: string | undefined
   readonly mtu: number | undefined
+  readonly link: LinkFile | undefined
 }
 
 export function draftLab(value: unknown): LabDraft {
@@ -64,11 +71,18 @@ export function draftLab(value: unknown): LabDraft {
         name,
         path,
         ...draftScope(settings, path),
-        uplink: uplink.safeParse(mapOf(settings)['uplink']).data,
+        ...draftUplink(mapOf(settings)['uplink']),
       }
     }),
     links: (Array.isArray(links) ? links : []).map((link, index) => draftLink(link, ['links', index])),
   }
+}
+
+function draftUplink(value: unknown): Pick<HostDraft, 'uplink' | 'uplinkLink'> {
+  const { data } = uplinkSchema.safeParse(value)
+  return typeof data === 'object'
+    ? { uplink: data.via, uplinkLink: data.link }
+    : { uplink: data, uplinkLink: undefined }
 }
 
 function draftScope(value: unknown, path: LabPath): ScopeDraft {
@@ -121,6 +135,7 @@ function draftLink(value: unknown, path: LabPath): LinkDraft {
     between: between.filter((host) => typeof host === 'string'),
     subnet: subnet4.safeParse(link['subnet']).data,
     mtu: mtu.safeParse(link['mtu']).data,
+    link: linkFileSchema.safeParse(link['link']).data,
   }
 }
 

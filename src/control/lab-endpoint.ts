@@ -2,6 +2,7 @@
 import { formatIpAddress, type IpAddress, type IpFamily, parseIpAddress } from './ip-address.ts'
 import type { LabEndpoint } from './lab.ts'
 import type { EndpointDraft, SandboxDraft } from './lab-draft.ts'
+import { resolveLink } from './lab-link.ts'
 import type { NetworkPlan } from './lab-network-plan.ts'
 import type { Report } from './lab-pool-plan.ts'
 import { isMulticastMac, isZeroMac, macOfAddress, normalMac } from './mac-address.ts'
@@ -73,12 +74,14 @@ export function resolveEndpoint(
   report: Report,
 ): LabEndpoint | undefined {
   const { settings } = endpoint
+  const link = endpoint.link ?? resolveLink(settings.link, [...endpoint.path, 'link'], report)
   const common = {
     network: endpoint.network,
     interface: `eth${index}`,
     aliases: settings.aliases ?? [],
     gwPriority: settings.gw_priority ?? 0,
     options: { ...settings.options, ...(sandbox.settings.offload === false ? NO_OFFLOAD : undefined) },
+    ...(link === undefined ? undefined : { link }),
   }
   const fixedMac = settings.mac === undefined ? undefined : normalMac(settings.mac)
   if (plan === undefined) return { ...common, ...(fixedMac === undefined ? undefined : { mac: fixedMac }) }

@@ -3,10 +3,12 @@
  * The same file always makes the same lab.
  */
 import { DOMAINS_MAX, PORTS_MAX } from '../limits.ts'
+import type { Impairment } from './api/link.ts'
 import { formatSubnet, lastAddress } from './ip-address.ts'
 import type { Lab } from './lab.ts'
 import type { HostDraft, LabDraft, LinkDraft, NetworkDraft, SandboxDraft, ScopeDraft } from './lab-draft.ts'
 import { reserveFixed, resolveEndpoint } from './lab-endpoint.ts'
+import { cableEnds, resolveLink } from './lab-link.ts'
 import { compareBigint, LINK_POOL, NETWORK_POOL, type NetworkPlan, planNetworks } from './lab-network-plan.ts'
 import type { Report } from './lab-pool-plan.ts'
 import type { LabPath } from './lab-problem.ts'
@@ -50,10 +52,19 @@ export function resolveLab(draft: LabDraft, name: string, folder: string, report
       endpoints: linked.get(host.name) ?? [],
       networks: labNetworks(host.networks, plans),
       sandboxes: resolvedHosts[index]!.sandboxes,
-      ...(host.uplink === undefined ? undefined : { uplink: host.uplink }),
+      ...resolveUplink(host, report),
     })),
-    links: labNetworks(links.networks, plans),
+    links: labNetworks(links.networks, plans).map((network) => {
+      const cable = links.cables.get(network.name)
+      return cable === undefined ? network : { ...network, link: cable }
+    }),
   }
+}
+
+function resolveUplink({ uplink, uplinkLink, path }: HostDraft, report: Report) {
+  if (uplink === undefined) return undefined
+  const link = resolveLink(uplinkLink, [...path, 'uplink', 'link'], report)
+  return { uplink, ...(link === undefined ? undefined : { uplinkLink: link }) }
 }
 
 function labNetworks(drafts: readonly NetworkDraft[], plans: ReadonlyMap<NetworkDraft, NetworkPlan>) {
@@ -63,9 +74,11 @@ function labNetworks(drafts: readonly NetworkDraft[], plans: ReadonlyMap<Network
 interface Links {
   readonly networks: readonly NetworkDraft[]
   readonly hosts: readonly SandboxDraft[]
+  /** What they do to frames, by the names of their networks. */
+  readonly cables: ReadonlyMap<string, Impairment>
 }
 
-const NO_LINKS: Links = { networks: [], hosts: [] }
+const NO_LINKS: Links = { networks: [], hosts: [], cables: new Map() }
 
 /** Each link becomes a network of the outer daemon, `left-right`, which its two hosts join in the order of the links. */
 function draftLinks(draft: LabDraft, report: Report): Links {
@@ -73,6 +86,7 @@ function draftLinks(draft: LabDraft, report: Report): Links {
   const used = new Set(draft.networks.map((network) => network.name))
   const endpoints = new Map<string, SandboxDraft['endpoints'][number][]>()
   const networks: NetworkDraft[] = []
+  const cables = new Map<string, Impairment>()
   for (const link of draft.links) {
     if (!checkLink(link, hosts, report)) continue
     const name = freeName(link.between.join('-'), used)
@@ -88,14 +102,18 @@ function draftLinks(draft: LabDraft, report: Report): Links {
         options: { [BRIDGE_OPTION.spoofGuard]: 'false' },
       },
     })
+    const cable = resolveLink(link.link, [...link.path, 'link'], report)
+    if (cable !== undefined) cables.set(name, cable)
+    const ends = cableEnds(cable)
     for (const [index, host] of link.between.entries()) {
       const joined = endpoints.get(host) ?? []
-      joined.push({ network: name, path: [...link.path, 'between', index], settings: {} })
+      joined.push({ network: name, path: [...link.path, 'between', index], settings: {}, link: ends[index] })
       endpoints.set(host, joined)
     }
   }
   return {
     networks,
+    cables,
     hosts: [...endpoints].map(([name, joined]) => ({
       name,
       path: hosts.get(name)!.path,

@@ -1,6 +1,7 @@
 /** What a lab file says of a sandbox, and of its place on each network. */
 
 import { z } from 'zod'
+import { linkFileSchema } from './lab-schema-link.ts'
 import {
   address,
   address4,
@@ -46,6 +47,7 @@ export const endpointSchema = z
         description: "The driver's options for this endpoint.",
         examples: [{ 'tapwire.offload': 'false' }],
       }),
+      link: linkFileSchema.optional(),
     },
     { error: 'a map of settings, such as { address: 10.1.0.10 }, or empty' },
   )

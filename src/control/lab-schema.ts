@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { LAB_NAME_MAX } from '../limits.ts'
+import { linkFileSchema } from './lab-schema-link.ts'
 import { networkSchema } from './lab-schema-network.ts'
 import { sandboxSchema } from './lab-schema-sandbox.ts'
 import { anyKeyOf, mtu, name, nameUpTo, sandboxName, subnet4, uplink } from './lab-schema-values.ts'
@@ -21,16 +22,30 @@ const sandboxes = z
   .record(sandboxName, sandboxSchema, { error: 'a map from names to sandboxes' })
   .meta({ description: 'The sandboxes by name.' })
 
+const uplinkWithLink = z.strictObject(
+  {
+    via: uplink.meta({ description: 'The uplink itself.', examples: ['nic:eth0'] }),
+    link: linkFileSchema.optional(),
+  },
+  { error: 'a map of the settings via and link' },
+)
+
+export const uplinkSchema = z
+  .union([uplink.meta({ description: 'The uplink, as it is.' }), uplinkWithLink], {
+    error: 'an uplink, such as nic:eth0, or a map of the settings via and link',
+  })
+  .meta({
+    description:
+      "The way out of the host's networks: nic:eth0 is its place on its first link, whose address it shares, and on which its sandboxes' ports are published. As a map it has a link as well, which impairs it. Default: none.",
+    examples: ['nic:eth0', 'nic', { via: 'nic:eth0', link: { delay: '50ms' } }],
+  })
+
 const hostSchema = z
   .strictObject(
     {
       networks: networks.optional(),
       sandboxes: sandboxes.optional(),
-      uplink: uplink.optional().meta({
-        description:
-          "The way out of the host's networks: nic:eth0 is its place on its first link, whose address it shares, and on which its sandboxes' ports are published. Default: none.",
-        examples: ['nic:eth0', 'nic'],
-      }),
+      uplink: uplinkSchema.optional(),
     },
     { error: 'a map of the settings networks, sandboxes and uplink, or empty' },
   )
@@ -57,8 +72,9 @@ const linkSchema = z
       mtu: mtu
         .optional()
         .meta({ description: 'The largest IP packet that a frame may carry, in bytes.', default: 1500 }),
+      link: linkFileSchema.optional(),
     },
-    { error: 'a map of the settings between, subnet and mtu' },
+    { error: 'a map of the settings between, subnet, mtu and link' },
   )
   .meta({ description: 'A cable between two hosts: a network of the outer daemon that joins them both.' })
 

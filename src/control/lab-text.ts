@@ -2,8 +2,10 @@
 
 import { stringify } from 'yaml'
 import { DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../limits.ts'
+import type { Impairment } from './api/link.ts'
 import { formatIpAddress, parseCidr, parseIpAddress } from './ip-address.ts'
 import type { Lab, LabEndpoint, LabNetwork, LabSandbox, LabSubnet } from './lab.ts'
+import { linkFileOf } from './lab-link.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from './lab-sandbox.ts'
 import { LINK_LABEL } from './labs/labels.ts'
 import { macOfAddress } from './mac-address.ts'
@@ -15,8 +17,8 @@ export function labText(lab: Lab, { named }: { readonly named: boolean }): strin
     present({
       name: named ? lab.name : undefined,
       ...scopeFile(networks, sandboxes),
-      hosts: byName(hosts, ({ networks: inner, sandboxes: guests, uplink }) =>
-        nullIfEmpty(present({ ...scopeFile(inner, guests), uplink })),
+      hosts: byName(hosts, ({ networks: inner, sandboxes: guests, uplink, uplinkLink }) =>
+        nullIfEmpty(present({ ...scopeFile(inner, guests), uplink: uplinkFile(uplink, uplinkLink) })),
       ),
       links: links.length === 0 ? undefined : sorted(links).map(linkFile),
     }),
@@ -61,11 +63,16 @@ function subnetFile({ subnet, range, gateway, aux }: LabSubnet) {
   })
 }
 
-function linkFile({ subnets: [pool], mtu, labels }: LabNetwork) {
+function uplinkFile(via: string | undefined, link: Impairment | undefined) {
+  return via === undefined || link === undefined ? via : { via, link: linkFileOf(link) }
+}
+
+function linkFile({ subnets: [pool], mtu, labels, link }: Lab['links'][number]) {
   return present({
     between: labels[LINK_LABEL]?.split(','),
     subnet: pool?.subnet,
     mtu: mtu === MTU_DEFAULT ? undefined : mtu,
+    link: linkFileOf(link),
   })
 }
 
@@ -94,7 +101,7 @@ function sandboxFile(sandbox: LabSandbox) {
   })
 }
 
-function endpointFile({ address, ipv6, mac, aliases, gwPriority, options }: LabEndpoint) {
+function endpointFile({ address, ipv6, mac, aliases, gwPriority, options, link }: LabEndpoint) {
   const parsed = parseIpAddress(address ?? ipv6 ?? '')
   const defaultMac = parsed === undefined ? undefined : macOfAddress(parsed)
   return nullIfEmpty(
@@ -105,6 +112,7 @@ function endpointFile({ address, ipv6, mac, aliases, gwPriority, options }: LabE
       aliases: undefinedIfNone(aliases),
       gw_priority: gwPriority === 0 ? undefined : gwPriority,
       options: undefinedIfEmpty(options),
+      link: linkFileOf(link),
     }),
   )
 }

@@ -5,6 +5,7 @@
 
 import { z } from 'zod'
 import { LAB_NAME_MAX } from '../limits.ts'
+import { impairmentSchema } from './api/link.ts'
 import { nameUpTo, userLabelMap } from './lab-schema-values.ts'
 import { DNS_PLACES } from './rules/dns-options.ts'
 
@@ -60,6 +61,8 @@ const labEndpointSchema = z.strictObject({
   gwPriority: z.int(),
   /** The driver's. */
   options: map,
+  /** What its link does to frames. */
+  link: impairmentSchema.optional(),
 })
 export type LabEndpoint = z.infer<typeof labEndpointSchema>
 
@@ -99,6 +102,7 @@ const labHostSchema = z.strictObject({
   sandboxes: z.array(labSandboxSchema),
   /** The way out of its networks, in its text form. Missing where there is none. */
   uplink: text.optional(),
+  uplinkLink: impairmentSchema.optional(),
 })
 /** A sandbox in which a daemon of its own runs, with networks and sandboxes of its own. */
 export type LabHost = z.infer<typeof labHostSchema>
@@ -109,6 +113,8 @@ export const labSchema = z.strictObject({
   sandboxes: z.array(labSandboxSchema),
   hosts: z.array(labHostSchema),
   /** Networks between hosts, which a label tells. */
-  links: z.array(labNetworkSchema.extend({ labels: map })),
+  links: z.array(labNetworkSchema.extend({ labels: map, link: impairmentSchema.optional() })),
+  /** What the daemon's uplink does to frames; missing where that is not the lab's to say. */
+  uplinkLink: impairmentSchema.optional(),
 })
 export type Lab = z.infer<typeof labSchema>

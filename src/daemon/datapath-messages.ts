@@ -1,3 +1,4 @@
+import type { FabricImpairment } from '../control/model/machine.ts'
 import type { FilterProgram } from '../datapath/capture/frame-filter.ts'
 import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import type {
@@ -57,6 +58,8 @@ export type DatapathRequest =
       /** Leads to a LAN. */
       readonly lan: boolean
       readonly station: MacAddress | undefined
+      /** Of its link, before its first frame. */
+      readonly impairment: FabricImpairment | undefined
     }
   | { readonly kind: 'removePort'; readonly port: number }
   | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }

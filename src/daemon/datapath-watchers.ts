@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks'
 import { CaptureRingWriter } from '../datapath/capture/capture-ring.ts'
 import { FrameCollector } from '../datapath/capture/frame-collector.ts'
+import { checkProgram, type FilterProgram } from '../datapath/capture/frame-filter.ts'
 import type { RecordedPath } from '../datapath/capture/recorded-path.ts'
 import { RingRecorder } from '../datapath/capture/ring-recorder.ts'
 import type { Engine } from '../datapath/engine.ts'
@@ -37,6 +38,7 @@ export class Watchers {
   }
 
   openCapture({ capture, ring, ...options }: Request<'openCapture'>): CaptureClock {
+    requireProgram(options.filter)
     const writer = new CaptureRingWriter(ring)
     const recorder = new RingRecorder(writer, this.#memory, this.#engine.connections, options, () =>
       this.#tell({ kind: 'captured', capture }),
@@ -58,6 +60,7 @@ export class Watchers {
   }
 
   openFollow({ follow, filter, limit, looks }: Request<'openFollow'>): CaptureClock {
+    requireProgram(filter)
     const collector = new FrameCollector(this.#path, this.#memory, {
       ports: new Set(),
       filter,
@@ -84,11 +87,14 @@ export class Watchers {
   /** RecordedPath.tick; and hands over what has been followed in this turn. */
   tick(nowMs: number): boolean {
     const more = this.#path.tick(nowMs)
+    const renews = nowMs - this.#renewedMs >= RENEWAL_MS
     for (const [follow, collector] of this.#follows) {
       const frames = collector.take()
-      if (frames.length > 0) this.#tell({ kind: 'followed', follow, frames, missed: collector.missed })
+      const { missed } = collector
+      if (frames.length > 0 || (renews && missed > 0))
+        this.#tell({ kind: 'followed', follow, frames, missed })
     }
-    if (nowMs - this.#renewedMs >= RENEWAL_MS) this.#renew(nowMs)
+    if (renews) this.#renew(nowMs)
     return more
   }
 
@@ -96,6 +102,11 @@ export class Watchers {
     this.#renewedMs = nowMs
     for (const collector of this.#follows.values()) collector.renew()
   }
+}
+
+/** It has come from another thread, and is run on every frame. */
+function requireProgram(filter: FilterProgram): void {
+  if (!checkProgram(filter)) throw new RangeError('the filter is no program')
 }
 
 function clock(): CaptureClock {

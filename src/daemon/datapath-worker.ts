@@ -10,6 +10,7 @@ import { Counters } from '../datapath/counters.ts'
 import type { DnsAnswer } from '../datapath/dns/dns-settings.ts'
 import { Engine } from '../datapath/engine.ts'
 import { EVENT_WORDS, STATUS_EVENTS, STATUS_WOKEN } from '../datapath/frame-memory.ts'
+import { LinkDirection } from '../datapath/impairment/impairment-settings.ts'
 import { NativeFrameIo } from '../ports/native-frame-io.ts'
 import {
   type DatapathCall,
@@ -117,7 +118,7 @@ class DatapathWorker {
   }
 
   #depart(nowMs: number): void {
-    const isComplete = this.#recorded.run(nowMs, () => this.#engine.depart())
+    const isComplete = this.#recorded.release(nowMs, () => this.#engine.depart())
     if (!isComplete) this.#transmit()
   }
 
@@ -282,9 +283,11 @@ class DatapathWorker {
 
   /** The path knows the port before its first frame can arrive. */
   #addPort(request: Extract<DatapathRequest, { kind: 'addPort' }>): void {
-    const { port, domain, mtu, descriptor, virtio, guard, host, lan, station } = request
+    const { port, domain, mtu, descriptor, virtio, guard, host, lan, station, impairment } = request
     this.#engine.addPort(port, { domain, mtu, plain: !virtio, guard, host, lan, station })
     try {
+      this.#engine.setImpairment(port, LinkDirection.from, impairment?.from)
+      this.#engine.setImpairment(port, LinkDirection.to, impairment?.to)
       this.#io.attach(port, descriptor, virtio)
     } catch (error) {
       this.#engine.removePort(port)

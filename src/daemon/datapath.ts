@@ -8,6 +8,7 @@ import { EventEmitter, once } from 'node:events'
 import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import type { FabricImpairment } from '../control/model/machine.ts'
 import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import type {
@@ -22,10 +23,10 @@ import type {
   ResolverSettings,
   ZoneSettings,
 } from '../datapath/dns/dns-settings.ts'
-import type {
-  ImpairmentCounts,
-  ImpairmentSettings,
-  ImpairmentValue,
+import {
+  type ImpairmentCounts,
+  type ImpairmentSettings,
+  type ImpairmentValue,
   LinkDirection,
 } from '../datapath/impairment/impairment-settings.ts'
 import type {
@@ -42,6 +43,7 @@ import type {
 } from '../datapath/router-settings.ts'
 import { openWake, wake } from '../ports/native-frame-io.ts'
 import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
+import { makeRoomForInlining } from '../simulation/inlining.ts'
 import type { Station } from '../tables/mac-table.ts'
 import { type MacAddress, putMac } from '../wire/address.ts'
 import {
@@ -53,7 +55,6 @@ import {
   type DatapathWorkerData,
   NO_CALL,
 } from './datapath-messages.ts'
-import { makeRoomForInlining } from './inlining.ts'
 
 export interface DatapathOptions {
   /** `auto` takes io_uring where it can be had, else epoll. */
@@ -86,6 +87,8 @@ export interface DatapathPort extends Omit<TapOptions, 'multiQueue' | 'mac'> {
   readonly lan?: boolean | undefined
   /** Lives on the port from the start, and is never forgotten. */
   readonly station?: MacAddress | undefined
+  /** What its link does to frames, from the first one on. */
+  readonly impairment?: FabricImpairment | undefined
 }
 
 /** An open device whose frames are to be forwarded. */
@@ -220,6 +223,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       host,
       lan,
       station,
+      impairment,
     }: Omit<DatapathPort, keyof TapOptions> & { readonly mtu: number },
     { descriptor, virtio, discard }: OpenPort,
   ): Promise<void> {
@@ -235,6 +239,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         host: host ?? false,
         lan: lan ?? false,
         station,
+        impairment,
       })
     } catch (error) {
       // A worker that has ended may have closed it, and its number may be another's by now.
@@ -334,6 +339,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     settings: ImpairmentSettings | undefined,
   ): Promise<undefined> {
     return this.#call({ kind: 'setImpairment', port, direction, settings })
+  }
+
+  /** Both directions of a port's link at once. */
+  async setLink(port: number, impairment: FabricImpairment | undefined): Promise<void> {
+    await Promise.all([
+      this.setImpairment(port, LinkDirection.from, impairment?.from),
+      this.setImpairment(port, LinkDirection.to, impairment?.to),
+    ])
   }
 
   /** Undefined where the direction is not impaired. */

@@ -1,5 +1,6 @@
 /** The switch as the model asks for it, on the data path's worker. Its TAPs are persistent, so that they outlive the daemon. */
 
+import { impairmentCounts } from '../control/fabric/fabric-impairments.ts'
 import { countReasons, fabricStats } from '../control/fabric/fabric-stats.ts'
 import {
   fabricFlow,
@@ -18,6 +19,8 @@ import type {
   FabricFlows,
   FabricFrame,
   FabricGateway,
+  FabricImpairment,
+  FabricImpairmentCounts,
   FabricNatStats,
   FabricNeighbour,
   FabricPort,
@@ -99,6 +102,15 @@ export class DatapathFabric implements Fabric {
     // It is taken up again by the next daemon.
     else await this.#datapath.addPort({ ...port, ...sourceSettings(port), persistent: true })
     this.#ports.add(port.port)
+  }
+
+  async setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void> {
+    if (port === 'uplink') await this.#uplink.setImpairment(impairment)
+    else await this.#datapath.setLink(port, impairment)
+  }
+
+  async impairmentCounts(): Promise<readonly FabricImpairmentCounts[]> {
+    return impairmentCounts(await this.#datapath.impairments())
   }
 
   async removePort(port: number): Promise<void> {

@@ -124,7 +124,7 @@ export class FileStore implements Store {
       Buffer.from('],\n  "resting": ['),
       ...this.#list(model.resting),
       Buffer.from(
-        model.uplink === undefined ? ']\n}\n' : `],\n  "uplink": ${JSON.stringify(model.uplink)}\n}\n`,
+        `]${field('uplink', model.uplink)}${field('uplinkImpairment', model.uplinkImpairment)}\n}\n`,
       ),
     ])
   }
@@ -173,6 +173,11 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close()
   }
+}
+
+/** One that may be absent, behind the others. */
+function field(name: string, value: unknown): string {
+  return value === undefined ? '' : `,\n  "${name}": ${JSON.stringify(value)}`
 }
 
 function hintFor(error: unknown, path: string): string {

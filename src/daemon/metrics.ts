@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { DnsStats } from '../control/api/dns.ts'
+import type { Link } from '../control/api/link.ts'
 import type { NatStats } from '../control/api/nat.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { Fdb, Stats } from '../control/api/switch.ts'
@@ -16,7 +17,7 @@ import type { CaptureService, CaptureTotals } from './capture/capture-service.ts
 export interface MetricsSource {
   readonly control: Pick<
     ControlPlane,
-    'stats' | 'fdb' | 'natStats' | 'dnsStats' | 'listNetworks' | 'listSandboxes'
+    'stats' | 'fdb' | 'natStats' | 'dnsStats' | 'links' | 'listNetworks' | 'listSandboxes'
   >
   readonly events: Pick<EventLog, 'published' | 'readers' | 'readersLost'>
   /** Frames of a port that were dropped, by DropReason. */
@@ -49,7 +50,12 @@ export class Metrics {
   /** In the text format of Prometheus. */
   async render(): Promise<MetricsAnswer> {
     const { control } = this.#source
-    const [fdb, nat, dns] = await Promise.all([control.fdb(), control.natStats(), control.dnsStats()])
+    const [fdb, nat, dns, { links }] = await Promise.all([
+      control.fdb(),
+      control.natStats(),
+      control.dnsStats(),
+      control.links(),
+    ])
     // A registry for each answer: what was removed is then no longer told, and two answers at a time do not mix.
     const sheet = new Sheet()
     const stats = control.stats()
@@ -60,6 +66,7 @@ export class Metrics {
     addNames(sheet, dns)
     addCaptures(sheet, this.#source.captures.totals())
     addNameServers(sheet, dns)
+    addLinks(sheet, links)
     addNetworks(sheet, control.listNetworks({}), fdb)
     this.#addSandboxes(sheet)
     this.#addEvents(sheet)
@@ -285,6 +292,41 @@ function addNameServers(sheet: Sheet, { servers }: DnsStats): void {
     failed(counts.failures, { server, sandbox, reason: 'failure' })
     failed(counts.rejected, { server, sandbox, reason: 'rejected' })
     if (counts.roundTripMs !== undefined) roundTrip(counts.roundTripMs / 1000, { server, sandbox })
+  }
+}
+
+/** Of links that are impaired now, since they became so. */
+function addLinks(sheet: Sheet, links: readonly Link[]): void {
+  const labels = ['place', 'direction']
+  const counter = (name: string, help: string, more: readonly string[] = []) =>
+    sheet.counter(`tapwire_link_${name}_frames_total`, help, [...labels, ...more])
+  const passed = counter('passed', 'Frames that an impaired link has let pass.')
+  const lost = counter(
+    'lost',
+    'Frames that an impaired link has dropped: by its loss, since its queue was full, or since it was down.',
+    ['reason'],
+  )
+  const duplicated = counter('duplicated', 'Frames that an impaired link has passed twice.')
+  const reordered = counter(
+    'reordered',
+    'Frames that went at once, past those that an impaired link delayed.',
+  )
+  const corrupted = counter('corrupted', 'Frames of which an impaired link has turned a bit over.')
+  const waiting = sheet.gauge('tapwire_link_waiting_frames', 'Frames that wait on an impaired link.', labels)
+  for (const { place, ...link } of links) {
+    for (const direction of ['from', 'to'] as const) {
+      const { counts } = link[direction]
+      if (counts === undefined) continue
+      const which = { place, direction }
+      passed(counts.passed, which)
+      lost(counts.lost, { ...which, reason: 'loss' })
+      lost(counts.queueFull, { ...which, reason: 'queue-full' })
+      lost(counts.down, { ...which, reason: 'down' })
+      duplicated(counts.duplicated, which)
+      reordered(counts.reordered, which)
+      corrupted(counts.corrupted, which)
+      waiting(counts.waiting, which)
+    }
   }
 }
 

@@ -6,7 +6,9 @@ import { text as readText } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failureSchema } from '../control/api/failure.ts'
 import { type LabAction, labPlanSchema } from '../control/api/lab.ts'
+import type { Impairment } from '../control/api/link.ts'
 import { progressSchema } from '../control/api/progress.ts'
+import { uplinkSchema } from '../control/api/uplink.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Lab } from '../control/lab.ts'
 import type { LabService } from '../control/labs/labs.ts'
@@ -82,6 +84,13 @@ export class RemoteLabs implements LabService {
     return this.#watched(undefined, async (signal) =>
       readText(await this.#ask('GET', lab === undefined ? '/file' : `/labs/${lab}/file`, undefined, signal)),
     )
+  }
+
+  uplinkLink(): Promise<Impairment | undefined> {
+    return this.#watched(undefined, async (signal) => {
+      const answer = await this.#ask('GET', '/uplink', undefined, signal)
+      return uplinkSchema.parse(JSON.parse(await readText(answer))).Impairment
+    })
   }
 
   /** Does `request` as long as the daemon answers beside it. */

@@ -51,8 +51,8 @@ function parseModel(text: string): ModelRecord | string {
   }
   const result = storedModelSchema.safeParse(value)
   if (result.success) {
-    const { networks, sandboxes, resting, uplink } = result.data
-    return { networks, sandboxes, resting, ...(uplink !== undefined && { uplink }) }
+    const { version: _version, ...model } = result.data
+    return model
   }
   const { issues } = result.error
   const told = issues

@@ -128,6 +128,7 @@ function hasPort(connections: ConnectionTable, flow: number, port: number): bool
 
 function valueOf(connections: ConnectionTable, flow: number, nowS: number): FlowValue {
   return {
+    number: flow >>> 1,
     protocol: connections.protocol(flow),
     state: FLOW_STATES[connections.state(flow)]!,
     original: tupleOf(connections, flow),

@@ -122,6 +122,8 @@ export interface FlowTupleValue {
 }
 
 export interface FlowValue {
+  /** Of the connection, while it is there; another one may have it afterwards. */
+  readonly number: number
   readonly protocol: number
   /** A name of FLOW_STATES. */
   readonly state: string

@@ -22,8 +22,10 @@ import {
 import { SIMULATED_GAP_MAX_S } from '../limits.ts'
 import { clear } from '../wire/virtio-net.ts'
 
-/** Short frames byte by byte: a view of them, which `set` needs, costs more than that. */
-const COPY_BY_BYTE_MAX = 64
+/** Short frames word by word: an array of their bytes, which `set` needs, costs more than that. */
+const COPY_BY_WORD_MAX = 512
+
+const US_PER_MS = 1000
 
 /** The engine's tables know seconds up to here. */
 const SECONDS_MAX = 0x7fff_ffff
@@ -86,6 +88,7 @@ export class SimulatedDatapath {
     if (!(timeMs > this.#timeMs)) return
     const second = Math.floor((timeMs + this.#offsetMs) / 1000)
     if (second > this.#nowS) this.#pass(second)
+    this.#release(timeMs + this.#offsetMs)
     this.#timeMs = timeMs
   }
 
@@ -94,9 +97,19 @@ export class SimulatedDatapath {
     if (beyond > 0) this.#offsetMs -= beyond * 1000
     const last = Math.min(beyond > 0 ? second - beyond : second, SECONDS_MAX)
     while (this.#nowS < last) {
+      this.#release((this.#nowS + 1) * 1000)
       this.#nowS += 1
       this.#timeMs = Math.max(this.#timeMs, this.#nowS * 1000 - this.#offsetMs)
       this.#tick()
+    }
+  }
+
+  /** Lets those frames go on, in order of time, that have waited on impaired links until `endMs` of the engine's clock or before. */
+  #release(endMs: number): void {
+    const { engine } = this
+    for (let dueUs = engine.nextDueUs; dueUs <= endMs * US_PER_MS; dueUs = engine.nextDueUs) {
+      this.#timeMs = Math.max(this.#timeMs, dueUs / US_PER_MS - this.#offsetMs)
+      this.#turn(0, Math.max(dueUs, this.nowMs * US_PER_MS))
     }
   }
 
@@ -112,14 +125,33 @@ export class SimulatedDatapath {
 
   /** Takes the frame of `length` bytes that has been put at `slot` through the path, as though it had just arrived at `port`. */
   process(port: number, length: number): void {
-    const { engine, memory, path } = this
-    const { received } = memory
+    const { received } = this.memory
     received[PORT] = port
     received[OFFSET] = this.slot
     received[LENGTH] = length
+    this.#turn(1, this.nowMs * US_PER_MS)
+  }
+
+  /** As the worker of the live data path: what came, what has waited to come, what has waited to leave. */
+  #turn(count: number, nowUs: number): void {
+    const { engine, path } = this
     engine.dns.nowMs = this.nowMs
-    if (path.active) path.process(1, this.nowMs)
-    else while (engine.process(0, 1, this.#nowS) < 1) this.transmit()
+    this.#forward(engine.arrive(count, nowUs))
+    while (engine.hasArrivals) this.#forward(engine.arrive(0, nowUs))
+    while (engine.hasDepartures) {
+      path.release(this.nowMs, () => engine.depart())
+      this.transmit()
+    }
+  }
+
+  #forward(count: number): void {
+    const { engine, path } = this
+    if (path.active) path.process(count, this.nowMs)
+    else {
+      for (let i = 0; i < count; i++) {
+        while (engine.process(i, i + 1, this.#nowS) <= i) this.transmit()
+      }
+    }
     this.transmit()
   }
 
@@ -142,12 +174,11 @@ export class SimulatedDatapath {
   }
 
   /** The same with `present` bytes of another buffer, and zeroes up to `length`, which is no more than `slotSize`. */
-  fill(source: Uint8Array, offset: number, present: number, length: number): void {
+  fill(source: DataView, offset: number, present: number, length: number): void {
     const { bytes, view } = this.memory
     const start = this.slot
-    if (present <= COPY_BY_BYTE_MAX) {
-      for (let i = 0; i < present; i++) bytes[start + i] = source[offset + i]!
-    } else bytes.set(source.subarray(offset, offset + present), start)
+    if (present <= COPY_BY_WORD_MAX) copyWords(source, offset, view, start, present)
+    else bytes.set(new Uint8Array(source.buffer, source.byteOffset + offset, present), start)
     if (present < length) bytes.fill(0, start + present, start + length)
     clear(view, start - VIRTIO_NET_HEADER_SIZE)
   }
@@ -166,4 +197,10 @@ export class SimulatedDatapath {
   #takeAll(): void {
     this.memory.status[STATUS_TRANSMIT_FAILURES] = 0
   }
+}
+
+function copyWords(source: DataView, from: number, target: DataView, to: number, length: number): void {
+  const whole = length & ~3
+  for (let i = 0; i < whole; i += 4) target.setInt32(to + i, source.getInt32(from + i))
+  for (let i = whole; i < length; i++) target.setUint8(to + i, source.getUint8(from + i))
 }

@@ -8,6 +8,7 @@ import {
   namedHostSettings,
   resolverSettings,
 } from '../control/fabric/dns-translation.ts'
+import { impairmentCounts } from '../control/fabric/fabric-impairments.ts'
 import { countReasons, fabricStats } from '../control/fabric/fabric-stats.ts'
 import {
   fabricFlow,
@@ -26,6 +27,8 @@ import type {
   FabricFlows,
   FabricFrame,
   FabricGateway,
+  FabricImpairment,
+  FabricImpairmentCounts,
   FabricNatStats,
   FabricNeighbour,
   FabricPort,
@@ -53,7 +56,7 @@ import { formatMac } from '../wire/address.ts'
 import { encodeName } from '../wire/dns-name.ts'
 import { OutsideWithoutServers } from './outside-without-servers.ts'
 import type { SimulatedDatapath } from './simulated-datapath.ts'
-import { SimulatedUplink } from './simulated-uplink.ts'
+import { impair, SimulatedUplink } from './simulated-uplink.ts'
 
 export class SimulatedFabric implements Fabric {
   readonly ports = new Map<number, FabricPort>()
@@ -85,7 +88,17 @@ export class SimulatedFabric implements Fabric {
     const { domain, mtu, offload, host } = port
     const settings = { domain, mtu, plain: !offload, host: host ?? false, ...sourceSettings(port) }
     this.#datapath.engine.addPort(port.port, settings)
+    impair(this.#datapath.engine, port.port, port.impairment)
     this.ports.set(port.port, port)
+  }
+
+  async setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void> {
+    if (port === 'uplink') this.#uplink.setImpairment(impairment)
+    else impair(this.#datapath.engine, port, impairment)
+  }
+
+  async impairmentCounts(): Promise<readonly FabricImpairmentCounts[]> {
+    return impairmentCounts(this.#datapath.engine.impairments())
   }
 
   async removePort(port: number): Promise<void> {

@@ -55,7 +55,7 @@ const several = (lab: string, hosts: readonly string[]): TapwireError =>
   new TapwireError(
     ErrorCode.simulationImpossible,
     `Lab '${lab}' has hosts (${hosts.join(', ')}), and each has a data path of its own: one at a time can be simulated.`,
-    { hint: `Choose one, as in \`--host ${hosts[0]}\`.` },
+    { hint: `Choose one, as in \`--lab-host ${hosts[0]}\`.` },
   )
 
 const unknown = (lab: string, name: string, hosts: readonly string[]): TapwireError =>

@@ -8,17 +8,25 @@ import {
   worldRoutes,
 } from '../control/fabric/uplink-place.ts'
 import { NO_UPLINK, unusable, WORLD_THERE, type World, worldState } from '../control/fabric/uplink-state.ts'
-import type { FabricGateway, UplinkSpec, UplinkState } from '../control/model/machine.ts'
+import type { FabricGateway, FabricImpairment, UplinkSpec, UplinkState } from '../control/model/machine.ts'
 import type { Engine } from '../datapath/engine.ts'
+import { LinkDirection } from '../datapath/impairment/impairment-settings.ts'
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../limits.ts'
 
 export class SimulatedUplink {
   readonly #engine: Engine
   #installed: { readonly spec: UplinkSpec; readonly place: UplinkPlace } | undefined
   #world: World | undefined
+  #impairment: FabricImpairment | undefined
 
   constructor(engine: Engine) {
     this.#engine = engine
+  }
+
+  /** Kept while there is no uplink. */
+  setImpairment(impairment: FabricImpairment | undefined): void {
+    this.#impairment = impairment
+    if (this.#installed !== undefined) impair(this.#engine, UPLINK_PORT, impairment)
   }
 
   /** Throws UPLINK_UNUSABLE. */
@@ -59,6 +67,7 @@ export class SimulatedUplink {
     engine.setInterface(UPLINK_DOMAIN, placeInterface(place))
     engine.setRoutes(placeRoutes(place))
     engine.addPort(UPLINK_PORT, { domain: UPLINK_DOMAIN, mtu: place.mtu, plain: false, host: true })
+    impair(engine, UPLINK_PORT, this.#impairment)
     this.#installed = { spec, place }
   }
 
@@ -71,4 +80,10 @@ export class SimulatedUplink {
     engine.removeDomain(UPLINK_DOMAIN)
     this.#installed = undefined
   }
+}
+
+/** What the port's link does to frames from here on; undefined: nothing. */
+export function impair(engine: Engine, port: number, impairment: FabricImpairment | undefined): void {
+  engine.setImpairment(port, LinkDirection.from, impairment?.from)
+  engine.setImpairment(port, LinkDirection.to, impairment?.to)
 }

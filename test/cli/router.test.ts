@@ -46,6 +46,7 @@ const end = (source: string, destination: string, network: string, packets: numb
 }
 
 const WEB_OUT: NatFlow = {
+  number: 17,
   protocol: 'tcp',
   state: 'established',
   original: end('172.18.0.2:43210', '192.0.2.80:443', 'blue', 1204),
@@ -55,6 +56,7 @@ const WEB_OUT: NatFlow = {
   sandbox: 'web',
 }
 const WEB_IN: NatFlow = {
+  number: 17,
   protocol: 'tcp',
   state: 'established',
   original: end('198.51.100.7:51512', '203.0.113.10:8080', '', 8),
@@ -65,6 +67,7 @@ const WEB_IN: NatFlow = {
   publishedPort: 8080,
 }
 const HAIRPIN: NatFlow = {
+  number: 17,
   protocol: 'udp',
   state: 'new',
   original: end('172.18.0.3:5353', '203.0.113.10:53', 'blue', 1),
@@ -75,6 +78,7 @@ const HAIRPIN: NatFlow = {
   publishedPort: 53,
 }
 const PING: NatFlow = {
+  number: 17,
   protocol: 'icmp',
   state: 'established',
   original: end('172.18.0.3:77', '192.0.2.1:77', 'blue', 3),
@@ -84,6 +88,7 @@ const PING: NatFlow = {
   sandbox: 'db',
 }
 const ROUTED: NatFlow = {
+  number: 17,
   protocol: 'tcp',
   state: 'time-wait',
   original: end('198.51.100.7:4000', '172.20.0.2:80', '', 5),

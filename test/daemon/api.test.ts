@@ -124,6 +124,12 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
       status: 200,
       call: ['flushFdb', { network: 'net' }],
     },
+    'POST /networks/{network}/frames': {
+      path: '/networks/net/frames',
+      body: { frames: [{ from: 'box', data: 'AAAA' }] },
+      status: 200,
+      call: ['sendFrames', 'net', { frames: [{ from: 'box', data: 'AAAA' }] }],
+    },
     'GET /stats': { path: '/stats', status: 200 },
     'GET /nat/flows': {
       path: '/nat/flows?protocol=tcp&sandbox=box&network=net&address=10.1.0.2&port=80&limit=5',
@@ -141,6 +147,22 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
     },
     'GET /nat/stats': { path: '/nat/stats', status: 200 },
     'GET /neighbours': { path: '/neighbours', status: 200 },
+    'GET /links': { path: '/links', status: 200 },
+    'GET /links/{place}': { path: '/links/box', status: 200 },
+    'PUT /links/{place}': {
+      path: '/links/box',
+      body: { from: { delay: '50ms' } },
+      status: 200,
+      call: ['setLink', 'box', { from: { delay: '50ms' } }],
+    },
+    'POST /links/{place}': {
+      path: '/links/box?direction=to',
+      body: { loss: '1%', seed: 7 },
+      status: 200,
+      call: ['adjustLink', 'box', 'to', { loss: '1%', seed: 7 }],
+    },
+    'DELETE /links/{place}': { path: '/links/box', status: 200, call: ['resetLink', 'box', 'both'] },
+    'DELETE /links': { path: '/links?direction=from', status: 200, call: ['resetLinks', 'from'] },
     'GET /uplink': { path: '/uplink', status: 200 },
     'PUT /uplink': {
       path: '/uplink',

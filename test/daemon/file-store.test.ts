@@ -153,6 +153,11 @@ describe('a state file that cannot be read', () => {
       good.replace('"80/tcp":', '"90-80/tcp":'),
       /damaged \(sandboxes\.0\.config\.portBindings\.90-80\/tcp: /,
     ],
+    [
+      'has a link that does what no link can',
+      good.replace('"delay":"50ms"', '"delay":"50"'),
+      /damaged \(sandboxes\.0\.endpoints\.0\.impairment: is no impairment of a link\)/,
+    ],
     ['has a key that nobody knows', withNetwork({ colour: 'red' }), /damaged \(networks\.0: .*colour/],
     [
       'has two networks of one name',

@@ -12,6 +12,7 @@ import type {
   DnsStats,
 } from '../../src/control/api/dns.ts'
 import type { ExplainRequest, Explanation } from '../../src/control/api/explain.ts'
+import type { Impairment, Link, LinkSettings, Links } from '../../src/control/api/link.ts'
 import type { NatFlows, NatFlushed, NatStats, Neighbours } from '../../src/control/api/nat.ts'
 import type {
   NetworkConnect,
@@ -45,6 +46,7 @@ import type {
   SandboxListOptions,
 } from '../../src/control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../../src/control/errors.ts'
+import type { LinkDirections } from '../../src/control/rules/impairment.ts'
 
 interface MemorySandbox {
   readonly id: string
@@ -253,6 +255,7 @@ export class MemoryControlPlane implements ControlPlane {
     const original = { source: '10.1.0.2', destination: '192.0.2.9', sourcePort: 5000, destinationPort: 80 }
     const reply = { source: '192.0.2.9', destination: '203.0.113.1', sourcePort: 80, destinationPort: 5000 }
     const flow = {
+      number: 17,
       protocol: 'tcp',
       state: 'established',
       original: { ...original, network: 'net', packets: 3 },
@@ -369,6 +372,49 @@ export class MemoryControlPlane implements ControlPlane {
     }
   }
 
+  readonly impairments = new Map<string, Impairment>()
+
+  async links(place?: string): Promise<Links> {
+    if (place !== undefined && !this.sandboxes.has(place)) throw unknown('container', place)
+    const places = place === undefined ? [...this.sandboxes.keys()] : [place]
+    return { links: places.map((one) => linkOf(one, this.impairments.get(one))) }
+  }
+
+  async setLink(place: string, impairment: Impairment): Promise<Link> {
+    this.calls.push(['setLink', place, impairment])
+    this.#sandbox(place)
+    this.impairments.set(place, impairment)
+    return linkOf(place, impairment)
+  }
+
+  async adjustLink(place: string, directions: LinkDirections, settings: LinkSettings): Promise<Link> {
+    this.calls.push(['adjustLink', place, directions, settings])
+    this.#sandbox(place)
+    const before = this.impairments.get(place)
+    const impairment = {
+      ...before,
+      ...(directions !== 'to' && { from: { ...before?.from, ...settings } }),
+      ...(directions !== 'from' && { to: { ...before?.to, ...settings } }),
+    }
+    this.impairments.set(place, impairment)
+    return linkOf(place, impairment)
+  }
+
+  async resetLink(place: string, directions: LinkDirections): Promise<Link> {
+    this.calls.push(['resetLink', place, directions])
+    this.#sandbox(place)
+    this.impairments.delete(place)
+    return linkOf(place, undefined)
+  }
+
+  async resetLinks(directions: LinkDirections): Promise<Links> {
+    this.calls.push(['resetLinks', directions])
+    const links = await Promise.all(
+      [...this.impairments.keys()].map((place) => this.resetLink(place, directions)),
+    )
+    return { links }
+  }
+
   /** Something happens. */
   tell(action: string, sandbox: string): void {
     const now = Date.now()
@@ -433,6 +479,18 @@ function networkOf(request: NetworkCreate, id: string): NetworkInspect {
     Containers: {},
     Options: {},
     Labels: request.Labels ?? {},
+  }
+}
+
+function linkOf(place: string, { from, to }: Impairment = {}): Link {
+  return {
+    place,
+    kind: 'endpoint',
+    sandbox: place,
+    network: 'bridge',
+    interface: '',
+    from: { settings: { ...from } },
+    to: { settings: { ...to } },
   }
 }
 

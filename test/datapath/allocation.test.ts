@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RoutedTraffic } from '../../bench/support/routed-traffic.ts'
+import { CaptureRingReader, CaptureRingWriter, ringSize } from '../../src/datapath/capture/capture-ring.ts'
+import { RecordedPath } from '../../src/datapath/capture/recorded-path.ts'
+import { Point, RingRecorder } from '../../src/datapath/capture/ring-recorder.ts'
 import type { PortCount } from '../../src/datapath/counters.ts'
 import type { NamedHostSettings } from '../../src/datapath/dns/dns-settings.ts'
 import { DropReason } from '../../src/datapath/drop-reason.ts'
@@ -20,6 +23,7 @@ import {
   NO_IMPAIRMENT,
 } from '../../src/datapath/impairment/impairment-settings.ts'
 import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datapath/rewrite.ts'
+import { compileFilter } from '../../src/inspect/filter/compile-filter.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import { questionOf } from '../support/dns-scene.ts'
@@ -45,6 +49,8 @@ interface Arrival {
 class Traffic {
   readonly #memory = new FrameMemory(frameLayout(BURST_MAX))
   readonly #engine = new Engine(this.#memory, { seed: 1, ageingS: 5 })
+  /** What is transmitted stays where it is. */
+  readonly path = new RecordedPath(this.#engine, this.#memory, () => undefined)
   readonly #arrivals: readonly Arrival[]
   #nowS = 0
   #sequence = 0
@@ -82,6 +88,22 @@ class Traffic {
       this.#settle(status)
       if ((burst & 511) === 0) this.#engine.tick(++this.#nowS)
     }
+  }
+
+  get memory(): FrameMemory {
+    return this.#memory
+  }
+
+  get engine(): Engine {
+    return this.#engine
+  }
+
+  /** The burst through the recorded path. */
+  record(nowMs: number): void {
+    this.#memory.status[STATUS_TRANSMIT_FAILURES] = 0
+    this.path.settle()
+    this.path.process(BURST_MAX, nowMs)
+    this.path.tick(nowMs)
   }
 
   get total(): PortCount {
@@ -147,6 +169,39 @@ class ImpairedTraffic {
   #settle(): void {
     this.#memory.status[STATUS_TRANSMIT_FAILURES] = 0
     this.#engine.settle()
+  }
+}
+
+/** Frames from port to port, flooded, dropped, of stations that move: while somebody captures them. */
+class CapturedTraffic {
+  records = 0
+  readonly #traffic: Traffic
+  readonly #reader: CaptureRingReader
+
+  constructor(point: number) {
+    this.#traffic = new Traffic(
+      arrivals('1 b a hello', '2 a b hello', '1 * a hello', '1 a a same', '3 b a hello', '4 a d hello'),
+    )
+    const buffer = new SharedArrayBuffer(ringSize(1 << 20))
+    this.#reader = new CaptureRingReader(buffer)
+    const { path, memory, engine } = this.#traffic
+    // `greater 4096`, which is none.
+    const filter = point === 0 ? compileFilter('greater 4096') : new Int32Array(0)
+    const options = { filter, snapLength: 0, raw: false, drops: false }
+    const writer = new CaptureRingWriter(buffer)
+    const recorder = new RingRecorder(writer, memory, engine.connections, options, () => undefined)
+    for (const port of [1, 2, 3, 4]) recorder.setPort(port, port, Point.both)
+    path.add(recorder)
+  }
+
+  run(bursts: number): void {
+    for (let burst = 0; burst < bursts; burst++) {
+      this.#traffic.record(burst)
+      while (this.#reader.next()) {
+        this.records++
+        this.#reader.release()
+      }
+    }
   }
 }
 
@@ -287,6 +342,19 @@ describe('a million frames allocate nothing', () => {
     })
   }
 
+  for (const [name, point] of [
+    ['as they arrive and as they leave', Point.both],
+    ['where the filter wants none', 0],
+  ] as const) {
+    it(`captured into a ring, ${name}`, () => {
+      const traffic = new CapturedTraffic(point)
+      traffic.run(WARM_UP_BURSTS >> 1)
+      const bytes = allocated(() => traffic.run(BURSTS >> 2))
+      assert.ok(bytes < ALLOWED, `${(BURSTS >> 2) * BURST_MAX} frames allocated ${bytes} bytes`)
+      assert.ok(traffic.records > 0 === point > 0)
+    })
+  }
+
   it('checksums completed, super-frames segmented', () => {
     const options = { version: 4, target: 'd', source: 'a', payload: pattern(3000) } as const
     const traffic = new Traffic([
@@ -343,8 +411,15 @@ describe('a million frames allocate nothing', () => {
   for (const [name, settings] of Object.entries({
     'delayed by impaired links': { delayUs: 2000, queue: 10_000 },
     'lost, doubled, corrupted and late by impaired links': {
-      ...{ delayUs: 1000, jitterUs: 700, queue: 10_000, seed: 3 },
-      ...{ loss: 0.01, duplicate: 0.01, reorder: 0.01, corrupt: 0.01, rate: 10_000_000_000 },
+      delayUs: 1000,
+      jitterUs: 700,
+      queue: 10_000,
+      loss: 0.01,
+      duplicate: 0.01,
+      reorder: 0.01,
+      corrupt: 0.01,
+      rate: 10_000_000_000,
+      seed: 3,
     },
   })) {
     it(name, () => {

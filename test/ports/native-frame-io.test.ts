@@ -309,8 +309,8 @@ function devices(backend: NativeBackend): void {
   )
 }
 
-describe('NativeFrameIo by io_uring, where the kernel is short of memory', { skip }, () => {
-  it('submits in parts, refuses what is not taken, and waits on after a signal', () => {
+describe('NativeFrameIo, where the kernel is short of memory, or old', { skip }, () => {
+  it('submits in parts, refuses what is not taken, waits on after a signal, and without epoll_pwait2', () => {
     const folder = mkdtempSync(join(tmpdir(), 'tapwire-test-'))
     try {
       const library = join(folder, 'stubborn-kernel.so')

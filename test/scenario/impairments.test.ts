@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { Fact } from '../../src/datapath/capture/recorded-frame.ts'
+import { RecordedPath } from '../../src/datapath/capture/recorded-path.ts'
 import type { PortCount } from '../../src/datapath/counters.ts'
-import { DropReason } from '../../src/datapath/drop-reason.ts'
+import { DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
 import {
   type ImpairmentSettings,
   LinkDirection,
@@ -274,6 +276,26 @@ describe('impaired links', () => {
     assert.equal(scenario.departures(9).length, 1)
   })
 
+  it('of both ends delay one after the other, and nothing of the frames is mixed up', () => {
+    const scenario = network()
+    impair(scenario, 1, FROM, { delayUs: 1000 })
+    impair(scenario, 2, TO, { delayUs: 1000 })
+    impair(scenario, 3, TO, { delayUs: 1000 })
+    const whole = Array.from({ length: 120 }, (_, i) => superFrame(60_000 + i))
+    const cut = Array.from({ length: 40 }, (_, i) =>
+      transportFrame({ ...SUPER_FRAME, target: 'c', payload: pattern(30_000 + i) }),
+    )
+    for (const one of [...whole, ...cut]) scenario.arrive(1, one)
+    scenario.run()
+    after(scenario, 1000).run()
+    assert.equal(scenario.departures(2).length, 0)
+    after(scenario, 1000).run()
+    assert.deepEqual(scenario.departures(2).map(frameText), whole.map(frameText))
+    const payloads = scenario.departures(3).map((one) => Buffer.from(readFinished(one).payload))
+    const wanted = cut.map((_, i) => Buffer.from(pattern(30_000 + i)))
+    assert.ok(Buffer.concat(payloads).equals(Buffer.concat(wanted)))
+  })
+
   it('refuse settings that mean nothing, and ports that are not there', () => {
     const scenario = network()
     for (const wrong of [
@@ -411,6 +433,45 @@ describe('impaired links', () => {
     }
   })
 })
+
+describe('who looks on', () => {
+  it('sees a frame arrive when its link lets it go on, and leave when the link to its target does', () => {
+    const { engine, io } = network()
+    const lines: string[] = []
+    const path = new RecordedPath(engine, io.memory, () => io.transmit(engine.transmitCount))
+    path.add({
+      begin: (way, port) => lines.push(`begin ${way.number} at ${port}`),
+      make: () => lines.push('make'),
+      depart: ({ facts }, port) => lines.push(`depart by ${port}${delayedText(facts)}`),
+      end: ({ facts, reason }) => lines.push(`end${delayedText(facts)} ${DROP_REASONS[reason]!.name}`),
+      lose: () => lines.push('lose'),
+      refuse: () => lines.push('refuse'),
+      wantsRefused: false,
+      flush: () => undefined,
+    })
+    engine.setImpairment(1, FROM, { ...NO_IMPAIRMENT, delayUs: 1000 })
+    engine.setImpairment(2, TO, { ...NO_IMPAIRMENT, delayUs: 2000 })
+    const turn = (nowUs: number): string[] => {
+      const count = io.poll(engine.transmitCount, 0)
+      path.settle()
+      path.process(engine.arrive(count, nowUs), nowUs / 1000)
+      while (engine.hasDepartures) path.run(nowUs / 1000, () => engine.depart())
+      return lines.splice(0)
+    }
+    io.inject(1, frame('b a hello').frame)
+    assert.deepEqual(turn(0), [])
+    assert.deepEqual(turn(1000), ['begin 1 at 1', 'end delayed none'])
+    assert.deepEqual(turn(2999), [])
+    assert.deepEqual(turn(3000), ['make', 'depart by 2 delayed', 'end delayed none'])
+    engine.setImpairment(2, TO, { ...NO_IMPAIRMENT, loss: 1 })
+    io.inject(3, frame('b c hello').frame)
+    assert.deepEqual(turn(4000), ['begin 2 at 3', 'end link-loss'])
+    turn(4000)
+    assertAllAccountedFor(engine.counters.total())
+  })
+})
+
+const delayedText = (facts: number): string => ((facts & Fact.delayed) === 0 ? '' : ' delayed')
 
 const shapes: readonly QueuedFrame[] = [
   frame('b a hello'),

@@ -7,8 +7,8 @@ hostPortsConformance('SimulatedHostPorts as HostPorts', () => {
     ports,
     occupy: async (protocol, address, port) => {
       const target = { address: '', first: 1 }
-      const { close } = await ports.open({ protocol, address, first: port, last: port, target })
-      return close
+      const reservation = await ports.open({ protocol, address, first: port, last: port, target })
+      return () => reservation.close()
     },
     close: () => undefined,
   }

@@ -69,10 +69,10 @@ describe('a simulated lab', () => {
     const { stations } = await lab.control.fdb()
     const sandboxes = stations
       .filter(({ static: isStatic }) => !isStatic)
-      .map(({ sandbox, mac }) => [sandbox, mac])
+      .map(({ sandbox, mac }) => `${sandbox} ${mac}`)
     assert.deepEqual(
       sandboxes.toSorted(),
-      [...lab.places.values()].map(({ name, mac }) => [name, mac]).toSorted(),
+      [...lab.places.values()].map(({ name, mac }) => `${name} ${mac}`).toSorted(),
     )
   })
 
@@ -231,5 +231,39 @@ describe('simulated time', () => {
       10,
     )
     assert.equal(record?.timeMs, 5000)
+  })
+})
+
+describe('impaired links of a simulated lab', () => {
+  const lab = (link: string): Lab =>
+    parseLab(
+      `networks: { lan: { subnet: 10.1.0.0/24 } }\nsandboxes:\n  alice: { networks: { lan: { link: ${link} } } }\n  bob: { networks: [lan] }\n`,
+      'late.yaml',
+      '/',
+    )
+
+  it('are late by as much as they are told, in the order of time', async () => {
+    const scene = new SimulatedScene(await SimulatedLab.start(lab('{ delay: 50ms }')))
+    const request = frameOf('echo 10.1.0.2>10.1.0.3 id=7 via=10.1.0.3')
+    const answer = frameOf('reply 10.1.0.3>10.1.0.2 id=7 via=10.1.0.2')
+    const timesOf = (records: readonly RecordedFrame[]): number[] =>
+      records.filter(({ departures }) => departures.length > 0).map(({ timeMs }) => timeMs)
+    assert.deepEqual(timesOf(scene.lab.receive(scene.port('alice'), request, 10)), [])
+    assert.deepEqual(timesOf(scene.lab.advance(59)), [])
+    assert.deepEqual(timesOf(scene.lab.receive(scene.port('bob'), answer, 100)), [60])
+    assert.deepEqual(timesOf(scene.lab.advance(10_000)), [150])
+  })
+
+  it('lose the same frames each time', async () => {
+    const fates = async (): Promise<boolean[]> => {
+      const scene = new SimulatedScene(await SimulatedLab.start(lab('{ loss: 50%, seed: 3 }')))
+      return Array.from(
+        { length: 64 },
+        () => scene.send('alice', 'echo 10.1.0.2>10.1.0.3 via=10.1.0.3').length > 0,
+      )
+    }
+    const first = await fates()
+    assert.deepEqual(await fates(), first)
+    assert.ok(first.includes(true) && first.includes(false))
   })
 })

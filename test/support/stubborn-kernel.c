@@ -1,10 +1,12 @@
 /*
  * Stands between the addon and the kernel (LD_PRELOAD), and lets io_uring_enter do what it does when memory is short or a
- * signal comes. The environment variable STUBBORN_KERNEL says what, and may change at any time:
+ * signal comes, or lets it be an older one. The environment variable STUBBORN_KERNEL says what, and may change at any time:
  *
  *     parts      takes at most three submissions a call, and does nothing else in a call that it takes a part of
  *     refuses    takes no submission: EAGAIN
  *     interrupts ends the wait of every other call that waits at once
+ *     old        knows no epoll_pwait2: ENOSYS
+ *     sandboxed  allows none: EPERM
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,6 +18,7 @@
 #include <sys/syscall.h>
 
 #define SUBMISSIONS_MAX 3
+#define NR_EPOLL_PWAIT2 441
 
 static int mode_is(const char *name)
 {
@@ -41,6 +44,10 @@ long syscall(long number, ...)
 	va_end(arguments);
 	if (next == NULL)
 		next = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	if (number == NR_EPOLL_PWAIT2 && mode_is("old"))
+		return fail(ENOSYS);
+	if (number == NR_EPOLL_PWAIT2 && mode_is("sandboxed"))
+		return fail(EPERM);
 	if (number == __NR_io_uring_enter && a[1] > 0 && mode_is("refuses"))
 		return fail(EAGAIN);
 	if (number == __NR_io_uring_enter && a[2] > 0 && mode_is("interrupts") && waits++ % 2 == 0) {

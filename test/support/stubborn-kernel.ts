@@ -1,5 +1,5 @@
 /**
- * What the io_uring backend does with a kernel that is short of memory or interrupted: a program of its own, because
+ * What the backends do with a kernel that is short of memory, interrupted or old: a program of its own, because
  * stubborn-kernel.c has to be loaded before Node. Ends with an exception where something is wrong.
  */
 
@@ -25,7 +25,7 @@ import { NetworkNamespace } from './network-namespace.ts'
 const EIO = 5
 const ENOBUFS = 105
 
-type Mode = 'parts' | 'refuses' | 'interrupts'
+type Mode = 'parts' | 'refuses' | 'interrupts' | 'old' | 'sandboxed'
 
 function kernel(mode: Mode | undefined): void {
   if (mode === undefined) delete process.env['STUBBORN_KERNEL']
@@ -84,6 +84,19 @@ async function refuses({ io, attach, inject, collect }: OpenedNativeFrameIo): Pr
   assertFrames(await collect(1), testFrames(1))
 }
 
+/** Waits all the same, if not to the microsecond, and receives what comes. */
+async function waitsInMilliseconds({ io, attach, inject }: OpenedNativeFrameIo): Promise<void> {
+  await attach(1)
+  io.poll(0, 0)
+  for (const timeoutUs of [1, 300, 1500]) {
+    const before = performance.now()
+    assert.equal(io.poll(0, timeoutUs), 0)
+    assert.ok((performance.now() - before) * 1000 >= timeoutUs)
+  }
+  await inject(1, testFrames(3))
+  assertFrames(receive(io, 3).map(frameBytes), testFrames(3))
+}
+
 const setup: NativeSetup = { backend: 'io_uring', namespace: new NetworkNamespace(), farEnd: FarEnd.start() }
 try {
   for (const mode of ['parts', 'interrupts'] as const) {
@@ -101,6 +114,16 @@ try {
     await fc.assert(property, { numRuns: 2 })
   }
   await withPorts(setup, refuses)
+  for (const mode of ['old', 'sandboxed'] as const) {
+    const opened = new OpenedNativeFrameIo({ ...setup, backend: 'epoll' }, 64)
+    kernel(mode)
+    try {
+      await waitsInMilliseconds(opened)
+    } finally {
+      kernel(undefined)
+      await opened.close()
+    }
+  }
   process.stdout.write('done\n')
 } finally {
   await setup.farEnd.stop()

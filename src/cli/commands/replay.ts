@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { loadLab } from '../../control/lab-file.ts'
 import type { CaptureInput } from '../../inspect/pcap/capture-input.ts'
+import { makeRoomForInlining } from '../../simulation/inlining.ts'
 import { Replay } from '../../simulation/replay/replay.ts'
 import { ReplayCapture } from '../../simulation/replay/replay-capture.ts'
 import type { FileSummary, ReplaySummary } from '../../simulation/replay/replay-summary.ts'
@@ -155,6 +156,7 @@ async function simulate(cli: Cli, path: string, options: ReplayCommandOptions): 
   const rules = (options.fromPort ?? []).map(parseSourceRule)
   const file = loadLab(options.lab)
   const input = openCaptureFile(path)
+  makeRoomForInlining()
   try {
     const lab = await SimulatedLab.start(file, {
       host: options.labHost,

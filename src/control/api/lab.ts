@@ -1,14 +1,15 @@
 /** Labs on the API: what is wanted is put as a whole, and the daemon makes it so. */
 
 import { z } from 'zod'
+import { impairmentSchema } from './link.ts'
 
 const text = z.string()
 
 /** One thing that has to be done for a lab to be as its file says. */
 export const labActionSchema = z.object({
-  action: z.enum(['create', 'recreate', 'remove', 'start', 'connect', 'disconnect']),
-  kind: z.enum(['network', 'sandbox', 'host']),
-  /** Of the network; or of the sandbox or host, also where it is connected or disconnected. */
+  action: z.enum(['create', 'recreate', 'remove', 'start', 'connect', 'disconnect', 'change']),
+  kind: z.enum(['network', 'sandbox', 'host', 'link']),
+  /** Of the network; of the sandbox or host, also where it is connected or disconnected; of a link its place, `web@blue`. */
   name: text,
   /** That the sandbox is connected to, or disconnected from. */
   network: text.optional(),
@@ -32,6 +33,8 @@ const labEndpointStatus = z.object({
   ipv6: text.optional(),
   ipv6PrefixLength: z.int().optional(),
   mac: text,
+  /** What its link does to frames; missing where nothing. */
+  link: impairmentSchema.optional(),
 })
 
 /** GET /labs/{lab} */

@@ -18,6 +18,8 @@ const flowTuple = z.object({
 })
 
 const flow = z.object({
+  /** While it is there: captures and explanations name it so. Another one may have it afterwards. */
+  number: count,
   protocol,
   state: text,
   /** As the first packet arrived, and as its answers arrive. */

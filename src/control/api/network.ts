@@ -1,6 +1,7 @@
 /** Networks on the API: Docker's shapes and spellings, so that what people know and have written goes on working. */
 
 import { z } from 'zod'
+import { impairmentSchema } from './link.ts'
 
 const text = z.string()
 const map = z.record(text, text)
@@ -54,6 +55,8 @@ export const endpointConfigSchema = z.strictObject({
   MacAddress: text.optional(),
   DriverOpts: absent(map),
   GwPriority: z.int().optional(),
+  /** What its link does to frames, from the first one on. */
+  Impairment: absent(impairmentSchema),
 })
 export type EndpointConfig = z.infer<typeof endpointConfigSchema>
 

@@ -1,6 +1,7 @@
 /** Sandboxes on the API. The shapes are those of Docker's containers, as far as a sandbox has what a container has. */
 
 import { z } from 'zod'
+import { impairmentSchema } from './link.ts'
 import { endpointConfigSchema } from './network.ts'
 
 const text = z.string()
@@ -89,6 +90,8 @@ export const endpointInspectSchema = z.object({
   DNSNames: texts.nullable(),
   /** The interface's name in the sandbox; empty while it does not run. */
   InterfaceName: text,
+  /** What its link does to frames; absent where nothing. */
+  Impairment: impairmentSchema.optional(),
 })
 export type EndpointInspect = z.infer<typeof endpointInspectSchema>
 

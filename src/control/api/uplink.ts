@@ -1,6 +1,7 @@
 /** The uplink on the API: the way out of all networks. */
 
 import { z } from 'zod'
+import { impairmentSchema } from './link.ts'
 
 const text = z.string()
 
@@ -25,5 +26,7 @@ export const uplinkSchema = z.object({
   Mtu: z.int().min(0),
   /** The first and the last port that sources are translated to. */
   Ports: z.object({ First: z.int(), Last: z.int() }),
+  /** What its link does to frames; absent where nothing. */
+  Impairment: impairmentSchema.optional(),
 })
 export type Uplink = z.infer<typeof uplinkSchema>

@@ -20,6 +20,7 @@ import type {
 } from '../model/records.ts'
 import { chooseDefaultRoutes } from '../rules/default-route.ts'
 import { endpointOptions, interfaceSysctls } from '../rules/endpoint-options.ts'
+import { fabricImpairment } from '../rules/impairment.ts'
 import { chooseInterfaceName } from '../rules/interface-name.ts'
 import { routeCandidates } from '../views/default-route-inspect.ts'
 import { Announcements } from './announcements.ts'
@@ -253,13 +254,23 @@ export class Attachments {
     return { ...endpoint, joined: { ...joined, ...place } }
   }
 
-  #driverOf(sandbox: SandboxRecord, { network: id, settings, joined }: EndpointRecord): DriverPart {
+  #driverOf(sandbox: SandboxRecord, endpoint: EndpointRecord): DriverPart {
+    const { network: id, settings, joined } = endpoint
     const network = this.#context.model.network(id)!
     const { ipv4, ipv6 } = joined!
     const mac = joined!.mac === '' ? settings.mac : joined!.mac
     return {
       driver: this.#context.drivers.get(network.driver),
-      driverEndpoint: { id: joined!.id, network, sandbox: sandbox.id, settings, ipv4, ipv6, mac },
+      driverEndpoint: {
+        id: joined!.id,
+        network,
+        sandbox: sandbox.id,
+        settings,
+        ipv4,
+        ipv6,
+        mac,
+        impairment: fabricImpairment(endpoint.impairment, `${sandbox.name}@${network.name}`),
+      },
     }
   }
 

@@ -3,6 +3,7 @@ import type { NetworkConnect, NetworkDisconnect } from '../api/network.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { planEndpoint } from '../rules/endpoint-settings.ts'
+import { normalImpairment } from '../rules/impairment.ts'
 import { printable } from '../rules/names.ts'
 import { findEndpoint } from './attachments.ts'
 import type { Context } from './context.ts'
@@ -25,7 +26,8 @@ export class Connections {
     await this.#runs.locked(id, async (sandbox) => {
       const settings = planEndpoint(network, request.EndpointConfig)
       this.#refuseConnection(network, sandbox)
-      const endpoint: EndpointRecord = { network: network.id, settings }
+      const impairment = normalImpairment(request.EndpointConfig?.Impairment ?? undefined)
+      const endpoint: EndpointRecord = { network: network.id, settings, ...(impairment && { impairment }) }
       const known = findEndpoint(sandbox, network.id)
       const endpoints =
         known === undefined

@@ -11,6 +11,7 @@ import type {
   DnsStats,
 } from '../api/dns.ts'
 import type { ExplainRequest, Explanation } from '../api/explain.ts'
+import type { Impairment, Link, LinkSettings, Links } from '../api/link.ts'
 import type { NatFlowSelection, NatFlows, NatFlushed, NatStats, Neighbours } from '../api/nat.ts'
 import type {
   NetworkConnect,
@@ -44,10 +45,12 @@ import { DriverRegistry } from '../drivers/registry.ts'
 import { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
 import type { Places } from '../places.ts'
+import type { LinkDirections } from '../rules/impairment.ts'
 import { Connections } from './connections.ts'
 import { Context, type ControllerParts } from './context.ts'
 import { Dns } from './dns.ts'
 import { Explain } from './explain.ts'
+import { Impairments } from './impairments.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Names } from './names.ts'
 import { Networks } from './networks.ts'
@@ -74,6 +77,7 @@ export class Controller implements ControlPlane {
   readonly #ports: Ports
   readonly #router: Router
   readonly #uplinks: Uplinks
+  readonly #impairments: Impairments
   readonly #explain: Explain
   readonly #dns: Dns
   readonly #portChanges: PortChanges
@@ -99,6 +103,7 @@ export class Controller implements ControlPlane {
     this.#ports = new Ports(context, this.#runs, registry)
     this.#router = new Router(context, registry)
     this.#uplinks = new Uplinks(context)
+    this.#impairments = new Impairments(context, this.#runs, registry)
     this.#explain = new Explain(context, registry)
     this.#dns = new Dns(context, this.#runs, registry)
   }
@@ -259,6 +264,26 @@ export class Controller implements ControlPlane {
 
   setUplink(uplink: string): Promise<Uplink> {
     return this.#context.operation(() => this.#uplinks.set(uplink))
+  }
+
+  links(place?: string): Promise<Links> {
+    return this.#impairments.list(place)
+  }
+
+  setLink(place: string, impairment: Impairment): Promise<Link> {
+    return this.#context.operation(async () => this.#impairments.set(place, impairment))
+  }
+
+  adjustLink(place: string, directions: LinkDirections, settings: LinkSettings): Promise<Link> {
+    return this.#context.operation(() => this.#impairments.adjust(place, directions, settings))
+  }
+
+  resetLink(place: string, directions: LinkDirections): Promise<Link> {
+    return this.#context.operation(() => this.#impairments.reset(place, directions))
+  }
+
+  resetLinks(directions: LinkDirections): Promise<Links> {
+    return this.#context.operation(() => this.#impairments.resetAll(directions))
   }
 
   explain(request: ExplainRequest): Promise<Explanation> {

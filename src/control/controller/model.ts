@@ -1,4 +1,10 @@
-import type { ModelRecord, NetworkRecord, RestingAddress, SandboxRecord } from '../model/records.ts'
+import type {
+  ImpairmentRecord,
+  ModelRecord,
+  NetworkRecord,
+  RestingAddress,
+  SandboxRecord,
+} from '../model/records.ts'
 
 /** A network's record, and one sandbox that is joined to it. */
 export interface NetworkMember {
@@ -17,6 +23,7 @@ export class Model {
   readonly #members = new Map<string, Set<string>>()
   /** In its text form; undefined where nobody has set one. */
   uplink: string | undefined
+  uplinkImpairment: ImpairmentRecord | undefined
   readonly networkNames = new Names()
   readonly sandboxNames = new Names()
 
@@ -75,6 +82,7 @@ export class Model {
       sandboxes: [...this.#sandboxes.values()],
       resting,
       ...(this.uplink !== undefined && { uplink: this.uplink }),
+      ...(this.uplinkImpairment !== undefined && { uplinkImpairment: this.uplinkImpairment }),
     }
   }
 

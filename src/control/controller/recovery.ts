@@ -55,6 +55,7 @@ export class Recovery {
   async #restoreModel(record: ModelRecord): Promise<void> {
     const { model, drivers, parts } = this.#context
     model.uplink = record.uplink
+    model.uplinkImpairment = record.uplinkImpairment
     for (const stored of record.networks) {
       const network = isPredefinedNetwork(stored.name)
         ? { ...stored, options: this.#optionsOf(stored) }

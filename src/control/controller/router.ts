@@ -85,8 +85,9 @@ export class Router {
 }
 
 function natFlow(flow: FabricFlow, names: SwitchNames): NatFlow {
-  const { protocol, state, original, reply, expiresS, owner, mapping } = flow
+  const { number, protocol, state, original, reply, expiresS, owner, mapping } = flow
   return {
+    number,
     protocol,
     state,
     original: natTuple(original, names),

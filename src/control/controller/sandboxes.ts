@@ -12,6 +12,7 @@ import type { Filters, SandboxListOptions } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { EndpointRecord, SandboxRecord } from '../model/records.ts'
 import { planFirstEndpoint } from '../rules/endpoint-settings.ts'
+import { normalImpairment } from '../rules/impairment.ts'
 import { parseLink } from '../rules/link-environment.ts'
 import { checkSandboxName, sandboxNameTaken } from '../rules/names.ts'
 import { randomName } from '../rules/random-name.ts'
@@ -210,7 +211,12 @@ export class Sandboxes {
       if (endpoints.has(network.id)) {
         throw new TapwireError(ErrorCode.sandboxInvalid, `network ${network.name} is named twice`)
       }
-      endpoints.set(network.id, { network: network.id, settings: planFirstEndpoint(network, config) })
+      const impairment = normalImpairment(config?.Impairment ?? undefined)
+      endpoints.set(network.id, {
+        network: network.id,
+        settings: planFirstEndpoint(network, config),
+        ...(impairment && { impairment }),
+      })
     }
     return [...endpoints.values()]
   }

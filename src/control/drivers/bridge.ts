@@ -79,6 +79,7 @@ export class BridgeDriver implements NetworkDriver {
         mtu: bridgeOptions(endpoint.network.options).mtu,
         offload: endpointOptions(endpoint.settings.driverOptions).offload,
         guard: guardOf(endpoint),
+        impairment: endpoint.impairment,
       })
     } catch (error) {
       this.#registry.giveBackPort(port)

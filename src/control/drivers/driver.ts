@@ -8,6 +8,7 @@
  * of the daemon the same calls are made again for what is there: a driver then takes up what it finds.
  */
 
+import type { FabricImpairment } from '../model/machine.ts'
 import type { EndpointSettings, InterfaceAddress, NetworkRecord } from '../model/records.ts'
 import type { DriverRules } from '../rules/network-create.ts'
 
@@ -48,6 +49,8 @@ export interface DriverEndpoint {
   readonly ipv6?: InterfaceAddress | undefined
   /** The one that the user wants, or the one that it had before the daemon restarted. */
   readonly mac?: string | undefined
+  /** What its link is to do to frames. */
+  readonly impairment?: FabricImpairment | undefined
 }
 
 export interface CreatedEndpoint {

@@ -144,6 +144,7 @@ export class MacvlanDriver implements NetworkDriver {
         offload: endpointOptions(endpoint.settings.driverOptions).offload,
         // What the LAN sends to stations that the switch does not know stays there.
         fixed: true,
+        impairment: endpoint.impairment,
       })
     } catch (error) {
       this.#registry.giveBackPort(port)

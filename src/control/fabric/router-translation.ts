@@ -137,6 +137,7 @@ export function flowSelection({ protocol, address, port, ports, domains }: FlowF
 
 export function fabricFlow(flow: FlowValue): FabricFlow {
   return {
+    number: flow.number,
     protocol: protocolName(flow.protocol),
     state: flow.state,
     original: flowTuple(flow.original),

@@ -73,6 +73,13 @@ function stagesOf(plane: LabPlane, plan: LabPlan, { beforeRemoval }: ApplyOption
         run: () => plane.connect(network, { Container: sandbox.Id, EndpointConfig: config }),
       })),
     },
+    {
+      name: `Change ${counted(plan.changeLinks.length, 'link')}`,
+      tasks: plan.changeLinks.map(({ place, impairment }) => ({
+        what: `change link ${place}`,
+        run: async () => void (await plane.setLink(place, impairment)),
+      })),
+    },
     startStage('Start', plan.startSandboxes, (name) => plane.startSandbox(name)),
     createStage(plane, own),
     // Those that share a network come after the ones whose it is, each only once that one runs.

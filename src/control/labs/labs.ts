@@ -1,6 +1,7 @@
 /** Labs as desired state: what is wanted is compared with what is there, and the difference is done. */
 
 import type { LabAction, LabStatus, LabSummary } from '../api/lab.ts'
+import type { Impairment } from '../api/link.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabHost, LabSandbox } from '../lab.ts'
@@ -21,7 +22,7 @@ import {
   presentOfLab,
   presentState,
 } from './present.ts'
-import { hasContent, leftOutOf, leftOutText, type Saved, savedLab } from './saved.ts'
+import { hasContent, leftOutOf, leftOutText, type Saved, type SavedHost, savedLab } from './saved.ts'
 import { labStatus } from './status.ts'
 import { type Steps, stepsOf } from './steps.ts'
 import { wantedNetwork, wantedSandbox } from './wanted.ts'
@@ -36,6 +37,8 @@ export interface LabService {
   down(lab: string, steps: Steps, signal?: AbortSignal): Promise<void>
   /** The lab file's text of what is there: of a lab, or of all there is. Throws LAB_UNKNOWN. */
   save(lab: string | undefined): Promise<string>
+  /** What the daemon's uplink does to frames; undefined where nothing. */
+  uplinkLink(): Promise<Impairment | undefined>
 }
 
 /** The daemons that run in a lab's hosts. */
@@ -123,40 +126,47 @@ export class Labs implements LabService {
   async save(lab: string | undefined): Promise<string> {
     const present = lab === undefined ? presentState(this.#plane) : this.#known(lab)
     if (present.sandboxes.length + present.networks.filter(isMade).length === 0) throw nothingThere()
-    const inner = new Map<string, Lab>()
+    const inner = new Map<string, SavedHost>()
     const leftOut: string[] = []
     for (const sandbox of present.sandboxes) {
       const saved = await this.#saveInside(sandbox)
       leftOut.push(...saved.leftOut.map((what) => `${sandbox.Name}: ${what}`))
-      if (saved.lab !== undefined) inner.set(sandbox.Name, saved.lab)
+      inner.set(sandbox.Name, saved)
     }
     const saved = savedLab(lab ?? 'saved', present, inner)
     const text = labText(saved.lab, { named: lab !== undefined })
     return leftOutText([...saved.leftOut, ...leftOut]) + text
   }
 
+  async uplinkLink(): Promise<Impairment | undefined> {
+    return this.#plane.uplink().Impairment
+  }
+
   /** What a host has; nothing for other sandboxes. */
-  async #saveInside(sandbox: SandboxInspect): Promise<Partial<Saved> & Pick<Saved, 'leftOut'>> {
+  async #saveInside(sandbox: SandboxInspect): Promise<SavedHost & Pick<Saved, 'leftOut'>> {
     const host = hostName(sandbox)
     const lab = sandbox.Config.Labels[LAB_LABEL]
     if (host === undefined || lab === undefined) return { leftOut: [] }
     if (!sandbox.State.Running) return { leftOut: ['It does not run, and what is in it is not known.'] }
     try {
       const labs = await this.#hosts.labs(lab, host)
+      const uplinkLink = await labs.uplinkLink()
       const text = await ifKnown(() => labs.save(undefined))
-      if (text === undefined) return { leftOut: [] }
+      if (text === undefined) return { uplinkLink, leftOut: [] }
       const leftOut = leftOutOf(text)
       // All that is in it may be left out.
-      return hasContent(text) ? { lab: parseLab(text, `${host}.yaml`, '/'), leftOut } : { leftOut }
+      const inner = hasContent(text) ? parseLab(text, `${host}.yaml`, '/') : undefined
+      return { lab: inner, uplinkLink, leftOut }
     } catch (error) {
       if (!isUnreachable(error)) throw error
       return { leftOut: [`What is in it is not known: ${error.message}`] }
     }
   }
 
-  #wanted({ name, networks, sandboxes, hosts, links }: Lab): Wanted {
+  #wanted({ name, networks, sandboxes, hosts, links, uplinkLink }: Lab): Wanted {
     return {
       lab: name,
+      uplinkLink,
       networks: [...networks, ...links].map((network) => wantedNetwork(name, network)),
       sandboxes: [
         ...sandboxes.map((sandbox) => wantedSandbox(name, sandbox)),
@@ -307,8 +317,15 @@ function nothingThere(): TapwireError {
 }
 
 /** What a host's own daemon is to have. */
-export function innerLab(lab: Lab, { networks, sandboxes }: LabHost): Lab {
-  return { name: lab.name, networks, sandboxes, hosts: [], links: [] }
+export function innerLab(lab: Lab, { networks, sandboxes, uplink, uplinkLink }: LabHost): Lab {
+  return {
+    name: lab.name,
+    networks,
+    sandboxes,
+    hosts: [],
+    links: [],
+    ...(uplink === undefined ? undefined : { uplinkLink: uplinkLink ?? {} }),
+  }
 }
 
 function capitalized(text: string): string {

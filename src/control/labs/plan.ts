@@ -1,9 +1,12 @@
 /** The difference between the lab that is wanted and what is there, as operations in the order in which they can be done. */
 
+import { isDeepStrictEqual } from 'node:util'
 import type { LabAction } from '../api/lab.ts'
+import type { Impairment } from '../api/link.ts'
 import type { EndpointConfig, NetworkInspect } from '../api/network.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
 import { normalAddress } from '../lab-pool-plan.ts'
+import { impairmentText } from '../rules/impairment.ts'
 import { checkConflicts } from './conflicts.ts'
 import { DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL } from './labels.ts'
 import { type Present, presentOfLab } from './present.ts'
@@ -14,6 +17,8 @@ export interface Wanted {
   readonly lab: string
   readonly networks: readonly WantedNetwork[]
   readonly sandboxes: readonly WantedSandbox[]
+  /** Undefined: whatever it is. */
+  readonly uplinkLink?: Impairment | undefined
 }
 
 export interface LabPlan {
@@ -32,9 +37,16 @@ export interface LabPlan {
     readonly network: string
     readonly config: EndpointConfig
   }[]
+  /** Of endpoints that stay, and of the uplink. */
+  readonly changeLinks: readonly LinkChange[]
   /** Made, and started. */
   readonly createSandboxes: readonly WantedSandbox[]
   readonly startSandboxes: readonly WantedSandbox[]
+}
+
+interface LinkChange {
+  readonly place: string
+  readonly impairment: Impairment
 }
 
 /** Throws LAB_CONFLICT where others have what the lab wants. */
@@ -48,6 +60,12 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
     have,
     ...compareEndpoints(want, have, remade),
   }))
+  const changeLinks = [
+    ...kept.flatMap(({ have, links }) =>
+      links.map(([network, impairment]) => ({ place: `${have.Name}@${network}`, impairment })),
+    ),
+    ...uplinkChange(wanted, present),
+  ]
   const removeNetworks = [
     ...networks.unwanted,
     ...networks.recreated.map(({ name }) => own.networks.find((network) => network.Name === name)!),
@@ -65,6 +83,7 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
       ...kept.flatMap(({ want, connect, reasons }) =>
         connect.map(([network]) => endpointAction('connect', want, network, reasons)),
       ),
+      ...changeLinks.map(linkAction),
       ...sandboxes.missing.map((want) => sandboxAction('create', want.name, want.isHost)),
       ...sandboxes.recreated.map(({ want, reason }) =>
         sandboxAction('recreate', want.name, want.isHost, reason),
@@ -80,6 +99,7 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
     connect: kept.flatMap(({ have, connect }) =>
       connect.map(([network, config]) => ({ sandbox: have, network, config })),
     ),
+    changeLinks,
     createSandboxes: [...sandboxes.missing, ...sandboxes.recreated.map(({ want }) => want)],
     startSandboxes: sandboxes.stopped,
   }
@@ -164,8 +184,9 @@ function followShared(
 function compareEndpoints(want: WantedSandbox, have: SandboxInspect, remade: ReadonlySet<string>) {
   const disconnect: string[] = []
   const connect: [string, EndpointConfig][] = []
+  const links: [string, Impairment][] = []
   const reasons = new Map<string, string>()
-  if (want.endpoints === undefined) return { disconnect, connect, reasons }
+  if (want.endpoints === undefined) return { disconnect, connect, links, reasons }
   const present = have.NetworkSettings.Networks
   for (const network of Object.keys(present)) if (!want.endpoints.has(network)) disconnect.push(network)
   for (const [network, config] of want.endpoints) {
@@ -175,12 +196,21 @@ function compareEndpoints(want: WantedSandbox, have: SandboxInspect, remade: Rea
       : endpoint === undefined
         ? undefined
         : endpointChange(config, endpoint, have)
-    if (endpoint !== undefined && reason === undefined) continue
+    if (endpoint !== undefined && reason === undefined) {
+      const impairment = config.Impairment ?? {}
+      if (!isDeepStrictEqual(impairment, endpoint.Impairment ?? {})) links.push([network, impairment])
+      continue
+    }
     if (reason !== undefined) reasons.set(network, reason)
     if (endpoint !== undefined) disconnect.push(network)
     connect.push([network, config])
   }
-  return { disconnect, connect, reasons }
+  return { disconnect, connect, links, reasons }
+}
+
+function uplinkChange({ uplinkLink }: Wanted, present: Present): LinkChange[] {
+  if (uplinkLink === undefined || isDeepStrictEqual(uplinkLink, present.uplinkLink ?? {})) return []
+  return [{ place: 'uplink', impairment: uplinkLink }]
 }
 
 /** What of the endpoint is other than wanted; undefined where nothing is. */
@@ -236,6 +266,12 @@ export function hostName({ Config }: SandboxInspect): string | undefined {
 
 function networkAction(action: LabAction['action'], name: string, reason?: string): LabAction {
   return { action, kind: 'network', name, ...(reason === undefined ? undefined : { reason }) }
+}
+
+function linkAction({ place, impairment }: LinkChange): LabAction {
+  const isPlain = Object.keys(impairment).length === 0
+  const reason = isPlain ? 'frames pass as they are' : impairmentText(impairment)
+  return { action: 'change', kind: 'link', name: place, reason }
 }
 
 function sandboxAction(

@@ -1,5 +1,6 @@
 /** What is there: the networks and sandboxes of a daemon, as a lab's plan looks at them. */
 
+import type { Impairment } from '../api/link.ts'
 import type { NetworkInspect } from '../api/network.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
 import type { ControlPlane } from '../control-plane.ts'
@@ -8,6 +9,8 @@ import { LAB_LABEL } from './labels.ts'
 export interface Present {
   readonly networks: readonly NetworkInspect[]
   readonly sandboxes: readonly SandboxInspect[]
+  /** What the uplink's link does to frames. */
+  readonly uplinkLink?: Impairment | undefined
 }
 
 /** The part of the control plane that labs use. */
@@ -25,6 +28,8 @@ export type LabPlane = Pick<
   | 'removeSandbox'
   | 'listSandboxes'
   | 'inspectSandbox'
+  | 'uplink'
+  | 'setLink'
 >
 
 export function presentState(plane: LabPlane): Present {
@@ -34,6 +39,7 @@ export function presentState(plane: LabPlane): Present {
       .listSandboxes({ all: true, filters: {} })
       .map(({ Id }) => plane.inspectSandbox(Id))
       .map((sandbox) => ({ ...sandbox, Name: sandbox.Name.replace(/^\//, '') })),
+    uplinkLink: plane.uplink().Impairment,
   }
 }
 

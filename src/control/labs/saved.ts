@@ -5,10 +5,12 @@
 
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml'
 import { MTU_MAX, MTU_MIN } from '../../limits.ts'
+import type { Impairment } from '../api/link.ts'
 import type { NetworkInspect } from '../api/network.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
 import type { Lab } from '../lab.ts'
 import { parseLab } from '../lab-file.ts'
+import { cableOf, linkFileOf } from '../lab-link.ts'
 import { LabFileError, type LabProblem } from '../lab-problem.ts'
 import { LAB_PARTS } from '../lab-schema.ts'
 import { DNS_OPTION } from '../rules/dns-options.ts'
@@ -23,8 +25,14 @@ export interface Saved {
   readonly leftOut: readonly string[]
 }
 
+/** What a host's own daemon has. */
+export interface SavedHost {
+  readonly lab?: Lab | undefined
+  readonly uplinkLink?: Impairment | undefined
+}
+
 /** `hosts` are what the hosts' own daemons save, by the names of the sandboxes that they are. */
-export function savedLab(name: string, present: Present, hosts: ReadonlyMap<string, Lab>): Saved {
+export function savedLab(name: string, present: Present, hosts: ReadonlyMap<string, SavedHost>): Saved {
   const made = present.networks.filter((network) => !isPredefinedNetwork(network.Name) && !network.ConfigOnly)
   const links = made.filter((network) => LINK_LABEL in network.Labels)
   const file = {
@@ -41,18 +49,22 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
       present.sandboxes.filter(({ Config }) => HOST_LABEL in Config.Labels),
       ({ Config }) => (UPLINK_LABEL in Config.Labels ? { uplink: Config.Labels[UPLINK_LABEL] } : null),
     ),
-    links: links.length === 0 ? undefined : byOrder(links).map(linkFile),
+    links: links.length === 0 ? undefined : byOrder(links).map((link) => linkFile(link, present)),
   }
   const { lab, leftOut } = parsed(name, stringify(file))
   return {
     lab: {
       ...lab,
       hosts: lab.hosts.map((host) => {
-        const inner = hosts.get(host.name)
-        return inner === undefined ? host : { ...host, networks: inner.networks, sandboxes: inner.sandboxes }
+        const { lab: inner, uplinkLink } = hosts.get(host.name) ?? {}
+        return {
+          ...host,
+          ...(inner && { networks: inner.networks, sandboxes: inner.sandboxes }),
+          ...(host.uplink !== undefined && uplinkLink !== undefined && { uplinkLink }),
+        }
       }),
     },
-    leftOut,
+    leftOut: [...leftOut, ...links.filter((link) => !cable(link, present).isWhole).map(cableLeftOut)],
   }
 }
 
@@ -193,13 +205,28 @@ function networkFile({ Driver, EnableIPv4, IPAM, Internal, Options, Labels }: Ne
   }
 }
 
-function linkFile({ Labels, IPAM, Options }: NetworkInspect) {
+function linkFile(network: NetworkInspect, present: Present) {
+  const { Labels, IPAM, Options } = network
   const mtu = Options[MTU_OPTION]
   return {
     between: Labels[LINK_LABEL]?.split(','),
     subnet: IPAM.Config?.[0]?.Subnet,
     mtu: mtu === undefined ? undefined : Number(mtu),
+    link: linkFileOf(cable(network, present).cable),
   }
+}
+
+/** What the ends of a cable do to frames is what the cable does. */
+function cable({ Name, Labels }: NetworkInspect, { sandboxes }: Present) {
+  const [first, second] = (Labels[LINK_LABEL] ?? '').split(',').map((host) => {
+    const end = sandboxes.find(({ Config }) => Config.Labels[HOST_LABEL] === host)
+    return end?.NetworkSettings.Networks[Name]?.Impairment
+  })
+  return cableOf(first, second)
+}
+
+function cableLeftOut({ Name }: NetworkInspect): string {
+  return `Link ${Name} is saved in part: both of its ends impair one way, and of that only what the sender's does can be said.`
 }
 
 function sandboxFile(sandbox: SandboxInspect, present: Present) {
@@ -254,10 +281,15 @@ function placement(sandbox: SandboxInspect, present: Present) {
     networks: Object.fromEntries(
       running.map(([network, endpoint]) => [
         network,
-        isPredefinedNetwork(network) ? null : endpointFile(endpoint, sandbox),
+        isPredefinedNetwork(network) ? predefinedFile(endpoint) : endpointFile(endpoint, sandbox),
       ]),
     ),
   }
+}
+
+/** All else is the daemon's to say there. */
+function predefinedFile({ Impairment: link }: EndpointInspect) {
+  return link === undefined ? null : { link: linkFileOf(link) }
 }
 
 function endpointFile(endpoint: EndpointInspect, { Id, Name }: SandboxInspect) {
@@ -269,6 +301,7 @@ function endpointFile(endpoint: EndpointInspect, { Id, Name }: SandboxInspect) {
     aliases: unless(aliases),
     gw_priority: endpoint.GwPriority,
     options: endpoint.DriverOpts ?? undefined,
+    link: linkFileOf(endpoint.Impairment),
   }
 }
 

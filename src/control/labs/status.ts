@@ -54,8 +54,15 @@ function endpointsOf({ NetworkSettings }: SandboxInspect): EndpointStatus[] {
 }
 
 function endpointStatus(network: string, endpoint: EndpointInspect): EndpointStatus {
-  const { InterfaceName, IPAddress, IPPrefixLen, MacAddress, GlobalIPv6Address, GlobalIPv6PrefixLen } =
-    endpoint
+  const {
+    InterfaceName,
+    IPAddress,
+    IPPrefixLen,
+    MacAddress,
+    GlobalIPv6Address,
+    GlobalIPv6PrefixLen,
+    Impairment,
+  } = endpoint
   return {
     network,
     interface: InterfaceName,
@@ -65,5 +72,6 @@ function endpointStatus(network: string, endpoint: EndpointInspect): EndpointSta
       ? undefined
       : { ipv6: GlobalIPv6Address, ipv6PrefixLength: GlobalIPv6PrefixLen }),
     mac: MacAddress,
+    ...(Impairment === undefined ? undefined : { link: Impairment }),
   }
 }

@@ -77,7 +77,11 @@ export function wantedSandbox(lab: string, sandbox: LabSandbox, isHost = false):
   const base = baseRequest(sandbox)
   const configs = new Map(endpoints.map((endpoint) => [endpoint.network, endpointConfig(endpoint)]))
   const digest = digestOf({ ...base, networkMode, labels, isHost })
-  const endpointsDigest = digestOf([...configs].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  // What links do is shown of one that does not run as well, and changes while it lives.
+  const lasting = [...configs].map(
+    ([network, { Impairment: _changes, ...config }]) => [network, config] as const,
+  )
+  const endpointsDigest = digestOf(lasting.toSorted(([a], [b]) => (a < b ? -1 : 1)))
   return {
     name,
     isHost,
@@ -131,7 +135,7 @@ function baseRequest(sandbox: LabSandbox): SandboxCreate {
 const NO_PORTS = { ExposedPorts: {}, PortBindings: {} }
 
 function endpointConfig(endpoint: LabEndpoint): EndpointConfig {
-  const { address, ipv6, mac, aliases, gwPriority, options } = endpoint
+  const { address, ipv6, mac, aliases, gwPriority, options, link } = endpoint
   return {
     ...(address === undefined && ipv6 === undefined
       ? undefined
@@ -145,6 +149,7 @@ function endpointConfig(endpoint: LabEndpoint): EndpointConfig {
     ...(aliases.length === 0 ? undefined : { Aliases: [...aliases] }),
     ...(gwPriority === 0 ? undefined : { GwPriority: gwPriority }),
     ...(Object.keys(options).length === 0 ? undefined : { DriverOpts: options }),
+    ...(link === undefined ? undefined : { Impairment: link }),
   }
 }
 

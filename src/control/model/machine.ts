@@ -6,6 +6,7 @@
  */
 
 import type { Duplex } from 'node:stream'
+import type { ImpairmentCounts, ImpairmentSettings } from '../../datapath/impairment/impairment-settings.ts'
 import type { LogEntry } from '../api/sandbox.ts'
 import type { Stats } from '../api/switch.ts'
 import type { LogOptions } from '../control-plane.ts'
@@ -31,6 +32,13 @@ export interface Fabric {
    * namespace: that takes the kernel its time, which the switch must not wait for. One that is gone already is no error.
    */
   removePort(port: number): Promise<void>
+  /**
+   * What the port's link does to frames from here on; undefined: nothing. That of the uplink is kept while there is none, and holds
+   * again when there is. Throws where there is no such port.
+   */
+  setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void>
+  /** What impaired links have done since they became so; others are left out. */
+  impairmentCounts(): Promise<readonly FabricImpairmentCounts[]>
   /** A frame as though the port's station had sent it: an announcement of its address. */
   inject(port: number, frame: Uint8Array): Promise<void>
   /**
@@ -96,6 +104,20 @@ export interface Fabric {
 export interface FabricFrame {
   readonly port: number
   readonly frame: Uint8Array
+}
+
+/** Undefined: as good as the switch. */
+export interface FabricImpairment {
+  /** Of frames that arrive from the port. */
+  readonly from?: ImpairmentSettings | undefined
+  /** Of frames that leave by it. */
+  readonly to?: ImpairmentSettings | undefined
+}
+
+export interface FabricImpairmentCounts {
+  readonly port: number | 'uplink'
+  readonly from?: ImpairmentCounts | undefined
+  readonly to?: ImpairmentCounts | undefined
 }
 
 /** The router's place on a network. */
@@ -217,6 +239,8 @@ export interface FlowTuple {
 }
 
 export interface FabricFlow {
+  /** Of the connection, while it is there; another one may have it afterwards. */
+  readonly number: number
   readonly protocol: 'tcp' | 'udp' | 'icmp'
   readonly state: string
   /** As the first packet arrived, and as its answers arrive. */
@@ -300,6 +324,8 @@ export interface FabricPort {
   /** Bytes of IP packet. */
   readonly mtu: number
   readonly offload: boolean
+  /** Of its link, before its first frame. */
+  readonly impairment?: FabricImpairment | undefined
   /** Frames from any other MAC address than the port's own, or IP address than these, are dropped; undefined lets all pass. */
   readonly guard?: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] } | undefined
   /** The switch knows the MAC address from the start and never forgets it: who is silent for long is found nevertheless. */

@@ -60,6 +60,8 @@ export interface EndpointRecord {
   /** Where the network was removed meanwhile, its name: another one that is given this name takes its place. */
   readonly formerName?: string | undefined
   readonly settings: EndpointSettings
+  /** What its link does to frames; undefined where it is as good as the switch. */
+  readonly impairment?: ImpairmentRecord | undefined
   /** Undefined while the sandbox does not run. */
   readonly joined?: JoinedEndpoint | undefined
 }
@@ -76,6 +78,30 @@ export interface EndpointSettings {
   readonly driverOptions: Readonly<Record<string, string>>
   /** The endpoint with the highest one gives the default route. */
   readonly gatewayPriority: number
+}
+
+/** Of a link, one direction or both; seen from the endpoint: what it sends, and what it is sent. */
+export interface ImpairmentRecord {
+  readonly from?: ImpairmentWish | undefined
+  readonly to?: ImpairmentWish | undefined
+}
+
+/** What one direction of a link does to frames, in text and in normal form (rules/impairment.ts); what is absent it does not do. */
+export interface ImpairmentWish {
+  /** `50ms` */
+  readonly delay?: string | undefined
+  readonly jitter?: string | undefined
+  /** `1%` */
+  readonly loss?: string | undefined
+  readonly duplicate?: string | undefined
+  readonly reorder?: string | undefined
+  readonly corrupt?: string | undefined
+  /** `10mbit` */
+  readonly rate?: string | undefined
+  /** Frames that may wait. */
+  readonly queue?: number | undefined
+  readonly down?: boolean | undefined
+  readonly seed?: number | undefined
 }
 
 export interface JoinedEndpoint {
@@ -180,6 +206,8 @@ export interface ModelRecord {
   readonly resting: readonly RestingAddress[]
   /** The uplink in its text form (rules/uplink.ts), as somebody has set it; undefined where nobody has. */
   readonly uplink?: string | undefined
+  /** What the uplink's link does to frames. */
+  readonly uplinkImpairment?: ImpairmentRecord | undefined
 }
 
 export interface RestingAddress {

@@ -1,9 +1,10 @@
 /** The shape of the stored model, by which a file is checked before anything in it is believed. */
 
 import { z } from 'zod'
+import { checkWish } from '../rules/impairment.ts'
 import { parsePortRange } from '../rules/port.ts'
 import { isRunName } from '../rules/port-runs.ts'
-import type { ModelRecord } from './records.ts'
+import type { ImpairmentRecord, ModelRecord } from './records.ts'
 
 /** Grows when what is stored changes so that an older Tapwire would misread it. 2: ranges of ports in a configuration. */
 export const MODEL_VERSION = 2
@@ -47,6 +48,28 @@ const networkRecord = z.strictObject({
 
 const interfaceAddress = z.strictObject({ address: text, prefixLength: z.int().min(0).max(128) })
 
+const impairmentWish = z.strictObject({
+  delay: text.optional(),
+  jitter: text.optional(),
+  loss: text.optional(),
+  duplicate: text.optional(),
+  reorder: text.optional(),
+  corrupt: text.optional(),
+  rate: text.optional(),
+  queue: z.int().optional(),
+  down: z.boolean().optional(),
+  seed: z.int().optional(),
+})
+
+/** In normal form, as everything in the file: what somebody has edited is not to reach the data path as no number. */
+const impairmentRecord = z
+  .strictObject({ from: impairmentWish.optional(), to: impairmentWish.optional() })
+  .refine(isNormalImpairment, 'is no impairment of a link')
+
+function isNormalImpairment(record: ImpairmentRecord): boolean {
+  return [record.from, record.to].every((wish) => wish === undefined || checkWish(wish).problems.length === 0)
+}
+
 const endpointRecord = z.strictObject({
   network: id,
   formerName: text.optional(),
@@ -60,6 +83,7 @@ const endpointRecord = z.strictObject({
     driverOptions: map,
     gatewayPriority: z.int(),
   }),
+  impairment: impairmentRecord.optional(),
   joined: z
     .strictObject({
       id,
@@ -135,6 +159,7 @@ export const storedModelSchema = z
       z.strictObject({ network: id, address: text, untilMs: z.number(), owner: id.optional() }),
     ),
     uplink: text.optional(),
+    uplinkImpairment: impairmentRecord.optional(),
   })
   .superRefine((model, context) => {
     for (const kind of ['networks', 'sandboxes'] as const) {

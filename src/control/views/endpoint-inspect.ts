@@ -1,7 +1,14 @@
 /** A sandbox's place on a network as inspect shows it. */
 
+import type { Impairment } from '../api/link.ts'
 import type { EndpointInspect } from '../api/sandbox.ts'
-import type { EndpointRecord, EndpointSettings, NetworkRecord, SandboxRecord } from '../model/records.ts'
+import type {
+  EndpointRecord,
+  EndpointSettings,
+  ImpairmentRecord,
+  NetworkRecord,
+  SandboxRecord,
+} from '../model/records.ts'
 import { endpointNames } from '../rules/endpoint-names.ts'
 import { networkNames } from '../rules/network-names.ts'
 
@@ -30,7 +37,15 @@ export function inspectEndpoint(
     GlobalIPv6PrefixLen: joined?.ipv6?.prefixLength ?? 0,
     DNSNames: network === undefined ? null : orNull(dnsNames(sandbox, settings, network)),
     InterfaceName: joined?.interface ?? '',
+    ...inspectImpairment(endpoint.impairment),
   }
+}
+
+/** Docker has none, and one that asks for nothing is not shown. */
+export function inspectImpairment(record: ImpairmentRecord | undefined): { Impairment?: Impairment } {
+  if (record === undefined) return {}
+  const { from, to } = record
+  return { Impairment: { ...(from && { from: { ...from } }), ...(to && { to: { ...to } }) } }
 }
 
 /** The names by which the others on the network find the sandbox, each once, the one that its address leads back to first. */

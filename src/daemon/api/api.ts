@@ -11,6 +11,7 @@ import { dnsRoutes } from './dns.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
 import { answerTo } from './failure.ts'
+import { linkRoutes } from './links.ts'
 import { natRoutes } from './nat.ts'
 import { networkRoutes } from './networks.ts'
 import { type Api, hasPrototypeKey, type RouteContext } from './routes.ts'
@@ -46,6 +47,7 @@ export function createApi(options: ApiOptions): Api {
   switchRoutes(api, options)
   natRoutes(api, options)
   uplinkRoutes(api, options)
+  linkRoutes(api, options)
   dnsRoutes(api, options)
   explainRoutes(api, options)
   eventRoutes(api, options, options.heartbeatMs)

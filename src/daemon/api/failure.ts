@@ -19,12 +19,14 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.endpointInvalid]: 400,
   [ErrorCode.portInvalid]: 400,
   [ErrorCode.filterInvalid]: 400,
+  [ErrorCode.captureInvalid]: 400,
   [ErrorCode.addressOutOfRange]: 400,
   [ErrorCode.commandNotFound]: 400,
   [ErrorCode.commandNotExecutable]: 400,
   [ErrorCode.linkTarget]: 400,
   [ErrorCode.labFileInvalid]: 400,
   [ErrorCode.uplinkInvalid]: 400,
+  [ErrorCode.linkInvalid]: 400,
 
   [ErrorCode.notPermitted]: 403,
   [ErrorCode.networkPredefined]: 403,
@@ -97,7 +99,6 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.uplinkUnusable]: 400,
   [ErrorCode.parentUnusable]: 400,
   [ErrorCode.simulationImpossible]: 400,
-  [ErrorCode.captureUnreadable]: 400,
   [ErrorCode.outputFailed]: 400,
 }
 

@@ -6,7 +6,7 @@ import { CaptureRingReader, ringSize } from '../../datapath/capture/capture-ring
 import type { FilterProgram } from '../../datapath/capture/frame-filter.ts'
 import { Point } from '../../datapath/capture/ring-recorder.ts'
 import { CaptureFile } from '../../inspect/capture/capture-file.ts'
-import { CAPTURE_PLACES_MAX, CAPTURE_RING_SIZE, PORTS_MAX, PORTS_RESERVED } from '../../limits.ts'
+import { CAPTURE_RING_SIZE, PORTS_MAX, PORTS_RESERVED } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
 import { programVersion } from '../version.ts'
 import { WallClock } from './capture-clock.ts'
@@ -202,7 +202,8 @@ export class CaptureSession {
   }
 
   #add(place: SwitchPlace): void {
-    if (this.#interfaces === CAPTURE_PLACES_MAX) return
+    // As many as there may be ports: a ring has counters for so many.
+    if (this.#interfaces === PORTS_MAX) return
     const { port, owner } = place
     // Of those that are kept for one thing each it is not known whether anything will come of them.
     const number = this.#file.addInterface(place, port < PORTS_MAX - PORTS_RESERVED)

@@ -26,7 +26,7 @@ import {
   type World,
   worldState,
 } from '../../control/fabric/uplink-state.ts'
-import type { FabricGateway, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
+import type { FabricGateway, FabricImpairment, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
 import type { Datapath, OpenPort } from '../datapath.ts'
 import type { Log } from '../log.ts'
@@ -38,7 +38,7 @@ import { type UplinkMachine, uplinkMachine } from './uplink-machine.ts'
 /** Of the data path, what an uplink needs. */
 export type UplinkSwitch = Pick<
   Datapath,
-  'addDomain' | 'removeDomain' | 'attachPort' | 'removePort' | 'setInterface' | 'setRoutes'
+  'addDomain' | 'removeDomain' | 'attachPort' | 'removePort' | 'setInterface' | 'setRoutes' | 'setLink'
 >
 
 /** An uplink that was set. */
@@ -57,6 +57,8 @@ export class Uplink {
   #world: World | undefined
   /** Whether the switch has the port. */
   #attached = false
+  /** Of its link, whichever port that leads to. */
+  #impairment: FabricImpairment | undefined
   /** Why no frame passes now; empty where they do. */
   #reason = ''
   #ports: NatPorts | undefined
@@ -83,6 +85,22 @@ export class Uplink {
       else if (patient) await this.#await(spec)
       else await this.#replace(spec)
       if (!patient) this.#awaited = undefined
+    })
+  }
+
+  /** What its link does to frames from here on, now or when there is one. */
+  setImpairment(impairment: FabricImpairment | undefined): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = this.#impairment
+      this.#impairment = impairment
+      try {
+        if (this.#attached) await this.#switch.setLink(UPLINK_PORT, impairment)
+      } catch (error) {
+        // One that has gone meanwhile has it when it is back.
+        if (!this.#attached) return
+        this.#impairment = before
+        throw error
+      }
     })
   }
 
@@ -239,7 +257,13 @@ export class Uplink {
       throw error
     }
     await this.#switch.attachPort(
-      { port: UPLINK_PORT, domain: UPLINK_DOMAIN, mtu: place.mtu, host: true },
+      {
+        port: UPLINK_PORT,
+        domain: UPLINK_DOMAIN,
+        mtu: place.mtu,
+        host: true,
+        impairment: this.#impairment,
+      },
       port,
     )
     this.#attached = true

@@ -8,7 +8,7 @@ import * as frameMemory from '../frame-memory.ts'
 import type { ExplainedStep } from '../router-settings.ts'
 import { accepts, type FilterProgram } from './frame-filter.ts'
 import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
-import type { FrameCopy, RecordedFrame } from './recorded-frame.ts'
+import { Fact, type FrameCopy, type RecordedFrame } from './recorded-frame.ts'
 import type { RecordedPath } from './recorded-path.ts'
 
 const { VIRTIO_NET_HEADER_SIZE } = frameMemory
@@ -29,16 +29,24 @@ export interface FrameCollectorOptions {
 /** A record on its way. */
 interface Draft {
   wanted: boolean
+  /** Within the limits: it is copied, and explained. */
+  readonly looked: boolean
   arrival: FrameCopy | undefined
   steps: readonly ExplainedStep[]
   readonly departures: FrameCopy[]
 }
 
-const emptyDraft = (): Draft => ({ wanted: false, arrival: undefined, steps: [], departures: [] })
+const newDraft = (looked: boolean): Draft => ({
+  wanted: false,
+  looked,
+  arrival: undefined,
+  steps: [],
+  departures: [],
+})
 
 export class FrameCollector implements FrameRecorder {
   readonly wantsRefused = false
-  /** Frames that the limits have kept from being recorded. */
+  /** Frames that were wanted, and that the limits have kept from being recorded. */
   missed = 0
   readonly #path: RecordedPath
   readonly #memory: FrameMemory
@@ -50,8 +58,8 @@ export class FrameCollector implements FrameRecorder {
   #looked = 0
   #kept = 0
   #records: RecordedFrame[] = []
-  /** Ways under way, the innermost last; undefined: not looked at. */
-  readonly #drafts: (Draft | undefined)[] = []
+  /** Ways under way, the innermost last. */
+  readonly #drafts: Draft[] = []
 
   constructor(path: RecordedPath, memory: FrameMemory, options: FrameCollectorOptions) {
     this.#path = path
@@ -83,28 +91,30 @@ export class FrameCollector implements FrameRecorder {
 
   begin(way: FrameWay, port: number, offset: number, length: number): void {
     const draft = this.#open()
-    if (draft === undefined) return
-    const isReleased = way.number === 0 || this.#drafts.length > 1
     draft.wanted = this.#wants(port, this.#memory.view, offset, length)
-    if (isReleased) return
+    // The arrival of what had waited is in an earlier record.
+    if ((way.facts & Fact.released) !== 0 || !draft.looked) return
     draft.arrival = this.#copy(port, offset, length)
     if (this.#explained) draft.steps = this.#path.explain(port, offset, length)
   }
 
   make(): void {
-    this.#drafts.push(emptyDraft())
+    this.#drafts.push(newDraft(true))
   }
 
   depart(_way: FrameWay, port: number, offset: number, length: number): void {
-    const draft = this.#drafts.at(-1)
-    if (draft === undefined) return
+    const draft = this.#drafts.at(-1)!
     draft.wanted ||= this.#wants(port, this.#memory.view, offset, length)
-    draft.departures.push(this.#copy(port, offset, length))
+    if (draft.looked) draft.departures.push(this.#copy(port, offset, length))
   }
 
   end(way: FrameWay): void {
-    const draft = this.#drafts.pop()
-    if (draft?.wanted !== true) return
+    const draft = this.#drafts.pop()!
+    if (!draft.wanted) return
+    if (!draft.looked) {
+      this.missed++
+      return
+    }
     const { arrival, steps, departures } = draft
     this.#keep(way, { arrival, steps, departures })
   }
@@ -121,10 +131,9 @@ export class FrameCollector implements FrameRecorder {
 
   flush(): void {}
 
-  #open(): Draft | undefined {
-    const draft = this.#looked < this.#looks && this.#kept < this.#limit ? emptyDraft() : undefined
-    if (draft === undefined) this.missed++
-    else this.#looked++
+  #open(): Draft {
+    const draft = newDraft(this.#looked < this.#looks && this.#kept < this.#limit)
+    this.#looked++
     this.#drafts.push(draft)
     return draft
   }

@@ -112,74 +112,75 @@ export function accepts(
     const operation = program[at]!
     let address = program[at + 1]!
     let yes = false
+    // Numbers, because only with those V8 makes a table of jumps; `Operation` names them.
     switch (operation & CODE_MASK) {
-      case 0:
+      case 0: // jump
         break
-      case 1:
+      case 1: // equal8
         if (address < 0 || address >= length) return false
         yes = (view.getUint8(offset + address) & program[at + 2]!) === program[at + 3]!
         break
-      case 2:
+      case 2: // equal16
         if (address < 0 || address > length - 2) return false
         yes = (view.getUint16(offset + address) & program[at + 2]!) === program[at + 3]!
         break
-      case 3:
+      case 3: // equal32
         if (address < 0 || address > length - 4) return false
         yes = (view.getInt32(offset + address) & program[at + 2]!) === program[at + 3]!
         break
-      case 4:
+      case 4: // atLeast8
         if (address < 0 || address >= length) return false
         yes = unsignedAtLeast(view.getUint8(offset + address) & program[at + 2]!, program[at + 3]!)
         break
-      case 5:
+      case 5: // atLeast16
         if (address < 0 || address > length - 2) return false
         yes = unsignedAtLeast(view.getUint16(offset + address) & program[at + 2]!, program[at + 3]!)
         break
-      case 6:
+      case 6: // atLeast32
         if (address < 0 || address > length - 4) return false
         yes = unsignedAtLeast(view.getInt32(offset + address) & program[at + 2]!, program[at + 3]!)
         break
-      case 7:
+      case 7: // headerEqual8
         address = behindHeader(view, offset, length, operation, address)
         if (address < 0 || address >= length) return false
         yes = (view.getUint8(offset + address) & program[at + 2]!) === program[at + 3]!
         break
-      case 8:
+      case 8: // headerEqual16
         address = behindHeader(view, offset, length, operation, address)
         if (address < 0 || address > length - 2) return false
         yes = (view.getUint16(offset + address) & program[at + 2]!) === program[at + 3]!
         break
-      case 9:
+      case 9: // headerEqual32
         address = behindHeader(view, offset, length, operation, address)
         if (address < 0 || address > length - 4) return false
         yes = (view.getInt32(offset + address) & program[at + 2]!) === program[at + 3]!
         break
-      case 10:
+      case 10: // headerAtLeast8
         address = behindHeader(view, offset, length, operation, address)
         if (address < 0 || address >= length) return false
         yes = unsignedAtLeast(view.getUint8(offset + address) & program[at + 2]!, program[at + 3]!)
         break
-      case 11:
+      case 11: // headerAtLeast16
         address = behindHeader(view, offset, length, operation, address)
         if (address < 0 || address > length - 2) return false
         yes = unsignedAtLeast(view.getUint16(offset + address) & program[at + 2]!, program[at + 3]!)
         break
-      case 12:
+      case 12: // headerAtLeast32
         address = behindHeader(view, offset, length, operation, address)
         if (address < 0 || address > length - 4) return false
         yes = unsignedAtLeast(view.getInt32(offset + address) & program[at + 2]!, program[at + 3]!)
         break
-      case 13:
+      case 13: // lengthAtLeast
         yes = unsignedAtLeast(wireLength, program[at + 3]!)
         break
-      case 35:
+      case 35: // either16
         if (address < 0 || address > length - 2) return false
         yes = view.getUint16(offset + address) === program[at + 3]!
         if (yes) break
         if (address > length - 4) return false
         yes = view.getUint16(offset + address + 2) === program[at + 3]!
         break
-      case 36:
+      case 36: // headerEither16
         address = behindHeader(view, offset, length, operation, address)
         if (address < 0 || address > length - 2) return false
         yes = view.getUint16(offset + address) === program[at + 3]!
@@ -187,10 +188,10 @@ export function accepts(
         if (address > length - 4) return false
         yes = view.getUint16(offset + address + 2) === program[at + 3]!
         break
-      case 33:
+      case 33: // registerEqual
         yes = registers[address] === registers[program[at + 2]!]
         break
-      case 34:
+      case 34: // registerAtLeast
         yes = unsignedAtLeast(registers[address]!, registers[program[at + 2]!]!)
         break
       default:

@@ -50,7 +50,7 @@ export class RecordedPath implements WaitWatcher {
   private readonly transmit: () => void
   private recorders: readonly FrameRecorder[] = []
   private lastNumber = 0
-  private readonly way = {
+  private readonly way: { -readonly [Key in keyof FrameWay]: FrameWay[Key] } = {
     number: 0,
     timeMs: 0,
     facts: 0,
@@ -93,7 +93,10 @@ export class RecordedPath implements WaitWatcher {
   /** To be called between two bursts, as is `remove`. */
   add(recorder: FrameRecorder): void {
     this.recorders = [...this.recorders, recorder]
-    this.told = this.engine.transmitCount
+    if (this.recorders.length === 1) {
+      this.told = this.engine.transmitCount
+      this.numbers.fill(0, 0, this.told)
+    }
     this.trail.watcher = this
   }
 
@@ -120,7 +123,7 @@ export class RecordedPath implements WaitWatcher {
 
   /** Engine.tick. */
   tick(nowMs: number): boolean {
-    this.make(nowMs)
+    this.make(nowMs, 0)
     const more = this.engine.tick(Math.floor(nowMs / MS_PER_S))
     this.made()
     return more
@@ -129,10 +132,23 @@ export class RecordedPath implements WaitWatcher {
   /** Anything else that may put frames into the list: what it does is the router's own doing. */
   run<Result>(nowMs: number, action: () => Result): Result {
     if (!this.active) return action()
-    this.make(nowMs)
-    const result = action()
-    this.made()
-    return result
+    this.make(nowMs, 0)
+    try {
+      return action()
+    } finally {
+      this.made()
+    }
+  }
+
+  /** The same of what lets frames go on that had been told of: who had delayed them. */
+  release<Result>(nowMs: number, action: () => Result): Result {
+    if (!this.active) return action()
+    this.make(nowMs, RELEASED)
+    try {
+      return action()
+    } finally {
+      this.made()
+    }
   }
 
   /** Instead of Engine.settle, after a poll. `present`: the frames are still in the memory, since it was a transmit. */
@@ -146,7 +162,7 @@ export class RecordedPath implements WaitWatcher {
   /** Transmits what stands in the list. */
   transmitNow(): void {
     if (this.depth > 0) this.depart()
-    this.transmit()
+    if (this.engine.transmitCount > 0) this.transmit()
     this.settle(true)
   }
 
@@ -156,7 +172,7 @@ export class RecordedPath implements WaitWatcher {
    */
   explain(port: number, offset: number, length: number): readonly ExplainedStep[] {
     if (this.depth > 1) return []
-    if (this.engine.transmitCount > 0) this.transmitNow()
+    this.transmitNow()
     const frame = this.memory.bytes.slice(offset, offset + length)
     const virtioHeader = this.memory.bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset)
     const nowS = Math.floor(this.way.timeMs / MS_PER_S)
@@ -198,22 +214,24 @@ export class RecordedPath implements WaitWatcher {
     this.moves = stations.moved
     this.depth = 1
     this.clear(this.lastNumber, 0)
-    for (const recorder of this.recorders) recorder.begin(this.way, port, offset, length)
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.begin(this.way, port, offset, length)
   }
 
   private end(): void {
     this.depart()
-    for (const recorder of this.recorders) recorder.end(this.way)
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.end(this.way)
     this.depth = 0
     this.trail.number = 0
   }
 
-  private make(nowMs: number): void {
+  private make(nowMs: number, facts: number): void {
     this.way.timeMs = nowMs
     this.depth = 1
     this.adds = this.engine.stations.added
     this.moves = this.engine.stations.moved
-    this.clear(0, 0)
+    this.clear(0, facts)
     for (const recorder of this.recorders) recorder.make(this.way)
   }
 
@@ -312,5 +330,3 @@ export class RecordedPath implements WaitWatcher {
     for (const recorder of this.recorders) recorder.flush()
   }
 }
-
-export type { FrameRecorder, FrameWay }

@@ -44,7 +44,7 @@ export interface RingRecorderOptions {
 export class RingRecorder implements FrameRecorder {
   private readonly ring: CaptureRingWriter
   private readonly memory: FrameMemory
-  private readonly words: Int32Array
+  private readonly longs: BigInt64Array
   private readonly tuples: RecordTuples
   private readonly tell: () => void
   private readonly filter: frameFilter.FilterProgram
@@ -66,7 +66,8 @@ export class RingRecorder implements FrameRecorder {
   ) {
     this.ring = writer
     this.memory = memory
-    this.words = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength >>> 2)
+    const { buffer, byteOffset, byteLength } = memory.bytes
+    this.longs = new BigInt64Array(buffer, byteOffset, byteLength >>> 3)
     this.tuples = tuples
     this.filter = options.filter
     this.snapLength = options.snapLength
@@ -152,7 +153,7 @@ export class RingRecorder implements FrameRecorder {
     if (!isAccepted) return NOTHING
     const at = this.ring.reserve(kind, of, length, this.snapped(view, offset, length))
     if (at === RING_FULL) return NOTHING
-    this.ring.copy(at, this.words, offset)
+    this.ring.copy(at, this.longs, offset)
     return at
   }
 

@@ -9,13 +9,7 @@
  * test a burst.
  */
 
-import {
-  BURST_MAX,
-  IMPAIRMENT_DELAY_US_MAX,
-  IMPAIRMENT_QUEUE_MAX,
-  IMPAIRMENT_RATE_MAX,
-  SEGMENTS_MAX,
-} from '../../limits.ts'
+import { BURST_MAX, SEGMENTS_MAX } from '../../limits.ts'
 import * as virtio from '../../wire/virtio-net.ts'
 import { Fact } from '../capture/recorded-frame.ts'
 import { classify } from '../classify.ts'
@@ -26,6 +20,7 @@ import type { FrameMemory } from '../frame-memory.ts'
 import * as frameMemory from '../frame-memory.ts'
 import { completeChecksum, Segmenter } from '../offload.ts'
 import { IMPAIRED, NO_DOMAIN, type PortTable } from '../port-table.ts'
+import { requireLegal } from './check-settings.ts'
 import { NEVER } from './delay-queue.ts'
 import { StoreMemory } from './frame-store.ts'
 import { ImpairedLink } from './impaired-link.ts'
@@ -118,6 +113,7 @@ export class Impairments {
    */
   depart(): boolean {
     const { egress } = this
+    egress.freeArrivals()
     this.counters.trail.facts |= Fact.delayed
     for (const link of this.toLinks) {
       while (link.isDue) {
@@ -314,20 +310,3 @@ const earliest = (links: readonly ImpairedLink[]): number => {
 const hasDue = (link: ImpairedLink): boolean => link.isDue
 
 const isOver = (link: ImpairedLink): boolean => link.isEnding && link.waiting === 0
-
-function requireLegal(settings: ImpairmentSettings): void {
-  requireInteger('delayUs', settings.delayUs, 0, IMPAIRMENT_DELAY_US_MAX)
-  requireInteger('jitterUs', settings.jitterUs, 0, IMPAIRMENT_DELAY_US_MAX)
-  requireInteger('rate', settings.rate, 0, IMPAIRMENT_RATE_MAX)
-  requireInteger('queue', settings.queue, 1, IMPAIRMENT_QUEUE_MAX)
-  requireInteger('seed', settings.seed, -(2 ** 31), 2 ** 31 - 1)
-  for (const name of ['loss', 'duplicate', 'reorder', 'corrupt'] as const) {
-    const value = settings[name]
-    if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} is ${value}; it must be from 0 to 1`)
-  }
-}
-
-function requireInteger(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return
-  throw new RangeError(`${name} is ${value}; it must be an integer from ${least} to ${most}`)
-}

@@ -34,9 +34,11 @@ export class CaptureComments {
   of(record: Record, here: string, view: DataView, offset: number): readonly string[] {
     const { kind, facts, reason, flow } = record
     const isArrival = kind === RecordKind.arrival
-    if (flow < 0 && reason === 0 && (isArrival ? facts === 0 : record.number !== 0)) return NONE
+    if (flow < 0 && reason === 0 && facts === 0 && record.number !== 0) return NONE
     const comments: string[] = []
     if (isArrival) this.#addFacts(record, here, view, offset, comments)
+    else if (record.number === 0 && (facts & Fact.delayed) !== 0) comments.push('delayed by the link')
+    else if ((facts & Fact.released) !== 0) comments.push('had waited')
     else if (record.number === 0) comments.push('made by the router')
     if (flow >= 0) comments.push(this.#flow(record))
     if (reason !== DropReason.none && kind !== RecordKind.departure) comments.push(dropText(reason))

@@ -8,6 +8,8 @@ import {
   operation,
   PACKET_SIZE,
   senderProtocol,
+  targetHardwareHigh,
+  targetHardwareLow,
   targetProtocol,
 } from '../../wire/arp.ts'
 import { ETHER_TYPES, showTrailer } from './ethernet.ts'
@@ -68,10 +70,13 @@ function title(view: DataView, offset: number): string {
 /** A request or reply that asks nobody (RFC 5227, 1.1 and 3). */
 function special(view: DataView, offset: number): { name: string; label: string; text: string } | undefined {
   const sender = senderProtocol(view, offset)
+  const kind = operation(view, offset)
+  if (kind !== OPERATION_REQUEST && kind !== OPERATION_REPLY) return undefined
   if (sender === targetProtocol(view, offset)) {
     return { name: 'arp.isgratuitous', label: 'Gratuitous', text: 'the sender tells its own address' }
   }
-  if (sender === 0 && operation(view, offset) === OPERATION_REQUEST) {
+  const asked = targetHardwareHigh(view, offset) === 0 && targetHardwareLow(view, offset) === 0
+  if (sender === 0 && kind === OPERATION_REQUEST && asked) {
     return { name: 'arp.isprobe', label: 'Probe', text: 'the sender asks whether the address is free' }
   }
   return undefined

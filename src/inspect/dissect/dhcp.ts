@@ -94,7 +94,7 @@ function showText(
 function showOptions(packet: Packet, layer: Layer, fields: Fields, { offset, end }: Extent): void {
   const { view } = packet
   let at = offset
-  while (at < end && packet.fieldsLeft > 0) {
+  while (at < end && !packet.full) {
     const code = view.getUint8(at)
     const size = optionSize(view, at, end)
     const label = OPTION_LABELS[code] ?? `Option ${code}`

@@ -1,5 +1,6 @@
 /** Takes packets apart: each layer says what follows, and so there is no recursion that a packet could drive. */
 
+import { DISSECTED_LAYERS_MAX } from '../../limits.ts'
 import { LINK_TYPE_ETHERNET } from '../pcap/capture-file.ts'
 import { dissectArp } from './arp.ts'
 import { dissectData } from './data.ts'
@@ -19,9 +20,9 @@ import {
   dissectHopByHop,
   dissectRouting,
 } from './ipv6-extensions.ts'
+import { packetLine } from './line-writer.ts'
 import { dissectLlc } from './llc.ts'
 import { type Dissector, type Next, Packet, type Protocol } from './packet.ts'
-import { summarize } from './summary.ts'
 import { dissectTcp } from './tcp.ts'
 import { dissectTls } from './tls.ts'
 import { dissectUdp } from './udp.ts'
@@ -55,6 +56,8 @@ const DISSECTORS: Readonly<Record<Protocol, Dissector>> = {
   data: dissectData,
 }
 
+const TOO_MUCH = 'there is more, which is too much to be shown'
+
 /** Takes apart the packet of `length` bytes at `offset`. Never throws: what cannot be read is a problem of its layer. */
 export function dissect(
   bytes: Uint8Array,
@@ -72,12 +75,15 @@ export function dissect(
     wireEnd: Math.max(length, originalLength),
   }
   while (next !== undefined) {
-    if (packet.full) {
-      packet.layers.at(-1)!.problem ??= 'there is more, which is too much to be shown'
+    if (packet.layers.length >= DISSECTED_LAYERS_MAX) {
+      packet.layers.at(-1)!.problem ??= TOO_MUCH
       break
     }
     next = DISSECTORS[next.protocol](packet, next)
+    if (packet.fieldsLeft > 0) continue
+    packet.layers.at(-1)!.problem ??= TOO_MUCH
+    break
   }
-  const { layers } = packet
-  return { layers, summary: summarize(layers), capturedLength: length, originalLength }
+  const summary = packetLine(bytes, offset, length, { originalLength, linkType })
+  return { layers: packet.layers, summary, capturedLength: length, originalLength }
 }

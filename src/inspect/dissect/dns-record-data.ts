@@ -82,7 +82,7 @@ function showSrv(data: RecordData): boolean {
 function showTxt({ source, fields, offset, end }: RecordData): boolean {
   for (let at = offset; at < end; ) {
     const size = source.packet.view.getUint8(at)
-    if (size > end - at - 1 || source.packet.fieldsLeft <= 0) return false
+    if (size > end - at - 1 || source.packet.full) return false
     fields.number('dns.txt.length', 'Length', at, 1)
     fields.string('dns.txt', 'Text', at + 1, size)
     at += size + 1
@@ -121,7 +121,7 @@ const OPTIONS: Readonly<Record<number, string>> = {
 function showOptions({ source, fields, offset, end }: RecordData): boolean {
   const { view } = source.packet
   let at = offset
-  while (end - at >= 4 && source.packet.fieldsLeft > 0) {
+  while (end - at >= 4 && !source.packet.full) {
     const code = view.getUint16(at)
     const size = view.getUint16(at + 2)
     const label = OPTIONS[code] ?? `option ${code}`
@@ -157,7 +157,7 @@ function showService(data: RecordData): boolean {
   fields.number('dns.svcb.svcpriority', 'Priority', offset, 2)
   let at = showName(data, 'dns.svcb.targetname', 'Target', offset + 2)
   if (at === 0) return false
-  while (end - at >= 4 && source.packet.fieldsLeft > 0) {
+  while (end - at >= 4 && !source.packet.full) {
     const key = view.getUint16(at)
     const size = view.getUint16(at + 2)
     if (size > end - at - 4) return false

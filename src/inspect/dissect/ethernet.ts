@@ -1,6 +1,5 @@
 /** Ethernet II, and frames of IEEE 802.3 with a length in place of the type. */
 
-import { macAt } from '../../wire/address.ts'
 import {
   etherType,
   HEADER_SIZE,
@@ -11,7 +10,7 @@ import {
   TYPE_SERVICE_VLAN,
   TYPE_VLAN,
 } from '../../wire/ethernet.ts'
-import type { Fields } from './fields.ts'
+import type { Field, Fields } from './fields.ts'
 import type { Extent, Next, Packet, Protocol } from './packet.ts'
 
 /** A length is not above it (IEEE 802.3, 3.2.6); between it and TYPE_MIN is neither a length nor a type. */
@@ -37,13 +36,13 @@ export function dissectEthernet(packet: Packet, extent: Extent): Next | undefine
   const { offset, end, wireEnd } = extent
   const layer = packet.layer('eth', 'Ethernet', extent, HEADER_SIZE)
   const fields = packet.fields(layer, extent)
-  address(fields, 'eth.dst', 'Destination', offset)
-  address(fields, 'eth.src', 'Source', offset + 6)
+  const target = address(fields, 'eth.dst', 'Destination', offset)
+  const source = address(fields, 'eth.src', 'Source', offset + 6)
   if (layer.problem !== undefined) {
     fields.hex('eth.type', 'Type', offset + 12, 2)
     return undefined
   }
-  layer.title = `Ethernet, ${macAt(packet.view, offset + 6)} → ${macAt(packet.view, offset)}`
+  layer.title = `Ethernet, ${source.text} → ${target.text}`
   const type = etherType(packet.view, offset)
   const payload = offset + HEADER_SIZE
   if (type > LENGTH_MAX) {
@@ -97,8 +96,10 @@ function isZero(view: DataView, offset: number, end: number): boolean {
 }
 
 /** The first byte's two lowest bits (IEEE 802, 8.2). */
-function address(fields: Fields, name: string, label: string, offset: number): void {
-  const bits = fields.under(fields.mac(name, label, offset))
+function address(fields: Fields, name: string, label: string, offset: number): Field {
+  const field = fields.mac(name, label, offset)
+  const bits = fields.under(field)
   bits.flag(`${name}.lg`, 'Locally administered', offset, 3, 0x020000)
   bits.flag(`${name}.ig`, 'Group address', offset, 3, 0x010000)
+  return field
 }

@@ -4,7 +4,7 @@
  */
 
 import { DISSECTED_BYTES_MAX } from '../../limits.ts'
-import { ipv4At, ipv6At, macAt } from '../../wire/address.ts'
+import { ipv4At, ipv6At } from '../../wire/address.ts'
 import type { DissectedField } from './dissection.ts'
 
 export interface Field extends DissectedField {
@@ -101,7 +101,7 @@ export class Fields {
   }
 
   mac(name: string, label: string, offset: number): Field {
-    const text = this.#has(offset, 6) ? macAt(this.#view, offset) : ''
+    const text = this.#has(offset, 6) ? hexBytes(this.#view, offset, 6) : ''
     return this.add(name, label, text, text, offset, 6)
   }
 

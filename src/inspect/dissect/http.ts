@@ -110,7 +110,7 @@ function wordEnd(view: DataView, offset: number, end: number): number {
 function showHeader(view: DataView, fields: Fields, offset: number, end: number, size: number): void {
   const text = asciiText(view, offset, size)
   const colon = text.indexOf(':')
-  const key = colon < 0 ? text : text.slice(0, colon)
+  const key = colon < 0 ? text : text.slice(0, colon) || '(no name)'
   const value = colon < 0 ? '' : text.slice(colon + 1).trim()
   fields.add(HEADERS[key.toLowerCase()] ?? 'http.unknown_header', key, value, value, offset, end - offset)
 }

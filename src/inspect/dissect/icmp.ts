@@ -6,7 +6,6 @@ import {
   code,
   HEADER_SIZE,
   identifier,
-  rest,
   sequenceNumber,
   TYPE_DESTINATION_UNREACHABLE,
   TYPE_ECHO,
@@ -96,6 +95,7 @@ export function dissectIcmp(packet: Packet, extent: Extent): Next | undefined {
   if (ERRORS.has(kind)) {
     showErrorRest(view, fields, offset, kind)
     packet.depth++
+    packet.quoted = true
     return { protocol: 'ip', offset: body, end, wireEnd }
   }
   return { protocol: 'data', offset: showQuery(packet, fields, extent, kind), end, wireEnd }
@@ -118,7 +118,7 @@ function showErrorRest(view: DataView, fields: Fields, offset: number, kind: num
   else if (kind === TYPE_PARAMETER_PROBLEM) fields.number('icmp.pointer', 'Pointer', at, 1)
   else if (kind === TYPE_DESTINATION_UNREACHABLE && code(view, offset) === CODE_FRAGMENTATION_NEEDED) {
     fields.number('icmp.mtu', 'MTU of the next hop', at + 2, 2)
-  } else if (rest(view, offset) !== 0) fields.bytes('icmp.unused', 'Unused', at, 4)
+  }
 }
 
 /** Messages that ask and answer. Returns where the data begin. */

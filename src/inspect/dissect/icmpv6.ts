@@ -95,6 +95,7 @@ export function dissectIcmpv6(packet: Packet, extent: Extent): Next | undefined 
     if (kind === TYPE_PACKET_TOO_BIG) fields.number('icmpv6.mtu', 'MTU of the next hop', offset + 4, 4)
     if (kind === TYPE_PARAMETER_PROBLEM) fields.number('icmpv6.pointer', 'Pointer', offset + 4, 4)
     packet.depth++
+    packet.quoted = true
     return { protocol: 'ipv6', offset: offset + HEADER_SIZE, end, wireEnd }
   }
   return showMessage(packet, fields, extent, kind)

@@ -31,7 +31,7 @@ const OPTIONS: Readonly<Record<number, Option>> = {
   [STRICT_SOURCE_ROUTE]: { name: 'ip.options.route', label: 'Strict source route' },
   [ROUTER_ALERT]: { name: 'ip.options.routeralert', label: 'Router alert' },
 }
-const UNKNOWN: Option = { name: 'ip.options.unknown', label: 'Unknown option' }
+const UNKNOWN: Option = { name: '', label: 'Unknown option' }
 
 /** Shows the options from `offset` to `end`. */
 export function showOptions(packet: Packet, layer: Layer, offset: number, end: number): void {
@@ -71,7 +71,8 @@ function showOption(packet: Packet, fields: Fields, option: Field, kind: number)
 
 /** The pointer counts from the option's first byte, which is 1; the address it points at is the next one to be used. */
 function showRoute(view: DataView, fields: Fields, { offset, length }: Field, kind: number): void {
-  fields.number('ip.opt.ptr', 'Pointer', offset + 2, 1)
+  const pointer = fields.number('ip.opt.ptr', 'Pointer', offset + 2, 1)
+  if ((pointer.value as number) % 4 !== 0 || pointer.value === 0) pointer.problem = 'points at no address'
   const next = offset + view.getUint8(offset + 2) - 1
   const names = kind === RECORD_ROUTE ? ['ip.rec_rt', 'ip.empty_rt'] : ['ip.rec_rt', 'ip.src_rt']
   for (let at = offset + 3; at + 4 <= offset + length; at += 4) {

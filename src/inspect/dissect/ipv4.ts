@@ -95,6 +95,13 @@ function judgeHeaderChecksum(view: DataView, offset: number, field: Header['chec
   if (headerChecksum(view, offset) === 0) field.text += ' (not filled in)'
 }
 
+/** Super-frames of some drivers have 0 here, as the device makes packets with lengths of their own of them. */
+function leftToDevice({ offset, wireEnd }: Extent, field: Header['length']): number {
+  field.value = wireEnd - offset
+  field.text = `0 (left to the device; ${field.value} bytes are here)`
+  return field.value
+}
+
 function payload(
   packet: Packet,
   layer: Layer,
@@ -103,21 +110,23 @@ function payload(
 ): Next | undefined {
   const { offset, end } = extent
   const { view } = packet
-  const total = totalLength(view, offset)
+  const total = totalLength(view, offset) || leftToDevice(extent, lengthField)
   const size = headerSize(view, offset)
   let wireEnd = offset + total
   if (total < size) {
     lengthField.problem = `less than the header's ${size} bytes`
     layer.problem = 'its total length is too small'
     wireEnd = extent.wireEnd
-  } else if (wireEnd > extent.wireEnd && packet.depth === 0) {
+  } else if (wireEnd > extent.wireEnd && !packet.quoted) {
     // What an error message quotes is seldom whole: it says so where its bytes end, and not here.
     lengthField.problem = `more than there is: ${extent.wireEnd - offset} bytes`
   }
   const bytesEnd = Math.min(end, wireEnd)
+  const whole = bytesEnd === wireEnd
+  if (!packet.quoted) wireEnd = Math.min(wireEnd, extent.wireEnd)
   showTrailer(packet, wireEnd, end)
   const number = protocol(view, offset)
-  packet.carrier = { version: 4, header: offset, partial: isFragment(view, offset) || bytesEnd < wireEnd }
+  packet.carrier = { version: 4, header: offset, partial: isFragment(view, offset) || !whole }
   const inner = { offset: offset + size, end: bytesEnd, wireEnd }
   if (total < size || fragmentOffset(view, offset) > 0) return { ...inner, protocol: 'data' }
   return { ...inner, protocol: upperLayer(number, 4) }

@@ -21,13 +21,15 @@ export function dissectIpv6(packet: Packet, extent: Extent): Next | undefined {
     layer.problem = `its version is ${version(view, offset)}`
     return { protocol: 'data', offset: payload, end, wireEnd: extent.wireEnd }
   }
-  const wireEnd = payload + payloadLength(view, offset)
-  if (wireEnd > extent.wireEnd && packet.depth === 0) {
+  let wireEnd = payload + payloadLength(view, offset)
+  if (wireEnd > extent.wireEnd && !packet.quoted) {
     header.length.problem = `more than there is: ${extent.wireEnd - payload} bytes`
   }
   showTrailer(packet, wireEnd, end)
   const bytesEnd = Math.min(end, wireEnd)
-  packet.carrier = { version: 6, header: offset, partial: bytesEnd < wireEnd }
+  const whole = bytesEnd === wireEnd
+  if (!packet.quoted) wireEnd = Math.min(wireEnd, extent.wireEnd)
+  packet.carrier = { version: 6, header: offset, partial: !whole }
   return { protocol: upperLayer(nextHeader(view, offset), 6), offset: payload, end: bytesEnd, wireEnd }
 }
 

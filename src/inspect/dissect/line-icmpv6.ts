@@ -61,7 +61,7 @@ export function icmpv6Line(line: LinePacket, at: number): void {
   } else if (type >= 135 && type <= 137 && line.has(at, DISCOVERY_SIZE)) discovery(line, at, type)
   else if (type === 2 && line.has(at, HEADER_SIZE)) {
     line.put(TOO_BIG)
-    line.decimal(view.getUint32(at + 4))
+    line.uint32(at + 4)
     quoted(line, at + HEADER_SIZE)
   } else other(line, at, type, code)
   line.put(LENGTH)

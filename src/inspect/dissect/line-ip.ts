@@ -132,7 +132,7 @@ function ipv6Rest(line: LinePacket, at: number, protocol: number, payload: numbe
   ipv6Address(line, at + 24)
   if (ports) port(line, payload + 2)
   line.put(COLON)
-  const id = fragment < 0 ? 0 : view.getUint32(fragment + 4)
+  const id = fragment < 0 ? 0 : view.getInt32(fragment + 4)
   if (start !== 0) return laterFragment(line, protocol, id, start, (flags & 1) !== 0, payload)
   carried(line, protocol, payload)
   if ((flags & 1) !== 0) firstFragment(line, id)
@@ -173,7 +173,7 @@ export function protocolName(line: LinePacket, protocol: number): void {
 
 function firstFragment(line: LinePacket, id: number): void {
   line.put(FRAGMENT_ID)
-  line.decimal(id)
+  line.unsigned(id)
   line.put(OFFSET)
   line.decimal(0)
   line.put(MORE)
@@ -190,7 +190,7 @@ function laterFragment(
 ): void {
   protocolName(line, protocol)
   line.put(FRAGMENT)
-  line.decimal(id)
+  line.unsigned(id)
   line.put(OFFSET)
   line.decimal(start)
   if (more) line.put(MORE)

@@ -25,9 +25,26 @@ export class LinePacket extends LineText {
   wireEnd: number = 0
   /** Something that was looked for is behind `limit`. */
   cut: boolean = false
-  /** Tunnels that the line is in. */
+  /** Tunnels that the line is in, and where the frame begins that the last one carries: it is described next; -1 where there is none. */
   depth: number = 0
+  inner: number = -1
   names: LineNames | undefined
+
+  /** The number of 32 bits at `at`. */
+  uint32(at: number): void {
+    this.unsigned(this.view.getInt32(at))
+  }
+
+  /**
+   * The 32 bits of `value` without a sign. Signed arithmetic throughout: numbers beyond 31 bits are objects wherever V8 passes them from
+   * one function to another.
+   */
+  unsigned(value: number): void {
+    if (value >= 0) return this.decimal(value)
+    const milliards = ((value >>> 1) / HALF_A_MILLIARD) | 0
+    this.decimal(milliards)
+    this.padded((value - Math.imul(milliards, 2 * HALF_A_MILLIARD)) | 0, 9)
+  }
 
   /** Whether `size` bytes are here; the line says so where they are not. */
   has(at: number, size: number): boolean {
@@ -36,5 +53,7 @@ export class LinePacket extends LineText {
     return false
   }
 }
+
+const HALF_A_MILLIARD = 500_000_000
 
 const EMPTY = new DataView(new ArrayBuffer(0))

@@ -62,10 +62,14 @@ export function applicationLine(line: LinePacket, at: number, source: number, de
 }
 
 function isHttp({ view, limit }: LinePacket, at: number): boolean {
-  return HTTP_WORDS.some((word) => {
-    if (limit - at < word.length) return false
-    return word.every((byte, index) => view.getUint8(at + index) === byte)
-  })
+  for (const word of HTTP_WORDS) if (beginsWith(view, at, limit, word)) return true
+  return false
+}
+
+function beginsWith(view: DataView, at: number, limit: number, word: Uint8Array): boolean {
+  if (limit - at < word.length) return false
+  for (let i = 0; i < word.length; i++) if (view.getUint8(at + i) !== word[i]) return false
+  return true
 }
 
 function httpLine(line: LinePacket, at: number): void {

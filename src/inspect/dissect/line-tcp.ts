@@ -32,10 +32,10 @@ export function tcpLine(line: LinePacket, at: number): void {
   const { view } = line
   const flags = view.getUint8(at + 13)
   line.put(HEADS[flags]!)
-  line.decimal(view.getUint32(at + 4))
+  line.uint32(at + 4)
   if ((flags & ACK) !== 0) {
     line.put(ACKNOWLEDGES)
-    line.decimal(view.getUint32(at + 8))
+    line.uint32(at + 8)
   }
   line.put(WINDOW)
   line.decimal(view.getUint16(at + 14))
@@ -115,9 +115,9 @@ function option(line: LinePacket, at: number, kind: number, size: number): void 
     line.put(SACK)
     for (let block = at + 2; block < at + size; block += 8) {
       line.byte(0x20)
-      line.decimal(view.getUint32(block))
+      line.uint32(block)
       line.byte(0x2d)
-      line.decimal(view.getUint32(block + 4))
+      line.uint32(block + 4)
     }
   } else {
     line.put(OPTION)
@@ -127,7 +127,7 @@ function option(line: LinePacket, at: number, kind: number, size: number): void 
 
 function timestamps(line: LinePacket, at: number): void {
   line.put(TIMESTAMP)
-  line.decimal(line.view.getUint32(at + 2))
+  line.uint32(at + 2)
   line.put(ECHO)
-  line.decimal(line.view.getUint32(at + 6))
+  line.uint32(at + 6)
 }

@@ -5,7 +5,6 @@ import * as dhcp from '../../wire/dhcp.ts'
 import * as vxlan from '../../wire/vxlan.ts'
 import { ipv4Address, macAddress } from './line-address.ts'
 import { dnsLine } from './line-dns.ts'
-import { ethernetLine } from './line-ethernet.ts'
 import type { LinePacket } from './line-packet.ts'
 import { ascii } from './line-text.ts'
 
@@ -94,6 +93,6 @@ function vxlanLine(line: LinePacket, at: number): boolean {
   line.decimal(vxlan.networkIdentifier(view, at))
   line.put(COLON)
   line.depth++
-  ethernetLine(line, at + vxlan.HEADER_SIZE)
+  line.inner = at + vxlan.HEADER_SIZE
   return true
 }

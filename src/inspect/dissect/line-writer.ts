@@ -13,7 +13,7 @@ export type { LineNames } from './line-packet.ts'
 export { TIME_FORMATS, type TimeFormat } from './line-time.ts'
 
 export interface LineWriterOptions {
-  /** `date` unless given. */
+  /** `clock` unless given. */
   readonly time?: TimeFormat | undefined
   /** Names in place of addresses; may grow while lines are written. */
   readonly names?: LineNames | undefined
@@ -34,15 +34,19 @@ const BATCH = 64 * 1024
 const CUT_SHORT = ascii(' [cut short]')
 const LINK_TYPE = ascii('link type ')
 const LENGTH = ascii(', length ')
+const NOTE = ascii('    # ')
 const LINE_FEED = 0x0a
+/** Of three bytes each at most: half of what a line may have. */
+const NOTE_LETTERS_MAX = 1200
 
 export class LineWriter {
   readonly #line = new LinePacket(BATCH + LINE_MAX)
   readonly #time: LineTime
+  readonly #names: LineNames | undefined
 
-  constructor({ time = 'date', names }: LineWriterOptions = {}) {
+  constructor({ time = 'clock', names }: LineWriterOptions = {}) {
     this.#time = new LineTime(time)
-    this.#line.names = names
+    this.#names = names
   }
 
   /** Something like 64 KB of lines are there to be taken. */
@@ -58,22 +62,37 @@ export class LineWriter {
   }
 
   /**
-   * Adds the packet's line. `view` is of the buffer that the packet's offset counts in. `digits`: of its time behind the point, 6 or 9. Not more
-   * than what makes `full` true, without `take`.
+   * Adds the packet's line. `view` is of the buffer that the packet's offset counts in. `digits`: of its time behind the point, 6 or 9.
+   * `prefix` stands between the time and the packet, 255 bytes of it at most. Not more than what makes `full` true, without `take`.
    */
   write(
     view: DataView,
     packet: LinePacketInput,
     digits: number,
     linkType: number = LINK_TYPE_ETHERNET,
+    prefix: Uint8Array = NOTHING,
   ): void {
     const line = this.#line
     this.#time.write(line, packet.seconds, packet.nanoseconds, digits)
+    line.put(prefix)
+    // Where there are none yet, addresses need not become keys of a map.
+    line.names = this.#names?.byAddress.size ? this.#names : undefined
     const { offset, capturedLength, originalLength } = packet
     describe(line, view, offset, capturedLength, originalLength, linkType)
     line.byte(LINE_FEED)
   }
+
+  /** Adds a line of text below a packet's: a comment. Of a long one only the beginning. */
+  note(text: string): void {
+    const line = this.#line
+    const shown = text.length > NOTE_LETTERS_MAX ? `${text.slice(0, NOTE_LETTERS_MAX)}...` : text
+    line.put(NOTE)
+    line.put(new TextEncoder().encode(shown.replaceAll(/\p{Cc}+/gu, ' ')))
+    line.byte(LINE_FEED)
+  }
 }
+
+const NOTHING = new Uint8Array(0)
 
 function describe(
   line: LinePacket,
@@ -88,8 +107,14 @@ function describe(
   line.wireEnd = offset + Math.max(length, originalLength)
   line.cut = false
   line.depth = 0
-  if (linkType === LINK_TYPE_ETHERNET) ethernetLine(line, offset)
-  else {
+  if (linkType === LINK_TYPE_ETHERNET) {
+    line.inner = offset
+    while (line.inner >= 0) {
+      const frame = line.inner
+      line.inner = -1
+      ethernetLine(line, frame)
+    }
+  } else {
     line.put(LINK_TYPE)
     line.decimal(linkType)
     line.put(LENGTH)

@@ -83,7 +83,7 @@ function showOptions(packet: Packet, fields: Fields, extent: Extent, offset: num
   const { view } = packet
   const { end } = extent
   let quoted: Next | undefined
-  for (let at = offset; at < end && packet.fieldsLeft > 0; ) {
+  for (let at = offset; at < end && !packet.full; ) {
     const type = view.getUint8(at)
     const size = at + 1 < end ? view.getUint8(at + 1) * 8 : 0
     const label = OPTIONS[type] ?? `Option ${type}`
@@ -97,6 +97,7 @@ function showOptions(packet: Packet, fields: Fields, extent: Extent, offset: num
     if (type === REDIRECTED && size > 8 && quoted === undefined) {
       quoted = { protocol: 'ipv6', offset: at + 8, end: at + size, wireEnd: at + size }
       packet.depth++
+      packet.quoted = true
     }
     at += size
   }

@@ -1,6 +1,6 @@
 /** The packet that is being taken apart: its bytes, the layers found so far, and what they tell those that follow. */
 
-import { DISSECTED_FIELDS_MAX, DISSECTED_LAYERS_MAX } from '../../limits.ts'
+import { DISSECTED_FIELDS_MAX } from '../../limits.ts'
 import type { DissectedLayer, DissectOptions } from './dissection.ts'
 import { Fields } from './fields.ts'
 
@@ -88,6 +88,8 @@ export class Packet {
   carrier: Carrier | undefined = undefined
   /** Of the layers that follow. */
   depth = 0
+  /** They are what an error message quotes, which may end anywhere. */
+  quoted = false
   fieldsLeft: number = DISSECTED_FIELDS_MAX
 
   constructor(view: DataView, options: DissectOptions) {
@@ -95,9 +97,9 @@ export class Packet {
     this.options = options
   }
 
-  /** No more layers are shown. */
+  /** No more fields are shown. */
   get full(): boolean {
-    return this.layers.length >= DISSECTED_LAYERS_MAX || this.fieldsLeft <= 0
+    return this.fieldsLeft <= 0
   }
 
   /** Begins a layer of `length` bytes, or of those that are here. */

@@ -9,12 +9,15 @@ export class FilterError extends Error {
   readonly hint: string | undefined
 
   constructor(message: string, text: string, position: number, hint?: string) {
-    super(message)
+    super(message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)}…` : message)
     this.position = position
     this.excerpt = excerptOf(text, position)
     this.hint = hint
   }
 }
+
+/** A word of the filter's may be as long as the filter. */
+const MESSAGE_MAX = 200
 
 const SHOWN_BEFORE = 40
 const SHOWN_AFTER = 30

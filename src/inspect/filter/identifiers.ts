@@ -304,7 +304,7 @@ export class IdentifierReader {
     if (addresses.length > 0) {
       return this.#fail(token, `'${token.text}' has no address that \`${protocol?.name ?? ''}\` knows`)
     }
-    return this.#fail(token, `nothing is called '${token.text}' here`, 'an address is never wrong')
+    return this.#fail(token, `nothing is called '${token.text}' here`, 'write its address')
   }
 
   #nameCondition(qualifiers: Qualifiers, layout: Layout, token: Token, text: string): Condition[] {

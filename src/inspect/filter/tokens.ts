@@ -32,6 +32,8 @@ const MAC = new RegExp(
 const NUMBER = /0[xX][0-9A-Fa-f]+|[0-9]+/y
 const IPV4 = /(?:0[xX][0-9A-Fa-f]+|[0-9]+)(?:\.(?:0[xX][0-9A-Fa-f]+|[0-9]+)){1,3}/y
 const IPV6 = /(?:[0-9A-Fa-f]*:){2,}(?:[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f]*)/y
+/** Characters of the longest address: eight groups, the last two with dots. */
+const IPV6_MAX = 45
 const NAME = /[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?/y
 const ESCAPED = /\\[^ !()\n\t]+/y
 const SIGN = /&&|\|\||>=|<=|!=|==|<<|>>|[-+*/%:[\]!<>()&|^=]/y
@@ -117,8 +119,9 @@ function numberOf(word: string, text: string, position: number): number {
 
 /** Of the longest address that the text begins with there: `tcp[0::2]` is none. */
 function ipv6Length(text: string, position: number): number {
-  const most = matchLength(IPV6, text, position)
-  return most > 0 && parseIpv6(text.slice(position, position + most)) !== undefined ? most : 0
+  const address = text.slice(position, position + IPV6_MAX)
+  const most = matchLength(IPV6, address, 0)
+  return most > 0 && parseIpv6(address.slice(0, most)) !== undefined ? most : 0
 }
 
 function matchLength(pattern: RegExp, text: string, position: number): number {

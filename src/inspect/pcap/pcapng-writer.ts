@@ -68,6 +68,10 @@ const FILTER_TEXT = 0
 const ENHANCED_PACKET = BlockType.enhancedPacket
 const UNKNOWN = Direction.unknown
 
+/** Comments that are kept encoded, and characters of the longest of them. */
+const OPTIONS_KEPT = 4096
+const OPTIONS_KEPT_LENGTH = 1024
+
 /**
  * Writes pcapng: one section, little-endian, timestamps in nanoseconds. What it writes is kept until a batch of 256 KB is full, or until `flush`.
  * Texts that are longer than the format allows (65,535 bytes) are cut.
@@ -75,6 +79,8 @@ const UNKNOWN = Direction.unknown
 export class PcapngWriter {
   #batch: CaptureBatch
   #interfaces = 0
+  /** By direction, and by comment. */
+  readonly #encoded = Object.values(Direction).map(() => new Map<string, Uint8Array>())
 
   constructor(sink: CaptureSink, settings: PcapngSettings = {}) {
     this.#batch = new CaptureBatch(sink)
@@ -119,9 +125,9 @@ export class PcapngWriter {
   ): void {
     if (interfaceId < 0 || interfaceId >= this.#interfaces) throw noInterface(interfaceId)
     const direction = settings?.direction ?? UNKNOWN
-    const options = settings === undefined ? undefined : richOptions(settings)
+    const options = settings === undefined ? undefined : this.#richOptions(settings)
     const filled = padded(capturedLength)
-    const optionsSize = options !== undefined ? options.size : direction === UNKNOWN ? 0 : FLAGS_SIZE
+    const optionsSize = options !== undefined ? options.length : direction === UNKNOWN ? 0 : FLAGS_SIZE
     const length = BLOCK + PACKET_FIXED + filled + optionsSize
 
     const batch = this.#batch
@@ -136,7 +142,7 @@ export class PcapngWriter {
     const data = at + BODY + PACKET_FIXED
     batch.put(bytes, offset, capturedLength, data)
     for (let i = data + capturedLength; i < data + filled; i++) batch.bytes[i] = 0
-    if (options !== undefined) options.put(batch.bytes, view, data + filled)
+    if (options !== undefined) batch.bytes.set(options, data + filled)
     else if (optionsSize > 0) putFlags(view, data + filled, direction)
     view.setUint32(at + length - 4, length, true)
   }
@@ -174,6 +180,21 @@ export class PcapngWriter {
   /** Hands over to the sink what is written so far. */
   flush(): void {
     this.#batch.flush()
+  }
+
+  /** Undefined where there is nothing but a direction. */
+  #richOptions({ direction = UNKNOWN, comments = [], dropCount }: PacketSettings): Uint8Array | undefined {
+    if (dropCount === undefined && comments.length === 0) return undefined
+    if (dropCount !== undefined || comments.length > 1) return encodeOptions(direction, comments, dropCount)
+    // One comment alone, such as packets of one connection have in common, is encoded once.
+    const comment = comments[0]!
+    const encoded = this.#encoded[direction]!
+    let options = encoded.get(comment)
+    if (options !== undefined) return options
+    options = encodeOptions(direction, comments, undefined)
+    if (encoded.size >= OPTIONS_KEPT) encoded.clear()
+    if (comment.length <= OPTIONS_KEPT_LENGTH) encoded.set(comment, options)
+    return options
   }
 
   #putSection(settings: PcapngSettings): void {
@@ -226,14 +247,18 @@ function putFlags(view: DataView, at: number, direction: Direction): void {
 }
 
 /** Undefined where there is at most a direction, which `putFlags` writes without a list. */
-function richOptions(settings: PacketSettings): OptionList | undefined {
-  const { direction = UNKNOWN, comments, dropCount } = settings
-  if (dropCount === undefined && (comments === undefined || comments.length === 0)) return undefined
+function encodeOptions(
+  direction: Direction,
+  comments: readonly string[],
+  dropCount: number | undefined,
+): Uint8Array {
   const options = new OptionList()
   if (direction !== UNKNOWN) options.uint32(PacketOption.flags, direction)
   options.uint64(PacketOption.dropCount, dropCount)
-  for (const comment of comments ?? []) options.text(PacketOption.comment, comment)
-  return options
+  for (const comment of comments) options.text(PacketOption.comment, comment)
+  const encoded = new Uint8Array(options.size)
+  options.put(encoded, new DataView(encoded.buffer), 0)
+  return encoded
 }
 
 function macBytes(high: number, low: number): Uint8Array {

@@ -1,7 +1,6 @@
 /** The frames of a capture, one after the other: where each arrives, and when. What cannot arrive is counted. */
 
 import {
-  type CapturedPacket,
   type CaptureFormat,
   type CaptureInterface,
   LINK_TYPE_ETHERNET,
@@ -27,8 +26,8 @@ export interface CapturedFrameCounts {
   backwards: number
 }
 
-/** A frame arrives at `port`: `present` of its `length` bytes are there, from `packet.offset` on. */
-export type Arrive = (port: number, packet: CapturedPacket, present: number, length: number) => void
+/** The reader's packet arrives at `port`: `present` of its `length` bytes are there, from its offset on. */
+export type Arrive = (port: number, reader: CaptureReader, present: number, length: number) => void
 
 /** The packet that the reader stands at arrives nowhere: why, as of place-finder.ts, or one of those here. */
 export type LeaveOut = (why: number, packet: CapturedPacket) => void
@@ -116,7 +115,7 @@ export class CapturedFrames {
     if (present < length) counts.cut++
     counts.placed++
     this.#pass(packet.seconds, packet.nanoseconds)
-    this.#arrive(port, packet, present, length)
+    this.#arrive(port, reader, present, length)
   }
 
   #leaveOut(why: number, view: DataView, offset: number, length: number): void {

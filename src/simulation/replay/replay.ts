@@ -4,7 +4,6 @@
  */
 
 import type { PortCount } from '../../datapath/counters.ts'
-import type { CapturedPacket } from '../../inspect/pcap/capture-file.ts'
 import type { CaptureReader } from '../../inspect/pcap/capture-reader.ts'
 import { REPLAY_TAIL_S } from '../../limits.ts'
 import type { SimulatedLab } from '../simulated-lab.ts'
@@ -39,8 +38,8 @@ export class Replay {
     this.#watcher = watcher
     this.#before = datapath.counters.total()
     this.#flowsBefore = datapath.engine.natCounts().created
-    this.#frames = new CapturedFrames(finder, datapath.slotSize, (port, packet, present, length) =>
-      this.#arrive(port, packet, present, length),
+    this.#frames = new CapturedFrames(finder, datapath.slotSize, (port, reader, present, length) =>
+      this.#arrive(port, reader, present, length),
     )
   }
 
@@ -65,11 +64,11 @@ export class Replay {
     })
   }
 
-  #arrive(port: number, packet: CapturedPacket, present: number, length: number): void {
+  #arrive(port: number, reader: CaptureReader, present: number, length: number): void {
     const lab = this.#lab
     const frames = this.#frames
     lab.advanceUnrecorded(frames.timeMs)
-    lab.datapath.fill(packet.bytes, packet.offset, present, length)
+    lab.datapath.fill(reader.view, reader.packet.offset, present, length)
     this.#watcher?.arriving(frames.seconds, frames.nanoseconds)
     lab.process(port, length)
   }

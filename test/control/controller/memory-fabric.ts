@@ -6,6 +6,8 @@ import type {
   FabricFlows,
   FabricFrame,
   FabricGateway,
+  FabricImpairment,
+  FabricImpairmentCounts,
   FabricNatStats,
   FabricNeighbour,
   FabricPort,
@@ -32,6 +34,17 @@ import { parentMissing } from '../../../src/control/rules/macvlan-options.ts'
 import { MTU_DEFAULT, MTU_MAX } from '../../../src/limits.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
 import { MemoryRouter } from './memory-router.ts'
+
+const TEN_PASSED: NonNullable<FabricImpairmentCounts['from']> = {
+  passed: 10,
+  lost: 0,
+  duplicated: 0,
+  reordered: 0,
+  corrupted: 0,
+  queueFull: 0,
+  down: 0,
+  waiting: 0,
+}
 
 /** Runs one step that changes something outside the daemon, or makes it fail. */
 export type Step = <T>(name: string, apply: () => T) => Promise<T>
@@ -81,6 +94,35 @@ export class MemoryFabric implements Fabric {
   #openHostInterface({ name, mtu, patient }: FabricPort): void {
     if (this.interfaces.has(name) && patient !== true) throw new Error(`${name}: Device or resource busy`)
     this.interfaces.set(name, mtu)
+  }
+
+  setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void> {
+    return this.#step('setImpairment', () => {
+      if (port === 'uplink') {
+        this.uplinkImpairment = impairment
+        return
+      }
+      const there = this.ports.get(port)
+      if (there === undefined) throw new Error(`there is no port ${port}`)
+      this.ports.set(port, { ...there, impairment })
+    })
+  }
+
+  /** Ten frames have passed each way. */
+  async impairmentCounts(): Promise<readonly FabricImpairmentCounts[]> {
+    const places = [...this.ports.values()].map(({ port, impairment }) => [port, impairment] as const)
+    const all = [...places, ['uplink', this.uplinkImpairment] as const]
+    return all.flatMap(([port, impairment]) =>
+      impairment === undefined
+        ? []
+        : [
+            {
+              port,
+              ...(impairment.from && { from: TEN_PASSED }),
+              ...(impairment.to && { to: TEN_PASSED }),
+            },
+          ],
+    )
   }
 
   removePort(number: number): Promise<void> {
@@ -141,6 +183,7 @@ export class MemoryFabric implements Fabric {
   /** Those of the machine, and their MTUs. */
   readonly interfaces = new Map<string, number>()
   uplinkSpec: UplinkSpec | undefined
+  uplinkImpairment: FabricImpairment | undefined
   readonly router = new MemoryRouter(this)
 
   setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {

@@ -361,6 +361,51 @@ export const OPERATIONS: readonly Operation[] = [
     act: ({ controller }) => controller.disconnect('inside', { Container: 'c1' }),
   },
   {
+    name: 'link set of one that runs',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+      await daemon.controller.setLink('c1@back', { to: { loss: '1%' } })
+    },
+    act: ({ controller }) => controller.adjustLink('c1@back', 'both', { delay: '50ms', loss: '2%' }),
+  },
+  {
+    name: 'link set of one that does not run',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await create(daemon, 'c1', onTwo)
+    },
+    act: ({ controller }) => controller.setLink('c1@front', { from: { down: true } }),
+  },
+  {
+    name: 'start, stop and start of one whose link is impaired',
+    final: true,
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+      await daemon.controller.setLink('c1@back', { to: { loss: '1%' } })
+    },
+    act: ({ controller }) => controller.stopSandbox('c1', {}),
+  },
+  {
+    name: 'link reset',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+      await daemon.controller.setLink('c1@back', { to: { loss: '1%' } })
+    },
+    act: ({ controller }) => controller.resetLink('c1@back', 'both'),
+  },
+  {
+    name: 'network disconnect of one whose link is impaired',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+      await daemon.controller.setLink('c1@back', { to: { loss: '1%' } })
+    },
+    act: ({ controller }) => controller.disconnect('back', { Container: 'c1' }),
+  },
+  {
     name: 'rm',
     arrange: async (daemon) => {
       await twoNetworks(daemon)

@@ -53,6 +53,7 @@ function putFlows(daemon: Daemon): void {
     reply: FlowTuple,
     mapping = 0,
   ): FabricFlow => ({
+    number: 17,
     protocol,
     state: 'established',
     original,
@@ -112,6 +113,7 @@ describe('connections of the router', () => {
     const daemon = await scene()
     const { domain, port: owner } = portOf(daemon, 'c1', 'net')
     const of = (original: FlowTuple, reply: FlowTuple): FabricFlow => ({
+      number: 1,
       protocol: 'tcp',
       state: 'new',
       original,

@@ -17,6 +17,8 @@ interface SandboxNotes {
   running: boolean
   /** Names of networks, and which of those that have had it: `n1/3`. */
   readonly on: Set<string>
+  /** Names of networks, of those that it has an impaired link to. */
+  readonly impaired: Set<string>
   /** Published ones. */
   readonly ports: Set<string>
 }
@@ -67,7 +69,7 @@ function assertNotes({ networks, sandboxes }: Notes, { controller }: Daemon): vo
   const names = controller.listNetworks({}).map(({ Name }) => Name)
   assert.deepEqual(new Set(names), new Set(['bridge', 'host', 'none', ...networks.keys()]))
   assert.equal(controller.listSandboxes({ all: true, filters: {} }).length, sandboxes.size)
-  for (const [name, { running, on, ports }] of sandboxes) {
+  for (const [name, { running, on, impaired, ports }] of sandboxes) {
     const { State, NetworkSettings, HostConfig } = controller.inspectSandbox(name)
     assert.deepEqual(
       Object.keys(HostConfig.PortBindings),
@@ -83,6 +85,11 @@ function assertNotes({ networks, sandboxes }: Notes, { controller }: Daemon): vo
       // Also of one that is no more.
       const [network = ''] = each.split('/')
       assert.ok(shown.includes(network))
+      assert.equal(
+        'Impairment' in NetworkSettings.Networks[network]!,
+        impaired.has(network),
+        `${name} on ${network}`,
+      )
     }
   }
 }
@@ -125,6 +132,7 @@ const create = (name: string, network: string): Wish => ({
     void notes.sandboxes.set(name, {
       running: false,
       on: new Set([present(notes, network)]),
+      impaired: new Set(),
       ports: new Set(),
     }),
   ask: ({ daemon }) =>
@@ -165,7 +173,11 @@ const connect = (name: string, network: string): Wish => ({
     if (sandbox === undefined || !notes.networks.has(network)) return false
     return !(sandbox.running && sandbox.on.has(present(notes, network)))
   },
-  note: (notes) => void notes.sandboxes.get(name)!.on.add(present(notes, network)),
+  note: (notes) => {
+    const { on, impaired } = notes.sandboxes.get(name)!
+    on.add(present(notes, network))
+    impaired.delete(network)
+  },
   ask: ({ daemon }) => daemon.controller.connect(network, { Container: name }),
 })
 
@@ -179,8 +191,24 @@ const disconnect = (name: string, network: string): Wish => ({
   note: ({ sandboxes }) => {
     const sandbox = sandboxes.get(name)!
     sandbox.on.delete(memberOf(sandbox, network)!)
+    sandbox.impaired.delete(network)
   },
   ask: ({ daemon }) => daemon.controller.disconnect(network, { Container: name }),
+})
+
+const impair = (name: string, network: string, isSet: boolean): Wish => ({
+  text: `link ${isSet ? 'set' : 'reset'} ${name}@${network}`,
+  possible: (notes) =>
+    notes.networks.has(network) && notes.sandboxes.get(name)?.on.has(present(notes, network)) === true,
+  note: ({ sandboxes }) => {
+    const { impaired } = sandboxes.get(name)!
+    if (isSet) impaired.add(network)
+    else impaired.delete(network)
+  },
+  ask: ({ daemon }) =>
+    isSet
+      ? daemon.controller.adjustLink(`${name}@${network}`, 'to', { delay: '5ms', seed: 7 })
+      : daemon.controller.resetLink(`${name}@${network}`, 'both'),
 })
 
 /** Ports of its own, so that nobody else has them; whether they are published yet, nobody notes. */
@@ -263,6 +291,7 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
   fc.tuple(sandbox, network).map(([s, n]) => disconnect(s, n)),
   { weight: 2, arbitrary: fc.tuple(sandbox, range).map(([s, p]) => publish(s, p)) },
   fc.tuple(sandbox, range).map(([s, p]) => unpublish(s, p)),
+  { weight: 2, arbitrary: fc.tuple(sandbox, network, fc.boolean()).map(([s, n, set]) => impair(s, n, set)) },
   sandbox.map(end),
   fc.constant(crash),
   fc.constant(wait),

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import type { FabricImpairment } from '../../../src/control/model/machine.ts'
 import type { FabricResolver } from '../../../src/control/model/names.ts'
 import type { ModelRecord, NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
+import { fabricImpairment } from '../../../src/control/rules/impairment.ts'
 import { recordedRanges } from '../../../src/control/rules/port-range.ts'
 import type { Daemon, MemoryMachine } from './memory-machine.ts'
 
@@ -233,6 +235,7 @@ function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMa
     assert.ok(up && open, `${name} is up and the switch has it`)
     return { name, mac, addresses: [...addresses] }
   })
+  assertLinks(sandbox, daemon)
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
   assert.deepEqual(taps.toSorted(byName), expected.toSorted(byName))
   const { IPv4, IPv6 } = daemon.controller.inspectSandbox(sandbox.id).NetworkSettings.DefaultRoute
@@ -241,6 +244,27 @@ function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMa
     assert.equal(nextHop, route.Gateway, 'the default route is the one that inspect tells')
   }
 }
+
+/** What the record says of a link is what the switch does. */
+function assertLinks({ id, name, endpoints }: SandboxRecord, daemon: Daemon): void {
+  for (const { network, joined, impairment } of endpoints) {
+    const port = [...daemon.fabric.ports.values()].find(
+      (one) => one.namespace.endsWith(id.slice(0, 12)) && one.name === joined?.interface,
+    )
+    if (port === undefined) continue
+    const place = `${name}@${daemon.model().networks.find((one) => one.id === network)?.name}`
+    const wanted = fabricImpairment(impairment, place)
+    assert.deepEqual(
+      withoutSeeds(port.impairment),
+      withoutSeeds(wanted),
+      `${place} is impaired as its record says`,
+    )
+  }
+}
+
+/** A seed is made of the name that the sandbox had when its link was impaired. */
+const withoutSeeds = (impairment: FabricImpairment | undefined): unknown =>
+  impairment && [impairment.from, impairment.to].map((one) => one && { ...one, seed: 0 })
 
 /** No address has two owners, and nobody else has one. */
 function assertAddresses(daemon: Daemon, model: ModelRecord): void {

@@ -63,6 +63,50 @@ describe('stations and counters', () => {
   })
 })
 
+describe('frames that are sent in the place of sandboxes', () => {
+  const data = Buffer.from('frame').toString('base64')
+
+  it('arrive at their ports on the network', async () => {
+    const { daemon } = await scene()
+    const { controller, fabric } = daemon
+    fabric.injected.length = 0
+    const frames = [
+      { from: 'c2', data },
+      { from: controller.inspectSandbox('c1').Id, data },
+    ]
+    assert.deepEqual(await controller.sendFrames('net', { frames }), { frames: 2, drops: [] })
+    const portIn = (sandbox: string): number =>
+      portOf(daemon, controller.inspectSandbox(sandbox).NetworkSettings.Networks['net']!.MacAddress)
+    assert.deepEqual(
+      fabric.injected.map(({ port, frame }) => [port, Buffer.from(frame).toString()]),
+      ['c2', 'c1'].map((sandbox) => [portIn(sandbox), 'frame']),
+    )
+    fabric.injectAll = async () => ({ 'mac-spoofed': 2 })
+    const { drops } = await controller.sendFrames('net', { frames })
+    assert.deepEqual(
+      drops.map(({ reason, frames: count }) => [reason, count]),
+      [['mac-spoofed', 2]],
+    )
+  })
+
+  it('are all refused where one of them cannot be sent', async () => {
+    const { daemon } = await scene()
+    daemon.fabric.injected.length = 0
+    const send = (network: string, from: string, bytes = data): Promise<unknown> =>
+      daemon.controller.sendFrames(network, {
+        frames: [
+          { from: 'c1', data },
+          { from, data: bytes },
+        ],
+      })
+    await assert.rejects(send('more', 'c2'), { code: 'NOT_CONNECTED' })
+    await assert.rejects(send('net', 'nobody'), { message: 'No such container: nobody' })
+    await assert.rejects(send('nowhere', 'c1'), { message: 'network nowhere not found' })
+    await assert.rejects(send('net', 'c1', Buffer.alloc(100_000).toString('base64')), { code: 'BAD_REQUEST' })
+    assert.equal(daemon.fabric.injected.length, 0)
+  })
+})
+
 describe('an interface that somebody has deleted', () => {
   it('is told of, and its endpoint keeps its addresses', async () => {
     const { daemon } = await scene()

@@ -82,6 +82,7 @@ export const sandboxRecord = (number: number, network = idOf(1)): SandboxRecord 
         driverOptions: {},
         gatewayPriority: -1,
       },
+      impairment: { from: { delay: '50ms', jitter: '5ms' }, to: { down: true, queue: 7, seed: -1 } },
       joined: {
         id: idOf(0x9000 + number),
         interface: 'eth0',
@@ -99,5 +100,5 @@ export const modelRecord = (sandboxes: number): ModelRecord => ({
   networks: [networkRecord(1)],
   sandboxes: Array.from({ length: sandboxes }, (_, index) => sandboxRecord(index)),
   resting: [{ network: idOf(1), address: '10.1.7.8', untilMs: 1_800_000_000_000 }],
-  ...(sandboxes > 0 && { uplink: 'nic:eth0' }),
+  ...(sandboxes > 0 && { uplink: 'nic:eth0', uplinkImpairment: { to: { rate: '1mbit' } } }),
 })

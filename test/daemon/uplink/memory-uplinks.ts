@@ -1,7 +1,7 @@
 /** A machine with interfaces, and a switch, in memory: any step of either can be made to fail. */
 
 import assert from 'node:assert/strict'
-import type { UplinkSpec } from '../../../src/control/model/machine.ts'
+import type { FabricImpairment, UplinkSpec } from '../../../src/control/model/machine.ts'
 import type { OpenPort } from '../../../src/daemon/datapath.ts'
 import type { InterfaceFacts } from '../../../src/daemon/uplink/interface-facts.ts'
 import { Uplink, type UplinkSwitch } from '../../../src/daemon/uplink/uplink.ts'
@@ -35,7 +35,12 @@ export class MemoryUplinks {
   readonly interfaces = new Map<number, RouterInterfaceSettings>()
   readonly ports = new Map<
     number,
-    { readonly domain: number; readonly mtu: number; readonly device: string }
+    {
+      readonly domain: number
+      readonly mtu: number
+      readonly device: string
+      readonly impairment?: FabricImpairment
+    }
   >()
   routes: readonly RouteSettings[] = []
   /** Devices of the ports that are open, and how many reservations there are. */
@@ -151,7 +156,7 @@ export class MemoryUplinks {
         assert.ok(![...this.ports.values()].some(({ domain }) => domain === id), 'it has no ports')
         assert.ok(this.domains.delete(id))
       },
-      attachPort: async ({ port, domain, mtu }, opened) => {
+      attachPort: async ({ port, domain, mtu, impairment }, opened) => {
         try {
           this.#step('attachPort')
         } catch (error) {
@@ -161,7 +166,12 @@ export class MemoryUplinks {
         assert.ok(!this.ports.has(port))
         const device = this.#devices.get(opened.descriptor)
         assert.ok(device !== undefined)
-        this.ports.set(port, { domain, mtu, device })
+        this.ports.set(port, { domain, mtu, device, ...(impairment && { impairment }) })
+      },
+      setLink: async (port, impairment) => {
+        this.#step('setLink')
+        const { impairment: _before, ...there } = this.ports.get(port)!
+        this.ports.set(port, { ...there, ...(impairment && { impairment }) })
       },
       removePort: async (port) => {
         this.#step('removePort')

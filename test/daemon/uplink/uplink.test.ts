@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { FabricGateway, UplinkSpec } from '../../../src/control/model/machine.ts'
+import { NO_IMPAIRMENT } from '../../../src/datapath/impairment/impairment-settings.ts'
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../../../src/limits.ts'
 import { parseIpv4 } from '../../../src/wire/address.ts'
-import { ETH0, MemoryUplinks } from './memory-uplinks.ts'
+import { ETH0, MemoryUplinks, StepFails } from './memory-uplinks.ts'
 
 const NIC: UplinkSpec = { kind: 'nic', interface: 'eth0' }
 const ANY_NIC: UplinkSpec = { kind: 'nic', interface: '' }
@@ -320,6 +321,40 @@ describe('an uplink that is kept up', () => {
     const world = await withUplink(NIC)
     await world.uplink.close()
     assert.deepEqual([world.isLooking, world.reservations], [false, 0])
+  })
+})
+
+describe("an uplink's link", () => {
+  const SLOW = {
+    to: { ...NO_IMPAIRMENT, delayUs: 50_000 },
+  }
+
+  it('holds from the first frame on, on every port that the uplink has, and while there is none', async () => {
+    const world = new MemoryUplinks()
+    await world.uplink.setImpairment(SLOW)
+    assert.equal(world.steps.length, 0)
+    await world.uplink.set(NIC)
+    assert.deepEqual(world.ports.get(UPLINK_PORT)?.impairment, SLOW)
+    assert.ok(!world.steps.includes('setLink'))
+    world.lose(UPLINK_PORT)
+    await world.look()
+    assert.deepEqual(world.ports.get(UPLINK_PORT)?.impairment, SLOW)
+    await world.uplink.set(TAP)
+    assert.deepEqual(world.ports.get(UPLINK_PORT)?.impairment, SLOW)
+  })
+
+  it('changes at once, or stays what it was', async () => {
+    const world = await withUplink(NIC)
+    await world.uplink.setImpairment(SLOW)
+    assert.deepEqual(world.ports.get(UPLINK_PORT)?.impairment, SLOW)
+    world.failAt(1)
+    await assert.rejects(world.uplink.setImpairment(undefined), StepFails)
+    world.failAt(0)
+    world.lose(UPLINK_PORT)
+    await world.look()
+    assert.deepEqual(world.ports.get(UPLINK_PORT)?.impairment, SLOW)
+    await world.uplink.setImpairment(undefined)
+    assert.equal(world.ports.get(UPLINK_PORT)?.impairment, undefined)
   })
 })
 

@@ -19,7 +19,7 @@ const NO_TUPLES: RecordTuples = {
   destination: () => 0,
   ports: () => 0,
 }
-const WORDS = new Int32Array(1024)
+const WORDS = new BigInt64Array(512)
 const BYTES = new Uint8Array(WORDS.buffer)
 for (let i = 0; i < BYTES.length; i++) BYTES[i] = (i * 7) & 0xff
 /** Where a frame begins in the frame memory, its header is aligned; elsewhere it is copied in another way. */
@@ -191,13 +191,14 @@ describe('a capture ring', () => {
         const ring = new CaptureRingWriter(workerData.buffer)
         const tuples = {}
         const words = new Int32Array(1024)
+        const longs = new BigInt64Array(words.buffer)
         let number = 1
         while (number <= ${RECORDS}) {
           const captured = (number * 31) % 1500
           const at = ring.reserve(1, 0, captured, captured)
           if (at === RING_FULL) continue
           words.fill(number)
-          ring.copy(at, words, 138)
+          ring.copy(at, longs, 138)
           ring.fill(at, { number, timeMs: number, reason: 0, facts: 0, movedFrom: -1, flow: -1 }, tuples)
           number++
           if (number % 3 === 0 || number > ${RECORDS}) ring.publish()

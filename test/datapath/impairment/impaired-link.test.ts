@@ -446,9 +446,10 @@ describe('a link that changes', () => {
   it('lets what waits go at once when it ends, in the order in which it would have gone, and what comes then behind it', () => {
     const bed = new LinkBed({ delayUs: 1000, jitterUs: 900, seed: 1 })
     for (let id = 0; id < 20; id++) bed.arrive(id, 60, 0)
-    const wanted = modelOf({ ...NO_IMPAIRMENT, delayUs: 1000, jitterUs: 900, seed: 1 }, [
-      ...Array<Arrival>(20).fill({ afterUs: 0, length: 60 }),
-    ])
+    const wanted = modelOf(
+      { ...NO_IMPAIRMENT, delayUs: 1000, jitterUs: 900, seed: 1 },
+      Array.from({ length: 20 }, () => ({ afterUs: 0, length: 60 })),
+    )
     bed.link.end()
     for (let id = 20; id < 23; id++) bed.arrive(id, 60, 5)
     bed.run(5)

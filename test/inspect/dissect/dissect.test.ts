@@ -97,7 +97,7 @@ describe('dissect', () => {
     const layer = of(ARP).layers[1]!
     assert.equal(layer.title, 'Address Resolution Protocol, reply: 172.18.0.2 is at 02:42:ac:12:00:02')
     const probe = Uint8Array.from(ARP)
-    probe.set(hex('0001 0242ac120002 00000000'), 20)
+    probe.set(hex('0001 0242ac120002 00000000 000000000000'), 20)
     assert.equal(find(of(probe), 'arp.isprobe').value, true)
     probe.set(hex('ac120003'), 28)
     assert.equal(find(of(probe), 'arp.isgratuitous').value, true)
@@ -202,6 +202,7 @@ describe('dissect, with what is made to be too much', () => {
     const frame = Buffer.concat([hex(`${ETHERNET} 0800`), ip, tcp, head.subarray(0, 2), message])
     const dissection = of(frame)
     checkDissection(dissection)
+    assert.match(dissection.layers.at(-1)!.problem!, /too much/)
     assert.ok(JSON.stringify(dissection).length < 2_000_000)
   })
 

@@ -12,6 +12,8 @@ export interface FieldPlace {
   readonly cut: boolean
   /** The layer is part of what an ICMP message quotes. */
   readonly quoted: boolean
+  /** The layer, or one before it, is malformed: a length, a version or an option is wrong. */
+  readonly broken: boolean
 }
 
 export interface FieldDifference {
@@ -22,7 +24,8 @@ export interface FieldDifference {
 
 export interface StackDifference {
   readonly reason: string
-  readonly explains: (ours: string, theirs: string) => boolean
+  /** `malformed`: the index of the first layer that is, -1. */
+  readonly explains: (ours: string, theirs: TsharkFrame, malformed: number) => boolean
 }
 
 /** They have no field of this name there. */
@@ -51,7 +54,7 @@ export const FIELD_DIFFERENCES: readonly FieldDifference[] = [
     reason:
       'a quoted TCP header: Wireshark does not show the length of its data, and of one that is cut short only its start',
     explains: (ours, theirs, { quoted, layer }) =>
-      quoted && missing(ours, theirs) && layer.protocol === 'tcp',
+      quoted && missing(ours, theirs) && /^(tcp|udp)$/.test(layer.protocol),
   },
   {
     reason: 'data of a quoted packet: Wireshark does not always show them',
@@ -69,8 +72,8 @@ export const FIELD_DIFFERENCES: readonly FieldDifference[] = [
   },
   {
     reason: 'data of a segment with RST: Wireshark makes a reason of them (RFC 9293, 3.5.3), we show bytes',
-    explains: (ours, theirs, { frame }) =>
-      ours.name === 'data.data' && missing(ours, theirs) && frame.fields.has('tcp.reset_cause'),
+    explains: (ours, theirs, { frame, layer }) =>
+      layer.protocol !== 'tcp' && missing(ours, theirs) && frame.fields.has('tcp.reset_cause'),
   },
   {
     reason: 'padding of a frame that VXLAN carries: Wireshark does not show it',
@@ -92,13 +95,45 @@ export const FIELD_DIFFERENCES: readonly FieldDifference[] = [
       (frame.fields.get('dns.srv.service') ?? []).some((one) => one.offset === ours.offset),
   },
   {
+    reason: 'a malformed layer: Wireshark leaves it, or what follows it, out; we show what can be read',
+    explains: (ours, theirs, { broken }) => broken && missing(ours, theirs),
+  },
+  {
+    reason: 'an unknown option of IPv4: Wireshark shows its text alone',
+    explains: (ours, theirs) => ours.name.startsWith('ip.opt.') && missing(ours, theirs),
+  },
+  {
+    reason:
+      'bytes behind the payload: Wireshark takes the last four for a frame check sequence, which no capture here has',
+    explains: (ours, theirs) =>
+      ours.name === 'eth.trailer' &&
+      theirs.some((one) => one.offset === ours.offset && one.length === ours.length - 4),
+  },
+  {
+    reason: 'bytes of names that are no letters: we write them as a zone file does',
+    explains: (ours, theirs) =>
+      ours.name.startsWith('dns.') &&
+      String(ours.value).includes('\\') &&
+      theirs.some((one) => one.offset === ours.offset && one.length === ours.length),
+  },
+  {
+    reason: 'IPv4 with the number of an extension header of IPv6: Wireshark takes it for one',
+    explains: (ours, theirs, { frame }) =>
+      ours.name === 'data.data' && missing(ours, theirs) && /:ip:ipv6\./.test(frame.protocols),
+  },
+  {
+    reason: 'DNS at other ports: Wireshark guesses it, we go by the port',
+    explains: (ours, theirs, { frame }) =>
+      ours.name === 'data.data' && missing(ours, theirs) && frame.protocols.endsWith(':dns'),
+  },
+  {
     reason: 'fields of HTTP without a name of their own: Wireshark has the text alone',
     explains: (ours, theirs) => ours.name === 'http.unknown_header' && theirs.length === 0,
   },
   {
     reason: 'protocols that we do not take apart: their bytes are data',
     explains: (ours, theirs, { frame }) =>
-      ours.name === 'data.data' && missing(ours, theirs) && isUnknown(frame.protocols),
+      /^(data\.data|eth\.trailer)$/.test(ours.name) && missing(ours, theirs) && isUnknown(frame.protocols),
   },
 ]
 
@@ -106,15 +141,43 @@ const withoutData = (stack: string): string => stack.replace(/:data$/, '')
 
 export const STACK_DIFFERENCES: readonly StackDifference[] = [
   {
+    reason: 'a malformed layer: Wireshark leaves out what follows, or goes on where we show data',
+    explains: (ours, theirs, malformed) => {
+      const stack = ours
+        .split(':')
+        .slice(0, malformed + 1)
+        .join(':')
+      return (
+        malformed >= 0 &&
+        (theirs.protocols.startsWith(stack) || stack.startsWith(withoutData(theirs.protocols)))
+      )
+    },
+  },
+  {
+    reason: 'data of a segment with RST: Wireshark makes a reason of them (RFC 9293, 3.5.3)',
+    explains: (ours, theirs) =>
+      theirs.fields.has('tcp.reset_cause') && ours.startsWith(`${theirs.protocols}:`),
+  },
+  {
+    reason: 'IPv4 with the number of an extension header of IPv6: Wireshark takes it for one',
+    explains: (ours, theirs) => theirs.protocols.startsWith(ours.replace(/:data$/, ':ipv6.')),
+  },
+  {
+    reason: 'DNS at other ports: Wireshark guesses it, we go by the port',
+    explains: (ours, theirs) =>
+      theirs.protocols.endsWith(':dns') && ours === theirs.protocols.replace(/dns$/, 'data'),
+  },
+  {
     reason: 'several DNS messages in one segment: each is a layer of ours, Wireshark names the protocol once',
-    explains: (ours, theirs) => ours.replace('dns:dns', 'dns') === theirs,
+    explains: (ours, theirs) => ours.replace('dns:dns', 'dns') === theirs.protocols,
   },
   {
     reason: 'data that Wireshark shows no bytes of: see the fields',
-    explains: (ours, theirs) => withoutData(ours) === theirs,
+    explains: (ours, theirs) => withoutData(ours) === theirs.protocols,
   },
   {
     reason: 'protocols that we do not take apart: their bytes are data',
-    explains: (ours, theirs) => isUnknown(theirs) && withoutData(ours) === theirs.replace(/:[^:]*$/, ''),
+    explains: (ours, theirs) =>
+      isUnknown(theirs.protocols) && withoutData(ours) === theirs.protocols.replace(/:[^:]*$/, ''),
   },
 ]

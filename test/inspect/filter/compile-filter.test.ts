@@ -121,6 +121,17 @@ describe('what is wrong with a filter', () => {
     assert.equal(error.excerpt, `tcp port 80 and host web or htps\n${' '.repeat(28)}^`)
   })
 
+  it('is told in few words, and soon, of a long filter', () => {
+    for (const text of [
+      '0:'.repeat(8000),
+      'a-'.repeat(8000),
+      'f'.repeat(16_000),
+      `host ${'1.'.repeat(8000)}`,
+    ]) {
+      assert.ok(failureOf(text).message.length < 250)
+    }
+  })
+
   it('is all that can happen, whatever the text', () => {
     fc.assert(
       fc.property(fc.oneof(wordSalad, fc.string({ unit: 'binary', maxLength: 40 })), (text) => {

@@ -134,7 +134,7 @@ def make_arp():
 
 def ip_option():
     return R.choice([
-        lambda: b'\x94\x04' + some(2), lambda: b'\x01', lambda: b'\x88\x04' + some(2),
+        lambda: b'\x94\x04' + some(2), lambda: b'\x5e\x04' + some(2), lambda: b'\x01', lambda: b'\x88\x04' + some(2),
         lambda: b'\x07\x0b\x08' + some(8), lambda: b'\x44\x0c\x05\x00' + some(8), lambda: b'\x44\x0c\x05\x01' + some(8)])()
 
 
@@ -298,7 +298,7 @@ def compressed():
     """An answer whose owner is a pointer to the question, and whose data are another."""
     question = wire_name() + struct.pack('>HH', 5, 1)
     header = struct.pack('>HHHHHH', R.randrange(65536), 0x8180, 1, 2, 0, 0)
-    first = b'\xc0\x0c' + struct.pack('>HHIH', 5, 1, R.randrange(9999), 6) + b'\3api\xc0\x0c'
+    first = b'\xc0\x0c' + struct.pack('>HHIH', 5, 1, R.randrange(9999), 6) + R.choice([b'\3api', b'\3a@i']) + b'\xc0\x0c'
     second = struct.pack('>H', 0xc000 | (12 + len(question) + 12)) + struct.pack('>HHIH', 1, 1, R.randrange(9999), 4) + some(4)
     return header + question + first + second
 
@@ -399,13 +399,33 @@ def make_other():
         lambda: ether() / v4(proto=41) / v6() / udp()])()
 
 
+def make_malformed():
+    """A header with one byte that is wrong: a length, an offset, a type."""
+    frame = bytearray(raw(R.choice([make_udp, make_tcp, make_icmp, make_arp, make_dns, make_ip_options])()))
+    start = 14 + R.randrange(0, 48)
+    if start < len(frame):
+        frame[start] = R.choice([0, 1, 4, 5, 0x3f, 0x40, 0x41, 0x45, 0x46, 0x60, 0x80, 0xff, R.randrange(256)])
+    return bytes(frame)
+
+
 FAMILIES = [make_udp, make_tcp, make_tcp, make_vlan, make_arp, make_ip_options, make_fragment, make_bad_checksum, make_icmp, make_icmp, make_icmpv6,
-            make_icmpv6, make_extensions, make_security, make_dns, make_dns, make_dhcp, make_vxlan, make_http, make_tls, make_other]
+            make_icmpv6, make_extensions, make_security, make_dns, make_dns, make_dhcp, make_vxlan, make_http, make_tls, make_other, make_malformed]
+
+# Once each, as the last ones: what chance may leave out.
+EDGES = [
+    lambda: raw(ether() / v4() / udp(text(30))) + text(40),
+    lambda: ether() / v4() / udp(compressed(), sport=5300, dport=61000),
+    lambda: ether() / v4(proto=0) / text(24),
+    lambda: ether() / v6() / IPv6ExtHdrDestOpt(options=[HBHOptUnknown(otype=0x3e, optdata=text(3))]) / udp(),
+    lambda: ether() / v4(options=[IPOption(b'\x5e\x04' + some(2))]) / udp(),
+    lambda: ether() / v4() / tcp(text(9), flags='RA'),
+]
 
 out = sys.stdout.buffer
 out.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1))
 for number in range(COUNT):
-    frame = raw(FAMILIES[number % len(FAMILIES)]())
+    left = COUNT - number
+    frame = raw((FAMILIES[number % len(FAMILIES)] if left > len(EDGES) else EDGES[left - 1])())
     # One of twenty is cut short, as by a snap length.
-    kept = frame if number % 20 != 19 else frame[:R.randrange(14, len(frame) + 1)]
+    kept = frame if number % 20 != 19 or left <= len(EDGES) else frame[:R.randrange(14, len(frame) + 1)]
     out.write(struct.pack('<IIII', number, 0, len(kept), len(frame)) + kept)

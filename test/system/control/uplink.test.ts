@@ -13,7 +13,7 @@ import { ControlDaemon } from '../support/control-daemon.ts'
 import { run } from '../support/program.ts'
 import { until } from '../support/until.ts'
 
-describe('an uplink', { skip: needsTap() || needs('ip', 'ss') }, () => {
+describe('an uplink', { skip: needsTap() || needs('ip', 'ss', 'ping') }, () => {
   let home: NetworkNamespace
   let world: NetworkNamespace
   let daemon: ControlDaemon
@@ -95,6 +95,27 @@ describe('an uplink', { skip: needsTap() || needs('ip', 'ss') }, () => {
     plug()
     await until('it is back', async () => (await state()).Up)
     assert.equal((await state()).Address, '203.0.113.7/24')
+  })
+
+  it('is as late as its link is to be, also when the interface has come back', async () => {
+    await daemon.run('web')
+    await daemon.do('link', 'set', 'uplink', '--delay', '30ms')
+    const roundTripMs = async (): Promise<number> => {
+      const { output } = await daemon.attempt('exec', 'web', 'ping', '-c', '1', '-W', '5', '203.0.113.1')
+      return Number(/ time=([\d.]+) ms/.exec(output)?.[1])
+    }
+    assert.ok((await roundTripMs()) >= 60)
+    changes('link', 'delete', 'up0')
+    await until('it is away', async () => !(await state()).Up)
+    plug()
+    await until('it is back', async () => (await state()).Up)
+    assert.ok((await roundTripMs()) >= 60)
+    assert.deepEqual((await state()).Impairment, { from: { delay: '30ms' }, to: { delay: '30ms' } })
+    await daemon.kill()
+    await daemon.again()
+    assert.ok((await roundTripMs()) >= 60)
+    await daemon.do('link', 'reset', 'uplink')
+    await daemon.do('rm', '-f', 'web')
   })
 
   it('stays where another one cannot be had', async () => {

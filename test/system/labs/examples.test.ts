@@ -170,6 +170,30 @@ describe('examples', { skip }, () => {
       const host = await daemon.attempt(...inHost, 'alice', 'ping', '-c', '1', '-W', '0.3', '10.9.0.2')
       assert.notEqual(host.code, 0)
     },
+    'impaired.yaml': async () => {
+      const roundTrip = (output: string): number => Number(/ time=([\d.]+) ms/.exec(output)?.[1])
+      // One of a hundred frames is lost each way: a second question may have to be asked.
+      const lossy = await answers('phone', 'ping', '-c', '1', '-W', '2', '10.1.0.2')
+      assert.ok(roundTrip(lossy) >= 30, lossy)
+      assert.match(
+        await answers('phone', 'curl', '-s', 'http://10.1.0.2/'),
+        /^Hello 10\.1\.0\.9, this is server/,
+      )
+      assert.match(
+        await daemon.do('link', 'show', 'phone'),
+        /^phone@web +from +delay 20ms ±5ms, loss 1%, rate 2mbit, seed 7 +\d+ /m,
+      )
+      const far = await daemon.do('-H', 'impaired/north', 'exec', 'ann', 'ping', '-c', '1', '10.9.0.3')
+      assert.ok(roundTrip(far) >= 80, far)
+      assert.match(
+        await daemon.do('-H', 'impaired/south', 'link', 'show', 'uplink'),
+        /^uplink +from +rate 512kbit /m,
+      )
+      await daemon.do('link', 'set', 'phone', '--direction', 'to', '--loss', '100%')
+      assert.notEqual(await code('phone', 'ping', '-c', '1', '-W', '0.3', '10.1.0.2'), 0)
+      const again = await daemon.do('up', '--dry-run', join(EXAMPLES, 'impaired.yaml'))
+      assert.match(again, /^change link phone@web \(delay 20ms ±5ms, loss 1%, rate 2mbit, seed 7\)$/)
+    },
     'two-hosts.yaml': async () => {
       await exec('left', 'ping', '-c', '1', '10.9.0.3')
       assert.match(await daemon.do('-H', 'two-hosts/left', 'ps'), /alice/)
