@@ -524,14 +524,6 @@ export const FRAMES_PER_REQUEST_MAX = 4096
 
 /** Bytes of frames, as base64, of one request of a live replay: well below REQUEST_BODY_MAX, with the names around each. */
 export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024
-/**
- * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
- * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
- */
-export const DISSECTED_LAYERS_MAX = 32
-export const DISSECTED_FIELDS_MAX = 4096
-export const DISSECTED_BYTES_MAX = 256
-
 /** Bytes of a frame that a story shows, as text and on a page: all headers, and where the payload begins. JSON carries all of them. */
 export const STORY_SHOWN_BYTES_MAX = 256
 /** Frames that one page of stories has: what a browser still scrolls and searches without a pause. */

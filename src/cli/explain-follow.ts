@@ -45,9 +45,11 @@ export async function explainFollow(cli: Cli, options: ExplainFollowOptions): Pr
         missed = one.missed
         continue
       }
-      tell(teller.tell(sourceOf(one)))
+      for (const story of teller.tell(sourceOf(one))) {
+        tell(story)
+        if (++told === count) return
+      }
       await sink.drained()
-      if (++told === count) return
     }
   })
   // To end it is what Ctrl-C is for.

@@ -72,7 +72,8 @@ export class CaptureStories {
       if (!packets.some((packet) => isInRange(this.#range, packet))) continue
       const several = packets.length > 1 ? { packets } : {}
       // Of our own captures an arrival with nothing behind it may have left by a port that was not captured.
-      this.#emit(this.#teller.tell({ ...source, ...(source.seen === undefined && several), departures }))
+      const whole = { ...source, ...(source.seen === undefined && several), departures }
+      for (const story of this.#teller.tell(whole)) this.#emit(story)
     }
     this.#drafts = []
   }

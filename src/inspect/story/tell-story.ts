@@ -11,7 +11,7 @@ import { isSamePacket } from './same-packet.ts'
 import { adviceOn } from './story-advice.ts'
 import { storyChanges } from './story-changes.ts'
 import { type DissectedFrame, storyFrame } from './story-frame.ts'
-import type { StorySource } from './story-source.ts'
+import type { SourceCopy, StorySource } from './story-source.ts'
 import { storySteps } from './story-steps.ts'
 
 const SOURCE_MAC = 6
@@ -30,7 +30,34 @@ export class StoryTeller {
   /** Frames that wait, by number: those that wait longest first. */
   readonly #waiting = new Map<number, DissectedFrame>()
 
-  tell(source: StorySource): FrameStory {
+  /** One story; of what several frames' waiting ended at once, one for each. */
+  tell(source: StorySource): readonly FrameStory[] {
+    return this.#split(source).map((one) => this.#tellOne(one))
+  }
+
+  /** Frames that leave an impaired link have no number any more: they are known by what they are. */
+  #split(source: StorySource): readonly StorySource[] {
+    const { number, facts, departures } = source
+    if (number !== 0 || !facts.includes('released') || departures.length === 0) return [source]
+    const byNumber = new Map<number, SourceCopy[]>()
+    for (const copy of departures) {
+      const known = this.#numberOf(copy)
+      const others = byNumber.get(known)
+      if (others === undefined) byNumber.set(known, [copy])
+      else others.push(copy)
+    }
+    return [...byNumber].map(([known, copies]) => ({ ...source, number: known, departures: copies }))
+  }
+
+  /** 0 where it is none of those that wait. */
+  #numberOf({ bytes }: SourceCopy): number {
+    for (const [number, { bytes: came, frame }] of this.#waiting) {
+      if (isSamePacket(came, bytes, frame.segmentSize > 0)) return number
+    }
+    return 0
+  }
+
+  #tellOne(source: StorySource): FrameStory {
     const { number, time, facts, flow, reason, packets } = source
     const arrival = source.arrival && storyFrame(source.arrival)
     const continued = facts.includes('released')

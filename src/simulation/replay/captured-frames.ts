@@ -1,6 +1,7 @@
 /** The frames of a capture, one after the other: where each arrives, and when. What cannot arrive is counted. */
 
 import {
+  type CapturedPacket,
   type CaptureFormat,
   type CaptureInterface,
   LINK_TYPE_ETHERNET,

@@ -63,7 +63,7 @@ export class ExplainedReplay {
     this.#frames = new CapturedFrames(
       finder,
       datapath.slotSize,
-      (port, packet, present, length) => this.#arrive(port, packet, present, length),
+      (port, reader, present, length) => this.#arrive(port, reader, present, length),
       (why, packet) => this.#leaveOut(why, packet),
     )
   }
@@ -95,7 +95,7 @@ export class ExplainedReplay {
     this.#tellOthers(this.#lab.advance(this.#lab.datapath.timeMs + REPLAY_TAIL_S * MS_PER_S))
   }
 
-  #arrive(port: number, packet: CapturedPacket, present: number, length: number): void {
+  #arrive(port: number, { view, packet }: CaptureReader, present: number, length: number): void {
     const frames = this.#frames
     const number = frames.counts.read
     const { timeMs } = frames
@@ -105,7 +105,7 @@ export class ExplainedReplay {
     }
     if (number < this.#range.first) {
       this.#lab.advanceUnrecorded(timeMs)
-      this.#lab.datapath.fill(packet.bytes, packet.offset, present, length)
+      this.#lab.datapath.fill(view, packet.offset, present, length)
       this.#lab.process(port, length)
       return
     }
@@ -123,25 +123,23 @@ export class ExplainedReplay {
 
   #tellOwn(record: RecordedFrame, number: number): void {
     const time = timeText(this.#frames.seconds, this.#frames.nanoseconds)
-    const story = this.#teller.tell(sourceOfRecord(record, this.#lab.storyNames, { number, time }))
-    if (story.facts.includes('held') || story.facts.includes('delayed')) {
+    const source = sourceOfRecord(record, this.#lab.storyNames, { number, time })
+    for (const story of this.#teller.tell(source)) this.#emit(story)
+    if (source.facts.includes('held') || source.facts.includes('delayed')) {
       this.#waiting.set(record.number, number)
       this.#waitedMs = this.#frames.timeMs
       if (this.#waiting.size > STORY_TOGETHER_MAX) this.#waiting.delete(this.#waiting.keys().next().value!)
     }
-    this.#emit(story)
   }
 
   /** What had waited; what the router sends of itself, and what was made up, where nobody asks for certain packets alone. */
   #tellOthers(records: readonly RecordedFrame[]): void {
+    const isOfAll = this.#range.first === 1 && this.#range.last === Number.POSITIVE_INFINITY
     for (const record of records) {
-      const number = this.#waiting.get(record.number)
-      const isOfAll = this.#range.first === 1 && this.#range.last === Number.POSITIVE_INFINITY
-      if (number === undefined && !isOfAll) continue
+      const number = this.#waiting.get(record.number) ?? 0
       const time = this.#timeAt(record.timeMs)
-      const names = this.#lab.storyNames
-      const story = this.#teller.tell(sourceOfRecord(record, names, { number: number ?? 0, time }))
-      this.#emit(story)
+      const stories = this.#teller.tell(sourceOfRecord(record, this.#lab.storyNames, { number, time }))
+      for (const story of stories) if (story.number !== 0 || isOfAll) this.#emit(story)
     }
   }
 
@@ -152,17 +150,9 @@ export class ExplainedReplay {
     const found = this.#reader!.interfaces[packet.interfaceId]!
     const time = timeText(packet.seconds, packet.nanoseconds)
     const arrival = capturedCopy(packet, found, placeOfInterface(found, false))
-    this.#emit(
-      this.#teller.tell({
-        number,
-        time,
-        arrival,
-        facts: [],
-        steps: [],
-        departures: [],
-        seen: LEFT_OUT[why] ?? '',
-      }),
-    )
+    const seen = LEFT_OUT[why] ?? ''
+    const source = { number, time, arrival, facts: [], steps: [], departures: [], seen }
+    for (const story of this.#teller.tell(source)) this.#emit(story)
   }
 
   #timeAt(timeMs: number): string {

@@ -82,7 +82,7 @@ describe('the story of a frame', () => {
       story.departures.map(({ origin, place, changes }) => [origin, place.name, changes.length]),
       [['router', 'web', 0]],
     )
-    assert.match(story.departures[0]!.summary, /reply/)
+    assert.match(story.departures[0]!.summary, /is-at/)
   })
 
   it('that asks for a neighbour by ARP is flooded', async () => {
@@ -256,7 +256,7 @@ describe('the story of a frame', () => {
   })
 })
 
-const GOLDEN = `Frame NUMBER  1970-01-01T00:00:01.000000000Z  10.1.0.2 → 203.0.113.2: Internet Control Message Protocol, echo request
+const GOLDEN = `Frame NUMBER  1970-01-01T00:00:01.000000000Z  10.1.0.2 > 203.0.113.2: ICMP echo request, id 7, seq 1, length 16
   comes from web (eth0 on blue), 50 bytes
    1  ingress     accept     The switch takes the frame of 50 bytes from eth0 of web, on network blue.
    2  guard       accept     It may come from there: the port was given 02:42:0a:01:00:02 and 10.1.0.2.
