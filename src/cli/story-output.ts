@@ -32,14 +32,14 @@ export class StorySink {
   async drained(): Promise<void> {
     if (!this.#isFull) return
     this.#isFull = false
-    const { on, off } = this.#stream
-    if (on === undefined || off === undefined) return
+    const stream = this.#stream
     await new Promise<void>((resolve) => {
+      if (stream.on === undefined) return resolve()
       const done = (): void => {
-        off.call(this.#stream, 'drain', done)
+        stream.off?.('drain', done)
         resolve()
       }
-      on.call(this.#stream, 'drain', done)
+      stream.on('drain', done)
     })
   }
 
@@ -49,7 +49,7 @@ export class StorySink {
 }
 
 export interface StoryWriter {
-  tell(story: FrameStory): void
+  readonly tell: (story: FrameStory) => void
   /** `notes`: what else there is to say, a sentence each. */
   end(notes: readonly string[]): Promise<void>
 }

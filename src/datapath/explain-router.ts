@@ -1,15 +1,14 @@
 /** The router's part of an explanation: the decisions of router.ts in the same order, by the same functions, for one packet. */
 
-import { arpPacket } from '../protocols/arp.ts'
 import { NeighbourState } from '../tables/neighbour-table.ts'
 import { formatIpv4, formatMac } from '../wire/address.ts'
-import * as arp from '../wire/arp.ts'
 import * as ethernet from '../wire/ethernet.ts'
-import * as ipProtocol from '../wire/ip-protocol.ts'
 import { ADMITTED, TO_GATEWAY } from './admission.ts'
 import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { FRAGMENTS_TO_GATEWAY, NOT_DECIDED } from './datagram-fragments.ts'
 import { DropReason } from './drop-reason.ts'
+import { explainLesson } from './explain-arp.ts'
+import { originalText } from './explain-flow.ts'
 import type { ExplainedSteps } from './explained-steps.ts'
 import { NO_ROUTE } from './forwarding-table.ts'
 import type { FrameMemory } from './frame-memory.ts'
@@ -158,22 +157,10 @@ export class RouterExplanation {
     const { connections } = this.#router
     this.#steps.say('flow', 'known', {
       number: reference >>> 1,
-      original: this.#original(reference),
+      original: originalText(connections, reference),
       state: FLOW_STATES[connections.state(reference)]!,
       direction: (reference & 1) === 0 ? 'original' : 'reply',
     })
-  }
-
-  /** `172.18.0.2:40000 → 192.0.2.9:80`: what began the connection. */
-  #original(reference: number): string {
-    const { connections } = this.#router
-    const original = reference & ~1
-    const ports = connections.ports(original)
-    const isIcmp = connections.protocol(original) === ipProtocol.ICMP
-    const end = (address: number, port: number): string =>
-      isIcmp || ports === 0 ? formatIpv4(address) : `${formatIpv4(address)}:${port}`
-    const source = end(connections.source(original), ports >>> 16)
-    return `${source} → ${end(connections.destination(original), ports & 0xffff)}`
   }
 
   #first(): void {
@@ -351,21 +338,4 @@ export class RouterExplanation {
     if (!explainLink(link, this.#rows[EXTRA_ROW + LENGTH]!, this.#steps)) return
     this.#steps.say('egress', 'transmit', { port, domain: this.#parts.ports.domain[port]! })
   }
-}
-
-/** What the router notes of who has sent an ARP packet. */
-export function explainLesson(
-  { link }: Router,
-  { view }: FrameMemory,
-  steps: ExplainedSteps,
-  port: number,
-  offset: number,
-  length: number,
-  domain: number,
-): void {
-  if (!link.learnsNeighbour(port, offset, length, domain)) return
-  const packet = arpPacket(offset)
-  const address = formatIpv4(arp.senderProtocol(view, packet))
-  const mac = formatMac(arp.senderHardwareHigh(view, packet), arp.senderHardwareLow(view, packet))
-  steps.say('neighbour', 'note', { address, mac, domain })
 }

@@ -38,9 +38,9 @@ time, .soft { color: var(--soft); font-size: .85rem; }
 .drop .verdict { color: var(--bad); font-weight: 600; }
 .ending { font-weight: 600; color: var(--outcome); }
 .wrong { color: var(--wait); }
-.panes { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); gap: 1rem; }
+.panes { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(31.5rem, 100%), 1fr)); gap: 1rem; }
 .pane { background: var(--pane); border: 1px solid var(--line); border-radius: .4rem; padding: .8rem; min-width: 0; overflow-x: auto; }
-.hex { font: 12.5px/1.6 ui-monospace, Consolas, "DejaVu Sans Mono", monospace; white-space: pre; cursor: default; }
+.hex { font: 11px/1.6 ui-monospace, Consolas, "DejaVu Sans Mono", monospace; white-space: pre; cursor: default; }
 .hex i { font-style: normal; padding: .1em 0; border-radius: .15em; }
 .hex .o, .hex .t { color: var(--soft); }
 .hex .c { color: var(--changed); font-weight: 700; text-decoration: underline; }

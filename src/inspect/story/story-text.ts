@@ -24,11 +24,11 @@ import { storyName } from './story-name.ts'
 
 /** Colours, or none. */
 export interface StoryPaint {
-  bold(text: string): string
-  dim(text: string): string
-  red(text: string): string
-  green(text: string): string
-  yellow(text: string): string
+  readonly bold: (text: string) => string
+  readonly dim: (text: string) => string
+  readonly red: (text: string) => string
+  readonly green: (text: string) => string
+  readonly yellow: (text: string) => string
 }
 
 const same = (text: string): string => text

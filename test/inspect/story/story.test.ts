@@ -57,7 +57,8 @@ describe('the story of a frame', () => {
   it('that teaches the switch where a station lives says so', async () => {
     const lab = await scene()
     const { stations } = lab.lab.datapath.engine
-    for (const { domain, hi, lo } of [...stations.stations(1)]) stations.remove(domain, hi, lo)
+    const known = Array.from(stations.stations(1))
+    for (const { domain, hi, lo } of known) stations.remove(domain, hi, lo)
     const story = lab.first('web', 'echo 10.1.0.2>10.1.0.3 id=7 via=10.1.0.3', BLUE)
     assert.deepEqual(decisionsOf(story).slice(0, 4), [
       'ingress accept',
