@@ -103,13 +103,35 @@ const KINDS: Readonly<Record<string, string>> = {
 
 export function explainSentence(step: DecisionStep): string {
   const { stage, verdict, reason } = step
-  if (verdict === 'drop' && reason !== undefined) return dropSentence(reason)
+  if (verdict === 'drop' && reason !== undefined) return dropSentence(reason, step)
   const template = SENTENCES[`${stage} ${verdict}`]
   return (template && fill(template, step)) ?? plainSentence(step)
 }
 
-const dropSentence = (reason: string): string =>
-  DROP_REASONS.find(({ name }) => name === reason)?.sentence ?? `It is dropped: ${reason}.`
+/** By reason, what was found in this case: behind the reason's own sentence, where all values are there. */
+const DROP_DETAILS: Readonly<Record<string, string>> = {
+  'mac-spoofed': 'It says {mac}.',
+  'address-spoofed': 'It says {address}.',
+  'icc-disabled': 'The network is {network}.',
+  'network-isolated': 'It would go from {from} to {to}.',
+  'network-internal': 'It would go from {from} to {to}.',
+  'direct-routing': 'It would go to {to}.',
+  transit: 'It would go from {from} to {to}.',
+  'no-route': 'The destination is {destination}.',
+  'fragmentation-needed': 'It has {length} bytes, and the MTU is {mtu}.',
+  'host-unreachable': 'The next address is {address}.',
+  'neighbour-queue-full': 'The next address is {address}.',
+  'link-down': 'It is the link {way} {interface}[ of {sandbox}].',
+  'link-loss': 'It is the link {way} {interface}[ of {sandbox}].',
+  'link-queue-full': 'It is the link {way} {interface}[ of {sandbox}], where {waiting} wait.',
+}
+
+function dropSentence(reason: string, step: DecisionStep): string {
+  const sentence = DROP_REASONS.find(({ name }) => name === reason)?.sentence ?? `It is dropped: ${reason}.`
+  const template = DROP_DETAILS[reason]
+  const detail = template && fill(template, step)
+  return detail === undefined || detail === '' ? sentence : `${sentence} ${detail}`
+}
 
 /** Undefined where a value that must be there is not. */
 function fill(template: string, { values }: DecisionStep): string | undefined {
