@@ -536,3 +536,15 @@ export const FRAMES_PER_REQUEST_MAX = 4096
 
 /** Bytes of frames, as base64, of one request of a live replay: well below REQUEST_BODY_MAX, with the names around each. */
 export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024
+/** Bytes of a frame that a story shows, as text and on a page: all headers, and where the payload begins. JSON carries all of them. */
+export const STORY_SHOWN_BYTES_MAX = 256
+/** Frames that one page of stories has: what a browser still scrolls and searches without a pause. */
+export const STORY_PAGE_FRAMES_MAX = 500
+/** Fields of one frame that such a page has: a DNS message may have thousands. */
+export const STORY_PAGE_FIELDS_MAX = 300
+/** Departures of one frame that are shown each by itself: a flood to a large network has the same bytes for all. */
+export const STORY_DEPARTURES_SHOWN_MAX = 8
+/** Frames that wait and whose bytes a teller of stories keeps, to compare with what leaves in the end. */
+export const STORY_WAITING_MAX = 256
+/** Packets of one instant, or frames that wait, among which a capture's stories look for what belongs together: a flood to the largest network that is captured whole. */
+export const STORY_TOGETHER_MAX = 1024
