@@ -7,10 +7,7 @@ import { API_ANSWER_MAX, API_TIMEOUT_MS } from '../limits.ts'
 import type { Cli } from './cli.ts'
 import { type DaemonAddress, daemonAddress } from './daemon-address.ts'
 
-<<<<<<< HEAD
-=======
 /** Of a list, each. */
->>>>>>> story
 export type QueryValue = string | number | boolean | readonly string[] | undefined
 
 export interface ApiRequest {
@@ -307,18 +304,10 @@ class Upgraded {
 }
 
 function queryText(query: Readonly<Record<string, QueryValue>> = {}): string {
-<<<<<<< HEAD
-  const given = Object.entries(query).filter(
-    ([, value]) => value !== undefined && value !== false && value !== '',
-  )
-  const text = given
-    .flatMap(([key, value]) => [value].flat().map((one) => `${key}=${encodeURIComponent(String(one))}`))
-=======
   const text = Object.entries(query)
-    .flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => [key, one] as const))
+    .flatMap(([key, value]) => [value].flat().map((one) => [key, one] as const))
     .filter(([, value]) => value !== undefined && value !== false && value !== '')
     .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
->>>>>>> story
     .join('&')
   return text === '' ? '' : `?${text}`
 }

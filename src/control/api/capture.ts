@@ -1,17 +1,8 @@
 /** What passes the switch, for who looks on. */
 
 import { z } from 'zod'
-
-<<<<<<< HEAD
-
-import { CAPTURE_POINTS, type CapturePoint } from '../capture-points.ts'
-
-=======
-
 import { FACT_NAMES } from '../../datapath/capture/recorded-frame.ts'
-
->>>>>>> story
-
+import { CAPTURE_POINTS, type CapturePoint } from '../capture-points.ts'
 import { explanationSchema } from './explain.ts'
 
 const count = z.int().min(0)
