@@ -257,6 +257,21 @@ describe('impaired links', () => {
     }
   })
 
+  it('do not hand a port the segments of another frame that stood in the same place', () => {
+    const scenario = network()
+    // Both wait, and then stand in the arena; of the first, all segments are lost, so that its place is free in the same turn.
+    impair(scenario, 1, FROM, { delayUs: 1000 })
+    impair(scenario, 2, TO, { loss: 1 })
+    impair(scenario, 3, TO, { delayUs: 1000 })
+    scenario.arrive(1, superFrame(30_000))
+    const other = transportFrame({ ...SUPER_FRAME, target: 'c', source: 'b', payload: pattern(9000).reverse() })
+    scenario.arrive(2, other)
+    scenario.run()
+    after(scenario, 1000).run()
+    const payload = Buffer.concat(scenario.departures(3).map((one) => readFinished(one).payload))
+    assert.equal(Buffer.compare(payload, pattern(9000).reverse()), 0)
+  })
+
   it('delay what the gateway answers, and what it translates, in both directions', () => {
     const { scenario } = playLab('')
     impair(scenario, 1, FROM, { delayUs: 1000 })
