@@ -138,6 +138,11 @@ export class ImpairedLink {
     this.queue.clear()
   }
 
+  /** Gives the memory back that nothing has waited in since the call before. */
+  trim(): void {
+    this.queue.trim()
+  }
+
   /** Drops what waits, and gives its memory back; returns how many frames that were. */
   dropWaiting(reason: DropReason): number {
     const dropped = this.queue.clear()

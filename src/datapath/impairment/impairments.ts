@@ -61,6 +61,8 @@ export class Impairments {
   private toLinks: readonly ImpairedLink[] = []
   /** Descriptors of the burst's frames that came by impaired links. */
   private readonly taken = new Int32Array(BURST_MAX * DESCRIPTOR_WORDS)
+  /** When memory was given back last. */
+  private trimmedS = 0
   /** Microseconds: the time of the turn. */
   private readonly clock = new Float64Array(1)
 
@@ -127,6 +129,15 @@ export class Impairments {
     }
     if (this.toLinks.some(isOver)) this.forgetEnded()
     return true
+  }
+
+  /** To be called in each turn: what nobody has waited in for a second is given back. */
+  tick(nowS: number): void {
+    if (nowS === this.trimmedS) return
+    this.trimmedS = nowS
+    const { fromLinks, toLinks } = this
+    for (let i = 0; i < fromLinks.length; i++) fromLinks[i]!.trim()
+    for (let i = 0; i < toLinks.length; i++) toLinks[i]!.trim()
   }
 
   /** Impairs a direction, changes how, or (undefined) ends it: see Engine.setImpairment. */
