@@ -85,6 +85,18 @@ for (const io of ['io_uring', 'epoll'] as const) {
       assert.equal(ping(2).received, 2)
     })
 
+    it('change in the direction that is meant alone', async () => {
+      await impair(0, LinkDirection.from, { delayUs: 2000 })
+      assert.equal(ping(2).received, 2)
+      const before = (await datapath.impairmentCounts(0, LinkDirection.from))!.passed
+      await datapath.setLink(0, { to: { ...NO_IMPAIRMENT, down: true } }, 'to')
+      assert.equal(ping(2).received, 0)
+      const counts = (await datapath.impairmentCounts(0, LinkDirection.from))!
+      assert.ok(before >= 2 && counts.passed > before, JSON.stringify({ before, counts }))
+      await datapath.setLink(0, undefined)
+      assert.deepEqual(await datapath.impairments(), [])
+    })
+
     it('refuse what means nothing', async () => {
       await assert.rejects(impair(0, LinkDirection.to, { loss: 2 }), /loss is 2/)
       await assert.rejects(impair(7, LinkDirection.to, {}), /port 7 does not exist/)

@@ -264,7 +264,12 @@ describe('impaired links', () => {
     impair(scenario, 2, TO, { loss: 1 })
     impair(scenario, 3, TO, { delayUs: 1000 })
     scenario.arrive(1, superFrame(30_000))
-    const other = transportFrame({ ...SUPER_FRAME, target: 'c', source: 'b', payload: pattern(9000).reverse() })
+    const other = transportFrame({
+      ...SUPER_FRAME,
+      target: 'c',
+      source: 'b',
+      payload: pattern(9000).reverse(),
+    })
     scenario.arrive(2, other)
     scenario.run()
     after(scenario, 1000).run()

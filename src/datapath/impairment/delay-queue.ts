@@ -148,7 +148,8 @@ export class DelayQueue {
   }
 }
 
-const entries = (count: number): Int32Array<ArrayBuffer> => Int32Array.from({ length: count }, (_, index) => index)
+const entries = (count: number): Int32Array<ArrayBuffer> =>
+  Int32Array.from({ length: count }, (_, index) => index)
 
 function longer<Words extends Int32Array | Float64Array>(words: Words, into: Words): Words {
   into.set(words)
