@@ -353,6 +353,8 @@ describe('impaired links', () => {
       'link delay',
       'egress transmit',
     ])
+    impair(scenario, 2, TO, { rate: 1_000_000, delayUs: 5, reorder: 1 })
+    assert.deepEqual(steps().slice(-2), ['link may-go-ahead', 'egress transmit'])
     impair(scenario, 1, FROM, { delayUs: 1000, queue: 1 })
     scenario.arrive(1, frame('b a hello'))
     scenario.run()
