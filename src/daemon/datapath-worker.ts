@@ -11,7 +11,7 @@ import type { DnsAnswer } from '../datapath/dns/dns-settings.ts'
 import { Engine } from '../datapath/engine.ts'
 import { EVENT_WORDS, STATUS_EVENTS, STATUS_WOKEN } from '../datapath/frame-memory.ts'
 import { LinkDirection } from '../datapath/impairment/impairment-settings.ts'
-import { RELEASES_PER_TURN_MAX } from '../limits.ts'
+import { DEPARTURE_LISTS_MAX } from '../limits.ts'
 import { NativeFrameIo } from '../ports/native-frame-io.ts'
 import {
   type DatapathCall,
@@ -98,11 +98,11 @@ class DatapathWorker {
   #process(count: number, nowMs: number): void {
     const engine = this.#engine
     this.#forward(engine.arrive(count, nowMs * 1000), nowMs)
-    for (let i = 0; i < RELEASES_PER_TURN_MAX && engine.hasArrivals; i++) {
+    while (engine.hasArrivals) {
       this.#transmit()
       this.#forward(engine.arrive(0, nowMs * 1000), nowMs)
     }
-    for (let i = 0; i < RELEASES_PER_TURN_MAX && engine.hasDepartures; i++) this.#depart(nowMs)
+    for (let i = 0; i < DEPARTURE_LISTS_MAX && engine.hasDepartures; i++) this.#depart(nowMs)
   }
 
   #forward(count: number, nowMs: number): void {

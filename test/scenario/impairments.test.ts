@@ -439,6 +439,33 @@ describe('impaired links', () => {
     )
   })
 
+  it('that end with many frames let others arrive between them, and nothing get ahead', () => {
+    const scenario = network()
+    impair(scenario, 1, FROM, { delayUs: 1000, queue: 10_000 })
+    const count = 3 * BURST_MAX
+    for (let i = 0; i < count; i++) scenario.arrive(1, frame(`b a ${i}`))
+    scenario.run()
+    scenario.engine.setImpairment(1, FROM, undefined)
+    assert.equal(scenario.engine.nextDueUs, 0)
+    scenario.arrive(1, frame(`b a ${count}`))
+    scenario.arrive(3, frame('b c hello'))
+    scenario.turn()
+    scenario.turn()
+    assert.ok(
+      scenario
+        .departures(2)
+        .map(frameText)
+        .includes(frameText(frame('b c hello'))),
+    )
+    assert.ok(total(scenario).held > BURST_MAX)
+    const after = left(scenario, 2)
+    assert.deepEqual(
+      after.slice(-2),
+      [count - 1, count].map((i) => frameText(frame(`b a ${i}`))),
+    )
+    assert.equal(total(scenario).held, 0)
+  })
+
   it('give their memory back when they end', () => {
     const scenario = network()
     assert.equal(IMPAIRMENT_MEMORY_MAX % 65_536, 0)

@@ -80,9 +80,12 @@ export class Impairments {
     return Math.min(earliest(this.fromLinks), earliest(this.toLinks))
   }
 
-  /** Frames wait that were due when `arrive` was called last, and that its burst had no room for. */
+  /**
+   * Frames wait that were due when `arrive` was called last, and that its burst had no room for. Those of a link that has just been
+   * reset are left to the next turns, however many: the other ports do not wait for them all.
+   */
   get hasArrivals(): boolean {
-    return this.fromLinks.some(hasDue)
+    return this.fromLinks.some(hasPunctual)
   }
 
   /** Frames wait to their ports that were due when `arrive` was called last. */
@@ -319,5 +322,7 @@ const earliest = (links: readonly ImpairedLink[]): number => {
 }
 
 const hasDue = (link: ImpairedLink): boolean => link.isDue
+
+const hasPunctual = (link: ImpairedLink): boolean => link.isDue && !link.isEnding
 
 const isOver = (link: ImpairedLink): boolean => link.isEnding && link.waiting === 0
