@@ -60,10 +60,10 @@ export const IMPAIRMENT_QUEUE_DEFAULT = 1000
 export const IMPAIRMENT_MEMORY_MAX = 512 * 1024 * 1024
 
 /**
- * Full lists of transmissions of frames that have waited long enough, which go on in one turn of the data path: 27,000 frames, more than a
+ * Full lists of transmissions of frames that have waited long enough, which go on in one turn of the data path: 13,000 frames, more than a
  * burst of the longest super-frames becomes. A link with 100,000 frames that is reset would else keep all others waiting for a fifth of a second.
  */
-export const DEPARTURE_LISTS_MAX = 4
+export const DEPARTURE_LISTS_MAX = 2
 
 /** Microseconds that an impaired link may delay a frame: beyond what any protocol waits for. Twice as much fits an int32. */
 export const IMPAIRMENT_DELAY_US_MAX = 600_000_000
