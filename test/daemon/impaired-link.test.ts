@@ -47,9 +47,9 @@ for (const io of ['io_uring', 'epoll'] as const) {
     const impair = (port: number, direction: LinkDirection, settings: Partial<ImpairmentSettings>) =>
       datapath.setImpairment(port, direction, { ...NO_IMPAIRMENT, ...settings })
 
-    /** From the first namespace to the second. */
-    function ping(count: number): Pings {
-      const args = ['-q', '-n', '-i', '0.01', '-W', '1', '-c', String(count), '10.88.0.2']
+    /** From the first namespace to the second; `waitS`: for the last answer. */
+    function ping(count: number, waitS = 1): Pings {
+      const args = ['-q', '-n', '-i', '0.01', '-W', String(waitS), '-c', String(count), '10.88.0.2']
       const { stdout } = spawnSync('nsenter', [`--net=${namespaces[0]!.path}`, 'ping', ...args], {
         encoding: 'utf8',
       })
@@ -76,7 +76,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
       // And whatever else the kernel had to say.
       assert.ok((await datapath.impairmentCounts(1, LinkDirection.to))!.duplicated >= 6)
       await impair(1, LinkDirection.to, { down: true })
-      assert.equal(ping(2).received, 0)
+      assert.equal(ping(2, 0.1).received, 0)
       const [{ port, direction, counts } = assert.fail()] = await datapath.impairments()
       assert.deepEqual([port, direction], [1, LinkDirection.to])
       assert.ok(counts.down >= 2)
@@ -90,7 +90,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
       assert.equal(ping(2).received, 2)
       const before = (await datapath.impairmentCounts(0, LinkDirection.from))!.passed
       await datapath.setLink(0, { to: { ...NO_IMPAIRMENT, down: true } }, 'to')
-      assert.equal(ping(2).received, 0)
+      assert.equal(ping(2, 0.1).received, 0)
       const counts = (await datapath.impairmentCounts(0, LinkDirection.from))!
       assert.ok(before >= 2 && counts.passed > before, JSON.stringify({ before, counts }))
       await datapath.setLink(0, undefined)

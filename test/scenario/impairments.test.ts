@@ -268,13 +268,13 @@ describe('impaired links', () => {
       ...SUPER_FRAME,
       target: 'c',
       source: 'b',
-      payload: pattern(9000).reverse(),
+      payload: pattern(9000).toReversed(),
     })
     scenario.arrive(2, other)
     scenario.run()
     after(scenario, 1000).run()
     const payload = Buffer.concat(scenario.departures(3).map((one) => readFinished(one).payload))
-    assert.equal(Buffer.compare(payload, pattern(9000).reverse()), 0)
+    assert.equal(Buffer.compare(payload, pattern(9000).toReversed()), 0)
   })
 
   it('delay what the gateway answers, and what it translates, in both directions', () => {
