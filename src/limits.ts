@@ -51,13 +51,19 @@ export const ARENA_SIZE = 4 * 1024 * 1024
 export const SEGMENTS_MAX = 1366
 
 /**
- * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take: eight links on which a thousand
- * super-frames wait. A delay of a second at 100,000 frames a second is as many.
+ * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take, of which no link gets more than
+ * are left for the others: six links on which a thousand super-frames wait. A delay of a second at 100,000 frames a second is as many.
  */
 export const IMPAIRMENT_QUEUE_MAX = 100_000
 /** Linux's netem has the same. */
 export const IMPAIRMENT_QUEUE_DEFAULT = 1000
 export const IMPAIRMENT_MEMORY_MAX = 512 * 1024 * 1024
+
+/**
+ * Full lists of transmissions of frames that have waited long enough, which go on in one turn of the data path: 13,000 frames, more than a
+ * burst of the longest super-frames becomes. A link with 100,000 frames that is reset would else keep all others waiting for a fifth of a second.
+ */
+export const DEPARTURE_LISTS_MAX = 2
 
 /** Microseconds that an impaired link may delay a frame: beyond what any protocol waits for. Twice as much fits an int32. */
 export const IMPAIRMENT_DELAY_US_MAX = 600_000_000
@@ -542,3 +548,15 @@ export const FRAMES_PER_REQUEST_MAX = 4096
 
 /** Bytes of frames, as base64, of one request of a live replay: well below REQUEST_BODY_MAX, with the names around each. */
 export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024
+/** Bytes of a frame that a story shows, as text and on a page: all headers, and where the payload begins. JSON carries all of them. */
+export const STORY_SHOWN_BYTES_MAX = 256
+/** Frames that one page of stories has: what a browser still scrolls and searches without a pause. */
+export const STORY_PAGE_FRAMES_MAX = 500
+/** Fields of one frame that such a page has: a DNS message may have thousands. */
+export const STORY_PAGE_FIELDS_MAX = 300
+/** Departures of one frame that are shown each by itself: a flood to a large network has the same bytes for all. */
+export const STORY_DEPARTURES_SHOWN_MAX = 8
+/** Frames that wait and whose bytes a teller of stories keeps, to compare with what leaves in the end. */
+export const STORY_WAITING_MAX = 256
+/** Packets of one instant, or frames that wait, among which a capture's stories look for what belongs together: a flood to the largest network that is captured whole. */
+export const STORY_TOGETHER_MAX = 1024

@@ -7,6 +7,7 @@ import { API_ANSWER_MAX, API_TIMEOUT_MS } from '../limits.ts'
 import type { Cli } from './cli.ts'
 import { type DaemonAddress, daemonAddress } from './daemon-address.ts'
 
+/** Of a list, each. */
 export type QueryValue = string | number | boolean | readonly string[] | undefined
 
 export interface ApiRequest {
@@ -303,11 +304,10 @@ class Upgraded {
 }
 
 function queryText(query: Readonly<Record<string, QueryValue>> = {}): string {
-  const given = Object.entries(query).filter(
-    ([, value]) => value !== undefined && value !== false && value !== '',
-  )
-  const text = given
-    .flatMap(([key, value]) => [value].flat().map((one) => `${key}=${encodeURIComponent(String(one))}`))
+  const text = Object.entries(query)
+    .flatMap(([key, value]) => [value].flat().map((one) => [key, one] as const))
+    .filter(([, value]) => value !== undefined && value !== false && value !== '')
+    .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
     .join('&')
   return text === '' ? '' : `?${text}`
 }

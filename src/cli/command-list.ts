@@ -297,7 +297,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'explain',
-    summary: 'tell hop by hop what would become of a packet, and why',
+    summary: 'tell hop by hop what becomes of a packet, of a capture or of what passes, and why',
     group: ROUTER,
     define: async () => (await import('./commands/explain.ts')).defineExplain,
   },

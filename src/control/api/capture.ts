@@ -1,6 +1,7 @@
 /** What passes the switch, for who looks on. */
 
 import { z } from 'zod'
+import { FACT_NAMES } from '../../datapath/capture/recorded-frame.ts'
 import { CAPTURE_POINTS, type CapturePoint } from '../capture-points.ts'
 import { explanationSchema } from './explain.ts'
 
@@ -62,17 +63,8 @@ const frame = z.object({
   virtioHeader: text,
 })
 
-/** Names of the bits of Fact (datapath/capture/recorded-frame.ts). */
-export const FOLLOWED_FACTS = [
-  'learned',
-  'moved',
-  'flooded',
-  'consumed',
-  'held',
-  'delayed',
-  'began-flow',
-  'released',
-] as const
+/** Names of the bits of Fact. */
+export const FOLLOWED_FACTS = FACT_NAMES
 
 /** GET /explain/follow: the data of each event but `missed`. */
 export const followedFrameSchema = z.object({

@@ -21,7 +21,8 @@ import { Fact } from './recorded-frame.ts'
 import type { Trail, WaitWatcher } from './trail.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES } = frameMemory
+const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES, VIRTIO_NET_HEADER_SIZE } =
+  frameMemory
 const { learned: LEARNED, moved: MOVED, released: RELEASED } = Fact
 const NONE = -1
 const NUMBER_MAX = 2 ** 31 - 1
@@ -173,7 +174,9 @@ export class RecordedPath implements WaitWatcher {
     if (this.depth > 1) return []
     this.transmitNow()
     const frame = this.memory.bytes.slice(offset, offset + length)
-    return this.engine.explain(port, frame, Math.floor(this.way.timeMs / MS_PER_S), true)
+    const virtioHeader = this.memory.bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset)
+    const nowS = Math.floor(this.way.timeMs / MS_PER_S)
+    return this.engine.explain(port, frame, nowS, { hasArrived: true, virtioHeader })
   }
 
   releasing(number: number, port: number, offset: number, length: number): void {
