@@ -14,7 +14,7 @@ import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
 import { Fact } from './recorded-frame.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { VIRTIO_NET_HEADER_SIZE } = frameMemory
+const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, VIRTIO_NET_HEADER_SIZE } = frameMemory
 const { RecordKind, RING_FULL } = ring
 const { accepts } = frameFilter
 const { offloads } = virtioNet
@@ -136,6 +136,34 @@ export class RingRecorder implements FrameRecorder {
     if (this.ring.publish()) this.tell()
   }
 
+  overlooks(from: number, to: number): number {
+    // What is dropped is known when it is, and not before.
+    if (this.drops) return from
+    if (this.ring.isFull) return to
+    const { view, received } = this.memory
+    for (let i = from; i < to; i++) {
+      const descriptor = i << DESCRIPTOR_SHIFT
+      if (!this.wants(received[descriptor + PORT]!, ARRIVAL)) continue
+      if (accepts(this.filter, view, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!)) return i
+    }
+    return to
+  }
+
+  overlook(from: number, to: number): void {
+    const { view, received } = this.memory
+    const { isFull } = this.ring
+    for (let i = from; i < to; i++) {
+      const descriptor = i << DESCRIPTOR_SHIFT
+      const port = received[descriptor + PORT]!
+      if (!this.wants(port, ARRIVAL)) continue
+      const of = this.interfaceOf(port)
+      const isAccepted =
+        isFull && accepts(this.filter, view, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!)
+      this.ring.count(of, isAccepted)
+      if (isAccepted) this.ring.countDropped(of)
+    }
+  }
+
   private wants(port: number, point: number): boolean {
     return (this.ports[port]! & point) !== 0
   }
@@ -151,6 +179,10 @@ export class RingRecorder implements FrameRecorder {
     const isAccepted = accepts(this.filter, view, offset, length)
     this.ring.count(of, isAccepted)
     if (!isAccepted) return NOTHING
+    if (this.ring.isFull) {
+      this.ring.countDropped(of)
+      return NOTHING
+    }
     const at = this.ring.reserve(kind, of, length, this.snapped(view, offset, length))
     if (at === RING_FULL) return NOTHING
     this.ring.copy(at, this.longs, offset)
