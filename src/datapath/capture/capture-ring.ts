@@ -141,6 +141,11 @@ export class CaptureRingWriter extends RingMemory {
     if (isAccepted) this.counts[at + ACCEPTED]! += 1
   }
 
+  /** `frames` passed the interface, none of which the filter accepted. */
+  countSeen(of: number, frames: number): void {
+    this.counts[of * COUNTS + SEEN]! += frames
+  }
+
   countDropped(of: number): void {
     this.counts[of * COUNTS + DROPPED]! += 1
   }

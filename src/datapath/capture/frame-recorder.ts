@@ -18,6 +18,8 @@ export interface FrameWay {
   readonly reason: number
   /** Reference of the connection (tables/connection-table.ts) in the direction of this frame; -1 where none. */
   readonly flow: number
+  /** Of a frame at a glance that leaves as it stood in the burst's list, where; but its checksum may have been completed. -1: any other. */
+  readonly place: number
 }
 
 /**

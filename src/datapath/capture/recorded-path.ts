@@ -66,6 +66,7 @@ export class RecordedPath implements TrailWatcher {
     movedFrom: NONE,
     reason: 0,
     flow: NONE,
+    place: NONE,
   }
   private readonly aside: readonly Aside[]
   private depth = 0
@@ -81,6 +82,8 @@ export class RecordedPath implements TrailWatcher {
   /** The number of the first, and the last one that has been looked for. */
   private glanceNumber = 0
   private glanceAt = 0
+  /** The router has begun to deal with its packets: what leaves is no longer what came. */
+  private isRouted = false
 
   /** `transmit` carries out the transmissions in the list, as `FrameIo.transmit`; the path settles them itself. */
   constructor(engine: Engine, memory: FrameMemory, transmit: () => void) {
@@ -194,7 +197,10 @@ export class RecordedPath implements TrailWatcher {
   handling(offset: number): void {
     if (this.glanceTo === this.glanceFrom) return
     this.depart()
-    this.clear(this.numberAt(offset), 0)
+    this.isRouted = true
+    this.clear(this.way.number, 0)
+    this.placeAt(offset)
+    this.trail.number = this.way.number
   }
 
   releasing(number: number, port: number, offset: number, length: number): void {
@@ -261,6 +267,7 @@ export class RecordedPath implements TrailWatcher {
     this.glanceFrom = from
     this.glanceTo = to
     this.glanceAt = from
+    this.isRouted = false
     if (this.lastNumber + to - from > NUMBER_MAX) this.lastNumber = 0
     this.glanceNumber = this.lastNumber + 1
     this.lastNumber += to - from
@@ -276,19 +283,21 @@ export class RecordedPath implements TrailWatcher {
     this.trail.number = 0
   }
 
-  /** Of the frame at a glance that came where `offset` says; without one of that which is told of. Most come in order. */
-  private numberAt(offset: number): number {
+  /** Tells of the frame at a glance that came where `offset` says, if one did: else of the one before. Most come in order. */
+  private placeAt(offset: number): void {
     const { received } = this.memory
-    const { glanceFrom, glanceTo } = this
+    const { way, glanceFrom, glanceTo } = this
+    way.place = NONE
     let at = this.glanceAt
     for (let left = glanceTo - glanceFrom; left > 0; left--) {
       if (received[(at << DESCRIPTOR_SHIFT) + OFFSET] === offset) {
         this.glanceAt = at
-        return this.glanceNumber + at - glanceFrom
+        way.number = this.glanceNumber + at - glanceFrom
+        if (!this.isRouted) way.place = at
+        return
       }
       if (++at === glanceTo) at = glanceFrom
     }
-    return this.way.number
   }
 
   private begin(port: number, offset: number, length: number): void {
@@ -331,6 +340,7 @@ export class RecordedPath implements TrailWatcher {
     way.movedFrom = NONE
     way.reason = 0
     way.flow = NONE
+    way.place = NONE
     trail.clear()
     trail.facts = facts
     trail.number = number
@@ -350,7 +360,7 @@ export class RecordedPath implements TrailWatcher {
       const port = transmits[descriptor + PORT]!
       const offset = transmits[descriptor + OFFSET]!
       const length = transmits[descriptor + LENGTH]!
-      if (isGlance) way.number = this.numberAt(offset)
+      if (isGlance) this.placeAt(offset)
       this.numbers[i] = way.number
       for (let r = 0; r < recorders.length; r++) recorders[r]!.depart(way, port, offset, length)
     }
