@@ -41,6 +41,8 @@ type Amount = typeof FULL
 interface Round {
   /** Gbit/s, or millions of frames a second. */
   readonly rate: number
+  /** Processors that the daemon and the client of the capture kept busy. */
+  readonly cores: number
   readonly captured?: Captured
 }
 
@@ -53,6 +55,8 @@ interface Figures {
   readonly ratio: number
   /** Share of the copies that were wanted which were lost for want of room; median. */
   readonly dropped: number
+  /** Processors that daemon and client keep busy for a unit of the rate; median. It tells the cost of a capture where the machine is not at rest, too. */
+  readonly cost: number
 }
 
 interface Result {
@@ -92,10 +96,10 @@ async function measureLoad(bed: CaptureBed, load: Load, { rounds, seconds }: Amo
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < MODES.length; turn++) {
       const mode = MODES[(round + turn) % MODES.length]!
-      const [rate, captured] = await bed.during(mode, () => runLoad(bed, load, seconds))
-      found.get(mode.id)!.push({ rate, ...(captured !== undefined && { captured }) })
+      const { result: rate, cores, captured } = await bed.during(mode, () => runLoad(bed, load, seconds))
+      found.get(mode.id)!.push({ rate, cores, ...(captured !== undefined && { captured }) })
       progress.line(
-        `${load} ${round + 1}/${rounds}  ${mode.title.padEnd(30)}${rate.toFixed(3)}${droppedText(captured)}`,
+        `${load} ${round + 1}/${rounds}  ${mode.title.padEnd(30)}${rate.toFixed(3)}  ${cores.toFixed(2)} cores${droppedText(captured)}`,
       )
     }
   }
@@ -109,6 +113,7 @@ async function measureLoad(bed: CaptureBed, load: Load, { rounds, seconds }: Amo
       median: median(own.map(({ rate }) => rate)),
       ratio: median(own.map(({ rate }, i) => rate / plain[i]!.rate)),
       dropped: median(own.map(({ captured }) => droppedShare(captured))),
+      cost: median(own.map(({ rate, cores }) => cores / rate)),
     }
   })
 }
@@ -166,8 +171,8 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 function toMarkdown({ machine, date, io, busyBefore, loads, memory, targets }: Result): string {
   const titleOf = (mode: string): string => MODES.find(({ id }) => id === mode)!.title
   const rows = loads.map(
-    ({ load, mode, median: rate, ratio, dropped }) =>
-      `| ${TITLES[load]} | ${titleOf(mode)} | ${rate.toFixed(2)} | ${ratio.toFixed(3)} | ${percent(dropped)} |`,
+    ({ load, mode, median: rate, ratio, dropped, cost }) =>
+      `| ${TITLES[load]} | ${titleOf(mode)} | ${rate.toFixed(2)} | ${ratio.toFixed(3)} | ${cost.toFixed(3)} | ${percent(dropped)} |`,
   )
   const paths = Object.entries(memory).map(([path, ns]) => `| ${path} | ${ns.toFixed(1)} |`)
   const verdicts = targets.map(
@@ -179,8 +184,8 @@ function toMarkdown({ machine, date, io, busyBefore, loads, memory, targets }: R
 Measured ${date.slice(0, 10)} on ${machineLine(machine)}; I/O by ${io}. Medians; ${percent(busyBefore)} of the machine was busy with other
 things just before.
 
-| Load | Capture | Rate | Ratio | Copies lost |
-| --- | --- | ---: | ---: | ---: |
+| Load | Capture | Rate | Ratio | Processors for a unit of the rate | Copies lost |
+| --- | --- | ---: | ---: | ---: | ---: |
 ${rows.join('\n')}
 
 | Path of a 60-byte frame in memory | ns/frame |

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { runByRequests } from '../control/commands.ts'
+import { readCpuTime } from '../cpu.ts'
 import { type Background, run, startUntil } from '../process.ts'
 import { TapwireDaemon } from '../tapwire-daemon.ts'
 import { INTERFACE, TRANSMIT_QUEUE } from '../test-bed.ts'
@@ -18,6 +19,13 @@ export interface Captured {
   readonly dropped: number
   /** Of the file. */
   readonly bytes: number
+}
+
+export interface During<T> {
+  readonly result: T
+  /** Processors that the daemon and the client of the capture kept busy. */
+  readonly cores: number
+  readonly captured?: Captured
 }
 
 interface Summary {
@@ -43,13 +51,16 @@ export class CaptureBed {
     const daemon = await TapwireDaemon.start({ io })
     try {
       await daemon.request('POST', '/networks', { Name: NETWORK })
-      const ids = [await runByRequests(daemon, 'a', NETWORK), await runByRequests(daemon, 'b', NETWORK)]
+      const ids = [
+        await runByRequests(daemon, 'sender', NETWORK),
+        await runByRequests(daemon, 'receiver', NETWORK),
+      ]
       const namespaces = ids.map((id) => TapwireDaemon.namespaceOf(id))
       for (const namespace of namespaces) {
         const queue = ['link', 'set', INTERFACE, 'txqueuelen', String(TRANSMIT_QUEUE)]
         await run('ip', queue, { namespace })
       }
-      const { NetworkSettings } = await daemon.request<Inspected>('GET', '/sandboxes/b')
+      const { NetworkSettings } = await daemon.request<Inspected>('GET', '/sandboxes/receiver')
       const address = NetworkSettings.Networks[NETWORK]!.IPAddress
       // Both stations are learnt.
       await run('ping', ['-q', '-i', '0.05', '-c', '3', '-w', '5', address], { namespace: namespaces[0] })
@@ -67,12 +78,13 @@ export class CaptureBed {
   }
 
   /** Captures while `work` runs. */
-  async during<T>({ query }: CaptureMode, work: () => Promise<T>): Promise<[T, Captured | undefined]> {
-    if (query === undefined) return [await work(), undefined]
+  async during<T>(mode: CaptureMode, work: () => Promise<T>): Promise<During<T>> {
+    const { query } = mode
+    if (query === undefined) return this.#timed([this.daemon.pid], work)
     const client = await this.#startClient(new URLSearchParams(query).toString())
     try {
-      const result = await work()
-      return [result, await this.#end(client)]
+      const timed = await this.#timed([this.daemon.pid, client.pid], work)
+      return { ...timed, captured: await this.#end(client) }
     } finally {
       await client.stop()
     }
@@ -80,6 +92,14 @@ export class CaptureBed {
 
   stop(): Promise<void> {
     return this.daemon.stop()
+  }
+
+  async #timed<T>(pids: readonly number[], work: () => Promise<T>): Promise<During<T>> {
+    const since = performance.now()
+    const before = readCpuTime(pids).processes
+    const result = await work()
+    const busy = readCpuTime(pids).processes - before
+    return { result, cores: (1000 * busy) / (performance.now() - since) }
   }
 
   #startClient(query: string): Promise<Background> {

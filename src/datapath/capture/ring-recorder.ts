@@ -191,7 +191,12 @@ export class RingRecorder implements FrameRecorder {
       const descriptor = i << DESCRIPTOR_SHIFT
       const port = received[descriptor + PORT]!
       if (!this.wants(port, ARRIVAL)) continue
-      const isAccepted = accepts(this.filter, view, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!)
+      const isAccepted = accepts(
+        this.filter,
+        view,
+        received[descriptor + OFFSET]!,
+        received[descriptor + LENGTH]!,
+      )
       const of = this.interfaceOf(port)
       this.ring.count(of, isAccepted)
       if (isAccepted) this.ring.countDropped(of)
