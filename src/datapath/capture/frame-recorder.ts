@@ -29,7 +29,7 @@ export interface FrameWay {
  *     begin ── depart … ── end             a frame, as it came; each copy that leaves, as it leaves; and what has become of it
  *     begin ── ( begin ── depart ── end ) ── end          the answer to ARP that something has waited for
  *     make ── depart … ── end              what the router itself makes: requests, answers of the name server
- *     overlook ── depart …                 frames that nobody wants as they came; each copy that leaves, with what `end` would not change
+ *     overlook ── depart …                 frames that nobody wants as they came; of each copy that leaves number, connection and that it had waited
  */
 export interface FrameRecorder {
   begin(way: FrameWay, port: number, offset: number, length: number): void

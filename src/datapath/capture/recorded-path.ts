@@ -350,6 +350,8 @@ export class RecordedPath implements TrailWatcher {
   private depart(): void {
     const { way, trail, memory, recorders } = this
     const isGlance = this.depth === 1 && this.glanceTo > this.glanceFrom
+    // What the trail says is about any of many frames: that they were flooded, or dropped.
+    if (isGlance && !this.isRouted) trail.clear()
     way.facts = trail.facts | (this.depth === 1 && !isGlance ? this.learnt() : 0)
     way.reason = trail.reason
     way.flow = trail.flow
