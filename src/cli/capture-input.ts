@@ -17,7 +17,7 @@ export function openCaptureFile(path: string): CaptureInput {
 export function captureError(path: string, error: unknown): unknown {
   const name = path === '-' ? 'the standard input' : path
   if (error instanceof CaptureFileError) {
-    return new TapwireError(ErrorCode.captureInvalid, `Cannot read ${name} as a capture. ${error.message}`, {
+    return new TapwireError(ErrorCode.captureInvalid, `${name}: ${error.message}`, {
       hint: error.hint,
       cause: error,
     })

@@ -50,7 +50,11 @@ describe('tapwire dissect', () => {
     assert.deepEqual(await numbers('--packet', '7-9'), [7, 8, 9])
     assert.deepEqual(await numbers('--packet', '-2'), [1, 2])
     assert.deepEqual(await numbers('--packet', '151-'), [151])
-    assert.deepEqual(await numbers('--packet', '152'), [])
+    const none = await dissect(LAN, '--packet', '152')
+    assert.deepEqual(
+      [none.code, none.out, none.err],
+      [1, '', 'tapwire: The capture has 151 packets: there is no packet 152.\n'],
+    )
     assert.deepEqual(await numbers('--filter', 'arp', '--count', '3'), [12, 13])
     assert.deepEqual(await numbers('--filter', 'icmp', '--packet', '13-15', '--count', '1'), [14])
   })

@@ -67,6 +67,8 @@ DROPPED   REASON
 LEFT OUT   FROM                ADDRESS
        1   02:42:c0:00:02:09   192.0.2.9
 
+Where the capture lacks the answers to ARP, --answer-arp makes them up, and packets get on.
+
 2 connections begun.
 `,
     )
@@ -178,7 +180,7 @@ LEFT OUT   FROM                ADDRESS
       () => ['/nowhere.pcap', '--lab', DEMO],
       /Cannot read \/nowhere\.pcap: there is no such file/,
     ],
-    ['what is no capture', () => [DEMO, '--lab', DEMO], /Cannot read .*demo\.yaml as a capture\. At byte 0/],
+    ['what is no capture', () => [DEMO, '--lab', DEMO], /demo\.yaml: At byte 0/],
     [
       'an uplink of a machine',
       () => [capture, '--lab', TWO_HOSTS, '--lab-host', 'left', '--uplink', 'nic'],
@@ -282,7 +284,8 @@ describe('tapwire replay --live', () => {
   })
 
   it('refuses options that only a simulation has, and speeds that are none', async () => {
-    assert.match((await live('--lab', DEMO)).err, /not simulated.*Leave away: lab/s)
+    assert.match((await live('--lab', DEMO)).err, /not simulated.*Leave away: --lab/s)
+    assert.match((await replay(capture, '--lab', DEMO, '--speed', '2x')).err, /Leave away: --speed/)
     assert.match((await live('--speed', '0x')).err, /'0x' is no speed/)
     assert.match((await live('--speed', 'fast')).err, /'fast' is no speed/)
   })

@@ -27,7 +27,7 @@ export async function readCapture(cli: Cli, path: string, visitor: CaptureVisito
     else await readFile(path, visitor)
   } catch (error) {
     if (!(error instanceof CaptureFileError)) throw error
-    const name = path === '-' ? 'standard input' : path
+    const name = path === '-' ? 'the standard input' : path
     throw new TapwireError(ErrorCode.captureInvalid, `${name}: ${error.message}`, {
       hint: error.hint,
       cause: error,

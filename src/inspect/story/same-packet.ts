@@ -6,6 +6,8 @@ import * as ipv4 from '../../wire/ipv4.ts'
 
 const ECHO_REPLY = 0
 const ECHO = 8
+/** Destination unreachable, source quench, redirect, time exceeded and parameter problem (RFC 792). */
+const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12])
 
 /**
  * A frame that is switched keeps its bytes. One that is routed keeps protocol and identification, of which the router's own packets have others; but for
@@ -25,6 +27,16 @@ export function isSamePacket(came: Uint8Array, left: Uint8Array, isSuperFrame: b
 function isAnswered(before: DataView, after: DataView): boolean {
   return icmpType(before) === ECHO && icmpType(after) === ECHO_REPLY
 }
+
+/** Whether what leaves tells a sender what became of the packet that came. Errors that are forwarded are not meant. */
+export function isIcmpErrorAbout(came: Uint8Array, left: Uint8Array): boolean {
+  return isIcmpError(viewOf(left)) && !isIcmpError(viewOf(came))
+}
+
+const isIcmpError = (view: DataView): boolean =>
+  isIpv4(view) &&
+  ipv4.protocol(view, ethernet.HEADER_SIZE) === ipProtocol.ICMP &&
+  ICMP_ERRORS.has(icmpType(view))
 
 /** -1 of what has none: later fragments, and what was cut off. */
 function icmpType(view: DataView): number {

@@ -7,7 +7,7 @@ import * as ethernet from '../../wire/ethernet.ts'
 import type { DecisionStep } from '../explain-text.ts'
 import type { FrameStory, StoryDeparture, StoryOutcome } from './frame-story.ts'
 import { placeText } from './place-text.ts'
-import { isSamePacket } from './same-packet.ts'
+import { isIcmpErrorAbout, isSamePacket } from './same-packet.ts'
 import { adviceOn } from './story-advice.ts'
 import { storyChanges } from './story-changes.ts'
 import { type DissectedFrame, storyFrame } from './story-frame.ts'
@@ -111,8 +111,10 @@ function originOf(
   came: DissectedFrame | undefined,
   { facts, steps }: StorySource,
 ): StoryDeparture['origin'] {
-  if (facts.includes('released')) return 'frame'
-  if (came === undefined) return 'router'
+  const isReleased = facts.includes('released')
+  if (came === undefined) return isReleased ? 'frame' : 'router'
+  // What had waited in vain, or long enough to be refused, is told of to its sender.
+  if (isReleased) return isIcmpErrorAbout(came.bytes, left.bytes) ? 'router' : 'frame'
   const last = steps.at(-1)
   if (last !== undefined && (last.verdict === 'drop' || isAnswer(last) || facts.includes('held'))) {
     return 'router'
@@ -162,7 +164,9 @@ function endingOf(
       return waitingText(steps.at(-1), facts.includes('delayed'))
     case 'dropped': {
       const told =
-        departures.length > 0 && arrival !== undefined ? ` The router says so, ${waysOf(departures)}.` : ''
+        departures.length > 0 && (arrival !== undefined || facts.includes('released'))
+          ? ` The router says so, ${waysOf(departures)}.`
+          : ''
       return `It is dropped: ${reason}. ${sentenceOf(reason!)}${told}`
     }
     case 'originated':
