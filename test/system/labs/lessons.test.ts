@@ -12,7 +12,7 @@ import { LessonText } from '../../support/lesson-variables.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { LESSONS, lessonNames, lessonParts, walkLesson } from '../support/lesson-walk.ts'
 
-const skip = needsTap() || needs('bash', 'ip', 'ping', 'curl', 'busybox', 'dig')
+const skip = needsTap() || needs('bash', 'ip', 'ping', 'curl', 'busybox', 'dig', 'sysctl')
 
 /** How many are walked through at a time: most of the time one waits for programs to start. */
 const concurrency = 2
