@@ -447,6 +447,8 @@ describe('who looks on', () => {
       lose: () => lines.push('lose'),
       refuse: () => lines.push('refuse'),
       wantsRefused: false,
+      overlooks: (from: number) => from,
+      overlook: () => undefined,
       flush: () => undefined,
     })
     engine.setImpairment(1, FROM, { ...NO_IMPAIRMENT, delayUs: 1000 })

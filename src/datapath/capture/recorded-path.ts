@@ -1,8 +1,13 @@
 /**
- * The path for who looks on: takes a burst through the engine frame by frame, so that what each one caused is known exactly. What leaves
- * is what stands in the list of transmissions behind it, why it was dropped is what the trail says then.
+ * The path for who looks on: takes frames that somebody wants through the engine one by one, so that what each one caused is known exactly.
+ * What leaves is what stands in the list of transmissions behind it, why it was dropped is what the trail says then.
  *
  *     begin ─► Engine.process(i, i + 1) ─► depart, for each transmission that has come to the list ─► end
+ *
+ * Frames that nobody wants as they came, which may be most of those that there are, go at a glance: as many at once as follow one another.
+ * Somebody may want them as they leave. What the switch sends on stands where it came; the router says which packet it deals with.
+ *
+ *     overlook ─► Engine.process(i, j) ─► depart, for each transmission that has come to the list
  *
  * The same frames leave as without it, where bursts are of one frame each: the engine learns from all frames of a burst before it
  * forwards the first, so in larger ones a station that speaks for the first time is found by frames of the same burst.
@@ -11,6 +16,8 @@
  */
 
 import { BURST_MAX, TRANSMIT_MAX } from '../../limits.ts'
+import * as ethernet from '../../wire/ethernet.ts'
+import * as virtioNet from '../../wire/virtio-net.ts'
 import { refusalReason } from '../egress.ts'
 import type { Engine } from '../engine.ts'
 import type { FrameMemory } from '../frame-memory.ts'
@@ -18,10 +25,13 @@ import * as frameMemory from '../frame-memory.ts'
 import type { ExplainedStep } from '../router-settings.ts'
 import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
 import { Fact } from './recorded-frame.ts'
-import type { Trail, WaitWatcher } from './trail.ts'
+import type { Trail, TrailWatcher } from './trail.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES } = frameMemory
+const { VIRTIO_NET_HEADER_SIZE } = frameMemory
+const { etherType, TYPE_ARP } = ethernet
+const { gsoType, GSO_NONE } = virtioNet
 const { learned: LEARNED, moved: MOVED, released: RELEASED } = Fact
 const NONE = -1
 const NUMBER_MAX = 2 ** 31 - 1
@@ -42,7 +52,7 @@ interface Aside {
   trailFlow: number
 }
 
-export class RecordedPath implements WaitWatcher {
+export class RecordedPath implements TrailWatcher {
   private readonly engine: Engine
   private readonly memory: FrameMemory
   private readonly trail: Trail
@@ -56,6 +66,7 @@ export class RecordedPath implements WaitWatcher {
     movedFrom: NONE,
     reason: 0,
     flow: NONE,
+    place: NONE,
   }
   private readonly aside: readonly Aside[]
   private depth = 0
@@ -65,6 +76,14 @@ export class RecordedPath implements WaitWatcher {
   private readonly numbers = new Int32Array(TRANSMIT_MAX)
   private adds = 0
   private moves = 0
+  /** The frames of the burst that go at a glance, from one to before another; none where they are equal. */
+  private glanceFrom = 0
+  private glanceTo = 0
+  /** The number of the first, and the last one that has been looked for. */
+  private glanceNumber = 0
+  private glanceAt = 0
+  /** The router has begun to deal with its packets: what leaves is no longer what came. */
+  private isRouted = false
 
   /** `transmit` carries out the transmissions in the list, as `FrameIo.transmit`; the path settles them itself. */
   constructor(engine: Engine, memory: FrameMemory, transmit: () => void) {
@@ -109,12 +128,11 @@ export class RecordedPath implements WaitWatcher {
     if (count > BURST_MAX) throw new RangeError(`a burst has at most ${BURST_MAX} frames, not ${count}`)
     const nowS = Math.floor(nowMs / MS_PER_S)
     this.way.timeMs = nowMs
-    const { received } = this.memory
-    for (let i = 0; i < count; i++) {
-      const descriptor = i << DESCRIPTOR_SHIFT
-      this.begin(received[descriptor + PORT]!, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!)
-      while (this.engine.process(i, i + 1, nowS) <= i) this.transmitNow()
-      this.end()
+    for (let i = 0; i < count; ) {
+      const end = this.overlooked(i, count)
+      if (end > i) this.glance(i, end, nowS)
+      else this.look(i, nowS)
+      i = Math.max(end, i + 1)
     }
     if (this.recorders.some((recorder) => recorder.wantsRefused)) this.transmitNow()
     this.flush()
@@ -176,6 +194,15 @@ export class RecordedPath implements WaitWatcher {
     return this.engine.explain(port, frame, Math.floor(this.way.timeMs / MS_PER_S), true)
   }
 
+  handling(offset: number): void {
+    if (this.glanceTo === this.glanceFrom) return
+    this.depart()
+    this.isRouted = true
+    this.clear(this.way.number, 0)
+    this.placeAt(offset)
+    this.trail.number = this.way.number
+  }
+
   releasing(number: number, port: number, offset: number, length: number): void {
     this.depart()
     this.setAside()
@@ -202,6 +229,75 @@ export class RecordedPath implements WaitWatcher {
     this.way.reason = reason
     for (const recorder of this.recorders) recorder.lose(this.way, port, bytes, offset, length)
     this.takeBack()
+  }
+
+  private look(i: number, nowS: number): void {
+    const { received } = this.memory
+    const descriptor = i << DESCRIPTOR_SHIFT
+    this.begin(received[descriptor + PORT]!, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!)
+    while (this.engine.process(i, i + 1, nowS) <= i) this.transmitNow()
+    this.end()
+  }
+
+  /** The first frame from `from` on that has to be looked at. */
+  private overlooked(from: number, count: number): number {
+    const { recorders } = this
+    let end = count
+    for (let r = 0; r < recorders.length && end > from; r++) end = recorders[r]!.overlooks(from, end)
+    return end > from ? this.plain(from, end) : from
+  }
+
+  /**
+   * The first frame from `from` on of which it would not be known what leaves because of it: ARP, which others may have waited for, and
+   * super-frames, whose segments stand elsewhere.
+   */
+  private plain(from: number, count: number): number {
+    const { received, view } = this.memory
+    for (let i = from; i < count; i++) {
+      const offset = received[(i << DESCRIPTOR_SHIFT) + OFFSET]!
+      if (etherType(view, offset) === TYPE_ARP) return i
+      if (gsoType(view, offset - VIRTIO_NET_HEADER_SIZE) !== GSO_NONE) return i
+    }
+    return count
+  }
+
+  private glance(from: number, to: number, nowS: number): void {
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.overlook(from, to)
+    this.glanceFrom = from
+    this.glanceTo = to
+    this.glanceAt = from
+    this.isRouted = false
+    if (this.lastNumber + to - from > NUMBER_MAX) this.lastNumber = 0
+    this.glanceNumber = this.lastNumber + 1
+    this.lastNumber += to - from
+    this.depth = 1
+    this.clear(this.glanceNumber, 0)
+    for (let done = from; done < to; ) {
+      done = this.engine.process(done, to, nowS)
+      if (done < to) this.transmitNow()
+    }
+    this.depart()
+    this.glanceTo = this.glanceFrom
+    this.depth = 0
+    this.trail.number = 0
+  }
+
+  /** Tells of the frame at a glance that came where `offset` says, if one did: else of the one before. Most come in order. */
+  private placeAt(offset: number): void {
+    const { received } = this.memory
+    const { way, glanceFrom, glanceTo } = this
+    way.place = NONE
+    let at = this.glanceAt
+    for (let left = glanceTo - glanceFrom; left > 0; left--) {
+      if (received[(at << DESCRIPTOR_SHIFT) + OFFSET] === offset) {
+        this.glanceAt = at
+        way.number = this.glanceNumber + at - glanceFrom
+        if (!this.isRouted) way.place = at
+        return
+      }
+      if (++at === glanceTo) at = glanceFrom
+    }
   }
 
   private begin(port: number, offset: number, length: number): void {
@@ -244,6 +340,7 @@ export class RecordedPath implements WaitWatcher {
     way.movedFrom = NONE
     way.reason = 0
     way.flow = NONE
+    way.place = NONE
     trail.clear()
     trail.facts = facts
     trail.number = number
@@ -252,7 +349,8 @@ export class RecordedPath implements WaitWatcher {
   /** Takes from the trail what has become of the frame, and tells of what has come to the list since. */
   private depart(): void {
     const { way, trail, memory, recorders } = this
-    way.facts = trail.facts | (this.depth === 1 ? this.learnt() : 0)
+    const isGlance = this.depth === 1 && this.glanceTo > this.glanceFrom
+    way.facts = trail.facts | (this.depth === 1 && !isGlance ? this.learnt() : 0)
     way.reason = trail.reason
     way.flow = trail.flow
     const { transmits } = memory
@@ -262,6 +360,7 @@ export class RecordedPath implements WaitWatcher {
       const port = transmits[descriptor + PORT]!
       const offset = transmits[descriptor + OFFSET]!
       const length = transmits[descriptor + LENGTH]!
+      if (isGlance) this.placeAt(offset)
       this.numbers[i] = way.number
       for (let r = 0; r < recorders.length; r++) recorders[r]!.depart(way, port, offset, length)
     }
