@@ -50,6 +50,7 @@ export class ArpAnswers implements FrameRecorder {
   end(): void {}
   lose(): void {}
   refuse(): void {}
+  miss(): void {}
   overlooks(from: number): number {
     return from
   }

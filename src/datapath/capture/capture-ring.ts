@@ -61,7 +61,10 @@ export const RecordKind = {
   void: 0,
   arrival: 1,
   departure: 2,
-  /** A device has not taken it; it has been told of as a departure already, but to those who want what was dropped alone. */
+  /**
+   * It has not got to its device: the device has not taken it, and it has been told of as a departure already, but to those who want what was
+   * dropped alone; or the impaired link there has lost it.
+   */
   refused: 3,
 } as const
 
