@@ -296,6 +296,9 @@ export const SHIM_TIMEOUT_MS = 60_000
  */
 export const SHIM_GREETING_MS = 5000
 
+/** Bytes of a request's first line and headers: a capture's longest filter has room, with three for each of its characters. */
+export const REQUEST_HEADERS_MAX = 64 * 1024
+
 /** Bytes of a request's body. The largest real ones are labs. */
 export const REQUEST_BODY_MAX = 4 * 1024 * 1024
 
@@ -505,6 +508,15 @@ export const CAPTURED_PACKET_MAX = 262_144
 /** Interfaces of one capture file, over all its sections, and bytes of the blocks that describe them: four for each port there can be. */
 export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
+/**
+ * Bytes of one file of a ring of captures: one of the longest packets with what the file begins with has room in the smallest. And how many
+ * files: all of them are named on one command line where somebody merges them.
+ */
+export const CAPTURE_RING_FILE_SIZE_MIN = 200_000
+export const CAPTURE_RING_FILE_SIZE_MAX = 1e12
+export const CAPTURE_RING_FILES_MAX = 10_000
+/** Interfaces that Wireshark is told of. It runs a program for each when it starts; all places can be chosen in the dialog of the first one. */
+export const EXTCAP_INTERFACES_MAX = 100
 /** Addresses with names in one block of a pcapng file. */
 export const CAPTURE_NAMES_MAX = 131_072
 
@@ -530,3 +542,15 @@ export const FRAMES_PER_REQUEST_MAX = 4096
 
 /** Bytes of frames, as base64, of one request of a live replay: well below REQUEST_BODY_MAX, with the names around each. */
 export const LIVE_REPLAY_REQUEST_SIZE_MAX = 1024 * 1024
+/** Bytes of a frame that a story shows, as text and on a page: all headers, and where the payload begins. JSON carries all of them. */
+export const STORY_SHOWN_BYTES_MAX = 256
+/** Frames that one page of stories has: what a browser still scrolls and searches without a pause. */
+export const STORY_PAGE_FRAMES_MAX = 500
+/** Fields of one frame that such a page has: a DNS message may have thousands. */
+export const STORY_PAGE_FIELDS_MAX = 300
+/** Departures of one frame that are shown each by itself: a flood to a large network has the same bytes for all. */
+export const STORY_DEPARTURES_SHOWN_MAX = 8
+/** Frames that wait and whose bytes a teller of stories keeps, to compare with what leaves in the end. */
+export const STORY_WAITING_MAX = 256
+/** Packets of one instant, or frames that wait, among which a capture's stories look for what belongs together: a flood to the largest network that is captured whole. */
+export const STORY_TOGETHER_MAX = 1024

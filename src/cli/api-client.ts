@@ -7,10 +7,11 @@ import { API_ANSWER_MAX, API_TIMEOUT_MS } from '../limits.ts'
 import type { Cli } from './cli.ts'
 import { type DaemonAddress, daemonAddress } from './daemon-address.ts'
 
-export type QueryValue = string | number | boolean | undefined
+/** Of a list, each. */
+export type QueryValue = string | number | boolean | readonly string[] | undefined
 
 export interface ApiRequest {
-  /** Empty and false values are left out. */
+  /** Empty and false values are left out; of several values each is there under the name. */
   readonly query?: Readonly<Record<string, QueryValue>>
   readonly body?: unknown
   /** For answers that come when something happens, be it in days. */
@@ -65,6 +66,11 @@ export class ApiClient {
   /** An answer that is text. */
   async text(path: string, options: ApiRequest = {}): Promise<string> {
     return await readText(await this.#exchange('GET', path, options))
+  }
+
+  /** An answer that goes on, as it comes. Its bytes end with an error where the daemon's do not come to their end. */
+  async bytes(path: string, options: ApiRequest = {}): Promise<IncomingMessage> {
+    return await this.#exchange('GET', path, { ...options, patient: true })
   }
 
   /** The bodies of answers that go on: each line of NDJSON. */
@@ -298,10 +304,11 @@ class Upgraded {
 }
 
 function queryText(query: Readonly<Record<string, QueryValue>> = {}): string {
-  const given = Object.entries(query).filter(
-    ([, value]) => value !== undefined && value !== false && value !== '',
-  )
-  const text = given.map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`).join('&')
+  const text = Object.entries(query)
+    .flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => [key, one] as const))
+    .filter(([, value]) => value !== undefined && value !== false && value !== '')
+    .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
+    .join('&')
   return text === '' ? '' : `?${text}`
 }
 

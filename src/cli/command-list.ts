@@ -297,9 +297,15 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'explain',
-    summary: 'tell hop by hop what would become of a packet, and why',
+    summary: 'tell hop by hop what becomes of a packet, of a capture or of what passes, and why',
     group: ROUTER,
     define: async () => (await import('./commands/explain.ts')).defineExplain,
+  },
+  {
+    name: 'capture',
+    summary: 'show what passes the switch, or write it for Wireshark',
+    group: PACKETS,
+    define: async () => (await import('./commands/capture.ts')).defineCapture,
   },
   {
     name: 'replay',
@@ -312,6 +318,34 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'show what is in a capture file',
     group: PACKETS,
     define: async () => (await import('./commands/dissect.ts')).defineDissect,
+  },
+  {
+    name: 'extcap',
+    summary: "show the networks among Wireshark's interfaces",
+    group: PACKETS,
+    commands: [
+      {
+        name: 'install',
+        summary: 'let Wireshark find Tapwire',
+        define: async () => (await import('./commands/extcap.ts')).defineExtcapInstall,
+      },
+      {
+        name: 'uninstall',
+        summary: 'take that back',
+        define: async () => (await import('./commands/extcap.ts')).defineExtcapUninstall,
+      },
+      {
+        name: 'status',
+        summary: 'tell whether Wireshark finds Tapwire, and which',
+        define: async () => (await import('./commands/extcap.ts')).defineExtcapStatus,
+      },
+      {
+        name: 'run',
+        summary: 'what Wireshark calls',
+        hidden: true,
+        define: async () => (await import('./commands/extcap-run.ts')).defineExtcapRun,
+      },
+    ],
   },
   {
     name: 'dns',

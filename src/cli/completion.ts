@@ -74,7 +74,9 @@ async function candidatesAt(cli: Cli, place: Place, last: string): Promise<Compl
   if (option !== undefined) return await valuesOf(cli, option, place)
   if (takesOptions && last.startsWith('-')) return await optionsOf(cli, place, last)
   if (command.commands.length > 0) {
-    return command.commands
+    return command
+      .createHelp()
+      .visibleCommands(command)
       .filter((one) => one.name() !== 'help')
       .map((one) => ({ value: one.name(), description: one.summary() }))
   }
@@ -107,7 +109,7 @@ async function valuesOf(cli: Cli, of: Argument | Option, { command }: Place): Pr
     case 'network':
       return await networks(cli)
     case 'place':
-      return await places(cli)
+      return command.name() === 'capture' ? await capturePlaces(cli) : await places(cli)
     case 'name':
       return await names(cli, command.name())
     case 'type':
@@ -150,6 +152,26 @@ const ADDRESS_WORDS = {
   internet: { value: 'internet', description: 'any address beyond the uplink' },
   uplink: { value: 'uplink', description: "the uplink's own address" },
   gateway: { value: 'gateway', description: "the address of the source's gateway" },
+}
+
+/** Where a capture may look. */
+async function capturePlaces(cli: Cli): Promise<Candidate[]> {
+  const all = await ask<SandboxSummary[]>(cli, '/sandboxes')
+  const running = all.filter(({ State }) => State === 'running')
+  const endpoints = running.flatMap(({ Names, NetworkSettings }) =>
+    Object.keys(NetworkSettings.Networks).map((network) => ({
+      value: `${(Names[0] ?? '').replace(/^\//, '')}@${network}`,
+      description: 'sandbox on a network',
+    })),
+  )
+  return [
+    { value: 'any', description: 'everything' },
+    { value: 'uplink', description: 'what goes out and comes in' },
+    { value: 'host', description: 'what the machine sends to published ports' },
+    ...(await networks(cli)),
+    ...(await sandboxes(cli, 'running')),
+    ...endpoints,
+  ]
 }
 
 function uplinks(): Candidate[] {

@@ -133,6 +133,7 @@ Examples:
   tapwire network connect blue web           plug the sandbox into it
   tapwire uplink set nic                     let it reach the world
   tapwire explain web internet               why a packet would get there, or not
+  tapwire capture web -w web.pcapng          record what it sends and gets, for Wireshark
   tapwire up examples/demo.yaml              bring a lab up
   tapwire stats --watch                      see what the switch does
 
@@ -146,7 +147,7 @@ Environment:
   NO_COLOR       anything turns colours off`
 
 /** Only read where it is shown. */
-function ownVersion(): string {
+export function ownVersion(): string {
   const file = new URL('../../../package.json', import.meta.url)
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
   return version

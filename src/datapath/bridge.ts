@@ -6,7 +6,7 @@
  * changes what will.
  */
 
-import type { MacTable } from '../tables/mac-table.ts'
+import type { MacTable, Station } from '../tables/mac-table.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import { DropReason } from './drop-reason.ts'
 import type { PortTable } from './port-table.ts'
@@ -50,6 +50,11 @@ export class Bridge {
     const target = this.stations.lookup(domain, high, low, nowS)
     // From a LAN all sorts of frames come that its own switches flood, or that are the machine's: they are no sandbox's business.
     return target === port || (target === FLOOD && this.ports.lan[port] === 1) ? SAME_PORT : target
+  }
+
+  /** The row of the MAC table that a verdict on this address comes from. */
+  station(high: number, low: number, domain: number, nowS: number): Station | undefined {
+    return this.stations.station(domain, high, low, nowS)
   }
 
   private decideGroup(high: number, low: number, domain: number): number {

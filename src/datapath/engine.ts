@@ -30,7 +30,7 @@ import { Counters } from './counters.ts'
 import type { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import { Egress } from './egress.ts'
-import { explain } from './explain.ts'
+import { type ExplainOptions, explain } from './explain.ts'
 import { countFlows, listFlows, listNeighbours, removeFlows, removeMapped } from './flow-listing.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import * as frameMemory from './frame-memory.ts'
@@ -345,12 +345,17 @@ export class Engine {
 
   /**
    * What would become of a frame that arrived at `port` now; nothing is sent, and nothing changes. To be called between two
-   * bursts, when all transmissions are carried out. `hasArrived`: the link that it came by lies behind it.
+   * bursts, when all transmissions are carried out.
    */
-  explain(port: number, frame: Uint8Array, nowS: number, hasArrived = false): readonly ExplainedStep[] {
+  explain(
+    port: number,
+    frame: Uint8Array,
+    nowS: number,
+    options: ExplainOptions = {},
+  ): readonly ExplainedStep[] {
     const { memory, ports, guard, icc, bridge, router, egress, impairment } = this
     const parts = { memory, ports, guard, icc, bridge, router, egress, impairment }
-    return explain(parts, port, frame, nowS, hasArrived)
+    return explain(parts, port, frame, nowS, options)
   }
 
   private beginBurst(): void {

@@ -7,6 +7,8 @@ import { ADMITTED, TO_GATEWAY } from './admission.ts'
 import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { FRAGMENTS_TO_GATEWAY, NOT_DECIDED } from './datagram-fragments.ts'
 import { DropReason } from './drop-reason.ts'
+import { explainLesson } from './explain-arp.ts'
+import { originalText } from './explain-flow.ts'
 import type { ExplainedSteps } from './explained-steps.ts'
 import { NO_ROUTE } from './forwarding-table.ts'
 import type { FrameMemory } from './frame-memory.ts'
@@ -27,6 +29,11 @@ const { PORT, PORTS, SOURCE, TRAITS } = packets
 
 const NONE = -1
 const TTL = 8
+
+/** By NeighbourState, of those that have a MAC address. */
+const STATE_NAMES: readonly string[] = Object.entries(NeighbourState)
+  .toSorted(([, one], [, other]) => one - other)
+  .map(([name]) => name)
 
 export interface RouterExplanationParts {
   readonly memory: FrameMemory
@@ -76,6 +83,8 @@ export class RouterExplanation {
     const type = ethernet.etherType(this.#parts.memory.view, offset)
     const isArp = type === ethernet.TYPE_ARP
     const verdict = isArp ? this.#router.link.decideArp(this.#port, offset, length, domain) : 0
+    if (isArp)
+      explainLesson(this.#router, this.#parts.memory, this.#steps, this.#port, offset, length, domain)
     if (verdict === ARP_DROPPED) this.#steps.drop('router', DropReason.arpSpoofed, { domain })
     else if (verdict === ARP_CONSUMED) this.#steps.say('answer', 'arp-reply', { domain })
     else if (hostPort !== NONE && this.#router.mayReachHost(type, offset, length)) this.#transmit(hostPort)
@@ -139,13 +148,17 @@ export class RouterExplanation {
       connections.ports(other) & 0xffff,
       connections.source(other),
       connections.ports(other) >>> 16,
+      `connection #${reference >>> 1}`,
     )
     this.#leave(connections.source(other), connections.domain(other))
   }
 
   #sayKnown(reference: number): void {
+    const { connections } = this.#router
     this.#steps.say('flow', 'known', {
-      state: FLOW_STATES[this.#router.connections.state(reference)]!,
+      number: reference >>> 1,
+      original: originalText(connections, reference),
+      state: FLOW_STATES[connections.state(reference)]!,
       direction: (reference & 1) === 0 ? 'original' : 'reply',
     })
   }
@@ -163,15 +176,18 @@ export class RouterExplanation {
     } else if (this.#lives() && this.#hasQuota(admission.owner)) {
       this.#steps.say('policy', 'accept', { from: domain, to: admission.egress })
       const { source, destination, ports } = admission
-      this.#translation(source, ports >>> 16, destination, ports & 0xffff)
+      this.#translation(source, ports >>> 16, destination, ports & 0xffff, undefined)
       this.#leave(destination, admission.egress)
     }
   }
 
   #published(mapping: number): void {
     const { portMap, admission } = this.#router
+    const rows = this.#rows
     this.#steps.say('published-port', 'match', {
       id: portMap.id(mapping),
+      address: formatIpv4(rows[EXTRA_ROW + DESTINATION]!),
+      port: rows[EXTRA_ROW + PORTS]! & 0xffff,
       targetAddress: formatIpv4(portMap.targetAddress(mapping)),
       targetPort: admission.ports & 0xffff,
       domain: portMap.targetDomain(mapping),
@@ -211,7 +227,14 @@ export class RouterExplanation {
     } else this.#steps.drop('router', DropReason.portClosed, { domain })
   }
 
-  #translation(source: number, sourcePort: number, destination: number, destinationPort: number): void {
+  /** `by`: what wants it so; undefined of a first packet, where the published ports and masquerading do. */
+  #translation(
+    source: number,
+    sourcePort: number,
+    destination: number,
+    destinationPort: number,
+    by: string | undefined,
+  ): void {
     const rows = this.#rows
     const ports = rows[EXTRA_ROW + PORTS]!
     // A later fragment has none.
@@ -221,12 +244,22 @@ export class RouterExplanation {
       destination !== rows[EXTRA_ROW + DESTINATION] || (hasPorts && destinationPort !== (ports & 0xffff))
     if (isDestination) {
       this.#steps.say('destination-nat', 'translate', {
+        oldAddress: formatIpv4(rows[EXTRA_ROW + DESTINATION]!),
+        ...(hasPorts && { oldPort: ports & 0xffff }),
         address: formatIpv4(destination),
         port: destinationPort,
+        by: by ?? 'the published port',
       })
     }
-    if (isSource)
-      this.#steps.say('source-nat', 'translate', { address: formatIpv4(source), port: sourcePort })
+    if (isSource) {
+      this.#steps.say('source-nat', 'translate', {
+        oldAddress: formatIpv4(rows[EXTRA_ROW + SOURCE]!),
+        ...(hasPorts && { oldPort: ports >>> 16 }),
+        address: formatIpv4(source),
+        port: sourcePort,
+        by: by ?? 'masquerading',
+      })
+    }
   }
 
   #leave(destination: number, egress: number): void {
@@ -279,7 +312,8 @@ export class RouterExplanation {
     const high = neighbours.macHigh(index)
     const low = neighbours.macLow(index)
     const mac = formatMac(high, low)
-    this.#steps.say('neighbour', 'known', { address, mac, domain: egress })
+    const state = STATE_NAMES[neighbours.state(index)]!
+    this.#steps.say('neighbour', 'known', { address, mac, state, domain: egress })
     const verdict = this.#parts.bridge.decide(high, low, ROUTER_PORT, egress, this.#nowS)
     if (this.#isSender(high, low, egress)) this.#transmit(this.#port)
     else if (verdict >= 0) this.#transmit(verdict)

@@ -3,15 +3,17 @@
  * what each of them found. Nothing is sent, learned, counted or begun: the decisions only read.
  */
 
+import type { Station } from '../tables/mac-table.ts'
 import { formatMac, ipv4At, macAt } from '../wire/address.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { classify } from './classify.ts'
 import { DropReason } from './drop-reason.ts'
 import type { Egress } from './egress.ts'
+import { explainLesson } from './explain-arp.ts'
 import { RouterExplanation } from './explain-router.ts'
 import { ExplainedSteps, type StepValues } from './explained-steps.ts'
-import type { FrameMemory } from './frame-memory.ts'
+import { type FrameMemory, VIRTIO_NET_HEADER_SIZE } from './frame-memory.ts'
 import type { Guard } from './guard.ts'
 import type { Icc } from './icc.ts'
 import { explainLink } from './impairment/explain-link.ts'
@@ -35,14 +37,21 @@ export interface ExplainParts {
   readonly impairment: Impairments
 }
 
+export interface ExplainOptions {
+  /** The link that it came by lies behind it. */
+  readonly hasArrived?: boolean | undefined
+  /** Of wire/virtio-net.ts: a super-frame, a checksum to complete; undefined of a finished frame. */
+  readonly virtioHeader?: Uint8Array | undefined
+}
+
 export function explain(
   parts: ExplainParts,
   port: number,
   frame: Uint8Array,
   nowS: number,
-  hasArrived: boolean,
+  options: ExplainOptions,
 ): readonly ExplainedStep[] {
-  return new Explanation(parts, port, nowS).run(frame, hasArrived)
+  return new Explanation(parts, port, nowS).run(frame, options)
 }
 
 class Explanation {
@@ -59,12 +68,13 @@ class Explanation {
     this.#nowS = nowS
   }
 
-  run(frame: Uint8Array, hasArrived: boolean): readonly ExplainedStep[] {
+  run(frame: Uint8Array, { hasArrived = false, virtioHeader }: ExplainOptions): readonly ExplainedStep[] {
     const { memory, egress, ports } = this.#parts
     const { free } = egress
     this.#offset = egress.allocate(frame.length)
     this.#length = frame.length
     memory.bytes.set(frame, this.#offset)
+    if (virtioHeader !== undefined) memory.bytes.set(virtioHeader, this.#offset - VIRTIO_NET_HEADER_SIZE)
     const domain = ports.domain[this.#port] ?? NO_DOMAIN
     const arrives = hasArrived || this.#link(this.#port, LinkDirection.from)
     if (arrives && this.#ingress(domain) && this.#guard()) this.#bridge(domain)
@@ -123,8 +133,10 @@ class Explanation {
       )
       // The switch learns from a frame before it looks for its target.
     } else if (isOwn) this.#steps.drop('bridge', DropReason.samePort, values)
-    else if (verdict >= 0) this.#switch(domain, verdict, values.mac)
-    else if (verdict === FLOOD) this.#flood(domain, values)
+    else if (verdict >= 0) {
+      const row = bridge.station(high, low, domain, this.#nowS)
+      this.#switch(domain, verdict, { ...values, ...stationValues(row) })
+    } else if (verdict === FLOOD) this.#flood(domain, values)
     else this.#steps.drop('bridge', dropReasonOf(verdict), values)
   }
 
@@ -133,6 +145,7 @@ class Explanation {
     const isArp = ethernet.etherType(memory.view, this.#offset) === ethernet.TYPE_ARP
     if (isArp && router.interfaces.kind[domain] !== NO_INTERFACE) {
       this.#steps.say('bridge', 'arp', values)
+      explainLesson(router, memory, this.#steps, this.#port, this.#offset, this.#length, domain)
       const verdict = router.link.decideArp(this.#port, this.#offset, this.#length, domain)
       if (verdict === ARP_CONSUMED) this.#steps.say('answer', 'arp-reply', { domain })
       if (verdict === ARP_DROPPED) this.#steps.drop('router', DropReason.arpSpoofed, { domain })
@@ -145,9 +158,9 @@ class Explanation {
     else this.#steps.drop('bridge', isKept ? DropReason.iccDisabled : DropReason.noOtherPort, values)
   }
 
-  #switch(domain: number, port: number, mac: string): void {
+  #switch(domain: number, port: number, values: StepValues): void {
     const { memory, ports, icc } = this.#parts
-    this.#steps.say('bridge', 'forward', { mac, port, domain })
+    this.#steps.say('bridge', 'forward', { ...values, port })
     if (
       ports.icc[domain] === 0 &&
       !icc.allows(memory.view, this.#offset, this.#length, domain, this.#port, port)
@@ -158,4 +171,10 @@ class Explanation {
     if (!this.#link(port, LinkDirection.to)) return
     this.#steps.say('egress', 'transmit', { port, domain: ports.domain[port]! })
   }
+}
+
+/** Seconds since the station was heard last, or that it was set by hand. */
+function stationValues(row: Station | undefined): StepValues {
+  if (row === undefined) return {}
+  return row.isStatic ? { entry: 'static' } : { ageS: row.ageS }
 }

@@ -58,6 +58,11 @@ export const ARP_PASSES = 0
 export const ARP_CONSUMED = 1
 export const ARP_DROPPED = 2
 
+/** Whose address an ARP frame tells the router that is worth noting: nobody's, a neighbour's that is known, anybody's. */
+const LEARNS_NOTHING = 0
+const LEARNS_KNOWN = 1
+const LEARNS_ANYBODY = 2
+
 export class LinkLayer {
   readonly neighbours: NeighbourTable
   readonly pen: FramePen
@@ -104,27 +109,46 @@ export class LinkLayer {
     const { view } = this.memory
     const kind = classifyArp(view, offset, length)
     const verdict = this.judgeArp(kind, port, offset, domain)
-    const { interfaces } = this
     const packet = arpPacket(offset)
-    if (kind === ArpKind.invalid || arp.senderProtocol(view, packet) === interfaces.address[domain])
-      return verdict
-    const sender = arp.senderProtocol(view, packet)
-    const target = arp.targetProtocol(view, packet)
-    if (kind !== ArpKind.probe && interfaces.isOnLink(domain, sender)) {
+    const lesson = this.judgeLesson(kind, verdict, offset, domain)
+    if (lesson !== LEARNS_NOTHING) {
+      const sender = arp.senderProtocol(view, packet)
       const high = arp.senderHardwareHigh(view, packet)
       const low = arp.senderHardwareLow(view, packet)
-      const create = verdict === ARP_CONSUMED && target === interfaces.address[domain]
-      this.heard = this.neighbours.confirm(domain, sender, high, low, nowS, create)
+      this.heard = this.neighbours.confirm(domain, sender, high, low, nowS, lesson === LEARNS_ANYBODY)
       // Another neighbour's frames would go to this one.
       if (this.heard !== NONE && this.neighbours.created) this.giveUp(this.heard)
     }
-    if (verdict === ARP_CONSUMED) this.reply(port, offset, packet, domain, target)
+    if (verdict === ARP_CONSUMED) {
+      this.reply(port, offset, packet, domain, arp.targetProtocol(view, packet))
+    }
     return verdict
   }
 
   /** What `receiveArp` would make of the frame. Only reads. */
   decideArp(port: number, offset: number, length: number, domain: number): number {
     return this.judgeArp(classifyArp(this.memory.view, offset, length), port, offset, domain)
+  }
+
+  /** Whether `receiveArp` would note the sender's address as a neighbour's. Only reads. */
+  learnsNeighbour(port: number, offset: number, length: number, domain: number): boolean {
+    const { view } = this.memory
+    const kind = classifyArp(view, offset, length)
+    const lesson = this.judgeLesson(kind, this.judgeArp(kind, port, offset, domain), offset, domain)
+    if (lesson !== LEARNS_KNOWN) return lesson === LEARNS_ANYBODY
+    return this.neighbours.lookup(domain, arp.senderProtocol(view, arpPacket(offset))) !== NONE
+  }
+
+  /** Of a neighbour that nobody needs so far only what asks for the router is worth an entry. */
+  private judgeLesson(kind: number, verdict: number, offset: number, domain: number): number {
+    if (kind === ArpKind.invalid || kind === ArpKind.probe) return LEARNS_NOTHING
+    const { interfaces } = this
+    const packet = arpPacket(offset)
+    const sender = arp.senderProtocol(this.memory.view, packet)
+    const own = interfaces.address[domain]
+    if (sender === own || !interfaces.isOnLink(domain, sender)) return LEARNS_NOTHING
+    const isAsked = verdict === ARP_CONSUMED && arp.targetProtocol(this.memory.view, packet) === own
+    return isAsked ? LEARNS_ANYBODY : LEARNS_KNOWN
   }
 
   private judgeArp(kind: number, port: number, offset: number, domain: number): number {

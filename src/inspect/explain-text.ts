@@ -34,23 +34,34 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'The link[ {way} {interface}][ of {sandbox}] delays it by {delayUs}[, give or take up to {jitterUs}].',
   'ingress accept':
     'The switch takes the frame[ of {length} bytes][ from {interface}][ of {sandbox}][, on network {network}][, {place}].',
-  'guard accept': 'It may come from there: {mac}[ and {address}] belong to the port.',
-  'bridge forward': 'Its target[ {mac}] is known: it lives behind {interface}[ of {sandbox}].',
+  'guard accept': 'It may come from there: the port was given {mac}[ and {address}].',
+  'capture says': '{comment}',
+  'learn new': 'The switch learns from it that {mac} lives behind {interface}[ of {sandbox}].',
+  'learn moved':
+    'The switch learns from it that {mac} lives behind {interface}[ of {sandbox}], and no more behind {oldInterface}[ of {oldSandbox}].',
+  'bridge forward':
+    'Its target[ {mac}] is in the MAC table: it lives behind {interface}[ of {sandbox}][, last heard {ageS}][, a {entry} entry].',
   'bridge flood':
     'Nobody is known to have its target address[ {mac}]: the frame goes to all other ports[, {ports} in number].',
   'bridge router': 'Its target[ {mac}] is an address of the router, which takes it.',
   'bridge arp': 'The router reads the ARP packet as well.',
   'router packet': 'The router looks at the packet[ from {source} to {destination}, with a TTL of {ttl}].',
   'router for-host': 'Its destination is the gateway, whose address the machine has[ on network {network}].',
-  'flow known': 'It belongs to a connection that is followed[: {state}][, {direction} direction].',
-  'flow new': 'No connection that is followed has these addresses: it would begin one.',
+  'flow known':
+    'It belongs to connection[ #{number}] in the table[, begun as {original}][: {state}][, {direction} direction].',
+  'flow new': 'No connection in the table has these addresses: it would begin one.',
+  'flow began': 'It begins connection #{number}, which the table now has.',
+  'flow part': 'It belongs to connection #{number}.',
   'published-port match':
-    'It is meant for a published port, which leads to {targetAddress}[:{targetPort}][ on network {network}].',
+    'It is meant for the published port[ {address}:{port}], which leads to {targetAddress}[:{targetPort}][ on network {network}].',
   'policy accept': 'What comes from {from} may go to {to}.',
-  'destination-nat translate': 'Its destination becomes {address}[:{port}][, identifier {identifier}].',
-  'source-nat translate': 'Its source becomes {address}[:{port}][, identifier {identifier}].',
+  'destination-nat translate':
+    'Its destination[ {oldAddress}][:{oldPort}][ (identifier {oldIdentifier})] becomes {address}[:{port}][ (identifier {identifier})][, by {by}].',
+  'source-nat translate':
+    'Its source[ {oldAddress}][:{oldPort}][ (identifier {oldIdentifier})] becomes {address}[:{port}][ (identifier {identifier})][, by {by}].',
   'route match': 'The route {prefix} leads to[ network {network}][ {place}][, by the next hop {nextHop}].',
-  'neighbour known': '{address} has the MAC address {mac}.',
+  'neighbour known': '{address} has the MAC address {mac}[, says the ARP table ({state})].',
+  'neighbour note': 'The router notes in its ARP table that {address} has the MAC address {mac}.',
   'neighbour unknown':
     'The MAC address of {address} is not known: the packet waits while the router asks for it by ARP.',
   'neighbour answer': '{sandbox} answers, and the packet goes on to {interface}.',
@@ -92,18 +103,46 @@ const KINDS: Readonly<Record<string, string>> = {
 
 export function explainSentence(step: DecisionStep): string {
   const { stage, verdict, reason } = step
-  if (verdict === 'drop' && reason !== undefined) return dropSentence(reason)
+  if (verdict === 'drop' && reason !== undefined) return dropSentence(reason, step)
   const template = SENTENCES[`${stage} ${verdict}`]
   return (template && fill(template, step)) ?? plainSentence(step)
 }
 
-const dropSentence = (reason: string): string =>
-  DROP_REASONS.find(({ name }) => name === reason)?.sentence ?? `It is dropped: ${reason}.`
+/** By reason, what was found in this case: behind the reason's own sentence, where all values are there. */
+const DROP_DETAILS: Readonly<Record<string, string>> = {
+  'mac-spoofed': 'It says {mac}.',
+  'address-spoofed': 'It says {address}.',
+  'icc-disabled': 'The network is {network}.',
+  'network-isolated': 'It would go from {from} to {to}.',
+  'network-internal': 'It would go from {from} to {to}.',
+  'direct-routing': 'It would go to {to}.',
+  transit: 'It would go from {from} to {to}.',
+  'no-route': 'The destination is {destination}.',
+  'fragmentation-needed': 'It has {length} bytes, and the MTU is {mtu}.',
+  'host-unreachable': 'The next address is {address}.',
+  'neighbour-queue-full': 'The next address is {address}.',
+  'link-down': 'It is the link {way} {interface}[ of {sandbox}].',
+  'link-loss': 'It is the link {way} {interface}[ of {sandbox}].',
+  'link-queue-full': 'It is the link {way} {interface}[ of {sandbox}], where {waiting} wait.',
+}
+
+function dropSentence(reason: string, step: DecisionStep): string {
+  const sentence = DROP_REASONS.find(({ name }) => name === reason)?.sentence ?? `It is dropped: ${reason}.`
+  const template = DROP_DETAILS[reason]
+  const detail = template && fill(template, step)
+  return detail === undefined || detail === '' ? sentence : `${sentence} ${detail}`
+}
 
 /** Undefined where a value that must be there is not. */
 function fill(template: string, { values }: DecisionStep): string | undefined {
-  const settled = template.replaceAll(/\[([^\]]*)\]/g, (_, part: string) => put(part, values) ?? '')
-  return put(settled, values)
+  let complete = true
+  const filled = template.replaceAll(/\[([^\]]*)\]|\{\w+\}/g, (found, part: string | undefined) => {
+    if (part !== undefined) return put(part, values) ?? ''
+    const word = put(found, values)
+    complete &&= word !== undefined
+    return word ?? ''
+  })
+  return complete ? filled : undefined
 }
 
 function put(text: string, values: DecisionStep['values']): string | undefined {
@@ -121,6 +160,8 @@ function wordOf(name: string, value: string | number | boolean): string {
   switch (name) {
     case 'kind':
       return KINDS[String(value)] ?? String(value)
+    case 'ageS':
+      return value === 0 ? 'a moment ago' : `${String(value)} s ago`
     case 'hosts':
       return value === 1 ? '' : String(value)
     case 'loss':

@@ -18,6 +18,7 @@ import { MemoryStore } from '../control/model/memory-store.ts'
 import { FrameCollector } from '../datapath/capture/frame-collector.ts'
 import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import type { CapturePlaces } from '../inspect/capture/capture-places.ts'
+import type { StoryNames } from '../inspect/story/story-source.ts'
 import { ArpAnswers } from './arp-answers.ts'
 import { SimulatedDatapath } from './simulated-datapath.ts'
 import { SimulatedFabric } from './simulated-fabric.ts'
@@ -77,6 +78,8 @@ export class SimulatedLab {
   readonly routerMacs: readonly string[]
   /** The places as captures call them. */
   readonly capturePlaces: CapturePlaces
+  /** What stories call the switch's numbers. */
+  readonly storyNames: StoryNames
   /** The engine and its clock, for who needs no records. */
   readonly datapath: SimulatedDatapath
   readonly #controller: Controller
@@ -121,6 +124,7 @@ export class SimulatedLab {
     this.lab = lab
     this.control = control
     this.capturePlaces = control.places
+    this.storyNames = control.places
     this.warnings = warnings
     this.#controller = control
     this.datapath = datapath

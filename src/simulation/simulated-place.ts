@@ -5,6 +5,7 @@ import type { StoryPlace } from '../inspect/story/frame-story.ts'
 import type { SimulatedFabric } from './simulated-fabric.ts'
 
 export interface SimulatedPlace extends StoryPlace {
+  readonly kind: Exclude<StoryPlace['kind'], 'interface'>
   /** Of the sandbox's interface; of the uplink, the router's there. */
   readonly mac: string
   /** `172.18.0.2`, IPv4 before IPv6; at the uplink the router's. */

@@ -164,6 +164,15 @@ export class MacTable {
     return place & PORT_MASK
   }
 
+  /** What the table has on the station; undefined where `lookup` finds none. Allocates. */
+  station(domain: number, hi: number, lo: number, nowS: number): Station | undefined {
+    const port = this.lookup(domain, hi, lo, nowS)
+    if (port === ABSENT) return undefined
+    const at = this.find(topOf(domain, hi), lo)
+    const isStatic = (this.entries[at + PLACE]! & IS_STATIC) !== 0
+    return { domain, hi, lo, port, ageS: isStatic ? 0 : nowS - this.entries[at + SEEN]!, isStatic }
+  }
+
   /**
    * A frame from this station has come in on `port`: remembers so. Returns a LearnResult.
    *

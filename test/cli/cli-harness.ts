@@ -19,6 +19,8 @@ export interface CliOptions {
   readonly terminal?: { readonly columns: number; readonly rows: number }
   /** Sees all that is written, as it is written. */
   readonly onWrite?: (text: string) => void
+  /** The same of standard output, for what is no text. */
+  readonly onBytes?: (data: Uint8Array) => void
   readonly daemonProgram?: string
   /** Empty unless given. */
   readonly stdin?: InputStream
@@ -44,7 +46,7 @@ export class CliHarness {
 
   async tapwire(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
     const out = recorder(options)
-    const err = recorder(options)
+    const err = recorder({ ...options, onBytes: () => {} })
     const code = await runCli(args, {
       env: {
         ...process.env,
@@ -75,10 +77,11 @@ export class CliHarness {
   }
 }
 
-function recorder({ terminal, onWrite }: CliOptions): { stream: OutputStream; text: () => string } {
+function recorder({ terminal, onWrite, onBytes }: CliOptions): { stream: OutputStream; text: () => string } {
   let written = ''
   const write = (data: string | Uint8Array) => {
     const text = typeof data === 'string' ? data : Buffer.from(data).toString()
+    if (typeof data !== 'string') onBytes?.(data)
     written += text
     onWrite?.(text)
   }

@@ -100,12 +100,17 @@ describe('completion', () => {
     assert.deepEqual(await complete(['dns', 'query', 'web', '-t', 'P']), ['PTR', ':4'])
     assert.deepEqual(await complete(['dns', 'query', 'web', '--from', '']), ['web', ':4'])
     assert.deepEqual(await complete(['dns', 'log', '--from', '']), ['web', 'web-old', ':4'])
+    assert.deepEqual(await complete(['capture', 'any', 'web']), ['web', 'web@green', 'web@blue', ':4'])
+    assert.deepEqual(await complete(['capture', 'u']), ['uplink', ':4'])
+    assert.deepEqual(await complete(['capture', '--time', 'e']), ['epoch', ':4'])
+    assert.deepEqual(await complete(['extcap', '']), ['install', 'uninstall', 'status', ':4'])
     assert.deepEqual(await complete(['uplink', 'set', 'no']), ['none', ':4'])
   })
 
   it('leaves files, and the words of a program, to the shell', async () => {
     for (const words of [
       ['up', ''],
+      ['capture', '-w', ''],
       ['run', '--env-file', 'x'],
       ['run', 'ls', '-'],
       ['exec', 'web', 'ls', '--n'],

@@ -10,6 +10,8 @@ export interface SeenRequest {
   readonly method: string
   readonly path: string
   readonly query: Readonly<Record<string, string>>
+  /** As it was asked for: query names may stand there more than once. */
+  readonly url: string
   /** Parsed JSON; undefined where there was none. */
   readonly body: unknown
 }
@@ -24,6 +26,17 @@ export class Failure {
   constructor(status: number, message: string) {
     this.status = status
     this.message = message
+  }
+}
+
+/** An answer in pieces as they come; where they end with an error the connection is cut. */
+export class FakeFile {
+  readonly headers: Readonly<Record<string, string>>
+  readonly pieces: AsyncIterable<Uint8Array>
+
+  constructor(headers: Readonly<Record<string, string>>, pieces: AsyncIterable<Uint8Array>) {
+    this.headers = headers
+    this.pieces = pieces
   }
 }
 
@@ -110,7 +123,7 @@ export class FakeControl {
     })
   }
 
-  async #answer(seen: SeenRequest): Promise<{ status: number; text: string }> {
+  async #answer(seen: SeenRequest): Promise<{ status: number; text: string } | FakeFile> {
     this.seen.push(seen)
     const key = `${seen.method} ${seen.path}`
     const found = [...this.answers].find(([pattern]) =>
@@ -120,14 +133,16 @@ export class FakeControl {
     if (value instanceof Failure) {
       return { status: value.status, text: JSON.stringify({ code: 'FAKE', message: value.message }) }
     }
+    if (value instanceof FakeFile) return value
     if (value === undefined) return { status: 204, text: '' }
     return { status: 200, text: typeof value === 'string' ? value : JSON.stringify(value) }
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, text } = await this.#answer(await read(request))
+    const answer = await this.#answer(await read(request))
     if (this.version !== undefined) response.setHeader(API_VERSION_HEADER, this.version)
-    response.writeHead(status).end(text)
+    if (answer instanceof FakeFile) return await send(answer, response)
+    response.writeHead(answer.status).end(answer.text)
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex): Promise<void> {
@@ -160,6 +175,16 @@ export class FakeControl {
   }
 }
 
+async function send({ headers, pieces }: FakeFile, response: ServerResponse): Promise<void> {
+  response.writeHead(200, headers).flushHeaders()
+  try {
+    for await (const piece of pieces) response.write(piece)
+    response.end()
+  } catch {
+    response.destroy()
+  }
+}
+
 async function read(request: IncomingMessage): Promise<SeenRequest> {
   let body = ''
   for await (const chunk of request) body += String(chunk)
@@ -172,6 +197,7 @@ function seenOf({ method = '', url = '' }: IncomingMessage, body: string): SeenR
     method,
     path: decodeURIComponent(pathname),
     query: Object.fromEntries(searchParams),
+    url,
     body: body === '' ? undefined : JSON.parse(body),
   }
 }

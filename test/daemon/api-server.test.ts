@@ -12,7 +12,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { failureSchema } from '../../src/control/api/failure.ts'
 import { eventSchema } from '../../src/control/api/system.ts'
 import { ApiServer } from '../../src/daemon/api/server.ts'
-import { API_STREAMS_MAX, REQUEST_BODY_MAX } from '../../src/limits.ts'
+import { API_STREAMS_MAX, REQUEST_BODY_MAX, REQUEST_HEADERS_MAX } from '../../src/limits.ts'
 import { ApiHarness } from './api-harness.ts'
 
 let directory: string
@@ -160,7 +160,7 @@ describe('a request that is no good', () => {
     for (const [sent, status, message] of [
       ['hello\r\n\r\n', 400, 'The request is no HTTP.'],
       [
-        `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+        `GET /${'x'.repeat(REQUEST_HEADERS_MAX)} HTTP/1.1\r\nHost: a\r\n\r\n`,
         431,
         "The request's headers, or its path, are too long.",
       ],

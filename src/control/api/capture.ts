@@ -1,15 +1,13 @@
 /** What passes the switch, for who looks on. */
 
 import { z } from 'zod'
+
+import { FACT_NAMES } from '../../datapath/capture/recorded-frame.ts'
+import { CAPTURE_POINTS, type CapturePoint } from '../capture-points.ts'
 import { explanationSchema } from './explain.ts'
 
 const count = z.int().min(0)
 const text = z.string()
-
-export const CAPTURE_ID_HEADER = 'Tapwire-Capture-Id'
-
-export const CAPTURE_POINTS = ['pre-nat', 'post-nat', 'both'] as const
-export type CapturePoint = (typeof CAPTURE_POINTS)[number]
 
 /** What GET /capture takes. */
 export interface CaptureOptions {
@@ -66,17 +64,8 @@ const frame = z.object({
   virtioHeader: text,
 })
 
-/** Names of the bits of Fact (datapath/capture/recorded-frame.ts). */
-export const FOLLOWED_FACTS = [
-  'learned',
-  'moved',
-  'flooded',
-  'consumed',
-  'held',
-  'delayed',
-  'began-flow',
-  'released',
-] as const
+/** Names of the bits of Fact. */
+export const FOLLOWED_FACTS = FACT_NAMES
 
 /** GET /explain/follow: the data of each event but `missed`. */
 export const followedFrameSchema = z.object({

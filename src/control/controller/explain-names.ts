@@ -11,7 +11,7 @@ const NAT_STAGES: ReadonlySet<string> = new Set(['source-nat', 'destination-nat'
 /** `domain` becomes `network`, or `place` where it is none. `isIcmp`: the packet has an identifier for its ports. */
 export function namedStep(step: ExplainStep, isIcmp: boolean, names: SwitchNames): ExplanationStep {
   const { stage, verdict, reason } = step
-  const { domain, network, port, from, to, ...rest } = step.values
+  const { domain, network, port, oldPort, from, to, ...rest } = step.values
   const values: ExplanationStep['values'] = {
     ...rest,
     ...(typeof network === 'string' && { prefix: network }),
@@ -19,6 +19,7 @@ export function namedStep(step: ExplainStep, isIcmp: boolean, names: SwitchNames
     ...(typeof from === 'number' && { from: names.place(from) }),
     ...(typeof to === 'number' && { to: names.place(to) }),
   }
+  if (typeof oldPort === 'number') Object.assign(values, isIcmp ? { oldIdentifier: oldPort } : { oldPort })
   if (typeof port === 'number') Object.assign(values, portOf(stage, port, isIcmp, names))
   return { stage, verdict, ...(reason !== undefined && { reason }), values }
 }

@@ -1,10 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import {
-  CAPTURE_ID_HEADER,
-  CAPTURE_POINTS,
-  captureSummarySchema,
-  followedFrameSchema,
-} from '../../control/api/capture.ts'
+import { captureSummarySchema, followedFrameSchema } from '../../control/api/capture.ts'
+import { CAPTURE_ID_HEADER, CAPTURE_POINTS } from '../../control/capture-points.ts'
 import {
   CAPTURE_PLACES_TOLD_MAX,
   CAPTURE_SNAP_LENGTH_MAX,

@@ -11,6 +11,7 @@ import {
   API_CONNECTIONS_MAX,
   API_HEADERS_TIMEOUT_MS,
   API_REQUEST_TIMEOUT_MS,
+  REQUEST_HEADERS_MAX,
   SOCKET_PATH_MAX,
 } from '../../limits.ts'
 import { describe } from '../log.ts'
@@ -50,6 +51,7 @@ export class ApiServer {
         headersTimeout: API_HEADERS_TIMEOUT_MS,
         requestTimeout: API_REQUEST_TIMEOUT_MS,
         connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+        maxHeaderSize: REQUEST_HEADERS_MAX,
       },
     }) as Server
     server.maxConnections = API_CONNECTIONS_MAX

@@ -1,6 +1,7 @@
 /** One capture: follows its places, and hands over its file as fast as somebody reads. */
 
-import type { CaptureOptions, CapturePoint, CaptureSummary } from '../../control/api/capture.ts'
+import type { CaptureOptions, CaptureSummary } from '../../control/api/capture.ts'
+import type { CapturePoint } from '../../control/capture-points.ts'
 import type { PlaceSelection, Places, SwitchPlace } from '../../control/places.ts'
 import { CaptureRingReader, ringSize } from '../../datapath/capture/capture-ring.ts'
 import type { FilterProgram } from '../../datapath/capture/frame-filter.ts'

@@ -26,6 +26,19 @@ export const Fact = {
   made: 256,
 } as const
 
+/** Names of the bits of Fact, from the lowest on. */
+export const FACT_NAMES = [
+  'learned',
+  'moved',
+  'flooded',
+  'consumed',
+  'held',
+  'delayed',
+  'began-flow',
+  'released',
+] as const
+export type FactName = (typeof FACT_NAMES)[number]
+
 /** A frame at a port, with the virtio-net header that goes with it (a super-frame, a checksum to complete). */
 export interface FrameCopy {
   readonly port: number

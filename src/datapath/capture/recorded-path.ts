@@ -30,8 +30,8 @@ import { Fact } from './recorded-frame.ts'
 import type { Trail, TrailWatcher } from './trail.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES } = frameMemory
-const { VIRTIO_NET_HEADER_SIZE } = frameMemory
+const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES, VIRTIO_NET_HEADER_SIZE } =
+  frameMemory
 const { etherType, TYPE_ARP } = ethernet
 const { gsoType, GSO_NONE } = virtioNet
 const { consumed: CONSUMED, learned: LEARNED, made: MADE, moved: MOVED, released: RELEASED } = Fact
@@ -214,7 +214,9 @@ export class RecordedPath implements TrailWatcher {
     if (this.linkReason !== 0) return this.explainLoss(port)
     this.transmitNow()
     const frame = this.memory.bytes.slice(offset, offset + length)
-    return this.engine.explain(port, frame, Math.floor(this.way.timeMs / MS_PER_S), true)
+    const virtioHeader = this.memory.bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset)
+    const nowS = Math.floor(this.way.timeMs / MS_PER_S)
+    return this.engine.explain(port, frame, nowS, { hasArrived: true, virtioHeader })
   }
 
   handling(offset: number): void {

@@ -36,7 +36,8 @@ export function explainDecision(parts: NamesExplanationParts, decide: () => numb
     const outcome =
       decision === FORWARD ? 'forward' : decision === ANSWER ? verdictName(responder.verdict) : undefined
     if (outcome !== undefined) {
-      witness.begin()
+      // What cannot be read asks for nothing.
+      if (witness.question.name !== '') witness.begin()
       steps.say(STAGE, outcome, witness.question)
     }
     return decision

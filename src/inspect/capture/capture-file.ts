@@ -59,7 +59,6 @@ export class CaptureFile {
       comment: options.comment,
     })
     this.#comments = new CaptureComments((port) => labelOf(options.places.at(port)))
-    this.addNames()
   }
 
   /** All packets that were asked for have been written. */
@@ -75,8 +74,9 @@ export class CaptureFile {
     return number
   }
 
-  /** Names of addresses that the file does not have yet. */
+  /** Names of addresses that the file does not have yet. Behind an interface: editcap 4.0 takes no file that begins with names. */
   addNames(): void {
+    if (this.#names.size === 0) return
     const fresh = this.#options.places.addresses().filter((entry) => this.#isNew(entry))
     if (fresh.length > 0) this.#writer.names(fresh)
   }
@@ -105,6 +105,8 @@ export class CaptureFile {
   /** What the interfaces counted. Nothing is written behind it. */
   end(counts: (number: number) => ReturnType<CaptureRingReader['countsOf']>, nowMs: number): void {
     const { clock } = this.#options
+    // A file without an interface is of no link type, and no program's.
+    if (this.#names.size === 0) for (const one of this.#interfaces) this.#tell(one)
     const time = clock.time(Math.max(nowMs, this.#lastMs))
     for (const [number, { id }] of this.#interfaces.entries()) {
       if (id === undefined) continue
@@ -159,6 +161,7 @@ export class CaptureFile {
       filter,
       ...(mac !== '' && { mac }),
     })
+    if (one.id === 0) this.addNames()
     return one.id
   }
 

@@ -1,6 +1,7 @@
 /** The frames of a capture, one after the other: where each arrives, and when. What cannot arrive is counted. */
 
 import {
+  type CapturedPacket,
   type CaptureFormat,
   type CaptureInterface,
   LINK_TYPE_ETHERNET,
@@ -29,6 +30,12 @@ export interface CapturedFrameCounts {
 /** The reader's packet arrives at `port`: `present` of its `length` bytes are there, from its offset on. */
 export type Arrive = (port: number, reader: CaptureReader, present: number, length: number) => void
 
+/** The packet that the reader stands at arrives nowhere: why, as of place-finder.ts, or one of those here. */
+export type LeaveOut = (why: number, packet: CapturedPacket) => void
+
+export const OTHER_LINK_TYPE = -4
+export const TOO_LONG = -5
+
 export class CapturedFrames {
   readonly counts: CapturedFrameCounts = {
     read: 0,
@@ -48,14 +55,16 @@ export class CapturedFrames {
   readonly #finder: PlaceFinder
   readonly #lengthMax: number
   readonly #arrive: Arrive
+  readonly #tellLeftOut: LeaveOut | undefined
   #interfaces: readonly CaptureInterface[] = []
   #firstSeconds = Number.NaN
   #firstNanoseconds = 0
 
-  constructor(finder: PlaceFinder, lengthMax: number, arrive: Arrive) {
+  constructor(finder: PlaceFinder, lengthMax: number, arrive: Arrive, leaveOut?: LeaveOut) {
     this.#finder = finder
     this.#lengthMax = lengthMax
     this.#arrive = arrive
+    this.#tellLeftOut = leaveOut
   }
 
   /** Goes on until the reader needs more (false), or is at the end (true). Throws CaptureFileError. */
@@ -88,6 +97,7 @@ export class CapturedFrames {
     const { linkType, fcsLength } = this.#interfaces[interfaceId]!
     if (linkType !== LINK_TYPE_ETHERNET) {
       counts.otherLinkType++
+      this.#tellLeftOut?.(OTHER_LINK_TYPE, packet)
       return
     }
     const length = Math.max(packet.originalLength - fcsLength, 0)
@@ -95,10 +105,12 @@ export class CapturedFrames {
     const port = this.#finder.find(reader.view, offset, present, interfaceId, packet.direction)
     if (port < 0) {
       this.#leaveOut(port, reader.view, offset, present)
+      this.#tellLeftOut?.(port, packet)
       return
     }
     if (length > this.#lengthMax) {
       counts.tooLong++
+      this.#tellLeftOut?.(TOO_LONG, packet)
       return
     }
     if (present < length) counts.cut++

@@ -5,11 +5,8 @@ import { statSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import {
-  CAPTURE_ID_HEADER,
-  type CaptureSummary,
-  type FollowedFrame,
-} from '../../../src/control/api/capture.ts'
+import type { CaptureSummary, FollowedFrame } from '../../../src/control/api/capture.ts'
+import { CAPTURE_ID_HEADER } from '../../../src/control/capture-points.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { HOST, INTERNET, NatScene } from '../support/nat-scene.ts'
