@@ -36,7 +36,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
         namespace.ip('link', 'set', 'eth0', 'up')
       }
       // Both stations are known from here on.
-      assert.equal(ping(2).received, 2)
+      assert.ok(ping(2).received >= 2)
     })
 
     afterEach(async () => {
@@ -47,9 +47,17 @@ for (const io of ['io_uring', 'epoll'] as const) {
     const impair = (port: number, direction: LinkDirection, settings: Partial<ImpairmentSettings>) =>
       datapath.setImpairment(port, direction, { ...NO_IMPAIRMENT, ...settings })
 
-    /** From the first namespace to the second. */
-    function ping(count: number): Pings {
-      const args = ['-q', '-n', '-i', '0.01', '-W', '1', '-c', String(count), '10.88.0.2']
+    /**
+     * From the first namespace to the second, until so many, or some more, are answered: with no more than a count, ping waits for the last answer twice as
+     * long as for the slowest before it, which is a millisecond here, and much less than a busy machine may take.
+     */
+    const ping = (count: number): Pings => pings('-c', String(count), '-w', '20')
+
+    /** So many, that are not to be answered. */
+    const pingInVain = (count: number): Pings => pings('-c', String(count), '-W', '1')
+
+    function pings(...count: readonly string[]): Pings {
+      const args = ['-q', '-n', '-i', '0.01', ...count, '10.88.0.2']
       const { stdout } = spawnSync('nsenter', [`--net=${namespaces[0]!.path}`, 'ping', ...args], {
         encoding: 'utf8',
       })
@@ -66,23 +74,25 @@ for (const io of ['io_uring', 'epoll'] as const) {
       await impair(1, LinkDirection.from, { delayUs: 2500 })
       await impair(1, LinkDirection.to, { delayUs: 1300 })
       const { received, leastMs } = ping(5)
-      assert.equal(received, 5)
+      assert.ok(received >= 5, `${received} of 5`)
       assert.ok(leastMs >= 18.8, `${leastMs} ms`)
     })
 
     it('double, lose and are down, until they are reset', async () => {
       await impair(1, LinkDirection.to, { duplicate: 1 })
-      assert.deepEqual([ping(3).received, ping(3).duplicates], [3, 2])
+      const { received, duplicates } = ping(3)
+      // ping does not wait for the last one's.
+      assert.ok(received >= 3 && duplicates >= 2, JSON.stringify({ received, duplicates }))
       // And whatever else the kernel had to say.
-      assert.ok((await datapath.impairmentCounts(1, LinkDirection.to))!.duplicated >= 6)
+      assert.ok((await datapath.impairmentCounts(1, LinkDirection.to))!.duplicated >= 3)
       await impair(1, LinkDirection.to, { down: true })
-      assert.equal(ping(2).received, 0)
+      assert.equal(pingInVain(2).received, 0)
       const [{ port, direction, counts } = assert.fail()] = await datapath.impairments()
       assert.deepEqual([port, direction], [1, LinkDirection.to])
       assert.ok(counts.down >= 2)
       await datapath.setImpairment(1, LinkDirection.to, undefined)
       assert.equal(await datapath.impairmentCounts(1, LinkDirection.to), undefined)
-      assert.equal(ping(2).received, 2)
+      assert.ok(ping(2).received >= 2)
     })
 
     it('refuse what means nothing', async () => {

@@ -103,6 +103,11 @@ const aligned = (size: number): number => (size + 7) & ~7
 /** Bytes of memory of a ring for at least `size` bytes of records. */
 export const ringSize = (size: number): number => DATA_START + aligned(size)
 
+/** For a new writer and a new reader, when the old ones are gone. */
+export function clearRing(buffer: ArrayBufferLike): void {
+  new Uint8Array(buffer, 0, DATA_START).fill(0)
+}
+
 class RingMemory {
   protected readonly state: Int32Array
   protected readonly counts: Float64Array
