@@ -51,13 +51,19 @@ export const ARENA_SIZE = 4 * 1024 * 1024
 export const SEGMENTS_MAX = 1366
 
 /**
- * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take: eight links on which a thousand
- * super-frames wait. A delay of a second at 100,000 frames a second is as many.
+ * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take, of which no link gets more than
+ * are left for the others: six links on which a thousand super-frames wait. A delay of a second at 100,000 frames a second is as many.
  */
 export const IMPAIRMENT_QUEUE_MAX = 100_000
 /** Linux's netem has the same. */
 export const IMPAIRMENT_QUEUE_DEFAULT = 1000
 export const IMPAIRMENT_MEMORY_MAX = 512 * 1024 * 1024
+
+/**
+ * Full lists of transmissions of frames that have waited long enough, which go on in one turn of the data path: 13,000 frames, more than a
+ * burst of the longest super-frames becomes. A link with 100,000 frames that is reset would else keep all others waiting for a fifth of a second.
+ */
+export const DEPARTURE_LISTS_MAX = 2
 
 /** Microseconds that an impaired link may delay a frame: beyond what any protocol waits for. Twice as much fits an int32. */
 export const IMPAIRMENT_DELAY_US_MAX = 600_000_000

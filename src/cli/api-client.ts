@@ -305,7 +305,7 @@ class Upgraded {
 
 function queryText(query: Readonly<Record<string, QueryValue>> = {}): string {
   const text = Object.entries(query)
-    .flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => [key, one] as const))
+    .flatMap(([key, value]) => [value].flat().map((one) => [key, one] as const))
     .filter(([, value]) => value !== undefined && value !== false && value !== '')
     .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
     .join('&')

@@ -1,7 +1,6 @@
 /** What passes the switch, for who looks on. */
 
 import { z } from 'zod'
-
 import { FACT_NAMES } from '../../datapath/capture/recorded-frame.ts'
 import { CAPTURE_POINTS, type CapturePoint } from '../capture-points.ts'
 import { explanationSchema } from './explain.ts'
