@@ -495,7 +495,8 @@ describe('who looks on', () => {
       end: ({ facts, reason }) => lines.push(`end${delayedText(facts)} ${DROP_REASONS[reason]!.name}`),
       lose: () => lines.push('lose'),
       refuse: () => lines.push('refuse'),
-      miss: ({ number, reason }, port) => lines.push(`miss ${number} to ${port} ${DROP_REASONS[reason]!.name}`),
+      miss: ({ number, reason }, port) =>
+        lines.push(`miss ${number} to ${port} ${DROP_REASONS[reason]!.name}`),
       wantsRefused: false,
       overlooks: (from: number) => from,
       overlook: () => undefined,

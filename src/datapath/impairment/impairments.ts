@@ -282,7 +282,13 @@ export class Impairments {
     let staysHere = segmenter.segment(offset, length, egress.free, limit) === DropReason.none
     if (!staysHere && segmenter.segment(offset, length, limit, egress.end) !== DropReason.none) {
       this.counters.dropped(port, DropReason.segmentLimit)
-      this.counters.trail.watcher?.lostOnLink(port, LinkDirection.from, offset, length, DropReason.segmentLimit)
+      this.counters.trail.watcher?.lostOnLink(
+        port,
+        LinkDirection.from,
+        offset,
+        length,
+        DropReason.segmentLimit,
+      )
       return from
     }
     const { count, firstOffset, stride, segmentLength, lastLength } = segmenter

@@ -111,7 +111,7 @@ describe('frames that are sent in the place of sandboxes', () => {
     const frames = [
       link(gateway, '0800'),
       link(other, '0806') + arpOf('0a090001'),
-      link(other, '81000005' + '0806') + arpOf('0a090001'),
+      link(other, '810000050806') + arpOf('0a090001'),
       `${link(other, '0800')}4500001400000000400000000a0900010a090002`,
       link(other, '86dd') + ip6(fd09('0001'), '8000000000000000'),
       link(other, '86dd') + ip6(fd09('0002'), advertised('0001')),

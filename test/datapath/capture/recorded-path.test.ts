@@ -240,12 +240,7 @@ describe('the recorded path', () => {
       path.settle()
       path.process(count, 1000)
     }
-    assert.deepEqual(told, [
-      '1 is made to 1',
-      '2 is made to 9',
-      '2 goes on to 9 in a flow',
-      '4 is made to 1',
-    ])
+    assert.deepEqual(told, ['1 is made to 1', '2 is made to 9', '2 goes on to 9 in a flow', '4 is made to 1'])
   })
 
   it('tells of what has waited in vain', () => {
