@@ -29,6 +29,7 @@ const USAGE = `npm run bench -- capture [OPTION…]
 
   --rounds N   rounds, ${FULL.rounds} unless told
   --only LIST  of ${[...LOADS, 'memory'].join(',')}
+  --modes LIST of ${MODES.map(({ id }) => id).join(',')}; without a capture is always measured
   --io NAME    io_uring unless told, or epoll
   --quick      little of everything, to see that all works
   --json       prints the result as JSON
@@ -90,12 +91,18 @@ async function runLoad(bed: CaptureBed, load: Load, seconds: number): Promise<nu
   return (await sendFrames(from, to, seconds)) / 1e6
 }
 
-/** All modes under one load, one after the other; each round begins with another. */
-async function measureLoad(bed: CaptureBed, load: Load, { rounds, seconds }: Amount): Promise<Figures[]> {
-  const found = new Map<string, Round[]>(MODES.map(({ id }) => [id, []]))
+/** All modes under one load, in turns: each round begins with another, and every second one goes the other way, so that none always follows the same. */
+async function measureLoad(
+  bed: CaptureBed,
+  load: Load,
+  modes: readonly CaptureMode[],
+  { rounds, seconds }: Amount,
+): Promise<Figures[]> {
+  const found = new Map<string, Round[]>(modes.map(({ id }) => [id, []]))
   for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < MODES.length; turn++) {
-      const mode = MODES[(round + turn) % MODES.length]!
+    const first = round % modes.length
+    const order = [...modes.slice(first), ...modes.slice(0, first)]
+    for (const mode of round % 2 === 0 ? order : order.toReversed()) {
       const { result: rate, cores, captured } = await bed.during(mode, () => runLoad(bed, load, seconds))
       found.get(mode.id)!.push({ rate, cores, ...(captured !== undefined && { captured }) })
       progress.line(
@@ -104,7 +111,7 @@ async function measureLoad(bed: CaptureBed, load: Load, { rounds, seconds }: Amo
     }
   }
   const plain = found.get('off')!
-  return MODES.map(({ id }) => {
+  return modes.map(({ id }) => {
     const own = found.get(id)!
     return {
       load,
@@ -130,6 +137,7 @@ function droppedText(captured: Captured | undefined): string {
 async function measureLoads(
   io: 'io_uring' | 'epoll',
   loads: readonly Load[],
+  modes: readonly CaptureMode[],
   amount: Amount,
 ): Promise<Figures[]> {
   const figures: Figures[] = []
@@ -138,7 +146,7 @@ async function measureLoads(
     try {
       // As `l2` does it: the load's generator has the other core. Of TCP the scheduler decides.
       if (load === 'frames') await pinProcesses([bed.daemon.pid], FORWARDER_CORE)
-      figures.push(...(await measureLoad(bed, load, amount)))
+      figures.push(...(await measureLoad(bed, load, modes, amount)))
     } finally {
       await bed.stop()
     }
@@ -203,6 +211,7 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: 'string' },
       only: { type: 'string', default: [...LOADS, 'memory'].join(',') },
+      modes: { type: 'string', default: MODES.map(({ id }) => id).join(',') },
       io: { type: 'string', default: 'io_uring' },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -217,6 +226,11 @@ async function main(): Promise<void> {
   const unknown = only.find((one) => one !== 'memory' && !LOADS.includes(one as Load))
   if (unknown !== undefined)
     throw new Error(`--only ${unknown}: want some of ${[...LOADS, 'memory'].join(',')}`)
+  const wanted = values.modes.split(',')
+  const unknownMode = wanted.find((one) => !MODES.some(({ id }) => id === one))
+  if (unknownMode !== undefined)
+    throw new Error(`--modes ${unknownMode}: want some of ${MODES.map(({ id }) => id).join(',')}`)
+  const modes = MODES.filter(({ id, query }) => query === undefined || wanted.includes(id))
   const { io } = values
   if (io !== 'io_uring' && io !== 'epoll') throw new Error(`--io ${io}: want io_uring or epoll`)
   const usual = values.quick ? QUICK : FULL
@@ -233,10 +247,14 @@ async function main(): Promise<void> {
   if (busyBefore > 0.1)
     progress.line(`note: ${Math.round(busyBefore * 100)} % of the machine is busy; numbers will be off`)
   const chosen = LOADS.filter((load) => only.includes(load))
-  const loads = await measureLoads(io, chosen, amount)
+  const loads = await measureLoads(io, chosen, modes, amount)
   const memory = only.includes('memory') ? measureMemory(amount) : {}
   const result: Result = { machine, date, io, busyBefore, loads, memory, targets: judge(loads) }
-  const isComplete = !values.quick && rounds >= FULL.rounds && only.length === LOADS.length + 1
+  const isComplete =
+    !values.quick &&
+    rounds >= FULL.rounds &&
+    only.length === LOADS.length + 1 &&
+    modes.length === MODES.length
   const folder = isComplete ? RESULTS_FOLDER : WORK_FOLDER
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'capture.json'), `${JSON.stringify(result, null, 2)}\n`)

@@ -1,47 +1,53 @@
-/** Whether the machine has a processor that nobody uses: what it takes from one that has none it takes from the traffic. */
+/** Whether there is a processor that nobody uses. Where there is none, whoever works takes from the traffic. */
 
-import { closeSync, openSync, readSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 const WINDOW_MS = 100
 /** Of one processor's time, which has to be left. */
 const SPARE_MIN = 0.2
 /** USER_HZ is 100 on every architecture that Node runs on. */
 const MS_PER_TICK = 10
-/** Of /proc/stat the first line, which is about all processors. */
-const LINE_SIZE = 256
-const IDLE = 4
-
+/** As the last tenth of a second was. */
 export class SpareTime {
-  readonly #line = Buffer.alloc(LINE_SIZE)
   #sinceMs = Number.NEGATIVE_INFINITY
   #idleTicks = 0
   #isThere = true
 
-  /** As the last tenth of a second was. `nowMs`: of a clock that never goes back. */
+  /** `nowMs`: of a clock that never goes back. */
   isThere(nowMs: number): boolean {
     const passed = nowMs - this.#sinceMs
     if (passed < WINDOW_MS) return this.#isThere
-    const ticks = this.#readIdleTicks()
+    const ticks = readIdleTicks()
     // Who has not asked for long asks about a time that has nothing to do with now.
     if (passed < 3 * WINDOW_MS) this.#isThere = (ticks - this.#idleTicks) * MS_PER_TICK >= passed * SPARE_MIN
     this.#sinceMs = nowMs
     this.#idleTicks = ticks
     return this.#isThere
   }
+}
 
-  /** cpu user nice system idle …, since the machine's start (proc(5)); waiting for a disk is no work either, but is not told reliably. */
-  #readIdleTicks(): number {
-    let file: number | undefined
-    try {
-      file = openSync('/proc/stat', 'r')
-      const size = readSync(file, this.#line, 0, LINE_SIZE, 0)
-      const ticks = Number(this.#line.toString('latin1', 0, size).split(/\s+/, IDLE + 1)[IDLE])
-      return Number.isNaN(ticks) ? Number.POSITIVE_INFINITY : ticks
-    } catch {
-      // Without it there is no telling, and nobody is held up.
-      return Number.POSITIVE_INFINITY
-    } finally {
-      if (file !== undefined) closeSync(file)
-    }
+/** Of the processors that this process may run on, since the machine's start; infinitely many where there is no telling: then nobody is held up. */
+function readIdleTicks(): number {
+  try {
+    const allowed = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
+    return idleTicks(readFileSync('/proc/stat', 'utf8'), parseList(allowed))
+  } catch {
+    return Number.POSITIVE_INFINITY
   }
+}
+
+/** `stat`: /proc/stat, lines of `cpuN user nice system idle iowait …` (proc(5)). Who waits for a disk is told of too unreliably to count. */
+export function idleTicks(stat: string, processors: ReadonlySet<number>): number {
+  let ticks = 0
+  for (const [, number, idle] of stat.matchAll(/^cpu(\d+) \d+ \d+ \d+ (\d+)/gm))
+    if (processors.has(Number(number))) ticks += Number(idle)
+  return ticks
+}
+
+/** `0-3,8` */
+export function parseList(text: string): ReadonlySet<number> {
+  const found = new Set<number>()
+  for (const [, first, last = first] of text.matchAll(/(\d+)(?:-(\d+))?/g))
+    for (let i = Number(first); i <= Number(last); i++) found.add(i)
+  return found
 }

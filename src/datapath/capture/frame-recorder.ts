@@ -30,7 +30,7 @@ export interface FrameWay {
  *     begin ── ( begin ── depart ── end ) ── end          the answer to ARP that something has waited for
  *     begin ── end                         a frame that the impaired link by which it comes has dropped
  *     make ── depart … ── end              what the router itself makes: requests, answers of the name server
- *     overlook ── depart …                 frames that nobody wants as they came; each copy that leaves, with what `end` would not change
+ *     overlook ── depart …                 frames that nobody wants as they came; of each copy that leaves number, connection and that it had waited
  */
 export interface FrameRecorder {
   begin(way: FrameWay, port: number, offset: number, length: number): void

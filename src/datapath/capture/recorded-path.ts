@@ -26,6 +26,7 @@ import * as frameMemory from '../frame-memory.ts'
 import { LinkDirection } from '../impairment/impairment-settings.ts'
 import type { ExplainedStep } from '../router-settings.ts'
 import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
+import { Glance } from './glance.ts'
 import { Fact } from './recorded-frame.ts'
 import type { Trail, TrailWatcher } from './trail.ts'
 
@@ -80,16 +81,9 @@ export class RecordedPath implements TrailWatcher {
   private readonly numbers = new Int32Array(TRANSMIT_MAX)
   private adds = 0
   private moves = 0
-  /** The frames of the burst that go at a glance, from one to before another; none where they are equal. */
-  private glanceFrom = 0
-  private glanceTo = 0
-  /** The number of the first, and the last one that has been looked for. */
-  private glanceNumber = 0
-  private glanceAt = 0
-  /** The router has begun to deal with its packets: what leaves is no longer what came. */
-  private isRouted = false
   /** Why the frame that begins its way never arrives; 0: it does. */
   private linkReason = 0
+  private readonly together: Glance
 
   /** `transmit` carries out the transmissions in the list, as `FrameIo.transmit`; the path settles them itself. */
   constructor(engine: Engine, memory: FrameMemory, transmit: () => void) {
@@ -97,6 +91,7 @@ export class RecordedPath implements TrailWatcher {
     this.memory = memory
     this.trail = engine.counters.trail
     this.transmit = transmit
+    this.together = new Glance(memory.received)
     this.aside = Array.from({ length: NESTED_MAX }, () => ({
       number: 0,
       facts: 0,
@@ -220,9 +215,9 @@ export class RecordedPath implements TrailWatcher {
   }
 
   handling(offset: number): void {
-    if (this.glanceTo === this.glanceFrom) return
+    if (!this.together.active) return
     this.depart()
-    this.isRouted = true
+    this.together.isRouted = true
     this.clear(this.way.number, 0)
     this.placeAt(offset)
     this.trail.number = this.way.number
@@ -272,7 +267,7 @@ export class RecordedPath implements TrailWatcher {
 
   private neverDeparts(port: number, offset: number, length: number, reason: number): void {
     const { way, trail, recorders } = this
-    if (this.depth === 1 && this.glanceTo > this.glanceFrom) this.placeAt(offset)
+    if (this.depth === 1 && this.together.active) this.placeAt(offset)
     const before = way.reason
     way.facts = trail.facts
     way.flow = trail.flow
@@ -320,40 +315,27 @@ export class RecordedPath implements TrailWatcher {
   private glance(from: number, to: number, nowS: number): void {
     const { recorders } = this
     for (let r = 0; r < recorders.length; r++) recorders[r]!.overlook(from, to)
-    this.glanceFrom = from
-    this.glanceTo = to
-    this.glanceAt = from
-    this.isRouted = false
     if (this.lastNumber + to - from > NUMBER_MAX) this.lastNumber = 0
-    this.glanceNumber = this.lastNumber + 1
-    this.lastNumber += to - from
+    this.together.begin(from, to, this.lastNumber + 1)
     this.depth = 1
-    this.clear(this.glanceNumber, 0)
+    this.clear(this.lastNumber + 1, 0)
+    this.lastNumber += to - from
     for (let done = from; done < to; ) {
       done = this.engine.process(done, to, nowS)
       if (done < to) this.transmitNow()
     }
     this.depart()
-    this.glanceTo = this.glanceFrom
+    this.together.end()
     this.depth = 0
     this.trail.number = 0
   }
 
-  /** Tells of the frame at a glance that came where `offset` says, if one did: else of the one before. Most come in order. */
+  /** Tells of the frame at a glance that came where `offset` says, if one did: else of the one before. */
   private placeAt(offset: number): void {
-    const { received } = this.memory
-    const { way, glanceFrom, glanceTo } = this
-    way.place = NONE
-    let at = this.glanceAt
-    for (let left = glanceTo - glanceFrom; left > 0; left--) {
-      if (received[(at << DESCRIPTOR_SHIFT) + OFFSET] === offset) {
-        this.glanceAt = at
-        way.number = this.glanceNumber + at - glanceFrom
-        if (!this.isRouted) way.place = at
-        return
-      }
-      if (++at === glanceTo) at = glanceFrom
-    }
+    const { way, together } = this
+    const place = together.find(offset)
+    if (place !== NONE) way.number = together.number(place)
+    way.place = together.isRouted ? NONE : place
   }
 
   private begin(port: number, offset: number, length: number): void {
@@ -405,7 +387,9 @@ export class RecordedPath implements TrailWatcher {
   /** Takes from the trail what has become of the frame, and tells of what has come to the list since. */
   private depart(): void {
     const { way, trail, memory, recorders } = this
-    const isGlance = this.depth === 1 && this.glanceTo > this.glanceFrom
+    const isGlance = this.depth === 1 && this.together.active
+    // What the trail says is about any of many frames: that they were flooded, or dropped.
+    if (isGlance && !this.together.isRouted) trail.clear()
     way.facts = trail.facts | (this.depth === 1 && !isGlance ? this.learnt() : 0)
     way.reason = trail.reason
     way.flow = trail.flow
