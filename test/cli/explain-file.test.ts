@@ -174,7 +174,7 @@ describe('tapwire explain FILE', () => {
     writeFileSync(capture, bytes.subarray(0, bytes.length - 5))
     const { code, out, err } = await tapwire(['explain', capture, '--json'])
     assert.equal(code, 1)
-    assert.match(err, /: At byte \d+ of the capture/)
+    assert.match(err, /Cannot read .* as a capture\. At byte \d+/)
     assert.equal((JSON.parse(out) as Report).frames.length, PACKETS.length - 1)
   })
 

@@ -68,6 +68,7 @@ describe('comments of captured packets', () => {
     [{ facts: Fact.flooded }, ['flooded to all other ports of the network']],
     [{ facts: Fact.consumed }, ['for the router itself']],
     [{ kind: departure, number: 0 }, ['made by the router']],
+    [{ kind: departure, facts: Fact.made }, ['made by the router, because of a frame that came']],
     [{ kind: departure, number: 3, facts: Fact.released }, ['had waited']],
     [{ kind: departure, number: 0, facts: Fact.released | Fact.delayed }, ['delayed by the link']],
     [
@@ -90,8 +91,8 @@ describe('comments of captured packets', () => {
     ],
     // A packet of the connection waits, and the router asks for its next address.
     [
-      { flow: 34, kind: departure, etherType: ARP, tuples: DNAT },
-      ['made by the router, for a packet of flow #17'],
+      { flow: 34, kind: departure, facts: Fact.made, etherType: ARP, tuples: DNAT },
+      ['made by the router, because of a frame that came', 'flow #17'],
     ],
     [{ flow: 34, protocol: 1, tuples: SNAT }, ['SNAT 172.18.0.2 id 4000 → 203.0.113.1 id 61000, flow #17']],
     [

@@ -42,9 +42,9 @@ export class CaptureComments {
     else if (record.number === 0 && (facts & Fact.delayed) !== 0) comments.push('delayed by the link')
     else if ((facts & Fact.released) !== 0) comments.push('had waited')
     else if (record.number === 0) comments.push('made by the router')
-    if (flow >= 0 && isPacket) comments.push(this.#flow(record))
+    else if ((facts & Fact.made) !== 0) comments.push('made by the router, because of a frame that came')
     // What a packet of a connection leads to, such as a question by ARP, is not translated as that is.
-    else if (flow >= 0) comments.push(`made by the router, for a packet of flow #${flow >>> 1}`)
+    if (flow >= 0) comments.push(isPacket ? this.#flow(record) : `flow #${flow >>> 1}`)
     if (reason !== DropReason.none && kind !== RecordKind.departure) comments.push(dropText(reason))
     return comments
   }

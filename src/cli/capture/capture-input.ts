@@ -1,8 +1,8 @@
 /** Capture files, as commands read them. */
 
-import { ErrorCode, TapwireError } from '../control/errors.ts'
-import { CaptureFileError } from '../inspect/pcap/capture-file-error.ts'
-import { type CaptureInput, openCapture } from '../inspect/pcap/capture-input.ts'
+import { ErrorCode, TapwireError } from '../../control/errors.ts'
+import { CaptureFileError } from '../../inspect/pcap/capture-file-error.ts'
+import { type CaptureInput, openCapture } from '../../inspect/pcap/capture-input.ts'
 
 /** Throws CAPTURE_INVALID. `-` is the standard input. */
 export function openCaptureFile(path: string): CaptureInput {
@@ -17,7 +17,7 @@ export function openCaptureFile(path: string): CaptureInput {
 export function captureError(path: string, error: unknown): unknown {
   const name = path === '-' ? 'the standard input' : path
   if (error instanceof CaptureFileError) {
-    return new TapwireError(ErrorCode.captureInvalid, `${name}: ${error.message}`, {
+    return new TapwireError(ErrorCode.captureInvalid, `Cannot read ${name} as a capture. ${error.message}`, {
       hint: error.hint,
       cause: error,
     })
