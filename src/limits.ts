@@ -51,13 +51,19 @@ export const ARENA_SIZE = 4 * 1024 * 1024
 export const SEGMENTS_MAX = 1366
 
 /**
- * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take: eight links on which a thousand
- * super-frames wait. A delay of a second at 100,000 frames a second is as many.
+ * Frames that may wait on one direction of an impaired link, and bytes that those of all links may take, of which no link gets more than
+ * are left for the others: six links on which a thousand super-frames wait. A delay of a second at 100,000 frames a second is as many.
  */
 export const IMPAIRMENT_QUEUE_MAX = 100_000
 /** Linux's netem has the same. */
 export const IMPAIRMENT_QUEUE_DEFAULT = 1000
 export const IMPAIRMENT_MEMORY_MAX = 512 * 1024 * 1024
+
+/**
+ * Full lists of transmissions of frames that have waited long enough, which go on in one turn of the data path: 13,000 frames, more than a
+ * burst of the longest super-frames becomes. A link with 100,000 frames that is reset would else keep all others waiting for a fifth of a second.
+ */
+export const DEPARTURE_LISTS_MAX = 2
 
 /** Microseconds that an impaired link may delay a frame: beyond what any protocol waits for. Twice as much fits an int32. */
 export const IMPAIRMENT_DELAY_US_MAX = 600_000_000
@@ -168,6 +174,12 @@ export const CONNECTIONS_EXPIRED_MAX = 64
  */
 export const CAPTURES_MAX = 8
 export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
+
+/**
+ * Of the daemon's thread, what captures take where no processor is idle. On a machine of two a tenth of it all; the client, which writes
+ * what it gets, and the copies in the data path come on top of that.
+ */
+export const CAPTURE_BUSY_SHARE = 0.2
 
 /** Places that one capture is asked for by name; `any` and networks say many in one word. */
 export const CAPTURE_PLACES_TOLD_MAX = 256
@@ -502,6 +514,14 @@ export const CAPTURED_PACKET_MAX = 262_144
 /** Interfaces of one capture file, over all its sections, and bytes of the blocks that describe them: four for each port there can be. */
 export const CAPTURE_INTERFACES_MAX = 16_384
 export const CAPTURE_INTERFACES_SIZE_MAX = 16 * 1024 * 1024
+/** Addresses in one block of a pcapng file, and all their names; and what is kept of a whole file. */
+export const CAPTURE_NAMES_MAX = 131_072
+/** Letters of a name that addresses are shown by: DNS has none with more (RFC 1035, 2.3.4). */
+export const CAPTURE_NAME_LETTERS_MAX = 255
+/** Comments, and addresses, in one block of a pcapng file that are read: one of 16 MB has room for millions. */
+export const CAPTURE_COMMENTS_MAX = 1024
+/** Bytes of a packet that are printed as such. */
+export const HEX_DUMP_MAX = 262_144
 /**
  * Bytes of one file of a ring of captures: one of the longest packets with what the file begins with has room in the smallest. And how many
  * files: all of them are named on one command line where somebody merges them.
@@ -511,8 +531,6 @@ export const CAPTURE_RING_FILE_SIZE_MAX = 1e12
 export const CAPTURE_RING_FILES_MAX = 10_000
 /** Interfaces that Wireshark is told of. It runs a program for each when it starts; all places can be chosen in the dialog of the first one. */
 export const EXTCAP_INTERFACES_MAX = 100
-/** Addresses with names in one block of a pcapng file. */
-export const CAPTURE_NAMES_MAX = 131_072
 
 /** Seconds that pass behind a replay's last frame: longer than a fragment waits for the first one (FRAGMENT_LIFETIME_S), or a packet for an answer to ARP. */
 export const REPLAY_TAIL_S = 40

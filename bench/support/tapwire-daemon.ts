@@ -66,6 +66,11 @@ export class TapwireDaemon {
     return join(this.folder, 'root')
   }
 
+  /** Where it listens. */
+  get socket(): string {
+    return join(this.#root, 'tapwire.sock')
+  }
+
   get pid(): number {
     return this.#child!.pid!
   }
@@ -107,7 +112,7 @@ export class TapwireDaemon {
       payload === undefined
         ? {}
         : { 'Content-Type': 'application/json', 'Content-Length': String(payload.length) }
-    const socketPath = join(this.#root, 'tapwire.sock')
+    const socketPath = this.socket
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const sent = request({ socketPath, agent: false, method, path, headers, timeout: REQUEST_MS })
       sent.once('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer`)))

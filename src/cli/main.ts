@@ -28,11 +28,15 @@ const context: CliContext = {
   onSignal: (listener) => listen(PROXIED, listener),
 }
 
-// A reader that has seen enough (`tapwire stats --watch | head`) is no error.
+// A reader that has seen enough (`tapwire stats --watch | head`) is no error; a disk that is full is one, and no defect of the program.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(0)
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`tapwire: write to standard output: ${writeError(error)}\n`)
+  process.exit(1)
 })
+
+const writeError = ({ code, message }: NodeJS.ErrnoException): string =>
+  code === 'ENOSPC' ? 'no space left on device' : message
 
 // What goes on is worth no failure where nobody looks: `tapwire up 2>&1 | head -1` brings the lab up.
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,7 +1,10 @@
+import { printable, printableJson } from '../inspect/printable.ts'
 import type { Cli } from './cli.ts'
 
+export { printable } from '../inspect/printable.ts'
+
 export function printJson(cli: Cli, value: unknown): void {
-  cli.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
+  cli.stdout.write(`${printableJson(value, 2)}\n`)
 }
 
 /** A column's heading; `right` for numbers. */
@@ -23,11 +26,6 @@ export function formatTable(
 }
 
 const GAP = '   '
-
-/** Commands and names come from files: what they hold must not steer the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ')
-}
 
 /** A number with a comma at each thousand. */
 export function formatCount(value: number): string {

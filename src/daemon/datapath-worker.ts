@@ -11,6 +11,7 @@ import type { DnsAnswer } from '../datapath/dns/dns-settings.ts'
 import { Engine } from '../datapath/engine.ts'
 import { EVENT_WORDS, STATUS_EVENTS, STATUS_WOKEN } from '../datapath/frame-memory.ts'
 import { LinkDirection } from '../datapath/impairment/impairment-settings.ts'
+import { DEPARTURE_LISTS_MAX } from '../limits.ts'
 import { NativeFrameIo } from '../ports/native-frame-io.ts'
 import {
   type DatapathCall,
@@ -93,7 +94,7 @@ class DatapathWorker {
     return Math.min(TICK_US, Math.max(0, Math.ceil(nextDueUs - performance.now() * 1000)))
   }
 
-  /** Takes the burst through the path, and what has waited long enough on impaired links. */
+  /** Takes the burst through the path, and what has waited long enough on impaired links: what is left of that the next turn takes at once. */
   #process(count: number, nowMs: number): void {
     const engine = this.#engine
     this.#forward(engine.arrive(count, nowMs * 1000), nowMs)
@@ -101,7 +102,7 @@ class DatapathWorker {
       this.#transmit()
       this.#forward(engine.arrive(0, nowMs * 1000), nowMs)
     }
-    while (engine.hasDepartures) this.#depart(nowMs)
+    for (let i = 0; i < DEPARTURE_LISTS_MAX && engine.hasDepartures; i++) this.#depart(nowMs)
   }
 
   #forward(count: number, nowMs: number): void {

@@ -9,6 +9,7 @@ import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { FabricImpairment } from '../control/model/machine.ts'
+import type { LinkDirections } from '../control/rules/impairment.ts'
 import type { RecordedFrame } from '../datapath/capture/recorded-frame.ts'
 import { COUNTERS_SIZE, Counters } from '../datapath/counters.ts'
 import type {
@@ -341,11 +342,16 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#call({ kind: 'setImpairment', port, direction, settings })
   }
 
-  /** Both directions of a port's link at once. */
-  async setLink(port: number, impairment: FabricImpairment | undefined): Promise<void> {
+  /** Both directions of a port's link at once, or one of them: the other one draws on. */
+  async setLink(
+    port: number,
+    impairment: FabricImpairment | undefined,
+    directions: LinkDirections = 'both',
+  ): Promise<void> {
+    const { from, to } = LinkDirection
     await Promise.all([
-      this.setImpairment(port, LinkDirection.from, impairment?.from),
-      this.setImpairment(port, LinkDirection.to, impairment?.to),
+      ...(directions === 'to' ? [] : [this.setImpairment(port, from, impairment?.from)]),
+      ...(directions === 'from' ? [] : [this.setImpairment(port, to, impairment?.to)]),
     ])
   }
 

@@ -43,6 +43,7 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../control/model/names.ts'
+import type { LinkDirections } from '../control/rules/impairment.ts'
 import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
 import type { Datapath } from './datapath.ts'
@@ -104,9 +105,13 @@ export class DatapathFabric implements Fabric {
     this.#ports.add(port.port)
   }
 
-  async setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void> {
-    if (port === 'uplink') await this.#uplink.setImpairment(impairment)
-    else await this.#datapath.setLink(port, impairment)
+  async setImpairment(
+    port: number | 'uplink',
+    impairment: FabricImpairment | undefined,
+    directions?: LinkDirections,
+  ): Promise<void> {
+    if (port === 'uplink') await this.#uplink.setImpairment(impairment, directions)
+    else await this.#datapath.setLink(port, impairment, directions)
   }
 
   async impairmentCounts(): Promise<readonly FabricImpairmentCounts[]> {

@@ -125,7 +125,10 @@ export class Egress {
   /** The arrivals of the burst before are gone. */
   freeArrivals(): void {
     this.arenaFloor = this.arenaStart
-    if (this.listed === 0) this.arenaNext = this.arenaStart
+    if (this.listed > 0) return
+    this.arenaNext = this.arenaStart
+    // Another frame may come to stand where the one that was cut up stood.
+    this.segmented = NONE
   }
 
   /** What stands in the arena now are arrivals: it stays there until the burst is through. */

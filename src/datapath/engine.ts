@@ -225,6 +225,7 @@ export class Engine {
    */
   tick(nowS: number): boolean {
     this.stations.expire(nowS)
+    this.impairment.tick(nowS)
     this.egress.expect(this.ports.largestDomain)
     return this.router.tick(nowS)
   }

@@ -155,12 +155,15 @@ export class Router {
   /** Deals with the packets collected. False where the list of transmissions may not take the next one: call again when it is empty. */
   process(nowS: number): boolean {
     const { packets, egress } = this
+    const isWatched = this.trail.watcher !== undefined
     if (this.inspected < packets.count) this.inspectAll(nowS)
     while (this.handled < packets.count) {
       if (!egress.hasRoom) return false
       const row = this.handled++ << ROW_SHIFT
       // What was not for the router, or not well-formed, has been dealt with.
-      if (packets.rows[row + NETWORK] !== 0) this.handle(row, this.lookupWarmed(row), nowS)
+      if (packets.rows[row + NETWORK] === 0) continue
+      if (isWatched) this.trail.watcher!.handling(packets.rows[row + OFFSET]!)
+      this.handle(row, this.lookupWarmed(row), nowS)
     }
     // The rest of the burst may come in further calls: its packets alone are inspected then.
     this.begin()

@@ -1,6 +1,7 @@
 /** A decision of the data path as a sentence for people. */
 
 import { DROP_REASONS } from '../datapath/drop-reason.ts'
+import { LINK_PERCENT_DIGITS } from '../limits.ts'
 
 export interface DecisionStep {
   readonly stage: string
@@ -22,12 +23,11 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox has this address.',
   'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}).',
   'uplink arrive': 'It comes from {address}, by the uplink[ {interface}].',
-  'link may-double': 'The link[ {way} {interface}][ of {sandbox}] doubles one frame in {duplicate}.',
-  'link may-lose': 'The link[ {way} {interface}][ of {sandbox}] loses one frame in {loss}.',
-  'link may-corrupt':
-    'The link[ {way} {interface}][ of {sandbox}] turns one bit over of one frame in {corrupt}.',
+  'link may-double': 'The link[ {way} {interface}][ of {sandbox}] doubles {duplicate}.',
+  'link may-lose': 'The link[ {way} {interface}][ of {sandbox}] loses {loss}.',
+  'link may-corrupt': 'The link[ {way} {interface}][ of {sandbox}] turns one bit over of {corrupt}.',
   'link may-go-ahead':
-    'The link[ {way} {interface}][ of {sandbox}] lets one frame in {reorder} go ahead of those that wait.',
+    'The link[ {way} {interface}][ of {sandbox}] lets {reorder} go ahead of those that wait.',
   'link serialise':
     'The link[ {way} {interface}][ of {sandbox}] carries {rate}[: the frame waits for the {waiting} before it].',
   'link delay':
@@ -168,7 +168,7 @@ function wordOf(name: string, value: string | number | boolean): string {
     case 'duplicate':
     case 'reorder':
     case 'corrupt':
-      return String(Number((1 / Number(value)).toPrecision(3)))
+      return share(Number(value))
     case 'delayUs':
       return microseconds(Number(value))
     case 'jitterUs':
@@ -180,6 +180,14 @@ function wordOf(name: string, value: string | number | boolean): string {
     default:
       return value === false ? '' : String(value)
   }
+}
+
+/** Of all frames. */
+function share(probability: number): string {
+  const every = Number((1 / probability).toPrecision(12))
+  if (every === 1) return 'every frame'
+  if (Number.isInteger(every)) return `one frame in ${every}`
+  return `${Number((100 * probability).toFixed(LINK_PERCENT_DIGITS))} % of all frames`
 }
 
 const microseconds = (value: number): string =>

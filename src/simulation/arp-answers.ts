@@ -45,6 +45,12 @@ export class ArpAnswers implements FrameRecorder {
 
   readonly wantsRefused = false
 
+  /** What leaves is all that is looked at. */
+  overlooks(_from: number, to: number): number {
+    return to
+  }
+
+  overlook(): void {}
   begin(): void {}
   make(): void {}
   end(): void {}

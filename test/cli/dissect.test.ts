@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, describe, it } from 'node:test'
@@ -144,6 +144,16 @@ describe('tapwire dissect as a process', () => {
     child.stdout.destroy()
     const [code] = (await once(child, 'exit')) as [number]
     assert.deepEqual([code, err], [0, ''])
+  })
+
+  it('says that the disk is full', () => {
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, 'dissect', LAN], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    })
+    closeSync(full)
+    assert.deepEqual([status, stderr], [1, 'tapwire: write to standard output: no space left on device\n'])
   })
 
   it('reads a pipe that somebody writes into', () => {

@@ -33,7 +33,15 @@ describe('a decision in words', () => {
         'link',
         'may-corrupt',
         { way: 'from', interface: 'up0', corrupt: 0.3 },
-        'The link from up0 turns one bit over of one frame in 3.33.',
+        'The link from up0 turns one bit over of 30 % of all frames.',
+      ],
+      ['link', 'may-double', { duplicate: 1 }, 'The link doubles every frame.'],
+      ['link', 'may-lose', { loss: 0.000_001 }, 'The link loses one frame in 1000000.'],
+      [
+        'link',
+        'may-go-ahead',
+        { reorder: 0.999_999 },
+        'The link lets 99.9999 % of all frames go ahead of those that wait.',
       ],
       [
         'link',

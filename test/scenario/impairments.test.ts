@@ -257,6 +257,26 @@ describe('impaired links', () => {
     }
   })
 
+  it('do not hand a port the segments of another frame that stood in the same place', () => {
+    const scenario = network()
+    // Both wait, and then stand in the arena; of the first, all segments are lost, so that its place is free in the same turn.
+    impair(scenario, 1, FROM, { delayUs: 1000 })
+    impair(scenario, 2, TO, { loss: 1 })
+    impair(scenario, 3, TO, { delayUs: 1000 })
+    scenario.arrive(1, superFrame(30_000))
+    const other = transportFrame({
+      ...SUPER_FRAME,
+      target: 'c',
+      source: 'b',
+      payload: pattern(9000).toReversed(),
+    })
+    scenario.arrive(2, other)
+    scenario.run()
+    after(scenario, 1000).run()
+    const payload = Buffer.concat(scenario.departures(3).map((one) => readFinished(one).payload))
+    assert.equal(Buffer.compare(payload, pattern(9000).toReversed()), 0)
+  })
+
   it('delay what the gateway answers, and what it translates, in both directions', () => {
     const { scenario } = playLab('')
     impair(scenario, 1, FROM, { delayUs: 1000 })
@@ -333,6 +353,8 @@ describe('impaired links', () => {
       'link delay',
       'egress transmit',
     ])
+    impair(scenario, 2, TO, { rate: 1_000_000, delayUs: 5, reorder: 1 })
+    assert.deepEqual(steps().slice(-2), ['link may-go-ahead', 'egress transmit'])
     impair(scenario, 1, FROM, { delayUs: 1000, queue: 1 })
     scenario.arrive(1, frame('b a hello'))
     scenario.run()
@@ -417,6 +439,33 @@ describe('impaired links', () => {
     )
   })
 
+  it('that end with many frames let others arrive between them, and nothing get ahead', () => {
+    const scenario = network()
+    impair(scenario, 1, FROM, { delayUs: 1000, queue: 10_000 })
+    const count = 3 * BURST_MAX
+    for (let i = 0; i < count; i++) scenario.arrive(1, frame(`b a ${i}`))
+    scenario.run()
+    scenario.engine.setImpairment(1, FROM, undefined)
+    assert.equal(scenario.engine.nextDueUs, 0)
+    scenario.arrive(1, frame(`b a ${count}`))
+    scenario.arrive(3, frame('b c hello'))
+    scenario.turn()
+    scenario.turn()
+    assert.ok(
+      scenario
+        .departures(2)
+        .map(frameText)
+        .includes(frameText(frame('b c hello'))),
+    )
+    assert.ok(total(scenario).held > BURST_MAX)
+    const after = left(scenario, 2)
+    assert.deepEqual(
+      after.slice(-2),
+      [count - 1, count].map((i) => frameText(frame(`b a ${i}`))),
+    )
+    assert.equal(total(scenario).held, 0)
+  })
+
   it('give their memory back when they end', () => {
     const scenario = network()
     assert.equal(IMPAIRMENT_MEMORY_MAX % 65_536, 0)
@@ -447,6 +496,8 @@ describe('who looks on', () => {
       lose: () => lines.push('lose'),
       refuse: () => lines.push('refuse'),
       wantsRefused: false,
+      overlooks: (from: number) => from,
+      overlook: () => undefined,
       flush: () => undefined,
     })
     engine.setImpairment(1, FROM, { ...NO_IMPAIRMENT, delayUs: 1000 })

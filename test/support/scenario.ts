@@ -89,7 +89,9 @@ export class Scenario {
   /** Turns as the worker does, until nothing arrives any more and all is transmitted. */
   run(): void {
     let count = this.turn()
-    while (count > 0 || this.engine.transmitCount > 0) count = this.turn()
+    while (count > 0 || this.engine.transmitCount > 0 || this.engine.nextDueUs <= this.nowUs) {
+      count = this.turn()
+    }
     assertAllAccountedFor(this.engine.counters.totalOf(this.ports))
   }
 

@@ -28,18 +28,22 @@ export const frames: Measure = {
   id: 'frames',
   title: '60-byte frames',
   async run(bed, forwarder, effort) {
-    const generator = await buildReference('frames')
     await forwarder.pin(FORWARDER_CORE)
     try {
-      const ends = [bed.path('a'), INTERFACE, bed.path('b'), INTERFACE]
-      const args = [...ends, String(WARM_UP_MS), String(effort.seconds * 1000)]
-      const report = JSON.parse(await run(generator, args, { core: GENERATOR_CORE })) as FramesReport
-      checkReport(report)
-      return { frames: report.delivered / report.seconds / 1e6 }
+      return { frames: (await sendFrames(bed.path('a'), bed.path('b'), effort.seconds)) / 1e6 }
     } finally {
       await forwarder.pin(undefined)
     }
   },
+}
+
+/** Frames a second that arrive, from one namespace to another. */
+export async function sendFrames(from: string, to: string, seconds: number): Promise<number> {
+  const generator = await buildReference('frames')
+  const args = [from, INTERFACE, to, INTERFACE, String(WARM_UP_MS), String(seconds * 1000)]
+  const report = JSON.parse(await run(generator, args, { core: GENERATOR_CORE })) as FramesReport
+  checkReport(report)
+  return report.delivered / report.seconds
 }
 
 function checkReport(report: FramesReport): void {

@@ -1,6 +1,6 @@
 /** What a capture file is, and how much is in it. */
 
-import type { CaptureFormat, CaptureInterface, CaptureStatistics } from '../../inspect/pcap/capture-file.ts'
+import type { CaptureFormat, CaptureInterface } from '../../inspect/pcap/capture-file.ts'
 import type { CaptureReader } from '../../inspect/pcap/capture-reader.ts'
 import { ReadResult } from '../../inspect/pcap/read-result.ts'
 import { formatAmount, formatCount, formatTable, printable } from '../output.ts'
@@ -18,11 +18,15 @@ interface InterfaceCount {
 
 const NANOSECONDS = 1_000_000_000
 
+/** Letters of one cell of the table: all rows are as wide as its widest, and there may be thousands. */
+const CELL_LETTERS_MAX = 64
+
 export class CaptureSummary {
   #format: CaptureFormat | undefined
   #interfaces: readonly CaptureInterface[] = []
   readonly #counts: InterfaceCount[] = []
-  readonly #dropped = new Map<number, CaptureStatistics>()
+  /** Packets dropped, by interface, as its last statistics say. */
+  readonly #dropped = new Map<number, number | undefined>()
   #packets = 0
   #bytes = 0
   #captured = 0
@@ -38,7 +42,7 @@ export class CaptureSummary {
     if (result === ReadResult.packet) this.#packet(reader)
     else if (result === ReadResult.names) this.#names += reader.names.length
     else if (result === ReadResult.statistics && reader.statistics !== undefined) {
-      this.#dropped.set(reader.statistics.interfaceId, reader.statistics)
+      this.#dropped.set(reader.statistics.interfaceId, reader.statistics.dropped)
     }
   }
 
@@ -73,7 +77,7 @@ export class CaptureSummary {
         ...one,
         packets: this.#counts[one.id]?.packets ?? 0,
         bytes: this.#counts[one.id]?.bytes ?? 0,
-        ...(this.#dropped.has(one.id) ? { dropped: this.#dropped.get(one.id)?.dropped ?? 0 } : {}),
+        ...(this.#dropped.has(one.id) ? { dropped: this.#dropped.get(one.id) ?? 0 } : {}),
       })),
     }
   }
@@ -117,16 +121,19 @@ export class CaptureSummary {
     return formatTable(
       ['INTERFACE', 'LINK TYPE', right('PACKETS'), right('BYTES'), right('DROPPED'), 'DESCRIPTION'],
       this.#interfaces.map(({ id, name, linkType, description }) => [
-        name === '' ? String(id) : name,
+        name === '' ? String(id) : name.slice(0, CELL_LETTERS_MAX),
         linkType === 1 ? 'Ethernet' : String(linkType),
         formatCount(this.#counts[id]?.packets ?? 0),
         formatAmount(this.#counts[id]?.bytes ?? 0, 'B'),
-        this.#dropped.get(id)?.dropped === undefined ? '' : formatCount(this.#dropped.get(id)?.dropped ?? 0),
-        description,
+        droppedText(this.#dropped.get(id)),
+        description.slice(0, CELL_LETTERS_MAX),
       ]),
     )
   }
 }
+
+const droppedText = (dropped: number | undefined): string =>
+  dropped === undefined ? '' : formatCount(dropped)
 
 const isBefore = (one: Moment, other: Moment): boolean =>
   one.seconds < other.seconds || (one.seconds === other.seconds && one.nanoseconds < other.nanoseconds)

@@ -6,7 +6,7 @@ import { type LineNames, LineWriter, type TimeFormat } from '../../inspect/disse
 import { hexDump, treeText } from '../../inspect/dissect/tree-text.ts'
 import { type CapturedPacket, type CaptureInterface, Direction } from '../../inspect/pcap/capture-file.ts'
 import type { CaptureReader } from '../../inspect/pcap/capture-reader.ts'
-import { printable } from '../output.ts'
+import { printable, printableJson } from '../../inspect/printable.ts'
 
 export interface PacketPrinter {
   print(reader: CaptureReader, number: number): void
@@ -128,7 +128,7 @@ export class JsonPrinter implements PacketPrinter {
     const { capturedLength, originalLength, offset, bytes, direction, comments } = packet
     const { name, linkType } = interfaceOf(reader)
     const dissection = dissect(bytes, offset, capturedLength, { originalLength, linkType })
-    this.#text += `${JSON.stringify({
+    this.#text += `${printableJson({
       number,
       time: timeOf(reader),
       interface: packet.interfaceId,

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { TIME_FORMATS, type TimeFormat } from '../../inspect/dissect/line-time.ts'
 import type { CaptureReader } from '../../inspect/pcap/capture-reader.ts'
 import { ReadResult } from '../../inspect/pcap/read-result.ts'
-import { CAPTURE_NAMES_MAX } from '../../limits.ts'
+import { CaptureNames } from '../capture/capture-names.ts'
 import { CaptureSummary } from '../capture/capture-summary.ts'
 import { PacketChoice, parsePacketRange } from '../capture/packet-choice.ts'
 import { JsonPrinter, LinePrinter, type PacketPrinter, TreePrinter } from '../capture/packet-printer.ts'
@@ -79,7 +79,7 @@ async function dissectFile(cli: Cli, file: string, options: DissectOptions): Pro
 
 class Dissection implements CaptureVisitor {
   readonly #cli: Cli
-  readonly #names = new Map<string, string>()
+  readonly #names = new CaptureNames()
   readonly #choice: PacketChoice
   readonly #printer: PacketPrinter
   readonly #summary: CaptureSummary | undefined
@@ -93,14 +93,16 @@ class Dissection implements CaptureVisitor {
     this.#json = options.json === true
     this.#summary = options.summary === true ? new CaptureSummary() : undefined
     const range = parsePacketRange(options.packet ?? '1-')
-    this.#choice = new PacketChoice(range, options.filter ?? '', count, (name) => this.#addressesOf(name))
+    this.#choice = new PacketChoice(range, options.filter ?? '', count, (name) =>
+      this.#names.addressesOf(name),
+    )
     this.#printer = printerOf(options, options.numeric === true ? undefined : this.#names)
   }
 
   visit(reader: CaptureReader, result: ReadResult): boolean {
     if (result !== ReadResult.packet) {
       this.#summary?.add(reader, result)
-      if (result === ReadResult.names) this.#learn(reader)
+      if (result === ReadResult.names) this.#names.learn(reader)
       return false
     }
     const choice = this.#choice
@@ -156,23 +158,13 @@ class Dissection implements CaptureVisitor {
     }
     await new Promise((resolve) => setImmediate(resolve))
   }
-
-  #learn(reader: CaptureReader): void {
-    for (const { address, names } of reader.names) {
-      if (names[0] !== undefined && this.#names.size < CAPTURE_NAMES_MAX) this.#names.set(address, names[0])
-    }
-  }
-
-  #addressesOf(name: string): string[] {
-    return Array.from(this.#names).flatMap(([address, known]) => (known === name ? [address] : []))
-  }
 }
 
 function printerOf(
   { tree, hex, json, time }: DissectOptions,
-  names: ReadonlyMap<string, string> | undefined,
+  names: CaptureNames | undefined,
 ): PacketPrinter {
   if (json === true) return new JsonPrinter()
   if (tree === true) return new TreePrinter(hex === true)
-  return new LinePrinter(time, names && { byAddress: names }, hex === true)
+  return new LinePrinter(time, names, hex === true)
 }

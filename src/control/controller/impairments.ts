@@ -30,8 +30,12 @@ interface EndpointPlace {
   readonly network: string
 }
 
-/** What a link was is made what it is to be. */
-type Change = (before: ImpairmentRecord | undefined) => ImpairmentRecord | undefined
+/** What a link was is made what it is to be, in these directions. */
+interface Change {
+  readonly action: 'set' | 'reset'
+  readonly directions: LinkDirections
+  of(before: ImpairmentRecord | undefined): ImpairmentRecord | undefined
+}
 
 export class Impairments {
   readonly #context: Context
@@ -64,21 +68,22 @@ export class Impairments {
   /** In the place of what it was. Throws LINK_INVALID. */
   set(place: string, impairment: Impairment): Promise<Link> {
     const wanted = normalImpairment(impairment)
-    return this.#change(place, wanted === undefined ? 'reset' : 'set', () => wanted)
+    const action = wanted === undefined ? 'reset' : 'set'
+    return this.#change(place, { action, directions: 'both', of: () => wanted })
   }
 
   /** Only what is given changes. Throws LINK_INVALID. */
   adjust(place: string, directions: LinkDirections, settings: LinkSettings): Promise<Link> {
-    return this.#change(place, 'set', (before) =>
+    const of: Change['of'] = (before) =>
       impairmentRecord(
         directions === 'to' ? before?.from : changedWish(before?.from, settings),
         directions === 'from' ? before?.to : changedWish(before?.to, settings),
-      ),
-    )
+      )
+    return this.#change(place, { action: 'set', directions, of })
   }
 
   reset(place: string, directions: LinkDirections): Promise<Link> {
-    return this.#change(place, 'reset', (before) => without(before, directions))
+    return this.#change(place, { action: 'reset', directions, of: (before) => without(before, directions) })
   }
 
   /** All that are impaired; the links as they are then. */
@@ -88,34 +93,39 @@ export class Impairments {
       const isImpaired = [directions !== 'to' && from, directions !== 'from' && to].some(
         (one) => one !== false && Object.keys(one.settings).length > 0,
       )
-      if (isImpaired) links.push(await this.reset(place, directions))
+      if (!isImpaired) continue
+      try {
+        links.push(await this.reset(place, directions))
+      } catch (error) {
+        // One that has gone meanwhile keeps nobody from the others.
+        if ((await this.list()).links.some((one) => one.place === place)) throw error
+      }
     }
     return { links }
   }
 
-  async #change(place: string, action: 'set' | 'reset', change: Change): Promise<Link> {
-    if (place === UPLINK_PLACE)
-      await this.#context.lock.run(UPLINK_LOCK, () => this.#changeUplink(action, change))
-    else await this.#changeEndpoint(place, action, change)
+  async #change(place: string, change: Change): Promise<Link> {
+    if (place === UPLINK_PLACE) await this.#context.lock.run(UPLINK_LOCK, () => this.#changeUplink(change))
+    else await this.#changeEndpoint(place, change)
     return (await this.list(place)).links[0]!
   }
 
-  async #changeEndpoint(place: string, action: 'set' | 'reset', change: Change): Promise<void> {
+  async #changeEndpoint(place: string, change: Change): Promise<void> {
     const { sandbox, endpoint } = this.#find(place)
     await this.#runs.locked(sandbox.id, async (current) => {
       const before = findEndpoint(current, endpoint.network)
       if (before === undefined) throw notConnected(current, place)
-      const after = withImpairment(before, change(before.impairment))
+      const after = withImpairment(before, change.of(before.impairment))
       await this.#context.attempt(async (undo) => {
         const port = before.joined && this.#registry.portOfEndpoint(before.joined.id)
         if (port !== undefined) {
-          await this.#apply(current, after)
-          undo.add(() => this.#apply(current, before))
+          await this.#apply(current, after, change.directions)
+          undo.add(() => this.#apply(current, before, change.directions))
         }
         const endpoints = current.endpoints.map((one) => (one === before ? after : one))
         await this.#context.commitSandbox(undo, { ...current, endpoints })
       })
-      this.#tell(action, before.joined?.id ?? '', after.impairment, {
+      this.#tell(change.action, before.joined?.id ?? '', after.impairment, {
         name: this.#placeOf(current, after),
         container: current.id,
         network: this.#networkName(after),
@@ -124,25 +134,25 @@ export class Impairments {
   }
 
   /** One whose interface somebody has deleted meanwhile has nothing to pass. */
-  async #apply(sandbox: SandboxRecord, endpoint: EndpointRecord): Promise<void> {
+  async #apply(sandbox: SandboxRecord, endpoint: EndpointRecord, directions: LinkDirections): Promise<void> {
     const { id } = endpoint.joined!
     const entry = this.#registry.portOfEndpoint(id)
     if (entry === undefined) return
     try {
       const impairment = fabricImpairment(endpoint.impairment, this.#placeOf(sandbox, endpoint))
-      await this.#context.parts.fabric.setImpairment(entry.port, impairment)
+      await this.#context.parts.fabric.setImpairment(entry.port, impairment, directions)
     } catch (error) {
       if (this.#registry.portOfEndpoint(id) === entry) throw error
     }
   }
 
-  async #changeUplink(action: 'set' | 'reset', change: Change): Promise<void> {
+  async #changeUplink(change: Change): Promise<void> {
     this.#refuseNoUplink()
     const { model, parts } = this.#context
     const before = model.uplinkImpairment
-    const after = change(before)
+    const after = change.of(before)
     const apply = (record: ImpairmentRecord | undefined): Promise<void> =>
-      parts.fabric.setImpairment(UPLINK_PLACE, fabricImpairment(record, UPLINK_PLACE))
+      parts.fabric.setImpairment(UPLINK_PLACE, fabricImpairment(record, UPLINK_PLACE), change.directions)
     await this.#context.attempt(async (undo) => {
       await apply(after)
       undo.add(() => apply(before))
@@ -156,7 +166,7 @@ export class Impairments {
         },
       )
     })
-    this.#tell(action, UPLINK_PLACE, after, { name: UPLINK_PLACE })
+    this.#tell(change.action, UPLINK_PLACE, after, { name: UPLINK_PLACE })
   }
 
   #tell(

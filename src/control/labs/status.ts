@@ -10,9 +10,10 @@ type EndpointStatus = SandboxStatus['endpoints'][number]
 
 /** `own` is what the lab has made; `socketOf` tells where a host's daemon listens. */
 export function labStatus(lab: string, own: Present, socketOf: (host: string) => string): LabStatus {
+  const sandboxes = own.sandboxes.toSorted(byName)
   return {
     name: lab,
-    networks: own.networks.map(({ Name, Driver, IPAM }) => ({
+    networks: own.networks.toSorted(byName).map(({ Name, Driver, IPAM }) => ({
       name: Name,
       driver: Driver,
       subnets: (IPAM.Config ?? []).map(({ Subnet, Gateway }) => ({
@@ -20,8 +21,8 @@ export function labStatus(lab: string, own: Present, socketOf: (host: string) =>
         ...(Gateway === undefined ? undefined : { gateway: Gateway }),
       })),
     })),
-    sandboxes: own.sandboxes.filter((sandbox) => !isHost(sandbox)).map(sandboxStatus),
-    hosts: own.sandboxes.filter(isHost).map((host) => ({
+    sandboxes: sandboxes.filter((sandbox) => !isHost(sandbox)).map(sandboxStatus),
+    hosts: sandboxes.filter(isHost).map((host) => ({
       name: host.Name,
       id: host.Id,
       state: host.State.Status,
@@ -30,6 +31,10 @@ export function labStatus(lab: string, own: Present, socketOf: (host: string) =>
     })),
   }
 }
+
+/** They are made at the same time: the order in which that ends says nothing. */
+const byName = (a: { readonly Name: string }, b: { readonly Name: string }): number =>
+  a.Name.localeCompare(b.Name, 'en', { numeric: true })
 
 function sandboxStatus(sandbox: SandboxInspect): SandboxStatus {
   const { Id, Name, State, Config, NetworkSettings } = sandbox

@@ -10,6 +10,7 @@ import type { ImpairmentCounts, ImpairmentSettings } from '../../datapath/impair
 import type { LogEntry } from '../api/sandbox.ts'
 import type { Stats } from '../api/switch.ts'
 import type { LogOptions } from '../control-plane.ts'
+import type { LinkDirections } from '../rules/impairment.ts'
 import type {
   FabricDnsLog,
   FabricDnsStats,
@@ -34,9 +35,14 @@ export interface Fabric {
   removePort(port: number): Promise<void>
   /**
    * What the port's link does to frames from here on; undefined: nothing. That of the uplink is kept while there is none, and holds
-   * again when there is. Throws where there is no such port.
+   * again when there is. `directions`: those that change; the other one may begin its random numbers anew, and need not. Throws where
+   * there is no such port.
    */
-  setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void>
+  setImpairment(
+    port: number | 'uplink',
+    impairment: FabricImpairment | undefined,
+    directions?: LinkDirections,
+  ): Promise<void>
   /** What impaired links have done since they became so; others are left out. */
   impairmentCounts(): Promise<readonly FabricImpairmentCounts[]>
   /** A frame as though the port's station had sent it: an announcement of its address. */

@@ -11,6 +11,7 @@ import { CAPTURE_RING_SIZE, PORTS_MAX, PORTS_RESERVED } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
 import { programVersion } from '../version.ts'
 import { WallClock } from './capture-clock.ts'
+import { CapturePace } from './capture-pace.ts'
 
 /** Records that are dealt with at a time, before the daemon does something else: some milliseconds. */
 const RECORDS_PER_TURN = 512
@@ -42,6 +43,7 @@ export class CaptureSession {
   readonly #parts: CaptureSessionParts
   readonly #reader: CaptureRingReader
   readonly #file: CaptureFile
+  readonly #pace = new CapturePace()
   readonly #started = new Date()
   readonly #forgetPlaces: () => void
   /** By port: what it belongs to, and its number in the file. */
@@ -126,12 +128,14 @@ export class CaptureSession {
   async *pieces(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       for (;;) {
+        const { packets } = this.#file
         // In this order: what came before the end is there when the end is seen.
         const isClosed = this.#closed
         const isEmpty = this.#drain()
         yield* this.#takeChunks()
         if (this.#file.isFull || (isEmpty && isClosed)) break
-        if (!isEmpty) await nextTurn()
+        if (!isEmpty) await this.#pace.more()
+        else if (this.#file.packets > packets && !this.#closed) await this.#pace.gather()
         else if (this.#reader.wait()) await this.#woken()
       }
       await this.stop()
@@ -220,8 +224,6 @@ export class CaptureSession {
     datapath.setCapturePort({ capture, port, interface: number, points }).catch(() => undefined)
   }
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 function commentOf({ places, point, filter, drops }: CaptureOptions): string {
   const where = places.length === 0 ? 'any' : places.join(' ')

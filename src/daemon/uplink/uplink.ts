@@ -27,6 +27,7 @@ import {
   worldState,
 } from '../../control/fabric/uplink-state.ts'
 import type { FabricGateway, FabricImpairment, UplinkSpec, UplinkState } from '../../control/model/machine.ts'
+import type { LinkDirections } from '../../control/rules/impairment.ts'
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../../limits.ts'
 import type { Datapath, OpenPort } from '../datapath.ts'
 import type { Log } from '../log.ts'
@@ -89,12 +90,12 @@ export class Uplink {
   }
 
   /** What its link does to frames from here on, now or when there is one. */
-  setImpairment(impairment: FabricImpairment | undefined): Promise<void> {
+  setImpairment(impairment: FabricImpairment | undefined, directions?: LinkDirections): Promise<void> {
     return this.#inTurn(async () => {
       const before = this.#impairment
       this.#impairment = impairment
       try {
-        if (this.#attached) await this.#switch.setLink(UPLINK_PORT, impairment)
+        if (this.#attached) await this.#switch.setLink(UPLINK_PORT, impairment, directions)
       } catch (error) {
         // One that has gone meanwhile has it when it is back.
         if (!this.#attached) return

@@ -51,6 +51,8 @@ const HEADER_WORDS = 20
 export const RECORD_HEADER_SIZE = HEADER_WORDS * 4
 
 const NONE = -1
+/** The share of a ring that has been full which has to be free before it takes copies again. */
+const ROOM = 1 / 4
 /** No room: `reserve`. */
 export const RING_FULL = -1
 
@@ -126,12 +128,26 @@ export class CaptureRingWriter extends RingMemory {
   private next = 0
   /** The reader's tail as it was seen last: it is looked at again only when that leaves no room. */
   private tail = 0
+  /**
+   * A copy has found no room, and the reader has not made enough of it since. Then it is not worth while to look at frames one by one; and
+   * copies that are lost one after the other tell more than as many that are lost here and there.
+   */
+  isFull = false
 
   /** A frame passed the interface; `isAccepted`: and the filter. */
   count(of: number, isAccepted: boolean): void {
     const at = of * COUNTS
     this.counts[at + SEEN]! += 1
     if (isAccepted) this.counts[at + ACCEPTED]! += 1
+  }
+
+  /** `frames` passed the interface, none of which the filter accepted. */
+  countSeen(of: number, frames: number): void {
+    this.counts[of * COUNTS + SEEN]! += frames
+  }
+
+  countDropped(of: number): void {
+    this.counts[of * COUNTS + DROPPED]! += 1
   }
 
   countRefused(of: number): void {
@@ -145,7 +161,8 @@ export class CaptureRingWriter extends RingMemory {
   reserve(kind: number, of: number, length: number, captured: number): number {
     const at = this.makeRoom(aligned(RECORD_HEADER_SIZE + VIRTIO_NET_HEADER_SIZE + captured))
     if (at === RING_FULL) {
-      this.counts[of * COUNTS + DROPPED]! += 1
+      this.isFull = true
+      this.countDropped(of)
       return RING_FULL
     }
     const word = at >>> 2
@@ -221,9 +238,17 @@ export class CaptureRingWriter extends RingMemory {
 
   /** Hands all records to the reader. True where the reader waits to be told. */
   publish(): boolean {
+    if (this.isFull) this.isFull = !this.hasRoom()
     if (this.state[HEAD] === this.next) return false
     Atomics.store(this.state, HEAD, this.next)
     return Atomics.exchange(this.state, WAITS, 0) === 1
+  }
+
+  private hasRoom(): boolean {
+    this.tail = Atomics.load(this.state, TAIL)
+    const used = this.next - this.tail
+    const free = used < 0 ? -used : this.capacity - used
+    return free >= this.capacity * ROOM
   }
 
   private makeRoom(size: number): number {

@@ -126,6 +126,13 @@ export class FrameCollector implements FrameRecorder {
     }
   }
 
+  /** Who wants what leaves wants to know where it came from. */
+  overlooks(from: number): number {
+    return from
+  }
+
+  overlook(): void {}
+
   /** A record says what was handed to the devices. */
   refuse(): void {}
 

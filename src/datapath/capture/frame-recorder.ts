@@ -18,6 +18,8 @@ export interface FrameWay {
   readonly reason: number
   /** Reference of the connection (tables/connection-table.ts) in the direction of this frame; -1 where none. */
   readonly flow: number
+  /** Of a frame at a glance that leaves as it stood in the burst's list, where; but its checksum may have been completed. -1: any other. */
+  readonly place: number
 }
 
 /**
@@ -27,6 +29,7 @@ export interface FrameWay {
  *     begin ── depart … ── end             a frame, as it came; each copy that leaves, as it leaves; and what has become of it
  *     begin ── ( begin ── depart ── end ) ── end          the answer to ARP that something has waited for
  *     make ── depart … ── end              what the router itself makes: requests, answers of the name server
+ *     overlook ── depart …                 frames that nobody wants as they came; of each copy that leaves number, connection and that it had waited
  */
 export interface FrameRecorder {
   begin(way: FrameWay, port: number, offset: number, length: number): void
@@ -40,6 +43,13 @@ export interface FrameRecorder {
    * they may be read only where `present`.
    */
   refuse(way: FrameWay, port: number, offset: number, length: number, present: boolean): void
+  /**
+   * Of the frames `from` to `to - 1` of the burst, which stand in the frame memory's list, the first that is to be told of by `begin`;
+   * `to` where it is none. Changes nothing.
+   */
+  overlooks(from: number, to: number): number
+  /** These frames, none of which was to be told of, are not. */
+  overlook(from: number, to: number): void
   /** Whether what devices refuse is to be seen: then a burst is to be transmitted while its frames are still there. */
   readonly wantsRefused: boolean
   /** The burst is over, or what else was recorded. */

@@ -1,8 +1,13 @@
 /**
- * The path for who looks on: takes a burst through the engine frame by frame, so that what each one caused is known exactly. What leaves
- * is what stands in the list of transmissions behind it, why it was dropped is what the trail says then.
+ * The path for who looks on: takes frames that somebody wants through the engine one by one, so that what each one caused is known exactly.
+ * What leaves is what stands in the list of transmissions behind it, why it was dropped is what the trail says then.
  *
  *     begin ─► Engine.process(i, i + 1) ─► depart, for each transmission that has come to the list ─► end
+ *
+ * Frames that nobody wants as they came, which may be most of those that there are, go at a glance: as many at once as follow one another.
+ * Somebody may want them as they leave. What the switch sends on stands where it came; the router says which packet it deals with.
+ *
+ *     overlook ─► Engine.process(i, j) ─► depart, for each transmission that has come to the list
  *
  * The same frames leave as without it, where bursts are of one frame each: the engine learns from all frames of a burst before it
  * forwards the first, so in larger ones a station that speaks for the first time is found by frames of the same burst.
@@ -11,18 +16,23 @@
  */
 
 import { BURST_MAX, TRANSMIT_MAX } from '../../limits.ts'
+import * as ethernet from '../../wire/ethernet.ts'
+import * as virtioNet from '../../wire/virtio-net.ts'
 import { refusalReason } from '../egress.ts'
 import type { Engine } from '../engine.ts'
 import type { FrameMemory } from '../frame-memory.ts'
 import * as frameMemory from '../frame-memory.ts'
 import type { ExplainedStep } from '../router-settings.ts'
 import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
+import { Glance } from './glance.ts'
 import { Fact } from './recorded-frame.ts'
-import type { Trail, WaitWatcher } from './trail.ts'
+import type { Trail, TrailWatcher } from './trail.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES, VIRTIO_NET_HEADER_SIZE } =
   frameMemory
+const { etherType, TYPE_ARP } = ethernet
+const { gsoType, GSO_NONE } = virtioNet
 const { learned: LEARNED, moved: MOVED, released: RELEASED } = Fact
 const NONE = -1
 const NUMBER_MAX = 2 ** 31 - 1
@@ -43,7 +53,7 @@ interface Aside {
   trailFlow: number
 }
 
-export class RecordedPath implements WaitWatcher {
+export class RecordedPath implements TrailWatcher {
   private readonly engine: Engine
   private readonly memory: FrameMemory
   private readonly trail: Trail
@@ -57,6 +67,7 @@ export class RecordedPath implements WaitWatcher {
     movedFrom: NONE,
     reason: 0,
     flow: NONE,
+    place: NONE,
   }
   private readonly aside: readonly Aside[]
   private depth = 0
@@ -66,6 +77,7 @@ export class RecordedPath implements WaitWatcher {
   private readonly numbers = new Int32Array(TRANSMIT_MAX)
   private adds = 0
   private moves = 0
+  private readonly together: Glance
 
   /** `transmit` carries out the transmissions in the list, as `FrameIo.transmit`; the path settles them itself. */
   constructor(engine: Engine, memory: FrameMemory, transmit: () => void) {
@@ -73,6 +85,7 @@ export class RecordedPath implements WaitWatcher {
     this.memory = memory
     this.trail = engine.counters.trail
     this.transmit = transmit
+    this.together = new Glance(memory.received)
     this.aside = Array.from({ length: NESTED_MAX }, () => ({
       number: 0,
       facts: 0,
@@ -110,12 +123,11 @@ export class RecordedPath implements WaitWatcher {
     if (count > BURST_MAX) throw new RangeError(`a burst has at most ${BURST_MAX} frames, not ${count}`)
     const nowS = Math.floor(nowMs / MS_PER_S)
     this.way.timeMs = nowMs
-    const { received } = this.memory
-    for (let i = 0; i < count; i++) {
-      const descriptor = i << DESCRIPTOR_SHIFT
-      this.begin(received[descriptor + PORT]!, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!)
-      while (this.engine.process(i, i + 1, nowS) <= i) this.transmitNow()
-      this.end()
+    for (let i = 0; i < count; ) {
+      const end = this.overlooked(i, count)
+      if (end > i) this.glance(i, end, nowS)
+      else this.look(i, nowS)
+      i = Math.max(end, i + 1)
     }
     if (this.recorders.some((recorder) => recorder.wantsRefused)) this.transmitNow()
     this.flush()
@@ -179,6 +191,15 @@ export class RecordedPath implements WaitWatcher {
     return this.engine.explain(port, frame, nowS, { hasArrived: true, virtioHeader })
   }
 
+  handling(offset: number): void {
+    if (!this.together.active) return
+    this.depart()
+    this.together.isRouted = true
+    this.clear(this.way.number, 0)
+    this.placeAt(offset)
+    this.trail.number = this.way.number
+  }
+
   releasing(number: number, port: number, offset: number, length: number): void {
     this.depart()
     this.setAside()
@@ -205,6 +226,62 @@ export class RecordedPath implements WaitWatcher {
     this.way.reason = reason
     for (const recorder of this.recorders) recorder.lose(this.way, port, bytes, offset, length)
     this.takeBack()
+  }
+
+  private look(i: number, nowS: number): void {
+    const { received } = this.memory
+    const descriptor = i << DESCRIPTOR_SHIFT
+    this.begin(received[descriptor + PORT]!, received[descriptor + OFFSET]!, received[descriptor + LENGTH]!)
+    while (this.engine.process(i, i + 1, nowS) <= i) this.transmitNow()
+    this.end()
+  }
+
+  /** The first frame from `from` on that has to be looked at. */
+  private overlooked(from: number, count: number): number {
+    const { recorders } = this
+    let end = count
+    for (let r = 0; r < recorders.length && end > from; r++) end = recorders[r]!.overlooks(from, end)
+    return end > from ? this.plain(from, end) : from
+  }
+
+  /**
+   * The first frame from `from` on of which it would not be known what leaves because of it: ARP, which others may have waited for, and
+   * super-frames, whose segments stand elsewhere.
+   */
+  private plain(from: number, count: number): number {
+    const { received, view } = this.memory
+    for (let i = from; i < count; i++) {
+      const offset = received[(i << DESCRIPTOR_SHIFT) + OFFSET]!
+      if (etherType(view, offset) === TYPE_ARP) return i
+      if (gsoType(view, offset - VIRTIO_NET_HEADER_SIZE) !== GSO_NONE) return i
+    }
+    return count
+  }
+
+  private glance(from: number, to: number, nowS: number): void {
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.overlook(from, to)
+    if (this.lastNumber + to - from > NUMBER_MAX) this.lastNumber = 0
+    this.together.begin(from, to, this.lastNumber + 1)
+    this.depth = 1
+    this.clear(this.lastNumber + 1, 0)
+    this.lastNumber += to - from
+    for (let done = from; done < to; ) {
+      done = this.engine.process(done, to, nowS)
+      if (done < to) this.transmitNow()
+    }
+    this.depart()
+    this.together.end()
+    this.depth = 0
+    this.trail.number = 0
+  }
+
+  /** Tells of the frame at a glance that came where `offset` says, if one did: else of the one before. */
+  private placeAt(offset: number): void {
+    const { way, together } = this
+    const place = together.find(offset)
+    if (place !== NONE) way.number = together.number(place)
+    way.place = together.isRouted ? NONE : place
   }
 
   private begin(port: number, offset: number, length: number): void {
@@ -247,6 +324,7 @@ export class RecordedPath implements WaitWatcher {
     way.movedFrom = NONE
     way.reason = 0
     way.flow = NONE
+    way.place = NONE
     trail.clear()
     trail.facts = facts
     trail.number = number
@@ -255,7 +333,10 @@ export class RecordedPath implements WaitWatcher {
   /** Takes from the trail what has become of the frame, and tells of what has come to the list since. */
   private depart(): void {
     const { way, trail, memory, recorders } = this
-    way.facts = trail.facts | (this.depth === 1 ? this.learnt() : 0)
+    const isGlance = this.depth === 1 && this.together.active
+    // What the trail says is about any of many frames: that they were flooded, or dropped.
+    if (isGlance && !this.together.isRouted) trail.clear()
+    way.facts = trail.facts | (this.depth === 1 && !isGlance ? this.learnt() : 0)
     way.reason = trail.reason
     way.flow = trail.flow
     const { transmits } = memory
@@ -265,6 +346,7 @@ export class RecordedPath implements WaitWatcher {
       const port = transmits[descriptor + PORT]!
       const offset = transmits[descriptor + OFFSET]!
       const length = transmits[descriptor + LENGTH]!
+      if (isGlance) this.placeAt(offset)
       this.numbers[i] = way.number
       for (let r = 0; r < recorders.length; r++) recorders[r]!.depart(way, port, offset, length)
     }

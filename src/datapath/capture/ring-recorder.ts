@@ -3,7 +3,7 @@
  * addresses are translated may be kept as it arrives and not as it leaves.
  */
 
-import { PORTS_MAX } from '../../limits.ts'
+import { BURST_MAX, PORTS_MAX } from '../../limits.ts'
 import * as virtioNet from '../../wire/virtio-net.ts'
 import type { FrameMemory } from '../frame-memory.ts'
 import * as frameMemory from '../frame-memory.ts'
@@ -14,7 +14,7 @@ import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
 import { Fact } from './recorded-frame.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { VIRTIO_NET_HEADER_SIZE } = frameMemory
+const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, VIRTIO_NET_HEADER_SIZE } = frameMemory
 const { RecordKind, RING_FULL } = ring
 const { accepts } = frameFilter
 const { offloads } = virtioNet
@@ -55,6 +55,8 @@ export class RingRecorder implements FrameRecorder {
   /** Records of arrivals whose ways are not over yet, the innermost last. */
   private readonly reserved = new Int32Array(NESTED_MAX)
   private depth = 0
+  /** By place in the burst: what is left to be done to a frame that the filter has rejected (virtio-net.ts); NOTHING: it is not known whether it would. */
+  private readonly rejected = new Int32Array(BURST_MAX).fill(NOTHING)
 
   /** `tell`: the ring is not empty any more, and its reader waits. */
   constructor(
@@ -100,6 +102,10 @@ export class RingRecorder implements FrameRecorder {
 
   depart(way: FrameWay, port: number, offset: number, length: number): void {
     if (this.drops || !this.wants(port, DEPARTURE)) return
+    if (way.place !== NOTHING && this.isRejected(way.place, offset)) {
+      this.ring.count(this.interfaceOf(port), false)
+      return
+    }
     const at = this.copy(RecordKind.departure, port, offset, length)
     if (at !== NOTHING) this.ring.fill(at, way, this.tuples)
   }
@@ -136,6 +142,72 @@ export class RingRecorder implements FrameRecorder {
     if (this.ring.publish()) this.tell()
   }
 
+  overlooks(from: number, to: number): number {
+    // What is dropped is known when it is, and not before.
+    if (this.drops) return from
+    if (this.ring.isFull) {
+      this.rejected.fill(NOTHING, from, to)
+      return to
+    }
+    const { filter, ports, rejected } = this
+    const { view, received } = this.memory
+    for (let i = from; i < to; i++) {
+      const descriptor = i << DESCRIPTOR_SHIFT
+      rejected[i] = NOTHING
+      if ((ports[received[descriptor + PORT]!]! & ARRIVAL) === 0) continue
+      const offset = received[descriptor + OFFSET]!
+      if (accepts(filter, view, offset, received[descriptor + LENGTH]!)) return i
+      rejected[i] = offloads(view, offset - VIRTIO_NET_HEADER_SIZE)
+    }
+    return to
+  }
+
+  overlook(from: number, to: number): void {
+    if (this.ring.isFull) {
+      this.countLost(from, to)
+      return
+    }
+    const { ports } = this
+    const { received } = this.memory
+    // Of frames that follow one another most are of the same port.
+    let port = 0
+    let count = 0
+    for (let i = from; i < to; i++) {
+      const next = received[(i << DESCRIPTOR_SHIFT) + PORT]!
+      if (next !== port) {
+        if ((ports[port]! & ARRIVAL) !== 0) this.ring.countSeen(this.interfaceOf(port), count)
+        port = next
+        count = 0
+      }
+      count++
+    }
+    if ((ports[port]! & ARRIVAL) !== 0) this.ring.countSeen(this.interfaceOf(port), count)
+  }
+
+  /** Copies of frames that there is no room for, now and till the burst is over. */
+  private countLost(from: number, to: number): void {
+    const { view, received } = this.memory
+    for (let i = from; i < to; i++) {
+      const descriptor = i << DESCRIPTOR_SHIFT
+      const port = received[descriptor + PORT]!
+      if (!this.wants(port, ARRIVAL)) continue
+      const isAccepted = accepts(
+        this.filter,
+        view,
+        received[descriptor + OFFSET]!,
+        received[descriptor + LENGTH]!,
+      )
+      const of = this.interfaceOf(port)
+      this.ring.count(of, isAccepted)
+      if (isAccepted) this.ring.countDropped(of)
+    }
+  }
+
+  /** Whether the filter has rejected the same bytes as they came. */
+  private isRejected(place: number, offset: number): boolean {
+    return this.rejected[place] === offloads(this.memory.view, offset - VIRTIO_NET_HEADER_SIZE)
+  }
+
   private wants(port: number, point: number): boolean {
     return (this.ports[port]! & point) !== 0
   }
@@ -151,6 +223,10 @@ export class RingRecorder implements FrameRecorder {
     const isAccepted = accepts(this.filter, view, offset, length)
     this.ring.count(of, isAccepted)
     if (!isAccepted) return NOTHING
+    if (this.ring.isFull) {
+      this.ring.countDropped(of)
+      return NOTHING
+    }
     const at = this.ring.reserve(kind, of, length, this.snapped(view, offset, length))
     if (at === RING_FULL) return NOTHING
     this.ring.copy(at, this.longs, offset)

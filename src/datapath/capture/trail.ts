@@ -5,8 +5,10 @@
 
 const NONE = -1
 
-/** Is told of frames that had waited (for a neighbour, for a first fragment), in the turn of the frame that ended the wait. */
-export interface WaitWatcher {
+/** Is told which of many packets the router deals with; and of frames that had waited (for a neighbour, for a first fragment), in the turn of the frame that ended the wait. */
+export interface TrailWatcher {
+  /** What follows is about the packet whose frame begins at `offset`. */
+  handling(offset: number): void
   /** It goes on: it is in the frame memory, as it came. What follows until `released` is about it. */
   releasing(number: number, port: number, offset: number, length: number): void
   released(): void
@@ -23,7 +25,7 @@ export class Trail {
   facts = 0
   /** Reference of its connection, of tables/connection-table.ts; -1 where it has none. */
   flow = NONE
-  watcher: WaitWatcher | undefined = undefined
+  watcher: TrailWatcher | undefined = undefined
 
   clear(): void {
     this.reason = 0

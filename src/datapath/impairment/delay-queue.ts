@@ -23,7 +23,9 @@ export class DelayQueue {
   private slot = new Int32Array(FIRST_CAPACITY)
   private bytes = new Int32Array(FIRST_CAPACITY)
   /** The first `size` are the heap's entries, the others are free ones. */
-  private heap = Int32Array.from({ length: FIRST_CAPACITY }, (_, index) => index)
+  private heap = entries(FIRST_CAPACITY)
+  /** `sequence` when `trim` looked last. */
+  private trimmed = 0
 
   constructor(store: FrameStore) {
     this.store = store
@@ -72,6 +74,14 @@ export class DelayQueue {
     this.latest[0] = 0
     this.store.clear()
     return size
+  }
+
+  /** Gives the memory back that nothing has waited in since the call before. */
+  trim(): void {
+    const isIdle = this.size === 0 && this.sequence === this.trimmed
+    if (isIdle && this.heap.length > FIRST_CAPACITY) this.shrink()
+    this.trimmed = this.sequence
+    this.store.trim()
   }
 
   private unlinkFirst(): number {
@@ -126,11 +136,20 @@ export class DelayQueue {
     this.order = longer(this.order, new Float64Array(capacity))
     this.slot = longer(this.slot, new Int32Array(capacity))
     this.bytes = longer(this.bytes, new Int32Array(capacity))
-    const before = this.heap.length
-    this.heap = longer(this.heap, new Int32Array(capacity))
-    for (let entry = before; entry < capacity; entry++) this.heap[entry] = entry
+    this.heap = longer(this.heap, entries(capacity))
+  }
+
+  private shrink(): void {
+    this.due = new Float64Array(FIRST_CAPACITY)
+    this.order = new Float64Array(FIRST_CAPACITY)
+    this.slot = new Int32Array(FIRST_CAPACITY)
+    this.bytes = new Int32Array(FIRST_CAPACITY)
+    this.heap = entries(FIRST_CAPACITY)
   }
 }
+
+const entries = (count: number): Int32Array<ArrayBuffer> =>
+  Int32Array.from({ length: count }, (_, index) => index)
 
 function longer<Words extends Int32Array | Float64Array>(words: Words, into: Words): Words {
   into.set(words)

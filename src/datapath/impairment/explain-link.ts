@@ -18,6 +18,8 @@ export function explainLink(link: ImpairedLink | undefined, length: number, step
   if (loss > 0) steps.say('link', 'may-lose', { ...where, loss })
   if (corrupt > 0) steps.say('link', 'may-corrupt', { ...where, corrupt })
   if (reorder > 0) steps.say('link', 'may-go-ahead', { ...where, reorder })
+  // Where all go ahead, none waits.
+  if (reorder === 1) return true
   const isLate = delayUs + jitterUs + rate > 0
   if (isLate && reorder === 0 && waiting >= queue) {
     return steps.drop('link', DropReason.linkQueueFull, { ...where, waiting, queue })

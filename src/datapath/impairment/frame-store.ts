@@ -8,6 +8,10 @@
  *
  * Memory comes in chunks of some 64 KB, the first time that all slots of a size are in use; nothing is moved then, and nothing is
  * allocated any more once there are enough. A slot that was given back is the next to be used: its lines are in the cache.
+ *
+ * All stores share one memory. A store grows as long as it has no more than what is left for the others, so one alone may have a half,
+ * two a third each: who fills a link that is late leaves room on all others (Choudhury and Hahne, "Dynamic queue length thresholds for
+ * shared-memory packet switches", 1998).
  */
 
 import { IMPAIRMENT_MEMORY_MAX } from '../../limits.ts'
@@ -42,6 +46,8 @@ class SlotPool {
   /** A stack of the slots that are not in use. */
   free = new Int32Array(64)
   freeCount = 0
+  /** Something has been put here since `trim` looked last. */
+  isUsed = false
 
   constructor(index: number) {
     this.slotSize = SLOT_SIZES[index]!
@@ -57,34 +63,40 @@ class SlotPool {
     this.free[this.freeCount++] = slot
   }
 
-  /** False where `memory` has too little left. */
-  grow(memory: StoreMemory): boolean {
+  get chunkSize(): number {
+    return this.slotSize << this.chunkShift
+  }
+
+  get isFree(): boolean {
+    return this.freeCount === this.bytes.length << this.chunkShift
+  }
+
+  grow(): void {
     const slots = 1 << this.chunkShift
-    const size = slots * this.slotSize
-    if (memory.left < size) return false
-    memory.left -= size
-    const buffer = new ArrayBuffer(size)
+    const buffer = new ArrayBuffer(this.chunkSize)
     const first = this.bytes.length << this.chunkShift
     this.bytes.push(new Uint8Array(buffer))
     this.words.push(new Int32Array(buffer))
     for (let slot = first + slots - 1; slot >= first; slot--) this.give(slot)
-    return true
   }
 }
 
 export class FrameStore {
   private readonly memory: StoreMemory
-  private pools = SLOT_SIZES.map((_, index) => new SlotPool(index))
+  /** Of the memory, what this store has. */
+  private taken = 0
+  private readonly pools = SLOT_SIZES.map((_, index) => new SlotPool(index))
 
   constructor(memory: StoreMemory) {
     this.memory = memory
   }
 
-  /** Copies `length` bytes that begin at `start`; `words` are the same memory as `from`. Returns the slot, or NO_SLOT where there is no memory left. */
+  /** Copies `length` bytes that begin at `start`; `words` are the same memory as `from`. Returns the slot, or NO_SLOT where there is no memory left for it. */
   put(from: Uint8Array, words: Int32Array, start: number, length: number): number {
     const index = classOf(length)
     const pool = this.pools[index]!
-    if (pool.freeCount === 0 && !pool.grow(this.memory)) return NO_SLOT
+    if (pool.freeCount === 0 && !this.grow(pool)) return NO_SLOT
+    pool.isUsed = true
     const slot = pool.free[--pool.freeCount]!
     const chunk = slot >> pool.chunkShift
     const at = (slot & ((1 << pool.chunkShift) - 1)) * pool.slotSize
@@ -117,10 +129,34 @@ export class FrameStore {
 
   /** Gives all memory back, with what stands in it. */
   clear(): void {
-    for (const { bytes } of this.pools) {
-      for (const { length } of bytes) this.memory.left += length
+    for (let index = 0; index < this.pools.length; index++) this.giveBack(index)
+  }
+
+  /** Gives the slots of those sizes back that nobody has used since the call before. */
+  trim(): void {
+    for (let index = 0; index < this.pools.length; index++) {
+      const pool = this.pools[index]!
+      if (pool.isFree && !pool.isUsed && pool.bytes.length > 0) this.giveBack(index)
+      pool.isUsed = false
     }
-    this.pools = SLOT_SIZES.map((_, index) => new SlotPool(index))
+  }
+
+  private grow(pool: SlotPool): boolean {
+    const { memory } = this
+    const size = pool.chunkSize
+    if (this.taken + size > memory.left - size) return false
+    memory.left -= size
+    this.taken += size
+    pool.grow()
+    return true
+  }
+
+  private giveBack(index: number): void {
+    const pool = this.pools[index]!
+    const size = pool.bytes.length * pool.chunkSize
+    this.memory.left += size
+    this.taken -= size
+    this.pools[index] = new SlotPool(index)
   }
 }
 

@@ -110,16 +110,19 @@ export class ImpairedLink {
     return { passed, lost, duplicated, reordered, corrupted, queueFull, down, waiting }
   }
 
-  /** Draws anew from here on. What waits keeps its time; on a link that goes down it is lost. */
+  /**
+   * Draws anew from here on. What waits keeps its time; on a link that goes down it is lost. At the same rate frames go on behind what
+   * waits; another one begins with the next frame, which may overtake those.
+   */
   change(settings: ImpairmentSettings): void {
     const { loss, duplicate, reorder, corrupt, rate } = settings
+    if (rate !== this.settings.rate) this.freeUs[0] = 0
     this.settings = settings
     this.isEnding = false
     this.random.restart(settings.seed)
     for (const [fate, probability] of [loss, duplicate, reorder, corrupt].entries())
       this.below[fate] = probability * DRAWN
     this.byteUs[0] = rate === 0 ? 0 : BITS_AND_MICROSECONDS / rate
-    this.freeUs[0] = 0
     this.takesWireFrames = loss + duplicate + reorder + corrupt + rate > 0
     if (settings.down) this.droppedDown += this.dropWaiting(DropReason.linkDown)
   }
@@ -135,9 +138,15 @@ export class ImpairedLink {
     this.queue.clear()
   }
 
+  /** Gives the memory back that nothing has waited in since the call before. */
+  trim(): void {
+    this.queue.trim()
+  }
+
   /** Drops what waits, and gives its memory back; returns how many frames that were. */
   dropWaiting(reason: DropReason): number {
     const dropped = this.queue.clear()
+    this.freeUs[0] = 0
     this.counters.held(this.port, -dropped)
     for (let i = 0; i < dropped; i++) this.counters.dropped(this.port, reason)
     return dropped

@@ -61,6 +61,8 @@ export class Impairments {
   private toLinks: readonly ImpairedLink[] = []
   /** Descriptors of the burst's frames that came by impaired links. */
   private readonly taken = new Int32Array(BURST_MAX * DESCRIPTOR_WORDS)
+  /** When memory was given back last. */
+  private trimmedS = 0
   /** Microseconds: the time of the turn. */
   private readonly clock = new Float64Array(1)
 
@@ -78,9 +80,12 @@ export class Impairments {
     return Math.min(earliest(this.fromLinks), earliest(this.toLinks))
   }
 
-  /** Frames wait that were due when `arrive` was called last, and that its burst had no room for. */
+  /**
+   * Frames wait that were due when `arrive` was called last, and that its burst had no room for. Those of a link that has just been
+   * reset are left to the next turns, however many: the other ports do not wait for them all.
+   */
   get hasArrivals(): boolean {
-    return this.fromLinks.some(hasDue)
+    return this.fromLinks.some(hasPunctual)
   }
 
   /** Frames wait to their ports that were due when `arrive` was called last. */
@@ -127,6 +132,15 @@ export class Impairments {
     }
     if (this.toLinks.some(isOver)) this.forgetEnded()
     return true
+  }
+
+  /** To be called in each turn: what nobody has waited in for a second is given back. */
+  tick(nowS: number): void {
+    if (nowS === this.trimmedS) return
+    this.trimmedS = nowS
+    const { fromLinks, toLinks } = this
+    for (let i = 0; i < fromLinks.length; i++) fromLinks[i]!.trim()
+    for (let i = 0; i < toLinks.length; i++) toLinks[i]!.trim()
   }
 
   /** Impairs a direction, changes how, or (undefined) ends it: see Engine.setImpairment. */
@@ -308,5 +322,7 @@ const earliest = (links: readonly ImpairedLink[]): number => {
 }
 
 const hasDue = (link: ImpairedLink): boolean => link.isDue
+
+const hasPunctual = (link: ImpairedLink): boolean => link.isDue && !link.isEnding
 
 const isOver = (link: ImpairedLink): boolean => link.isEnding && link.waiting === 0

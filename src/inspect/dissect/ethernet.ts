@@ -16,6 +16,9 @@ import type { Extent, Next, Packet, Protocol } from './packet.ts'
 /** A length is not above it (IEEE 802.3, 3.2.6); between it and TYPE_MIN is neither a length nor a type. */
 const LENGTH_MAX = 1500
 
+/** A provider's tag as switches sent it before IEEE 802.1ad had chosen a type. */
+export const TYPE_OLD_SERVICE_VLAN = 0x9100
+
 export const ETHER_TYPES: Readonly<Record<number, string>> = {
   [TYPE_IPV4]: 'IPv4',
   [TYPE_ARP]: 'ARP',
@@ -30,6 +33,8 @@ export const ETHER_TYPES: Readonly<Record<number, string>> = {
   0x88cc: 'LLDP',
   0x88e5: 'MACsec',
   0x88f7: 'PTP',
+  0x9000: 'loopback test',
+  [TYPE_OLD_SERVICE_VLAN]: 'old service VLAN tag',
 }
 
 export function dissectEthernet(packet: Packet, extent: Extent): Next | undefined {
@@ -69,6 +74,7 @@ export function payloadProtocol(type: number): Protocol {
     case TYPE_ARP:
       return 'arp'
     case TYPE_VLAN:
+    case TYPE_OLD_SERVICE_VLAN:
       return 'vlan'
     case TYPE_SERVICE_VLAN:
       return 'ieee8021ad'

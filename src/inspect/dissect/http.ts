@@ -3,9 +3,12 @@
 import { asciiText, type Field, type Fields } from './fields.ts'
 import type { Extent, Next, Packet } from './packet.ts'
 
+/** The shortest have three letters, so the first four bytes of each differ from most other data. */
 const METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'CONNECT', 'TRACE']
 const VERSION = 'HTTP/1.'
-const STARTS = [...METHODS.map((method) => `${method} `), VERSION].map((start) => Buffer.from(start))
+export const STARTS: readonly Uint8Array[] = [...METHODS.map((method) => `${method} `), VERSION].map(
+  (start) => Buffer.from(start),
+)
 
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
@@ -37,12 +40,16 @@ const HEADERS: Readonly<Record<string, string>> = {
   'user-agent': 'http.user_agent',
 }
 
-/** Whether the data begin with a method of HTTP, or with a status line. */
+/** Whether the data begin with a method of HTTP, or with a status line. Allocates nothing: lines ask it, too. */
 export function isHttp(view: DataView, offset: number, end: number): boolean {
-  return STARTS.some((start) => {
-    if (end - offset < start.length) return false
-    return start.every((byte, index) => view.getUint8(offset + index) === byte)
-  })
+  for (const start of STARTS) if (beginsWith(view, offset, end, start)) return true
+  return false
+}
+
+function beginsWith(view: DataView, offset: number, end: number, start: Uint8Array): boolean {
+  if (end - offset < start.length) return false
+  for (let i = 0; i < start.length; i++) if (view.getUint8(offset + i) !== start[i]) return false
+  return true
 }
 
 export function dissectHttp(packet: Packet, extent: Extent): Next | undefined {

@@ -27,7 +27,7 @@ import { judgeChecksum } from './transport-checksum.ts'
 const TYPE_MASK_REQUEST = 17
 const TYPE_MASK_REPLY = 18
 
-const TYPES: Readonly<Record<number, string>> = {
+export const ICMP_TYPES: Readonly<Record<number, string>> = {
   [TYPE_ECHO_REPLY]: 'echo reply',
   [TYPE_DESTINATION_UNREACHABLE]: 'destination unreachable',
   [TYPE_SOURCE_QUENCH]: 'source quench',
@@ -89,7 +89,7 @@ export function dissectIcmp(packet: Packet, extent: Extent): Next | undefined {
   layer.length = end - offset
   const kind = type(view, offset)
   const meaning = CODES[kind]?.[code(view, offset)]
-  layer.title = `Internet Control Message Protocol, ${TYPES[kind] ?? `type ${kind}`}${meaning === undefined ? '' : `: ${meaning}`}`
+  layer.title = `Internet Control Message Protocol, ${ICMP_TYPES[kind] ?? `type ${kind}`}${meaning === undefined ? '' : `: ${meaning}`}`
   judgeChecksum(packet, extent, undefined, CHECKSUM_OFFSET, showStart(fields, offset, CODES[kind]))
   const body = offset + HEADER_SIZE
   if (ERRORS.has(kind)) {
@@ -106,7 +106,7 @@ function showStart(
   offset: number,
   codes: Readonly<Record<number, string>> | undefined,
 ): ReturnType<Fields['hex']> {
-  fields.number('icmp.type', 'Type', offset, 1, named(TYPES))
+  fields.number('icmp.type', 'Type', offset, 1, named(ICMP_TYPES))
   fields.number('icmp.code', 'Code', offset + 1, 1, named(codes ?? {}))
   return fields.hex('icmp.checksum', 'Checksum', offset + 2, 2)
 }

@@ -37,7 +37,7 @@ const TYPE_LISTENER_DONE = 132
 const TYPE_REDIRECT = 137
 const TYPE_LISTENER_REPORT_2 = 143
 
-const TYPES: Readonly<Record<number, string>> = {
+export const ICMPV6_TYPES: Readonly<Record<number, string>> = {
   [TYPE_DESTINATION_UNREACHABLE]: 'destination unreachable',
   [TYPE_PACKET_TOO_BIG]: 'packet too big',
   [TYPE_TIME_EXCEEDED]: 'time exceeded',
@@ -52,10 +52,10 @@ const TYPES: Readonly<Record<number, string>> = {
   [TYPE_NEIGHBOR_SOLICITATION]: 'neighbor solicitation',
   [TYPE_NEIGHBOR_ADVERTISEMENT]: 'neighbor advertisement',
   [TYPE_REDIRECT]: 'redirect',
-  [TYPE_LISTENER_REPORT_2]: 'multicast listener report, version 2',
+  [TYPE_LISTENER_REPORT_2]: 'multicast listener report v2',
 }
 
-const CODES: Readonly<Record<number, Readonly<Record<number, string>>>> = {
+export const ICMPV6_CODES: Readonly<Record<number, Readonly<Record<number, string>>>> = {
   [TYPE_DESTINATION_UNREACHABLE]: {
     0: 'no route',
     1: 'prohibited by an administrator',
@@ -86,12 +86,12 @@ export function dissectIcmpv6(packet: Packet, extent: Extent): Next | undefined 
   }
   layer.length = end - offset
   const kind = type(view, offset)
-  const meaning = CODES[kind]?.[code(view, offset)]
+  const meaning = ICMPV6_CODES[kind]?.[code(view, offset)]
   const target = targetOf(view, extent, kind)
-  layer.title = `Internet Control Message Protocol v6, ${TYPES[kind] ?? `type ${kind}`}${meaning === undefined ? '' : `: ${meaning}`}${target}`
-  const checksum = showStart(fields, offset, CODES[kind])
+  layer.title = `Internet Control Message Protocol v6, ${ICMPV6_TYPES[kind] ?? `type ${kind}`}${meaning === undefined ? '' : `: ${meaning}`}${target}`
+  const checksum = showStart(fields, offset, ICMPV6_CODES[kind])
   judgeChecksum(packet, extent, ipProtocol.ICMPV6, CHECKSUM_OFFSET, checksum)
-  if (kind < INFORMATIONAL && TYPES[kind] !== undefined) {
+  if (kind < INFORMATIONAL && ICMPV6_TYPES[kind] !== undefined) {
     if (kind === TYPE_PACKET_TOO_BIG) fields.number('icmpv6.mtu', 'MTU of the next hop', offset + 4, 4)
     if (kind === TYPE_PARAMETER_PROBLEM) fields.number('icmpv6.pointer', 'Pointer', offset + 4, 4)
     packet.depth++
@@ -106,7 +106,7 @@ function showStart(
   offset: number,
   codes: Readonly<Record<number, string>> | undefined,
 ): ReturnType<Fields['hex']> {
-  fields.number('icmpv6.type', 'Type', offset, 1, named(TYPES))
+  fields.number('icmpv6.type', 'Type', offset, 1, named(ICMPV6_TYPES))
   fields.number('icmpv6.code', 'Code', offset + 1, 1, named(codes ?? {}))
   return fields.hex('icmpv6.checksum', 'Checksum', offset + 2, 2)
 }

@@ -19,6 +19,7 @@ export const IP_PROTOCOLS: Readonly<Record<number, string>> = {
   [ipProtocol.ICMPV6]: 'ICMPv6',
   [ipProtocol.NO_NEXT_HEADER]: 'nothing follows',
   [ipProtocol.DESTINATION_OPTIONS]: 'destination options',
+  88: 'EIGRP',
   89: 'OSPF',
   103: 'PIM',
   112: 'VRRP',
@@ -60,6 +61,10 @@ export const ECN_NAMES: Readonly<Record<number, string>> = {
   2: 'capable, ECT(0)',
   3: 'congestion experienced',
 }
+
+/** Whether an IPv6 payload length of 0 is that of a super-frame or a jumbogram (RFC 2675), and not that of a packet without payload. */
+export const isLeftToDevice = (nextHeader: number): boolean =>
+  nextHeader === ipProtocol.TCP || nextHeader === ipProtocol.UDP || nextHeader === ipProtocol.HOP_BY_HOP
 
 /** The layer for a protocol number, behind IPv4 or behind IPv6 and its extension headers. */
 export function upperLayer(number: number, version: 4 | 6): Protocol {

@@ -4,7 +4,7 @@ import { ipv6At } from '../../wire/address.ts'
 import { HEADER_SIZE, nextHeader, payloadLength, version } from '../../wire/ipv6.ts'
 import { showTrailer } from './ethernet.ts'
 import { type Fields, hex, named } from './fields.ts'
-import { DSCP_NAMES, ECN_NAMES, IP_PROTOCOLS, upperLayer } from './ip-names.ts'
+import { DSCP_NAMES, ECN_NAMES, IP_PROTOCOLS, isLeftToDevice, upperLayer } from './ip-names.ts'
 import type { Extent, Next, Packet } from './packet.ts'
 
 export function dissectIpv6(packet: Packet, extent: Extent): Next | undefined {
@@ -21,7 +21,7 @@ export function dissectIpv6(packet: Packet, extent: Extent): Next | undefined {
     layer.problem = `its version is ${version(view, offset)}`
     return { protocol: 'data', offset: payload, end, wireEnd: extent.wireEnd }
   }
-  let wireEnd = payload + payloadLength(view, offset)
+  let wireEnd = payload + (payloadLength(view, offset) || lengthWhereZero(view, extent, header.length))
   if (wireEnd > extent.wireEnd && !packet.quoted) {
     header.length.problem = `more than there is: ${extent.wireEnd - payload} bytes`
   }
@@ -31,6 +31,15 @@ export function dissectIpv6(packet: Packet, extent: Extent): Next | undefined {
   if (!packet.quoted) wireEnd = Math.min(wireEnd, extent.wireEnd)
   packet.carrier = { version: 6, header: offset, partial: !whole }
   return { protocol: upperLayer(nextHeader(view, offset), 6), offset: payload, end: bytesEnd, wireEnd }
+}
+
+/** As IPv4's total length of 0: the device, or an option, says how long the packet is. */
+function lengthWhereZero(view: DataView, { offset, wireEnd }: Extent, field: Field): number {
+  if (!isLeftToDevice(nextHeader(view, offset))) return 0
+  const length = wireEnd - offset - HEADER_SIZE
+  field.value = length
+  field.text = `0 (left to the device; ${length} bytes are here)`
+  return length
 }
 
 type Field = ReturnType<Fields['number']>

@@ -21,6 +21,7 @@ const BAR = 0x7c
 const BLANK = 0x20
 const SLASH = 0x2f
 const DOT = 0x2e
+const UNREADABLE = 0x3f
 
 /** Answers that a line shows. */
 const ANSWERS_MAX = 4
@@ -145,14 +146,17 @@ function nameEnd({ view, limit }: LinePacket, at: number): number {
   return -1
 }
 
-/** The name at `start`, with dots; pointers are followed as far as they lead back into the message. */
+/** The name at `start`, with dots; a question mark stands for what cannot be read of it. Pointers are followed as far as they lead back. */
 function name(line: LinePacket, message: number, start: number): void {
   const { view, limit } = line
   const from = line.end
   let at = start
   for (let pointers = 0; pointers <= DNS_NAME_POINTERS_MAX && at < limit; ) {
     const length = view.getUint8(at)
-    if (length === 0) break
+    if (length === 0) {
+      if (line.end === from) line.byte(DOT)
+      return
+    }
     if (length >= 0xc0) {
       if (at + 2 > limit) break
       at = message + (view.getUint16(at) & 0x3fff)
@@ -164,5 +168,6 @@ function name(line: LinePacket, message: number, start: number): void {
     line.printable(view, at + 1, length)
     at += 1 + length
   }
-  if (line.end === from) line.byte(DOT)
+  if (line.end > from) line.byte(DOT)
+  line.byte(UNREADABLE)
 }

@@ -10,6 +10,7 @@ import {
   TYPE_SERVICE_VLAN,
   TYPE_VLAN,
 } from '../../wire/ethernet.ts'
+import { ETHER_TYPES, TYPE_OLD_SERVICE_VLAN } from './ethernet.ts'
 import { ipv4Address, macAddress } from './line-address.ts'
 import { ipv4Line, ipv6Line } from './line-ip.ts'
 import type { LinePacket } from './line-packet.ts'
@@ -21,7 +22,12 @@ const TAG_SIZE = 4
 /** Tags that a line names. */
 const TAGS_MAX = 8
 const LLC_SIZE = 3
+const SNAP_SIZE = 8
+/** Both addresses SNAP, unnumbered, and organization 0: an Ethernet type follows (RFC 1042). */
+const SNAP_START = 0xaaaa0300 | 0
 const RARP = 0x8035
+/** Of ARP, up to the addresses. */
+const ARP_FIXED_SIZE = 8
 
 const TO = ascii(' > ')
 const VLAN = ascii('vlan ')
@@ -31,15 +37,9 @@ const ETHERNET = ascii('Ethernet')
 const ETHER_TYPE = ascii(': EtherType 0x')
 const LLC = ascii(': LLC dsap 0x')
 const SSAP = ascii(' ssap 0x')
-const TYPE_NAMES: ReadonlyMap<number, Uint8Array> = new Map([
-  [0x8847, ascii(': MPLS')],
-  [0x8863, ascii(': PPPoE discovery')],
-  [0x8864, ascii(': PPPoE')],
-  [0x888e, ascii(': EAPOL')],
-  [0x88cc, ascii(': LLDP')],
-  [0x88f7, ascii(': PTP')],
-  [0x9000, ascii(': loopback test')],
-])
+const TYPE_NAMES: ReadonlyMap<number, Uint8Array> = new Map(
+  Object.entries(ETHER_TYPES).map(([type, name]) => [Number(type), ascii(`: ${name}`)]),
+)
 
 /** The frame at `at`. */
 export function ethernetLine(line: LinePacket, at: number): void {
@@ -55,13 +55,21 @@ export function ethernetLine(line: LinePacket, at: number): void {
     type = view.getUint16(payload + 2)
     payload += TAG_SIZE
   }
+  if (type < TYPE_MIN && isSnap(line, payload)) {
+    type = view.getUint16(payload + 6)
+    payload += SNAP_SIZE
+  }
   if (type === TYPE_IPV4) ipv4Line(line, payload)
   else if (type === TYPE_IPV6) ipv6Line(line, payload)
   else if (type === TYPE_ARP || type === RARP) arpLine(line, payload, type)
   else otherLine(line, at, payload, type)
 }
 
-const isTag = (type: number): boolean => type === TYPE_VLAN || type === TYPE_SERVICE_VLAN || type === 0x9100
+const isSnap = ({ view, limit }: LinePacket, at: number): boolean =>
+  limit - at >= SNAP_SIZE && view.getInt32(at) === SNAP_START && view.getUint16(at + 4) === 0
+
+const isTag = (type: number): boolean =>
+  type === TYPE_VLAN || type === TYPE_SERVICE_VLAN || type === TYPE_OLD_SERVICE_VLAN
 
 const ARP = ascii('ARP')
 const REVERSE_ARP = ascii('RARP')
@@ -77,10 +85,12 @@ const AT = ascii(' at ')
 /** `check` of wire/arp.ts wants Ethernet and IPv4, as all ARP of today is. */
 function arpLine(line: LinePacket, at: number, type: number): void {
   line.put(type === RARP ? REVERSE_ARP : ARP)
-  if (!line.has(at, arp.PACKET_SIZE)) return
+  if (!line.has(at, ARP_FIXED_SIZE)) return
   const { view } = line
   const operation = arp.operation(view, at)
   if (!arp.check(view, at, line.limit) || type === RARP || operation > arp.OPERATION_REPLY) {
+    // Of other networks its addresses have other sizes.
+    line.has(at, ARP_FIXED_SIZE + 2 * (view.getUint8(at + 4) + view.getUint8(at + 5)))
     line.put(OPERATION)
     line.decimal(operation)
     return

@@ -1,12 +1,15 @@
 /** ICMP (RFC 792) in a line, in words; of an error also what it is about. */
 
 import * as ipProtocol from '../../wire/ip-protocol.ts'
+import { ICMP_TYPES } from './icmp.ts'
 import { ipv4Address } from './line-address.ts'
 import type { LinePacket } from './line-packet.ts'
 import { ascii } from './line-text.ts'
 
 const HEADER_SIZE = 8
 const IPV4_HEADER_MIN = 20
+/** What stands in a later fragment are no ports. */
+const FRAGMENT_OFFSET = 0x1fff
 
 const ICMP = ascii('ICMP ')
 const ECHO_REQUEST = ascii('echo request, id ')
@@ -29,16 +32,9 @@ const REDIRECT = ascii('redirect to ')
 const TTL_EXCEEDED = ascii('time exceeded in transit')
 const REASSEMBLY_EXCEEDED = ascii('time exceeded for reassembly')
 
-const NAMES: ReadonlyMap<number, Uint8Array> = new Map([
-  [4, ascii('source quench')],
-  [9, ascii('router advertisement')],
-  [10, ascii('router solicitation')],
-  [12, ascii('parameter problem')],
-  [13, ascii('timestamp request')],
-  [14, ascii('timestamp reply')],
-  [17, ascii('address mask request')],
-  [18, ascii('address mask reply')],
-])
+const NAMES: ReadonlyMap<number, Uint8Array> = new Map(
+  Object.entries(ICMP_TYPES).map(([type, name]) => [Number(type), ascii(name)]),
+)
 
 export function icmpLine(line: LinePacket, at: number): void {
   line.put(ICMP)
@@ -91,7 +87,8 @@ function unreachable(line: LinePacket, at: number, code: number): void {
     line.put(FOR)
     return ipv4Address(line, inner + 16)
   }
-  if (code === 3 && line.limit - transport >= 4) {
+  const later = (view.getUint16(inner + 6) & FRAGMENT_OFFSET) !== 0
+  if (code === 3 && !later && line.limit - transport >= 4) {
     line.text(protocol === ipProtocol.TCP ? 'TCP' : protocol === ipProtocol.UDP ? 'UDP' : 'transport')
     line.put(PORT)
     line.decimal(view.getUint16(transport + 2))

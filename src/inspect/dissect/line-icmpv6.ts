@@ -1,5 +1,6 @@
 /** ICMPv6 (RFC 4443) and neighbor discovery (RFC 4861) in a line, in words. */
 
+import { ICMPV6_CODES, ICMPV6_TYPES } from './icmpv6.ts'
 import { ipv6Address, macAddress } from './line-address.ts'
 import type { LinePacket } from './line-packet.ts'
 import { ascii } from './line-text.ts'
@@ -26,26 +27,16 @@ const TOO_BIG = ascii('packet too big, MTU ')
 const FOR = ascii(' for ')
 const REDIRECT = ascii('redirect to ')
 
-const NAMES: ReadonlyMap<number, Uint8Array> = new Map([
-  [1, ascii('destination unreachable')],
-  [3, ascii('time exceeded')],
-  [4, ascii('parameter problem')],
-  [130, ascii('multicast listener query')],
-  [131, ascii('multicast listener report')],
-  [132, ascii('multicast listener done')],
-  [133, ascii('router solicitation')],
-  [134, ascii('router advertisement')],
-  [143, ascii('multicast listener report v2')],
-])
-const UNREACHABLE = [
-  'no route',
-  'prohibited',
-  'beyond scope',
-  'address',
-  'port',
-  'source policy',
-  'rejected',
-].map((reason) => ascii(` (${reason})`))
+const NAMES: ReadonlyMap<number, Uint8Array> = new Map(
+  Object.entries(ICMPV6_TYPES).map(([type, name]) => [Number(type), ascii(name)]),
+)
+const REASONS: ReadonlyMap<number, Uint8Array> = new Map(
+  Object.entries(ICMPV6_CODES).flatMap(([type, codes]) =>
+    Object.entries(codes).map(
+      ([code, reason]) => [(Number(type) << 8) | Number(code), ascii(` (${reason})`)] as const,
+    ),
+  ),
+)
 
 export function icmpv6Line(line: LinePacket, at: number): void {
   line.put(ICMPV6)
@@ -74,7 +65,7 @@ function other(line: LinePacket, at: number, type: number, code: number): void {
     line.put(TYPE)
     line.decimal(type)
   } else line.put(name)
-  const reason = type === 1 ? UNREACHABLE[code] : undefined
+  const reason = REASONS.get((type << 8) | code)
   if (reason !== undefined) line.put(reason)
   else if (code !== 0) {
     line.put(CODE)

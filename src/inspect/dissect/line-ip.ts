@@ -2,6 +2,7 @@
 
 import { IPV6_EXTENSION_HEADERS_MAX } from '../../limits.ts'
 import * as ipProtocol from '../../wire/ip-protocol.ts'
+import { IP_PROTOCOLS, isLeftToDevice } from './ip-names.ts'
 import { ipv4Address, ipv6Address } from './line-address.ts'
 import { icmpLine } from './line-icmp.ts'
 import { icmpv6Line } from './line-icmpv6.ts'
@@ -36,29 +37,7 @@ const FRAGMENT_ID = ascii(', fragment id ')
 const PROTOCOL = ascii('protocol ')
 
 const NAMES: ReadonlyMap<number, Uint8Array> = new Map(
-  Object.entries({
-    0: 'hop-by-hop options',
-    1: 'ICMP',
-    2: 'IGMP',
-    4: 'IP in IP',
-    6: 'TCP',
-    17: 'UDP',
-    41: 'IPv6 in IP',
-    43: 'routing header',
-    44: 'fragment header',
-    47: 'GRE',
-    50: 'ESP',
-    51: 'AH',
-    58: 'ICMPv6',
-    59: 'no next header',
-    60: 'destination options',
-    88: 'EIGRP',
-    89: 'OSPF',
-    103: 'PIM',
-    112: 'VRRP',
-    132: 'SCTP',
-    136: 'UDP-Lite',
-  }).map(([number, name]) => [Number(number), ascii(name)]),
+  Object.entries(IP_PROTOCOLS).map(([number, name]) => [Number(number), ascii(name)]),
 )
 
 /** The packet at `at`, to which the frame's end may have padding that is none of it. */
@@ -87,7 +66,7 @@ export function ipv4Line(line: LinePacket, at: number): void {
     laterFragment(line, protocol, view.getUint16(at + 4), start, (fragment & MORE_FRAGMENTS) !== 0, payload)
     return
   }
-  carried(line, protocol, payload)
+  carried(line, protocol, payload, 4)
   if ((fragment & MORE_FRAGMENTS) !== 0) firstFragment(line, view.getUint16(at + 4))
 }
 
@@ -96,9 +75,8 @@ export function ipv6Line(line: LinePacket, at: number): void {
   const { view } = line
   const version = view.getUint8(at) >>> 4
   if (version !== 6) return wrongVersion(line, IP6, version, 6)
-  // 0 of a super-frame, or of a jumbogram.
   const length = view.getUint16(at + 4)
-  if (length > 0) bound(line, at + IPV6_HEADER + length)
+  if (length > 0 || !isLeftToDevice(view.getUint8(at + 6))) bound(line, at + IPV6_HEADER + length)
   let protocol = view.getUint8(at + 6)
   let payload = at + IPV6_HEADER
   let fragmentHeader = -1
@@ -134,7 +112,7 @@ function ipv6Rest(line: LinePacket, at: number, protocol: number, payload: numbe
   line.put(COLON)
   const id = fragment < 0 ? 0 : view.getInt32(fragment + 4)
   if (start !== 0) return laterFragment(line, protocol, id, start, (flags & 1) !== 0, payload)
-  carried(line, protocol, payload)
+  carried(line, protocol, payload, 6)
   if ((flags & 1) !== 0) firstFragment(line, id)
 }
 
@@ -152,11 +130,11 @@ function port(line: LinePacket, at: number): void {
   line.decimal(line.view.getUint16(at))
 }
 
-function carried(line: LinePacket, protocol: number, at: number): void {
+function carried(line: LinePacket, protocol: number, at: number, version: 4 | 6): void {
   if (protocol === TCP) tcpLine(line, at)
   else if (protocol === UDP) udpLine(line, at)
-  else if (protocol === ipProtocol.ICMP) icmpLine(line, at)
-  else if (protocol === ipProtocol.ICMPV6) icmpv6Line(line, at)
+  else if (protocol === ipProtocol.ICMP && version === 4) icmpLine(line, at)
+  else if (protocol === ipProtocol.ICMPV6 && version === 6) icmpv6Line(line, at)
   else {
     protocolName(line, protocol)
     line.put(LENGTH)

@@ -1,9 +1,11 @@
 /** What a TCP segment carries, where its beginning says so: HTTP/1 (RFC 9112), TLS (RFC 8446), DNS over TCP (RFC 1035, 4.2.2). */
 
 import { DNS_PORT } from '../../limits.ts'
+import { isHttp, STARTS } from './http.ts'
 import { dnsLine } from './line-dns.ts'
 import { type LinePacket, NAME_LETTERS_MAX } from './line-packet.ts'
 import { ascii } from './line-text.ts'
+import { CONTENT_TYPES, isTls } from './tls.ts'
 
 const HTTP = ascii(': HTTP ')
 const TLS = ascii(': TLS ')
@@ -11,32 +13,14 @@ const SEPARATOR = ascii(': ')
 const CLIENT_HELLO = ascii('client hello')
 const SERVER_HELLO = ascii('server hello')
 const FOR = ascii(' for ')
-const RECORDS: ReadonlyMap<number, Uint8Array> = new Map([
-  [20, ascii('change cipher spec')],
-  [21, ascii('alert')],
-  [22, ascii('handshake')],
-  [23, ascii('application data')],
-])
-
-/** The first four letters of a request's method with its blank, or of a status line. */
-const HTTP_STARTS: ReadonlySet<number> = new Set(
-  ['GET ', 'POST', 'HEAD', 'PUT ', 'DELE', 'OPTI', 'PATC', 'CONN', 'TRAC', 'HTTP'].map((text) =>
-    [...ascii(text)].reduce((word, byte) => (word << 8) | byte, 0),
-  ),
+const RECORDS: ReadonlyMap<number, Uint8Array> = new Map(
+  Object.entries(CONTENT_TYPES).map(([type, name]) => [Number(type), ascii(name)]),
 )
-/** Each of them in full. */
-const HTTP_WORDS = [
-  'GET ',
-  'POST ',
-  'HEAD ',
-  'PUT ',
-  'DELETE ',
-  'OPTIONS ',
-  'PATCH ',
-  'CONNECT ',
-  'TRACE ',
-  'HTTP/1.',
-].map(ascii)
+
+/** The first four bytes of all that HTTP begins with: one look tells most other data from it. */
+const HTTP_STARTS: ReadonlySet<number> = new Set(
+  STARTS.map((start) => start.subarray(0, 4).reduce((word, byte) => (word << 8) | byte, 0)),
+)
 
 const HANDSHAKE = 22
 const RECORD_HEADER = 5
@@ -50,8 +34,8 @@ export function applicationLine(line: LinePacket, at: number, source: number, de
   if (limit - at < 4) return
   const first = view.getUint8(at)
   if (first >= 0x41 && first <= 0x5a) {
-    if (HTTP_STARTS.has(view.getInt32(at)) && isHttp(line, at)) httpLine(line, at)
-  } else if (first >= 20 && first <= 23 && view.getUint8(at + 1) === 3 && view.getUint8(at + 2) <= 4) {
+    if (HTTP_STARTS.has(view.getInt32(at)) && isHttp(view, at, limit)) httpLine(line, at)
+  } else if (first >= 20 && first <= 23 && isTls(view, at, limit)) {
     tlsLine(line, at, first)
   } else if (source === DNS_PORT || destination === DNS_PORT) {
     // Behind the length, where the message begins with this segment and is all in it.
@@ -61,22 +45,12 @@ export function applicationLine(line: LinePacket, at: number, source: number, de
   }
 }
 
-function isHttp({ view, limit }: LinePacket, at: number): boolean {
-  for (const word of HTTP_WORDS) if (beginsWith(view, at, limit, word)) return true
-  return false
-}
-
-function beginsWith(view: DataView, at: number, limit: number, word: Uint8Array): boolean {
-  if (limit - at < word.length) return false
-  for (let i = 0; i < word.length; i++) if (view.getUint8(at + i) !== word[i]) return false
-  return true
-}
-
 function httpLine(line: LinePacket, at: number): void {
   const { view } = line
   const most = Math.min(line.limit, at + NAME_LETTERS_MAX)
   let end = at
-  while (end < most && view.getUint8(end) !== LINE_FEED && view.getUint8(end) !== CARRIAGE_RETURN) end++
+  while (end < most && view.getUint8(end) !== LINE_FEED) end++
+  if (view.getUint8(end - 1) === CARRIAGE_RETURN) end--
   line.put(HTTP)
   line.printable(view, at, end - at)
 }

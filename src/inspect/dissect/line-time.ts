@@ -19,7 +19,7 @@ export class LineTime {
   readonly #format: TimeFormat
   /** Of the second that was written last: most packets share theirs with the one before. */
   #text: Uint8Array = new Uint8Array(0)
-  #second = -1
+  #second = Number.NaN
   #seconds = Number.NaN
   #nanoseconds = 0
 
@@ -33,6 +33,8 @@ export class LineTime {
     if (format === 'none') return
     if (format === 'relative' || format === 'delta')
       return this.#difference(line, seconds, nanoseconds, digits)
+    // Before 1970 fractions count forward on a calendar, and backward from 0 in a number: 1.25 s before are -2 s and 0.75 s.
+    if (format === 'epoch' && seconds < 0) return signed(line, seconds, nanoseconds, digits)
     if (seconds !== this.#second) {
       this.#second = seconds
       this.#text = textOf(seconds, format)
@@ -45,26 +47,33 @@ export class LineTime {
 
   #difference(line: LineText, seconds: number, nanoseconds: number, digits: number): void {
     const first = Number.isNaN(this.#seconds)
-    let whole = first ? 0 : seconds - this.#seconds
-    let rest = first ? 0 : nanoseconds - this.#nanoseconds
+    const whole = first ? 0 : seconds - this.#seconds
+    const rest = first ? 0 : nanoseconds - this.#nanoseconds
     if (first || this.#format === 'delta') {
       this.#seconds = seconds
       this.#nanoseconds = nanoseconds
     }
     // Clocks go back, and captures are merged: then it is negative.
-    if (whole < 0 || (whole === 0 && rest < 0)) {
-      line.byte(MINUS)
-      whole = -whole
-      rest = -rest
-    }
-    if (rest < 0) {
-      whole--
-      rest += NANOSECONDS
-    }
-    line.decimal(whole)
-    fraction(line, rest, digits)
-    line.byte(BLANK)
+    signed(line, whole, rest, digits)
   }
+}
+
+/** The sum of seconds and nanoseconds, each of which may be negative, and a blank. */
+function signed(line: LineText, seconds: number, nanoseconds: number, digits: number): void {
+  let whole = seconds
+  let rest = nanoseconds
+  if (whole < 0 || (whole === 0 && rest < 0)) {
+    line.byte(MINUS)
+    whole = -whole
+    rest = -rest
+  }
+  if (rest < 0) {
+    whole--
+    rest += NANOSECONDS
+  }
+  line.decimal(whole)
+  fraction(line, rest, digits)
+  line.byte(BLANK)
 }
 
 function fraction(line: LineText, nanoseconds: number, digits: number): void {

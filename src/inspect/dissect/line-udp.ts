@@ -1,17 +1,15 @@
 /** UDP (RFC 768) in a line, and what it carries by its ports: DNS, DHCP (RFC 2131), VXLAN (RFC 7348). */
 
-import { DNS_PORT } from '../../limits.ts'
 import * as dhcp from '../../wire/dhcp.ts'
 import * as vxlan from '../../wire/vxlan.ts'
+import { DHCP_MESSAGES } from './dhcp-options.ts'
 import { ipv4Address, macAddress } from './line-address.ts'
 import { dnsLine } from './line-dns.ts'
 import type { LinePacket } from './line-packet.ts'
 import { ascii } from './line-text.ts'
+import { udpApplication } from './udp-applications.ts'
 
 const HEADER_SIZE = 8
-const DHCP_SERVER = 67
-const DHCP_CLIENT = 68
-const MULTICAST_DNS = 5353
 /** Tunnels inside one another that a line follows. */
 const TUNNELS_MAX = 1
 
@@ -32,10 +30,17 @@ export function udpLine(line: LinePacket, at: number): void {
 }
 
 function application(line: LinePacket, at: number, source: number, destination: number): boolean {
-  if (source === DNS_PORT || destination === DNS_PORT || destination === MULTICAST_DNS)
-    return dnsLine(line, at)
-  if (destination === DHCP_SERVER || destination === DHCP_CLIENT) return dhcpLine(line, at)
-  return destination === vxlan.PORT && line.depth < TUNNELS_MAX && vxlanLine(line, at)
+  switch (udpApplication(source, destination)) {
+    case 'dns':
+    case 'mdns':
+      return dnsLine(line, at)
+    case 'dhcp':
+      return dhcpLine(line, at)
+    case 'vxlan':
+      return line.depth < TUNNELS_MAX && vxlanLine(line, at)
+    case undefined:
+      return false
+  }
 }
 
 const DHCP = ascii('DHCP ')
@@ -43,14 +48,13 @@ const FROM = ascii(' from ')
 const FOR = ascii(' for ')
 const TO = ascii(' to ')
 const TRANSACTION = ascii(', xid 0x')
-const BOOTP_REQUEST = ascii('request')
-const BOOTP_REPLY = ascii('reply')
+/** Without a type it is of the protocol that DHCP extends. */
+const BOOTP_REQUEST = ascii('BOOTP request')
+const BOOTP_REPLY = ascii('BOOTP reply')
 const REQUESTED_ADDRESS = 50
-/** RFC 2132, 9.6. */
-const MESSAGES: readonly (Uint8Array | undefined)[] = [
-  undefined,
-  ...['Discover', 'Offer', 'Request', 'Decline', 'ACK', 'NAK', 'Release', 'Inform'].map(ascii),
-]
+const MESSAGES: ReadonlyMap<number, Uint8Array> = new Map(
+  Object.entries(DHCP_MESSAGES).map(([type, name]) => [Number(type), ascii(name)]),
+)
 const HARDWARE_ADDRESS = 28
 
 function dhcpLine(line: LinePacket, at: number): boolean {
@@ -67,8 +71,12 @@ function dhcpLine(line: LinePacket, at: number): boolean {
     option += size
   }
   const request = dhcp.operation(view, at) === dhcp.OPERATION_REQUEST
-  line.put(DHCP)
-  line.put(MESSAGES[message] ?? (request ? BOOTP_REQUEST : BOOTP_REPLY))
+  const name = MESSAGES.get(message)
+  if (name === undefined) line.put(request ? BOOTP_REQUEST : BOOTP_REPLY)
+  else {
+    line.put(DHCP)
+    line.put(name)
+  }
   if (request && requested >= 0) {
     line.put(FOR)
     ipv4Address(line, requested)

@@ -4,6 +4,7 @@
  */
 
 import { LINK_TYPE_ETHERNET } from '../pcap/capture-file.ts'
+import { printable } from '../printable.ts'
 import { ethernetLine } from './line-ethernet.ts'
 import { LINE_MAX, type LineNames, LinePacket } from './line-packet.ts'
 import { ascii } from './line-text.ts'
@@ -87,7 +88,7 @@ export class LineWriter {
     const line = this.#line
     const shown = text.length > NOTE_LETTERS_MAX ? `${text.slice(0, NOTE_LETTERS_MAX)}...` : text
     line.put(NOTE)
-    line.put(new TextEncoder().encode(shown.replaceAll(/\p{Cc}+/gu, ' ')))
+    line.put(new TextEncoder().encode(printable(shown)))
     line.byte(LINE_FEED)
   }
 }

@@ -22,7 +22,7 @@ const APPLICATION_DATA = 23
 const CLIENT_HELLO = 1
 const SERVER_HELLO = 2
 
-const CONTENT_TYPES: Readonly<Record<number, string>> = {
+export const CONTENT_TYPES: Readonly<Record<number, string>> = {
   [CHANGE_CIPHER_SPEC]: 'change cipher spec',
   [ALERT]: 'alert',
   [HANDSHAKE]: 'handshake',

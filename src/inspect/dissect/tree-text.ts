@@ -1,5 +1,6 @@
 /** Dissections as text for people: an indented tree, and the bytes themselves beside their characters. */
 
+import { HEX_DUMP_MAX } from '../../limits.ts'
 import type { DissectedField, DissectedLayer, Dissection } from './dissection.ts'
 
 export interface TreeTextOptions {
@@ -51,16 +52,18 @@ function appendFields(
 const problemText = (problem: string | undefined): string => (problem === undefined ? '' : ` -- ${problem}`)
 
 /**
- * Rows of 16 bytes, offsets counted from the packet's first byte, without a line feed at the end:
+ * Rows of 16 bytes, offsets counted from the packet's first byte, without a line feed at the end; up to HEX_DUMP_MAX of them:
  *
  *     0000  02 42 ac 12 00 03 02 42  ac 12 00 02 08 00 45 00  .B.....B......E.
  */
 export function hexDump(bytes: Uint8Array, offset = 0, length: number = bytes.length - offset): string {
   const rows: string[] = []
-  for (let at = 0; at < length; at += ROW_BYTES) {
-    const row = bytes.subarray(offset + at, offset + Math.min(at + ROW_BYTES, length))
+  const shown = Math.min(length, HEX_DUMP_MAX)
+  for (let at = 0; at < shown; at += ROW_BYTES) {
+    const row = bytes.subarray(offset + at, offset + Math.min(at + ROW_BYTES, shown))
     rows.push(`${at.toString(16).padStart(4, '0')}  ${hexRow(row)}  ${characters(row)}`)
   }
+  if (shown < length) rows.push(`… ${length - shown} bytes more`)
   return rows.join('\n')
 }
 

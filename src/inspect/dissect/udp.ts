@@ -1,6 +1,5 @@
 /** UDP (RFC 768). */
 
-import { DNS_PORT } from '../../limits.ts'
 import * as ipProtocol from '../../wire/ip-protocol.ts'
 import {
   CHECKSUM_OFFSET,
@@ -10,17 +9,9 @@ import {
   length,
   sourcePort,
 } from '../../wire/udp.ts'
-import type { Extent, Next, Packet, Protocol } from './packet.ts'
+import type { Extent, Next, Packet } from './packet.ts'
 import { judgeChecksum } from './transport-checksum.ts'
-
-/** By port, whichever side has it. */
-const APPLICATIONS: Readonly<Record<number, Protocol>> = {
-  [DNS_PORT]: 'dns',
-  5353: 'mdns',
-  67: 'dhcp',
-  68: 'dhcp',
-  4789: 'vxlan',
-}
+import { udpApplication } from './udp-applications.ts'
 
 export function dissectUdp(packet: Packet, extent: Extent): Next | undefined {
   const { offset, end, wireEnd } = extent
@@ -60,6 +51,6 @@ export function dissectUdp(packet: Packet, extent: Extent): Next | undefined {
   else if (packet.carrier?.version === 6) checksumField.problem = 'missing, which IPv6 does not allow'
   else checksumField.text += ' (none)'
   if (inner.end <= offset + HEADER_SIZE) return undefined
-  const protocol = APPLICATIONS[destination] ?? APPLICATIONS[source] ?? 'data'
+  const protocol = udpApplication(source, destination) ?? 'data'
   return { ...inner, offset: offset + HEADER_SIZE, protocol }
 }

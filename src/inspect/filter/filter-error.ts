@@ -26,6 +26,6 @@ const SHOWN_AFTER = 30
 function excerptOf(text: string, position: number): string {
   const from = Math.max(0, position - SHOWN_BEFORE)
   // One for one, so that the caret stands where it should.
-  const shown = text.slice(from, position + SHOWN_AFTER).replaceAll(/\p{Cc}/gu, ' ')
+  const shown = text.slice(from, position + SHOWN_AFTER).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, ' ')
   return `${shown}\n${' '.repeat(position - from)}^`
 }

@@ -33,7 +33,7 @@ export class CaptureInput {
 
   /** Reads on, or ends the reader where there is no more; waits until there are bytes. Throws the system's error. */
   fill(): void {
-    const space = this.reader.space(READ_SIZE)
+    const space = this.#space()
     for (;;) {
       try {
         this.#filled(readSync(this.#descriptor, space))
@@ -47,7 +47,7 @@ export class CaptureInput {
 
   /** The same, without keeping the program from other things. The reader is not to be touched until it is done. */
   async fillAsync(): Promise<void> {
-    const space = this.reader.space(READ_SIZE)
+    const space = this.#space()
     for (;;) {
       try {
         const { bytesRead } = await readAsync(this.#descriptor, space, 0, space.length, null)
@@ -63,6 +63,11 @@ export class CaptureInput {
   close(): void {
     if (this.#open && this.#descriptor !== STANDARD_INPUT) closeSync(this.#descriptor)
     this.#open = false
+  }
+
+  /** Never more than one read, also where a large block has left a large buffer: what is made of it at once is much more. */
+  #space(): Uint8Array {
+    return this.reader.space(READ_SIZE).subarray(0, READ_SIZE)
   }
 
   #filled(length: number): void {

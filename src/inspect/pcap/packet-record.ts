@@ -1,3 +1,4 @@
+import { CAPTURE_COMMENTS_MAX } from '../../limits.ts'
 import { type CapturedPacket, Direction } from './capture-file.ts'
 import { optionsOf, PacketOption, textOption } from './pcapng-options.ts'
 
@@ -74,7 +75,9 @@ export class PacketRecord implements CapturedPacket {
   #all<T>(code: number, read: (at: number, length: number) => T): T[] {
     const found: T[] = []
     for (const option of optionsOf(this.view, this.optionsStart, this.optionsEnd, this.littleEndian)) {
-      if (option.code === code) found.push(read(option.at, option.length))
+      if (option.code !== code) continue
+      found.push(read(option.at, option.length))
+      if (found.length === CAPTURE_COMMENTS_MAX) break
     }
     return found
   }

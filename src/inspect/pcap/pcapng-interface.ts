@@ -1,3 +1,4 @@
+import { CAPTURE_COMMENTS_MAX } from '../../limits.ts'
 import { formatIpv4, formatIpv6, formatMac } from '../../wire/address.ts'
 import type { CaptureInterface } from './capture-file.ts'
 import { damaged } from './capture-file-error.ts'
@@ -65,7 +66,7 @@ function readOption(block: Block, { code, at, length }: OptionSpan, into: Mutabl
   const { bytes, view } = block.buffer
   switch (code) {
     case InterfaceOption.comment:
-      into.comments.push(textOption(bytes, at, length))
+      if (into.comments.length < CAPTURE_COMMENTS_MAX) into.comments.push(textOption(bytes, at, length))
       break
     case InterfaceOption.name:
       into.name = textOption(bytes, at, length)
@@ -74,11 +75,11 @@ function readOption(block: Block, { code, at, length }: OptionSpan, into: Mutabl
       into.description = textOption(bytes, at, length)
       break
     case InterfaceOption.ipv4Address:
-      if (length === 8)
+      if (length === 8 && into.addresses.length < CAPTURE_COMMENTS_MAX)
         into.addresses.push(`${formatIpv4(view.getUint32(at))}/${ones(view.getUint32(at + 4))}`)
       break
     case InterfaceOption.ipv6Address:
-      if (length === 17)
+      if (length === 17 && into.addresses.length < CAPTURE_COMMENTS_MAX)
         into.addresses.push(`${formatIpv6(bytes.subarray(at, at + 16))}/${view.getUint8(at + 16)}`)
       break
     case InterfaceOption.mac:

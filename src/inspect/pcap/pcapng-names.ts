@@ -21,6 +21,8 @@ export interface NameBlock {
 export function readNames(block: Block): NameBlock {
   const { bytes, view } = block.buffer
   const names: CaptureName[] = []
+  /** Names of all addresses so far. */
+  let count = 0
   let at = block.body
   for (;;) {
     // Some writers leave the last record out, of type "end", where nothing comes behind it.
@@ -37,7 +39,11 @@ export function readNames(block: Block): NameBlock {
       if (names.length === CAPTURE_NAMES_MAX)
         throw damaged(offsetOf(block), `is a block with names of more than ${CAPTURE_NAMES_MAX} addresses`)
       const address = addressText(type, bytes, view, at)
-      names.push({ address, names: namesOf(bytes, at + addressLength, at + length) })
+      const found = namesOf(bytes, at + addressLength, at + length)
+      count += found.length
+      if (count > CAPTURE_NAMES_MAX)
+        throw damaged(offsetOf(block), `is a block with more than ${CAPTURE_NAMES_MAX} names`)
+      names.push({ address, names: found })
     }
     at += padded(length)
   }

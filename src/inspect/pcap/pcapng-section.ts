@@ -1,3 +1,4 @@
+import { CAPTURE_COMMENTS_MAX } from '../../limits.ts'
 import type { CaptureFormat } from './capture-file.ts'
 import { damaged } from './capture-file-error.ts'
 import { type Block, blockOptions, needBody, offsetOf } from './pcapng-block.ts'
@@ -19,8 +20,9 @@ export function readSection(block: Block): CaptureFormat {
   let application = ''
   const comments: string[] = []
   for (const { code, at, length } of blockOptions(block, block.body + FIXED)) {
-    if (code === SectionOption.comment) comments.push(textOption(bytes, at, length))
-    else if (code === SectionOption.hardware) hardware = textOption(bytes, at, length)
+    if (code === SectionOption.comment) {
+      if (comments.length < CAPTURE_COMMENTS_MAX) comments.push(textOption(bytes, at, length))
+    } else if (code === SectionOption.hardware) hardware = textOption(bytes, at, length)
     else if (code === SectionOption.os) os = textOption(bytes, at, length)
     else if (code === SectionOption.application) application = textOption(bytes, at, length)
   }

@@ -117,6 +117,28 @@ describe('a link that is set', () => {
     )
   })
 
+  it('draws on in the direction that nobody changes', async () => {
+    const { controller, fabric } = daemon
+    await controller.setUplink(TAP)
+    await controller.setLink('web@blue', SLOW)
+    await controller.adjustLink('web@blue', 'to', { loss: '2%' })
+    await controller.resetLink('web@blue', 'from')
+    await controller.adjustLink('uplink', 'from', { delay: '1ms' })
+    await controller.adjustLink('uplink', 'both', { loss: '1%' })
+    assert.deepEqual(fabric.impaired, ['both', 'to', 'from', 'from', 'both'])
+    assert.deepEqual(onBlue()?.to?.loss, 0.02)
+    assertConsistent(daemon, machine)
+  })
+
+  it('that has gone meanwhile keeps no other one from being reset', async () => {
+    const { controller } = daemon
+    for (const place of ['web@blue', 'db']) await controller.setLink(place, { to: { down: true } })
+    const all = controller.resetLinks('both')
+    await controller.removeSandbox('web', { force: true })
+    await all
+    assert.deepEqual((await linkOf('db')).to.settings, {})
+  })
+
   it('stays while its sandbox does not run, and holds again from its first frame on', async () => {
     const { controller } = daemon
     await controller.setLink('web@blue', SLOW)

@@ -30,6 +30,7 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../../../src/control/model/names.ts'
+import type { LinkDirections } from '../../../src/control/rules/impairment.ts'
 import { parentMissing } from '../../../src/control/rules/macvlan-options.ts'
 import { MTU_DEFAULT, MTU_MAX } from '../../../src/limits.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
@@ -96,15 +97,25 @@ export class MemoryFabric implements Fabric {
     this.interfaces.set(name, mtu)
   }
 
-  setImpairment(port: number | 'uplink', impairment: FabricImpairment | undefined): Promise<void> {
+  setImpairment(
+    port: number | 'uplink',
+    impairment: FabricImpairment | undefined,
+    directions: LinkDirections = 'both',
+  ): Promise<void> {
+    const changed = (before: FabricImpairment | undefined): FabricImpairment | undefined => {
+      const from = directions === 'to' ? before?.from : impairment?.from
+      const to = directions === 'from' ? before?.to : impairment?.to
+      return from === undefined && to === undefined ? undefined : { ...(from && { from }), ...(to && { to }) }
+    }
     return this.#step('setImpairment', () => {
+      this.impaired.push(directions)
       if (port === 'uplink') {
-        this.uplinkImpairment = impairment
+        this.uplinkImpairment = changed(this.uplinkImpairment)
         return
       }
       const there = this.ports.get(port)
       if (there === undefined) throw new Error(`there is no port ${port}`)
-      this.ports.set(port, { ...there, impairment })
+      this.ports.set(port, { ...there, impairment: changed(there.impairment) })
     })
   }
 
@@ -184,6 +195,8 @@ export class MemoryFabric implements Fabric {
   readonly interfaces = new Map<string, number>()
   uplinkSpec: UplinkSpec | undefined
   uplinkImpairment: FabricImpairment | undefined
+  /** The directions of links that were changed while they were up. */
+  readonly impaired: LinkDirections[] = []
   readonly router = new MemoryRouter(this)
 
   setGateway(domain: number, gateway: FabricGateway | undefined): Promise<void> {

@@ -100,7 +100,7 @@ describe('a queue of frames that wait', () => {
 
   it('refuses what there is no memory for, and takes it when there is', () => {
     const memory = new Memory()
-    const store = new StoreMemory(3 * LONGEST - 1)
+    const store = new StoreMemory(5 * LONGEST)
     const queue = new DelayQueue(new FrameStore(store))
     const push = (): number => queue.push(memory.bytes, memory.words, 0, LONGEST, Float64Array.of(1))
     assert.deepEqual([push(), push()].includes(NO_SLOT), false)
@@ -108,5 +108,51 @@ describe('a queue of frames that wait', () => {
     assert.equal(queue.size, 2)
     queue.pop(memory.bytes, memory.words, 0)
     assert.notEqual(push(), NO_SLOT)
+  })
+
+  it('leaves room to others, however much is put in', () => {
+    const memory = new Memory()
+    const store = new StoreMemory()
+    const fill = (): number => {
+      const queue = new DelayQueue(new FrameStore(store))
+      while (queue.push(memory.bytes, memory.words, 0, LONGEST, Float64Array.of(1)) !== NO_SLOT);
+      return queue.size
+    }
+    const most = Math.floor(IMPAIRMENT_MEMORY_MAX / LONGEST)
+    const first = fill()
+    const second = fill()
+    assert.ok(first > 0.49 * most && first <= 0.5 * most, `${first} of ${most}`)
+    assert.ok(second > 0.24 * most && second <= 0.25 * most, `${second} of ${most}`)
+    assert.ok(store.left > IMPAIRMENT_MEMORY_MAX / 5)
+  })
+
+  it('gives back what nothing has waited in since it was asked last, and works on', () => {
+    const memory = new Memory()
+    const store = new StoreMemory()
+    const queue = new DelayQueue(new FrameStore(store))
+    const push = (length: number, due: number): number =>
+      queue.push(memory.bytes, memory.words, 0, length, Float64Array.of(due))
+    for (let i = 0; i < 200; i++) push(LONGEST, i)
+    push(100, 1000)
+    queue.trim()
+    queue.trim()
+    const full = store.left
+    for (let i = 0; i < 200; i++) queue.pop(memory.bytes, memory.words, 0)
+    queue.trim()
+    assert.ok(store.left > full + 199 * LONGEST, 'of the short one alone a chunk is kept')
+    assert.ok(store.left < IMPAIRMENT_MEMORY_MAX)
+    assert.deepEqual([queue.size, queue.next], [1, 1000])
+    queue.pop(memory.bytes, memory.words, 0)
+    push(100, 2000)
+    queue.pop(memory.bytes, memory.words, 0)
+    queue.trim()
+    assert.ok(store.left < IMPAIRMENT_MEMORY_MAX, 'it was used')
+    queue.trim()
+    assert.equal(store.left, IMPAIRMENT_MEMORY_MAX)
+    for (let i = 0; i < 100; i++) push(100, 100 - i)
+    for (let i = 0; i < 100; i++) {
+      assert.equal(queue.next, i + 1)
+      queue.pop(memory.bytes, memory.words, 0)
+    }
   })
 })

@@ -443,6 +443,39 @@ describe('a link that changes', () => {
     )
   })
 
+  it('carries no more than its rate while all else of it changes, and another rate from the next frame on', () => {
+    const bed = new LinkBed({ rate: 8_000_000 })
+    for (const id of [0, 1, 2]) bed.arrive(id, 100, 0)
+    bed.change({ rate: 8_000_000, loss: 1e-9 })
+    bed.arrive(3, 100, 50)
+    bed.change({ rate: 80_000_000 })
+    bed.arrive(4, 100, 60)
+    bed.run(1000)
+    assert.deepEqual(
+      bed.left.map(({ id, atUs }) => [id, atUs]),
+      [
+        [4, 70],
+        [0, 100],
+        [1, 200],
+        [2, 300],
+        [3, 400],
+      ],
+    )
+  })
+
+  it('is free at once when it is up again', () => {
+    const bed = new LinkBed({ rate: 8_000_000 })
+    for (const id of [0, 1, 2]) bed.arrive(id, 100, 0)
+    bed.change({ rate: 8_000_000, down: true })
+    bed.change({ rate: 8_000_000 })
+    bed.arrive(3, 100, 50)
+    bed.run(1000)
+    assert.deepEqual(
+      bed.left.map(({ id, atUs }) => [id, atUs]),
+      [[3, 150]],
+    )
+  })
+
   it('lets what waits go at once when it ends, in the order in which it would have gone, and what comes then behind it', () => {
     const bed = new LinkBed({ delayUs: 1000, jitterUs: 900, seed: 1 })
     for (let id = 0; id < 20; id++) bed.arrive(id, 60, 0)

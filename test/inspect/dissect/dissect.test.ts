@@ -7,6 +7,7 @@ import { dissect } from '../../../src/inspect/dissect/dissect.ts'
 import type { DissectedField, Dissection, DissectOptions } from '../../../src/inspect/dissect/dissection.ts'
 import { treeText } from '../../../src/inspect/dissect/tree-text.ts'
 import { DISSECTED_LAYERS_MAX } from '../../../src/limits.ts'
+import { pseudoHeaderIpv4 } from '../../../src/wire/checksum.ts'
 import { checkDissection } from '../../support/dissection-check.ts'
 import { readPcap } from '../../support/pcap.ts'
 import { repositoryRoot } from '../../support/repository.ts'
@@ -141,6 +142,12 @@ describe('dissect', () => {
     assert.equal(find(of(with16(UDP, 40, 0)), 'udp.checksum').text, '0x0000 (none)')
     const partial = find(of(with16(SYN, 50, 0x1234), { partialChecksum: true }), 'tcp.checksum')
     assert.deepEqual([partial.text, partial.problem], ['0x1234 (to be completed by the device)', undefined])
+    // Also where nobody says so: what it holds then is known.
+    const view = new DataView(SYN.buffer, SYN.byteOffset)
+    const sum = pseudoHeaderIpv4(view, 14, 6, SYN.length - 34)
+    const unsaid = find(of(with16(SYN, 50, sum)), 'tcp.checksum')
+    assert.match(unsaid.text, /\(the pseudo-header's sum: to be completed by the device\)$/)
+    assert.equal(unsaid.problem, undefined)
     const cut = find(
       dissect(with16(UDP, 40, 0x1234), 0, UDP.length - 1, { originalLength: UDP.length }),
       'udp.checksum',

@@ -82,7 +82,7 @@ describe('the line of a packet', () => {
         ipv4('11', '002e'),
         '9c40 0035 001a 0000 1234 0000 0001 0000 0000 0000 c00c 0001 0001',
       ),
-      '10.1.0.1.40000 > 10.1.0.2.53: DNS 4660 A? .',
+      '10.1.0.1.40000 > 10.1.0.2.53: DNS 4660 A? ?',
     ],
     [
       'a question that is not there',
@@ -98,7 +98,7 @@ describe('the line of a packet', () => {
         VERY_LONG_NAME,
         '00 0001 0001',
       ),
-      `10.1.0.1.40000 > 10.1.0.2.53: DNS 4660 A? ${Array<string>(4).fill('a'.repeat(63)).join('.')}`,
+      `10.1.0.1.40000 > 10.1.0.2.53: DNS 4660 A? ${Array<string>(4).fill('a'.repeat(63)).join('.')}.?`,
     ],
     [
       'an echo request',
@@ -208,7 +208,7 @@ describe('the line of a packet', () => {
         '00'.repeat(192),
         '63825363 350103 32040a010005 ff 00000000',
       ),
-      '10.1.0.1.68 > 10.1.0.2.67: DHCP Request for 10.1.0.5 from 02:42:0a:01:00:01, xid 0xdeadbeef',
+      '10.1.0.1.68 > 10.1.0.2.67: DHCP request for 10.1.0.5 from 02:42:0a:01:00:01, xid 0xdeadbeef',
     ],
     [
       'VXLAN',

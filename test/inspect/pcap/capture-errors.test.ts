@@ -3,7 +3,12 @@ import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { CaptureFileError } from '../../../src/inspect/pcap/capture-file-error.ts'
 import { CaptureReader, ReadResult } from '../../../src/inspect/pcap/capture-reader.ts'
-import { CAPTURE_BLOCK_MAX, CAPTURE_INTERFACES_MAX, CAPTURE_NAMES_MAX } from '../../../src/limits.ts'
+import {
+  CAPTURE_BLOCK_MAX,
+  CAPTURE_COMMENTS_MAX,
+  CAPTURE_INTERFACES_MAX,
+  CAPTURE_NAMES_MAX,
+} from '../../../src/limits.ts'
 import { captureBytes, readCapture } from '../../support/capture-contents.ts'
 
 const SECTION = '0a0d0d0a 0000001c 1a2b3c4d 0001 0000 ffffffffffffffff 0000001c'
@@ -179,9 +184,7 @@ describe('a block of pcapng', () => {
     assert.equal(error.offset, 28 + 2 * size)
   })
 
-  it('of too many names is refused', () => {
-    const record = captureBytes('0001 0004 =0a000001', true)
-    const count = CAPTURE_NAMES_MAX + 1
+  const blockOfNames = (record: Uint8Array, count: number): Buffer => {
     const length = 12 + count * record.length
     const block = Buffer.alloc(length, record)
     block.copy(block, 8, 0)
@@ -189,7 +192,35 @@ describe('a block of pcapng', () => {
     block.writeUInt32LE(length, 4)
     for (let at = 8; at + 4 < length; at += record.length) block.set(record, at)
     block.writeUInt32LE(length, length - 4)
-    assert.match(errorOf(Buffer.concat([pcapng(), block])).message, /names of more than 131072 addresses/)
+    return Buffer.concat([pcapng(), block])
+  }
+
+  it('of too many addresses with names is refused', () => {
+    const file = blockOfNames(captureBytes('0001 0004 =0a000001', true), CAPTURE_NAMES_MAX + 1)
+    assert.match(errorOf(file).message, /names of more than 131072 addresses/)
+  })
+
+  it('of too many names of few addresses is refused', () => {
+    const names = 'a\0b\0'.repeat(500)
+    const record = Buffer.alloc(8 + names.length)
+    record.writeUInt16LE(1, 0)
+    record.writeUInt16LE(4 + names.length, 2)
+    record.write(names, 8, 'latin1')
+    assert.match(errorOf(blockOfNames(record, 200)).message, /a block with more than 131072 names/)
+  })
+
+  it('gives the first comments of very many', () => {
+    const options = Buffer.alloc(8 * 5000, Buffer.from('\x01\0\x02\0ab\0\0', 'latin1'))
+    const block = Buffer.alloc(32 + options.length)
+    block.writeUInt32LE(6, 0)
+    block.writeUInt32LE(block.length, 4)
+    options.copy(block, 28)
+    block.writeUInt32LE(block.length, block.length - 4)
+    const reader = new CaptureReader()
+    reader.push(Buffer.concat([pcapng('00000001 00000014 0001 0000 00000000 00000014'), block]))
+    reader.end()
+    while (reader.next() !== ReadResult.packet) continue
+    assert.deepEqual(reader.packet.comments, Array<string>(CAPTURE_COMMENTS_MAX).fill('ab'))
   })
 })
 

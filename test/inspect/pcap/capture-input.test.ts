@@ -53,6 +53,29 @@ async function numbers(input: CaptureInput, synchronously: boolean): Promise<num
 }
 
 describe('an open capture', () => {
+  it('reads no more at once behind a large block, whose buffer stays', () => {
+    const size = 8_000_000
+    const large = Buffer.alloc(size)
+    large.writeUInt32LE(0xbad, 0)
+    large.writeUInt32LE(size, 4)
+    large.writeUInt32LE(size, size - 4)
+    const packets = readFileSync(largeFile(2000))
+    // Behind the section header, in which stands its length.
+    const at = packets.readUInt32LE(4)
+    const path = join(folder, 'behind.pcapng')
+    writeFileSync(path, Buffer.concat([packets.subarray(0, at), large, packets.subarray(at)]))
+    const input = openCapture(path)
+    let bytes = 0
+    for (let result = input.reader.next(); result !== ReadResult.end; result = input.reader.next()) {
+      if (result === ReadResult.packet) bytes += input.reader.packet.capturedLength
+      if (result !== ReadResult.needMore) continue
+      assert.ok(bytes <= 512 * 1024, `${bytes} bytes of packets at once`)
+      bytes = 0
+      input.fill()
+    }
+    input.close()
+  })
+
   for (const synchronously of [true, false]) {
     it(`is read to its end, ${synchronously ? 'waiting' : 'without waiting'}`, async () => {
       const input = openCapture(largeFile(3000))

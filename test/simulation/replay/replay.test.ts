@@ -187,6 +187,8 @@ describe('a replay', () => {
       end: () => undefined,
       lose: () => undefined,
       refuse: () => undefined,
+      overlooks: (from) => from,
+      overlook: () => undefined,
       flush: () => undefined,
     })
     assert.deepEqual(await replayOf(capture, { scene: watched, chunk: 1000 }), quiet)

@@ -8,7 +8,7 @@ import type { SystemPruned } from '../../../src/control/api/system.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
 import { isAlive } from '../support/leftovers.ts'
-import { attempt, Program, run } from '../support/program.ts'
+import { Program, run } from '../support/program.ts'
 import { namespacePath, newFolder, newNamespaceName } from '../support/scene.ts'
 
 /** A process that leaves its shim's process tree, and one that stays in it. */
