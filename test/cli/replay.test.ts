@@ -102,7 +102,7 @@ LEFT OUT   FROM                ADDRESS
     ])
     assert.match(
       packets[2]!.comments.join('; '),
-      /begins flow #0; SNAT 10\.1\.0\.2 id 7 → 203\.0\.113\.1 id 7/,
+      /begins connection #0; SNAT 10\.1\.0\.2 id 7 → 203\.0\.113\.1 id 7/,
     )
     assert.match(packets.at(-1)!.comments.join(), /^dropped: address-spoofed/)
   })
