@@ -189,7 +189,7 @@ describe('captures', { skip }, () => {
         ['0', '0x00000002'],
       ],
     )
-    for (const [, , comment] of lost) assert.match(comment!, /dropped: link-loss: /)
+    for (const [, , comment] of lost) assert.match(comment!, /dropped: link-loss\. /)
   })
 
   it('keep to a filter, a length and a number of packets', async () => {
