@@ -104,7 +104,7 @@ Where the capture lacks the answers to ARP, --answer-arp makes them up, and pack
     ])
     assert.match(
       packets[2]!.comments.join('; '),
-      /begins flow #0; SNAT 10\.1\.0\.2 id 7 → 203\.0\.113\.1 id 7/,
+      /begins connection #0; SNAT 10\.1\.0\.2 id 7 → 203\.0\.113\.1 id 7/,
     )
     assert.match(packets.at(-1)!.comments.join(), /^dropped: address-spoofed/)
   })
