@@ -12,6 +12,7 @@ import { openDescriptors } from '../../support/descriptors.ts'
 import { insideNamespace } from '../../support/inside-namespace.ts'
 import { answering, answerTo, decoded, NameServer, question } from '../../support/name-server.ts'
 import { NetworkNamespace, plainEnvironment } from '../../support/network-namespace.ts'
+import { until } from '../../system/support/until.ts'
 
 /** An upstream's sockets, with what they told. */
 class Heard {
@@ -217,9 +218,12 @@ insideNamespace(import.meta.url, () => {
     })
 
     it("a link-local server is asked on its link, as the machine's resolv.conf names it", async () => {
-      const ip = (...args: string[]) => execFileSync('ip', args, { env: plainEnvironment() })
+      const ip = (...args: string[]) =>
+        execFileSync('ip', args, { env: plainEnvironment(), encoding: 'utf8' })
       ip('link', 'add', 'link0', 'type', 'veth', 'peer', 'name', 'link1')
       for (const name of ['link0', 'link1']) ip('link', 'set', name, 'addrgenmode', 'none', 'up')
+      // The kernel notes the carrier some time later; an address that came before it would not be the machine's own yet.
+      await until('link0 has a carrier', () => ip('-j', 'link', 'show', 'link0').includes('"operstate":"UP"'))
       ip('address', 'add', 'fe80::53/64', 'dev', 'link0', 'nodad')
       const server = createSocket('udp6').bind(53, 'fe80::53%link0')
       await once(server, 'listening')
