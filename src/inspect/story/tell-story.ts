@@ -5,6 +5,7 @@ import { STORY_WAITING_MAX } from '../../limits.ts'
 import { macAt } from '../../wire/address.ts'
 import * as ethernet from '../../wire/ethernet.ts'
 import type { DecisionStep } from '../explain-text.ts'
+import { answerNames } from './answer-name.ts'
 import type { FrameStory, StoryDeparture, StoryOutcome } from './frame-story.ts'
 import { placeText } from './place-text.ts'
 import { isSamePacket } from './same-packet.ts'
@@ -109,15 +110,28 @@ function departure(
 function originOf(
   left: DissectedFrame,
   came: DissectedFrame | undefined,
-  { facts, steps }: StorySource,
+  source: StorySource,
 ): StoryDeparture['origin'] {
-  if (facts.includes('released')) return 'frame'
+  const { facts, steps } = source
+  if (facts.includes('released')) return originOfReleased(left, came, source)
   if (came === undefined) return 'router'
   const last = steps.at(-1)
   if (last !== undefined && (last.verdict === 'drop' || isAnswer(last) || facts.includes('held'))) {
     return 'router'
   }
   return isSamePacket(came.bytes, left.bytes, came.frame.segmentSize > 0) ? 'frame' : 'router'
+}
+
+/** What has waited in vain is dropped, and its sender told; a link may have changed what has waited there. */
+function originOfReleased(
+  left: DissectedFrame,
+  came: DissectedFrame | undefined,
+  { facts, reason }: StorySource,
+): StoryDeparture['origin'] {
+  const isSame = came !== undefined && isSamePacket(came.bytes, left.bytes, came.frame.segmentSize > 0)
+  if (isSame) return 'frame'
+  if (reason !== undefined) return 'router'
+  return came === undefined || facts.includes('delayed') ? 'frame' : 'router'
 }
 
 const isAnswer = ({ stage, verdict }: DecisionStep): boolean =>
@@ -142,7 +156,7 @@ function outcomeOf(source: StorySource, departures: readonly StoryDeparture[]): 
 }
 
 function endingOf(
-  { steps, facts, reason, arrival, seen }: StorySource,
+  { steps, facts, reason, seen }: StorySource,
   outcome: StoryOutcome,
   departures: readonly StoryDeparture[],
 ): string {
@@ -153,16 +167,13 @@ function endingOf(
       return `It leaves ${waysOf(departures.filter(({ origin }) => origin === 'frame'))}.${late}${lost}`
     }
     case 'answered':
-      return departures.length === 0
-        ? 'The router answers it.'
-        : `The router answers it, ${waysOf(departures)}.`
+      return departures.length === 0 ? 'The router answers it.' : answerText(departures)
     case 'consumed':
       return 'It goes no further.'
     case 'waiting':
       return waitingText(steps.at(-1), facts.includes('delayed'))
     case 'dropped': {
-      const told =
-        departures.length > 0 && arrival !== undefined ? ` The router says so, ${waysOf(departures)}.` : ''
+      const told = departures.length > 0 ? ` ${answerText(departures)}` : ''
       return `It is dropped: ${reason}. ${sentenceOf(reason!)}${told}`
     }
     case 'originated':
@@ -173,6 +184,9 @@ function endingOf(
       return seen ?? 'The capture does not say what became of it.'
   }
 }
+
+const answerText = (departures: readonly StoryDeparture[]): string =>
+  `The router answers with ${answerNames(departures)}, ${waysOf(departures)}.`
 
 function waitingText(last: DecisionStep | undefined, isDelayed: boolean): string {
   if (isDelayed) return 'It waits on the impaired link, and goes on when its time has come.'
