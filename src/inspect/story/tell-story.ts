@@ -101,10 +101,16 @@ function departure(
   source: StorySource,
 ): StoryDeparture {
   const origin = originOf(left, came, source)
-  const changes =
-    origin === 'frame' && came !== undefined ? storyChanges(came.dissection, left.dissection) : []
+  const isRewritten = origin === 'frame' && came !== undefined && !isEqual(came, left)
+  const changes = isRewritten ? storyChanges(came.dissection, left.dissection) : []
   return { ...left.frame, origin, changes }
 }
+
+/** Most frames are switched, and then there is nothing to look for. */
+const isEqual = (came: DissectedFrame, left: DissectedFrame): boolean =>
+  came.frame.bytes === left.frame.bytes &&
+  came.frame.length === left.frame.length &&
+  came.frame.segmentSize === left.frame.segmentSize
 
 /** What the frame led to is the router's where the frame itself did not get as far. */
 function originOf(
