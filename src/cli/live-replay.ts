@@ -14,7 +14,7 @@ import { type FileSummary, fileSummary } from '../simulation/replay/replay-summa
 import type { SourceRule } from '../simulation/replay/source-rules.ts'
 import type { SimulatedPlace } from '../simulation/simulated-place.ts'
 import { type ApiClient, segment } from './api-client.ts'
-import { captureError } from './capture-input.ts'
+import { captureError } from './capture/capture-input.ts'
 
 export interface LiveReplayOptions {
   readonly network: string

@@ -97,12 +97,18 @@ class DatapathWorker {
   /** Takes the burst through the path, and what has waited long enough on impaired links: what is left of that the next turn takes at once. */
   #process(count: number, nowMs: number): void {
     const engine = this.#engine
-    this.#forward(engine.arrive(count, nowMs * 1000), nowMs)
+    this.#forward(this.#arrive(count, nowMs), nowMs)
     while (engine.hasArrivals) {
       this.#transmit()
-      this.#forward(engine.arrive(0, nowMs * 1000), nowMs)
+      this.#forward(this.#arrive(0, nowMs), nowMs)
     }
     for (let i = 0; i < DEPARTURE_LISTS_MAX && engine.hasDepartures; i++) this.#depart(nowMs)
+  }
+
+  #arrive(count: number, nowMs: number): number {
+    const nowUs = nowMs * 1000
+    if (this.#recorded.active) return this.#recorded.arrive(count, nowMs, nowUs)
+    return this.#engine.arrive(count, nowUs)
   }
 
   #forward(count: number, nowMs: number): void {
@@ -173,10 +179,10 @@ class DatapathWorker {
         engine.removePort(request.port)
         return this.#io.release(request.port)
       case 'inject':
-        this.#inject(request.port, request.frame, nowMs)
+        this.#inject(request.port, request.frame, nowMs, false)
         return undefined
       case 'injectAll':
-        return request.frames.map(({ port, frame }) => this.#inject(port, frame, nowMs))
+        return request.frames.map(({ port, frame }) => this.#inject(port, frame, nowMs, true))
       case 'stations':
         return [...engine.stations.stations(nowS)]
       case 'flushPort':
@@ -259,12 +265,12 @@ class DatapathWorker {
     }
   }
 
-  /** Returns 0, or the DropReason. */
-  #inject(port: number, frame: Uint8Array, nowMs: number): number {
-    const engine = this.#engine
-    const { trail } = engine.counters
+  /** Returns 0, or the DropReason. `byLink`: as with Engine.place. */
+  #inject(port: number, frame: Uint8Array, nowMs: number, byLink: boolean): number {
+    const { trail } = this.#engine.counters
     trail.clear()
-    this.#recorded.run(nowMs, () => engine.inject(port, frame, Math.floor(nowMs / 1000)))
+    if (this.#recorded.active) this.#recorded.inject(port, frame, nowMs, byLink)
+    else this.#forward(this.#engine.place(port, frame, byLink), nowMs)
     const { reason } = trail
     // At once: the next call may remove the port that it goes to.
     this.#transmit()

@@ -118,6 +118,7 @@ export class Counters {
   /** The router has made a frame, which goes to `port`. */
   originated(port: number): void {
     this.events[(port << EVENTS_SHIFT) + ORIGINATED]! += 1
+    this.trail.made = true
   }
 
   /** A frame of `port` was for the router. */

@@ -205,18 +205,32 @@ export class Engine {
    * To be called between two bursts, when all transmissions are carried out; its own then wait to be.
    */
   inject(port: number, frame: Uint8Array, nowS: number): void {
+    this.place(port, frame)
+    this.process(0, 1, nowS)
+  }
+
+  /**
+   * The first half of `inject`: makes a frame of our own the burst, of one frame, that `process` is to be called for. `byLink`: it comes by
+   * the port's link, in the turn for which `arrive` was called last; where that is impaired the frame may wait, or be dropped, and the
+   * burst has none. Returns how many frames the burst has.
+   */
+  place(port: number, frame: Uint8Array, byLink = false): number {
     if (this.egress.count > 0) throw new Error('transmissions wait')
     if ((this.ports.domain[port] ?? NO_DOMAIN) === NO_DOMAIN) throw new Error(`port ${port} does not exist`)
     if (frame.length > FRAME_MAX)
       throw new RangeError(`a frame has at most ${FRAME_MAX} bytes, not ${frame.length}`)
+    const { egress, impairment } = this
     const { bytes, received } = this.memory
-    const offset = this.egress.allocate(frame.length)
+    egress.freeArrivals()
+    const offset = egress.allocate(frame.length)
+    // Who looks on may transmit before the frame is dealt with.
+    egress.keepArrivals()
     bytes.set(frame, offset)
     received[PORT] = port
     received[OFFSET] = offset
     received[LENGTH] = frame.length
-    this.impairment.uncounted = BURST_MAX
-    this.process(0, 1, nowS)
+    impairment.uncounted = BURST_MAX
+    return byLink ? impairment.arriveAlone() : 1
   }
 
   /**

@@ -56,6 +56,7 @@ export class ArpAnswers implements FrameRecorder {
   end(): void {}
   lose(): void {}
   refuse(): void {}
+  miss(): void {}
   flush(): void {}
 }
 

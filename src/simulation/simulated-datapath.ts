@@ -136,12 +136,17 @@ export class SimulatedDatapath {
   #turn(count: number, nowUs: number): void {
     const { engine, path } = this
     engine.dns.nowMs = this.nowMs
-    this.#forward(engine.arrive(count, nowUs))
-    while (engine.hasArrivals) this.#forward(engine.arrive(0, nowUs))
+    this.#forward(this.#arrive(count, nowUs))
+    while (engine.hasArrivals) this.#forward(this.#arrive(0, nowUs))
     while (engine.hasDepartures) {
       path.release(this.nowMs, () => engine.depart())
       this.transmit()
     }
+  }
+
+  #arrive(count: number, nowUs: number): number {
+    const { engine, path } = this
+    return path.active ? path.arrive(count, this.nowMs, nowUs) : engine.arrive(count, nowUs)
   }
 
   #forward(count: number): void {
@@ -161,6 +166,14 @@ export class SimulatedDatapath {
     const result = path.active ? path.run(this.nowMs, action) : action()
     this.transmit()
     return result
+  }
+
+  /** Engine.inject. */
+  inject(port: number, frame: Uint8Array): void {
+    const { engine, path } = this
+    if (path.active) path.inject(port, frame, this.nowMs)
+    else engine.inject(port, frame, this.#nowS)
+    this.transmit()
   }
 
   /** Puts a frame at `slot`. Without a header of its own it is complete as it is. */

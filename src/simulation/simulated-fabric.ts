@@ -120,8 +120,7 @@ export class SimulatedFabric implements Fabric {
   }
 
   async inject(port: number, frame: Uint8Array): Promise<void> {
-    const { engine, nowS } = this.#datapath
-    this.#datapath.run(() => engine.inject(port, frame, nowS))
+    this.#datapath.inject(port, frame)
   }
 
   async injectAll(frames: readonly FabricFrame[]): Promise<Readonly<Record<string, number>>> {

@@ -108,13 +108,13 @@ describe('tapwire dissect says what is wrong', () => {
     const { code, out, err } = await dissect(file)
     assert.equal(code, 1)
     assert.ok(linesOf(out).length > 5)
-    assert.match(err, /cut\.pcap: At byte \d+ of the capture the file ends inside of a packet.*\nhint: /)
+    assert.match(err, /Cannot read .*cut\.pcap as a capture\. At byte \d+ of the capture the file ends inside of a packet.*\nhint: /)
   })
 
   const cases: readonly [args: string[], code: number, err: RegExp][] = [
-    [['nowhere.pcap'], 1, /open nowhere\.pcap: no such file/],
-    [['/'], 1, /open \/: is a directory/],
-    [[join(repositoryRoot, 'package.json')], 1, /package\.json: At byte 0 of the capture is no pcap/],
+    [['nowhere.pcap'], 1, /Cannot read nowhere\.pcap: there is no such file/],
+    [['/'], 1, /Cannot read \/: it is a folder/],
+    [[join(repositoryRoot, 'package.json')], 1, /package\.json as a capture\. At byte 0 of the capture is no pcap/],
     [[LAN, '--filter', 'tcp prot 80'], 1, /'prot' stands where .*:\n {4}tcp prot 80\n {8}\^\n/],
     [[LAN, '--filter', 'host web'], 1, /nothing is called 'web' here/],
     [[LAN, '--packet', '9-7'], 1, /'9-7' is no range/],

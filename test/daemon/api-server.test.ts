@@ -226,6 +226,16 @@ describe('an answer that goes on', () => {
     assert.equal(await failure(wrong), "last-event-id of the request's header must be a whole number.")
   })
 
+  it('are not opened for who asks for their head alone', async () => {
+    for (const path of ['/events', '/sandboxes/box/logs?follow=1&stdout=1']) {
+      const answer = await send(path, { method: 'HEAD' })
+      assert.equal(answer.statusCode, 200)
+      assert.equal(await text(answer), '')
+      assert.equal(harness.streams.count, 0)
+    }
+    await harness.control.opened(0)
+  })
+
   it('a quiet stream of events is kept alive by comments', async () => {
     await restart({ heartbeatMs: 1 })
     const answer = await send('/events')

@@ -63,6 +63,7 @@ describe('comments of captured packets', () => {
     [{ facts: Fact.flooded }, ['flooded to all other ports of the network']],
     [{ facts: Fact.consumed }, ['for the router itself']],
     [{ kind: departure, number: 0 }, ['made by the router']],
+    [{ kind: departure, facts: Fact.made }, ['made by the router, because of a frame that came']],
     [{ kind: departure, number: 3, facts: Fact.released }, ['had waited']],
     [{ kind: departure, number: 0, facts: Fact.released | Fact.delayed }, ['delayed by the link']],
     [

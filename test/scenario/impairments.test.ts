@@ -495,6 +495,8 @@ describe('who looks on', () => {
       end: ({ facts, reason }) => lines.push(`end${delayedText(facts)} ${DROP_REASONS[reason]!.name}`),
       lose: () => lines.push('lose'),
       refuse: () => lines.push('refuse'),
+      miss: ({ number, reason }, port) =>
+        lines.push(`miss ${number} to ${port} ${DROP_REASONS[reason]!.name}`),
       wantsRefused: false,
       overlooks: (from: number) => from,
       overlook: () => undefined,
@@ -505,7 +507,7 @@ describe('who looks on', () => {
     const turn = (nowUs: number): string[] => {
       const count = io.poll(engine.transmitCount, 0)
       path.settle()
-      path.process(engine.arrive(count, nowUs), nowUs / 1000)
+      path.process(path.arrive(count, nowUs / 1000, nowUs), nowUs / 1000)
       while (engine.hasDepartures) path.run(nowUs / 1000, () => engine.depart())
       return lines.splice(0)
     }
@@ -516,8 +518,14 @@ describe('who looks on', () => {
     assert.deepEqual(turn(3000), ['make', 'depart by 2 delayed', 'end delayed none'])
     engine.setImpairment(2, TO, { ...NO_IMPAIRMENT, loss: 1 })
     io.inject(3, frame('b c hello').frame)
-    assert.deepEqual(turn(4000), ['begin 2 at 3', 'end link-loss'])
-    turn(4000)
+    assert.deepEqual(turn(4000), ['begin 2 at 3', 'miss 2 to 2 link-loss', 'end link-loss'])
+    engine.setImpairment(1, FROM, { ...NO_IMPAIRMENT, loss: 1 })
+    io.inject(1, frame('b a hello').frame)
+    assert.deepEqual(turn(5000), ['begin 3 at 1', 'end link-loss'])
+    engine.setImpairment(1, FROM, { ...NO_IMPAIRMENT, down: true })
+    path.inject(1, frame('b a hello').frame, 6, true)
+    assert.deepEqual(lines.splice(0), ['begin 4 at 1', 'end link-down'])
+    turn(6000)
     assertAllAccountedFor(engine.counters.total())
   })
 })

@@ -4,6 +4,7 @@ import { TapwireError } from '../../src/control/errors.ts'
 import type { Lab } from '../../src/control/lab.ts'
 import { parseLab } from '../../src/control/lab-file.ts'
 import { Fact, type RecordedFrame } from '../../src/datapath/capture/recorded-frame.ts'
+import { DropReason } from '../../src/datapath/drop-reason.ts'
 import { SimulatedLab } from '../../src/simulation/simulated-lab.ts'
 import { address, packetFrame } from '../support/packet-text.ts'
 import { filesBelow } from '../support/repository.ts'
@@ -257,10 +258,14 @@ describe('impaired links of a simulated lab', () => {
   it('lose the same frames each time', async () => {
     const fates = async (): Promise<boolean[]> => {
       const scene = new SimulatedScene(await SimulatedLab.start(lab('{ loss: 50%, seed: 3 }')))
-      return Array.from(
-        { length: 64 },
-        () => scene.send('alice', 'echo 10.1.0.2>10.1.0.3 via=10.1.0.3').length > 0,
-      )
+      return Array.from({ length: 64 }, () => {
+        const frame = frameOf('echo 10.1.0.2>10.1.0.3 via=10.1.0.3')
+        const [record, ...others] = scene.lab.receive(scene.port('alice'), frame, 10)
+        assert.deepEqual(others, [])
+        const isLost = record!.reason === DropReason.linkLoss
+        assert.equal(record!.departures.length, isLost ? 0 : 1)
+        return isLost
+      })
     }
     const first = await fates()
     assert.deepEqual(await fates(), first)

@@ -1,11 +1,8 @@
 /** Captures as commands read them: from a file or from standard input, with constant memory, and with errors for people. */
 
-import { ErrorCode, TapwireError } from '../../control/errors.ts'
-import { CaptureFileError } from '../../inspect/pcap/capture-file-error.ts'
-import { openCapture } from '../../inspect/pcap/capture-input.ts'
 import { CaptureReader, ReadResult } from '../../inspect/pcap/capture-reader.ts'
 import type { Cli } from '../cli.ts'
-import { openError, usage } from '../options.ts'
+import { captureError, openCaptureFile } from './capture-input.ts'
 
 /** What is done with what a capture holds. */
 export interface CaptureVisitor {
@@ -22,39 +19,30 @@ export interface CaptureVisitor {
  * that has been visited.
  */
 export async function readCapture(cli: Cli, path: string, visitor: CaptureVisitor): Promise<void> {
-  try {
-    if (path === '-') await readStream(cli, visitor)
-    else await readFile(path, visitor)
-  } catch (error) {
-    if (!(error instanceof CaptureFileError)) throw error
-    const name = path === '-' ? 'standard input' : path
-    throw new TapwireError(ErrorCode.captureInvalid, `${name}: ${error.message}`, {
-      hint: error.hint,
-      cause: error,
-    })
-  }
+  if (path === '-') await readStream(cli, visitor)
+  else await readFile(path, visitor)
 }
 
 async function readFile(path: string, visitor: CaptureVisitor): Promise<void> {
-  const input = ofSystem(path, () => openCapture(path))
+  const input = openCaptureFile(path)
   try {
     for (;;) {
-      const state = visitAll(input.reader, visitor)
+      const state = told(path, () => visitAll(input.reader, visitor))
       if (state === 'done') return
       await visitor.pause()
-      if (state === 'needMore') ofSystem(path, () => input.fill())
+      if (state === 'needMore') told(path, () => input.fill())
     }
   } finally {
     input.close()
   }
 }
 
-/** Throws USAGE in place of the system's error. */
-function ofSystem<T>(path: string, work: () => T): T {
+/** Throws CAPTURE_INVALID for what is wrong with the file, and in place of the system's errors. */
+function told<T>(path: string, work: () => T): T {
   try {
     return work()
-  } catch (cause) {
-    throw usage(openError(path, cause))
+  } catch (error) {
+    throw captureError(path, error)
   }
 }
 
@@ -71,7 +59,7 @@ async function readStream({ stdin }: Cli, visitor: CaptureVisitor): Promise<void
 
 async function visitWithPauses(reader: CaptureReader, visitor: CaptureVisitor): Promise<VisitState> {
   for (;;) {
-    const state = visitAll(reader, visitor)
+    const state = told('-', () => visitAll(reader, visitor))
     await visitor.pause()
     if (state !== 'full') return state
   }

@@ -9,7 +9,7 @@ import type { FileSummary, ReplaySummary } from '../../simulation/replay/replay-
 import { parseSourceRule } from '../../simulation/replay/source-rules.ts'
 import { SimulatedLab } from '../../simulation/simulated-lab.ts'
 import { apiClient } from '../api-client.ts'
-import { captureError, openCaptureFile } from '../capture-input.ts'
+import { captureError, openCaptureFile } from '../capture/capture-input.ts'
 import { type Cli, EXIT_FAILED, isTerminal } from '../cli.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { LiveReplay } from '../live-replay.ts'

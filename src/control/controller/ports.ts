@@ -4,6 +4,7 @@ import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../api/switch.t
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Context } from './context.ts'
+import { GatewayClaims } from './gateway-claim.ts'
 import type { Runs } from './runs.ts'
 import { SwitchNames } from './switch-names.ts'
 
@@ -57,7 +58,9 @@ export class Ports {
   }
 
   async send(network: string, { frames }: Frames): Promise<FramesSent> {
-    const { id, name } = this.#context.findNetwork(network)
+    const record = this.#context.findNetwork(network)
+    const { id, name } = record
+    const claims = new GatewayClaims(record)
     const ports = new Map<string, number>()
     const portOf = (from: string): number => {
       const port = ports.get(from) ?? this.#portOf(from, id, name)
@@ -65,11 +68,17 @@ export class Ports {
       return port
     }
     const checked = frames.map(({ from, data }) => ({ port: portOf(from), frame: frameOf(data) }))
-    const reasons = await this.#context.parts.fabric.injectAll(checked)
+    const refused: Record<string, number> = {}
+    const sent = checked.filter(({ frame }) => {
+      const reason = claims.of(frame)
+      if (reason !== undefined) refused[reason] = (refused[reason] ?? 0) + 1
+      return reason === undefined
+    })
+    const reasons = await this.#context.parts.fabric.injectAll(sent)
     return {
       frames: frames.length,
       drops: DROP_REASONS.flatMap(({ name: reason, sentence }) => {
-        const count = reasons[reason] ?? 0
+        const count = (reasons[reason] ?? 0) + (refused[reason] ?? 0)
         return count === 0 ? [] : [{ reason, sentence, frames: count }]
       }),
     }

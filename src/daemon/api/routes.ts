@@ -1,6 +1,7 @@
 /** What the groups of routes have in common. */
 
 import { createRoute, type OpenAPIHono, type RouteConfig, type RouteHandler, z } from '@hono/zod-openapi'
+import type { Context, Next } from 'hono'
 import { failureSchema } from '../../control/api/failure.ts'
 import type { SystemPruned, Version } from '../../control/api/system.ts'
 import type { ControlPlane } from '../../control/control-plane.ts'
@@ -64,13 +65,23 @@ export function serve<R extends RouteConfig>(api: Api, config: R, handler: Route
   }
   api.openapi(
     config,
-    handler as never,
+    withoutBody(handler) as never,
     ((result: HookResult) => {
       if (result.success) return
       const { target, data, error } = result
       throw badPart(schemas[target] as z.ZodType | undefined, data, PARTS[target] ?? 'body', error!.issues)
     }) as never,
   )
+}
+
+/** A request for the head of an answer gets that alone: nobody will read the body, and a stream would go on for ever. */
+function withoutBody<R extends RouteConfig>(handler: RouteHandler<R>) {
+  const answerOf = handler as unknown as (c: Context, next: Next) => Response | Promise<Response>
+  return async (c: Context, next: Next): Promise<Response> => {
+    const answer = await answerOf(c, next)
+    if (c.req.method === 'HEAD') await answer.body?.cancel()
+    return answer
+  }
 }
 
 interface HookResult {

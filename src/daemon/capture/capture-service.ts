@@ -11,6 +11,7 @@ import { FilterError } from '../../inspect/filter/filter-error.ts'
 import { CAPTURES_MAX, FOLLOWERS_MAX } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
 import type { Log } from '../log.ts'
+import { CaptureRings } from './capture-rings.ts'
 import { CaptureSession, type CaptureSwitch } from './capture-session.ts'
 import { type Followed, FollowSession, type FollowSwitch } from './follow-session.ts'
 
@@ -55,6 +56,7 @@ export class CaptureService {
   readonly #parts: CaptureServiceParts
   /** By number; undefined: about to be opened. */
   readonly #sessions = new Map<number, CaptureSession | undefined>()
+  readonly #rings = new CaptureRings()
   readonly #follows = new Map<number, FollowSession | undefined>()
   #lastNumber = 0
   #started = 0
@@ -88,13 +90,15 @@ export class CaptureService {
     }
     const number = ++this.#lastNumber
     const id = randomBytes(ID_BYTES).toString('hex')
+    const ring = this.#rings.take()
     this.#sessions.set(number, undefined)
     try {
-      const session = await CaptureSession.open({ number, id, datapath, places, selection, filter, options })
+      const parts = { number, id, ring, datapath, places, selection, filter, options }
+      const session = await CaptureSession.open(parts)
       this.#sessions.set(number, session)
       this.#started++
       this.#publish('start', session)
-      return { id, pieces: this.#run(number, session), stop: () => session.stop() }
+      return { id, pieces: this.#run(number, session, ring), stop: () => session.stop() }
     } catch (error) {
       this.#sessions.delete(number)
       throw error
@@ -156,7 +160,11 @@ export class CaptureService {
     await Promise.all([...this.#sessions.values()].map(async (session) => session?.stop()))
   }
 
-  async *#run(number: number, session: CaptureSession): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#run(
+    number: number,
+    session: CaptureSession,
+    ring: SharedArrayBuffer,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       yield* session.pieces()
     } finally {
@@ -165,6 +173,8 @@ export class CaptureService {
       this.#ended.packets += captured
       this.#ended.dropped += dropped
       this.#publish('stop', session)
+      // The session has ended before: see CaptureSession.pieces.
+      this.#rings.giveBack(ring)
     }
   }
 

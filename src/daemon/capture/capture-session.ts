@@ -3,11 +3,11 @@
 import type { CaptureOptions, CaptureSummary } from '../../control/api/capture.ts'
 import type { CapturePoint } from '../../control/capture-points.ts'
 import type { PlaceSelection, Places, SwitchPlace } from '../../control/places.ts'
-import { CaptureRingReader, ringSize } from '../../datapath/capture/capture-ring.ts'
+import { CaptureRingReader } from '../../datapath/capture/capture-ring.ts'
 import type { FilterProgram } from '../../datapath/capture/frame-filter.ts'
 import { Point } from '../../datapath/capture/ring-recorder.ts'
 import { CaptureFile } from '../../inspect/capture/capture-file.ts'
-import { CAPTURE_RING_SIZE, PORTS_MAX, PORTS_RESERVED } from '../../limits.ts'
+import { PORTS_MAX, PORTS_RESERVED } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
 import { programVersion } from '../version.ts'
 import { WallClock } from './capture-clock.ts'
@@ -31,6 +31,8 @@ export type CaptureSwitch = Pick<Datapath, 'openCapture' | 'setCapturePort' | 'c
 export interface CaptureSessionParts {
   readonly number: number
   readonly id: string
+  /** Of its own while it lasts. */
+  readonly ring: SharedArrayBuffer
   readonly datapath: CaptureSwitch
   readonly places: Places
   readonly selection: PlaceSelection
@@ -60,8 +62,7 @@ export class CaptureSession {
   #notified = false
 
   static async open(parts: CaptureSessionParts): Promise<CaptureSession> {
-    const { number, datapath, filter, options } = parts
-    const ring = new SharedArrayBuffer(ringSize(CAPTURE_RING_SIZE))
+    const { number, ring, datapath, filter, options } = parts
     const { snapLength, raw, drops } = options
     const clock = await datapath.openCapture({ capture: number, ring, filter, snapLength, raw, drops })
     return new CaptureSession(parts, new CaptureRingReader(ring), new WallClock(clock))

@@ -61,7 +61,10 @@ export const RecordKind = {
   void: 0,
   arrival: 1,
   departure: 2,
-  /** A device has not taken it; it has been told of as a departure already, but to those who want what was dropped alone. */
+  /**
+   * It has not got to its device: the device has not taken it, and it has been told of as a departure already, but to those who want what was
+   * dropped alone; or the impaired link there has lost it.
+   */
   refused: 3,
 } as const
 
@@ -99,6 +102,11 @@ const aligned = (size: number): number => (size + 7) & ~7
 
 /** Bytes of memory of a ring for at least `size` bytes of records. */
 export const ringSize = (size: number): number => DATA_START + aligned(size)
+
+/** For a new writer and a new reader, when the old ones are gone. */
+export function clearRing(buffer: ArrayBufferLike): void {
+  new Uint8Array(buffer, 0, DATA_START).fill(0)
+}
 
 class RingMemory {
   protected readonly state: Int32Array

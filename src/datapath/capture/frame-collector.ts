@@ -126,6 +126,11 @@ export class FrameCollector implements FrameRecorder {
     }
   }
 
+  miss(_way: FrameWay, port: number, offset: number, length: number): void {
+    const draft = this.#drafts.at(-1)
+    if (draft !== undefined) draft.wanted ||= this.#wants(port, this.#memory.view, offset, length)
+  }
+
   /** Who wants what leaves wants to know where it came from. */
   overlooks(from: number): number {
     return from

@@ -28,6 +28,7 @@ export interface FrameWay {
  *
  *     begin ── depart … ── end             a frame, as it came; each copy that leaves, as it leaves; and what has become of it
  *     begin ── ( begin ── depart ── end ) ── end          the answer to ARP that something has waited for
+ *     begin ── end                         a frame that the impaired link by which it comes has dropped
  *     make ── depart … ── end              what the router itself makes: requests, answers of the name server
  *     overlook ── depart …                 frames that nobody wants as they came; of each copy that leaves number, connection and that it had waited
  */
@@ -43,6 +44,8 @@ export interface FrameRecorder {
    * they may be read only where `present`.
    */
   refuse(way: FrameWay, port: number, offset: number, length: number, present: boolean): void
+  /** The impaired link to `port` has dropped a frame that would have departed. Between any of the other calls. */
+  miss(way: FrameWay, port: number, offset: number, length: number): void
   /**
    * Of the frames `from` to `to - 1` of the burst, which stand in the frame memory's list, the first that is to be told of by `begin`;
    * `to` where it is none. Changes nothing.

@@ -22,6 +22,8 @@ export const Fact = {
   beganFlow: 64,
   /** It had waited, or been delayed; its arrival is in an earlier record. */
   released: 128,
+  /** Of one that leaves: the router has made it because of the one that it is told of with. Of no record's `facts`. */
+  made: 256,
 } as const
 
 /** Names of the bits of Fact, from the lowest on. */

@@ -20,8 +20,10 @@ import * as ethernet from '../../wire/ethernet.ts'
 import * as virtioNet from '../../wire/virtio-net.ts'
 import { refusalReason } from '../egress.ts'
 import type { Engine } from '../engine.ts'
+import { ExplainedSteps } from '../explained-steps.ts'
 import type { FrameMemory } from '../frame-memory.ts'
 import * as frameMemory from '../frame-memory.ts'
+import { LinkDirection } from '../impairment/impairment-settings.ts'
 import type { ExplainedStep } from '../router-settings.ts'
 import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
 import { Glance } from './glance.ts'
@@ -33,7 +35,8 @@ const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES
   frameMemory
 const { etherType, TYPE_ARP } = ethernet
 const { gsoType, GSO_NONE } = virtioNet
-const { learned: LEARNED, moved: MOVED, released: RELEASED } = Fact
+const { consumed: CONSUMED, learned: LEARNED, made: MADE, moved: MOVED, released: RELEASED } = Fact
+const { from: FROM } = LinkDirection
 const NONE = -1
 const NUMBER_MAX = 2 ** 31 - 1
 const MS_PER_S = 1000
@@ -51,6 +54,7 @@ interface Aside {
   trailReason: number
   trailFacts: number
   trailFlow: number
+  trailMade: boolean
 }
 
 export class RecordedPath implements TrailWatcher {
@@ -77,6 +81,8 @@ export class RecordedPath implements TrailWatcher {
   private readonly numbers = new Int32Array(TRANSMIT_MAX)
   private adds = 0
   private moves = 0
+  /** Why the frame that begins its way never arrives; 0: it does. */
+  private linkReason = 0
   private readonly together: Glance
 
   /** `transmit` carries out the transmissions in the list, as `FrameIo.transmit`; the path settles them itself. */
@@ -95,6 +101,7 @@ export class RecordedPath implements TrailWatcher {
       trailReason: 0,
       trailFacts: 0,
       trailFlow: NONE,
+      trailMade: false,
     }))
   }
 
@@ -115,7 +122,22 @@ export class RecordedPath implements TrailWatcher {
 
   remove(recorder: FrameRecorder): void {
     this.recorders = this.recorders.filter((one) => one !== recorder)
-    if (!this.active) this.trail.watcher = undefined
+    if (this.active) return
+    this.trail.watcher = undefined
+    // Of the frame that was dealt with last: none that waits from here on is that one.
+    this.trail.number = 0
+  }
+
+  /** Engine.arrive, for what is lost on the way: `nowMs` and `nowUs` are the same. */
+  arrive(count: number, nowMs: number, nowUs: number): number {
+    this.way.timeMs = nowMs
+    return this.engine.arrive(count, nowUs)
+  }
+
+  /** Engine.inject: the frame arrives at the port. `byLink`: as with Engine.place. */
+  inject(port: number, frame: Uint8Array, nowMs: number, byLink = false): void {
+    this.way.timeMs = nowMs
+    this.process(this.engine.place(port, frame, byLink), nowMs)
   }
 
   /** Takes a burst of `count` frames through the path; transmits where the list is full. */
@@ -184,6 +206,7 @@ export class RecordedPath implements TrailWatcher {
    */
   explain(port: number, offset: number, length: number): readonly ExplainedStep[] {
     if (this.depth > 1) return []
+    if (this.linkReason !== 0) return this.explainLoss(port)
     this.transmitNow()
     const frame = this.memory.bytes.slice(offset, offset + length)
     const virtioHeader = this.memory.bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset)
@@ -226,6 +249,37 @@ export class RecordedPath implements TrailWatcher {
     this.way.reason = reason
     for (const recorder of this.recorders) recorder.lose(this.way, port, bytes, offset, length)
     this.takeBack()
+  }
+
+  lostOnLink(port: number, direction: LinkDirection, offset: number, length: number, reason: number): void {
+    if (direction === FROM) this.neverArrives(port, offset, length, reason)
+    // Outside of any way nothing is sent but what had been told of.
+    else if (this.depth > 0) this.neverDeparts(port, offset, length, reason)
+  }
+
+  private neverArrives(port: number, offset: number, length: number, reason: number): void {
+    this.linkReason = reason
+    this.begin(port, offset, length)
+    this.linkReason = 0
+    this.trail.reason = reason
+    this.end()
+  }
+
+  private neverDeparts(port: number, offset: number, length: number, reason: number): void {
+    const { way, trail, recorders } = this
+    if (this.depth === 1 && this.together.active) this.placeAt(offset)
+    const before = way.reason
+    way.facts = trail.facts
+    way.flow = trail.flow
+    way.reason = reason
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.miss(way, port, offset, length)
+    way.reason = before
+  }
+
+  private explainLoss(port: number): readonly ExplainedStep[] {
+    const steps = new ExplainedSteps()
+    steps.drop('link', this.linkReason, { port, way: 'from' })
+    return steps.all
   }
 
   private look(i: number, nowS: number): void {
@@ -339,8 +393,11 @@ export class RecordedPath implements TrailWatcher {
     way.facts = trail.facts | (this.depth === 1 && !isGlance ? this.learnt() : 0)
     way.reason = trail.reason
     way.flow = trail.flow
-    const { transmits } = memory
+    const { transmits, view } = memory
     const count = this.engine.transmitCount
+    // What the router makes because of a frame does not belong to that one's connection.
+    const { facts, flow } = way
+    const isAnswer = trail.made && (way.reason !== 0 || (facts & CONSUMED) !== 0)
     for (let i = this.told; i < count; i++) {
       const descriptor = i << DESCRIPTOR_SHIFT
       const port = transmits[descriptor + PORT]!
@@ -348,8 +405,13 @@ export class RecordedPath implements TrailWatcher {
       const length = transmits[descriptor + LENGTH]!
       if (isGlance) this.placeAt(offset)
       this.numbers[i] = way.number
+      const isMade = isAnswer || (trail.made && etherType(view, offset) === TYPE_ARP)
+      way.facts = isMade ? facts | MADE : facts
+      way.flow = isMade ? NONE : flow
       for (let r = 0; r < recorders.length; r++) recorders[r]!.depart(way, port, offset, length)
     }
+    way.facts = facts
+    way.flow = flow
     this.told = count
   }
 
@@ -374,6 +436,7 @@ export class RecordedPath implements TrailWatcher {
     aside.trailReason = trail.reason
     aside.trailFacts = trail.facts
     aside.trailFlow = trail.flow
+    aside.trailMade = trail.made
   }
 
   private takeBack(): void {
@@ -387,6 +450,7 @@ export class RecordedPath implements TrailWatcher {
     trail.reason = aside.trailReason
     trail.facts = aside.trailFacts
     trail.flow = aside.trailFlow
+    trail.made = aside.trailMade
     trail.number = aside.number
   }
 

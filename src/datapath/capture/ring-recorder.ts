@@ -37,7 +37,7 @@ export interface RingRecorderOptions {
   /** Bytes of a frame that are kept; 0: all. What must be segmented or completed first is kept whole, unless `raw`. */
   readonly snapLength: number
   readonly raw: boolean
-  /** Only what is dropped: arrivals that go nowhere, and what a device does not take. */
+  /** Only what is dropped: arrivals that go nowhere, what an impaired link loses, and what a device does not take. */
   readonly drops: boolean
 }
 
@@ -54,6 +54,8 @@ export class RingRecorder implements FrameRecorder {
   private readonly ports = new Int32Array(PORTS_MAX)
   /** Records of arrivals whose ways are not over yet, the innermost last. */
   private readonly reserved = new Int32Array(NESTED_MAX)
+  /** Of each: why a copy of it was dropped that is told of by itself; 0 where none was. */
+  private readonly missed = new Int32Array(NESTED_MAX)
   private depth = 0
   /** By place in the burst: what is left to be done to a frame that the filter has rejected (virtio-net.ts); NOTHING: it is not known whether it would. */
   private readonly rejected = new Int32Array(BURST_MAX).fill(NOTHING)
@@ -93,11 +95,11 @@ export class RingRecorder implements FrameRecorder {
     if (this.wants(port, ARRIVAL) && (this.drops || (way.facts & RELEASED) === 0)) {
       at = this.copy(RecordKind.arrival, port, offset, length)
     }
-    this.reserved[this.depth++] = at
+    this.open(at)
   }
 
   make(): void {
-    this.reserved[this.depth++] = NOTHING
+    this.open(NOTHING)
   }
 
   depart(way: FrameWay, port: number, offset: number, length: number): void {
@@ -113,7 +115,7 @@ export class RingRecorder implements FrameRecorder {
   end(way: FrameWay): void {
     const at = this.reserved[--this.depth]!
     if (at === NOTHING) return
-    if (this.drops && way.reason === 0) this.ring.withdraw(at)
+    if (this.drops && (way.reason === 0 || way.reason === this.missed[this.depth])) this.ring.withdraw(at)
     else this.ring.fill(at, way, this.tuples)
   }
 
@@ -136,6 +138,15 @@ export class RingRecorder implements FrameRecorder {
     if (!this.drops || !present || !this.wants(port, DEPARTURE)) return
     const at = this.copy(RecordKind.refused, port, offset, length)
     if (at !== NOTHING) this.ring.fill(at, way, this.tuples)
+  }
+
+  /** Told of where it was lost rather than where it had come from: of a super-frame it may be one segment. */
+  miss(way: FrameWay, port: number, offset: number, length: number): void {
+    if (!this.drops || !this.wants(port, DEPARTURE)) return
+    const at = this.copy(RecordKind.refused, port, offset, length)
+    if (at === NOTHING) return
+    this.ring.fill(at, way, this.tuples)
+    if (this.depth > 0) this.missed[this.depth - 1] = way.reason
   }
 
   flush(): void {
@@ -206,6 +217,11 @@ export class RingRecorder implements FrameRecorder {
   /** Whether the filter has rejected the same bytes as they came. */
   private isRejected(place: number, offset: number): boolean {
     return this.rejected[place] === offloads(this.memory.view, offset - VIRTIO_NET_HEADER_SIZE)
+  }
+
+  private open(at: number): void {
+    this.missed[this.depth] = 0
+    this.reserved[this.depth++] = at
   }
 
   private wants(port: number, point: number): boolean {

@@ -3,6 +3,8 @@
  * happens. Whoever wants to know of one frame clears it before, and reads it behind.
  */
 
+import type { LinkDirection } from '../impairment/impairment-settings.ts'
+
 const NONE = -1
 
 /** Is told which of many packets the router deals with; and of frames that had waited (for a neighbour, for a first fragment), in the turn of the frame that ended the wait. */
@@ -14,6 +16,8 @@ export interface TrailWatcher {
   released(): void
   /** It is dropped without another look. `offset` is where its Ethernet frame begins in `bytes`. */
   lost(number: number, port: number, bytes: Uint8Array, offset: number, length: number, reason: number): void
+  /** The impaired link of `port` drops a frame, which stands in the frame memory: on its way `from` there, before it arrives, or `to` there. */
+  lostOnLink(port: number, direction: LinkDirection, offset: number, length: number, reason: number): void
 }
 
 export class Trail {
@@ -25,11 +29,14 @@ export class Trail {
   facts = 0
   /** Reference of its connection, of tables/connection-table.ts; -1 where it has none. */
   flow = NONE
+  /** The router has made a frame because of it. */
+  made = false
   watcher: TrailWatcher | undefined = undefined
 
   clear(): void {
     this.reason = 0
     this.facts = 0
     this.flow = NONE
+    this.made = false
   }
 }

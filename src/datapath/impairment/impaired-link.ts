@@ -159,7 +159,7 @@ export class ImpairedLink {
   submit(offset: number, length: number, mayPass: boolean): boolean {
     if (this.settings.down) {
       this.droppedDown++
-      this.counters.dropped(this.port, DropReason.linkDown)
+      this.drop(offset, length, DropReason.linkDown)
       return false
     }
     const isTwice = this.draws(DUPLICATE)
@@ -190,7 +190,7 @@ export class ImpairedLink {
   private submitOnce(offset: number, length: number, mayPass: boolean): boolean {
     if (this.draws(LOSS)) {
       this.lost++
-      this.counters.dropped(this.port, DropReason.linkLoss)
+      this.drop(offset, length, DropReason.linkLoss)
       return false
     }
     const isCorrupt = this.draws(CORRUPT) && length > 0
@@ -199,7 +199,7 @@ export class ImpairedLink {
       this.reordered++
       this.dueUs[0] = this.clock[0]!
     } else if (!this.findPlace(length)) {
-      this.refuse()
+      this.refuse(offset, length)
       return false
     }
     const isFree = goesAhead || !this.isDue
@@ -237,7 +237,7 @@ export class ImpairedLink {
     const start = offset - VIRTIO_NET_HEADER_SIZE
     const slot = this.queue.push(this.bytes, this.words, start, VIRTIO_NET_HEADER_SIZE + length, this.dueUs)
     if (slot === NO_SLOT) {
-      this.refuse()
+      this.refuse(offset, length)
       return
     }
     this.counters.delayed(this.port)
@@ -247,9 +247,14 @@ export class ImpairedLink {
     this.store.turnBit(slot, VIRTIO_NET_HEADER_SIZE + (bit >> 3), bit & 7)
   }
 
-  private refuse(): void {
+  private refuse(offset: number, length: number): void {
     this.queueFull++
-    this.counters.dropped(this.port, DropReason.linkQueueFull)
+    this.drop(offset, length, DropReason.linkQueueFull)
+  }
+
+  private drop(offset: number, length: number, reason: DropReason): void {
+    this.counters.dropped(this.port, reason)
+    this.counters.trail.watcher?.lostOnLink(this.port, this.direction, offset, length, reason)
   }
 
   /** Whether a number drawn is a hit; draws none where none could be. */

@@ -113,6 +113,17 @@ export class Impairments {
     return end
   }
 
+  /** The same of the frame that is the burst, and nothing else: what was due has gone on. Returns 0 where it waits, or is dropped. */
+  arriveAlone(): number {
+    const { taken } = this
+    const { received } = this.memory
+    this.uncounted = BURST_MAX
+    if (this.from[received[PORT]!] === undefined) return 1
+    this.uncounted = 0
+    for (let word = 0; word < DESCRIPTOR_WORDS; word++) taken[word] = received[word]!
+    return this.enter(0, 0, BURST_MAX)
+  }
+
   /**
    * Adds what is due to the list of transmissions. False where it may not take all: carry it out, settle, and call again.
    */
@@ -271,6 +282,13 @@ export class Impairments {
     let staysHere = segmenter.segment(offset, length, egress.free, limit) === DropReason.none
     if (!staysHere && segmenter.segment(offset, length, limit, egress.end) !== DropReason.none) {
       this.counters.dropped(port, DropReason.segmentLimit)
+      this.counters.trail.watcher?.lostOnLink(
+        port,
+        LinkDirection.from,
+        offset,
+        length,
+        DropReason.segmentLimit,
+      )
       return from
     }
     const { count, firstOffset, stride, segmentLength, lastLength } = segmenter

@@ -40,6 +40,7 @@ export class CaptureComments {
     else if (record.number === 0 && (facts & Fact.delayed) !== 0) comments.push('delayed by the link')
     else if ((facts & Fact.released) !== 0) comments.push('had waited')
     else if (record.number === 0) comments.push('made by the router')
+    else if ((facts & Fact.made) !== 0) comments.push('made by the router, because of a frame that came')
     if (flow >= 0) comments.push(this.#flow(record))
     if (reason !== DropReason.none && kind !== RecordKind.departure) comments.push(dropText(reason))
     return comments

@@ -51,6 +51,8 @@ export class PlaceFinder {
   /** Throws USAGE where a rule names no place. */
   constructor({ places, routers, rules }: PlaceFinderOptions) {
     for (const place of places.values()) this.#learn(place)
+    forgetSeveral(this.#byMac)
+    forgetSeveral(this.#byAddress)
     for (const mac of routers) this.#byMac.set(keyOf(parseMac(mac)!), BY_ROUTER)
     for (const { match, place } of rules) {
       const { port } = findPlace(places.values(), place)
@@ -77,8 +79,8 @@ export class PlaceFinder {
       if (mac !== '') this.#byMac.set(keyOf(parseMac(mac)!), BY_ROUTER)
       return
     }
-    this.#byMac.set(keyOf(parseMac(mac)!), port)
-    for (const address of addresses) this.#byAddress.set(normal(address), port)
+    learn(this.#byMac, keyOf(parseMac(mac)!), port)
+    for (const address of addresses) learn(this.#byAddress, normal(address), port)
   }
 
   /** A section begins. `application`: what has written the file. */
@@ -126,6 +128,18 @@ export class PlaceFinder {
       NOT_PLACED
     )
   }
+}
+
+/** What stands in the place of a port where several have the same. */
+const SEVERAL = -4
+
+function learn<Key>(ports: Map<Key, number>, key: Key, port: number): void {
+  ports.set(key, ports.has(key) ? SEVERAL : port)
+}
+
+/** Which of them has sent a frame is not for us to guess. */
+function forgetSeveral<Key>(ports: Map<Key, number>): void {
+  for (const [key, port] of ports) if (port === SEVERAL) ports.delete(key)
 }
 
 /** `web.eth0@blue#2`: the second interface of this name in one capture. */

@@ -89,6 +89,63 @@ describe('frames that are sent in the place of sandboxes', () => {
     )
   })
 
+  it('never claim to be the gateway, also where no guard looks at them', async () => {
+    const { daemon } = await scene()
+    const { controller, fabric } = daemon
+    await controller.createNetwork({
+      Name: 'open',
+      EnableIPv6: true,
+      IPAM: { Config: [{ Subnet: '10.9.0.0/24' }, { Subnet: 'fd09::/64' }] },
+      Options: { 'tapwire.spoof-guard': 'false' },
+    })
+    await controller.connect('open', { Container: 'c1' })
+    fabric.injected.length = 0
+    const link = (source: string, type: string): string => `ffffffffffff${source}${type}`
+    const gateway = '02420a090001'
+    const other = '02420a0900aa'
+    const ip6 = (source: string, rest: string): string =>
+      `60000000${(rest.length / 2).toString(16).padStart(4, '0')}3aff${source}${'ff02'.padEnd(31, '0')}1${rest}`
+    const fd09 = (last: string): string => `fd09${'0'.repeat(24)}${last}`
+    const advertised = (last: string): string => `88000000${'0'.repeat(8)}${fd09(last)}`
+    const arpOf = (sender: string): string => `0001080006040002${other}${sender}${'0'.repeat(12)}0a090002`
+    const frames = [
+      link(gateway, '0800'),
+      link(other, '0806') + arpOf('0a090001'),
+      link(other, '810000050806') + arpOf('0a090001'),
+      `${link(other, '0800')}4500001400000000400000000a0900010a090002`,
+      link(other, '86dd') + ip6(fd09('0001'), '8000000000000000'),
+      link(other, '86dd') + ip6(fd09('0002'), advertised('0001')),
+    ]
+    const honest = [
+      link(other, '0806') + arpOf('0a090002'),
+      `${link(other, '0800')}4500001400000000400000000a0900020a090001`,
+      link(other, '86dd') + ip6(fd09('0002'), advertised('0002')),
+      link(other, '0800'),
+      '0000',
+    ]
+    const send = (network: string) =>
+      controller.sendFrames(network, {
+        frames: [...frames, ...honest].map((hex) => ({
+          from: 'c1',
+          data: Buffer.from(hex, 'hex').toString('base64'),
+        })),
+      })
+    const { drops } = await send('open')
+    assert.deepEqual(Object.fromEntries(drops.map(({ reason, frames: count }) => [reason, count])), {
+      'mac-spoofed': 1,
+      'arp-spoofed': 3,
+      'address-spoofed': 2,
+    })
+    assert.deepEqual(
+      fabric.injected.map(({ frame }) => Buffer.from(frame).toString('hex')),
+      honest,
+    )
+    // Where the guard is on, it counts what it drops.
+    fabric.injected.length = 0
+    await send('net')
+    assert.equal(fabric.injected.length, frames.length + honest.length)
+  })
+
   it('are all refused where one of them cannot be sent', async () => {
     const { daemon } = await scene()
     daemon.fabric.injected.length = 0

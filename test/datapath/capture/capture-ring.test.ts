@@ -6,6 +6,7 @@ import * as fc from 'fast-check'
 import {
   CaptureRingReader,
   CaptureRingWriter,
+  clearRing,
   RecordKind,
   type RecordTuples,
   RING_FULL,
@@ -163,6 +164,24 @@ describe('a capture ring', () => {
       pair.do({ kind: 'read', count: 1 })
     }
     assert.equal(pair.reader.countsOf(3).dropped, 0)
+  })
+
+  it('is as new when it has been cleared', () => {
+    const buffer = new SharedArrayBuffer(ringSize(1024))
+    const use = (): number[] => {
+      const writer = new CaptureRingWriter(buffer)
+      const reader = new CaptureRingReader(buffer)
+      assert.equal(reader.wait(), true)
+      assert.equal(reader.next(), false)
+      let written = 0
+      while (writer.reserve(RecordKind.departure, 7, 60, 60) !== RING_FULL) written++
+      assert.equal(writer.publish(), true)
+      assert.equal(reader.next(), true)
+      return [written, reader.countsOf(7).dropped]
+    }
+    const first = use()
+    clearRing(buffer)
+    assert.deepEqual(use(), first)
   })
 
   it('tells a reader that waits, once', () => {

@@ -291,6 +291,42 @@ describe('the recorded path', () => {
     assert.ok(records[0]![0]!.steps.some(({ stage }) => stage === 'source-nat'))
   })
 
+  it('says what the router has made because of a frame, which is of no connection', () => {
+    const side = new Side()
+    const { io, engine } = side
+    const path = new RecordedPath(engine, io.memory, () => io.transmit(engine.transmitCount))
+    const told: string[] = []
+    path.add({
+      depart: ({ number, facts, flow }, port) => {
+        const what = (facts & Fact.made) === 0 ? 'goes on' : 'is made'
+        told.push(`${number} ${what} to ${port}${flow < 0 ? '' : ' in a flow'}`)
+      },
+      end: ({ facts }) => assert.equal(facts & Fact.made, 0),
+      begin: () => undefined,
+      make: () => undefined,
+      lose: () => undefined,
+      refuse: () => undefined,
+      miss: () => undefined,
+      wantsRefused: false,
+      overlooks: (from) => from,
+      overlook: () => undefined,
+      flush: () => undefined,
+    })
+    for (const line of [
+      '1 arp 10.1.0.2 asks 10.1.0.1',
+      '1 udp 10.1.0.2:4000>8.8.8.8:53',
+      '9 arp 192.0.2.254 tells 192.0.2.1',
+      '1 udp 10.1.0.2:4000>8.8.8.8:53 ttl=1',
+    ]) {
+      const { port, frame } = side.frame(line)
+      io.inject(port, frame.frame, frame.virtioHeader)
+      const count = io.poll(engine.transmitCount, 0)
+      path.settle()
+      path.process(count, 1000)
+    }
+    assert.deepEqual(told, ['1 is made to 1', '2 is made to 9', '2 goes on to 9 in a flow', '4 is made to 1'])
+  })
+
   it('tells of what has waited in vain', () => {
     const side = new Side()
     const line = '1 udp 10.1.0.2:4000>192.0.2.9:53'

@@ -12,6 +12,7 @@ import { FrameCollector } from '../../../src/datapath/capture/frame-collector.ts
 import { RecordedPath } from '../../../src/datapath/capture/recorded-path.ts'
 import { Point, RingRecorder, type RingRecorderOptions } from '../../../src/datapath/capture/ring-recorder.ts'
 import { DROP_REASONS } from '../../../src/datapath/drop-reason.ts'
+import { LinkDirection, NO_IMPAIRMENT } from '../../../src/datapath/impairment/impairment-settings.ts'
 import { compileFilter } from '../../../src/inspect/filter/compile-filter.ts'
 import { frameOf } from '../../support/frame-text.ts'
 import { Scenario } from '../../support/scenario.ts'
@@ -58,7 +59,7 @@ class Scene {
     const { io, engine } = this.scenario
     const count = io.poll(engine.transmitCount, 0)
     this.path.settle()
-    this.path.process(count, 1000)
+    this.path.process(this.path.arrive(count, 1000, 1_000_000), 1000)
   }
 
   told(): Told[] {
@@ -121,6 +122,49 @@ describe('a capture in the data path', () => {
     // What is to be told of them is known before the next poll, which takes their bytes.
     assert.deepEqual(scene.lines(), ['2 arrival 12 same-port', '3 refused 13 device-queue-full'])
     assert.equal(scene.reader.countsOf(13).refused, 1)
+  })
+
+  it('of what is dropped alone has what impaired links lose, once, and where they lose it', () => {
+    const scene = new Scene({ drops: true })
+    const { engine } = scene.scenario
+    engine.setImpairment(1, LinkDirection.from, { ...NO_IMPAIRMENT, loss: 1 })
+    scene.take([1, BROADCAST])
+    assert.deepEqual(scene.lines(), ['1 arrival 11 link-loss'])
+    assert.deepEqual(scene.reader.countsOf(11), { seen: 1, accepted: 1, dropped: 0, refused: 0 })
+    engine.setImpairment(1, LinkDirection.from, undefined)
+    engine.setImpairment(2, LinkDirection.to, { ...NO_IMPAIRMENT, loss: 1 })
+    scene.take([1, BROADCAST])
+    assert.deepEqual(scene.lines(), ['2 refused 12 link-loss'])
+    const segments = { left: 'segmentation', gsoSize: 1000, payload: pattern(3000) } as const
+    const options = { version: 4, protocol: 'tcp', target: 'b', source: 'a' } as const
+    scene.take([2, ['a', 'b', 'here-is-b']])
+    assert.deepEqual(scene.lines(), [])
+    scene.scenario.arrive(1, transportFrame({ ...options, ...segments }))
+    scene.turn()
+    assert.deepEqual(scene.lines(), Array(3).fill('4 refused 12 link-loss'))
+    // At the place that it came from where the other one is not looked at.
+    scene.recorder.setPort(2, 0, 0)
+    scene.recorder.setPort(3, 0, 0)
+    scene.take([1, BROADCAST])
+    assert.deepEqual(scene.lines(), ['5 arrival 11 link-loss'])
+  })
+
+  it('shows what is lost on its way in as what arrived, and nothing that its link holds back', () => {
+    const scene = new Scene()
+    const { engine } = scene.scenario
+    engine.setImpairment(1, LinkDirection.from, { ...NO_IMPAIRMENT, loss: 1 })
+    scene.take([1, BROADCAST])
+    engine.setImpairment(1, LinkDirection.from, { ...NO_IMPAIRMENT, delayUs: 1000 })
+    scene.take([1, BROADCAST])
+    assert.deepEqual(scene.lines(), ['1 arrival 11 link-loss'])
+  })
+
+  it('has a frame of our own as one that arrives', () => {
+    for (const filter of ['', 'ether broadcast']) {
+      const scene = new Scene({ filter: compileFilter(filter) })
+      scene.path.inject(1, frameOf(BROADCAST).frame, 1000)
+      assert.deepEqual(scene.lines(), ['1 arrival 11', '1 departure 12', '1 departure 13'])
+    }
   })
 
   it('counts what a device does not take where all is captured, too', () => {
@@ -221,6 +265,44 @@ describe('frames that are followed', () => {
       ],
     )
     assert.equal(collector.missed, 0)
+  })
+
+  it('are told of where a link loses them, with no more than that', () => {
+    const { scene, collector } = follow([2], 10)
+    const { engine } = scene.scenario
+    engine.setImpairment(2, LinkDirection.from, { ...NO_IMPAIRMENT, down: true })
+    scene.take([2, BROADCAST])
+    engine.setImpairment(2, LinkDirection.from, undefined)
+    engine.setImpairment(2, LinkDirection.to, { ...NO_IMPAIRMENT, loss: 1 })
+    engine.setImpairment(3, LinkDirection.to, { ...NO_IMPAIRMENT, loss: 1 })
+    scene.take([1, BROADCAST])
+    const frames = collector.take()
+    assert.deepEqual(
+      frames.map(({ arrival, reason, departures }) => [
+        arrival?.port,
+        DROP_REASONS[reason]!.name,
+        departures.length,
+      ]),
+      [
+        [2, 'link-down', 0],
+        [1, 'link-loss', 0],
+      ],
+    )
+    assert.deepEqual(frames[0]?.steps, [
+      { stage: 'link', verdict: 'drop', reason: 'link-down', values: { port: 2, way: 'from' } },
+    ])
+  })
+
+  it('are explained as they came where they are our own', () => {
+    const { scene, collector } = follow([1], 10)
+    const { frame } = frameOf(BROADCAST)
+    scene.path.inject(1, frame, 1000)
+    const [told] = collector.take()
+    assert.deepEqual(
+      told?.departures.map(({ bytes }) => Buffer.from(bytes).equals(frame)),
+      [true, true],
+    )
+    assert.equal(told.steps.length, 2)
   })
 
   it('are no more than asked for until that begins anew, and the others are counted', () => {

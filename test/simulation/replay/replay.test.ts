@@ -187,6 +187,7 @@ describe('a replay', () => {
       end: () => undefined,
       lose: () => undefined,
       refuse: () => undefined,
+      miss: () => undefined,
       overlooks: (from) => from,
       overlook: () => undefined,
       flush: () => undefined,

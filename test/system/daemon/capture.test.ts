@@ -167,6 +167,31 @@ describe('captures', { skip }, () => {
     assert.match(dropped[0]![1]!, /dropped: network-isolated: /)
   })
 
+  it('show what an impaired link loses, in either direction', async () => {
+    const recording = await capture('place=client&drops=true&filter=icmp')
+    for (const way of ['from', 'to']) {
+      await scene.daemon.call('PUT', '/links/client', { [way]: { loss: '100%' } })
+      await scene.attempt('client', 'ping', '-c', '1', '-W', '1', INTERNET)
+    }
+    await scene.daemon.call('DELETE', '/links/client')
+    await stop(recording)
+    const lost = await rows(
+      recording.file,
+      'frame',
+      'icmp.type',
+      'frame.packet_flags_direction',
+      'frame.comment',
+    )
+    assert.deepEqual(
+      lost.map(([type, direction]) => [type, direction]),
+      [
+        ['8', '0x00000001'],
+        ['0', '0x00000002'],
+      ],
+    )
+    for (const [, , comment] of lost) assert.match(comment!, /dropped: link-loss: /)
+  })
+
   it('keep to a filter, a length and a number of packets', async () => {
     const recording = await capture('filter=icmp+and+host+10.77.2.2&snaplen=60&count=3&point=pre-nat')
     await scene.on('client', 'ping', '-c', '3', '-s', '500', INTERNET)

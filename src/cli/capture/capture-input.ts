@@ -1,8 +1,8 @@
 /** Capture files, as commands read them. */
 
-import { ErrorCode, TapwireError } from '../control/errors.ts'
-import { CaptureFileError } from '../inspect/pcap/capture-file-error.ts'
-import { type CaptureInput, openCapture } from '../inspect/pcap/capture-input.ts'
+import { ErrorCode, TapwireError } from '../../control/errors.ts'
+import { CaptureFileError } from '../../inspect/pcap/capture-file-error.ts'
+import { type CaptureInput, openCapture } from '../../inspect/pcap/capture-input.ts'
 
 /** Throws CAPTURE_INVALID. `-` is the standard input. */
 export function openCaptureFile(path: string): CaptureInput {
