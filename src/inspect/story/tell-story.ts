@@ -27,16 +27,21 @@ const NAME_ANSWERS: ReadonlySet<string> = new Set([
   'unsupported',
 ])
 
+interface WaitingFrame extends DissectedFrame {
+  /** It went no further: what waits is what the router made because of it. */
+  readonly isAnswered: boolean
+}
+
 export class StoryTeller {
   /** Frames that wait, by number: those that wait longest first. */
-  readonly #waiting = new Map<number, DissectedFrame>()
+  readonly #waiting = new Map<number, WaitingFrame>()
 
   /** One story; of what several frames' waiting ended at once, one for each. */
   tell(source: StorySource): readonly FrameStory[] {
     return this.#split(source).map((one) => this.#tellOne(one))
   }
 
-  /** Frames that leave an impaired link have no number any more: they are known by what they are. */
+  /** Frames that came to an impaired link when nobody looked, and in captures, have no number: they are known by what they are. */
   #split(source: StorySource): readonly StorySource[] {
     const { number, facts, departures } = source
     if (number !== 0 || !facts.includes('released') || departures.length === 0) return [source]
@@ -66,7 +71,7 @@ export class StoryTeller {
     const departures = source.departures.map((copy) => departure(storyFrame(copy), arrival ?? waited, source))
     const outcome = outcomeOf(source, departures)
     const advice = outcome === 'dropped' && reason !== undefined ? adviceOn(reason) : undefined
-    if (arrival !== undefined) this.#remember(number, arrival, facts)
+    if (arrival !== undefined) this.#remember(source, arrival)
     return {
       number,
       time,
@@ -87,17 +92,17 @@ export class StoryTeller {
   }
 
   /** A frame may go on more than once: copies of it may be delayed by several links. */
-  #remember(number: number, arrival: DissectedFrame, facts: StorySource['facts']): void {
+  #remember({ number, facts, steps }: StorySource, arrival: DissectedFrame): void {
     if (number === 0 || !(facts.includes('held') || facts.includes('delayed'))) return
     const waiting = this.#waiting
-    waiting.set(number, arrival)
+    waiting.set(number, { ...arrival, isAnswered: endsWithRouter(steps) })
     if (waiting.size > STORY_WAITING_MAX) waiting.delete(waiting.keys().next().value!)
   }
 }
 
 function departure(
   left: DissectedFrame,
-  came: DissectedFrame | undefined,
+  came: DissectedFrame | WaitingFrame | undefined,
   source: StorySource,
 ): StoryDeparture {
   const origin = originOf(left, came, source)
@@ -115,29 +120,32 @@ const isEqual = (came: DissectedFrame, left: DissectedFrame): boolean =>
 /** What the frame led to is the router's where the frame itself did not get as far. */
 function originOf(
   left: DissectedFrame,
-  came: DissectedFrame | undefined,
+  came: DissectedFrame | WaitingFrame | undefined,
   source: StorySource,
 ): StoryDeparture['origin'] {
   const { facts, steps } = source
   if (facts.includes('released')) return originOfReleased(left, came, source)
   if (came === undefined) return 'router'
-  const last = steps.at(-1)
-  if (last !== undefined && (last.verdict === 'drop' || isAnswer(last) || facts.includes('held'))) {
-    return 'router'
-  }
+  if (endsWithRouter(steps) || (steps.length > 0 && facts.includes('held'))) return 'router'
   return isSamePacket(came.bytes, left.bytes, came.frame.segmentSize > 0) ? 'frame' : 'router'
 }
 
 /** What has waited in vain is dropped, and its sender told; a link may have changed what has waited there. */
 function originOfReleased(
   left: DissectedFrame,
-  came: DissectedFrame | undefined,
+  came: DissectedFrame | WaitingFrame | undefined,
   { facts, reason }: StorySource,
 ): StoryDeparture['origin'] {
+  if (came !== undefined && 'isAnswered' in came && came.isAnswered) return 'router'
   const isSame = came !== undefined && isSamePacket(came.bytes, left.bytes, came.frame.segmentSize > 0)
   if (isSame) return 'frame'
   if (reason !== undefined) return 'router'
   return came === undefined || facts.includes('delayed') ? 'frame' : 'router'
+}
+
+const endsWithRouter = (steps: readonly DecisionStep[]): boolean => {
+  const last = steps.at(-1)
+  return last !== undefined && (last.verdict === 'drop' || isAnswer(last))
 }
 
 const isAnswer = ({ stage, verdict }: DecisionStep): boolean =>
@@ -154,6 +162,7 @@ function outcomeOf(source: StorySource, departures: readonly StoryDeparture[]): 
   const last = steps.at(-1)
   if (reason !== undefined) return 'dropped'
   if (last !== undefined && isAnswer(last)) return 'answered'
+  if (isReleased && departures.length > 0) return 'answered'
   if (facts.includes('held') || facts.includes('delayed')) return 'waiting'
   if (last !== undefined && isForward(last)) return 'waiting'
   if (departures.length > 0) return 'answered'
@@ -169,7 +178,10 @@ function endingOf(
   switch (outcome) {
     case 'delivered': {
       const lost = reason === undefined ? '' : ` A copy is dropped: ${sentenceOf(reason)}`
-      const late = facts.includes('delayed') ? ' Another copy waits on an impaired link.' : ''
+      const late =
+        facts.includes('delayed') && !facts.includes('released')
+          ? ' Another copy waits on an impaired link.'
+          : ''
       return `It leaves ${waysOf(departures.filter(({ origin }) => origin === 'frame'))}.${late}${lost}`
     }
     case 'answered':
