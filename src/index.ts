@@ -12,6 +12,14 @@ export { DROP_REASONS, DropReason, type DropReasonText } from './datapath/drop-r
 export { Engine, type EngineOptions } from './datapath/engine.ts'
 export { FrameMemory } from './datapath/frame-memory.ts'
 export type { DomainSettings, PortSettings } from './datapath/port-table.ts'
+export { dissect } from './inspect/dissect/dissect.ts'
+export type {
+  DissectedField,
+  DissectedLayer,
+  Dissection,
+  DissectOptions,
+} from './inspect/dissect/dissection.ts'
+export { type DissectionJson, dissectionJson } from './inspect/dissect/dissection-json.ts'
 export {
   LineWriter,
   type LineWriterOptions,
@@ -20,6 +28,7 @@ export {
   TIME_FORMATS,
   type TimeFormat,
 } from './inspect/dissect/line-writer.ts'
+export { hexDump, type TreeTextOptions, treeText } from './inspect/dissect/tree-text.ts'
 export { compileFilter, type FilterNames } from './inspect/filter/compile-filter.ts'
 export { FilterError } from './inspect/filter/filter-error.ts'
 export { PacketFilter } from './inspect/filter/packet-filter.ts'

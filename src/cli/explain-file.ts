@@ -10,8 +10,9 @@ import type { FrameStory } from '../inspect/story/frame-story.ts'
 import type { PacketRange } from '../inspect/story/packet-range.ts'
 import { captureError, openCaptureFile } from './capture/capture-input.ts'
 import { type Cli, EXIT_FAILED } from './cli.ts'
-import { usage } from './options.ts'
+import { leaveAway, usage } from './options.ts'
 import { plural, printable } from './output.ts'
+import { ANSWER_ARP_HINT, isUnanswered } from './replay-text.ts'
 import type { StoryFormat } from './story-format.ts'
 import { StorySink, storyWriter } from './story-output.ts'
 
@@ -59,12 +60,14 @@ export async function explainFile(cli: Cli, path: string, given: ExplainFileOpti
     const origin = { file: path, ...(lab !== undefined && { lab }) }
     const colours = output === undefined
     const writer = storyWriter(cli, sink, { format, title, origin, colours })
+    let isWhole = false
     try {
       await readAll(path, input, teller, sink)
+      isWhole = true
     } finally {
       // Of a broken file, what could be read.
       teller.finish()
-      const missing = told === 0 ? [nothingText(teller.packets, options.range)] : []
+      const missing = isWhole && told === 0 ? [nothingText(teller.packets, options.range)] : []
       await writer.end([...numberNotes(teller, given.range, options.range), ...teller.notes(), ...missing])
       sink.close()
     }
@@ -148,7 +151,7 @@ function withoutLab(options: ExplainFileOptions, emit: (story: FrameStory) => vo
     (option) => options[option] !== undefined,
   )
   if (useless.length > 0) {
-    throw usage('Without --lab nothing is simulated.', `Leave away: ${useless.join(', ')}.`)
+    throw usage('Without --lab nothing is simulated.', leaveAway(useless))
   }
   const stories = new CaptureStories({ range: options.range, emit })
   return {
@@ -183,7 +186,15 @@ async function inLab(
     answersArp: options.answerArp,
     explained: true,
   })
-  const replay = new ExplainedReplay(lab, { rules, range: options.range, emit })
+  let unanswered = false
+  const replay = new ExplainedReplay(lab, {
+    rules,
+    range: options.range,
+    emit: (story) => {
+      unanswered ||= isUnanswered(story.reason)
+      emit(story)
+    },
+  })
   return {
     get packets() {
       return replay.packets
@@ -194,7 +205,11 @@ async function inLab(
     read: (reader) => replay.read(reader),
     isDone: () => replay.isDone,
     finish: () => replay.finish(),
-    notes: () => [...lab.warnings, ...unplacedNotes(replay)],
+    notes: () => [
+      ...lab.warnings,
+      ...unplacedNotes(replay),
+      ...(unanswered && options.answerArp !== true ? [ANSWER_ARP_HINT] : []),
+    ],
   }
 }
 

@@ -86,6 +86,14 @@ const OPEN_ERRORS: Readonly<Record<string, string>> = {
   EEXIST: 'file exists',
 }
 
+/** The hint where options have no meaning; they are named as in the code: `labHost` for --lab-host. */
+export function leaveAway(options: readonly string[]): string {
+  const flags = options.map(
+    (name) => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  )
+  return `Leave away: ${flags.join(', ')}.`
+}
+
 /** Examples as help shows them below all else. */
 export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`

@@ -2,14 +2,22 @@ import type { FileSummary, ReplaySummary } from '../simulation/replay/replay-sum
 import type { LiveReplaySummary } from './live-replay.ts'
 import { formatCount, formatTable, plural, printable } from './output.ts'
 
-/** What came of a replay, for people. */
-export const formatReplay = (path: string, summary: ReplaySummary): string =>
+/** Dropped since nobody answered ARP, as in captures that begin after that was asked and answered. */
+export const isUnanswered = (reason: string | undefined): boolean =>
+  reason === 'host-unreachable' || reason === 'neighbour-queue-full'
+
+export const ANSWER_ARP_HINT =
+  'Where the capture lacks the answers to ARP, --answer-arp makes them up, and packets get on.'
+
+/** What came of a replay, for people. `answersArp`: the replay has done so already. */
+export const formatReplay = (path: string, summary: ReplaySummary, answersArp: boolean): string =>
   joined([
     title(path, summary),
     counts(fileRows(summary)),
     counts(pathRows(summary)),
     drops(summary),
     unplaced(summary),
+    !answersArp && summary.drops.some(({ reason }) => isUnanswered(reason)) ? `${ANSWER_ARP_HINT}\n` : '',
     `${plural(summary.flows, 'connection')} begun.\n`,
   ])
 

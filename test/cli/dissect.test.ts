@@ -50,7 +50,11 @@ describe('tapwire dissect', () => {
     assert.deepEqual(await numbers('--packet', '7-9'), [7, 8, 9])
     assert.deepEqual(await numbers('--packet', '-2'), [1, 2])
     assert.deepEqual(await numbers('--packet', '151-'), [151])
-    assert.deepEqual(await numbers('--packet', '152'), [])
+    const none = await dissect(LAN, '--packet', '152')
+    assert.deepEqual(
+      [none.code, none.out, none.err],
+      [1, '', 'tapwire: The capture has 151 packets: there is no packet 152.\n'],
+    )
     assert.deepEqual(await numbers('--filter', 'arp', '--count', '3'), [12, 13])
     assert.deepEqual(await numbers('--filter', 'icmp', '--packet', '13-15', '--count', '1'), [14])
   })
@@ -108,13 +112,20 @@ describe('tapwire dissect says what is wrong', () => {
     const { code, out, err } = await dissect(file)
     assert.equal(code, 1)
     assert.ok(linesOf(out).length > 5)
-    assert.match(err, /Cannot read .*cut\.pcap as a capture\. At byte \d+ of the capture the file ends inside of a packet.*\nhint: /)
+    assert.match(
+      err,
+      /Cannot read .*cut\.pcap as a capture\. At byte \d+ of the capture the file ends inside of a packet.*\nhint: /,
+    )
   })
 
   const cases: readonly [args: string[], code: number, err: RegExp][] = [
     [['nowhere.pcap'], 1, /Cannot read nowhere\.pcap: there is no such file/],
     [['/'], 1, /Cannot read \/: it is a folder/],
-    [[join(repositoryRoot, 'package.json')], 1, /package\.json as a capture\. At byte 0 of the capture is no pcap/],
+    [
+      [join(repositoryRoot, 'package.json')],
+      1,
+      /package\.json as a capture\. At byte 0 of the capture is no pcap/,
+    ],
     [[LAN, '--filter', 'tcp prot 80'], 1, /'prot' stands where .*:\n {4}tcp prot 80\n {8}\^\n/],
     [[LAN, '--filter', 'host web'], 1, /nothing is called 'web' here/],
     [[LAN, '--packet', '9-7'], 1, /'9-7' is no range/],

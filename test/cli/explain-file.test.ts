@@ -202,7 +202,7 @@ describe('tapwire explain FILE', () => {
     writeFileSync(capture, bytes.subarray(0, bytes.length - 5))
     const { code, out, err } = await tapwire(['explain', capture, '--json'])
     assert.equal(code, 1)
-    assert.match(err, /Cannot read .* as a capture/)
+    assert.match(err, /Cannot read .* as a capture\. At byte \d+/)
     assert.equal((JSON.parse(out) as Report).frames.length, PACKETS.length - 1)
   })
 
@@ -285,7 +285,7 @@ describe('tapwire explain --follow', () => {
 
   it('ends behind so many frames', async () => {
     serve(frame(1), frame(2), frame(3))
-    const { out } = await follow('web', '--markdown', '-n', '2')
+    const { out } = await follow('web', '--markdown', '-c', '2')
     assert.equal(out.split('## Frame').length, 3)
   })
 })

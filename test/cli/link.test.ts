@@ -124,6 +124,7 @@ describe('tapwire link set', () => {
         method: 'POST',
         path: '/links/web10',
         query: {},
+        url: '/links/web10',
         body: {
           delay: '50ms',
           jitter: '5ms',

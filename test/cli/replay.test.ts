@@ -67,6 +67,8 @@ DROPPED   REASON
 LEFT OUT   FROM                ADDRESS
        1   02:42:c0:00:02:09   192.0.2.9
 
+Where the capture lacks the answers to ARP, --answer-arp makes them up, and packets get on.
+
 2 connections begun.
 `,
     )
@@ -268,7 +270,7 @@ describe('tapwire replay --live', () => {
 
   it('keeps the distances of time', async () => {
     control.seen.length = 0
-    const { code, out } = await live('--speed', '100x', '--from-port', '*=alice')
+    const { code, out } = await live('--speed', '10x', '--from-port', '*=alice')
     assert.equal(code, 0)
     assert.match(out, /^.*: 6 packets over 1\.7 s\n\n {2}6 {2}sent\n/)
     const requests = control.seen
@@ -282,7 +284,8 @@ describe('tapwire replay --live', () => {
   })
 
   it('refuses options that only a simulation has, and speeds that are none', async () => {
-    assert.match((await live('--lab', DEMO)).err, /not simulated.*Leave away: lab/s)
+    assert.match((await live('--lab', DEMO)).err, /not simulated.*Leave away: --lab/s)
+    assert.match((await replay(capture, '--lab', DEMO, '--speed', '2x')).err, /Leave away: --speed/)
     assert.match((await live('--speed', '0x')).err, /'0x' is no speed/)
     assert.match((await live('--speed', 'fast')).err, /'fast' is no speed/)
   })

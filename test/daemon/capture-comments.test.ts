@@ -11,6 +11,8 @@ const FRAME = new DataView(new ArrayBuffer(64))
 // The source: 02:42:ac:12:00:03.
 FRAME.setUint16(6, 0x0242)
 FRAME.setUint32(8, 0xac12_0003)
+const IPV4 = 0x0800
+const ARP = 0x0806
 
 interface Said {
   readonly kind?: number
@@ -20,12 +22,15 @@ interface Said {
   readonly movedFrom?: number
   readonly flow?: number
   readonly protocol?: number
+  /** IPv4 unless given. */
+  readonly etherType?: number
   /** Source, destination, ports of both directions. */
   readonly tuples?: readonly (readonly [string, string, number, number])[]
 }
 
 function commentsOf(said: Said): readonly string[] {
-  const { tuples = [], ...rest } = said
+  const { tuples = [], etherType = IPV4, ...rest } = said
+  FRAME.setUint16(12, etherType)
   const record = {
     kind: RecordKind.arrival as number,
     number: 1,
@@ -83,6 +88,11 @@ describe('comments of captured packets', () => {
     [
       { flow: 35, kind: departure, tuples: SNAT },
       ['SNAT undone 203.0.113.1:61000 → 172.18.0.2:4000, flow #17, answer'],
+    ],
+    // A packet of the connection waits, and the router asks for its next address.
+    [
+      { flow: 34, kind: departure, facts: Fact.made, etherType: ARP, tuples: DNAT },
+      ['made by the router, because of a frame that came', 'flow #17'],
     ],
     [{ flow: 34, protocol: 1, tuples: SNAT }, ['SNAT 172.18.0.2 id 4000 → 203.0.113.1 id 61000, flow #17']],
     [

@@ -55,6 +55,11 @@ export class PacketChoice {
     this.#names = names
   }
 
+  /** Number of the first packet that is asked for. */
+  get first(): number {
+    return this.#range.first
+  }
+
   /** No packet behind this one is wanted. */
   get complete(): boolean {
     return this.#left <= 0 || this.number >= this.#range.last

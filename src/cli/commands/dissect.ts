@@ -9,7 +9,7 @@ import { JsonPrinter, LinePrinter, type PacketPrinter, TreePrinter } from '../ca
 import { type CaptureVisitor, readCapture } from '../capture/read-capture.ts'
 import type { Cli } from '../cli.ts'
 import { examples, parseInteger, usage } from '../options.ts'
-import { printJson } from '../output.ts'
+import { plural, printJson } from '../output.ts'
 
 interface DissectOptions {
   readonly tree?: true
@@ -39,7 +39,7 @@ export function defineDissect(command: Command, cli: Cli): void {
     .option('--summary', 'only tell what the file is, and how much is in it')
     .option('--packet <range>', 'only packets of this number: 7, 7-9, 7- or -9; the first one is 1')
     .option('--filter <expression>', "only packets that it describes, in tcpdump's language: 'tcp port 80'")
-    .option('--count <number>', 'end after so many packets', parseInteger)
+    .option('-c, --count <number>', 'end after so many packets', parseInteger)
     .option('-n, --numeric', 'addresses, also where the file has names of them')
     .addOption(
       new Option(
@@ -71,6 +71,8 @@ async function dissectFile(cli: Cli, file: string, options: DissectOptions): Pro
   try {
     await readCapture(cli, file, visitor)
     visitor.end()
+    const missing = visitor.missing
+    if (missing !== undefined) throw usage(missing)
   } finally {
     // Also what stands before the place where a file is wrong.
     await visitor.pause()
@@ -126,6 +128,14 @@ class Dissection implements CaptureVisitor {
       this.#output.push(piece)
       this.#size += piece.length
     }
+  }
+
+  /** What was asked for by its number and is not in the file. */
+  get missing(): string | undefined {
+    const { first, number } = this.#choice
+    return first <= Math.max(number, 1)
+      ? undefined
+      : `The capture has ${plural(number, 'packet')}: there is no packet ${first}.`
   }
 
   /** The whole file was read. */

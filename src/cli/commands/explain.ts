@@ -5,7 +5,7 @@ import { type PacketRange, parsePacketRange } from '../../inspect/story/packet-r
 import { apiClient } from '../api-client.ts'
 import { type Cli, EXIT_FAILED } from '../cli.ts'
 import { colorsFor } from '../colors.ts'
-import { collect, examples, parseInteger, usage } from '../options.ts'
+import { collect, examples, leaveAway, parseInteger, usage } from '../options.ts'
 import { printable, printJson } from '../output.ts'
 import { formatSteps } from '../steps-text.ts'
 import { type FormatOptions, parseStoryFormat, STORY_FORMATS, storyFormat } from '../story-format.ts'
@@ -57,7 +57,7 @@ export function defineExplain(command: Command, cli: Cli): void {
     .option('--seed <number>', 'of what is chosen at random, such as the ports of masquerading', parseInteger)
     .option('-f, --follow', 'what passes from now on, until Ctrl-C')
     .option('--filter <expression>', 'with --follow: which frames, as tcpdump takes it')
-    .option('-n, --count <number>', 'with --follow: end behind so many frames', parseCount)
+    .option('-c, --count <number>', 'with --follow: end after so many frames', parseCount)
     .option('--format <format>', `of frames: ${STORY_FORMATS.join(', ')}`, parseStoryFormat)
     .option('--json', 'the same as --format json')
     .option('--markdown', 'the same as --format markdown')
@@ -109,8 +109,7 @@ const OF_FRAMES = ['format', 'markdown', 'html'] as const
 function refuse(options: ExplainOptions, names: readonly (keyof ExplainOptions)[], why: string): void {
   const given = names.filter((name) => options[name] !== undefined)
   if (given.length === 0) return
-  const flags = given.map((name) => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`)
-  throw usage(why, `Leave away: ${flags.join(', ')}.`)
+  throw usage(why, leaveAway(given))
 }
 
 async function explainPacket(

@@ -13,7 +13,7 @@ import { captureError, openCaptureFile } from '../capture/capture-input.ts'
 import { type Cli, EXIT_FAILED, isTerminal } from '../cli.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { LiveReplay } from '../live-replay.ts'
-import { collect, examples, parseInteger, usage } from '../options.ts'
+import { collect, examples, leaveAway, parseInteger, usage } from '../options.ts'
 import { formatCount, plural, printJson } from '../output.ts'
 import { OutputFile } from '../output-file.ts'
 import { formatLiveReplay, formatReplay } from '../replay-text.ts'
@@ -91,7 +91,7 @@ async function replayOffline(cli: Cli, path: string, options: ReplayCommandOptio
   const summary = await simulate(cli, path, options)
   const out = options.write === '-' ? Object.assign(Object.create(cli) as Cli, { stdout: cli.stderr }) : cli
   if (options.json === true) printJson(out, summary)
-  else out.stdout.write(formatReplay(path, summary))
+  else out.stdout.write(formatReplay(path, summary, options.answerArp === true))
   judge(cli, summary, options)
 }
 
@@ -99,7 +99,7 @@ async function replayLive(cli: Cli, path: string, options: ReplayCommandOptions)
   const { live, speed = '1x', fromPort = [], json } = options
   const useless = SIMULATION_OPTIONS.filter((option) => options[option] !== undefined)
   if (useless.length > 0)
-    throw usage('What is sent into a live network is not simulated.', `Leave away: ${useless.join(', ')}.`)
+    throw usage('What is sent into a live network is not simulated.', leaveAway(useless))
   const rules = fromPort.map(parseSourceRule)
   const factor = parseSpeed(speed)
   const input = openCaptureFile(path)
@@ -153,6 +153,8 @@ async function simulate(cli: Cli, path: string, options: ReplayCommandOptions): 
       'A replay needs a lab.',
       'Name its file, as in `tapwire replay capture.pcapng --lab lab.yaml`.',
     )
+  if (options.speed !== undefined)
+    throw usage('What is simulated goes as fast as it can.', leaveAway(['speed']))
   const rules = (options.fromPort ?? []).map(parseSourceRule)
   const file = loadLab(options.lab)
   const input = openCaptureFile(path)

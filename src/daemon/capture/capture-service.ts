@@ -208,7 +208,11 @@ export class CaptureService {
     } catch (error) {
       if (!(error instanceof FilterError)) throw error
       const { message, excerpt, hint } = error
-      throw new TapwireError(ErrorCode.filterInvalid, `${message}\n${excerpt}`, { cause: error, hint })
+      throw new TapwireError(
+        ErrorCode.filterInvalid,
+        `${message} in the filter:\n${excerpt.replaceAll(/^/gm, '    ')}`,
+        { cause: error, hint },
+      )
     }
   }
 

@@ -51,6 +51,13 @@ export class RelayNamespace {
       `link set ${RELAY_INTERFACE} up`,
       ...(router === undefined ? [] : [`route replace default via ${router} dev ${RELAY_INTERFACE}`]),
     ]
+    // Without an IPv6 address its kernel has nothing to say of itself, which every capture would begin with. A kernel without IPv6
+    // has no such setting.
+    await this.#ip([`link set ${RELAY_INTERFACE} addrgenmode none`]).catch(() => undefined)
+    await this.#ip(commands)
+  }
+
+  async #ip(commands: readonly string[]): Promise<void> {
     await run('nsenter', [`--net=${this.#namespace.path}`, 'ip', '-batch', '-'], commands.join('\n'))
   }
 

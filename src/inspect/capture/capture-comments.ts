@@ -4,6 +4,7 @@ import { type CaptureRingReader, RecordKind } from '../../datapath/capture/captu
 import { Fact } from '../../datapath/capture/recorded-frame.ts'
 import { DROP_REASONS, DropReason } from '../../datapath/drop-reason.ts'
 import { formatIpv4, macAt } from '../../wire/address.ts'
+import { etherType, TYPE_IPV4 } from '../../wire/ethernet.ts'
 import * as ipProtocol from '../../wire/ip-protocol.ts'
 
 /** Comments on connections that are kept made: packets of one follow one another. */
@@ -38,13 +39,15 @@ export class CaptureComments {
     const isArrival = kind === RecordKind.arrival
     if (flow < 0 && reason === 0 && facts === 0 && record.number !== 0) return NONE
     const comments: string[] = []
+    const isPacket = etherType(view, offset) === TYPE_IPV4
     if (isArrival) this.#addFacts(record, here, view, offset, comments)
     else if ((facts & LINK) === LINK) comments.push('delayed by the link')
     else if ((facts & Fact.made) !== 0 && record.number !== 0) {
       comments.push('made by the router, because of a frame that came')
     } else if ((facts & Fact.released) !== 0) comments.push('had waited')
     else if (record.number === 0) comments.push('made by the router')
-    if (flow >= 0) comments.push(this.#flow(record))
+    // What a packet of a connection leads to, such as a question by ARP, is not translated as that is.
+    if (flow >= 0) comments.push(isPacket ? this.#flow(record) : `flow #${flow >>> 1}`)
     if (reason !== DropReason.none && kind !== RecordKind.departure) comments.push(dropText(reason))
     return comments
   }

@@ -145,6 +145,21 @@ describe('the story of a frame', () => {
     assert.match(sentencesOf(reply), /Its source 10\.1\.0\.2:8080 becomes 203\.0\.113\.1:80, by connection #/)
   })
 
+  it('that waited in vain is dropped, and the router’s error is no rewritten copy of it', async () => {
+    const lab = await scene(false)
+    const stories = [
+      ...lab.send('far', 'tcp 203.0.113.2:4000>203.0.113.1:80 syn', WORLD),
+      ...lab.pass(10_000),
+    ]
+    const end = stories.find(({ continued }) => continued)!
+    assert.deepEqual([end.outcome, end.reason], ['dropped', 'host-unreachable'])
+    assert.match(end.ending, /The router answers with ICMP host unreachable, by far/)
+    assert.deepEqual(
+      end.departures.map(({ origin, changes }) => [origin, changes.length]),
+      [['router', 0]],
+    )
+  })
+
   it('to the outside is masqueraded', async () => {
     const lab = await scene()
     lab.send('web', 'arp 10.1.0.2 asks 10.1.0.1', BLUE)

@@ -55,7 +55,7 @@ describe('explain --follow', { skip }, () => {
 
   it('tells why a ping to another network goes nowhere, as text', async () => {
     const address = await scene.address('other', 'red')
-    const program = follow('web', '--filter', `icmp and dst host ${address}`, '-n', '1')
+    const program = follow('web', '--filter', `icmp and dst host ${address}`, '-c', '1')
     await until('it is told', async () => {
       await scene.attempt('web', 'ping', '-c', '1', '-W', '1', address)
       return program.output.includes('It is dropped')
