@@ -48,7 +48,7 @@ async function together(...works) {
 export function runTests(args) {
   const filters = args.filter((arg) => !arg.startsWith('-'))
   const options = args.filter((arg) => arg.startsWith('-'))
-  return runFiles(testFiles(filters), options)
+  return runFiles(mixed(testFiles(filters)), options)
 }
 
 async function prepareMachine() {
@@ -83,6 +83,24 @@ function testFiles(filters) {
     )
   }
   return chosen
+}
+
+/** Folders whose tests wait for programs and the kernel, the longest first. Those of the others compute. */
+const WAITING = ['system', 'ports', 'bench', 'native', 'daemon']
+
+/**
+ * In an order in which those that wait are spread evenly among those that compute, so that the cores have work all the time: side
+ * by side, the system tests leave them idle, and the others want more of them than there are.
+ * @param {readonly string[]} files
+ */
+function mixed(files) {
+  const waiting = WAITING.flatMap((folder) => files.filter((file) => file.startsWith(`dist/test/${folder}/`)))
+  const computing = files.filter((file) => !waiting.includes(file))
+  /** @param {readonly string[]} some */
+  const spread = (some) => some.map((file, index) => ({ file, place: index / some.length }))
+  return [...spread(waiting), ...spread(computing)]
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ file }) => file)
 }
 
 /** @param {string} file */

@@ -539,11 +539,16 @@ export const REPLAY_TAIL_S = 40
 export const UNPLACED_SOURCES_MAX = 64
 /**
  * Layers, and fields, that the dissection of one packet has at most: tunnels in tunnels and a DNS message of 64 KB with thousands of
- * records would make more of a packet than anybody reads. And the bytes of a field that its value and its text spell out.
+ * records would make more of a packet than anybody reads. The bytes of a field that its value and its text spell out, and the letters of
+ * a name. And the letters of all values together, in all and for each of the packet's bytes beside some for all: two bytes of DNS point to
+ * a name of a thousand letters, as often as there is room, and a file of such packets would be a hundred times as long as text.
  */
 export const DISSECTED_LAYERS_MAX = 32
 export const DISSECTED_FIELDS_MAX = 4096
 export const DISSECTED_BYTES_MAX = 256
+export const DISSECTED_TEXT_MAX = 65_536
+export const DISSECTED_TEXT_MIN = 4096
+export const DISSECTED_TEXT_PER_BYTE = 16
 /** Characters of a filter, parentheses inside one another, and instructions of its program: as many as the kernel takes (BPF_MAXINSNS). */
 export const FILTER_TEXT_MAX = 16_384
 export const FILTER_DEPTH_MAX = 100

@@ -18,6 +18,7 @@ export function sortFlows(flows: readonly NatFlow[]): readonly NatFlow[] {
 
 export const FLOW_LISTING: Listing<NatFlow> = {
   columns: [
+    'Number',
     'Protocol',
     'State',
     'Source',
@@ -29,6 +30,8 @@ export const FLOW_LISTING: Listing<NatFlow> = {
     'Sandbox',
   ],
   fields: {
+    // As captures and tapwire explain call it: connection #17.
+    Number: { heading: '#', value: ({ number }) => `${number}` },
     Protocol: { heading: 'PROTO', value: ({ protocol }) => protocol },
     State: { heading: 'STATE', value: ({ state }) => state },
     Source: { heading: 'SOURCE', value: source },

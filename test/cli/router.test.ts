@@ -46,7 +46,7 @@ const end = (source: string, destination: string, network: string, packets: numb
 }
 
 const WEB_OUT: NatFlow = {
-  number: 17,
+  number: 0,
   protocol: 'tcp',
   state: 'established',
   original: end('172.18.0.2:43210', '192.0.2.80:443', 'blue', 1204),
@@ -67,7 +67,7 @@ const WEB_IN: NatFlow = {
   publishedPort: 8080,
 }
 const HAIRPIN: NatFlow = {
-  number: 17,
+  number: 2,
   protocol: 'udp',
   state: 'new',
   original: end('172.18.0.3:5353', '203.0.113.10:53', 'blue', 1),
@@ -78,7 +78,7 @@ const HAIRPIN: NatFlow = {
   publishedPort: 53,
 }
 const PING: NatFlow = {
-  number: 17,
+  number: 3,
   protocol: 'icmp',
   state: 'established',
   original: end('172.18.0.3:77', '192.0.2.1:77', 'blue', 3),
@@ -88,7 +88,7 @@ const PING: NatFlow = {
   sandbox: 'db',
 }
 const ROUTED: NatFlow = {
-  number: 17,
+  number: 4,
   protocol: 'tcp',
   state: 'time-wait',
   original: end('198.51.100.7:4000', '172.20.0.2:80', '', 5),
@@ -98,12 +98,12 @@ const ROUTED: NatFlow = {
   sandbox: '',
 }
 
-const TABLE = `PROTO     STATE         SOURCE               DESTINATION         TRANSLATED                        PACKETS   REPLIES   EXPIRES   SANDBOX
-tcp       time-wait     198.51.100.7:4000    172.20.0.2:80       -                                 5         4         60 s      -
-icmp      established   172.18.0.3 id 77     192.0.2.1           203.0.113.10 id 4077 →            3         3         9 s       db
-udp       new           172.18.0.3:5353      203.0.113.10:53     172.18.0.1:5353 → 172.18.0.2:53   1         0         30 s      db
-tcp       established   172.18.0.2:43210     192.0.2.80:443      203.0.113.10:43210 →              1,204     2,310     2 h       web
-tcp       established   198.51.100.7:51512   203.0.113.10:8080   → 172.18.0.2:80                   8         7         2 min     web
+const TABLE = `#         PROTO     STATE         SOURCE               DESTINATION         TRANSLATED                        PACKETS   REPLIES   EXPIRES   SANDBOX
+4         tcp       time-wait     198.51.100.7:4000    172.20.0.2:80       -                                 5         4         60 s      -
+3         icmp      established   172.18.0.3 id 77     192.0.2.1           203.0.113.10 id 4077 →            3         3         9 s       db
+2         udp       new           172.18.0.3:5353      203.0.113.10:53     172.18.0.1:5353 → 172.18.0.2:53   1         0         30 s      db
+0         tcp       established   172.18.0.2:43210     192.0.2.80:443      203.0.113.10:43210 →              1,204     2,310     2 h       web
+17        tcp       established   198.51.100.7:51512   203.0.113.10:8080   → 172.18.0.2:80                   8         7         2 min     web
 `
 
 const serveFlows = (total: number, ...flows: NatFlow[]): void => {
@@ -120,7 +120,10 @@ describe('tapwire nat ls', () => {
   it('asks for what options say', async () => {
     serveFlows(0)
     const options = ['--protocol', 'tcp', '--sandbox', 'web', '--network', 'blue', '--address', '192.0.2.80']
-    assert.match(await out('nat', 'ls', ...options, '--port', '443', '--limit', '7'), /^PROTO .*SANDBOX\n$/)
+    assert.match(
+      await out('nat', 'ls', ...options, '--port', '443', '--limit', '7'),
+      /^# +PROTO .*SANDBOX\n$/,
+    )
     assert.deepEqual(control.seen[0]!.query, {
       protocol: 'tcp',
       sandbox: 'web',
@@ -181,7 +184,7 @@ describe('tapwire nat ls --watch', () => {
     assert.equal(text.includes(ESCAPE), false)
     assert.match(
       text,
-      /^1 connection\n\nPROTO .*\nicmp .*\n\n2 connections\n\nPROTO .*\nicmp .*\ntcp .*\n\n$/,
+      /^1 connection\n\n# +PROTO .*\n3 +icmp .*\n\n2 connections\n\n# +PROTO .*\n3 +icmp .*\n0 +tcp .*\n\n$/,
     )
   })
 

@@ -24,13 +24,16 @@ interface Said {
   readonly protocol?: number
   /** IPv4 unless given. */
   readonly etherType?: number
+  /** Flags and offset of IPv4. */
+  readonly fragment?: number
   /** Source, destination, ports of both directions. */
   readonly tuples?: readonly (readonly [string, string, number, number])[]
 }
 
 function commentsOf(said: Said): readonly string[] {
-  const { tuples = [], etherType = IPV4, ...rest } = said
+  const { tuples = [], etherType = IPV4, fragment = 0, ...rest } = said
   FRAME.setUint16(12, etherType)
+  FRAME.setUint16(14 + 6, fragment)
   const record = {
     kind: RecordKind.arrival as number,
     number: 1,
@@ -57,6 +60,10 @@ const SNAT: Said['tuples'] = [
   ['172.18.0.2', '198.51.100.7', 4000, 443],
   ['198.51.100.7', '203.0.113.1', 443, 61_000],
 ]
+const ROUTED: Said['tuples'] = [
+  ['10.0.0.1', '10.0.0.2', 4000, 80],
+  ['10.0.0.2', '10.0.0.1', 80, 4000],
+]
 const { departure } = RecordKind
 
 describe('comments of captured packets', () => {
@@ -79,27 +86,42 @@ describe('comments of captured packets', () => {
     [
       { reason: DropReason.iccDisabled },
       [
-        'dropped: icc-disabled: The network forbids its sandboxes to talk to one another, and no link permits this.',
+        'dropped: icc-disabled. The network forbids its sandboxes to talk to one another, and no link permits this.',
       ],
     ],
     // A copy that has left was not dropped, whatever became of the others.
     [{ kind: departure, reason: DropReason.segmentLimit }, []],
     [
       { flow: 34, facts: Fact.beganFlow, tuples: DNAT },
-      ['begins flow #17', 'DNAT 203.0.113.1:3000 → 172.18.0.2:80, flow #17'],
+      ['begins connection #17', 'DNAT 203.0.113.1:3000 → 172.18.0.2:80'],
     ],
-    [{ flow: 35, tuples: DNAT }, ['DNAT undone 172.18.0.2:80 → 203.0.113.1:3000, flow #17, answer']],
-    [{ flow: 34, tuples: SNAT }, ['SNAT 172.18.0.2:4000 → 203.0.113.1:61000, flow #17']],
+    [
+      { flow: 34, facts: Fact.beganFlow, kind: departure, tuples: DNAT },
+      ['DNAT 203.0.113.1:3000 → 172.18.0.2:80, connection #17'],
+    ],
+    [{ flow: 4, facts: Fact.beganFlow, tuples: ROUTED }, ['begins connection #2']],
+    [{ flow: 4, facts: Fact.held, tuples: ROUTED }, ['waits for an answer to ARP', 'connection #2']],
+    [{ facts: Fact.held, fragment: 0x2000 }, ['waits for an answer to ARP']],
+    [{ facts: Fact.held, fragment: 185 }, ['waits for the first fragment of its datagram']],
+    [
+      { flow: 4, facts: Fact.held, fragment: 185, tuples: ROUTED },
+      ['waits for an answer to ARP', 'connection #2'],
+    ],
+    [{ flow: 35, tuples: DNAT }, ['DNAT undone 172.18.0.2:80 → 203.0.113.1:3000, connection #17, answer']],
+    [{ flow: 34, tuples: SNAT }, ['SNAT 172.18.0.2:4000 → 203.0.113.1:61000, connection #17']],
     [
       { flow: 35, kind: departure, tuples: SNAT },
-      ['SNAT undone 203.0.113.1:61000 → 172.18.0.2:4000, flow #17, answer'],
+      ['SNAT undone 203.0.113.1:61000 → 172.18.0.2:4000, connection #17, answer'],
+    ],
+    [
+      { flow: 34, protocol: 1, tuples: SNAT },
+      ['SNAT 172.18.0.2 id 4000 → 203.0.113.1 id 61000, connection #17'],
     ],
     // A packet of the connection waits, and the router asks for its next address.
     [
       { flow: 34, kind: departure, facts: Fact.made, etherType: ARP, tuples: DNAT },
-      ['made by the router, because of a frame that came', 'flow #17'],
+      ['made by the router, because of a frame that came', 'connection #17'],
     ],
-    [{ flow: 34, protocol: 1, tuples: SNAT }, ['SNAT 172.18.0.2 id 4000 → 203.0.113.1 id 61000, flow #17']],
     [
       {
         flow: 4,
@@ -109,7 +131,7 @@ describe('comments of captured packets', () => {
           ['10.0.0.2', '10.0.0.1', 0, 0],
         ],
       },
-      ['flow #2'],
+      ['connection #2'],
     ],
   ]
   for (const [said, comments] of CASES) {

@@ -71,8 +71,14 @@ const FRAME_IO = `
   }
   console.log('closed')`
 
-/** The tests that use the addon, once more, watched by AddressSanitizer and UBSan: a finding ends their process. */
-describe('the addon under AddressSanitizer and UBSan', { skip: needsSanitizedAddon() }, () => {
+/**
+ * The tests that use the addon, once more, watched by AddressSanitizer and UBSan: a finding ends their process. Two at a time, for
+ * they wait for the kernel, which makes and removes interfaces.
+ */
+describe('the addon under AddressSanitizer and UBSan', {
+  skip: needsSanitizedAddon(),
+  concurrency: 2,
+}, () => {
   for (const name of ['native', 'native-frame-io', 'packet-socket', 'reserved-ports', 'namespace-sockets']) {
     it(`passes test/ports/${name}.test.ts`, { skip: needsTap() }, async () => {
       const { code, output } = await run([

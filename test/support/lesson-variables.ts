@@ -35,7 +35,7 @@ const VARIABLES: readonly Variable[] = [
   { kind: 'identifier', pattern: /(?<=\bid )\d+/g },
   { kind: 'identifier', pattern: /(?<=\b(?:Identification|Identifier): ).*$/gm },
   { kind: 'identifier', pattern: /(?<=DNS )\d+|(?<=^Domain Name System, \w+ )0x[0-9a-f]{4}/gm },
-  { kind: 'connection', pattern: /(?<=\b(?:flow|connection) #)\d+/g },
+  { kind: 'connection', pattern: /(?<=\bconnection #)\d+|^\d+(?= +(?:tcp|udp|icmp) )/gm },
   { kind: 'checksum', pattern: /(?<=\b[Cc]hecksum: )0x[0-9a-f]{4}/g, measured: true },
   {
     kind: 'checksum',

@@ -30,6 +30,7 @@ export function defineNatLs(command: Command, cli: Cli): void {
     command.description(
       'Lists the connections that the router follows. SOURCE and DESTINATION are those of the first packet as it came; ' +
         'TRANSLATED is what it leaves with: on the left of the arrow its source, on the right its destination. ' +
+        '# is the number that captures and tapwire explain call it by. ' +
         'EXPIRES is the time that a connection is remembered without another packet.',
     ),
   )

@@ -19,6 +19,7 @@ import {
 import { findEndpoint } from './attachments.ts'
 import type { Context } from './context.ts'
 import type { Runs } from './runs.ts'
+import { SwitchNames } from './switch-names.ts'
 import { UPLINK_LOCK } from './uplinks.ts'
 
 /** The place that is no sandbox's. One of this name is still `uplink@NETWORK`, or `sandbox:uplink`. */
@@ -270,11 +271,14 @@ export class Impairments {
 
   #refuseNoUplink(): void {
     if (this.#hasUplink()) return
-    const { up } = this.#context.parts.fabric.uplink()
-    if (up) {
-      throw new TapwireError(ErrorCode.uplinkUnusable, 'the way out is a network, and no link of its own', {
-        hint: 'Name one of its sandboxes: `tapwire link show` lists the places.',
-      })
+    const { domain } = this.#context.parts.fabric.uplink()
+    if (domain !== undefined) {
+      const world = new SwitchNames(this.#context, this.#registry).network(domain)
+      throw new TapwireError(
+        ErrorCode.uplinkUnusable,
+        `the way out is the network ${world}, which has no link of its own`,
+        { hint: `Name one of its sandboxes, as SANDBOX@${world}: \`tapwire link show\` lists the places.` },
+      )
     }
     throw new TapwireError(ErrorCode.uplinkUnusable, 'there is no uplink', {
       hint: '`tapwire uplink set nic` connects the networks to what the machine is connected to.',

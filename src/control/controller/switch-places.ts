@@ -127,11 +127,17 @@ export class SwitchPlaces implements Places {
     }
     if (found[0] !== undefined) return this.#sandboxRule(found[0])
     if (found[1] !== undefined) return networkRule(found[1])
-    if (name === 'uplink') return (port) => port === UPLINK_PORT
+    if (name === 'uplink') return (port, entry) => port === UPLINK_PORT || this.#isWorld(entry)
     if (name === 'host') return (port, entry) => isHost(port, entry)
     throw new TapwireError(ErrorCode.objectUnknown, `there is no sandbox and no network ${name}`, {
       hint: 'any, uplink and host are places, too.',
     })
+  }
+
+  /** A network that plays the world is the uplink: all that is on it. Asked each time: it may come later. */
+  #isWorld(entry: SwitchPort | undefined): boolean {
+    const { domain } = this.#context.parts.fabric.uplink()
+    return entry !== undefined && domain !== undefined && this.#registry.domainOf(entry.network.id) === domain
   }
 
   #sandboxRule(sandbox: SandboxRecord): Rule {

@@ -4,8 +4,9 @@ import { type CaptureRingReader, RecordKind } from '../../datapath/capture/captu
 import { Fact } from '../../datapath/capture/recorded-frame.ts'
 import { DROP_REASONS, DropReason } from '../../datapath/drop-reason.ts'
 import { formatIpv4, macAt } from '../../wire/address.ts'
-import { etherType, TYPE_IPV4 } from '../../wire/ethernet.ts'
+import * as ethernet from '../../wire/ethernet.ts'
 import * as ipProtocol from '../../wire/ip-protocol.ts'
+import * as ipv4 from '../../wire/ipv4.ts'
 
 /** Comments on connections that are kept made: packets of one follow one another. */
 const KEPT = 4096
@@ -25,10 +26,10 @@ type Record = Pick<
 
 export class CaptureComments {
   readonly #placeName: (port: number) => string
-  /** By reference; with the tuples that they were made of, since references are given out again. */
-  readonly #flows = new Map<number, { readonly tuples: string; readonly text: string }>()
+  /** Translations, by reference; with the tuples that they were made of, since references are given out again. */
+  readonly #translations = new Map<number, { readonly tuples: string; readonly text: string }>()
 
-  /** `placeName`: what a port of the switch is called. */
+  /** `placeName`: what a port of the switch is called, as interfaces of the file are: `web.eth0@blue`. */
   constructor(placeName: (port: number) => string) {
     this.#placeName = placeName
   }
@@ -39,15 +40,14 @@ export class CaptureComments {
     const isArrival = kind === RecordKind.arrival
     if (flow < 0 && reason === 0 && facts === 0 && record.number !== 0) return NONE
     const comments: string[] = []
-    const isPacket = etherType(view, offset) === TYPE_IPV4
+    const isPacket = ethernet.etherType(view, offset) === ethernet.TYPE_IPV4
     if (isArrival) this.#addFacts(record, here, view, offset, comments)
     else if ((facts & LINK) === LINK) comments.push('delayed by the link')
     else if ((facts & Fact.made) !== 0 && record.number !== 0) {
       comments.push('made by the router, because of a frame that came')
     } else if ((facts & Fact.released) !== 0) comments.push('had waited')
     else if (record.number === 0) comments.push('made by the router')
-    // What a packet of a connection leads to, such as a question by ARP, is not translated as that is.
-    if (flow >= 0) comments.push(isPacket ? this.#flow(record) : `flow #${flow >>> 1}`)
+    if (flow >= 0) this.#addConnection(record, isArrival, isPacket, comments)
     if (reason !== DropReason.none && kind !== RecordKind.departure) comments.push(dropText(reason))
     return comments
   }
@@ -62,20 +62,33 @@ export class CaptureComments {
       )
     if (has(Fact.flooded)) comments.push('flooded to all other ports of the network')
     if (has(Fact.consumed)) comments.push('for the router itself')
-    if (has(Fact.held)) comments.push('waits for an answer to ARP, or for a first fragment')
+    if (has(Fact.held)) comments.push(waitText(record, view, offset))
     if (has(Fact.delayed)) comments.push('delayed by the link')
     if (has(Fact.released)) comments.push('had waited')
-    if (has(Fact.beganFlow)) comments.push(`begins flow #${record.flow >>> 1}`)
   }
 
-  #flow(record: Record): string {
+  #addConnection(record: Record, isArrival: boolean, isPacket: boolean, comments: string[]): void {
+    const { flow, facts } = record
+    // What a packet of a connection leads to, such as a question by ARP, is not translated as that is.
+    const translation = isPacket ? this.#translation(record) : ''
+    const connection = `connection #${flow >>> 1}`
+    if (isArrival && (facts & Fact.beganFlow) !== 0) {
+      comments.push(`begins ${connection}`)
+      if (translation !== '') comments.push(translation)
+      return
+    }
+    const before = translation === '' ? '' : `${translation}, `
+    comments.push(`${before}${connection}${isPacket && (flow & 1) === REPLY ? ', answer' : ''}`)
+  }
+
+  #translation(record: Record): string {
     const { flow } = record
     const tuples = tupleText(record)
-    const known = this.#flows.get(flow)
+    const known = this.#translations.get(flow)
     if (known?.tuples === tuples) return known.text
-    if (this.#flows.size >= KEPT) this.#flows.clear()
-    const text = flowText(record)
-    this.#flows.set(flow, { tuples, text })
+    if (this.#translations.size >= KEPT) this.#translations.clear()
+    const text = translationText(record)
+    this.#translations.set(flow, { tuples, text })
     return text
   }
 }
@@ -89,12 +102,11 @@ function tupleText(record: Record): string {
 }
 
 /**
- * `DNAT 203.0.113.1:3000 → 172.18.0.2:80, flow #17`. What translation there is shows in the difference between the tuple of one direction and that
- * of the other turned round; answers are translated back.
+ * `DNAT 203.0.113.1:3000 → 172.18.0.2:80`, empty where nothing is translated. What translation there is shows in the difference between the
+ * tuple of one direction and that of the other turned round; answers are translated back.
  */
-function flowText(record: Record): string {
-  const { flow } = record
-  const isReply = (flow & 1) === REPLY
+function translationText(record: Record): string {
+  const isReply = (record.flow & 1) === REPLY
   const sent = [end(record, ORIGINAL, SOURCE), end(record, ORIGINAL, DESTINATION)] as const
   const goes = [end(record, REPLY, DESTINATION), end(record, REPLY, SOURCE)] as const
   const parts: string[] = []
@@ -106,7 +118,6 @@ function flowText(record: Record): string {
   }
   add('DNAT', DESTINATION)
   add('SNAT', SOURCE)
-  parts.push(`flow #${flow >>> 1}${isReply ? ', answer' : ''}`)
   return parts.join(', ')
 }
 
@@ -119,7 +130,17 @@ function end(record: Record, direction: number, part: number): string {
   return port === 0 ? address : `${address}:${port}`
 }
 
+/** What the router waits with a frame for. A later fragment whose first one it has not seen has no connection yet. */
+function waitText({ flow }: Record, view: DataView, offset: number): string {
+  const ip = offset + ethernet.HEADER_SIZE
+  const isLater =
+    view.byteLength >= ip + ipv4.MIN_HEADER_SIZE &&
+    ethernet.etherType(view, offset) === ethernet.TYPE_IPV4 &&
+    ipv4.fragmentOffset(view, ip) > 0
+  return isLater && flow < 0 ? 'waits for the first fragment of its datagram' : 'waits for an answer to ARP'
+}
+
 function dropText(reason: number): string {
   const { name, sentence } = DROP_REASONS[reason]!
-  return `dropped: ${name}: ${sentence}`
+  return `dropped: ${name}. ${sentence}`
 }

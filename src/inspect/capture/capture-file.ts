@@ -5,7 +5,7 @@ import { VIRTIO_NET_HEADER_SIZE } from '../../datapath/frame-memory.ts'
 import { type CaptureName, type CaptureTime, Direction } from '../pcap/capture-file.ts'
 import { type CaptureSink, PcapngWriter } from '../pcap/pcapng-writer.ts'
 import { CaptureComments } from './capture-comments.ts'
-import { type CapturePlace, type CapturePlaces, describePlace, labelOf } from './capture-places.ts'
+import { type CapturePlace, type CapturePlaces, describePlace } from './capture-places.ts'
 import { FinishedFrames } from './finished-frames.ts'
 
 /** What Linux says of a TAP (ethtool); it has no other limit than the processor. */
@@ -29,7 +29,8 @@ export interface CaptureFileOptions {
 
 interface FileInterface {
   readonly place: CapturePlace
-  readonly label: string
+  /** Without what #unique adds. */
+  readonly name: string
   /** In the file; undefined while nothing has been said of it. */
   id: number | undefined
 }
@@ -58,7 +59,7 @@ export class CaptureFile {
       os: options.os === '' ? undefined : options.os,
       comment: options.comment,
     })
-    this.#comments = new CaptureComments((port) => labelOf(options.places.at(port)))
+    this.#comments = new CaptureComments((port) => describePlace(options.places.at(port)).name)
   }
 
   /** All packets that were asked for have been written. */
@@ -69,7 +70,7 @@ export class CaptureFile {
   /** A place that records may come from; its number there. `told`: at once, and not with the first packet. */
   addInterface(place: CapturePlace, told: boolean): number {
     const number = this.#interfaces.length
-    this.#interfaces.push({ place, label: labelOf(place), id: undefined })
+    this.#interfaces.push({ place, name: describePlace(place).name, id: undefined })
     if (told) this.#tell(this.#interfaces[number]!)
     return number
   }
@@ -91,7 +92,7 @@ export class CaptureFile {
     const { frame } = record
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
     const direction = record.kind === RecordKind.arrival ? Direction.inbound : Direction.outbound
-    const comments = this.#comments.of(record, found.label, view, VIRTIO_NET_HEADER_SIZE)
+    const comments = this.#comments.of(record, found.name, view, VIRTIO_NET_HEADER_SIZE)
     if (raw || record.captured < record.length) {
       const { captured, length } = record
       const settings = settingsOf(direction, comments)

@@ -25,7 +25,7 @@ export interface CapturePlaces {
 }
 
 /** In a sentence: `web`, `uplink eth0`. */
-export function labelOf({ kind, name, network }: CapturePlace): string {
+function labelOf({ kind, name, network }: CapturePlace): string {
   if (kind === 'sandbox') return name
   return network === '' ? `${kind} ${name}` : `${kind} ${name} of ${network}`
 }

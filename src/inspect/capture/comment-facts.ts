@@ -19,17 +19,17 @@ const FACTS: readonly (readonly [pattern: RegExp, fact: FactName])[] = [
   [/^learned \S+ on [^;]*$/, 'learned'],
   [/^flooded to /, 'flooded'],
   [/^for the router itself$/, 'consumed'],
-  [/^waits for an answer to ARP/, 'held'],
+  [/^waits for (?:an answer to ARP|the first fragment of its datagram)$/, 'held'],
   [/^delayed by the link$/, 'delayed'],
   [/^had waited$/, 'released'],
-  [/^begins flow #\d+$/, 'began-flow'],
+  [/^begins connection #\d+$/, 'began-flow'],
 ]
 
 const MADE = 'made by the router'
 
 export function commentFacts(comments: readonly string[]): CommentFacts {
   const facts = FACTS.filter(([pattern]) => comments.some((comment) => pattern.test(comment)))
-  const flow = comments.map((comment) => /\bflow #(\d{1,10})\b/.exec(comment)?.[1]).find(isText)
+  const flow = comments.map((comment) => /\bconnection #(\d{1,10})\b/.exec(comment)?.[1]).find(isText)
   const reason = comments.map(reasonOf).find(isText)
   return {
     facts: facts.map(([, fact]) => fact),
@@ -43,7 +43,7 @@ export function commentFacts(comments: readonly string[]): CommentFacts {
 }
 
 function reasonOf(comment: string): string | undefined {
-  const name = /^dropped: ([a-z0-9-]+): /.exec(comment)?.[1]
+  const name = /^dropped: ([a-z0-9-]+)\. /.exec(comment)?.[1]
   return DROP_REASONS.some((one) => one.name === name) ? name : undefined
 }
 

@@ -80,7 +80,7 @@ export function dissect(
       break
     }
     next = DISSECTORS[next.protocol](packet, next)
-    if (packet.fieldsLeft > 0) continue
+    if (!packet.full) continue
     packet.layers.at(-1)!.problem ??= TOO_MUCH
     break
   }

@@ -1,5 +1,6 @@
 /** The message that parts of are shown, and the names in it. */
 
+import { DISSECTED_BYTES_MAX } from '../../limits.ts'
 import { formatName, MALFORMED, NAME_SIZE_MAX, readName } from '../../wire/dns-name.ts'
 import type { Fields } from './fields.ts'
 import type { Packet } from './packet.ts'
@@ -13,8 +14,11 @@ export interface DnsSource {
   readonly multicast: boolean
 }
 
-/** The name at `offset` with its pointers followed; undefined where it is malformed. */
+/** The name at `offset` with its pointers followed, up to DISSECTED_BYTES_MAX letters, then `…`; undefined where it is malformed. */
 export function nameText({ packet, message, end }: DnsSource, offset: number): string | undefined {
   const name = new Uint8Array(NAME_SIZE_MAX)
-  return readName(packet.view, message, offset, end, name) === MALFORMED ? undefined : formatName(name)
+  if (readName(packet.view, message, offset, end, name) === MALFORMED) return undefined
+  const text = formatName(name)
+  // Only with escapes is a name longer than its bytes: `\000` is one.
+  return text.length > DISSECTED_BYTES_MAX ? `${text.slice(0, DISSECTED_BYTES_MAX)}…` : text
 }

@@ -14,9 +14,11 @@ export interface Field extends DissectedField {
   problem: string | undefined
 }
 
-/** How many fields the packet may still show. */
+/** What the packet may still show. */
 interface Budget {
+  readonly full: boolean
   fieldsLeft: number
+  lettersLeft: number
 }
 
 /** Text of a number, made only where it is not the number itself. */
@@ -67,8 +69,9 @@ export class Fields {
       fields: undefined,
       problem: undefined,
     }
-    if (this.#has(offset, length) && this.#budget.fieldsLeft > 0) {
+    if (this.#has(offset, length) && !this.#budget.full) {
       this.#budget.fieldsLeft--
+      this.#budget.lettersLeft -= text.length
       this.list.push(field)
     }
     return field

@@ -5,7 +5,7 @@ import type { Extent, Next, Packet } from './packet.ts'
 
 /** The shortest have three letters, so the first four bytes of each differ from most other data. */
 const METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'CONNECT', 'TRACE']
-const VERSION = 'HTTP/1.'
+export const VERSION = 'HTTP/1.'
 export const STARTS: readonly Uint8Array[] = [...METHODS.map((method) => `${method} `), VERSION].map(
   (start) => Buffer.from(start),
 )

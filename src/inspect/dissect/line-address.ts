@@ -1,6 +1,6 @@
 /** Addresses in a line. */
 
-import { formatIpv4, ipv6At, macAt } from '../../wire/address.ts'
+import { ipv4At, ipv6At, macAt } from '../../wire/address.ts'
 import { type LinePacket, NAME_LETTERS_MAX } from './line-packet.ts'
 
 const COLON = 0x3a
@@ -28,8 +28,13 @@ function name(line: LinePacket, address: string): boolean {
 }
 
 export function ipv4Address(line: LinePacket, at: number): void {
+  if (line.names !== undefined && name(line, ipv4At(line.view, at))) return
+  ipv4Number(line, at)
+}
+
+/** Never by name: what a message says, and not who sends it. */
+export function ipv4Number(line: LinePacket, at: number): void {
   const address = line.view.getInt32(at)
-  if (line.names !== undefined && name(line, formatIpv4(address))) return
   const { bytes } = line
   let { end } = line
   for (let shift = 24; shift >= 0; shift -= 8) {
@@ -46,13 +51,17 @@ export function ipv4Address(line: LinePacket, at: number): void {
   line.end = end - 1
 }
 
-/** The canonical form of RFC 5952, as `formatIpv6` of wire/address.ts makes it. */
 export function ipv6Address(line: LinePacket, at: number): void {
+  if (line.names !== undefined && name(line, ipv6At(line.view, at))) return
+  ipv6Number(line, at)
+}
+
+/** Never by name; the canonical form of RFC 5952, as `formatIpv6` of wire/address.ts makes it. */
+export function ipv6Number(line: LinePacket, at: number): void {
   const { view } = line
-  if (line.names !== undefined && name(line, ipv6At(view, at))) return
   if (view.getInt32(at) === 0 && view.getInt32(at + 4) === 0 && view.getInt32(at + 8) === 0xffff) {
     line.text('::ffff:')
-    ipv4Plain(line, at + 12)
+    ipv4Number(line, at + 12)
     return
   }
   let start = -1
@@ -75,13 +84,6 @@ export function ipv6Address(line: LinePacket, at: number): void {
     }
     if (group > 0 && group !== start + length) line.byte(COLON)
     line.shortHex(view.getUint16(at + 2 * group))
-  }
-}
-
-function ipv4Plain(line: LinePacket, at: number): void {
-  for (let i = 0; i < 4; i++) {
-    if (i > 0) line.byte(DOT)
-    line.decimal(line.view.getUint8(at + i))
   }
 }
 

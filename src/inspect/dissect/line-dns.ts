@@ -5,7 +5,7 @@
 
 import { DNS_NAME_POINTERS_MAX } from '../../limits.ts'
 import * as dns from '../../wire/dns.ts'
-import { ipv4Address, ipv6Address } from './line-address.ts'
+import { ipv4Number, ipv6Number } from './line-address.ts'
 import { type LinePacket, NAME_LETTERS_MAX } from './line-packet.ts'
 import { ascii } from './line-text.ts'
 
@@ -113,10 +113,10 @@ function record(line: LinePacket, message: number, kind: number, data: number, s
   type(line, kind)
   if (kind === TYPE_A && size === 4) {
     line.byte(BLANK)
-    ipv4Address(line, data)
+    ipv4Number(line, data)
   } else if (kind === TYPE_AAAA && size === 16) {
     line.byte(BLANK)
-    ipv6Address(line, data)
+    ipv6Number(line, data)
   } else if (kind === dns.TYPE_CNAME || kind === dns.TYPE_NS || kind === dns.TYPE_PTR) {
     line.byte(BLANK)
     name(line, message, data)

@@ -1,7 +1,7 @@
 /** What a TCP segment carries, where its beginning says so: HTTP/1 (RFC 9112), TLS (RFC 8446), DNS over TCP (RFC 1035, 4.2.2). */
 
 import { DNS_PORT } from '../../limits.ts'
-import { isHttp, STARTS } from './http.ts'
+import { isHttp, STARTS, VERSION } from './http.ts'
 import { dnsLine } from './line-dns.ts'
 import { type LinePacket, NAME_LETTERS_MAX } from './line-packet.ts'
 import { ascii } from './line-text.ts'
@@ -25,6 +25,9 @@ const HTTP_STARTS: ReadonlySet<number> = new Set(
 const HANDSHAKE = 22
 const RECORD_HEADER = 5
 const HELLO_FIXED = 2 + 32
+/** `HTTP`. */
+const HTTP_WORD = 0x48545450
+const BLANK = 0x20
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
@@ -52,7 +55,14 @@ function httpLine(line: LinePacket, at: number): void {
   while (end < most && view.getUint8(end) !== LINE_FEED) end++
   if (view.getUint8(end - 1) === CARRIAGE_RETURN) end--
   line.put(HTTP)
-  line.printable(view, at, end - at)
+  const from = statusCode(view, at, end)
+  line.printable(view, from, end - from)
+}
+
+/** Behind `HTTP/1.1 ` of a status line, which would say HTTP a second time; other lines are shown from `at`. */
+function statusCode(view: DataView, at: number, end: number): number {
+  const code = at + VERSION.length + 2
+  return code < end && view.getInt32(at) === HTTP_WORD && view.getUint8(code - 1) === BLANK ? code : at
 }
 
 function tlsLine(line: LinePacket, at: number, type: number): void {

@@ -1,6 +1,11 @@
 /** The packet that is being taken apart: its bytes, the layers found so far, and what they tell those that follow. */
 
-import { DISSECTED_FIELDS_MAX } from '../../limits.ts'
+import {
+  DISSECTED_FIELDS_MAX,
+  DISSECTED_TEXT_MAX,
+  DISSECTED_TEXT_MIN,
+  DISSECTED_TEXT_PER_BYTE,
+} from '../../limits.ts'
 import type { DissectedLayer, DissectOptions } from './dissection.ts'
 import { Fields } from './fields.ts'
 
@@ -91,15 +96,18 @@ export class Packet {
   /** They are what an error message quotes, which may end anywhere. */
   quoted = false
   fieldsLeft: number = DISSECTED_FIELDS_MAX
+  lettersLeft: number
 
   constructor(view: DataView, options: DissectOptions) {
     this.view = view
     this.options = options
+    const wanted = DISSECTED_TEXT_MIN + DISSECTED_TEXT_PER_BYTE * view.byteLength
+    this.lettersLeft = Math.min(wanted, DISSECTED_TEXT_MAX)
   }
 
   /** No more fields are shown. */
   get full(): boolean {
-    return this.fieldsLeft <= 0
+    return this.fieldsLeft <= 0 || this.lettersLeft <= 0
   }
 
   /** Begins a layer of `length` bytes, or of those that are here. */

@@ -1,3 +1,4 @@
+import { worldState } from '../../../src/control/fabric/uplink-state.ts'
 import type {
   ExplainStep,
   FabricFlow,
@@ -45,6 +46,8 @@ export class MemoryRouter {
   uplink(): UplinkState {
     const { uplinkSpec: spec } = this.#switch
     const none = { mac: '', address: '', prefixLength: 0, gateway: '', mtu: 0, ports: [0, 0] as const }
+    const world = [...this.#switch.gateways].find(([, { uplink }]) => uplink)
+    if (spec === undefined && world !== undefined) return worldState({ domain: world[0], gateway: world[1] })
     if (spec === undefined) return { spec, up: false, reason: 'none is set', interface: '', ...none }
     const place =
       spec.kind === 'tap'

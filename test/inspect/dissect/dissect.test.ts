@@ -5,8 +5,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { dissect } from '../../../src/inspect/dissect/dissect.ts'
 import type { DissectedField, Dissection, DissectOptions } from '../../../src/inspect/dissect/dissection.ts'
+import { dissectionJson } from '../../../src/inspect/dissect/dissection-json.ts'
 import { treeText } from '../../../src/inspect/dissect/tree-text.ts'
-import { DISSECTED_LAYERS_MAX } from '../../../src/limits.ts'
+import { DISSECTED_BYTES_MAX, DISSECTED_LAYERS_MAX, DISSECTED_TEXT_MAX } from '../../../src/limits.ts'
 import { pseudoHeaderIpv4 } from '../../../src/wire/checksum.ts'
 import { checkDissection } from '../../support/dissection-check.ts'
 import { readPcap } from '../../support/pcap.ts'
@@ -211,6 +212,29 @@ describe('dissect, with what is made to be too much', () => {
     checkDissection(dissection)
     assert.match(dissection.layers.at(-1)!.problem!, /too much/)
     assert.ok(JSON.stringify(dissection).length < 2_000_000)
+  })
+
+  it('stops in a message whose names point to long ones, and long names themselves are cut', () => {
+    // A question whose name has three labels of 63 bytes that are no letters, and 2000 mail exchanges that point to it.
+    const name = Buffer.concat([...Array.from({ length: 3 }, () => hex(`3f${'00'.repeat(63)}`)), hex('00')])
+    const records = Array.from({ length: 2000 }, () => hex('c00c 000f 0001 00000000 0004 0001 c00c'))
+    const message = Buffer.concat([hex('1234 8180 0001 07d0 0000 0000'), name, hex('000f 0001'), ...records])
+    const udp = hex('0035 9c40 0000 0000')
+    new DataView(udp.buffer).setUint16(4, udp.length + message.length)
+    const ip = hex('4500 0000 0000 0000 4011 0000 ac120002 ac120003')
+    new DataView(ip.buffer).setUint16(2, ip.length + udp.length + message.length)
+    const dissection = of(Buffer.concat([hex(`${ETHERNET} 0800`), ip, udp, message]))
+    checkDissection(dissection)
+    assert.equal(dissection.layers.at(-1)!.problem, 'there is more, which is too much to be shown')
+    const shown = find(dissection, 'dns.qry.name')
+    assert.equal(
+      shown.text,
+      `${'\\000'.repeat(63)}.${'\\000'.repeat(63)}`.slice(0, DISSECTED_BYTES_MAX) + '…',
+    )
+    assert.equal(shown.value, shown.text)
+    assert.ok(treeText(dissection).length < 2 * DISSECTED_TEXT_MAX)
+    assert.ok(JSON.stringify(dissectionJson(dissection)).length < 4 * DISSECTED_TEXT_MAX)
+    assert.match(dissection.summary, /: DNS 4660 2000\/0\/0 MX, MX, MX, MX, \.\.\.$/)
   })
 
   it('shows little of a super-frame’s data', () => {

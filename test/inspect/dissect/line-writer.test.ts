@@ -40,6 +40,24 @@ describe('the line of a packet', () => {
       '10.1.0.1.80 > 10.1.0.2.40000: TCP [P.], seq 1, ack 2, win 1, length 18: HTTP GET / HTTP/1.1',
     ],
     [
+      "HTTP's answer",
+      hex(
+        ethernet('0800'),
+        ipv4('06', '0039'),
+        '0050 9c40 00000001 00000002 5018 0001 0000 0000 485454502f312e3120323030204f4b0d0a',
+      ),
+      '10.1.0.1.80 > 10.1.0.2.40000: TCP [P.], seq 1, ack 2, win 1, length 17: HTTP 200 OK',
+    ],
+    [
+      'HTTP that ends behind its version',
+      hex(
+        ethernet('0800'),
+        ipv4('06', '0032'),
+        '0050 9c40 00000001 00000002 5018 0001 0000 0000 485454502f312e310d0a',
+      ),
+      '10.1.0.1.80 > 10.1.0.2.40000: TCP [P.], seq 1, ack 2, win 1, length 10: HTTP HTTP/1.1',
+    ],
+    [
       'TLS with a name',
       hex(
         ethernet('0800'),
@@ -250,6 +268,23 @@ describe('the line of a packet', () => {
       ['10.1.0.2', 'we\u001bb'],
     ])
     assert.match(packetLine(SYN, 0, SYN.length, { names: { byAddress } }), /^client\.40000 > we\?b\.80: TCP/)
+  })
+
+  it('has addresses where they are what DNS answers', () => {
+    const answers = hex(
+      ethernet('0800'),
+      ipv4('11', '006f'),
+      '0035 9c40 005b 0000 1234 8580 0001 0002 0000 0000 03776562 036c616e 00 00ff 0001',
+      'c00c 0001 0001 00000005 0004 0a010001  c00c 001c 0001 00000005 0010 fd000000000000000000000000000001',
+    )
+    const byAddress = new Map([
+      ['10.1.0.1', 'client'],
+      ['fd00::1', 'client'],
+    ])
+    assert.equal(
+      packetLine(answers, 0, answers.length, { names: { byAddress } }),
+      'client.53 > 10.1.0.2.40000: DNS 4660* 2/0/0 A 10.1.0.1, AAAA fd00::1',
+    )
   })
 
   it('of another link type tells its length', () => {

@@ -6,6 +6,7 @@ import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { RandomClient } from '../support/random-client.ts'
+import { until } from '../support/until.ts'
 
 const DURATION_MS = 8_000
 const CLIENTS = 3
@@ -23,11 +24,16 @@ describe('a daemon that is killed at any moment', { skip: needsTap() || needs('i
       { length: CLIENTS },
       (_, index) => new RandomClient(daemon, random, `c${index}-`, 'shared'),
     )
+    const acknowledged = (): number =>
+      clients.flatMap(({ history }) => history).filter((line) => line === '  done').length
     const end = performance.now() + DURATION_MS
     let rounds = 0
     for (; performance.now() < end; rounds++) {
+      const before = acknowledged()
       const work = Promise.all(clients.map((client) => client.work()))
-      await Promise.race([work, pause(random.below(600))])
+      // Every other time something is acknowledged before, however slow the machine is.
+      const begun = rounds % 2 === 0 && until('something is acknowledged', () => acknowledged() > before)
+      await Promise.race([work, Promise.resolve(begun).then(() => pause(random.below(600)))])
       await Promise.all([daemon.kill(), work])
       // Sometimes also while it makes good what the last kill left.
       if (random.below(3) === 0) {
@@ -39,8 +45,7 @@ describe('a daemon that is killed at any moment', { skip: needsTap() || needs('i
       for (const client of clients) await client.check()
       await checkMachine(daemon)
     }
-    const operations = clients.flatMap(({ history }) => history).filter((line) => line === '  done').length
-    test.diagnostic(`${rounds} kills, ${operations} acknowledged operations`)
-    assert.ok(operations > rounds)
+    test.diagnostic(`${rounds} kills, ${acknowledged()} acknowledged operations`)
+    assert.ok(acknowledged() >= rounds / 2)
   })
 })

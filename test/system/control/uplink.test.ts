@@ -13,7 +13,7 @@ import { ControlDaemon } from '../support/control-daemon.ts'
 import { run } from '../support/program.ts'
 import { until } from '../support/until.ts'
 
-describe('an uplink', { skip: needsTap() || needs('ip', 'ss', 'ping') }, () => {
+describe('an uplink', { skip: needsTap() || needs('ip', 'ss', 'ping', 'nc') }, () => {
   let home: NetworkNamespace
   let world: NetworkNamespace
   let daemon: ControlDaemon

@@ -122,8 +122,8 @@ describe('captures', { skip }, () => {
     assert.deepEqual(syn!.slice(0, 3), ['eth0@uplink', HOST, '8080'])
     assert.deepEqual(dnat!.slice(0, 3), ['web.eth0@blue', target, '80'])
     assert.deepEqual([syn![3], dnat![3]], ['0x00000001', '0x00000002'])
-    assert.match(syn![4]!, /begins flow #\d+/)
-    assert.match(dnat![4]!, new RegExp(`DNAT ${HOST}:8080 → ${target}:80, flow #\\d+`))
+    assert.match(syn![4]!, /begins connection #\d+/)
+    assert.match(dnat![4]!, new RegExp(`DNAT ${HOST}:8080 → ${target}:80, connection #\\d+`))
     const pings = await rows(file, 'icmp.type == 8', 'frame.interface_name', 'ip.src', 'frame.comment')
     assert.deepEqual(
       pings.map(([where, source]) => [where, source]),
@@ -164,7 +164,7 @@ describe('captures', { skip }, () => {
       dropped.map(([address]) => address),
       ['10.77.1.2'],
     )
-    assert.match(dropped[0]![1]!, /dropped: network-isolated: /)
+    assert.match(dropped[0]![1]!, /dropped: network-isolated\. /)
   })
 
   it('show what an impaired link loses, in either direction', async () => {
@@ -189,7 +189,7 @@ describe('captures', { skip }, () => {
         ['0', '0x00000002'],
       ],
     )
-    for (const [, , comment] of lost) assert.match(comment!, /dropped: link-loss: /)
+    for (const [, , comment] of lost) assert.match(comment!, /dropped: link-loss\. /)
   })
 
   it('keep to a filter, a length and a number of packets', async () => {

@@ -102,6 +102,18 @@ const REQUESTS: readonly (readonly [operation: string, asked: Asked])[] = [
   ['GET /nat/flows', { path: '/nat/flows?protocol=tcp&sandbox=box&limit=10', has: '"total":0' }],
   ['GET /nat/flows', { path: '/nat/flows?port=65536', status: 400, has: 'from 0 to 65535' }],
   ['DELETE /nat/flows', { path: '/nat/flows?network=net', has: '"Flows":0' }],
+  [
+    'POST /networks/{network}/frames',
+    {
+      path: '/networks/net/frames',
+      body: { frames: [{ from: 'box', data: Buffer.alloc(60).toString('base64') }] },
+      has: '{"frames":1,"drops":[{"reason":"',
+    },
+  ],
+  [
+    'POST /networks/{network}/frames',
+    { path: '/networks/net/frames', body: { frames: [{ from: 'nobody', data: '' }] }, status: 404 },
+  ],
   ['GET /neighbours', { has: '"neighbours":[' }],
   ['GET /uplink', { has: '"Uplink":"none"' }],
   ['POST /explain', { body: { source: 'box', destination: 'internet' }, has: '"reason":"no-route"' }],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { EXIT_ROOT_LOCKED } from '../../../src/daemon/exit-code.ts'
 import { needsTap } from '../../support/requirements.ts'
 import { compile } from '../support/compile.ts'
@@ -29,21 +29,21 @@ function assertRefused({ code, errors }: Outcome, expectedCode: number, text: st
 }
 
 describe('the daemon, once it runs', { skip: needsTap() }, () => {
-  it('has its root and its socket, which only root and its group may use', async () => {
-    const daemon = await ControlDaemon.start()
+  let daemon: ControlDaemon
+  before(async () => {
+    daemon = await ControlDaemon.start()
+  })
+
+  it('has its root and its socket, which only root and its group may use', () => {
     const socket = statSync(daemon.socket)
     assert.ok(socket.isSocket())
     assert.equal(socket.mode & 0o777, 0o660)
     assert.equal(socket.uid, 0)
     assert.equal(readFileSync(join(daemon.root, 'daemon.pid'), 'utf8'), `${daemon.pid}\n`)
     assert.equal(statSync(join(daemon.root, 'daemon.pid')).mode & 0o777, 0o640)
-    await daemon.stop()
-    assert.ok(!existsSync(daemon.socket))
-    assert.equal(readFileSync(join(daemon.root, 'daemon.pid'), 'utf8'), '')
   })
 
   it('keeps its root from another daemon, which says whose it is', async () => {
-    const daemon = await ControlDaemon.start()
     const second = await new ControlDaemon({ root: daemon.root }).program.end()
     assertRefused(
       second,
@@ -51,16 +51,16 @@ describe('the daemon, once it runs', { skip: needsTap() }, () => {
       `tapwire: The root ${daemon.root} belongs to the daemon with process id ${daemon.pid}.`,
     )
     assert.equal((await daemon.ask('GET', '/version')).status, 200)
-    await daemon.stop()
   })
 
-  it('takes the place of one that was killed', async () => {
-    const daemon = await ControlDaemon.start()
+  it('takes the place of one that was killed, and leaves no socket and no process id when it ends', async () => {
     await daemon.kill()
     assert.ok(statSync(daemon.socket).isSocket())
     await daemon.again()
     assert.equal((await daemon.ask('GET', '/version')).status, 200)
     await daemon.stop()
+    assert.ok(!existsSync(daemon.socket))
+    assert.equal(readFileSync(join(daemon.root, 'daemon.pid'), 'utf8'), '')
   })
 
   it('listens where --socket says, in a folder that it makes', async () => {

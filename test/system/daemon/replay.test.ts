@@ -48,7 +48,7 @@ describe('a live replay', { skip }, () => {
     assert.equal((await recording.end()).code, 0)
     const lines = await lab.daemon.do('dissect', captured)
     assert.equal(lines.match(/: UDP, length/g)?.length, FRAMES + 1, lines)
-    assert.match(lines, /# dropped: address-spoofed: /)
+    assert.match(lines, /# dropped: address-spoofed\. /)
     const { sent, drops } = JSON.parse(text)
     assert.equal(sent, FRAMES + 1)
     assert.deepEqual(

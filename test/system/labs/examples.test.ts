@@ -14,6 +14,9 @@ const FILES = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'))
 
 const skip = needsTap() || needs('ip', 'ping', 'curl', 'iperf3', 'busybox', 'python3', 'dig', 'dnsmasq')
 
+/** Each question is a program that starts. */
+const PAUSE_MS = 100
+
 describe('examples', { skip }, () => {
   let daemon: ControlDaemon
   before(async () => {
@@ -29,11 +32,12 @@ describe('examples', { skip }, () => {
   /** Once its program listens: a lab is up when its commands have started. */
   const answers = async (...line: string[]): Promise<string> => {
     let output = ''
-    await until(`${line.join(' ')} gets an answer`, async () => {
+    const asked = async (): Promise<boolean> => {
       const outcome = await daemon.attempt('exec', ...line)
       output = outcome.output
       return outcome.code === 0
-    })
+    }
+    await until(`${line.join(' ')} gets an answer`, asked, PAUSE_MS)
     return output
   }
   const code = async (...line: string[]): Promise<number | null> =>
@@ -122,9 +126,9 @@ describe('examples', { skip }, () => {
       assert.match(await query('db', '--from', 'app'), /^db\. .* IN A +10\.2\.0\.5$/m)
       assert.match(await query('postgres.back', '--from', 'app'), /^postgres\.back\. .* 10\.2\.0\.5$/m)
       assert.match(await query('_80._tcp.web', 'SRV', '--from', 'client'), / IN SRV +0 0 80 /)
-      await until('ns answers', async () =>
-        (await query('printer.example', '--from', 'client')).includes('forwarded by 10.1.0.53'),
-      )
+      const isForwarded = async (): Promise<boolean> =>
+        (await query('printer.example', '--from', 'client')).includes('forwarded by 10.1.0.53')
+      await until('ns answers', isForwarded, PAUSE_MS)
       assert.match(await query('printer.example', '--from', 'app'), /\nNXDOMAIN: /)
       await daemon.do('network', 'disconnect', 'front', 'web-2')
       assert.deepEqual(await addresses('client', 'dig', '+short', 'web'), ['10.1.0.2'])
