@@ -1,5 +1,6 @@
 /** `tapwire explain FILE`: what became of the frames of a capture, or what would in a lab. */
 
+import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { loadLab } from '../control/lab-file.ts'
 import type { CaptureInput } from '../inspect/pcap/capture-input.ts'
@@ -30,6 +31,8 @@ export interface ExplainFileOptions {
 /** What tells stories of a reader's packets. */
 interface Storyteller {
   readonly packets: number
+  /** Packets that are copies of what left. */
+  readonly copies: number
   /** False: the reader needs more. Throws CaptureFileError. */
   read(reader: CaptureReader): boolean
   /** Whether what is still to come adds nothing. */
@@ -38,11 +41,12 @@ interface Storyteller {
   notes(): readonly string[]
 }
 
-export async function explainFile(cli: Cli, path: string, options: ExplainFileOptions): Promise<void> {
-  const { format, output, lab } = options
+export async function explainFile(cli: Cli, path: string, given: ExplainFileOptions): Promise<void> {
+  const { format, output, lab } = given
   if (output !== undefined && output !== '-' && resolve(output) === resolve(path)) {
     throw usage(`${path} would be written over while it is read.`, 'Give -o another file.')
   }
+  const options = lab === undefined ? given : { ...given, range: await rangeInLab(path, given.range) }
   const input = openCaptureFile(path)
   try {
     let told = 0
@@ -64,13 +68,54 @@ export async function explainFile(cli: Cli, path: string, options: ExplainFileOp
       // Of a broken file, what could be read.
       teller.finish()
       const missing = isWhole && told === 0 ? [nothingText(teller.packets, options.range)] : []
-      await writer.end([...teller.notes(), ...missing])
+      await writer.end([...numberNotes(teller, given.range, options.range), ...teller.notes(), ...missing])
       sink.close()
     }
     if (told === 0) cli.exitCode = EXIT_FAILED
   } finally {
     input.close()
   }
+}
+
+const isOne = (range: PacketRange | undefined): range is PacketRange =>
+  range !== undefined && range.first === range.last
+
+/** A copy of what left is not replayed: who asks for it alone gets the packet that it arrived as. */
+async function rangeInLab(path: string, range: PacketRange | undefined): Promise<PacketRange | undefined> {
+  // Of a pipe there is no second reading.
+  if (!isOne(range) || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return range
+  const found: FrameStory[] = []
+  const stories = new CaptureStories({ range, emit: (story) => void found.push(story) })
+  const input = openCaptureFile(path)
+  try {
+    while (!stories.read(input.reader)) await input.fillAsync()
+    stories.finish()
+  } catch {
+    // Of a broken file, what could be read: what is wrong with it is told when it is read again.
+    stories.finish()
+  } finally {
+    input.close()
+  }
+  const number = found[0]?.number ?? 0
+  return number === 0 ? range : { first: number, last: number }
+}
+
+/** Why the numbers of frames are not those that one might expect. */
+function numberNotes(
+  { copies }: Storyteller,
+  asked: PacketRange | undefined,
+  told: PacketRange | undefined,
+): readonly string[] {
+  if (isOne(asked)) {
+    if (told === undefined || told.first === asked.first) return []
+    return [
+      `Packet ${asked.first} is a copy of what left: this is the story of packet ${told.first}, which arrived.`,
+    ]
+  }
+  if (copies === 0) return []
+  return [
+    `Frames have the numbers of the file’s packets. ${plural(copies, 'packet')} of it ${copies === 1 ? 'is a copy' : 'are copies'} of what left, and part of the story of what arrived.`,
+  ]
 }
 
 const titleOf = (path: string, lab: string | undefined): string => {
@@ -113,6 +158,9 @@ function withoutLab(options: ExplainFileOptions, emit: (story: FrameStory) => vo
     get packets() {
       return stories.packets
     },
+    get copies() {
+      return stories.copies
+    },
     read: (reader) => stories.read(reader),
     isDone: () => false,
     finish: () => stories.finish(),
@@ -150,6 +198,9 @@ async function inLab(
   return {
     get packets() {
       return replay.packets
+    },
+    get copies() {
+      return replay.copies
     },
     read: (reader) => replay.read(reader),
     isDone: () => replay.isDone,

@@ -169,6 +169,34 @@ describe('tapwire explain FILE', () => {
     assert.deepEqual((JSON.parse(one) as Report).frames, [found.frames[4]])
   })
 
+  it('takes the number of a copy that left for that of what arrived, and says so', async () => {
+    const own = join(harness.folder, 'own.pcapng')
+    await tapwire(['replay', capture, '--lab', lab, '-w', own])
+    const all = JSON.parse((await tapwire(['explain', own, '--json'])).out) as Report
+    const waiting = all.frames[1]!
+    const gone = all.frames[3]!
+    const delivered = all.frames[4]!
+    assert.match(
+      all.notes.join(),
+      /^Frames have the numbers of the file’s packets\. \d+ packets of it are copies/,
+    )
+    const inLab = JSON.parse((await tapwire(['explain', own, '--json', '--lab', lab])).out) as Report
+    assert.match(inLab.notes.join(), /^Frames have the numbers of the file’s packets\./)
+    for (const [packet, told] of [
+      [gone.packets![0]!, [`${waiting.number} waiting`, `${waiting.number}+ delivered`]],
+      [delivered.packets!.at(-1)!, [`${delivered.number} delivered`]],
+    ] as const) {
+      const { out } = await tapwire(['explain', own, '--json', '--lab', lab, '--packet', String(packet)])
+      const found = JSON.parse(out) as Report
+      assert.deepEqual(numbersOf(found), told)
+      assert.deepEqual(found.notes, [
+        `Packet ${packet} is a copy of what left: this is the story of packet ${Number.parseInt(told[0], 10)}, which arrived.`,
+      ])
+    }
+    const arrived = await tapwire(['explain', own, '--json', '--lab', lab, '--packet', `${delivered.number}`])
+    assert.deepEqual((JSON.parse(arrived.out) as Report).notes, [])
+  })
+
   it('tells what could be read of a broken file, and fails', async () => {
     const bytes = readFileSync(capture)
     writeFileSync(capture, bytes.subarray(0, bytes.length - 5))

@@ -78,6 +78,11 @@ describe('comments of captured packets', () => {
     [{ kind: departure, facts: Fact.made }, ['made by the router, because of a frame that came']],
     [{ kind: departure, number: 3, facts: Fact.released }, ['had waited']],
     [{ kind: departure, number: 0, facts: Fact.released | Fact.delayed }, ['delayed by the link']],
+    [{ kind: departure, number: 3, facts: Fact.released | Fact.delayed }, ['delayed by the link']],
+    [
+      { kind: departure, number: 3, facts: Fact.released | Fact.made },
+      ['made by the router, because of a frame that came'],
+    ],
     [
       { reason: DropReason.iccDisabled },
       [

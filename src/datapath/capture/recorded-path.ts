@@ -35,7 +35,14 @@ const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, RESULT, STATUS_TRANSMIT_FAILURES
   frameMemory
 const { etherType, TYPE_ARP } = ethernet
 const { gsoType, GSO_NONE } = virtioNet
-const { consumed: CONSUMED, learned: LEARNED, made: MADE, moved: MOVED, released: RELEASED } = Fact
+const {
+  consumed: CONSUMED,
+  delayed: DELAYED,
+  learned: LEARNED,
+  made: MADE,
+  moved: MOVED,
+  released: RELEASED,
+} = Fact
 const { from: FROM } = LinkDirection
 const NONE = -1
 const NUMBER_MAX = 2 ** 31 - 1
@@ -234,6 +241,24 @@ export class RecordedPath implements TrailWatcher {
     this.depart()
     for (const recorder of this.recorders) recorder.end(this.way)
     this.takeBack()
+  }
+
+  /** Frames at a glance are not told of one by one, but for those that the router deals with. */
+  numberOf(offset: number): number {
+    const { way, together } = this
+    if (this.depth === 0) return 0
+    if (!together.active || together.isRouted) return way.number
+    const place = together.find(offset)
+    return place === NONE ? 0 : together.number(place)
+  }
+
+  passing(number: number): void {
+    if (number === this.way.number) return
+    this.depart()
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.end(this.way)
+    this.clear(number, RELEASED | DELAYED)
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.make(this.way)
   }
 
   lost(

@@ -14,6 +14,10 @@ export interface TrailWatcher {
   /** It goes on: it is in the frame memory, as it came. What follows until `released` is about it. */
   releasing(number: number, port: number, offset: number, length: number): void
   released(): void
+  /** By which number the frame is known that stands at `offset` and is dealt with: for who makes it wait. */
+  numberOf(offset: number): number
+  /** What leaves from here on had been delayed by the link to where it goes, and was known by this number; 0: by none. */
+  passing(number: number): void
   /** It is dropped without another look. `offset` is where its Ethernet frame begins in `bytes`. */
   lost(number: number, port: number, bytes: Uint8Array, offset: number, length: number, reason: number): void
   /** The impaired link of `port` drops a frame, which stands in the frame memory: on its way `from` there, before it arrives, or `to` there. */

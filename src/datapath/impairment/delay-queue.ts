@@ -22,6 +22,7 @@ export class DelayQueue {
   private order = new Float64Array(FIRST_CAPACITY)
   private slot = new Int32Array(FIRST_CAPACITY)
   private bytes = new Int32Array(FIRST_CAPACITY)
+  private number = new Int32Array(FIRST_CAPACITY)
   /** The first `size` are the heap's entries, the others are free ones. */
   private heap = entries(FIRST_CAPACITY)
   /** `sequence` when `trim` looked last. */
@@ -41,13 +42,28 @@ export class DelayQueue {
     return this.bytes[this.heap[0]!]!
   }
 
+  /** What `push` was given of the next one; there must be one. */
+  get nextNumber(): number {
+    return this.number[this.heap[0]!]!
+  }
+
   /** Whether the next one's time has come; `nowUs` has one element. */
   isDue(nowUs: Float64Array): boolean {
     return this.size > 0 && this.due[this.heap[0]!]! <= nowUs[0]!
   }
 
-  /** Puts a copy in that waits until `dueUs[0]`; the slot in the store, or NO_SLOT where that has no room. */
-  push(from: Uint8Array, words: Int32Array, start: number, length: number, dueUs: Float64Array): number {
+  /**
+   * Puts a copy in that waits until `dueUs[0]`; the slot in the store, or NO_SLOT where that has no room. `number` is for who looks on: by
+   * which the frame is known to them, 0 where nobody looks.
+   */
+  push(
+    from: Uint8Array,
+    words: Int32Array,
+    start: number,
+    length: number,
+    dueUs: Float64Array,
+    number = 0,
+  ): number {
     const slot = this.store.put(from, words, start, length)
     if (slot === NO_SLOT) return NO_SLOT
     if (this.size === this.heap.length) this.grow()
@@ -56,6 +72,7 @@ export class DelayQueue {
     this.order[entry] = this.sequence++
     this.slot[entry] = slot
     this.bytes[entry] = length
+    this.number[entry] = number
     if (dueUs[0]! > this.latest[0]!) this.latest[0] = dueUs[0]!
     this.rise(this.size++, entry)
     return slot
@@ -136,6 +153,7 @@ export class DelayQueue {
     this.order = longer(this.order, new Float64Array(capacity))
     this.slot = longer(this.slot, new Int32Array(capacity))
     this.bytes = longer(this.bytes, new Int32Array(capacity))
+    this.number = longer(this.number, new Int32Array(capacity))
     this.heap = longer(this.heap, entries(capacity))
   }
 
@@ -144,6 +162,7 @@ export class DelayQueue {
     this.order = new Float64Array(FIRST_CAPACITY)
     this.slot = new Int32Array(FIRST_CAPACITY)
     this.bytes = new Int32Array(FIRST_CAPACITY)
+    this.number = new Int32Array(FIRST_CAPACITY)
     this.heap = entries(FIRST_CAPACITY)
   }
 }

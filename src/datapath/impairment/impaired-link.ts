@@ -180,6 +180,11 @@ export class ImpairedLink {
     return this.queue.nextLength - VIRTIO_NET_HEADER_SIZE
   }
 
+  /** Who looks on knows the next frame by it; there must be one. */
+  get nextNumber(): number {
+    return this.queue.nextNumber
+  }
+
   /** Puts the next frame where `offset` says; there must be one. */
   release(offset: number): void {
     this.queue.pop(this.bytes, this.words, offset - VIRTIO_NET_HEADER_SIZE)
@@ -235,7 +240,9 @@ export class ImpairedLink {
 
   private wait(offset: number, length: number, isCorrupt: boolean): void {
     const start = offset - VIRTIO_NET_HEADER_SIZE
-    const slot = this.queue.push(this.bytes, this.words, start, VIRTIO_NET_HEADER_SIZE + length, this.dueUs)
+    const number = this.counters.trail.watcher?.numberOf(offset) ?? 0
+    const size = VIRTIO_NET_HEADER_SIZE + length
+    const slot = this.queue.push(this.bytes, this.words, start, size, this.dueUs, number)
     if (slot === NO_SLOT) {
       this.refuse(offset, length)
       return

@@ -129,14 +129,16 @@ export class Impairments {
    */
   depart(): boolean {
     const { egress } = this
+    const { trail } = this.counters
     egress.freeArrivals()
-    this.counters.trail.facts |= Fact.delayed
+    trail.facts |= Fact.delayed
     for (const link of this.toLinks) {
       while (link.isDue) {
         egress.expect(SEGMENTS_MAX)
         const { nextLength } = link
         const offset = egress.hasRoom ? egress.allocate(nextLength) : NO_ROOM
         if (offset === NO_ROOM) return false
+        trail.watcher?.passing(link.nextNumber)
         link.release(offset)
         egress.deliver(link.port, offset, nextLength)
       }

@@ -16,6 +16,8 @@ const DESTINATION = 1
 const PORTS = 2
 const ORIGINAL = 0
 const REPLY = 1
+/** Of what leaves an impaired link. */
+const LINK = Fact.delayed | Fact.released
 
 type Record = Pick<
   CaptureRingReader,
@@ -40,10 +42,11 @@ export class CaptureComments {
     const comments: string[] = []
     const isPacket = ethernet.etherType(view, offset) === ethernet.TYPE_IPV4
     if (isArrival) this.#addFacts(record, here, view, offset, comments)
-    else if (record.number === 0 && (facts & Fact.delayed) !== 0) comments.push('delayed by the link')
-    else if ((facts & Fact.released) !== 0) comments.push('had waited')
+    else if ((facts & LINK) === LINK) comments.push('delayed by the link')
+    else if ((facts & Fact.made) !== 0 && record.number !== 0) {
+      comments.push('made by the router, because of a frame that came')
+    } else if ((facts & Fact.released) !== 0) comments.push('had waited')
     else if (record.number === 0) comments.push('made by the router')
-    else if ((facts & Fact.made) !== 0) comments.push('made by the router, because of a frame that came')
     if (flow >= 0) this.#addConnection(record, isArrival, isPacket, comments)
     if (reason !== DropReason.none && kind !== RecordKind.departure) comments.push(dropText(reason))
     return comments

@@ -35,6 +35,8 @@ interface Draft {
 export class CaptureStories {
   /** Packets read so far. */
   packets = 0
+  /** Of those that were told of, copies of what left. */
+  copies = 0
   readonly #range: PacketRange
   readonly #emit: (story: FrameStory) => void
   readonly #teller = new StoryTeller()
@@ -70,6 +72,7 @@ export class CaptureStories {
   finish(): void {
     for (const { source, departures, packets } of this.#drafts) {
       if (!packets.some((packet) => isInRange(this.#range, packet))) continue
+      this.copies += departures.length
       const several = packets.length > 1 ? { packets } : {}
       // Of our own captures an arrival with nothing behind it may have left by a port that was not captured.
       const whole = { ...source, ...(source.seen === undefined && several), departures }

@@ -6,12 +6,12 @@ export const PAGE_STYLE = `
   --pane: #202229; --mark: #7a5f00; --field: #1f3a5f; --good: #6fcf8f; --bad: #ff8a80; --wait: #ffcc66; --changed: #ff80ab; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-header { padding: 1rem 1.5rem; border-bottom: 1px solid var(--line); }
+header { padding: 1rem; border-bottom: 1px solid var(--line); }
 h1 { margin: 0; font-size: 1.3rem; }
 header p { margin: .25rem 0 0; color: var(--soft); }
 .skip { position: absolute; left: -99rem; }
 .skip:focus { left: 1rem; top: 1rem; background: var(--back); padding: .5rem; }
-.columns { display: grid; grid-template-columns: minmax(16rem, 24rem) minmax(0, 1fr); align-items: start; }
+.columns { display: grid; grid-template-columns: minmax(14rem, 18rem) minmax(0, 1fr); align-items: start; }
 nav { position: sticky; top: 0; max-height: 100vh; overflow: auto; padding: 1rem; border-right: 1px solid var(--line); }
 nav label { display: block; font-weight: 600; }
 nav input { width: 100%; padding: .4rem .6rem; font: inherit; color: inherit; background: var(--pane);
@@ -26,7 +26,7 @@ nav .number { color: var(--soft); }
 .waiting { --outcome: var(--wait); }
 .consumed, .originated, .seen { --outcome: var(--soft); }
 nav a { border-left-color: var(--outcome); }
-main { padding: 0 1.5rem; min-width: 0; }
+main { padding: 0 1rem; min-width: 0; }
 article { padding: 1.2rem 0; border-bottom: 1px solid var(--line); }
 h2 { margin: 0; font-size: 1.05rem; overflow-wrap: anywhere; }
 h3 { margin: 0 0 .4rem; font-size: .9rem; }
@@ -55,9 +55,10 @@ time, .soft { color: var(--soft); font-size: .85rem; }
 :focus-visible { outline: 2px solid #1a73e8; outline-offset: 1px; }
 output { display: block; min-height: 1.5em; color: var(--soft); font-size: .8rem; }
 table { border-collapse: collapse; margin: .5rem 0 1rem; font-size: .85rem; }
+caption { text-align: left; }
 th, td { text-align: left; padding: .15rem .8rem .15rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 [hidden] { display: none; }
 @media (max-width: 60rem) { .columns { display: block; } nav { position: static; max-height: 14rem; border: 0; } }
-@media print { nav, .skip, output { display: none; } .columns { display: block; } article { break-inside: avoid-page; }
-  .pane { break-inside: avoid; } .hex { font-size: 8.5pt; } }
+@media print { nav, .skip, output { display: none; } .columns { display: block; } h2, h3, time, caption { break-after: avoid; }
+  .pane, tr, .steps li { break-inside: avoid; } .pane { overflow: visible; } .hex { font-size: 8.5pt; } }
 `

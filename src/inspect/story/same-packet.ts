@@ -4,14 +4,9 @@ import * as ethernet from '../../wire/ethernet.ts'
 import * as ipProtocol from '../../wire/ip-protocol.ts'
 import * as ipv4 from '../../wire/ipv4.ts'
 
-const ECHO_REPLY = 0
-const ECHO = 8
-/** Destination unreachable, source quench, redirect, time exceeded and parameter problem (RFC 792). */
-const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12])
-
 /**
- * A frame that is switched keeps its bytes. One that is routed keeps protocol and identification, of which the router's own packets have others; but for
- * its echo replies, that keep all but the type. Segments of a super-frame count theirs up.
+ * A frame that is switched keeps its bytes. One that is routed keeps protocol and identification, and one of ICMP its type: what the
+ * router makes because of it differs in one of them. Segments of a super-frame count theirs up.
  */
 export function isSamePacket(came: Uint8Array, left: Uint8Array, isSuperFrame: boolean): boolean {
   const before = viewOf(came)
@@ -21,22 +16,10 @@ export function isSamePacket(came: Uint8Array, left: Uint8Array, isSuperFrame: b
   const protocol = ipv4.protocol(before, ip)
   if (protocol !== ipv4.protocol(after, ip)) return false
   if (!isSuperFrame && ipv4.identification(before, ip) !== ipv4.identification(after, ip)) return false
-  return protocol !== ipProtocol.ICMP || !isAnswered(before, after)
+  return protocol !== ipProtocol.ICMP || mayBeEqual(icmpType(before), icmpType(after))
 }
 
-function isAnswered(before: DataView, after: DataView): boolean {
-  return icmpType(before) === ECHO && icmpType(after) === ECHO_REPLY
-}
-
-/** Whether what leaves tells a sender what became of the packet that came. Errors that are forwarded are not meant. */
-export function isIcmpErrorAbout(came: Uint8Array, left: Uint8Array): boolean {
-  return isIcmpError(viewOf(left)) && !isIcmpError(viewOf(came))
-}
-
-const isIcmpError = (view: DataView): boolean =>
-  isIpv4(view) &&
-  ipv4.protocol(view, ethernet.HEADER_SIZE) === ipProtocol.ICMP &&
-  ICMP_ERRORS.has(icmpType(view))
+const mayBeEqual = (one: number, other: number): boolean => one === other || one < 0 || other < 0
 
 /** -1 of what has none: later fragments, and what was cut off. */
 function icmpType(view: DataView): number {

@@ -13,26 +13,38 @@ interface NamedField {
 
 /** In the order of the bytes; of a group, such as flags, its parts that differ. */
 export function storyChanges(before: Dissection, after: Dissection): readonly StoryChange[] {
-  const old = new Map(namedFields(before).flatMap(withParts))
+  const came = namedFields(before)
   const fresh = namedFields(after)
-  const left = new Set(fresh.flatMap(withParts).map(([key]) => key))
-  const gone = namedFields(before).flatMap((one) => goneOf(one, left))
-  return [...gone, ...fresh.flatMap((one) => changesOf(one, old))]
+  const old = byKey(came)
+  const left = byKey(fresh)
+  const changes: StoryChange[] = []
+  for (const one of came) addGone(one, left, changes)
+  for (const one of fresh) addChanges(one, old, changes)
+  return changes
 }
 
-function changesOf(
+function addChanges(
   { key, field, parts }: NamedField,
   old: ReadonlyMap<string, DissectedField>,
-): StoryChange[] {
-  const inside = parts.flatMap((part) => changesOf(part, old))
-  if (inside.length > 0) return inside
+  changes: StoryChange[],
+): void {
+  const before = changes.length
+  for (const part of parts) addChanges(part, old, changes)
+  if (changes.length > before) return
   const was = old.get(key)
-  return was !== undefined && was.value === field.value && was.text === field.text ? [] : [change(was, field)]
+  if (was === undefined || was.value !== field.value || was.text !== field.text) {
+    changes.push(change(was, field))
+  }
 }
 
 /** What is gone as a whole is told of as a whole. */
-function goneOf({ key, field, parts }: NamedField, left: ReadonlySet<string>): StoryChange[] {
-  return left.has(key) ? parts.flatMap((part) => goneOf(part, left)) : [change(field, undefined)]
+function addGone(
+  { key, field, parts }: NamedField,
+  left: ReadonlyMap<string, DissectedField>,
+  changes: StoryChange[],
+): void {
+  if (!left.has(key)) changes.push(change(field, undefined))
+  else for (const part of parts) addGone(part, left, changes)
 }
 
 function change(before: DissectedField | undefined, after: DissectedField | undefined): StoryChange {
@@ -40,20 +52,35 @@ function change(before: DissectedField | undefined, after: DissectedField | unde
   return { name, label, before: before?.text ?? '', after: after?.text ?? '' }
 }
 
-const withParts = ({ key, field, parts }: NamedField): [string, DissectedField][] => [
-  [key, field],
-  ...parts.flatMap(withParts),
-]
+function byKey(fields: readonly NamedField[]): ReadonlyMap<string, DissectedField> {
+  const found = new Map<string, DissectedField>()
+  const add = ({ key, field, parts }: NamedField): void => {
+    found.set(key, field)
+    for (const part of parts) add(part)
+  }
+  for (const one of fields) add(one)
+  return found
+}
 
 /** What has no name, or no bytes, says nothing that others do not. */
 function namedFields({ layers }: Dissection): readonly NamedField[] {
   const counts = new Map<string, number>()
-  const named = (field: DissectedField): readonly NamedField[] => {
-    const { name, length, fields = [] } = field
-    if (name === '' || length === 0) return fields.flatMap(named)
-    const count = (counts.get(name) ?? 0) + 1
-    counts.set(name, count)
-    return [{ key: `${name} ${count}`, field, parts: fields.flatMap(named) }]
+  const addAll = (fields: readonly DissectedField[], into: NamedField[]): NamedField[] => {
+    for (const field of fields) {
+      const { name, length, fields: parts = NO_FIELDS } = field
+      if (name === '' || length === 0) {
+        addAll(parts, into)
+        continue
+      }
+      const count = (counts.get(name) ?? 0) + 1
+      counts.set(name, count)
+      into.push({ key: count === 1 ? name : `${name} ${count}`, field, parts: addAll(parts, []) })
+    }
+    return into
   }
-  return layers.flatMap(({ fields }) => fields.flatMap(named))
+  const all: NamedField[] = []
+  for (const { fields } of layers) addAll(fields, all)
+  return all
 }
+
+const NO_FIELDS: readonly DissectedField[] = []

@@ -17,11 +17,12 @@ export function changedRows(before: Uint8Array, after: Uint8Array): readonly Hex
   const end = Math.min(Math.max(before.length, after.length), STORY_SHOWN_BYTES_MAX)
   const rows: HexRow[] = []
   for (let offset = 0; offset < end; offset += ROW_BYTES) {
+    if (isSameRow(before, after, offset)) continue
     const old = rowAt(before, offset)
     const fresh = rowAt(after, offset)
     const length = Math.max(old.length, fresh.length)
     const changed = Array.from({ length }, (_, index) => old[index] !== fresh[index])
-    if (changed.includes(true)) rows.push({ offset, before: old, after: fresh, changed })
+    rows.push({ offset, before: old, after: fresh, changed })
   }
   return rows
 }
@@ -33,6 +34,13 @@ export function changedBytes(before: Uint8Array, after: Uint8Array): ReadonlySet
     for (const [index, differs] of row.changed.entries()) if (differs) changed.add(row.offset + index)
   }
   return changed
+}
+
+/** Where one has ended, and the other not, they differ. */
+function isSameRow(before: Uint8Array, after: Uint8Array, offset: number): boolean {
+  const end = Math.min(offset + ROW_BYTES, STORY_SHOWN_BYTES_MAX)
+  for (let at = offset; at < end; at++) if (before[at] !== after[at]) return false
+  return true
 }
 
 const rowAt = (bytes: Uint8Array, offset: number): readonly number[] =>

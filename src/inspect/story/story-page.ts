@@ -62,8 +62,10 @@ ${stories.map(article).join('')}</main>
 /** Its quotes are its own, and no packet's. */
 const htmlPolicy = (): string => POLICY.replaceAll('"', '&quot;')
 
-function entry({ number, summary, outcome, reason, arrival }: FrameStory, index: number): string {
-  const from = arrival === undefined ? 'router' : arrival.place.name
+function entry(story: FrameStory, index: number): string {
+  const { number, continued, summary, outcome, reason } = story
+  const came = story.arrival ?? story.waited
+  const from = came === undefined ? (continued ? 'unknown' : 'router') : came.place.name
   const ended = reason === undefined ? outcome : `${outcome}: ${reason}`
   return `<li data-f="f${index}" class="${outcome}"><a href="#f${index}"><span class="number">${number === 0 ? '-' : number}</span> ${htmlText(`${from}: ${summary}`)} <span class="number">${htmlText(ended)}</span></a></li>\n`
 }

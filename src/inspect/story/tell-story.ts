@@ -5,9 +5,10 @@ import { STORY_WAITING_MAX } from '../../limits.ts'
 import { macAt } from '../../wire/address.ts'
 import * as ethernet from '../../wire/ethernet.ts'
 import type { DecisionStep } from '../explain-text.ts'
+import { answerNames } from './answer-name.ts'
 import type { FrameStory, StoryDeparture, StoryOutcome } from './frame-story.ts'
 import { placeText } from './place-text.ts'
-import { isIcmpErrorAbout, isSamePacket } from './same-packet.ts'
+import { isSamePacket } from './same-packet.ts'
 import { adviceOn } from './story-advice.ts'
 import { storyChanges } from './story-changes.ts'
 import { type DissectedFrame, storyFrame } from './story-frame.ts'
@@ -26,16 +27,21 @@ const NAME_ANSWERS: ReadonlySet<string> = new Set([
   'unsupported',
 ])
 
+interface WaitingFrame extends DissectedFrame {
+  /** It went no further: what waits is what the router made because of it. */
+  readonly isAnswered: boolean
+}
+
 export class StoryTeller {
   /** Frames that wait, by number: those that wait longest first. */
-  readonly #waiting = new Map<number, DissectedFrame>()
+  readonly #waiting = new Map<number, WaitingFrame>()
 
   /** One story; of what several frames' waiting ended at once, one for each. */
   tell(source: StorySource): readonly FrameStory[] {
     return this.#split(source).map((one) => this.#tellOne(one))
   }
 
-  /** Frames that leave an impaired link have no number any more: they are known by what they are. */
+  /** Frames that came to an impaired link when nobody looked, and in captures, have no number: they are known by what they are. */
   #split(source: StorySource): readonly StorySource[] {
     const { number, facts, departures } = source
     if (number !== 0 || !facts.includes('released') || departures.length === 0) return [source]
@@ -65,7 +71,7 @@ export class StoryTeller {
     const departures = source.departures.map((copy) => departure(storyFrame(copy), arrival ?? waited, source))
     const outcome = outcomeOf(source, departures)
     const advice = outcome === 'dropped' && reason !== undefined ? adviceOn(reason) : undefined
-    if (arrival !== undefined) this.#remember(number, arrival, facts)
+    if (arrival !== undefined) this.#remember(source, arrival)
     return {
       number,
       time,
@@ -86,40 +92,60 @@ export class StoryTeller {
   }
 
   /** A frame may go on more than once: copies of it may be delayed by several links. */
-  #remember(number: number, arrival: DissectedFrame, facts: StorySource['facts']): void {
+  #remember({ number, facts, steps }: StorySource, arrival: DissectedFrame): void {
     if (number === 0 || !(facts.includes('held') || facts.includes('delayed'))) return
     const waiting = this.#waiting
-    waiting.set(number, arrival)
+    waiting.set(number, { ...arrival, isAnswered: endsWithRouter(steps) })
     if (waiting.size > STORY_WAITING_MAX) waiting.delete(waiting.keys().next().value!)
   }
 }
 
 function departure(
   left: DissectedFrame,
-  came: DissectedFrame | undefined,
+  came: DissectedFrame | WaitingFrame | undefined,
   source: StorySource,
 ): StoryDeparture {
   const origin = originOf(left, came, source)
-  const changes =
-    origin === 'frame' && came !== undefined ? storyChanges(came.dissection, left.dissection) : []
+  const isRewritten = origin === 'frame' && came !== undefined && !isEqual(came, left)
+  const changes = isRewritten ? storyChanges(came.dissection, left.dissection) : []
   return { ...left.frame, origin, changes }
 }
+
+/** Most frames are switched, and then there is nothing to look for. */
+const isEqual = (came: DissectedFrame, left: DissectedFrame): boolean =>
+  came.frame.bytes === left.frame.bytes &&
+  came.frame.length === left.frame.length &&
+  came.frame.segmentSize === left.frame.segmentSize
 
 /** What the frame led to is the router's where the frame itself did not get as far. */
 function originOf(
   left: DissectedFrame,
-  came: DissectedFrame | undefined,
-  { facts, steps }: StorySource,
+  came: DissectedFrame | WaitingFrame | undefined,
+  source: StorySource,
 ): StoryDeparture['origin'] {
-  const isReleased = facts.includes('released')
-  if (came === undefined) return isReleased ? 'frame' : 'router'
-  // What had waited in vain, or long enough to be refused, is told of to its sender.
-  if (isReleased) return isIcmpErrorAbout(came.bytes, left.bytes) ? 'router' : 'frame'
-  const last = steps.at(-1)
-  if (last !== undefined && (last.verdict === 'drop' || isAnswer(last) || facts.includes('held'))) {
-    return 'router'
-  }
+  const { facts, steps } = source
+  if (facts.includes('released')) return originOfReleased(left, came, source)
+  if (came === undefined) return 'router'
+  if (endsWithRouter(steps) || (steps.length > 0 && facts.includes('held'))) return 'router'
   return isSamePacket(came.bytes, left.bytes, came.frame.segmentSize > 0) ? 'frame' : 'router'
+}
+
+/** What has waited in vain is dropped, and its sender told; a link may have changed what has waited there. */
+function originOfReleased(
+  left: DissectedFrame,
+  came: DissectedFrame | WaitingFrame | undefined,
+  { facts, reason }: StorySource,
+): StoryDeparture['origin'] {
+  if (came !== undefined && 'isAnswered' in came && came.isAnswered) return 'router'
+  const isSame = came !== undefined && isSamePacket(came.bytes, left.bytes, came.frame.segmentSize > 0)
+  if (isSame) return 'frame'
+  if (reason !== undefined) return 'router'
+  return came === undefined || facts.includes('delayed') ? 'frame' : 'router'
+}
+
+const endsWithRouter = (steps: readonly DecisionStep[]): boolean => {
+  const last = steps.at(-1)
+  return last !== undefined && (last.verdict === 'drop' || isAnswer(last))
 }
 
 const isAnswer = ({ stage, verdict }: DecisionStep): boolean =>
@@ -136,6 +162,7 @@ function outcomeOf(source: StorySource, departures: readonly StoryDeparture[]): 
   const last = steps.at(-1)
   if (reason !== undefined) return 'dropped'
   if (last !== undefined && isAnswer(last)) return 'answered'
+  if (isReleased && departures.length > 0) return 'answered'
   if (facts.includes('held') || facts.includes('delayed')) return 'waiting'
   if (last !== undefined && isForward(last)) return 'waiting'
   if (departures.length > 0) return 'answered'
@@ -144,29 +171,27 @@ function outcomeOf(source: StorySource, departures: readonly StoryDeparture[]): 
 }
 
 function endingOf(
-  { steps, facts, reason, arrival, seen }: StorySource,
+  { steps, facts, reason, seen }: StorySource,
   outcome: StoryOutcome,
   departures: readonly StoryDeparture[],
 ): string {
   switch (outcome) {
     case 'delivered': {
       const lost = reason === undefined ? '' : ` A copy is dropped: ${sentenceOf(reason)}`
-      const late = facts.includes('delayed') ? ' Another copy waits on an impaired link.' : ''
+      const late =
+        facts.includes('delayed') && !facts.includes('released')
+          ? ' Another copy waits on an impaired link.'
+          : ''
       return `It leaves ${waysOf(departures.filter(({ origin }) => origin === 'frame'))}.${late}${lost}`
     }
     case 'answered':
-      return departures.length === 0
-        ? 'The router answers it.'
-        : `The router answers it, ${waysOf(departures)}.`
+      return departures.length === 0 ? 'The router answers it.' : answerText(departures)
     case 'consumed':
       return 'It goes no further.'
     case 'waiting':
       return waitingText(steps.at(-1), facts.includes('delayed'))
     case 'dropped': {
-      const told =
-        departures.length > 0 && (arrival !== undefined || facts.includes('released'))
-          ? ` The router says so, ${waysOf(departures)}.`
-          : ''
+      const told = departures.length > 0 ? ` ${answerText(departures)}` : ''
       return `It is dropped: ${reason}. ${sentenceOf(reason!)}${told}`
     }
     case 'originated':
@@ -177,6 +202,9 @@ function endingOf(
       return seen ?? 'The capture does not say what became of it.'
   }
 }
+
+const answerText = (departures: readonly StoryDeparture[]): string =>
+  `The router answers with ${answerNames(departures)}, ${waysOf(departures)}.`
 
 function waitingText(last: DecisionStep | undefined, isDelayed: boolean): string {
   if (isDelayed) return 'It waits on the impaired link, and goes on when its time has come.'

@@ -73,6 +73,11 @@ export class ExplainedReplay {
     return this.#frames.counts.read
   }
 
+  /** Copies of what left, of those packets. */
+  get copies(): number {
+    return this.#frames.counts.outbound
+  }
+
   get unplaced(): { readonly frames: number; readonly sources: readonly UnplacedSource[] } {
     return this.#frames.unplaced
   }

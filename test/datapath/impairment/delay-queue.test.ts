@@ -57,7 +57,7 @@ describe('a queue of frames that wait', () => {
             const [dueUs, length, at] = pushed
             memory.write(at, length, id)
             assert.notEqual(
-              queue.push(memory.bytes, memory.words, at, length, Float64Array.of(dueUs)),
+              queue.push(memory.bytes, memory.words, at, length, Float64Array.of(dueUs), id),
               NO_SLOT,
             )
             // Stable, as the standard demands.
@@ -65,6 +65,7 @@ describe('a queue of frames that wait', () => {
           } else if (model.length > 0) {
             const [{ id: first, length }] = model as [Waiting]
             assert.equal(queue.nextLength, length)
+            assert.equal(queue.nextNumber, first)
             memory.bytes.fill(0xee)
             queue.pop(memory.bytes, memory.words, 8)
             memory.check(8, length, first)

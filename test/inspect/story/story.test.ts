@@ -153,7 +153,7 @@ describe('the story of a frame', () => {
     ]
     const end = stories.find(({ continued }) => continued)!
     assert.deepEqual([end.outcome, end.reason], ['dropped', 'host-unreachable'])
-    assert.match(end.ending, /The router says so, by far/)
+    assert.match(end.ending, /The router answers with ICMP host unreachable, by far/)
     assert.deepEqual(
       end.departures.map(({ origin, changes }) => [origin, changes.length]),
       [['router', 0]],
@@ -236,10 +236,43 @@ describe('the story of a frame', () => {
     assert.match(sentencesOf(late), /The link to eth0 of db delays it by 20 ms\./)
     const [gone] = lab.pass(30)
     assert.deepEqual([gone!.number, gone!.continued, gone!.outcome], [late.number, true, 'delivered'])
+    assert.equal(gone!.ending, 'It leaves by db (eth0 on blue).')
     engine.setImpairment(lab.port('db'), LinkDirection.to, { ...NO_IMPAIRMENT, loss: 1 })
     const lost = lab.first('web', packet, BLUE)
     assert.deepEqual([lost.outcome, lost.reason], ['dropped', 'link-loss'])
     assert.match(lost.advice ?? '', /tapwire link/)
+  })
+
+  it('that a link has corrupted and delayed is still known by its number', async () => {
+    const lab = await scene()
+    const { engine } = lab.lab.datapath
+    const settings = { ...NO_IMPAIRMENT, delayUs: 20_000, corrupt: 1, seed: 3 }
+    engine.setImpairment(lab.port('db'), LinkDirection.to, settings)
+    const packets = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5'].map(
+      (byte) => `udp 10.1.0.2:4000>10.1.0.3:80 data=${byte} via=10.1.0.3`,
+    )
+    const late = packets.map((packet) => lab.first('web', packet, BLUE))
+    const gone = lab.pass(40)
+    assert.deepEqual(
+      gone.map(({ number, continued, outcome }) => [number, continued, outcome]),
+      late.map(({ number }) => [number, true, 'delivered']),
+    )
+    for (const story of gone) {
+      assert.ok(story.waited !== undefined)
+      assert.notEqual(story.departures[0]!.bytes, story.waited.bytes)
+      assert.equal(story.departures[0]!.origin, 'frame')
+    }
+  })
+
+  it('that the router has answered by a link that delays is not what goes on', async () => {
+    const lab = await scene()
+    const { engine } = lab.lab.datapath
+    engine.setImpairment(lab.port('web'), LinkDirection.to, { ...NO_IMPAIRMENT, delayUs: 20_000 })
+    const echo = lab.first('web', 'echo 10.1.0.2>10.1.0.1 id=7', BLUE)
+    const [gone] = lab.pass(lab.lab.datapath.timeMs + 40)
+    assert.deepEqual([gone!.number, gone!.outcome], [echo.number, 'answered'])
+    assert.equal(gone!.departures[0]!.origin, 'router')
+    assert.equal(gone!.ending, 'The router answers with an ICMP echo reply, by web (eth0 on blue).')
   })
 
   it('whose sender left the checksum to be done shows the finished one; a super-frame is one frame', async () => {
