@@ -490,7 +490,7 @@ describe('who looks on', () => {
     const path = new RecordedPath(engine, io.memory, () => io.transmit(engine.transmitCount))
     path.add({
       begin: (way, port) => lines.push(`begin ${way.number} at ${port}`),
-      make: () => lines.push('make'),
+      make: ({ number }) => lines.push(`make ${number}`),
       depart: ({ facts }, port) => lines.push(`depart by ${port}${delayedText(facts)}`),
       end: ({ facts, reason }) => lines.push(`end${delayedText(facts)} ${DROP_REASONS[reason]!.name}`),
       lose: () => lines.push('lose'),
@@ -515,7 +515,11 @@ describe('who looks on', () => {
     assert.deepEqual(turn(0), [])
     assert.deepEqual(turn(1000), ['begin 1 at 1', 'end delayed none'])
     assert.deepEqual(turn(2999), [])
-    assert.deepEqual(turn(3000), ['make', 'depart by 2 delayed', 'end delayed none'])
+    assert.deepEqual(turn(3000), [
+      // What links release begins with nobody's, and goes on with the number that the frame arrived with.
+      ...['make 0', 'end delayed none'],
+      ...['make 1', 'depart by 2 delayed', 'end delayed none'],
+    ])
     engine.setImpairment(2, TO, { ...NO_IMPAIRMENT, loss: 1 })
     io.inject(3, frame('b c hello').frame)
     assert.deepEqual(turn(4000), ['begin 2 at 3', 'miss 2 to 2 link-loss', 'end link-loss'])
