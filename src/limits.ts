@@ -176,10 +176,10 @@ export const CAPTURES_MAX = 8
 export const CAPTURE_RING_SIZE = 32 * 1024 * 1024
 
 /**
- * Of the daemon's thread, what captures take where no processor is idle. On a machine of two a tenth of it all; the client, which writes
- * what it gets, and the copies in the data path come on top of that.
+ * Of the daemon's thread, what captures take where no processor is idle. On a machine of two a twentieth of it all; the client, which
+ * writes what it gets, and the copies in the data path come on top of that.
  */
-export const CAPTURE_BUSY_SHARE = 0.2
+export const CAPTURE_BUSY_SHARE = 0.1
 
 /** Places that one capture is asked for by name; `any` and networks say many in one word. */
 export const CAPTURE_PLACES_TOLD_MAX = 256
