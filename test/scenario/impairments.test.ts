@@ -517,8 +517,11 @@ describe('who looks on', () => {
     assert.deepEqual(turn(2999), [])
     assert.deepEqual(turn(3000), [
       // What links release begins with nobody's, and goes on with the number that the frame arrived with.
-      ...['make 0', 'end delayed none'],
-      ...['make 1', 'depart by 2 delayed', 'end delayed none'],
+      'make 0',
+      'end delayed none',
+      'make 1',
+      'depart by 2 delayed',
+      'end delayed none',
     ])
     engine.setImpairment(2, TO, { ...NO_IMPAIRMENT, loss: 1 })
     io.inject(3, frame('b c hello').frame)
