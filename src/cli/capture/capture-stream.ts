@@ -1,19 +1,10 @@
 /** A capture of the daemon, as its client has it. */
 
 import type { IncomingMessage } from 'node:http'
-import { CAPTURE_ID_HEADER, type CapturePoint } from '../../control/capture-points.ts'
+import type { CaptureOptions } from '../../control/api/capture.ts'
+import { CAPTURE_ID_HEADER } from '../../control/capture-points.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import type { ApiClient, QueryValue } from '../api-client.ts'
-
-export interface CaptureRequest {
-  readonly places: readonly string[]
-  readonly point: CapturePoint
-  readonly filter: string
-  readonly snapLength: number
-  readonly drops: boolean
-  readonly raw: boolean
-  readonly count?: number | undefined
-}
 
 export class CaptureStream {
   readonly id: string
@@ -21,7 +12,7 @@ export class CaptureStream {
   readonly #answer: IncomingMessage
 
   /** Throws what the daemon refuses, and what ApiClient throws. */
-  static async open(api: ApiClient, request: CaptureRequest, signal: AbortSignal): Promise<CaptureStream> {
+  static async open(api: ApiClient, request: CaptureOptions, signal: AbortSignal): Promise<CaptureStream> {
     const answer = await api.bytes('/capture', { query: queryOf(request), signal })
     return new CaptureStream(api, answer)
   }
@@ -62,7 +53,7 @@ function queryOf({
   drops,
   raw,
   count,
-}: CaptureRequest): Record<string, QueryValue> {
+}: CaptureOptions): Record<string, QueryValue> {
   return {
     place: places,
     point: point === 'both' ? undefined : point,

@@ -1,15 +1,16 @@
 /** Captures until it is over: by its own bounds, by a signal, by its reader, or by a failure. */
 
+import type { CaptureOptions } from '../../control/api/capture.ts'
 import type { ApiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { exitCodeOfSignal } from '../interrupt.ts'
 import { type CaptureOutput, ReaderGone } from './capture-output.ts'
-import { type CaptureRequest, CaptureStream } from './capture-stream.ts'
+import { CaptureStream } from './capture-stream.ts'
 import { type CaptureTally, WholeBlocks } from './whole-blocks.ts'
 
 export interface CaptureRun {
   readonly api: ApiClient
-  readonly request: CaptureRequest
+  readonly request: CaptureOptions
   /** Seconds until it ends by itself; undefined: never. */
   readonly duration?: number | undefined
   /** Filled in, also where it ends by a failure. */

@@ -2,10 +2,10 @@
 
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { CaptureOptions } from '../../control/api/capture.ts'
 import { CAPTURE_POINTS, type CapturePoint } from '../../control/capture-points.ts'
 import { CAPTURE_SNAP_LENGTH_MAX } from '../../limits.ts'
 import { type ApiClient, apiClientOfRunning } from '../api-client.ts'
-import type { CaptureRequest } from '../capture/capture-stream.ts'
 import type { Cli } from '../cli.ts'
 import { usage } from '../options.ts'
 import { ownVersion } from '../program.ts'
@@ -99,7 +99,7 @@ async function untilSignal<T>(cli: Cli, action: (signal: AbortSignal) => Promise
   }
 }
 
-function requestOf(given: ExtcapArguments): CaptureRequest {
+function requestOf(given: ExtcapArguments): CaptureOptions {
   const place = placeOf(given.required('extcap-interface'))
   const chosen = given.value('place') ?? ''
   const snapLength = Number(given.value('snaplen') || 0)
