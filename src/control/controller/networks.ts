@@ -228,9 +228,9 @@ function withFormerName(sandbox: SandboxRecord, { id, name }: NetworkRecord): Sa
 }
 
 function withSuccessor(sandbox: SandboxRecord, { id, name }: NetworkRecord): SandboxRecord {
-  const endpoints = sandbox.endpoints.map(
-    (endpoint): EndpointRecord =>
-      endpoint.formerName === name ? { network: id, settings: endpoint.settings } : endpoint,
-  )
+  const endpoints = sandbox.endpoints.map((endpoint): EndpointRecord => {
+    const { formerName, ...wishes } = endpoint
+    return formerName === name ? { ...wishes, network: id } : endpoint
+  })
   return { ...sandbox, endpoints }
 }

@@ -166,6 +166,17 @@ describe('a link that is set', () => {
     assertConsistent(next, machine)
   })
 
+  it('waits with its sandbox for another network of the name', async () => {
+    const { controller } = daemon
+    await controller.setLink('web@blue', SLOW)
+    for (const name of ['web', 'db']) await controller.stopSandbox(name, {})
+    await controller.removeNetwork('blue')
+    await controller.createNetwork({ Name: 'blue' })
+    assert.deepEqual((await linkOf('web@blue')).to, { settings: SLOW.to })
+    await controller.startSandbox('web')
+    assert.equal(onBlue()?.from?.delayUs, 50_000)
+  })
+
   it('is forgotten with the connection', async () => {
     const { controller } = daemon
     await controller.setLink('web@blue', SLOW)
