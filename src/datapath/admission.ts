@@ -2,7 +2,9 @@
  * What becomes of a packet that belongs to no connection: may it begin one, who is it for, and under which addresses does
  * it go on? Only reads; what it finds stands in the fields until the next call.
  *
- *     destination ──► one of the router's own? ── published? ──► its sandbox (destination NAT)
+ *     destination ──► a service's? ──► a backend of it, which the flow's hash decides on
+ *          │
+ *          └────────► one of the router's own? ── published? ──► its sandbox (destination NAT)
  *                          │    │                    └── no ──► the gateway itself
  *                          │    └── port 53 of one that answers questions ──► the gateway itself; by TCP the program that does
  *                          └── no ──► route ──► may these two networks meet? ──► leaves by an uplink? ──► source NAT
@@ -27,6 +29,7 @@ import { type ForwardingTable, NO_ROUTE, ROUTE_BROADCAST, ROUTE_LOCAL } from './
 import type { InterfaceTable } from './interface-table.ts'
 import * as packets from './packets.ts'
 import { GatewayMode, InterfaceKind } from './router-settings.ts'
+import { pickBackend, type Service, type ServiceTable } from './services/service-table.ts'
 import { FlowState } from './tcp-tracking.ts'
 
 const { ICMP, TCP, UDP } = ipProtocol
@@ -36,6 +39,8 @@ const { CAN_BEGIN, CONTROL, DESTINATION, DOMAIN, HAS_PORTS, PORT, PORTS, PROTOCO
 export const ADMITTED = 0
 /** For the gateway itself. */
 export const TO_GATEWAY = -1
+/** An echo request for a virtual address, which the gateway answers in its stead. */
+export const TO_VIRTUAL = -2
 /** Other values are DropReasons. */
 export type Admission = number
 
@@ -50,6 +55,7 @@ export interface AdmissionTables {
   readonly portMap: PortMap
   readonly connections: ConnectionTable
   readonly dns: DnsServer
+  readonly services: ServiceTable
   /** By domain: 0 where its sandboxes may not talk to one another. */
   readonly icc: Uint8Array
 }
@@ -65,6 +71,8 @@ export class AdmissionControl {
   ports = 0
   /** Row of the port map, or -1. */
   mapping = NONE
+  /** Id of the service that has chosen the destination, or 0. */
+  service = 0
   /** Port of the switch that the connection is charged to. */
   owner = 0
   /** A connection that has ended, or that nobody has answered, and whose port this one takes; or -1. */
@@ -75,6 +83,7 @@ export class AdmissionControl {
   private readonly portMap: PortMap
   private readonly connections: ConnectionTable
   private readonly dns: DnsServer
+  private readonly services: ServiceTable
   private readonly icc: Uint8Array
   private readonly portsOf = new Map<number, NatPorts>()
 
@@ -84,6 +93,7 @@ export class AdmissionControl {
     this.portMap = tables.portMap
     this.connections = tables.connections
     this.dns = tables.dns
+    this.services = tables.services
     this.icc = tables.icc
   }
 
@@ -93,6 +103,7 @@ export class AdmissionControl {
     this.destination = rows[row + DESTINATION]!
     this.ports = rows[row + PORTS]!
     this.mapping = NONE
+    this.service = 0
     this.displaced = NONE
     this.owner = rows[row + PORT]!
     this.route = this.forwarding.lookup(this.destination)
@@ -103,6 +114,8 @@ export class AdmissionControl {
     if (reversed !== DropReason.none) return reversed
     if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_LOCAL)
       return this.decideLocal(rows, row, domain)
+    const service = this.services.find(this.destination)
+    if (service !== undefined && this.isFor(service, domain)) return this.decideVirtual(rows, row, service)
     return this.decideForward(rows, row, domain)
   }
 
@@ -169,11 +182,13 @@ export class AdmissionControl {
       return DropReason.networkInternal
     }
     this.mapping = mapping
-    this.owner = portMap.owner(mapping)
     const port = this.ports & 0xffff
     this.destination = portMap.targetAddress(mapping)
     this.ports = (this.ports & ~0xffff) | portMap.targetPort(mapping, port)
     this.egress = target
+    const service = this.services.find(this.destination)
+    if (service !== undefined) return this.decideBackend(rows, row, domain, service)
+    this.owner = portMap.owner(mapping)
     this.route = this.forwarding.lookup(this.destination)
     if (this.route === NO_ROUTE || this.forwarding.domain(this.route) !== target) return DropReason.noRoute
     // Hairpin: the answer must come back this way, not straight to a neighbour who asked somebody else.
@@ -181,6 +196,41 @@ export class AdmissionControl {
     if (isNeighbour) return this.translateSource(rows, row, interfaces.address[target]!, target)
     const verdict = this.checkReply(rows, row)
     // By two published ports one client port may lead to the same port of a sandbox: the second connection gets another one.
+    return verdict === ADMITTED ? verdict : this.translateSource(rows, row, this.source, target)
+  }
+
+  /** Stations of its own network ask for a virtual address, and the host's programs. */
+  private isFor(service: Service, domain: number): boolean {
+    return service.domain === domain || this.interfaces.kind[domain] === InterfaceKind.relay
+  }
+
+  /** To a virtual address: all ports are the service's. */
+  private decideVirtual(rows: Int32Array, row: number, service: Service): Admission {
+    const { domain } = service
+    const protocol = rows[row + PROTOCOL]!
+    if (protocol === ICMP) return TO_VIRTUAL
+    if (!mayBegin(rows, row)) return DropReason.noConnection
+    if (protocol !== TCP && protocol !== UDP) return DropReason.portClosed
+    if (rows[row + DOMAIN] === domain && this.icc[domain] === 0) return DropReason.iccDisabled
+    this.egress = domain
+    return this.decideBackend(rows, row, rows[row + DOMAIN]!, service)
+  }
+
+  /** Which backend? A station of the network is answered by way of `ReplySteering`, so its address stays, but not where it meets itself. */
+  private decideBackend(rows: Int32Array, row: number, domain: number, service: Service): Admission {
+    const { interfaces } = this
+    const target = service.domain
+    const place = pickBackend(service, rows[row + PROTOCOL]!, this.source, this.ports)
+    if (place === NONE) return DropReason.noBackend
+    this.service = service.id
+    this.destination = service.backends[place]!
+    // Who is on the network has a quota there; who is outside has none of his own.
+    if (domain !== target) this.owner = service.owners[place]!
+    this.route = this.forwarding.lookup(this.destination)
+    if (this.route === NO_ROUTE || this.forwarding.domain(this.route) !== target) return DropReason.noRoute
+    if (interfaces.kind[domain] === InterfaceKind.relay || this.destination === this.source)
+      return this.translateSource(rows, row, interfaces.address[target]!, target)
+    const verdict = this.checkReply(rows, row)
     return verdict === ADMITTED ? verdict : this.translateSource(rows, row, this.source, target)
   }
 

@@ -49,22 +49,24 @@ import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
 import { type DomainSettings, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
 import { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
-import type {
-  ExplainedStep,
-  FlowListing,
-  FlowSelection,
-  LinkPermitSettings,
-  NatCounts,
-  NeighbourValue,
-  PortMappingSettings,
-  RouterInterfaceSettings,
-  RouteSettings,
+import {
+  type ExplainedStep,
+  type FlowListing,
+  type FlowSelection,
+  type LinkPermitSettings,
+  type NatCounts,
+  type NeighbourValue,
+  type PortMappingSettings,
+  type RouterInterfaceSettings,
+  type RouteSettings,
+  SERVICE_OWNER,
 } from './router-settings.ts'
+import type { ServiceSettings } from './services/service-settings.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, REASON, STATUS_TRANSMIT_FAILURES } = frameMemory
 const { FRAME_MAX } = frameMemory
-const { etherType, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
+const { etherType, isMulticast, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
 const { none: ACCEPTED, noDomain: WITHOUT_DOMAIN } = DropReason
 const TO_ROUTER = ROUTER_PORT
 const TO_ALL = FLOOD
@@ -296,9 +298,31 @@ export class Engine {
 
   /** Ends the connections by these ports, too; returns how many they were. */
   unpublish(id: number): number {
-    const owner = this.router.portMap.get(id)?.owner
-    this.router.portMap.remove(id)
-    return owner === undefined ? 0 : removeMapped(this.router.connections, owner, id)
+    const { portMap, connections, endings } = this.router
+    const owner = portMap.get(id)?.owner
+    portMap.remove(id)
+    if (owner === undefined) return 0
+    return owner === SERVICE_OWNER ? endings.endMapped(id) : removeMapped(connections, owner, id)
+  }
+
+  /**
+   * A service, with the backends that it has from now on. Connections to others end, and both their ends are told. Throws RangeError where
+   * there are too many, or the address is another's.
+   */
+  setService(settings: ServiceSettings): void {
+    const { services, endings } = this.router
+    services.set(settings)
+    this.ports.setServes(settings.domain, true)
+    endings.startSweep()
+  }
+
+  /** With its connections. */
+  removeService(id: number): void {
+    const { services, endings } = this.router
+    const domain = services.get(id)?.domain
+    services.remove(id)
+    if (domain !== undefined) this.ports.setServes(domain, services.hasDomain(domain))
+    endings.startSweep()
   }
 
   permit(permit: LinkPermitSettings): void {
@@ -391,7 +415,7 @@ export class Engine {
   /** Sends what was accepted to where it goes. Returns `count`, or the first frame for which there may be no room. */
   private forward(from: number, count: number, nowS: number): number {
     const { received, view } = this.memory
-    const { domain: domains, icc } = this.ports
+    const { domain: domains, direct } = this.ports
     const { bridge, egress, router } = this
     egress.expect(this.ports.largestDomain)
     for (let i = from; i < count; i++) {
@@ -406,13 +430,33 @@ export class Engine {
       const verdict = bridge.decide(high, targetLow(view, offset), port, domain, nowS)
       if (verdict === TO_ROUTER) router.collect(port, offset, length, domain)
       else if (verdict >= 0) {
-        if (icc[domain] === 1 || this.icc.allows(view, offset, length, domain, port, verdict)) {
-          egress.send(verdict, offset, length)
-        } else this.counters.dropped(port, DropReason.iccDisabled)
+        if (direct[domain] === 1) egress.send(verdict, offset, length)
+        else this.switchRare(port, offset, length, domain, verdict, nowS)
       } else if (verdict === TO_ALL) this.flood(port, offset, length, domain, nowS)
       else this.counters.dropped(port, dropReasonOf(verdict))
     }
     return count
+  }
+
+  /** From one port to another of a domain whose sandboxes may not talk to one another, or that has services. */
+  private switchRare(
+    port: number,
+    offset: number,
+    length: number,
+    domain: number,
+    target: number,
+    nowS: number,
+  ): void {
+    const { router, ports, icc } = this
+    const { steering } = router
+    if (steering.clients[target] === 1 && steering.concerns(port, offset, length, domain, nowS)) {
+      router.collect(port, offset, length, domain)
+    } else if (
+      ports.icc[domain] === 1 ||
+      icc.allows(this.memory.view, offset, length, domain, port, target)
+    ) {
+      this.egress.send(target, offset, length)
+    } else this.counters.dropped(port, DropReason.iccDisabled)
   }
 
   private flood(port: number, offset: number, length: number, domain: number, nowS: number): void {
@@ -422,11 +466,22 @@ export class Engine {
     ) {
       return
     }
+    if (this.isSteered(port, offset, length, domain, nowS)) {
+      this.router.collect(port, offset, length, domain)
+      return
+    }
     const members = this.ports.members(domain)
     const isKept = this.ports.icc[domain] === 0 && !this.icc.allowsFlood(this.memory.view, offset, port)
     const targets = this.egress.flood(isKept ? this.icc.hostsAmong(members) : members, port, offset, length)
     if (targets > 0) this.counters.flooded(port, targets)
     else this.counters.dropped(port, isKept ? DropReason.iccDisabled : DropReason.noOtherPort)
+  }
+
+  /** Whether a frame for a station that has been silent for long is an answer that the router translates. */
+  private isSteered(port: number, offset: number, length: number, domain: number, nowS: number): boolean {
+    const { router, memory } = this
+    if (this.ports.direct[domain] === 1 || isMulticast(targetHigh(memory.view, offset))) return false
+    return router.services.size > 0 && router.steering.concerns(port, offset, length, domain, nowS)
   }
 
   /** Whether a frame for everybody is one that the gateway alone deals with: ARP that asks for it. */

@@ -3,7 +3,7 @@
 import { NeighbourState } from '../tables/neighbour-table.ts'
 import { formatIpv4, formatMac } from '../wire/address.ts'
 import * as ethernet from '../wire/ethernet.ts'
-import { ADMITTED, TO_GATEWAY } from './admission.ts'
+import { ADMITTED, TO_GATEWAY, TO_VIRTUAL } from './admission.ts'
 import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { FRAGMENTS_TO_GATEWAY, NOT_DECIDED } from './datagram-fragments.ts'
 import { DropReason } from './drop-reason.ts'
@@ -169,14 +169,17 @@ export class RouterExplanation {
     this.#steps.say('flow', 'new')
     const verdict = admission.decide(this.#rows, EXTRA_ROW)
     if (admission.mapping !== NONE) this.#published(admission.mapping)
+    if (admission.service !== 0) this.#backend(admission.service)
     if (verdict === TO_GATEWAY) this.#gateway()
+    else if (verdict === TO_VIRTUAL) this.#virtual()
     else if (verdict !== ADMITTED) {
       const egress = admission.route === NO_ROUTE ? domain : this.#router.forwarding.domain(admission.route)
       this.#steps.drop('policy', verdict, { from: domain, to: egress })
     } else if (this.#lives() && this.#hasQuota(admission.owner)) {
       this.#steps.say('policy', 'accept', { from: domain, to: admission.egress })
       const { source, destination, ports } = admission
-      this.#translation(source, ports >>> 16, destination, ports & 0xffff, undefined)
+      const by = admission.service === 0 ? undefined : 'the service'
+      this.#translation(source, ports >>> 16, destination, ports & 0xffff, by)
       this.#leave(destination, admission.egress)
     }
   }
@@ -192,6 +195,26 @@ export class RouterExplanation {
       targetPort: admission.ports & 0xffff,
       domain: portMap.targetDomain(mapping),
     })
+  }
+
+  /** Which backend the flow gets. */
+  #backend(id: number): void {
+    const { services, admission } = this.#router
+    const { domain, address, backends } = services.get(id)!
+    this.#steps.say('service', 'choose', {
+      service: id,
+      address: formatIpv4(address),
+      backend: formatIpv4(admission.destination),
+      backends: backends.length,
+      domain,
+    })
+  }
+
+  #virtual(): void {
+    const domain = this.#domain
+    const isEcho = this.#router.gateway.answersEcho(this.#rows, EXTRA_ROW)
+    if (isEcho) this.#steps.say('answer', 'echo-reply', { domain })
+    else this.#steps.drop('router', DropReason.portClosed, { domain })
   }
 
   #lives(): boolean {

@@ -136,6 +136,7 @@ function valueOf(connections: ConnectionTable, flow: number, nowS: number): Flow
     expiresS: Math.max(0, connections.deadline(flow) - nowS),
     owner: connections.owner(flow),
     mapping: connections.mapping(flow),
+    service: connections.service(flow),
   }
 }
 

@@ -17,7 +17,7 @@ import { PortMap } from '../tables/port-map.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as ipv6 from '../wire/ipv6.ts'
 import * as tcp from '../wire/tcp.ts'
-import { ADMITTED, AdmissionControl, swapped, TO_GATEWAY } from './admission.ts'
+import { ADMITTED, AdmissionControl, swapped, TO_GATEWAY, TO_VIRTUAL } from './admission.ts'
 import type { Bridge } from './bridge.ts'
 import { Fact } from './capture/recorded-frame.ts'
 import type { Trail } from './capture/trail.ts'
@@ -42,6 +42,9 @@ import * as packets from './packets.ts'
 import { inspect, Packets } from './packets.ts'
 import type { PortTable } from './port-table.ts'
 import * as rewriting from './rewrite.ts'
+import { ReplySteering } from './services/reply-steering.ts'
+import { ServiceEndings } from './services/service-endings.ts'
+import { ServiceTable } from './services/service-table.ts'
 import * as tracking from './tcp-tracking.ts'
 import { WAITED_ROW, WaitingPackets } from './waiting-packets.ts'
 import { WayOut } from './way-out.ts'
@@ -67,6 +70,8 @@ const LINK_LOCAL = 0xfe80 >>> 6
 
 /** A flow's flags behind those of tracking: its packets are rewritten. */
 const TRANSLATED = 0x10
+/** And a service has chosen the backend. */
+const SERVED = 0x20
 const TRACKING_FLAGS = 0x0f
 
 export interface RouterParts {
@@ -95,6 +100,9 @@ export class Router {
   readonly wayOut: WayOut
   readonly errors: IcmpRelay
   readonly fragments: DatagramFragments
+  readonly services = new ServiceTable()
+  readonly steering: ReplySteering
+  readonly endings: ServiceEndings
   private readonly waiting: WaitingPackets
   private readonly memory: FrameMemory
   private readonly egress: Egress
@@ -118,7 +126,7 @@ export class Router {
       connectionsPerOwner: parts.connectionsPerOwner,
       seed,
     })
-    const { interfaces, forwarding, portMap, connections } = this
+    const { interfaces, forwarding, portMap, connections, services } = this
     this.dns = new DnsServer({ memory, interfaces, connections, egress, counters, seed })
     const { dns } = this
     this.admission = new AdmissionControl({
@@ -127,9 +135,20 @@ export class Router {
       portMap,
       connections,
       dns,
+      services,
       icc: ports.icc,
     })
-    this.link = new LinkLayer({ memory, ports, interfaces, forwarding, bridge, egress, counters, seed })
+    this.link = new LinkLayer({
+      memory,
+      ports,
+      interfaces,
+      forwarding,
+      bridge,
+      egress,
+      counters,
+      services,
+      seed,
+    })
     this.gateway = new Gateway({ memory, interfaces, egress, counters, dns })
     const { rows } = this.packets
     const { link, gateway } = this
@@ -138,6 +157,22 @@ export class Router {
     this.errors = new IcmpRelay({ rows, memory, connections, interfaces, forwarding })
     this.fragments = new DatagramFragments(memory, rows, seed)
     this.waiting = new WaitingPackets({ rows, ports, interfaces, link, egress, counters })
+    const { fragments, errors } = this
+    this.steering = new ReplySteering({ memory, rows, connections, fragments, errors, router: this })
+    this.endings = new ServiceEndings({
+      memory,
+      rows,
+      ports,
+      interfaces,
+      connections,
+      forwarding,
+      bridge,
+      link,
+      egress,
+      counters,
+      services,
+    })
+    connections.whenExpired = (reference) => this.endings.tell(reference)
   }
 
   /** A new burst begins. */
@@ -188,7 +223,8 @@ export class Router {
     if (this.waiting.size > 0) this.tickWaiting(nowS)
     this.fragments.expire(nowS)
     this.dns.tick(nowS)
-    return more
+    const isSweeping = this.endings.sweep()
+    return this.endings.send(nowS) || isSweeping || more
   }
 
   private tickWaiting(nowS: number): void {
@@ -209,6 +245,8 @@ export class Router {
 
   /** A port of the domain goes: nothing of it waits any more, and its connections end. */
   removePort(port: number, domain: number): void {
+    this.endings.endOwner(port)
+    this.steering.clients[port] = 0
     this.connections.removeOwner(port)
     this.fragments.removeOwner(port)
     this.waiting.removePort(port)
@@ -342,8 +380,13 @@ export class Router {
       this.handleOwn(row, nowS)
       return
     }
+    if (verdict === TO_VIRTUAL) {
+      this.gateway.receiveVirtual(rows, row)
+      return
+    }
     if (verdict !== ADMITTED) {
-      this.gateway.reject(rows, row, verdict, nowS)
+      if (verdict === DropReason.noBackend) this.gateway.refuseConnection(rows, row, nowS)
+      else this.gateway.reject(rows, row, verdict, nowS)
       if ((rows[row + TRAITS]! & FIRST_FRAGMENT) !== 0) {
         this.fragments.refuse(row, nowS)
         this.resumeFragments(row, nowS)
@@ -404,7 +447,19 @@ export class Router {
     connections.setDomain(reference, rows[row + DOMAIN]!)
     connections.setDomain(reference ^ 1, admission.egress)
     if (admission.mapping !== NONE) connections.setMapping(reference, this.portMap.id(admission.mapping))
+    if (admission.service !== 0) this.serve(row, reference)
     return reference
+  }
+
+  /** Notes that a service has chosen the connection's backend. */
+  private serve(row: number, reference: number): void {
+    const { rows } = this.packets
+    const { admission, connections, steering } = this
+    connections.setService(reference, admission.service)
+    connections.setFlags(reference, connections.flags(reference) | SERVED)
+    this.endings.begin(reference)
+    // Of the same network: the backend answers straight to it.
+    if (rows[row + DOMAIN] === admission.egress) steering.clients[rows[row + PORT]!] = 1
   }
 
   /** A packet of a connection, in the reference's direction. */
@@ -427,7 +482,9 @@ export class Router {
     const neighbour = this.nextHop.find(row, reference, nowS)
     if (neighbour === NONE) return
     this.track(row, reference, nowS)
-    if ((connections.flags(reference) & TRANSLATED) !== 0) this.translate(row, reference)
+    const flags = connections.flags(reference)
+    if ((flags & TRANSLATED) !== 0) this.translate(row, reference)
+    if ((flags & SERVED) !== 0) this.endings.note(row, reference)
     if ((rows[row + CONTROL]! & SYN) !== 0) wayOut.clamp(row, domain)
     wayOut.transmit(row, neighbour, domain, nowS)
     if ((traits & FIRST_FRAGMENT) !== 0) this.resumeFragments(row, nowS)
