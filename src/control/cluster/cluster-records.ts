@@ -7,6 +7,7 @@
  *     networks/ID                        ClusterNetwork
  *     network-names/NAME                 network id
  *     vnis/NUMBER                        network id
+ *     networks-changed                   (nothing)                      changes with each network that comes, so that subnets are chosen one after the other
  *     addresses/NETWORK/ADDRESS          AddressClaim       stays       until its owner gives it back, also while its host is away
  *     endpoints/NETWORK/ID               ClusterEndpoint    leased
  *     services/ID                        ClusterService
