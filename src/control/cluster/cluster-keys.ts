@@ -2,6 +2,7 @@
 
 export const HOSTS = 'hosts/'
 export const ADVERTISED = 'advertised/'
+export const KNOWN_HOSTS = 'known-hosts/'
 export const NETWORKS = 'networks/'
 export const NETWORK_NAMES = 'network-names/'
 export const VNIS = 'vnis/'
@@ -14,6 +15,7 @@ export const NETWORKS_CHANGED = 'networks-changed'
 
 export const hostKey = (name: string): string => HOSTS + name
 export const advertisedKey = (address: string): string => ADVERTISED + address
+export const knownHostKey = (id: string): string => KNOWN_HOSTS + id
 export const networkKey = (id: string): string => NETWORKS + id
 export const networkNameKey = (name: string): string => NETWORK_NAMES + name
 export const vniKey = (vni: number): string => VNIS + vni
@@ -27,6 +29,7 @@ export const serviceNameKey = (name: string): string => SERVICE_NAMES + name
 /** What a key is of; undefined for those that the view does not follow. */
 export type ClusterKey =
   | { readonly kind: 'host'; readonly name: string }
+  | { readonly kind: 'known-host'; readonly id: string }
   | { readonly kind: 'network'; readonly id: string }
   | { readonly kind: 'claim'; readonly network: string; readonly address: string }
   | { readonly kind: 'endpoint'; readonly network: string; readonly id: string }
@@ -38,6 +41,7 @@ export function parseClusterKey(key: string): ClusterKey | undefined {
   if (first === undefined || first === '') return undefined
   if (parts.length === 2) {
     if (kind === 'hosts') return { kind: 'host', name: first }
+    if (kind === 'known-hosts') return { kind: 'known-host', id: first }
     if (kind === 'networks') return { kind: 'network', id: first }
     if (kind === 'services') return { kind: 'service', id: first }
     return undefined

@@ -14,6 +14,7 @@ import {
   type ClusterHost,
   type ClusterNetwork,
   type ClusterService,
+  type KnownHost,
 } from './cluster-records.ts'
 
 const version = z.literal(CLUSTER_VERSION)
@@ -47,6 +48,8 @@ const hostSchema = z.object({
   udpPort: port,
   started: time,
 }) satisfies z.ZodType<ClusterHost>
+
+const knownHostSchema = z.object({ version, id, name }) satisfies z.ZodType<KnownHost>
 
 const networkSchema = z.object({
   version,
@@ -125,6 +128,7 @@ const serviceSchema = z.object({
 
 const SCHEMAS = {
   host: hostSchema,
+  'known-host': knownHostSchema,
   network: networkSchema,
   claim: claimSchema,
   endpoint: endpointSchema,
@@ -133,6 +137,7 @@ const SCHEMAS = {
 
 export interface ClusterValues {
   readonly host: ClusterHost
+  readonly 'known-host': KnownHost
   readonly network: ClusterNetwork
   readonly claim: AddressClaim
   readonly endpoint: ClusterEndpoint

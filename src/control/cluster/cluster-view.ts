@@ -15,6 +15,7 @@ import {
   type ClusterKey,
   endpointKey,
   hostKey,
+  knownHostKey,
   NETWORKS_CHANGED,
   networkKey,
   parseClusterKey,
@@ -26,12 +27,14 @@ import type {
   ClusterHost,
   ClusterNetwork,
   ClusterService,
+  KnownHost,
 } from './cluster-records.ts'
 import { type ClusterValues, parseClusterValue } from './cluster-schema.ts'
 
 /** Undefined `before`: it is new; undefined `after`: it is no more. */
 export type ViewChange =
   | ChangeOf<'host', ClusterHost, { readonly name: string }>
+  | ChangeOf<'known-host', KnownHost, { readonly id: string }>
   | ChangeOf<'network', ClusterNetwork, { readonly id: string }>
   | ChangeOf<'service', ClusterService, { readonly id: string }>
   | ChangeOf<'endpoint', ClusterEndpoint, { readonly network: string; readonly id: string }>
@@ -49,6 +52,8 @@ export type ViewListener = (changes: readonly ViewChange[]) => void
 export interface ClusterFacts {
   /** By name. */
   readonly hosts: ReadonlyMap<string, ClusterHost>
+  /** By id; those that are away, too. */
+  readonly knownHosts: ReadonlyMap<string, KnownHost>
   /** By id. */
   readonly networks: ReadonlyMap<string, ClusterNetwork>
   readonly services: ReadonlyMap<string, ClusterService>
@@ -65,6 +70,7 @@ const PROBLEMS_TOLD_MAX = 1000
 
 export class ClusterView implements ClusterFacts {
   readonly #hosts = new Map<string, ClusterHost>()
+  readonly #knownHosts = new Map<string, KnownHost>()
   readonly #networks = new Map<string, ClusterNetwork>()
   readonly #services = new Map<string, ClusterService>()
   /** By network. */
@@ -88,6 +94,10 @@ export class ClusterView implements ClusterFacts {
 
   get hosts(): ReadonlyMap<string, ClusterHost> {
     return this.#hosts
+  }
+
+  get knownHosts(): ReadonlyMap<string, KnownHost> {
+    return this.#knownHosts
   }
 
   get networks(): ReadonlyMap<string, ClusterNetwork> {
@@ -221,6 +231,8 @@ export class ClusterView implements ClusterFacts {
     switch (key.kind) {
       case 'host':
         return stored(this.#hosts, key.name, value as ClusterHost | undefined, { ...key })
+      case 'known-host':
+        return stored(this.#knownHosts, key.id, value as KnownHost | undefined, { ...key })
       case 'network':
         return stored(this.#networks, key.id, value as ClusterNetwork | undefined, { ...key })
       case 'service':
@@ -271,17 +283,16 @@ export class ClusterView implements ClusterFacts {
 
   /** Every key that has a value. */
   *#all(): Iterable<readonly [string, ClusterKey]> {
-    for (const name of [...this.#hosts.keys()]) yield [hostKey(name), { kind: 'host', name }]
-    for (const id of [...this.#networks.keys()]) yield [networkKey(id), { kind: 'network', id }]
-    for (const id of [...this.#services.keys()]) yield [serviceKey(id), { kind: 'service', id }]
-    for (const [network, endpoints] of [...this.#endpoints]) {
-      for (const id of [...endpoints.keys()])
-        yield [endpointKey(network, id), { kind: 'endpoint', network, id }]
+    for (const name of this.#hosts.keys()) yield [hostKey(name), { kind: 'host', name }]
+    for (const id of this.#knownHosts.keys()) yield [knownHostKey(id), { kind: 'known-host', id }]
+    for (const id of this.#networks.keys()) yield [networkKey(id), { kind: 'network', id }]
+    for (const id of this.#services.keys()) yield [serviceKey(id), { kind: 'service', id }]
+    for (const [network, all] of this.#endpoints) {
+      for (const id of all.keys()) yield [endpointKey(network, id), { kind: 'endpoint', network, id }]
     }
-    for (const [network, claims] of [...this.#claims]) {
-      for (const address of [...claims.keys()]) {
+    for (const [network, all] of this.#claims) {
+      for (const address of all.keys())
         yield [addressKey(network, address), { kind: 'claim', network, address }]
-      }
     }
   }
 
