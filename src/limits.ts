@@ -609,3 +609,12 @@ export const CLUSTER_CLAIM_TRIES_MAX = 16
 
 /** Own entries of a cluster that are put or taken back at the same time. */
 export const CLUSTER_PARALLEL = 8
+/**
+ * What one transaction of the registry has at most: conditions, and operations, as etcd takes by default (--max-txn-ops); bytes of keys and
+ * values, which as base64 with what is around each stay below etcd's 1.5 MiB (--max-request-bytes), that counts them plain. And bytes of a key.
+ */
+export const REGISTRY_TRANSACTION_OPERATIONS_MAX = 128
+export const REGISTRY_TRANSACTION_SIZE_MAX = 1024 * 1024
+export const REGISTRY_KEY_SIZE_MAX = 4096
+/** Servers in the address of a cluster: etcd advises against more than seven members. */
+export const REGISTRY_ADDRESSES_MAX = 16
