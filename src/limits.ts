@@ -216,6 +216,11 @@ export const PORT_EVENTS_MAX = 64
 export const MTU_MIN = 576
 export const MTU_MAX = 65_521
 export const MTU_DEFAULT = 1500
+/** RFC 8200, 5: what every link that carries IPv6 must be able to carry. Linux has no IPv6 on an interface below. */
+export const IPV6_MTU_MIN = 1280
+/** What VXLAN takes of a packet of the underlay (RFC 7348, 5): IP 20 or 40, UDP 8, VXLAN 8, the inner Ethernet header 14. */
+export const VXLAN_OVERHEAD_IPV4 = 50
+export const VXLAN_OVERHEAD_IPV6 = 70
 
 /**
  * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a
