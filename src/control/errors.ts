@@ -80,10 +80,15 @@ export const ErrorCode = {
   uplinkUnusable: 'UPLINK_UNUSABLE',
   parentUnusable: 'PARENT_UNUSABLE',
   uplinkInvalid: 'UPLINK_INVALID',
+  tunnelUnusable: 'TUNNEL_UNUSABLE',
+  vniInUse: 'VNI_IN_USE',
   linkInvalid: 'LINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',
   outputFailed: 'OUTPUT_FAILED',
+  registryUnavailable: 'REGISTRY_UNAVAILABLE',
+  registryLeaseUnknown: 'REGISTRY_LEASE_UNKNOWN',
+  clusterInvalid: 'CLUSTER_INVALID',
 } as const
 
 export interface TapwireErrorDetails {

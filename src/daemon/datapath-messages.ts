@@ -62,6 +62,7 @@ export type DatapathRequest =
       readonly impairment: FabricImpairment | undefined
     }
   | { readonly kind: 'removePort'; readonly port: number }
+  | { readonly kind: 'setPortMtu'; readonly port: number; readonly mtu: number }
   | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }
   | {
       readonly kind: 'injectAll'
@@ -147,6 +148,7 @@ export interface DatapathResults {
   addPort: undefined
   /** The descriptor, which belongs to whoever asked; -1 where there was no such port. */
   removePort: number
+  setPortMtu: undefined
   inject: undefined
   /** Of each frame: 0, or the DropReason. */
   injectAll: readonly number[]

@@ -178,6 +178,9 @@ class DatapathWorker {
       case 'removePort':
         engine.removePort(request.port)
         return this.#io.release(request.port)
+      case 'setPortMtu':
+        engine.setPortMtu(request.port, request.mtu)
+        return undefined
       case 'inject':
         this.#inject(request.port, request.frame, nowMs, false)
         return undefined

@@ -256,6 +256,10 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     if (descriptor >= 0) await closeDescriptor(descriptor)
   }
 
+  setPortMtu(port: number, mtu: number): Promise<undefined> {
+    return this.#call({ kind: 'setPortMtu', port, mtu })
+  }
+
   /** Forwards a frame as though the port had received it. */
   inject(port: number, frame: Uint8Array): Promise<undefined> {
     return this.#call({ kind: 'inject', port, frame })

@@ -279,6 +279,11 @@ export class Engine {
     this.counters.remove(port)
   }
 
+  /** Bytes of IP packet that the port takes from here on. */
+  setPortMtu(port: number, mtu: number): void {
+    this.ports.setMtu(port, mtu)
+  }
+
   /** Gives the domain a gateway, changes it, or takes it away with its connections. Throws RangeError where there is no room for it. */
   setInterface(domain: number, settings: RouterInterfaceSettings | undefined): void {
     setInterface(this.router, this.stations, domain, settings)

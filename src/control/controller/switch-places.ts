@@ -176,7 +176,7 @@ const networkRule =
     entry?.network.id === id
 
 const isHost = (port: number, entry: SwitchPort | undefined): boolean =>
-  port === RELAY_PORT || (entry !== undefined && entry.endpoint === undefined)
+  port === RELAY_PORT || (entry !== undefined && entry.endpoint === undefined && entry.peer === undefined)
 
 function placeOf(port: number, kind: SwitchPlace['kind'], name: string, owner: object): SwitchPlace {
   return { port, kind, name, interface: name, network: '', mac: '', owner }
