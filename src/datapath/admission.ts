@@ -25,9 +25,16 @@ import * as ipProtocol from '../wire/ip-protocol.ts'
 import * as tcp from '../wire/tcp.ts'
 import type { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
-import { type ForwardingTable, NO_ROUTE, ROUTE_BROADCAST, ROUTE_LOCAL } from './forwarding-table.ts'
+import {
+  type ForwardingTable,
+  NO_ROUTE,
+  ROUTE_BROADCAST,
+  ROUTE_CONNECTED,
+  ROUTE_LOCAL,
+} from './forwarding-table.ts'
 import type { InterfaceTable } from './interface-table.ts'
 import * as packets from './packets.ts'
+import { FROM_PEER, type PortTable } from './port-table.ts'
 import { GatewayMode, InterfaceKind } from './router-settings.ts'
 import { pickBackend, type Service, type ServiceTable } from './services/service-table.ts'
 import { FlowState } from './tcp-tracking.ts'
@@ -56,8 +63,7 @@ export interface AdmissionTables {
   readonly connections: ConnectionTable
   readonly dns: DnsServer
   readonly services: ServiceTable
-  /** By domain: 0 where its sandboxes may not talk to one another. */
-  readonly icc: Uint8Array
+  readonly ports: PortTable
 }
 
 export class AdmissionControl {
@@ -73,6 +79,8 @@ export class AdmissionControl {
   mapping = NONE
   /** Id of the service that has chosen the destination, or 0. */
   service = 0
+  /** Answers go to the router that the packet came from, whatever the routes say. */
+  pinned = false
   /** Port of the switch that the connection is charged to. */
   owner = 0
   /** A connection that has ended, or that nobody has answered, and whose port this one takes; or -1. */
@@ -84,6 +92,9 @@ export class AdmissionControl {
   private readonly connections: ConnectionTable
   private readonly dns: DnsServer
   private readonly services: ServiceTable
+  /** By port: FROM_PEER where it leads to another host. */
+  private readonly oneWay: Uint8Array
+  /** By domain: 0 where its sandboxes may not talk to one another. */
   private readonly icc: Uint8Array
   private readonly portsOf = new Map<number, NatPorts>()
 
@@ -94,7 +105,8 @@ export class AdmissionControl {
     this.connections = tables.connections
     this.dns = tables.dns
     this.services = tables.services
-    this.icc = tables.icc
+    this.oneWay = tables.ports.oneWay
+    this.icc = tables.ports.icc
   }
 
   /** The verdict on the packet in this row, which belongs to no connection. */
@@ -104,12 +116,14 @@ export class AdmissionControl {
     this.ports = rows[row + PORTS]!
     this.mapping = NONE
     this.service = 0
+    this.pinned = false
     this.displaced = NONE
     this.owner = rows[row + PORT]!
     this.route = this.forwarding.lookup(this.destination)
     const domain = rows[row + DOMAIN]!
     const route = this.route
     if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_BROADCAST) return DropReason.linkBroadcast
+    if (this.isFromRouter(rows, row)) return this.decideFromRouter(rows, row, domain)
     const reversed = this.checkSource(domain)
     if (reversed !== DropReason.none) return reversed
     if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_LOCAL)
@@ -117,6 +131,26 @@ export class AdmissionControl {
     const service = this.services.find(this.destination)
     if (service !== undefined && this.isFor(service, domain)) return this.decideVirtual(rows, row, service)
     return this.decideForward(rows, row, domain)
+  }
+
+  /** By a peer, for a station of the network: another host's router has decided on it, and translated it. */
+  private isFromRouter(rows: Int32Array, row: number): boolean {
+    const { oneWay, forwarding, route } = this
+    return (
+      oneWay[rows[row + PORT]!] === FROM_PEER &&
+      route !== NO_ROUTE &&
+      forwarding.kind(route) === ROUTE_CONNECTED &&
+      forwarding.domain(route) === rows[row + DOMAIN] &&
+      !this.services.isVirtual(rows[row + DOMAIN]!, this.destination)
+    )
+  }
+
+  private decideFromRouter(rows: Int32Array, row: number, domain: number): Admission {
+    if (!mayBegin(rows, row)) return DropReason.noConnection
+    this.pinned = true
+    this.egress = domain
+    const verdict = this.checkReply(rows, row)
+    return verdict === ADMITTED ? verdict : this.translateSource(rows, row, this.source, domain)
   }
 
   /** A packet comes from where packets to its source would go (RFC 3704, 2.2). */

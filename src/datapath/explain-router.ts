@@ -10,6 +10,7 @@ import { DropReason } from './drop-reason.ts'
 import { explainLesson } from './explain-arp.ts'
 import { originalText } from './explain-flow.ts'
 import type { ExplainedSteps } from './explained-steps.ts'
+import { PINNED } from './flow-flags.ts'
 import { NO_ROUTE } from './forwarding-table.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import { RELAYED, TO_HOST } from './icmp-relay.ts'
@@ -130,7 +131,7 @@ export class RouterExplanation {
     else if (verdict === RELAYED) {
       const { reference } = errors
       this.#sayKnown(reference)
-      this.#nextHop(connections.source(reference ^ 1), connections.domain(reference ^ 1))
+      this.#follow(reference, connections.source(reference ^ 1), connections.domain(reference ^ 1))
     } else this.#steps.drop('flow', verdict, { domain: this.#domain })
   }
 
@@ -142,6 +143,11 @@ export class RouterExplanation {
       return
     }
     if (!this.#lives()) return
+    const isPinned = (connections.flags(reference) & PINNED) !== 0
+    if (isPinned && (reference & 1) === 0 && connections.owner(reference) !== this.#port) {
+      this.#steps.drop('flow', DropReason.wrongInterface, { domain: this.#domain })
+      return
+    }
     const other = reference ^ 1
     this.#translation(
       connections.destination(other),
@@ -150,7 +156,7 @@ export class RouterExplanation {
       connections.ports(other) >>> 16,
       `connection #${reference >>> 1}`,
     )
-    this.#leave(connections.source(other), connections.domain(other))
+    this.#leave(connections.source(other), connections.domain(other), reference)
   }
 
   #sayKnown(reference: number): void {
@@ -285,12 +291,26 @@ export class RouterExplanation {
     }
   }
 
-  #leave(destination: number, egress: number): void {
+  /** `reference`: of the connection, where there is one already. */
+  #leave(destination: number, egress: number, reference = NONE): void {
     const mtu = this.#router.interfaces.mtu[egress]!
     const length = this.#rows[EXTRA_ROW + END]! - this.#rows[EXTRA_ROW + NETWORK]!
     if (length > mtu && this.#router.wayOut.mustStayWhole(EXTRA_ROW, mtu)) {
       this.#steps.drop('egress', DropReason.fragmentationNeeded, { length, mtu })
-    } else this.#nextHop(destination, egress)
+    } else this.#follow(reference, destination, egress)
+  }
+
+  #follow(reference: number, destination: number, egress: number): void {
+    const { nextHop, returnHops, connections } = this.#router
+    if (reference === NONE || !nextHop.isReturn(reference)) {
+      this.#nextHop(destination, egress)
+      return
+    }
+    const port = connections.owner(reference)
+    this.#steps.say('route', 'return', { port, domain: egress })
+    const index = returnHops.find(egress, port)
+    if (index === NONE) this.#steps.drop('route', DropReason.noRoute, { domain: egress })
+    else this.#deliver(index, egress, formatIpv4(destination))
   }
 
   #nextHop(destination: number, egress: number): void {

@@ -13,6 +13,7 @@
 
 import { BURST_MAX, CONNECTIONS_EXPIRED_MAX, PORT_MAPPINGS_MAX, PORTS_MAX } from '../limits.ts'
 import { ConnectionTable, INSERT_QUOTA } from '../tables/connection-table.ts'
+import type { MacTable } from '../tables/mac-table.ts'
 import { PortMap } from '../tables/port-map.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as ipv6 from '../wire/ipv6.ts'
@@ -31,6 +32,7 @@ import {
 import { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import type { Egress } from './egress.ts'
+import * as flowFlags from './flow-flags.ts'
 import { ForwardingTable } from './forwarding-table.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import { Gateway } from './gateway.ts'
@@ -43,6 +45,7 @@ import { inspect, Packets } from './packets.ts'
 import type { PortTable } from './port-table.ts'
 import * as rewriting from './rewrite.ts'
 import { ReplySteering } from './services/reply-steering.ts'
+import { ReturnHops } from './services/return-hops.ts'
 import { ServiceEndings } from './services/service-endings.ts'
 import { ServiceTable } from './services/service-table.ts'
 import * as tracking from './tcp-tracking.ts'
@@ -68,16 +71,13 @@ const NONE = -1
 const LINK_LOCAL_SHIFT = 22
 const LINK_LOCAL = 0xfe80 >>> 6
 
-/** A flow's flags behind those of tracking: its packets are rewritten. */
-const TRANSLATED = 0x10
-/** And a service has chosen the backend. */
-const SERVED = 0x20
-const TRACKING_FLAGS = 0x0f
+const { PINNED, SERVED, TRACKING_FLAGS, TRANSLATED } = flowFlags
 
 export interface RouterParts {
   readonly memory: FrameMemory
   readonly ports: PortTable
   readonly bridge: Bridge
+  readonly stations: MacTable
   readonly egress: Egress
   readonly counters: Counters
   readonly seed: number
@@ -102,6 +102,7 @@ export class Router {
   readonly fragments: DatagramFragments
   readonly services = new ServiceTable()
   readonly steering: ReplySteering
+  readonly returnHops: ReturnHops
   readonly endings: ServiceEndings
   private readonly waiting: WaitingPackets
   private readonly memory: FrameMemory
@@ -136,7 +137,7 @@ export class Router {
       connections,
       dns,
       services,
-      icc: ports.icc,
+      ports,
     })
     this.link = new LinkLayer({
       memory,
@@ -149,10 +150,21 @@ export class Router {
       services,
       seed,
     })
+    this.returnHops = new ReturnHops(this.link.neighbours, parts.stations)
     this.gateway = new Gateway({ memory, interfaces, egress, counters, dns })
     const { rows } = this.packets
     const { link, gateway } = this
-    this.nextHop = new NextHop({ rows, ports, connections, forwarding, link, gateway, counters })
+    const { returnHops } = this
+    this.nextHop = new NextHop({
+      rows,
+      ports,
+      connections,
+      forwarding,
+      link,
+      gateway,
+      returnHops,
+      counters,
+    })
     this.wayOut = new WayOut({ rows, memory, interfaces, link, egress, counters })
     this.errors = new IcmpRelay({ rows, memory, connections, interfaces, forwarding })
     this.fragments = new DatagramFragments(memory, rows, seed)
@@ -247,6 +259,7 @@ export class Router {
   removePort(port: number, domain: number): void {
     this.endings.endOwner(port)
     this.steering.clients[port] = 0
+    this.returnHops.removePort(port, domain)
     this.connections.removeOwner(port)
     this.fragments.removeOwner(port)
     this.waiting.removePort(port)
@@ -448,6 +461,7 @@ export class Router {
     connections.setDomain(reference ^ 1, admission.egress)
     if (admission.mapping !== NONE) connections.setMapping(reference, this.portMap.id(admission.mapping))
     if (admission.service !== 0) this.serve(row, reference)
+    if (admission.pinned) this.pin(row, reference)
     return reference
   }
 
@@ -462,6 +476,14 @@ export class Router {
     if (rows[row + DOMAIN] === admission.egress) steering.clients[rows[row + PORT]!] = 1
   }
 
+  /** Answers go back to the router that the packet came from. */
+  private pin(row: number, reference: number): void {
+    const { rows } = this.packets
+    const { connections, returnHops, memory } = this
+    connections.setFlags(reference, connections.flags(reference) | PINNED)
+    returnHops.note(memory.view, rows[row + OFFSET]!, rows[row + PORT]!, rows[row + DOMAIN]!)
+  }
+
   /** A packet of a connection, in the reference's direction. */
   private forward(row: number, reference: number, nowS: number): void {
     const { rows } = this.packets
@@ -470,6 +492,12 @@ export class Router {
     const traits = rows[row + TRAITS]!
     if ((traits & EXPIRED) !== 0) {
       this.gateway.reject(rows, row, DropReason.ttlExceeded, nowS)
+      return
+    }
+    const flags = connections.flags(reference)
+    // By two hosts a client may have asked the same backend from the same port: who came first has the connection.
+    if ((flags & PINNED) !== 0 && (reference & 1) === 0 && connections.owner(reference) !== rows[row + PORT]) {
+      this.counters.dropped(rows[row + PORT]!, DropReason.wrongInterface)
       return
     }
     if ((traits & FIRST_FRAGMENT) !== 0) this.fragments.remember(row, reference, nowS)
@@ -482,7 +510,6 @@ export class Router {
     const neighbour = this.nextHop.find(row, reference, nowS)
     if (neighbour === NONE) return
     this.track(row, reference, nowS)
-    const flags = connections.flags(reference)
     if ((flags & TRANSLATED) !== 0) this.translate(row, reference)
     if ((flags & SERVED) !== 0) this.endings.note(row, reference)
     if ((rows[row + CONTROL]! & SYN) !== 0) wayOut.clamp(row, domain)
