@@ -286,6 +286,90 @@ describe('a connection to a backend', () => {
   )
 })
 
+/** Behind port 6 is another host, whose router has the address of 10.1.0.250. */
+const PEER = `
+  port 6 network=1 peer
+  6> tcp 9.9.9.9:700>10.1.0.3:80 syn from=10.1.0.250
+  2< tcp 9.9.9.9:700>10.1.0.3:80 syn
+`
+
+describe('what another host’s router sends', () => {
+  check(
+    'reaches the station whatever its source, and is answered back there and nowhere else',
+    `${PEER}
+    2> tcp 10.1.0.3:80>9.9.9.9:700 syn,ack
+    6< tcp 10.1.0.3:80>9.9.9.9:700 syn,ack via=10.1.0.250
+    6> tcp 9.9.9.9:700>10.1.0.3:80 ack from=10.1.0.250
+    2< tcp 9.9.9.9:700>10.1.0.3:80 ack
+    unroute
+    2> tcp 10.1.0.3:80>9.9.9.9:700 ack len=5
+    6< tcp 10.1.0.3:80>9.9.9.9:700 ack len=5 via=10.1.0.250
+    2> error=3/4 10.1.0.3>9.9.9.9 rest=1400 about tcp 9.9.9.9:700>10.1.0.3:80
+    6< error=3/4 10.1.0.3>9.9.9.9 rest=1400 about tcp 9.9.9.9:700>10.1.0.3:80 via=10.1.0.250
+    `,
+  )
+  check(
+    'may have the gateway’s own address for its source, which every host has',
+    `
+    port 6 network=1 peer
+    6> tcp 10.1.0.1:700>10.1.0.3:80 syn from=10.1.0.250
+    2< tcp 10.1.0.1:700>10.1.0.3:80 syn
+    2> tcp 10.1.0.3:80>10.1.0.1:700 syn,ack
+    6< tcp 10.1.0.3:80>10.1.0.1:700 syn,ack via=10.1.0.250
+    `,
+  )
+  check(
+    'is kept apart from what a third host sends of the same client port',
+    `${PEER}
+    port 7 network=1 peer
+    7> tcp 9.9.9.9:700>10.1.0.3:80 syn from=10.1.0.251
+    7! wrong-interface
+    7> tcp 9.9.9.9:701>10.1.0.3:80 syn from=10.1.0.251
+    2< tcp 9.9.9.9:701>10.1.0.3:80 syn
+    2> tcp 10.1.0.3:80>9.9.9.9:701 syn,ack
+    7< tcp 10.1.0.3:80>9.9.9.9:701 syn,ack via=10.1.0.251
+    2> tcp 10.1.0.3:80>9.9.9.9:700 syn,ack
+    6< tcp 10.1.0.3:80>9.9.9.9:700 syn,ack via=10.1.0.250
+    `,
+  )
+  check(
+    'follows a router that gets another address, and ends with the host',
+    `${PEER}
+    6> tcp 9.9.9.9:702>10.1.0.3:80 syn from=10.1.0.249
+    2< tcp 9.9.9.9:702>10.1.0.3:80 syn
+    2> tcp 10.1.0.3:80>9.9.9.9:700 syn,ack
+    6< tcp 10.1.0.3:80>9.9.9.9:700 syn,ack via=10.1.0.249
+    remove 6
+    2> tcp 10.1.0.3:80>9.9.9.9:700 rst
+    2! no-connection
+    `,
+  )
+  check(
+    'goes no further than the network: not to others, not out, not to the gateway',
+    `
+    port 6 network=1 peer
+    6> tcp 9.9.9.9:700>10.2.0.2:80 syn from=10.1.0.250
+    6! reverse-path
+    6> tcp 9.9.9.9:700>8.8.8.8:80 syn from=10.1.0.250
+    6! reverse-path
+    6> udp 9.9.9.9:700>10.1.0.1:80 from=10.1.0.250
+    6! reverse-path
+    `,
+  )
+  check(
+    'and a virtual address that a station there asks, is served as for those here',
+    `
+    virtual 4 10.1.0.100 network=1 10.1.0.3@2
+    port 6 network=1 peer
+    host 6 10.1.0.60
+    6> tcp 10.1.0.60:700>10.1.0.100:80 syn
+    2< tcp 10.1.0.60:700>10.1.0.3:80 syn
+    2> tcp 10.1.0.3:80>10.1.0.60:700 syn,ack via=10.1.0.60
+    6< tcp 10.1.0.100:80>10.1.0.60:700 syn,ack
+    `,
+  )
+})
+
 const expiries = (scene: RouterScene): number[] =>
   scene.engine.flows({}, 10, scene.scenario.nowS).flows.map(({ expiresS }) => expiresS)
 
