@@ -89,6 +89,8 @@ export const ErrorCode = {
   registryUnavailable: 'REGISTRY_UNAVAILABLE',
   registryLeaseUnknown: 'REGISTRY_LEASE_UNKNOWN',
   clusterInvalid: 'CLUSTER_INVALID',
+  serviceUnknown: 'SERVICE_UNKNOWN',
+  serviceInvalid: 'SERVICE_INVALID',
 } as const
 
 export interface TapwireErrorDetails {

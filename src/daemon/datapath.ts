@@ -42,6 +42,7 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from '../datapath/router-settings.ts'
+import type { ServiceSettings } from '../datapath/services/service-settings.ts'
 import { openWake, wake } from '../ports/native-frame-io.ts'
 import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
 import { makeRoomForInlining } from '../simulation/inlining.ts'
@@ -303,6 +304,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /** Resolves to how many connections ended with it. */
   unpublish(id: number): Promise<number> {
     return this.#call({ kind: 'unpublish', id })
+  }
+
+  setService(service: ServiceSettings): Promise<undefined> {
+    return this.#call({ kind: 'setService', service })
+  }
+
+  removeService(id: number): Promise<undefined> {
+    return this.#call({ kind: 'removeService', id })
   }
 
   permit(permit: LinkPermitSettings): Promise<undefined> {

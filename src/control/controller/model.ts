@@ -5,6 +5,7 @@ import type {
   RestingAddress,
   SandboxRecord,
 } from '../model/records.ts'
+import type { ServiceRecord } from '../model/services.ts'
 
 /** A network's record, and one sandbox that is joined to it. */
 export interface NetworkMember {
@@ -21,6 +22,8 @@ export class Model {
   readonly #sandboxes = new Map<string, SandboxRecord>()
   /** Ids of the sandboxes that are joined, by network. */
   readonly #members = new Map<string, Set<string>>()
+  readonly #services = new Map<string, ServiceRecord>()
+  readonly #listeners = new Set<() => void>()
   /** In its text form; undefined where nobody has set one. */
   uplink: string | undefined
   uplinkImpairment: ImpairmentRecord | undefined
@@ -35,6 +38,27 @@ export class Model {
     return this.#sandboxes
   }
 
+  /** Of this daemon alone. */
+  get services(): ReadonlyMap<string, ServiceRecord> {
+    return this.#services
+  }
+
+  /** Calls back at once when a network, a sandbox or a service changes; the function returned ends that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  putService(service: ServiceRecord): void {
+    this.#services.set(service.id, service)
+    this.#tell()
+  }
+
+  deleteService(id: string): void {
+    this.#services.delete(id)
+    this.#tell()
+  }
+
   network(id: string): NetworkRecord | undefined {
     return this.#networks.get(id)
   }
@@ -46,10 +70,12 @@ export class Model {
   /** Puts it in the place of the one with its id. */
   putNetwork(network: NetworkRecord): void {
     this.#networks.set(network.id, network)
+    this.#tell()
   }
 
   deleteNetwork(id: string): void {
     this.#networks.delete(id)
+    this.#tell()
   }
 
   putSandbox(sandbox: SandboxRecord): void {
@@ -61,11 +87,13 @@ export class Model {
       if (members === undefined) this.#members.set(network, new Set([sandbox.id]))
       else members.add(sandbox.id)
     }
+    this.#tell()
   }
 
   deleteSandbox(id: string): void {
     this.#forgetMember(id)
     this.#sandboxes.delete(id)
+    this.#tell()
   }
 
   /** Those that are joined to a network, in the order of joining. */
@@ -83,7 +111,12 @@ export class Model {
       resting,
       ...(this.uplink !== undefined && { uplink: this.uplink }),
       ...(this.uplinkImpairment !== undefined && { uplinkImpairment: this.uplinkImpairment }),
+      ...(this.#services.size > 0 && { services: [...this.#services.values()] }),
     }
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener()
   }
 
   #forgetMember(id: string): void {
