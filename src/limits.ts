@@ -36,6 +36,20 @@ export const TUNNEL_SOURCES_DEFAULT = 16
 /** Bytes of a UDP datagram's payload over IPv4. */
 export const UDP_PAYLOAD_MAX = 65_507
 
+/**
+ * Tunnels of one engine (an address and UDP port of the machine's each), peers of all networks together, and addresses of stations behind
+ * them: as many as there are ports, and four for each station that the MAC table has by default.
+ */
+export const TUNNELS_MAX = 16
+export const REMOTE_ADDRESSES_MAX = 65_536
+
+/**
+ * Tunnel endpoints that send for a network and are no peers of it: how many are told of at a time, and after how many seconds the same one
+ * is told of again.
+ */
+export const STRANGERS_MAX = 32
+export const STRANGER_AGAIN_S = 10
+
 /** Frames that one poll returns at most. */
 export const BURST_MAX = 256
 
