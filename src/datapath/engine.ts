@@ -22,6 +22,7 @@ import {
   STATIONS_PER_PORT_DEFAULT,
 } from '../limits.ts'
 import { MacTable } from '../tables/mac-table.ts'
+import type { MacAddress } from '../wire/address.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import { Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import type { RecordTuples } from './capture/capture-ring.ts'
@@ -60,6 +61,15 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from './router-settings.ts'
+import type {
+  OverlaySettings,
+  PeerSettings,
+  PeerState,
+  RemoteSettings,
+  Stranger,
+  TunnelSettings,
+} from './tunnel/tunnel-settings.ts'
+import { Tunnels } from './tunnel/tunnels.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, REASON, STATUS_TRANSMIT_FAILURES } = frameMemory
@@ -97,6 +107,7 @@ export class Engine {
   private readonly guard = new Guard()
   private readonly icc = new Icc()
   private readonly impairment: Impairments
+  private readonly tunnels: Tunnels
   /** How many frames of the burst have been through `accept`, and through `forward`. */
   private accepted = 0
   private forwarded = 0
@@ -126,6 +137,13 @@ export class Engine {
       connectionsPerOwner: options.connectionsPerOwner ?? CONNECTIONS_PER_OWNER_DEFAULT,
     })
     this.dns = this.router.dns
+    this.tunnels = new Tunnels({
+      ports: this.ports,
+      stations: this.stations,
+      interfaces: this.router.interfaces,
+      neighbours: this.router.link.neighbours,
+      seed: options.seed,
+    })
     this.impairment = new Impairments({
       memory,
       ports: this.ports,
@@ -250,6 +268,7 @@ export class Engine {
 
   removeDomain(domain: number): void {
     this.ports.removeDomain(domain)
+    this.tunnels.removeDomain(domain)
     this.setInterface(domain, undefined)
     this.dns.removeDomain(domain)
     this.stations.flushDomain(domain)
@@ -260,7 +279,9 @@ export class Engine {
     this.guard.set(port, settings.guard)
     this.icc.host[port] = settings.host === true ? 1 : 0
     const { domain, station } = settings
-    if (station !== undefined) this.stations.addStatic(domain, station.high, station.low, port)
+    if (station === undefined) return
+    this.tunnels.remotes.yieldTo(domain, station)
+    this.stations.addStatic(domain, station.high, station.low, port)
   }
 
   /**
@@ -268,13 +289,68 @@ export class Engine {
    * the next port of this number nor reaches it.
    */
   removePort(port: number): void {
+    const domain = this.ports.domain[port]!
     this.egress.withdraw(port)
     this.impairment.removePort(port)
-    this.router.removePort(port, this.ports.domain[port]!)
+    this.router.removePort(port, domain)
     this.guard.set(port, undefined)
+    this.tunnels.removePeer(port)
     this.ports.removePort(port)
     this.stations.removePort(port)
     this.counters.remove(port)
+    this.tunnels.remotes.replace(domain)
+  }
+
+  /** A tunnel's port is in no domain. Throws RangeError for a value out of its range, or where there are too many. */
+  addTunnel(port: number, settings: TunnelSettings): void {
+    this.tunnels.addTunnel(port, settings)
+  }
+
+  /** Throws Error where a domain still goes on behind it. */
+  removeTunnel(port: number): void {
+    this.tunnels.removeTunnel(port)
+    this.counters.remove(port)
+  }
+
+  /**
+   * Lets a domain go on behind a tunnel, changes how, or (undefined) ends it, when its peers are removed. Throws Error where there is
+   * no such domain or tunnel, or another domain has the network identifier.
+   */
+  setOverlay(domain: number, settings: OverlaySettings | undefined): void {
+    this.tunnels.setOverlay(domain, settings)
+  }
+
+  /** The port is one of the domain's from here on. Throws Error where it is taken, or the domain has a peer of this address. */
+  addPeer(port: number, settings: PeerSettings): void {
+    this.tunnels.addPeer(port, settings)
+  }
+
+  /** With the stations behind it. */
+  removePeer(port: number): void {
+    this.removePort(port)
+  }
+
+  /** The way to the peer takes other packets than before. */
+  setPeerMtu(port: number, mtu: number): void {
+    this.tunnels.setPeerMtu(port, mtu)
+  }
+
+  /**
+   * Where a station is from here on; undefined: nowhere. While a port of this host has it (PortSettings.station), that one has it. Throws
+   * Error where the port is no peer's, RangeError where there is no room.
+   */
+  setRemote(domain: number, mac: MacAddress, settings: RemoteSettings | undefined): void {
+    this.tunnels.setRemote(domain, mac, settings)
+  }
+
+  /** Tunnel endpoints that send for a domain and are no peers of it, each told of once in a while. */
+  takeStrangers(): readonly Stranger[] {
+    return this.tunnels.takeStrangers()
+  }
+
+  /** All peers, as they are now. */
+  peers(nowS: number): readonly PeerState[] {
+    return this.tunnels.peers(nowS)
   }
 
   /** Bytes of IP packet that the port takes from here on. */
@@ -285,6 +361,7 @@ export class Engine {
   /** Gives the domain a gateway, changes it, or takes it away with its connections. Throws RangeError where there is no room for it. */
   setInterface(domain: number, settings: RouterInterfaceSettings | undefined): void {
     setInterface(this.router, this.stations, domain, settings)
+    this.tunnels.remotes.replaceNeighbours(domain)
   }
 
   /** All routes but those of the interfaces' own subnets. */
@@ -427,7 +504,7 @@ export class Engine {
     ) {
       return
     }
-    const members = this.ports.members(domain)
+    const members = this.ports.floodMembers(domain, port)
     const isKept = this.ports.icc[domain] === 0 && !this.icc.allowsFlood(this.memory.view, offset, port)
     const targets = this.egress.flood(isKept ? this.icc.hostsAmong(members) : members, port, offset, length)
     if (targets > 0) this.counters.flooded(port, targets)

@@ -207,9 +207,10 @@ export class LinkLayer {
   /** To a station of which the MAC table does not know where it is, or that it does not let us reach. */
   private forwardRare(verdict: number, domain: number, offset: number, length: number): number {
     if (verdict !== FLOOD) return dropReasonOf(verdict)
-    const targets = this.egress.flood(this.ports.members(domain), ROUTER_PORT, offset, length)
+    const members = this.ports.floodMembers(domain, ROUTER_PORT)
+    const targets = this.egress.flood(members, ROUTER_PORT, offset, length)
     if (targets === 0) return DropReason.uplinkDown
-    this.counters.copied(this.ports.members(domain)[0]!, targets - 1)
+    this.counters.copied(members[0]!, targets - 1)
     return DropReason.none
   }
 

@@ -1,0 +1,116 @@
+/** Tunnels, overlays, peers and what is behind them, as the control plane changes them. */
+
+import { MTU_MAX } from '../../limits.ts'
+import type { MacTable } from '../../tables/mac-table.ts'
+import type { NeighbourTable } from '../../tables/neighbour-table.ts'
+import type { MacAddress } from '../../wire/address.ts'
+import type { InterfaceTable } from '../interface-table.ts'
+import type { PortTable } from '../port-table.ts'
+import { RemoteStations } from './remote-stations.ts'
+import { Strangers } from './strangers.ts'
+import type {
+  OverlaySettings,
+  PeerSettings,
+  PeerState,
+  RemoteSettings,
+  Stranger,
+  TunnelSettings,
+} from './tunnel-settings.ts'
+import { TunnelTables } from './tunnel-tables.ts'
+
+export interface TunnelsParts {
+  readonly ports: PortTable
+  readonly stations: MacTable
+  readonly interfaces: InterfaceTable
+  readonly neighbours: NeighbourTable
+  readonly seed: number
+}
+
+export class Tunnels {
+  readonly tables: TunnelTables
+  readonly remotes: RemoteStations
+  readonly strangers = new Strangers()
+  private readonly ports: PortTable
+  private readonly stations: MacTable
+
+  constructor(parts: TunnelsParts) {
+    this.ports = parts.ports
+    this.stations = parts.stations
+    this.tables = new TunnelTables(parts.seed)
+    this.remotes = new RemoteStations(parts)
+  }
+
+  addTunnel(port: number, settings: TunnelSettings): void {
+    this.tables.addTunnel(port, settings)
+  }
+
+  removeTunnel(port: number): void {
+    this.tables.removeTunnel(port)
+  }
+
+  setOverlay(domain: number, settings: OverlaySettings | undefined): void {
+    const { ports, stations, tables } = this
+    if (ports.members(domain) === undefined) throw new Error(`domain ${domain} does not exist`)
+    tables.setOverlay(domain, settings)
+    ports.keepsFloods[domain] = settings === undefined || settings.floods ? 0 : 1
+    for (const port of tables.peerPorts) {
+      if (ports.domain[port] === domain) stations.closed[port] = settings?.learns === true ? 0 : 1
+    }
+  }
+
+  removeDomain(domain: number): void {
+    this.tables.setOverlay(domain, undefined)
+    this.remotes.removeDomain(domain)
+  }
+
+  addPeer(port: number, settings: PeerSettings): void {
+    const { domain } = settings
+    this.tables.addPeer(port, settings)
+    try {
+      // What it sends may be longer than what the way to it takes.
+      this.ports.addPort(port, { domain, mtu: MTU_MAX, plain: false, peer: true })
+    } catch (error) {
+      this.tables.removePeer(port)
+      throw error
+    }
+    this.stations.closed[port] = this.tables.learns[domain] === 1 ? 0 : 1
+  }
+
+  /** Takes away what is known of it; the port itself is the caller's. */
+  removePeer(port: number): void {
+    const peer = this.tables.peer(port)
+    if (peer === undefined) return
+    this.remotes.removePeer(peer.domain, port)
+    this.tables.removePeer(port)
+    this.stations.closed[port] = 0
+  }
+
+  setPeerMtu(port: number, mtu: number): void {
+    if (this.tables.peer(port) === undefined) throw new Error(`port ${port} is no peer`)
+    this.tables.mtu[port] = mtu
+  }
+
+  setRemote(domain: number, mac: MacAddress, settings: RemoteSettings | undefined): void {
+    this.remotes.set(domain, mac, settings)
+  }
+
+  takeStrangers(): readonly Stranger[] {
+    return this.strangers.take()
+  }
+
+  peers(nowS: number): readonly PeerState[] {
+    const { tables, stations } = this
+    return tables.peerPorts.map((port) => {
+      const { domain, address } = tables.peer(port)!
+      const heardS = tables.heardS[port]!
+      return {
+        port,
+        domain,
+        address,
+        mtu: tables.mtu[port]!,
+        idleS: heardS === 0 ? undefined : nowS - heardS,
+        stations: stations.stationsOf(port),
+      }
+    })
+  }
+}
