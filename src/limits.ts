@@ -253,6 +253,12 @@ export const IPV6_MTU_MIN = 1280
 /** What VXLAN takes of a packet of the underlay (RFC 7348, 5): IP 20 or 40, UDP 8, VXLAN 8, the inner Ethernet header 14. */
 export const VXLAN_OVERHEAD_IPV4 = 50
 export const VXLAN_OVERHEAD_IPV6 = 70
+/** Other hosts that a network is named, and learns of: what goes to everybody is sent once for each. */
+export const VXLAN_PEERS_MAX = 256
+export const LEARNED_PEERS_MAX = 64
+/** A peer that was learned is forgotten after this silence; as often it is looked for. */
+export const LEARNED_PEER_AGEING_S = 600
+export const LEARNED_PEER_LOOK_MS = 30_000
 
 /**
  * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a

@@ -16,8 +16,14 @@ export interface SwitchPort {
   readonly network: NetworkRecord
   /** Undefined where the port is no sandbox's: the machine's own end of a network, or a network's parent. */
   readonly endpoint: DriverEndpoint | undefined
-  /** Of a port that is another tunnel endpoint: its address. */
-  readonly peer?: string | undefined
+  /** Of a port that is another tunnel endpoint. */
+  readonly peer?: SwitchPeer | undefined
+}
+
+export interface SwitchPeer {
+  readonly address: string
+  /** What the host is called that has the address; the address itself where nobody says. */
+  readonly host: string
 }
 
 export class SwitchRegistry {

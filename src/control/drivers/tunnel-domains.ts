@@ -14,8 +14,12 @@ import type { Fabric } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import type { FabricOverlay, FabricTunnelNews } from '../model/tunnels.ts'
 import { tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
-import type { SwitchPort, SwitchRegistry } from './switch-registry.ts'
+import type { TunnelStatus } from './driver.ts'
+import type { SwitchPeer, SwitchPort, SwitchRegistry } from './switch-registry.ts'
 import { type OpenTunnel, TunnelPool, type TunnelWish } from './tunnel-pool.ts'
+
+/** What ports of peers are called. */
+const INTERFACE = 'vxlan'
 
 /** How a network goes on. */
 export interface TunnelPlan {
@@ -118,16 +122,18 @@ export class TunnelDomains {
     })
   }
 
-  /** One that is a peer already stays. Throws LIMIT_REACHED. */
-  addPeer(network: string, address: string): Promise<void> {
+  /** One that is a peer already stays. `host`: what its host is called. Throws LIMIT_REACHED. */
+  addPeer(network: string, address: string, host?: string): Promise<void> {
     return this.#change(network, async () => {
       const to = this.#domains.get(network)!
       const normal = normalAddress(address)
-      if (to.peers.has(normal)) return
+      const there = to.peers.get(normal)
+      if (there !== undefined) return this.#rename(to, there, host)
       const port = this.#registry.takePort()
       try {
         const { mtu } = await this.#fabric.addPeer({ port, domain: to.domain, address: normal })
-        const entry = { port, interface: 'vxlan', network: to.network, endpoint: undefined, peer: normal }
+        const peer = { address: normal, host: host ?? normal }
+        const entry = { port, interface: INTERFACE, network: to.network, endpoint: undefined, peer }
         to.peers.set(normal, { entry, mtu })
         this.#registry.setPort(entry)
       } catch (error) {
@@ -166,9 +172,25 @@ export class TunnelDomains {
     })
   }
 
-  /** Addresses. */
-  peersOf(network: string): readonly string[] {
-    return [...(this.#domains.get(network)?.peers.keys() ?? [])]
+  peersOf(network: string): readonly SwitchPeer[] {
+    return [...(this.#domains.get(network)?.peers.values() ?? [])].map(({ entry }) => entry.peer!)
+  }
+
+  /** Undefined where the network does not go on. */
+  statusOf(network: string): TunnelStatus | undefined {
+    const domain = this.#domains.get(network)
+    if (domain === undefined) return undefined
+    const { tunnel, plan, mtu } = domain
+    const state = this.#fabric.tunnels().find(({ port }) => port === tunnel.port)
+    const { local, udpPort } = tunnel.wish
+    return {
+      vni: plan.overlay.vni,
+      local,
+      udpPort,
+      mtu,
+      problem: state?.problem ?? '',
+      peers: this.peersOf(network),
+    }
   }
 
   isPeer(network: string, address: string): boolean {
@@ -186,6 +208,15 @@ export class TunnelDomains {
 
   planOf(network: string): TunnelPlan | undefined {
     return this.#domains.get(network)?.plan
+  }
+
+  /** The host that has the address is called something else now. */
+  #rename({ peers }: TunnelDomain, { entry, mtu }: Peer, host: string | undefined): void {
+    const { address } = entry.peer!
+    if (host === undefined || host === entry.peer!.host) return
+    const renamed = { ...entry, peer: { address, host } }
+    peers.set(address, { entry: renamed, mtu })
+    this.#registry.setPort(renamed)
   }
 
   async #setRemote(

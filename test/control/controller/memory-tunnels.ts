@@ -31,7 +31,9 @@ export class MemoryTunnels {
   /** Addresses that the machine has not. */
   readonly foreign = new Set<string>()
   /** What `localAddressTo` answers. */
-  local: string | undefined = '192.0.2.1'
+  local: string | undefined
+  /** Seconds since the last frame of a peer, by address. */
+  readonly idle = new Map<string, number>()
   readonly #step: Step
   readonly #switch: TunnelSwitch
   readonly #listeners = new Set<(news: FabricTunnelNews) => void>()
@@ -115,6 +117,7 @@ export class MemoryTunnels {
     return [...this.peers.values()].map((peer) => ({
       ...peer,
       mtu: this.#wayTo(peer.address) ?? tunnelMtuDefault(peer.address),
+      idleS: this.idle.get(peer.address) ?? 0,
       stations: [...this.remotes.values()].filter(({ port }) => port === peer.port).length,
     }))
   }
