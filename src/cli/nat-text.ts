@@ -46,6 +46,7 @@ export const FLOW_LISTING: Listing<NatFlow> = {
       value: ({ original, reply }) => printable(original.network || reply.network) || '-',
     },
     Translation: { heading: 'TRANSLATION', value: ({ translation }) => translation },
+    Service: { heading: 'SERVICE', value: ({ service }) => printable(service ?? '') || '-' },
     PublishedPort: {
       heading: 'PUBLISHED PORT',
       value: ({ publishedPort }) => (publishedPort === undefined ? '-' : String(publishedPort)),

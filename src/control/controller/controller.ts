@@ -34,6 +34,13 @@ import type {
   UnpublishPorts,
   Waited,
 } from '../api/sandbox.ts'
+import type {
+  ServiceCreate,
+  ServiceCreated,
+  ServiceInspect,
+  ServiceTask,
+  ServiceUpdate,
+} from '../api/service.ts'
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../api/switch.ts'
 import type { Event } from '../api/system.ts'
 import type { Uplink } from '../api/uplink.ts'
@@ -63,6 +70,7 @@ import { Recovery } from './recovery.ts'
 import { Router } from './router.ts'
 import { Runs } from './runs.ts'
 import { Sandboxes } from './sandboxes.ts'
+import { Services } from './services.ts'
 import { Streams } from './streams.ts'
 import { SwitchPlaces } from './switch-places.ts'
 import { Uplinks } from './uplinks.ts'
@@ -84,6 +92,7 @@ export class Controller implements ControlPlane {
   readonly #explain: Explain
   readonly #dns: Dns
   readonly #portChanges: PortChanges
+  readonly #services: Services
 
   /** `drivers` are those beyond bridge, macvlan, vxlan, host and null. `recover` comes before everything else. */
   constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
@@ -100,7 +109,8 @@ export class Controller implements ControlPlane {
     const names = new Names(context, registry)
     this.#runs = new Runs(context, bridge, names)
     new NetworkMtus(context, this.#runs, registry).watch(vxlan)
-    this.#networks = new Networks(context, names)
+    this.#services = new Services(context, registry, names, this.#runs.publications)
+    this.#networks = new Networks(context, names, this.#services)
     this.#connections = new Connections(context, this.#runs)
     this.#streams = new Streams(context, this.#runs)
     this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
@@ -108,16 +118,18 @@ export class Controller implements ControlPlane {
     this.#portChanges = new PortChanges(context, this.#runs)
     this.places = new SwitchPlaces(context, registry)
     this.#ports = new Ports(context, this.#runs, registry)
-    this.#router = new Router(context, registry)
+    this.#router = new Router(context, registry, this.#services)
     this.#uplinks = new Uplinks(context)
     this.#impairments = new Impairments(context, this.#runs, registry)
-    this.#explain = new Explain(context, registry)
+    this.#explain = new Explain(context, registry, this.#services)
     this.#dns = new Dns(context, this.#runs, registry)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */
   async recover(): Promise<void> {
-    await new Recovery(this.#context, this.#networks, this.#runs, this.#lifecycle, this.#uplinks).run()
+    const { local } = this.#services
+    await new Recovery(this.#context, this.#networks, this.#runs, this.#lifecycle, this.#uplinks, local).run()
+    await this.#services.start(undefined)
   }
 
   /** Changes nothing any more; stops what runs unless `liveRestore`, which leaves it to the next daemon. */
@@ -125,6 +137,7 @@ export class Controller implements ControlPlane {
     // Behind this nothing starts any more: what runs now is all that there is to stop.
     await this.#context.close()
     this.#runs.attachments.endAnnouncements()
+    this.#services.mesh.close()
     if (!liveRestore) await this.#lifecycle.stopAll()
     await this.#lifecycle.settled()
     await this.#context.save()
@@ -156,6 +169,30 @@ export class Controller implements ControlPlane {
 
   disconnect(network: string, request: NetworkDisconnect): Promise<void> {
     return this.#context.operation(() => this.#connections.disconnect(network, request))
+  }
+
+  createService(request: ServiceCreate): Promise<ServiceCreated> {
+    return this.#context.operation(() => this.#services.create(request))
+  }
+
+  updateService(service: string, request: ServiceUpdate): Promise<void> {
+    return this.#context.operation(() => this.#services.update(service, request))
+  }
+
+  removeService(service: string): Promise<void> {
+    return this.#context.operation(() => this.#services.remove(service))
+  }
+
+  listServices(filters: Filters): readonly ServiceInspect[] {
+    return this.#services.list(filters)
+  }
+
+  inspectService(service: string): ServiceInspect {
+    return this.#services.inspect(service)
+  }
+
+  serviceTasks(service: string): readonly ServiceTask[] {
+    return this.#services.tasks(service)
   }
 
   createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {

@@ -16,6 +16,7 @@ import type { ServicePort, ServiceRecord } from '../model/services.ts'
 import { bridgeGateway } from '../rules/gateway.ts'
 import { printable } from '../rules/names.ts'
 import { planService, type ServicePlan, updateService } from '../rules/service-create.ts'
+import { isRouted } from '../rules/routed-drivers.ts'
 import { isBackend, type ServiceMember } from '../rules/service-members.ts'
 import { conjunction, hasLabels } from '../views/list-filters.ts'
 import { inspectService, taskOf } from '../views/service-inspect.ts'
@@ -189,15 +190,14 @@ export class Services {
 
   /** Its router has to be there, and IPv4. */
   #refuseNetwork(network: NetworkRecord, { endpointMode }: ServicePlan): void {
+    const pool = network.ipam.pools.find(({ family }) => family === 4)
     const hasGateway =
-      network.driver === 'bridge'
-        ? bridgeGateway(network) !== undefined
-        : network.driver === 'overlay' && network.enableIPv4
-    if (hasGateway && !network.configOnly) return
+      network.driver === 'bridge' ? bridgeGateway(network) !== undefined : pool?.gateway !== undefined
+    if (hasGateway && isRouted(network.driver) && !network.configOnly) return
     throw new TapwireError(
       ErrorCode.serviceInvalid,
       `network ${network.name} cannot have services${endpointMode === 'vip' ? ' with a virtual address' : ''}: it has no IPv4 gateway of Tapwire's`,
-      { hint: 'Networks of the drivers bridge and overlay have one, unless they are isolated.' },
+      { hint: 'Networks of the drivers bridge, vxlan and overlay have one, unless they are isolated.' },
     )
   }
 
@@ -278,7 +278,7 @@ export class Services {
     const peers = new Map(
       this.#registry
         .ports()
-        .flatMap(({ peer, port, network: { id } }) => (peer === undefined || id !== network ? [] : [[peer, port]])),
+        .flatMap(({ peer, port, network: { id } }) => (peer === undefined || id !== network ? [] : [[peer.address, port] as const])),
     )
     return [...facts.endpoints(network).values()].flatMap(({ id, host, sandbox, ipv4 }): ServiceMember[] => {
       if (host === own || ipv4 === undefined) return []
