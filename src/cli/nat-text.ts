@@ -29,6 +29,20 @@ export const FLOW_LISTING: Listing<NatFlow> = {
     'Expires',
     'Sandbox',
   ],
+  wideColumns: [
+    'Number',
+    'Protocol',
+    'State',
+    'Source',
+    'Destination',
+    'Translated',
+    'Packets',
+    'Replies',
+    'Expires',
+    'Network',
+    'Service',
+    'Sandbox',
+  ],
   fields: {
     // As captures and tapwire explain call it: connection #17.
     Number: { heading: '#', value: ({ number }) => `${number}` },
