@@ -91,6 +91,8 @@ export const ErrorCode = {
   clusterInvalid: 'CLUSTER_INVALID',
   serviceUnknown: 'SERVICE_UNKNOWN',
   serviceInvalid: 'SERVICE_INVALID',
+  noCluster: 'NO_CLUSTER',
+  hostPresent: 'HOST_PRESENT',
 } as const
 
 export interface TapwireErrorDetails {

@@ -1,4 +1,5 @@
 import type {
+  ClusterMemory,
   ImpairmentRecord,
   ModelRecord,
   NetworkRecord,
@@ -23,10 +24,13 @@ export class Model {
   /** Ids of the sandboxes that are joined, by network. */
   readonly #members = new Map<string, Set<string>>()
   readonly #services = new Map<string, ServiceRecord>()
-  readonly #listeners = new Set<() => void>()
+  readonly #anyListeners = new Set<() => void>()
   /** In its text form; undefined where nobody has set one. */
   uplink: string | undefined
   uplinkImpairment: ImpairmentRecord | undefined
+  /** Undefined where this host has never been in a cluster. */
+  cluster: ClusterMemory | undefined
+  readonly #listeners = new Set<(sandbox: string) => void>()
   readonly networkNames = new Names()
   readonly sandboxNames = new Names()
 
@@ -45,18 +49,18 @@ export class Model {
 
   /** Calls back at once when a network, a sandbox or a service changes; the function returned ends that. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
+    this.#anyListeners.add(listener)
+    return () => void this.#anyListeners.delete(listener)
   }
 
   putService(service: ServiceRecord): void {
     this.#services.set(service.id, service)
-    this.#tell()
+    this.#tellAll()
   }
 
   deleteService(id: string): void {
     this.#services.delete(id)
-    this.#tell()
+    this.#tellAll()
   }
 
   network(id: string): NetworkRecord | undefined {
@@ -70,12 +74,12 @@ export class Model {
   /** Puts it in the place of the one with its id. */
   putNetwork(network: NetworkRecord): void {
     this.#networks.set(network.id, network)
-    this.#tell()
+    this.#tellAll()
   }
 
   deleteNetwork(id: string): void {
     this.#networks.delete(id)
-    this.#tell()
+    this.#tellAll()
   }
 
   putSandbox(sandbox: SandboxRecord): void {
@@ -87,13 +91,18 @@ export class Model {
       if (members === undefined) this.#members.set(network, new Set([sandbox.id]))
       else members.add(sandbox.id)
     }
-    this.#tell()
+    this.#tell(sandbox.id)
   }
 
   deleteSandbox(id: string): void {
     this.#forgetMember(id)
     this.#sandboxes.delete(id)
-    this.#tell()
+    this.#tell(id)
+  }
+
+  /** Calls back at once when a sandbox has come, gone or changed. */
+  onSandbox(listener: (id: string) => void): void {
+    this.#listeners.add(listener)
   }
 
   /** Those that are joined to a network, in the order of joining. */
@@ -111,12 +120,18 @@ export class Model {
       resting,
       ...(this.uplink !== undefined && { uplink: this.uplink }),
       ...(this.uplinkImpairment !== undefined && { uplinkImpairment: this.uplinkImpairment }),
+      ...(this.cluster !== undefined && { cluster: this.cluster }),
       ...(this.#services.size > 0 && { services: [...this.#services.values()] }),
     }
   }
 
-  #tell(): void {
-    for (const listener of this.#listeners) listener()
+  #tell(sandbox: string): void {
+    for (const listener of this.#listeners) listener(sandbox)
+    this.#tellAll()
+  }
+
+  #tellAll(): void {
+    for (const listener of this.#anyListeners) listener()
   }
 
   #forgetMember(id: string): void {

@@ -155,6 +155,11 @@ export class Names {
     else if (this.#remote.delete(endpoint)) this.#hostNumbers.giveBack(id)
   }
 
+  /** Which endpoint of another host the switch has by this number. */
+  remoteOfHost(number: number): string | undefined {
+    return [...this.#remote].find(([, id]) => id === number)?.[0]
+  }
+
   /** The number of a running sandbox's resolver; undefined where none of its networks has names. */
   resolverOf(id: string): number | undefined {
     return this.#held.get(id)?.resolver?.id

@@ -211,6 +211,15 @@ export interface ModelRecord {
   readonly uplinkImpairment?: ImpairmentRecord | undefined
   /** Of this daemon alone; those of a cluster are in its registry. Undefined where there is none. */
   readonly services?: readonly ServiceRecord[] | undefined
+  readonly cluster?: ClusterMemory | undefined
+}
+
+/** What a host remembers of itself in a cluster. */
+export interface ClusterMemory {
+  /** Its id there, for ever. */
+  readonly host: string
+  /** Of the registry, when networks last came or went: one that is older has forgotten something. */
+  readonly revision: number
 }
 
 export interface RestingAddress {
