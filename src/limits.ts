@@ -46,17 +46,10 @@ export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
 export const TUNNEL_FIRST_SOURCE_PORT = 49_152
 export const TUNNEL_LAST_SOURCE_PORT = 65_535
 
-/**
- * Tunnels of one engine (an address and UDP port of the machine's each), peers of all networks together, and addresses of stations behind
- * them: as many as there are ports, and four for each station that the MAC table has by default.
- */
+/** Tunnels of one engine, and addresses of stations behind peers: four for each station that the MAC table has by default. */
 export const TUNNELS_MAX = 16
 export const REMOTE_ADDRESSES_MAX = 65_536
-
-/**
- * Tunnel endpoints that send for a network and are no peers of it: how many are told of at a time, and after how many seconds the same one
- * is told of again.
- */
+/** Senders that are no peers: how many are told of at a time, and after how many seconds the same one again. */
 export const STRANGERS_MAX = 32
 export const STRANGER_AGAIN_S = 10
 
