@@ -33,20 +33,23 @@ export const TUNNEL_DATAGRAMS_MAX = 128
 export const GATHER_WORDS_MAX = 4 * 65_535
 export const TUNNEL_SOURCES_MAX = 64
 export const TUNNEL_SOURCES_DEFAULT = 16
-/** Bytes of a UDP datagram's payload over IPv4. */
+/** Bytes of a UDP datagram's payload over IPv4, and as many less over IPv6 as its header is longer. */
 export const UDP_PAYLOAD_MAX = 65_507
-
+export const UDP_PAYLOAD_MAX_IPV6 = 65_487
 /**
- * Tunnels of one engine (an address and UDP port of the machine's each), peers of all networks together, and addresses of stations behind
- * them: as many as there are ports, and four for each station that the MAC table has by default.
+ * Buffers of a tunnel's sockets: the first is filled while a burst is worked on, as that of a packet socket; the second holds what the
+ * interface's queue has yet to send of one source's flows. Linux counts twice of each.
  */
+export const TUNNEL_RECEIVE_BUFFER = 16 * 1024 * 1024
+export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
+/** Ports that flows are told apart by (RFC 7348, 5), and of which each source has one. */
+export const TUNNEL_FIRST_SOURCE_PORT = 49_152
+export const TUNNEL_LAST_SOURCE_PORT = 65_535
+
+/** Tunnels of one engine, and addresses of stations behind peers: four for each station that the MAC table has by default. */
 export const TUNNELS_MAX = 16
 export const REMOTE_ADDRESSES_MAX = 65_536
-
-/**
- * Tunnel endpoints that send for a network and are no peers of it: how many are told of at a time, and after how many seconds the same one
- * is told of again.
- */
+/** Senders that are no peers: how many are told of at a time, and after how many seconds the same one again. */
 export const STRANGERS_MAX = 32
 export const STRANGER_AGAIN_S = 10
 
