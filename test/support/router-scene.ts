@@ -2,7 +2,7 @@
  * Tests of the router that read as what happens on the wire. The lines of scenario.ts, with packets (packet-text.ts) in place of frames:
  *
  *     network 1 [icc=no]
- *     port 1,2 network=1 [plain] [mtu=1500] [guard=10.1.0.2] [host] [peer]
+ *     port 1,2 network=1 [plain] [mtu=1500] [guard=10.1.0.2] [host]
  *     gateway 1 10.1.0.1/24       the router's interface in network 1; further: internal, mode=routed|unprotected, nat=no, mtu=1400,
  *                                 source=192.0.2.9 (what its packets are translated to), host=9 (the host's port), proxy
  *     uplink 2 192.0.2.1/24       an outside one; further: shared, ports=61000-65095
@@ -243,7 +243,6 @@ export class RouterScene {
         mtu: Number(valueOf(words, 'mtu') ?? MTU_DEFAULT),
         plain: words.includes('plain'),
         host: words.includes('host'),
-        peer: words.includes('peer'),
         guard:
           guarded === undefined
             ? undefined
