@@ -36,10 +36,21 @@ export class ClusterServices implements ServiceShelf {
   /** Throws REGISTRY_UNAVAILABLE, NAME_TAKEN, PORT_IN_USE, ADDRESSES_EXHAUSTED, NETWORK_UNKNOWN. */
   async add(service: ServiceRecord): Promise<ServiceRecord> {
     this.#session.requireMember()
-    for (let tries = 0; tries < TRIES_MAX; tries++) {
-      const added = await this.#withAddress(service, (virtualIp) => this.#tryAdd({ ...service, virtualIp }))
-      if (added !== undefined) return added
-      await this.#refuse(service)
+    const { network } = service
+    const others: string[] = []
+    try {
+      for (let tries = 0; tries < TRIES_MAX; tries++) {
+        const virtualIp = this.#freeAddress(service)
+        const added = await this.#tryAdd({ ...service, virtualIp })
+        if (added !== undefined) return added
+        await this.#refuse(service)
+        if (virtualIp === '') continue
+        // Somebody has it, of whom we are yet to hear.
+        this.#space.allocate(network, 4, virtualIp)
+        others.push(virtualIp)
+      }
+    } finally {
+      for (const address of others) this.#space.unallocate(network, address)
     }
     throw new TapwireError(
       ErrorCode.registryUnavailable,
@@ -86,19 +97,12 @@ export class ClusterServices implements ServiceShelf {
     await this.#session.echo(revision)
   }
 
-  /** An address that is free as far as anybody here knows, while it is asked for. */
-  async #withAddress<T>(
-    { network, endpointMode }: ServiceRecord,
-    use: (virtualIp: string) => Promise<T>,
-  ): Promise<T> {
-    if (endpointMode === 'dnsrr') return use('')
+  /** One that is free as far as anybody here knows. When it is the service's, the view says so, as it does of all that others have. */
+  #freeAddress({ network, endpointMode }: ServiceRecord): string {
+    if (endpointMode === 'dnsrr') return ''
     const { address } = this.#space.allocate(network, 4)
-    try {
-      return await use(address)
-    } finally {
-      // Where it is the service's now, the view says so, as it does of all that others have.
-      this.#space.unallocate(network, address)
-    }
+    this.#space.unallocate(network, address)
+    return address
   }
 
   async #tryAdd(service: ServiceRecord): Promise<ServiceRecord | undefined> {
