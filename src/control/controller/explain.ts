@@ -24,9 +24,9 @@ type Packet = Explanation['packet']
 export class Explain {
   readonly #context: Context
   readonly #registry: SwitchRegistry
-  readonly #services: Pick<Services, 'nameOf'>
+  readonly #services: Pick<Services, 'addressOf' | 'nameOf' | 'virtualOwner'>
 
-  constructor(context: Context, registry: SwitchRegistry, services: Pick<Services, 'nameOf'>) {
+  constructor(context: Context, registry: SwitchRegistry, services: Pick<Services, 'addressOf' | 'nameOf' | 'virtualOwner'>) {
     this.#context = context
     this.#registry = registry
     this.#services = services
@@ -35,7 +35,7 @@ export class Explain {
   /** Throws BAD_REQUEST, SANDBOX_UNKNOWN, NOT_RUNNING, NOT_CONNECTED, or UPLINK_UNUSABLE for a source beyond an uplink that is none. */
   async explain(request: ExplainRequest): Promise<Explanation> {
     const { protocol, port } = transportOf(request)
-    const places = new ExplainPlaces(this.#context, this.#registry)
+    const places = new ExplainPlaces(this.#context, this.#registry, this.#services)
     const { source, destination } = places.ends(request)
     const { place, steps } = await places.firstHop(source, destination)
     const packet: Packet = {

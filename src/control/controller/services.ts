@@ -128,6 +128,16 @@ export class Services {
     return this.#all().flatMap((service) => (service.network === network ? [service.name] : []))
   }
 
+  /** The service whose virtual address it is. */
+  virtualOwner(network: string, address: string): string | undefined {
+    return this.#all().find((service) => service.network === network && service.virtualIp === address)?.name
+  }
+
+  /** The virtual address of the service of this name. */
+  addressOf(name: string): string | undefined {
+    return this.#find(name)?.virtualIp || undefined
+  }
+
   /** What people call the switch's number of one; empty where it is nobody's. */
   nameOf(number: number): string {
     const id = this.mesh.serviceOf(number)
