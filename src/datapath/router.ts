@@ -498,7 +498,11 @@ export class Router {
     }
     const flags = connections.flags(reference)
     // By two hosts a client may have asked the same backend from the same port: who came first has the connection.
-    if ((flags & PINNED) !== 0 && (reference & 1) === 0 && connections.owner(reference) !== rows[row + PORT]) {
+    if (
+      (flags & PINNED) !== 0 &&
+      (reference & 1) === 0 &&
+      connections.owner(reference) !== rows[row + PORT]
+    ) {
       this.counters.dropped(rows[row + PORT]!, DropReason.wrongInterface)
       return
     }

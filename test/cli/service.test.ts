@@ -36,7 +36,10 @@ beforeEach(async () => {
   control = await FakeControl.serve(join(harness.folder, 's'))
   control.answers.set('POST /services', () => ({ ID: WEB.ID }))
   control.answers.set('POST /services/*/update', () => undefined)
-  control.answers.set('GET /services', () => [{ ...WEB, Name: 'www', EndpointMode: 'dnsrr', VirtualIP: '' }, WEB])
+  control.answers.set('GET /services', () => [
+    { ...WEB, Name: 'www', EndpointMode: 'dnsrr', VirtualIP: '' },
+    WEB,
+  ])
   control.answers.set('GET /services/*/tasks', () => WEB.Tasks)
 })
 
@@ -50,7 +53,15 @@ function tapwire(...args: readonly string[]): Promise<CliResult> {
 }
 
 const create = (...ports: readonly string[]): Promise<CliResult> =>
-  tapwire('service', 'create', '--name', 'web', '--replicas-of', 'app=web', ...ports.flatMap((port) => ['-p', port]))
+  tapwire(
+    'service',
+    'create',
+    '--name',
+    'web',
+    '--replicas-of',
+    'app=web',
+    ...ports.flatMap((port) => ['-p', port]),
+  )
 
 describe('tapwire service', () => {
   it('create sends what its options say, ports in either syntax', async () => {
@@ -83,7 +94,17 @@ describe('tapwire service', () => {
     })
   }
   it('update sends what changes', async () => {
-    await tapwire('service', 'update', '--publish-add', '81:81', '--publish-rm', '53/udp', '--label-rm', 'x', 'web')
+    await tapwire(
+      'service',
+      'update',
+      '--publish-add',
+      '81:81',
+      '--publish-rm',
+      '53/udp',
+      '--label-rm',
+      'x',
+      'web',
+    )
     assert.equal(control.seen[0]?.path, '/services/web/update')
     assert.deepEqual(control.seen[0]?.body, {
       PublishAdd: [{ Protocol: 'tcp', TargetPort: 81, PublishedPort: 81, PublishMode: 'ingress' }],

@@ -72,12 +72,14 @@ const serviceOf = (request: ServiceCreate, id: string): ServiceInspect => ({
   VirtualIP: '10.1.0.9/24',
   ReplicasOf: request.ReplicasOf ?? [],
   Endpoints: request.Endpoints ?? [],
-  Ports: (request.Ports ?? []).map(({ Protocol = 'tcp', TargetPort, PublishedPort = 0, PublishMode = 'ingress' }) => ({
-    Protocol,
-    TargetPort,
-    PublishedPort,
-    PublishMode,
-  })),
+  Ports: (request.Ports ?? []).map(
+    ({ Protocol = 'tcp', TargetPort, PublishedPort = 0, PublishMode = 'ingress' }) => ({
+      Protocol,
+      TargetPort,
+      PublishedPort,
+      PublishMode,
+    }),
+  ),
   Tasks: [
     {
       ID: 'c'.repeat(64),

@@ -25,10 +25,10 @@ class Hosts {
     this.#answerArp()
   }
 
-  #prepare({ engine, io, number, tap }: TunnelHost): void {
-    const host = this.scene.hosts[number]!
+  #prepare(host: TunnelHost): void {
+    const { engine, io, number } = host
     engine.setInterface(1, gatewayInterface('10.1.0.1', 1450))
-    tap.call(host, 1, { station: stationOf(`10.1.0.${number + 2}`) })
+    host.tap(1, { station: stationOf(`10.1.0.${number + 2}`) })
     engine.addDomain(3, { transparent: false })
     engine.addPort(UPLINK_PORT, { domain: 3, mtu: 1500, plain: true })
     io.attach(UPLINK_PORT)
@@ -55,7 +55,8 @@ class Hosts {
       this.send(number, UPLINK_PORT, 'arp 192.0.2.254 asks 192.0.2.1')
       this.send(number, 1, `arp 10.1.0.${number + 2} asks 10.1.0.1`)
     }
-    for (const { number } of this.scene.hosts) for (const port of [1, UPLINK_PORT]) this.scene.collect(number, port)
+    for (const { number } of this.scene.hosts)
+      for (const port of [1, UPLINK_PORT]) this.scene.collect(number, port)
   }
 
   /** The service 10.1.0.100 has these backends, and port 5000 of each host. */
@@ -65,7 +66,13 @@ class Hosts {
         const host = Number(text.split('.')[3]) - 2
         return { address: address(text), owner: host === number ? 1 : peerOf(host) }
       }
-      engine.setService({ id: 1, domain: 1, address: address('10.1.0.100'), seed: 7, backends: backends.map(of) })
+      engine.setService({
+        id: 1,
+        domain: 1,
+        address: address('10.1.0.100'),
+        seed: 7,
+        backends: backends.map(of),
+      })
     }
   }
 
@@ -98,7 +105,9 @@ class Hosts {
       [1, UPLINK_PORT].flatMap((port) =>
         this.scene
           .collect(number, port)
-          .map((frame) => `${number}.${port}< ${packetLine(frame, port === 1 ? GATEWAY : address('192.0.2.1'))}`),
+          .map(
+            (frame) => `${number}.${port}< ${packetLine(frame, port === 1 ? GATEWAY : address('192.0.2.1'))}`,
+          ),
       ),
     )
   }
@@ -127,20 +136,35 @@ describe('a backend on another host', () => {
   it('gets what a client sends to the virtual address, and answers to the client', () => {
     const hosts = new Hosts()
     hosts.serve('10.1.0.3')
-    hosts.becomes(0, 1, 'tcp 10.1.0.2:4000>10.1.0.100:80 syn', '1.1< tcp 10.1.0.2:4000>10.1.0.3:80 syn ttl=62')
+    hosts.becomes(
+      0,
+      1,
+      'tcp 10.1.0.2:4000>10.1.0.100:80 syn',
+      '1.1< tcp 10.1.0.2:4000>10.1.0.3:80 syn ttl=62',
+    )
     hosts.becomes(
       1,
       1,
       'tcp 10.1.0.3:80>10.1.0.2:4000 syn,ack via=10.1.0.2',
       '0.1< tcp 10.1.0.100:80>10.1.0.2:4000 syn,ack',
     )
-    hosts.becomes(0, 1, 'tcp 10.1.0.2:4000>10.1.0.100:80 ack', '1.1< tcp 10.1.0.2:4000>10.1.0.3:80 ack ttl=62')
+    hosts.becomes(
+      0,
+      1,
+      'tcp 10.1.0.2:4000>10.1.0.100:80 ack',
+      '1.1< tcp 10.1.0.2:4000>10.1.0.3:80 ack ttl=62',
+    )
   })
   it('sees the client that has come in by any host, and answers by that host', () => {
     const hosts = new Hosts()
     hosts.serve('10.1.0.3')
     hosts.publish()
-    hosts.becomes(0, 9, 'tcp 9.9.9.9:700>192.0.2.1:5000 syn mss=1460', '1.1< tcp 9.9.9.9:700>10.1.0.3:80 syn mss=1410 ttl=62')
+    hosts.becomes(
+      0,
+      9,
+      'tcp 9.9.9.9:700>192.0.2.1:5000 syn mss=1460',
+      '1.1< tcp 9.9.9.9:700>10.1.0.3:80 syn mss=1410 ttl=62',
+    )
     hosts.becomes(
       1,
       1,
@@ -166,7 +190,12 @@ describe('a backend on another host', () => {
     const hosts = new Hosts()
     hosts.serve('10.1.0.3')
     hosts.publish()
-    hosts.becomes(0, 1, 'tcp 10.1.0.2:4000>192.0.2.1:5000 syn', '1.1< tcp 10.1.0.2:4000>10.1.0.3:80 syn ttl=62')
+    hosts.becomes(
+      0,
+      1,
+      'tcp 10.1.0.2:4000>192.0.2.1:5000 syn',
+      '1.1< tcp 10.1.0.2:4000>10.1.0.3:80 syn ttl=62',
+    )
     hosts.becomes(
       1,
       1,

@@ -16,7 +16,11 @@ interface InspectOptions {
 type Kind = 'sandbox' | 'network' | 'service'
 
 /** Where the API has them. */
-const PATHS: Readonly<Record<Kind, string>> = { sandbox: 'sandboxes', network: 'networks', service: 'services' }
+const PATHS: Readonly<Record<Kind, string>> = {
+  sandbox: 'sandboxes',
+  network: 'networks',
+  service: 'services',
+}
 
 export function defineInspect(command: Command, cli: Cli): void {
   command

@@ -73,7 +73,12 @@ const SERVICES: Listing<ServiceInspect> = {
 }
 
 /** Docker's words; of mode host there is not one on every machine. */
-function portText({ PublishedPort, TargetPort, Protocol, PublishMode }: ServiceInspect['Ports'][number]): string {
+function portText({
+  PublishedPort,
+  TargetPort,
+  Protocol,
+  PublishMode,
+}: ServiceInspect['Ports'][number]): string {
   const port = `*:${PublishedPort}->${TargetPort}/${Protocol}`
   return PublishMode === 'host' ? `${port} (host)` : port
 }

@@ -156,7 +156,14 @@ export class Controller implements ControlPlane {
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */
   async recover(): Promise<void> {
     const { local } = this.#services
-    const recovery = new Recovery(this.#context, this.#networks, this.#runs, this.#lifecycle, this.#uplinks, local)
+    const recovery = new Recovery(
+      this.#context,
+      this.#networks,
+      this.#runs,
+      this.#lifecycle,
+      this.#uplinks,
+      local,
+    )
     await recovery.run((memory) => this.#enterCluster(memory))
     this.#context.cluster?.start()
     await this.#services.start(this.#context.cluster?.session)

@@ -57,7 +57,11 @@ export class ExplainPlaces {
   readonly #registry: SwitchRegistry
   readonly #services: Pick<Services, 'addressOf' | 'virtualOwner'>
 
-  constructor(context: Context, registry: SwitchRegistry, services: Pick<Services, 'addressOf' | 'virtualOwner'>) {
+  constructor(
+    context: Context,
+    registry: SwitchRegistry,
+    services: Pick<Services, 'addressOf' | 'virtualOwner'>,
+  ) {
     this.#context = context
     this.#registry = registry
     this.#services = services
@@ -259,7 +263,8 @@ export class ExplainPlaces {
       .find(({ endpoint }) => endpoint.joined?.ipv4?.address === address)
     if (owner !== undefined) return owner.endpoint.joined!.mac
     const gateway = bridgeGateway(network)
-    const isRouters = gateway?.address === address || this.#services.virtualOwner(network.id, address) !== undefined
+    const isRouters =
+      gateway?.address === address || this.#services.virtualOwner(network.id, address) !== undefined
     return isRouters ? gateway?.mac : undefined
   }
 }

@@ -26,7 +26,11 @@ export class Explain {
   readonly #registry: SwitchRegistry
   readonly #services: Pick<Services, 'addressOf' | 'nameOf' | 'virtualOwner'>
 
-  constructor(context: Context, registry: SwitchRegistry, services: Pick<Services, 'addressOf' | 'nameOf' | 'virtualOwner'>) {
+  constructor(
+    context: Context,
+    registry: SwitchRegistry,
+    services: Pick<Services, 'addressOf' | 'nameOf' | 'virtualOwner'>,
+  ) {
     this.#context = context
     this.#registry = registry
     this.#services = services

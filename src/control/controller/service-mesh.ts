@@ -20,7 +20,13 @@ import type { PortRange } from '../rules/port-range.ts'
 import type { Context } from './context.ts'
 import type { Names } from './names.ts'
 import type { Publications } from './publications.ts'
-import { type SeenService, type ServiceWish, type WishedGroup, type WishedPort, wishOf } from './service-wish.ts'
+import {
+  type SeenService,
+  type ServiceWish,
+  type WishedGroup,
+  type WishedPort,
+  wishOf,
+} from './service-wish.ts'
 
 interface HeldGroup {
   readonly id: number
@@ -146,7 +152,8 @@ export class ServiceMesh {
       if (!wish.names.has(key)) await step(() => this.#putName(id, held, key, undefined))
     }
     for (const [key, port] of held.ports) {
-      if (!isDeepStrictEqual(wish.ports.get(key), port.wish)) await step(() => this.#dropPort(held, key, port))
+      if (!isDeepStrictEqual(wish.ports.get(key), port.wish))
+        await step(() => this.#dropPort(held, key, port))
     }
     for (const [key, group] of held.groups) {
       const isUsed = [...held.ports.values()].some(({ wish: port }) => port.group === key)
@@ -223,7 +230,12 @@ export class ServiceMesh {
     this.#parts.publications.hostPortChoice.replace(range)
   }
 
-  async #putName(service: string, held: Held, key: string, value: FabricNamedHost | undefined): Promise<void> {
+  async #putName(
+    service: string,
+    held: Held,
+    key: string,
+    value: FabricNamedHost | undefined,
+  ): Promise<void> {
     if (isDeepStrictEqual(held.names.get(key), value)) return
     await this.#parts.names.setRemote(`service ${service} ${key}`, value)
     if (value === undefined) held.names.delete(key)

@@ -2,7 +2,7 @@
 
 import type { FabricNamedHost } from '../model/names.ts'
 import type { FabricService, ServiceRecord } from '../model/services.ts'
-import { seedOf, type ServiceMember } from '../rules/service-members.ts'
+import { type ServiceMember, seedOf } from '../rules/service-members.ts'
 
 /** A service as this host sees it. */
 export interface SeenService {

@@ -4,10 +4,16 @@
  */
 
 import { SERVICE_FIRST_PORT, SERVICE_LAST_PORT } from '../../limits.ts'
-import type { ServiceCreate, ServiceCreated, ServiceInspect, ServiceTask, ServiceUpdate } from '../api/service.ts'
+import type {
+  ServiceCreate,
+  ServiceCreated,
+  ServiceInspect,
+  ServiceTask,
+  ServiceUpdate,
+} from '../api/service.ts'
+import { ClusterServices, serviceNameTaken, servicePortTaken } from '../cluster/cluster-services.ts'
 import type { ClusterSession } from '../cluster/cluster-session.ts'
 import type { ClusterFacts } from '../cluster/cluster-view.ts'
-import { ClusterServices, serviceNameTaken, servicePortTaken } from '../cluster/cluster-services.ts'
 import type { Filters } from '../control-plane.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
@@ -15,8 +21,8 @@ import type { NetworkRecord } from '../model/records.ts'
 import type { ServicePort, ServiceRecord } from '../model/services.ts'
 import { bridgeGateway } from '../rules/gateway.ts'
 import { printable } from '../rules/names.ts'
-import { planService, type ServicePlan, updateService } from '../rules/service-create.ts'
 import { isRouted } from '../rules/routed-drivers.ts'
+import { planService, type ServicePlan, updateService } from '../rules/service-create.ts'
 import { isBackend, type ServiceMember } from '../rules/service-members.ts'
 import { conjunction, hasLabels } from '../views/list-filters.ts'
 import { inspectService, taskOf } from '../views/service-inspect.ts'
@@ -112,7 +118,9 @@ export class Services {
       mode: (values) => (service) => values.includes(service.endpointMode),
       name: (values) => (service) => values.some((value) => service.name.includes(value)),
     })
-    return this.#all().filter(passes).map((service) => this.#inspect(service))
+    return this.#all()
+      .filter(passes)
+      .map((service) => this.#inspect(service))
   }
 
   inspect(reference: string): ServiceInspect {
@@ -170,8 +178,7 @@ export class Services {
         `service ${shown} is ambiguous (${found.length} matches found on ID prefix)`,
       )
     const [service] = found
-    if (service === undefined)
-      throw new TapwireError(ErrorCode.serviceUnknown, `service ${shown} not found`)
+    if (service === undefined) throw new TapwireError(ErrorCode.serviceUnknown, `service ${shown} not found`)
     const isLocal = this.local.services.has(service.id)
     return { service, shelf: isLocal ? this.local : this.#cluster! }
   }
@@ -288,7 +295,9 @@ export class Services {
     const peers = new Map(
       this.#registry
         .ports()
-        .flatMap(({ peer, port, network: { id } }) => (peer === undefined || id !== network ? [] : [[peer.address, port] as const])),
+        .flatMap(({ peer, port, network: { id } }) =>
+          peer === undefined || id !== network ? [] : [[peer.address, port] as const],
+        ),
     )
     return [...facts.endpoints(network).values()].flatMap(({ id, host, sandbox, ipv4 }): ServiceMember[] => {
       if (host === own || ipv4 === undefined) return []

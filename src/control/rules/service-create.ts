@@ -65,7 +65,12 @@ function checkServiceName(name: string): void {
   )
 }
 
-function portOf({ Protocol = 'tcp', TargetPort, PublishedPort = 0, PublishMode = 'ingress' }: ServicePortConfig): ServicePort {
+function portOf({
+  Protocol = 'tcp',
+  TargetPort,
+  PublishedPort = 0,
+  PublishMode = 'ingress',
+}: ServicePortConfig): ServicePort {
   if (!isPublishable(Protocol)) {
     throw new TapwireError(
       ErrorCode.portInvalid,

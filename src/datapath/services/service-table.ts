@@ -100,7 +100,12 @@ export class ServiceTable {
  * The place of a flow's backend in `backends`, or NONE. `ports` is source << 16 | the service's own port: which address and port of which host
  * a client has asked makes no difference, so that another host that takes over finds the same one.
  */
-export function pickBackend({ backends, seed }: Service, protocol: number, source: number, ports: number): number {
+export function pickBackend(
+  { backends, seed }: Service,
+  protocol: number,
+  source: number,
+  ports: number,
+): number {
   const flow = scramble(scramble(scramble(seed, source), ports), protocol)
   let best = NONE
   let highest = -1

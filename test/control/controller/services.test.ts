@@ -111,7 +111,12 @@ describe('a service', () => {
     const next = await machine.boot()
     assert.deepEqual(switched(next), ['10.1.0.5: 10.1.0.2 10.1.0.3'])
     assert.deepEqual(published(next), ['5000/tcp 10.1.0.5:80 -1'])
-    assert.equal(await run(next, 'd1', {}).then((id) => next.controller.inspectSandbox(id).NetworkSettings.Networks['front']!.IPAddress), '10.1.0.6')
+    assert.equal(
+      await run(next, 'd1', {}).then(
+        (id) => next.controller.inspectSandbox(id).NetworkSettings.Networks['front']!.IPAddress,
+      ),
+      '10.1.0.6',
+    )
   })
   it('is found by the beginning of its id, and by filters', async () => {
     const { daemon } = await booted()
