@@ -8,9 +8,10 @@ export const encodeText = (text: string): string => Buffer.from(text).toString('
 export function prefixEnd(prefix: Uint8Array): Uint8Array {
   // The last byte counts up; those of 0xff have nothing above them and are left out.
   for (let last = prefix.length - 1; last >= 0; last--) {
-    if (prefix[last]! === 0xff) continue
+    const byte = prefix[last]!
+    if (byte === 0xff) continue
     const end = prefix.slice(0, last + 1)
-    end[last]!++
+    end[last] = byte + 1
     return end
   }
   return Uint8Array.of(0)

@@ -114,7 +114,7 @@ export class EtcdWatch implements RegistryWatch {
 
   #canceled(line: Json): void {
     if (numberOf(line['compact_revision'], 'compact_revision') > 0) this.#lose('compacted')
-    else throw new EtcdFailure('unknown', `it ended the watch: ${String(line['cancel_reason'] ?? '')}`)
+    else throw new EtcdFailure('unknown', `it ended the watch: ${JSON.stringify(line['cancel_reason'])}`)
   }
 
   /** Behind the stream's beginning, so that it is of the very registry that answers. etcd waits in silence for revisions to come. */

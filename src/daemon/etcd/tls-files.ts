@@ -53,12 +53,16 @@ const PAIR_HINT = 'Give both --cluster-cert FILE and --cluster-key FILE.'
 
 function certificateFile(path: string): string {
   const text = textOf(path)
-  try {
-    new X509Certificate(text)
-  } catch {
-    throw invalid(`${path} has no certificate in PEM form`)
-  }
+  if (!isCertificate(text)) throw invalid(`${path} has no certificate in PEM form`)
   return text
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).subject !== undefined
+  } catch {
+    return false
+  }
 }
 
 function checkKey(options: SecureContextOptions, key: string | undefined): void {

@@ -98,8 +98,7 @@ export class Etcd {
   async restore({ path }: EtcdSnapshot): Promise<void> {
     await this.kill9()
     this.#data = join(this.#folder, `data-${++this.#restored}`)
-    const { initial } = this
-    await run(this.#place, 'etcdctl', 'snapshot', 'restore', path, '--data-dir', this.#data, ...initial)
+    await run(this.#place, 'etcdctl', 'snapshot', 'restore', path, '--data-dir', this.#data, ...this.#initial)
   }
 
   /** Forgets the changes up to a revision. */
@@ -117,7 +116,7 @@ export class Etcd {
     return run(this.#place, 'etcdctl', '--endpoints', this.#url, ...secure, ...args)
   }
 
-  get initial(): string[] {
+  get #initial(): string[] {
     const peer = `http://${this.host}:${this.port + 1}`
     return ['--name', NAME, '--initial-cluster', `${NAME}=${peer}`, '--initial-advertise-peer-urls', peer]
   }
@@ -140,16 +139,19 @@ export class Etcd {
     const { tls, args = [] } = this.#options
     const files = tls === undefined ? [] : ['--cert-file', tls.certificate, '--key-file', tls.key]
     const clients = tls?.ca === undefined ? [] : ['--client-cert-auth', '--trusted-ca-file', tls.ca]
-    return [
-      ...['--data-dir', this.#data, ...this.initial],
-      ...['--listen-peer-urls', `http://${this.host}:${this.port + 1}`],
-      ...['--listen-client-urls', this.#url, '--advertise-client-urls', this.#url],
-      ...['--heartbeat-interval', '10', '--election-timeout', '100'],
-      ...['--logger', 'zap', '--log-outputs', 'stderr'],
-      ...files,
-      ...clients,
-      ...args,
-    ]
+    const peer = `http://${this.host}:${this.port + 1}`
+    return Object.entries({
+      'data-dir': this.#data,
+      'listen-peer-urls': peer,
+      'listen-client-urls': this.#url,
+      'advertise-client-urls': this.#url,
+      'heartbeat-interval': '10',
+      'election-timeout': '100',
+      logger: 'zap',
+      'log-outputs': 'stderr',
+    })
+      .map(([name, value]) => `--${name}=${value}`)
+      .concat(this.#initial, files, clients, args)
   }
 }
 
