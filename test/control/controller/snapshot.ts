@@ -94,8 +94,9 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
 }
 
 /** What has a name keeps others from it. */
-export async function assertNamesTaken({ controller, model }: Daemon): Promise<void> {
-  const { networks, sandboxes } = model()
+export async function assertNamesTaken(daemon: Daemon): Promise<void> {
+  const { controller } = daemon
+  const { networks, sandboxes } = daemon.model()
   for (const { name } of sandboxes) await assert.rejects(controller.createSandbox(name, {}), /already in use/)
   for (const { name } of networks) {
     await assert.rejects(controller.createNetwork({ Name: name }), /already exists|predefined|pre-defined/)
