@@ -327,9 +327,17 @@ describe('the shim', { skip: needsRoot() }, () => {
     const client = await shim.connect()
     client.send(FrameType.attach)
     await client.expect(FrameType.done)
-    const daemon =
-      '(setsid sh -c "setsid sleep 1000 & echo \\$!; setsid sh -c \\"trap : TERM HUP; while :; do sleep 1; done\\" & echo \\$!; exec >&-; wait" &)'
-    const { stdout, exitCode } = await client.run(start, ['sh', '-c', `${daemon}; sleep 0.3; exit 9`])
+    const [trapped, told] = ['trapped', 'told'].map((name) => join(shim.directory, name))
+    const stubborn = `trap : TERM HUP; : >${trapped}; while :; do sleep 1; done`
+    const daemon = [
+      'setsid sleep 1000 & echo $!',
+      `setsid sh -c '${stubborn}' & echo $!`,
+      'exec >&-',
+      `until [ -e ${trapped} ]; do sleep 0.01; done`,
+      `: >${told}; wait`,
+    ].join('\n')
+    const script = `(setsid sh -c "$0" &); until [ -e ${told} ]; do sleep 0.01; done; exit 9`
+    const { stdout, exitCode } = await client.run(start, ['sh', '-c', script, daemon])
     pids.push(...stdout.trim().split('\n').map(Number))
     assert.equal(exitCode, 9)
     assert.equal(pids.length, 3)
