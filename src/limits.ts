@@ -25,6 +25,17 @@ export const PORTS_RESERVED = 2
 export const UPLINK_PORT = PORTS_MAX - 1
 export const RELAY_PORT = PORTS_MAX - 2
 
+/**
+ * Datagrams that come as one at most (the kernel's UDP_MAX_SEGMENTS), words of the records of which transmissions are gathered (a burst
+ * of super-frames in segments of 1,400 bytes has some 200,000), and source ports of a tunnel.
+ */
+export const TUNNEL_DATAGRAMS_MAX = 128
+export const GATHER_WORDS_MAX = 4 * 65_535
+export const TUNNEL_SOURCES_MAX = 64
+export const TUNNEL_SOURCES_DEFAULT = 16
+/** Bytes of a UDP datagram's payload over IPv4. */
+export const UDP_PAYLOAD_MAX = 65_507
+
 /** Frames that one poll returns at most. */
 export const BURST_MAX = 256
 

@@ -33,6 +33,53 @@ export const REASON = 3
 /** Word 3 of a transmission: 0, or the negative errno with which the device refused the frame. */
 export const RESULT = 3
 
+/**
+ * Ports of a tunnel carry more than a frame.
+ *
+ * Received: the frame is the payload of a UDP datagram, or of several of one size, `segmentSize` bytes each but the last, that came as
+ * one (UDP_GRO). Word 3 of its descriptor is where `TUNNEL_FACTS_SIZE` bytes stand that say more of it:
+ *
+ *     | segment size int32, 0: one datagram | source port int32 | source address 16 | outer TOS int32 | sums int32 |
+ *
+ * Integers are of the machine's order. `sums` is where the 16-bit ones' complement sums (RFC 1071) of the datagrams' bytes stand, one for each
+ * of several, TUNNEL_DATAGRAMS_MAX at most; 0 where there is one datagram.
+ *
+ * Transmitted, to a port that was attached as a peer: the descriptor's offset is where the VXLAN header begins, and the int32 before it
+ * is the send word:
+ *
+ *     | source socket, bits 0 to 7 | outer TOS, bits 8 to 15 | 1 + where its gather record is, or 0: bits 16 to 31 |
+ */
+export const TUNNEL_FACTS_SIZE = 32
+export const FACT_SEGMENT_SIZE = 0
+export const FACT_SOURCE_PORT = 4
+export const FACT_SOURCE_ADDRESS = 8
+export const FACT_TOS = 24
+export const FACT_SUMS = 28
+export const SEND_WORD = -4
+export const SEND_TOS_SHIFT = 8
+export const SEND_RECORD_SHIFT = 16
+
+/**
+ * A gather record says of a transmission of which pieces it is put together, so that no payload is copied here: int32 words in the region
+ * `gathers`, at a multiple of GATHER_ALIGN words.
+ *
+ *     | segment size, 0: one datagram | pieces | offset, length, checksum | offset, length, checksum | ...
+ *
+ * `checksum` is 0, or where the checksum field is that covers the piece: what it gets is the complement of the sum of the piece's bytes
+ * and, where it does not lie in the piece itself, of what stands in the field. Negative (the complement of the offset): UDP's, where 0 is sent
+ * as 0xffff (RFC 768). Each `segment size` bytes of all pieces together leave as one datagram (UDP_SEGMENT).
+ *
+ * A frame to a TAP has one where FLAG_GATHER is set in the flags of its virtio-net header: the int32 six bytes before that header is where
+ * the record begins. Its pieces begin with the virtio-net header, from which the backend takes the flag.
+ */
+export const GATHER_SEGMENT_SIZE = 0
+export const GATHER_PIECES = 1
+export const GATHER_HEADER_WORDS = 2
+export const PIECE_WORDS = 3
+export const GATHER_ALIGN = 4
+export const GATHER_WORD = -(VIRTIO_NET_HEADER_SIZE + 6)
+export const FLAG_GATHER = 0x80
+
 /** Status word: 1 where the wake descriptor was signalled; the poll that reports it clears the signal. */
 export const STATUS_WOKEN = 0
 /** Status word: how many of the last transmits carry a RESULT other than 0. */

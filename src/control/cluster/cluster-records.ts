@@ -1,0 +1,113 @@
+/**
+ * What a cluster keeps in its registry, below the cluster's prefix (`/tapwire/NAME/`): a key for each thing, with a value of JSON that says its
+ * version. What cannot be read is left alone, and told of once.
+ *
+ *     hosts/NAME                         ClusterHost        leased      who is there, and where its tunnel ends
+ *     advertised/ADDRESS                 host id            leased      so that no two hosts have one address
+ *     networks/ID                        ClusterNetwork
+ *     network-names/NAME                 network id
+ *     vnis/NUMBER                        network id
+ *     addresses/NETWORK/ADDRESS          AddressClaim       stays       until its owner gives it back, also while its host is away
+ *     endpoints/NETWORK/ID               ClusterEndpoint    leased
+ *     services/ID                        ClusterService
+ *     service-names/NAME                 service id
+ */
+
+export const CLUSTER_VERSION = 1
+
+interface Versioned {
+  readonly version: typeof CLUSTER_VERSION
+}
+
+export interface ClusterHost extends Versioned {
+  /** Of the daemon's root, for ever: the same host under another name is another one, and the other way round. */
+  readonly id: string
+  readonly name: string
+  /** Where its tunnel ends. */
+  readonly advertise: string
+  readonly udpPort: number
+  /** RFC 3339. */
+  readonly started: string
+}
+
+export interface ClusterNetwork extends Versioned {
+  readonly id: string
+  readonly name: string
+  readonly created: string
+  readonly internal: boolean
+  readonly attachable: boolean
+  readonly enableIPv4: boolean
+  readonly enableIPv6: boolean
+  readonly vni: number
+  readonly pools: readonly ClusterPool[]
+  readonly options: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface ClusterPool {
+  readonly family: 4 | 6
+  readonly subnet: string
+  readonly range?: string | undefined
+  readonly gateway?: string | undefined
+  readonly gatewayGiven: boolean
+  readonly subnetGiven: boolean
+  readonly auxiliary: Readonly<Record<string, string>>
+}
+
+export interface AddressClaim extends Versioned {
+  /** Id of the host that may use it. */
+  readonly host: string
+  /** Id of the endpoint, or of the service whose virtual address it is. */
+  readonly owner: string
+}
+
+export interface ClusterEndpoint extends Versioned {
+  readonly id: string
+  readonly network: string
+  /** Name of its host, under `hosts/`. */
+  readonly host: string
+  readonly sandbox: {
+    readonly id: string
+    readonly name: string
+    readonly labels: Readonly<Record<string, string>>
+  }
+  readonly mac: string
+  readonly ipv4?: string | undefined
+  readonly ipv6?: string | undefined
+  /** By which others on the network find it; kinds as FabricNamedHost has them. */
+  readonly names: readonly {
+    readonly text: string
+    readonly kind: 'sandbox' | 'alias' | 'short-id' | 'hostname'
+  }[]
+  readonly ports: readonly {
+    readonly protocol: 'tcp' | 'udp' | 'sctp'
+    readonly first: number
+    readonly last: number
+  }[]
+  /** The router of its host, towards the tunnel. */
+  readonly routerMac: string
+}
+
+export interface ClusterService extends Versioned {
+  readonly id: string
+  readonly name: string
+  readonly created: string
+  readonly network: string
+  /** `vip`: one virtual address, and a backend for each connection; `dnsrr`: the name leads to all backends. */
+  readonly endpointMode: 'vip' | 'dnsrr'
+  /** Empty for dnsrr. */
+  readonly virtualIp: string
+  /** Backends are the endpoints of the network whose sandbox has one of these labels (`key` or `key=value`), or one of these names. */
+  readonly replicasOf: readonly string[]
+  readonly endpoints: readonly string[]
+  readonly ports: readonly ServicePort[]
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface ServicePort {
+  readonly protocol: 'tcp' | 'udp'
+  /** 0: not published. */
+  readonly published: number
+  readonly target: number
+  readonly mode: 'ingress' | 'host'
+}
