@@ -142,11 +142,11 @@ export class EtcdClient {
         this.#pastSince(mark) === 'same' &&
         !isSameEntry(witness.entry, this.#parse(() => entriesOf(then))[0])
       )
-        this.history.restart()
+        this.history.restart(mark.past)
       return this.#pastSince(mark)
     } catch (error) {
       if (!(error instanceof EtcdFailure) || error.grpcCode !== GrpcCode.outOfRange) throw error
-      if (!/compacted/.test(error.message)) this.history.restart()
+      if (!/compacted/.test(error.message)) this.history.restart(mark.past)
     }
     return (await this.refreshWitness()) ? this.#pastSince(mark) : this.#pastSince(mark, 'unknown')
   }
