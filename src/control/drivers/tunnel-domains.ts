@@ -265,11 +265,14 @@ export class TunnelDomains {
   }
 }
 
-/** The smallest of all ways that there are; where there is none, what it was, and at first what a tunnel by Ethernet takes. */
+/**
+ * The smallest of the ways to its peers; without any, what the tunnel's interface takes; without that, what it was, and at first what a tunnel
+ * by Ethernet takes.
+ */
 function mtuOf({ network, plan, peers, tunnel, mtu }: TunnelDomain): number {
   if (plan.mtu !== undefined) return plan.mtu
-  const ways = [tunnel, ...peers.values()].flatMap((way) => way.mtu ?? [])
-  if (ways.length === 0) return mtu || tunnelMtuDefault(plan.tunnel.local)
+  const toPeers = [...peers.values()].flatMap((way) => way.mtu ?? [])
+  const ways = toPeers.length > 0 ? toPeers : [tunnel.mtu ?? (mtu || tunnelMtuDefault(plan.tunnel.local))]
   // What does not pass even so is fragmented, or refused with an ICMP error: an interface takes no less.
   const least = network.enableIPv6 ? IPV6_MTU_MIN : MTU_MIN
   return Math.max(least, Math.min(MTU_MAX, ...ways))
