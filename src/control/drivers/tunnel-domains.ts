@@ -14,12 +14,12 @@ import type { Fabric } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import type { FabricOverlay, FabricTunnelNews } from '../model/tunnels.ts'
 import { tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
-import type { TunnelStatus } from './driver.ts'
+import type { TunnelPeer, TunnelStatus } from './driver.ts'
 import type { SwitchPeer, SwitchPort, SwitchRegistry } from './switch-registry.ts'
 import { type OpenTunnel, TunnelPool, type TunnelWish } from './tunnel-pool.ts'
 
-/** What ports of peers are called. */
-const INTERFACE = 'vxlan'
+/** What the port of a peer is called, and named by in captures. */
+const interfaceOf = (address: string): string => `peer:${address}`
 
 /** How a network goes on. */
 export interface TunnelPlan {
@@ -133,7 +133,7 @@ export class TunnelDomains {
       try {
         const { mtu } = await this.#fabric.addPeer({ port, domain: to.domain, address: normal })
         const peer = { address: normal, host: host ?? normal }
-        const entry = { port, interface: INTERFACE, network: to.network, endpoint: undefined, peer }
+        const entry = { port, interface: interfaceOf(normal), network: to.network, endpoint: undefined, peer }
         to.peers.set(normal, { entry, mtu })
         this.#registry.setPort(entry)
       } catch (error) {
@@ -189,8 +189,20 @@ export class TunnelDomains {
       udpPort,
       mtu,
       problem: state?.problem ?? '',
-      peers: this.peersOf(network),
+      peers: this.#withEndpoints(domain),
     }
+  }
+
+  #withEndpoints({ peers, remotes }: TunnelDomain): readonly TunnelPeer[] {
+    const counts = new Map<string, number>()
+    for (const { peer } of remotes.values()) {
+      const address = normalAddress(peer)
+      counts.set(address, (counts.get(address) ?? 0) + 1)
+    }
+    return [...peers.values()].map(({ entry }) => ({
+      ...entry.peer!,
+      endpoints: counts.get(entry.peer!.address) ?? 0,
+    }))
   }
 
   isPeer(network: string, address: string): boolean {

@@ -1,7 +1,11 @@
 /** Between the words of the control plane and those of the data path. */
 
 import type { FabricOverlay, FabricRemote, FabricTunnel } from '../../control/model/tunnels.ts'
-import type { OverlaySettings, RemoteSettings, TunnelSettings } from '../../datapath/tunnel/tunnel-settings.ts'
+import type {
+  OverlaySettings,
+  RemoteSettings,
+  TunnelSettings,
+} from '../../datapath/tunnel/tunnel-settings.ts'
 import { TUNNEL_SOURCES_DEFAULT } from '../../limits.ts'
 import { type MacAddress, parseIpv4, parseMac } from '../../wire/address.ts'
 import { underlayBytes } from './underlay-address.ts'

@@ -17,14 +17,14 @@ import type {
   FabricTunnel,
   FabricTunnelFacts,
   FabricTunnelNews,
-  FabricTunnels,
   FabricTunnelState,
+  FabricTunnels,
 } from '../../control/model/tunnels.ts'
 import { tunnelMtuDefault } from '../../control/rules/tunnel-mtu.ts'
 import type { Datapath } from '../datapath.ts'
 import type { Log } from '../log.ts'
-import { overlaySettings, remoteSettings, tunnelSettings } from './tunnel-translation.ts'
 import { type TunnelMachine, tunnelMachine } from './tunnel-machine.ts'
+import { overlaySettings, remoteSettings, tunnelSettings } from './tunnel-translation.ts'
 import { underlayBytes, underlayText } from './underlay-address.ts'
 
 /** Of the data path, what tunnels need. */
@@ -228,7 +228,8 @@ export class Tunnels implements FabricTunnels {
     try {
       if (mtu !== undefined) await this.#switch.setPeerMtu(port, mtu)
     } catch (error) {
-      if (this.#peers.get(port) === peer) this.#log.warn({ err: error, peer: address }, 'a peer is not followed')
+      if (this.#peers.get(port) === peer)
+        this.#log.warn({ err: error, peer: address }, 'a peer is not followed')
     }
     this.#tell({ kind: 'mtu', tunnel: peer.tunnel.settings.port, address, mtu })
   }

@@ -12,7 +12,8 @@ export function underlayBytes(text: string): Uint8Array {
 
 export function underlayText(bytes: Uint8Array): string {
   const isMapped = MAPPED_PREFIX.every((byte, i) => bytes[i] === byte)
-  const value = (from: number): bigint => bytes.subarray(from).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
+  const value = (from: number): bigint =>
+    bytes.subarray(from).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
   return isMapped
     ? formatIpAddress({ family: 4, value: value(12) })
     : formatIpAddress({ family: 6, value: value(0) })
