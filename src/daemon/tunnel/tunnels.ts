@@ -183,7 +183,7 @@ export class Tunnels implements FabricTunnels {
   /** Looks no more, and waits for the look that is under way; what the switch has goes with it. */
   async close(): Promise<void> {
     this.#stop()
-    await this.#looking
+    await this.settled()
   }
 
   #stop(): void {
@@ -191,9 +191,9 @@ export class Tunnels implements FabricTunnels {
     this.#stopLooking = undefined
   }
 
-  /** Looks at ways at once: a datagram was too long for one of them. */
-  lookSoon(): void {
-    this.#lookSoon()
+  /** Resolves when no look is under way. */
+  settled(): Promise<void> {
+    return this.#looking
   }
 
   #lookSoon(): void {
