@@ -1,7 +1,7 @@
 /** What every FrameIo does with tunnels. Each implementation brings an underlay that joins two of them. */
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   DESCRIPTOR_SHIFT,
@@ -21,7 +21,6 @@ import {
   setTransmit,
   testFrame,
 } from '../support/frame-io.ts'
-import type { Skip } from '../support/requirements.ts'
 import {
   Arena,
   concat,
@@ -56,10 +55,7 @@ export interface OpenedTunnels {
 
 export interface TunnelsUnderTest {
   readonly name: string
-  start?(): void
-  stop?(): void
   open(slots?: number): OpenedTunnels
-  readonly skip?: Skip
 }
 
 const NEAR = 1
@@ -99,9 +95,7 @@ export function tunnelConformance(subject: TunnelsUnderTest): void {
       }
     }
 
-  describe(subject.name, { skip: subject.skip ?? false }, () => {
-    before(() => subject.start?.())
-    after(() => subject.stop?.())
+  describe(subject.name, () => {
     describe('datagrams', () => datagrams(joined))
     describe('gathered datagrams', () => gathered(joined))
     describe('gathered frames', () => gatheredFrames(joined))
