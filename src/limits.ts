@@ -45,18 +45,9 @@ export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
 /** Ports that flows are told apart by (RFC 7348, 5), and of which each source has one. */
 export const TUNNEL_FIRST_SOURCE_PORT = 49_152
 export const TUNNEL_LAST_SOURCE_PORT = 65_535
-
-/**
- * Tunnels of one engine (an address and UDP port of the machine's each), peers of all networks together, and addresses of stations behind
- * them: as many as there are ports, and four for each station that the MAC table has by default.
- */
+/** Tunnels; addresses of stations behind peers; senders that are no peers and are told of, and how often. */
 export const TUNNELS_MAX = 16
 export const REMOTE_ADDRESSES_MAX = 65_536
-
-/**
- * Tunnel endpoints that send for a network and are no peers of it: how many are told of at a time, and after how many seconds the same one
- * is told of again.
- */
 export const STRANGERS_MAX = 32
 export const STRANGER_AGAIN_S = 10
 
