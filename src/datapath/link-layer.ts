@@ -24,7 +24,7 @@ import { type Egress, NO_ROOM } from './egress.ts'
 import { type ForwardingTable, NO_ROUTE } from './forwarding-table.ts'
 import { FRAME_MAX, type FrameMemory, VIRTIO_NET_HEADER_SIZE } from './frame-memory.ts'
 import type { InterfaceTable } from './interface-table.ts'
-import type { PortTable } from './port-table.ts'
+import { FROM_PEER, type PortTable } from './port-table.ts'
 import { ROUTER_PORT } from './router-port.ts'
 
 const { ArpKind, ARP_FRAME_SIZE, arpPacket, classifyArp, composePoll, composeReply, composeRequest } =
@@ -202,6 +202,14 @@ export class LinkLayer {
     if (verdict < 0) return this.forwardRare(verdict, domain, offset, length)
     this.egress.send(verdict, offset, length)
     return ACCEPTED
+  }
+
+  /** Bytes of an IP packet that the way takes, if the neighbour is behind a peer; otherwise more than any has. */
+  peerMtu(neighbour: number, domain: number, nowS: number): number {
+    const { neighbours, ports } = this
+    const high = neighbours.macHigh(neighbour)
+    const port = this.bridge.decide(high, neighbours.macLow(neighbour), FROM_ROUTER, domain, nowS)
+    return port >= 0 && ports.oneWay[port] === FROM_PEER ? ports.peerMtu[port]! : Number.POSITIVE_INFINITY
   }
 
   /** To a station of which the MAC table does not know where it is, or that it does not let us reach. */

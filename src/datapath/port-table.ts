@@ -58,6 +58,10 @@ export class PortTable {
   readonly oneWay = new Uint8Array(PORTS_MAX + 1)
   /** By domain: 1 where floods do not go to peers. */
   readonly keepsFloods = new Uint8Array(DOMAINS_MAX)
+  /** By port, of peers: bytes of an inner IP packet that the way takes. */
+  readonly peerMtu = new Int32Array(PORTS_MAX)
+  /** By domain: 1 where it has peers. */
+  readonly hasPeers = new Uint8Array(DOMAINS_MAX)
   /** By domain: 1 where link-local bridge addresses pass. */
   readonly transparent = new Uint8Array(DOMAINS_MAX)
   /** By domain: 1 where its sandboxes may talk to one another. */
@@ -132,7 +136,9 @@ export class PortTable {
 
   #setMembers(domain: number, members: Int32Array): void {
     this.#members[domain] = members
-    this.#locals[domain] = members.filter((member) => this.oneWay[member] !== FROM_PEER)
+    const locals = members.filter((member) => this.oneWay[member] !== FROM_PEER)
+    this.#locals[domain] = locals
+    this.hasPeers[domain] = locals.length < members.length ? 1 : 0
     this.#largestDomain = this.#members.reduce((largest, each) => Math.max(largest, each?.length ?? 0), 0)
   }
 }

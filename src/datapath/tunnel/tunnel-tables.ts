@@ -6,11 +6,13 @@
  *     frame to a peer's port          port ─► domain ─► tunnel, VNI
  */
 
-import { DOMAINS_MAX, PORTS_MAX, TUNNELS_MAX } from '../../limits.ts'
+import { DOMAINS_MAX, MTU_MAX, MTU_MIN, PORTS_MAX, TUNNELS_MAX } from '../../limits.ts'
 import { TupleTable } from '../../tables/tuple-table.ts'
 import type { OverlaySettings, PeerSettings, TunnelSettings } from './tunnel-settings.ts'
 
 export const NO_TUNNEL = -1
+/** The third word of an IPv4 address as 16 bytes; the two before are 0 (RFC 4291, 2.5.5.2). */
+export const MAPPED = 0xffff
 /** `dscp` of a tunnel whose outer headers have that of the inner ones. */
 export const INHERITED = -1
 
@@ -35,7 +37,7 @@ export class TunnelTables {
   readonly routerHigh = new Int32Array(DOMAINS_MAX)
   readonly routerLow = new Int32Array(DOMAINS_MAX)
   /** By port, of peers: bytes of an inner IP packet, and the second of its last frame; 0: none so far. */
-  readonly mtu = new Int32Array(PORTS_MAX)
+  readonly mtu: Int32Array
   readonly heardS = new Int32Array(PORTS_MAX)
   /** (tunnel, network identifier) -> domain. */
   readonly networks: TupleTable
@@ -50,7 +52,9 @@ export class TunnelTables {
   private readonly tunnelSettings = new Map<number, TunnelSettings>()
   private readonly peerSettings = new Map<number, PeerSettings & { readonly udpPort: number }>()
 
-  constructor(seed: number) {
+  /** `mtu`: PortTable.peerMtu. */
+  constructor(seed: number, mtu: Int32Array) {
+    this.mtu = mtu
     this.networks = new TupleTable(DOMAINS_MAX, seed)
     this.peers = new TupleTable(PORTS_MAX, seed)
     this.endpoints = new TupleTable(PORTS_MAX + TUNNELS_MAX, seed)
@@ -130,17 +134,24 @@ export class TunnelTables {
   }
 
   addPeer(port: number, settings: PeerSettings): void {
-    const { domain, address } = settings
+    const { domain, address, mtu } = settings
     requireAddress(address)
+    requireRange('MTU', mtu, MTU_MIN, MTU_MAX)
     const tunnel = this.tunnelSettings.get(this.tunnel[domain] ?? NO_TUNNEL)
     if (tunnel === undefined) throw new Error(`domain ${domain} does not go on behind a tunnel`)
     const [a, b, c, d] = wordsOf(address)
     if (this.peers.find(domain, a, b, c, d) >= 0) throw new Error(`the peer is there already`)
     this.peerSettings.set(port, { ...settings, address: address.slice(), udpPort: tunnel.udpPort })
     this.peers.set(domain, a, b, c, d, port)
-    this.mtu[port] = settings.mtu
+    this.mtu[port] = mtu
     this.heardS[port] = 0
     this.countEndpoint(address, tunnel.udpPort, 1)
+  }
+
+  setMtu(port: number, mtu: number): void {
+    if (!this.peerSettings.has(port)) throw new Error(`port ${port} is no peer`)
+    requireRange('MTU', mtu, MTU_MIN, MTU_MAX)
+    this.mtu[port] = mtu
   }
 
   removePeer(port: number): void {
@@ -150,6 +161,11 @@ export class TunnelTables {
     const [a, b, c, d] = wordsOf(settings.address)
     this.peers.remove(settings.domain, a, b, c, d)
     this.countEndpoint(settings.address, settings.udpPort, -1)
+  }
+
+  /** Of a peer's tunnel. */
+  udpPortOf(port: number): number {
+    return this.peerSettings.get(port)!.udpPort
   }
 
   /** Whether UDP to this address and port is for a tunnel endpoint. */

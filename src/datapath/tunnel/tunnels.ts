@@ -4,8 +4,18 @@ import { MTU_MAX } from '../../limits.ts'
 import type { MacTable } from '../../tables/mac-table.ts'
 import type { NeighbourTable } from '../../tables/neighbour-table.ts'
 import type { MacAddress } from '../../wire/address.ts'
+import type { Bridge } from '../bridge.ts'
+import type { Counters } from '../counters.ts'
+import type { Egress } from '../egress.ts'
+import type { FrameMemory } from '../frame-memory.ts'
+import type { Guard } from '../guard.ts'
+import type { Impairments } from '../impairment/impairments.ts'
 import type { InterfaceTable } from '../interface-table.ts'
 import type { PortTable } from '../port-table.ts'
+import { ArpSuppression } from './arp-suppression.ts'
+import { Decapsulation } from './decapsulation.ts'
+import { Encapsulation } from './encapsulation.ts'
+import { PathMtu } from './path-mtu.ts'
 import { RemoteStations } from './remote-stations.ts'
 import { Strangers } from './strangers.ts'
 import type {
@@ -19,10 +29,16 @@ import type {
 import { TunnelTables } from './tunnel-tables.ts'
 
 export interface TunnelsParts {
+  readonly memory: FrameMemory
   readonly ports: PortTable
   readonly stations: MacTable
+  readonly bridge: Bridge
+  readonly guard: Guard
   readonly interfaces: InterfaceTable
   readonly neighbours: NeighbourTable
+  readonly egress: Egress
+  readonly counters: Counters
+  readonly impairment: Impairments
   readonly seed: number
 }
 
@@ -30,14 +46,24 @@ export class Tunnels {
   readonly tables: TunnelTables
   readonly remotes: RemoteStations
   readonly strangers = new Strangers()
+  readonly pathMtu: PathMtu
+  readonly encapsulation: Encapsulation
+  readonly decapsulation: Decapsulation
+  readonly suppression: ArpSuppression
   private readonly ports: PortTable
   private readonly stations: MacTable
 
   constructor(parts: TunnelsParts) {
     this.ports = parts.ports
     this.stations = parts.stations
-    this.tables = new TunnelTables(parts.seed)
+    this.tables = new TunnelTables(parts.seed, parts.ports.peerMtu)
     this.remotes = new RemoteStations(parts)
+    this.pathMtu = new PathMtu(parts)
+    const { tables, remotes, strangers, pathMtu } = this
+    this.encapsulation = new Encapsulation({ ...parts, tables, pathMtu })
+    this.decapsulation = new Decapsulation({ ...parts, tables, strangers })
+    this.suppression = new ArpSuppression({ ...parts, tables, remotes })
+    parts.egress.tunnels = this.encapsulation
   }
 
   addTunnel(port: number, settings: TunnelSettings): void {
@@ -86,8 +112,7 @@ export class Tunnels {
   }
 
   setPeerMtu(port: number, mtu: number): void {
-    if (this.tables.peer(port) === undefined) throw new Error(`port ${port} is no peer`)
-    this.tables.mtu[port] = mtu
+    this.tables.setMtu(port, mtu)
   }
 
   setRemote(domain: number, mac: MacAddress, settings: RemoteSettings | undefined): void {
