@@ -45,11 +45,10 @@ export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
 /** Ports that flows are told apart by (RFC 7348, 5), and of which each source has one. */
 export const TUNNEL_FIRST_SOURCE_PORT = 49_152
 export const TUNNEL_LAST_SOURCE_PORT = 65_535
-
-/** Tunnels of one engine, and addresses of stations behind peers: four for each station that the MAC table has by default. */
+/** Tunnels; peers that a network names, or learns of; addresses of stations behind peers; senders that are no peers and are told of, and how often. */
 export const TUNNELS_MAX = 16
+export const VXLAN_PEERS_MAX = 256
 export const REMOTE_ADDRESSES_MAX = 65_536
-/** Senders that are no peers: how many are told of at a time, and after how many seconds the same one again. */
 export const STRANGERS_MAX = 32
 export const STRANGER_AGAIN_S = 10
 
@@ -251,17 +250,6 @@ export const PORT_EVENTS_MAX = 64
 export const MTU_MIN = 576
 export const MTU_MAX = 65_521
 export const MTU_DEFAULT = 1500
-/** RFC 8200, 5: what every link that carries IPv6 must be able to carry. Linux has no IPv6 on an interface below. */
-export const IPV6_MTU_MIN = 1280
-/** What VXLAN takes of a packet of the underlay (RFC 7348, 5): IP 20 or 40, UDP 8, VXLAN 8, the inner Ethernet header 14. */
-export const VXLAN_OVERHEAD_IPV4 = 50
-export const VXLAN_OVERHEAD_IPV6 = 70
-/** Other hosts that a network is named, and learns of: what goes to everybody is sent once for each. */
-export const VXLAN_PEERS_MAX = 256
-export const LEARNED_PEERS_MAX = 64
-/** A peer that was learned is forgotten after this silence; as often it is looked for. */
-export const LEARNED_PEER_AGEING_S = 600
-export const LEARNED_PEER_LOOK_MS = 30_000
 
 /**
  * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a

@@ -100,9 +100,11 @@ export class DatapathFabric implements Fabric {
     })
     datapath.on('portGone', (port) => {
       this.#uplink.portGone(port)
+      this.#tunnels.portGone(port)
       this.#lasting.gone(port)
       if (!this.#lasting.has(port)) this.#ports.delete(port)
     })
+    datapath.on('strangers', (strangers) => this.#tunnels.strangersSeen(strangers))
   }
 
   async addDomain(domain: number, { transparent, icc }: DomainSettings): Promise<void> {
@@ -207,7 +209,7 @@ export class DatapathFabric implements Fabric {
   onPortGone(listener: (port: number) => void): void {
     this.#datapath.on('portGone', (port) => {
       // Those that are opened anew are there still for all who use them.
-      if (port !== UPLINK_PORT && !this.#lasting.has(port)) listener(port)
+      if (port !== UPLINK_PORT && !this.#lasting.has(port) && !this.#tunnels.has(port)) listener(port)
     })
   }
 
@@ -302,6 +304,7 @@ export class DatapathFabric implements Fabric {
     this.#lasting.close()
     await this.#dns.close()
     await this.#uplink.close()
+    await this.#tunnels.close()
   }
 
   async flows(filter: FlowFilter, limit: number): Promise<FabricFlows> {
@@ -361,7 +364,8 @@ export class DatapathFabric implements Fabric {
   }
 
   stats(): FabricStats {
-    return fabricStats(this.#datapath.counters, this.#ports, {
+    const ports = [...this.#ports, ...this.#tunnels.peerPorts()]
+    return fabricStats(this.#datapath.counters, ports, {
       at: Date.now(),
       uptimeS: (performance.now() - this.#startedMs) / 1000,
     })

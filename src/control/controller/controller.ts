@@ -21,6 +21,7 @@ import type {
   NetworkInspect,
   NetworksPruned,
 } from '../api/network.ts'
+import type { OverlayNetworks, OverlayPeers } from '../api/overlay.ts'
 import type {
   Exec,
   LogEntry,
@@ -71,6 +72,7 @@ import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Names } from './names.ts'
 import { NetworkMtus } from './network-mtus.ts'
 import { Networks } from './networks.ts'
+import { Overlays } from './overlays.ts'
 import { PortChanges } from './port-changes.ts'
 import { type FdbSelection, Ports } from './ports.ts'
 import { Recovery } from './recovery.ts'
@@ -93,6 +95,7 @@ export class Controller implements ControlPlane {
   readonly #sandboxes: Sandboxes
   readonly #streams: Streams
   readonly #ports: Ports
+  readonly #overlays: Overlays
   readonly #router: Router
   readonly #uplinks: Uplinks
   readonly #impairments: Impairments
@@ -146,6 +149,7 @@ export class Controller implements ControlPlane {
     this.#portChanges = new PortChanges(context, this.#runs)
     this.places = new SwitchPlaces(context, registry)
     this.#ports = new Ports(context, this.#runs, registry)
+    this.#overlays = new Overlays(context, registry)
     this.#router = new Router(context, registry, this.#services)
     this.#uplinks = new Uplinks(context)
     this.#impairments = new Impairments(context, this.#runs, registry)
@@ -356,6 +360,14 @@ export class Controller implements ControlPlane {
 
   stats(): Stats {
     return this.#ports.stats()
+  }
+
+  overlayNetworks(): OverlayNetworks {
+    return this.#overlays.networks()
+  }
+
+  overlayPeers(network: string | undefined): Promise<OverlayPeers> {
+    return this.#overlays.peers(network)
   }
 
   natFlows(selection: NatFlowSelection, limit: number): Promise<NatFlows> {

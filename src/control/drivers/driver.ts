@@ -53,7 +53,7 @@ export interface TunnelStatus {
   readonly mtu: number
   /** Why nothing passes; empty where it does. */
   readonly problem: string
-  readonly peers: readonly { readonly address: string; readonly host: string }[]
+  readonly peers: readonly TunnelPeer[]
 }
 
 export interface DriverEndpoint {
@@ -86,4 +86,12 @@ export interface EndpointPlace {
 export interface JoinedPlace {
   readonly gateway4?: string | undefined
   readonly gateway6?: string | undefined
+}
+
+export interface TunnelPeer {
+  readonly address: string
+  /** What its host is called. */
+  readonly host: string
+  /** Stations behind it that somebody has told of. */
+  readonly endpoints: number
 }

@@ -6,20 +6,20 @@
  * Every call has its full effect, or rejects and has none; those for one network run one after the other.
  */
 
-import { IPV6_MTU_MIN, MTU_MAX, MTU_MIN } from '../../limits.ts'
+import { MTU_MAX, MTU_MIN } from '../../limits.ts'
 import { KeyedLock } from '../controller/keyed-lock.ts'
 import { attempt, type Undo } from '../controller/undo.ts'
 import { normalAddress } from '../ip-address.ts'
 import type { Fabric } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import type { FabricOverlay, FabricTunnelNews } from '../model/tunnels.ts'
-import { tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
-import type { TunnelStatus } from './driver.ts'
+import { IPV6_MTU_MIN, tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
+import type { TunnelPeer, TunnelStatus } from './driver.ts'
 import type { SwitchPeer, SwitchPort, SwitchRegistry } from './switch-registry.ts'
 import { type OpenTunnel, TunnelPool, type TunnelWish } from './tunnel-pool.ts'
 
-/** What ports of peers are called. */
-const INTERFACE = 'vxlan'
+/** What the port of a peer is called, and named by in captures. */
+const interfaceOf = (address: string): string => `peer:${address}`
 
 /** How a network goes on. */
 export interface TunnelPlan {
@@ -133,7 +133,7 @@ export class TunnelDomains {
       try {
         const { mtu } = await this.#fabric.addPeer({ port, domain: to.domain, address: normal })
         const peer = { address: normal, host: host ?? normal }
-        const entry = { port, interface: INTERFACE, network: to.network, endpoint: undefined, peer }
+        const entry = { port, interface: interfaceOf(normal), network: to.network, endpoint: undefined, peer }
         to.peers.set(normal, { entry, mtu })
         this.#registry.setPort(entry)
       } catch (error) {
@@ -189,8 +189,20 @@ export class TunnelDomains {
       udpPort,
       mtu,
       problem: state?.problem ?? '',
-      peers: this.peersOf(network),
+      peers: this.#withEndpoints(domain),
     }
+  }
+
+  #withEndpoints({ peers, remotes }: TunnelDomain): readonly TunnelPeer[] {
+    const counts = new Map<string, number>()
+    for (const { peer } of remotes.values()) {
+      const address = normalAddress(peer)
+      counts.set(address, (counts.get(address) ?? 0) + 1)
+    }
+    return [...peers.values()].map(({ entry }) => ({
+      ...entry.peer!,
+      endpoints: counts.get(entry.peer!.address) ?? 0,
+    }))
   }
 
   isPeer(network: string, address: string): boolean {
@@ -265,11 +277,14 @@ export class TunnelDomains {
   }
 }
 
-/** The smallest of all ways that there are; where there is none, what it was, and at first what a tunnel by Ethernet takes. */
+/**
+ * The smallest of the ways to its peers; without any, what the tunnel's interface takes; without that, what it was, and at first what a tunnel
+ * by Ethernet takes.
+ */
 function mtuOf({ network, plan, peers, tunnel, mtu }: TunnelDomain): number {
   if (plan.mtu !== undefined) return plan.mtu
-  const ways = [tunnel, ...peers.values()].flatMap((way) => way.mtu ?? [])
-  if (ways.length === 0) return mtu || tunnelMtuDefault(plan.tunnel.local)
+  const toPeers = [...peers.values()].flatMap((way) => way.mtu ?? [])
+  const ways = toPeers.length > 0 ? toPeers : [tunnel.mtu ?? (mtu || tunnelMtuDefault(plan.tunnel.local))]
   // What does not pass even so is fragmented, or refused with an ICMP error: an interface takes no less.
   const least = network.enableIPv6 ? IPV6_MTU_MIN : MTU_MIN
   return Math.max(least, Math.min(MTU_MAX, ...ways))

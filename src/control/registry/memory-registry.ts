@@ -13,6 +13,7 @@ import type {
   RegistryTransaction,
   RegistryWatch,
 } from './registry.ts'
+import { revisionOf } from './registry-change.ts'
 import { checkKey } from './transaction.ts'
 
 const MS_PER_S = 1000
@@ -346,7 +347,8 @@ class MemoryWatch implements RegistryWatch {
     if (this.#next <= store.compacted) return this.#lose('compacted')
     const changes = store.changesSince(this.#prefix, this.#next)
     this.#next = store.revision + 1
-    if (changes.length > 0) this.#listener.changed(changes, store.revision)
+    const last = changes.at(-1)
+    if (last !== undefined) this.#listener.changed(changes, revisionOf(last))
   }
 
   #hasRegressed(): boolean {

@@ -10,6 +10,7 @@ import type {
   RegistryOperation,
   RegistryTransaction,
 } from './registry.ts'
+import { keyOfChange } from './registry-change.ts'
 import { checkTransaction } from './transaction.ts'
 
 /** A registry that nobody has written to yet is at revision 1: etcd's is. */
@@ -167,9 +168,6 @@ export const leaseUnknown = (): TapwireError =>
     ErrorCode.registryLeaseUnknown,
     'The lease that an entry of the registry was to be under has ended.',
   )
-
-const keyOfChange = (change: RegistryChange): string =>
-  change.kind === 'put' ? change.entry.key : change.key
 
 /**
  * In the order of their bytes, as etcd sorts, which is the order of code points. UTF-16 has the halves of those above U+FFFF (from D800 on)

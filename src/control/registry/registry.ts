@@ -77,7 +77,7 @@ export type RegistryChange =
   | { readonly kind: 'delete'; readonly key: string; readonly revision: number }
 
 export interface RegistryListener {
-  /** All changes of one revision, or of several, whole ones. */
+  /** All changes of one revision, or of several, whole ones; `revision` is that of the last. */
   changed(changes: readonly RegistryChange[], revision: number): void
   /**
    * It has ended. `compacted`: revisions that were to be told of are forgotten; `regressed`: the registry is older than what was told already

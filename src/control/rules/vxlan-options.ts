@@ -38,9 +38,6 @@ export const VXLAN_OPTION = {
   mtu: 'mtu',
 } as const
 
-/** Options that may be given several times: the values are one list, with commas between. */
-export const VXLAN_LIST_OPTIONS: readonly string[] = [VXLAN_OPTION.remote]
-
 /** RFC 7348, 5: 24 bits. */
 export const VNI_MAX = 0xff_ffff
 /** RFC 7348, 5. */
