@@ -33,8 +33,18 @@ export const TUNNEL_DATAGRAMS_MAX = 128
 export const GATHER_WORDS_MAX = 4 * 65_535
 export const TUNNEL_SOURCES_MAX = 64
 export const TUNNEL_SOURCES_DEFAULT = 16
-/** Bytes of a UDP datagram's payload over IPv4. */
+/** Bytes of a UDP datagram's payload over IPv4, and as many less over IPv6 as its header is longer. */
 export const UDP_PAYLOAD_MAX = 65_507
+export const UDP_PAYLOAD_MAX_IPV6 = 65_487
+/**
+ * Buffers of a tunnel's sockets: the first is filled while a burst is worked on, as that of a packet socket; the second holds what the
+ * interface's queue has yet to send of one source's flows. Linux counts twice of each.
+ */
+export const TUNNEL_RECEIVE_BUFFER = 16 * 1024 * 1024
+export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
+/** Ports that flows are told apart by (RFC 7348, 5), and of which each source has one. */
+export const TUNNEL_FIRST_SOURCE_PORT = 49_152
+export const TUNNEL_LAST_SOURCE_PORT = 65_535
 
 /** Frames that one poll returns at most. */
 export const BURST_MAX = 256

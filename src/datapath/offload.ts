@@ -158,7 +158,7 @@ export class Segmenter {
   constructor(memory: FrameMemory) {
     this.#view = memory.view
     this.#bytes = memory.bytes
-    this.#arenaSize = memory.layout.size - memory.layout.arena
+    this.#arenaSize = memory.layout.gathers - memory.layout.arena
   }
 
   /**

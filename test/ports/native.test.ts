@@ -6,7 +6,14 @@ import { describe, it } from 'node:test'
 import { createSecureContext } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { frameLayout, HEADROOM, SLOT_SIZE } from '../../src/datapath/frame-memory.ts'
-import { BURST_MAX, PORT_EVENTS_MAX, PORTS_MAX, TRANSMIT_MAX } from '../../src/limits.ts'
+import {
+  BURST_MAX,
+  GATHER_WORDS_MAX,
+  PORT_EVENTS_MAX,
+  PORTS_MAX,
+  TRANSMIT_MAX,
+  TUNNEL_DATAGRAMS_MAX,
+} from '../../src/limits.ts'
 import { type NativeAddon, type NativeFrameIoOptions, native } from '../../src/ports/native.ts'
 import { NativeFrameIo, openWake } from '../../src/ports/native-frame-io.ts'
 import { openDescriptors } from '../support/descriptors.ts'
@@ -33,6 +40,10 @@ function layoutOptions(overrides: object = {}): NativeFrameIoOptions {
     slotSize: SLOT_SIZE,
     slotCount: layout.slotCount,
     headroom: HEADROOM,
+    gathers: layout.gathers,
+    gatherWords: GATHER_WORDS_MAX,
+    sums: layout.sums,
+    datagramsMax: TUNNEL_DATAGRAMS_MAX,
     portsMax: PORTS_MAX,
     wakeDescriptor: 0,
     ...overrides,
@@ -82,7 +93,16 @@ describe('arguments that are not what they should be', () => {
       1n,
     ]
     assert.equal(typeof foreignExternal, 'object')
-    for (const name of ['closeFrameIo', 'attach', 'detach', 'release', 'transmit', 'poll'] as const) {
+    for (const name of [
+      'closeFrameIo',
+      'attach',
+      'attachTunnel',
+      'attachPeer',
+      'detach',
+      'release',
+      'transmit',
+      'poll',
+    ] as const) {
       assert.throws(() => untyped(name)(), TypeError)
       for (const stranger of strangers) {
         assert.throws(() => untyped(name)(stranger, 0, 0, true), TypeError)
@@ -103,6 +123,26 @@ describe('arguments that are not what they should be', () => {
         assert.throws(() => untyped('release')(handle, value), refused)
         assert.throws(() => untyped('attach')(handle, value, 0, true), refused)
         assert.throws(() => untyped('attach')(handle, 1, value, true), refused)
+        assert.throws(() => untyped('attachTunnel')(handle, value, 0, [0]), refused)
+        assert.throws(() => untyped('attachTunnel')(handle, 1, value, [0]), refused)
+        assert.throws(() => untyped('attachTunnel')(handle, 1, 0, [0, value]), refused)
+        assert.throws(() => untyped('attachPeer')(handle, value, 1, new Uint8Array(16), 4789), refused)
+        assert.throws(() => untyped('attachPeer')(handle, 2, value, new Uint8Array(16), 4789), refused)
+        assert.throws(() => untyped('attachPeer')(handle, 2, 1, new Uint8Array(16), value), refused)
+      }
+      for (const sources of [undefined, null, 1, 'text', {}, [], Array.from({ length: 257 }, () => 0)]) {
+        assert.throws(() => untyped('attachTunnel')(handle, 1, 0, sources), refused)
+      }
+      for (const address of [undefined, null, '192.0.2.1', [], new Uint8Array(4), new Int8Array(16)]) {
+        assert.throws(() => untyped('attachPeer')(handle, 2, 1, address, 4789), refused)
+      }
+      for (const port of [0, -1, 65_536]) {
+        assert.throws(() => untyped('attachPeer')(handle, 2, 1, new Uint8Array(16), port), refused)
+      }
+      for (const port of [PORTS_MAX, -1, 2 ** 31 - 1]) {
+        const outside = { code: 'ERANGE' }
+        assert.throws(() => native().attachPeer(handle, port, 1, new Uint8Array(16), 4789), outside)
+        assert.throws(() => native().attachPeer(handle, 2, port, new Uint8Array(16), 4789), outside)
       }
       assert.throws(() => untyped('attach')(handle, 1, 0, 1), refused)
       assert.throws(() => untyped('attach')(handle, 1, 0), refused)
