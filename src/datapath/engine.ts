@@ -34,7 +34,7 @@ import type { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import { Egress } from './egress.ts'
 import { type ExplainOptions, explain } from './explain.ts'
-import { countFlows, listFlows, listNeighbours, removeFlows, removeMapped } from './flow-listing.ts'
+import { countFlows, listFlows, listNeighbours, removeFlows } from './flow-listing.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import * as frameMemory from './frame-memory.ts'
 import { Guard } from './guard.ts'
@@ -50,20 +50,21 @@ import { setInterface } from './interface-change.ts'
 import { NO_INTERFACE } from './interface-table.ts'
 import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
 import { type DomainSettings, FROM_PEER, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
+import { RareSwitching } from './rare-switching.ts'
 import { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
-import {
-  type ExplainedStep,
-  type FlowListing,
-  type FlowSelection,
-  type LinkPermitSettings,
-  type NatCounts,
-  type NeighbourValue,
-  type PortMappingSettings,
-  type RouterInterfaceSettings,
-  type RouteSettings,
-  SERVICE_OWNER,
+import type {
+  ExplainedStep,
+  FlowListing,
+  FlowSelection,
+  LinkPermitSettings,
+  NatCounts,
+  NeighbourValue,
+  PortMappingSettings,
+  RouterInterfaceSettings,
+  RouteSettings,
 } from './router-settings.ts'
+import { removeService, setService, unpublish } from './services/service-change.ts'
 import type { ServiceSettings } from './services/service-settings.ts'
 import type {
   OverlaySettings,
@@ -79,7 +80,7 @@ import { Tunnels } from './tunnel/tunnels.ts'
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, REASON, STATUS_TRANSMIT_FAILURES } = frameMemory
 const { FLAG_GATHER, FRAME_MAX, VIRTIO_NET_HEADER_SIZE } = frameMemory
-const { etherType, isMulticast, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
+const { etherType, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
 const { none: ACCEPTED, noDomain: WITHOUT_DOMAIN, offloadInvalid: UNKNOWN_OFFLOAD } = DropReason
 const { flags, setFlags } = virtioNet
 const { UDP } = ipProtocol
@@ -114,6 +115,7 @@ export class Engine {
   private readonly guard = new Guard()
   private readonly icc = new Icc()
   private readonly impairment: Impairments
+  private readonly rare: RareSwitching
   private readonly tunnels: Tunnels
   /** How many frames of the burst have been through `accept`, and through `forward`. */
   private accepted = 0
@@ -145,6 +147,8 @@ export class Engine {
       connectionsPerOwner: options.connectionsPerOwner ?? CONNECTIONS_PER_OWNER_DEFAULT,
     })
     this.dns = this.router.dns
+    const { ports, icc, router, egress, counters } = this
+    this.rare = new RareSwitching({ memory, ports, icc, router, egress, counters })
     this.impairment = new Impairments({
       memory,
       ports: this.ports,
@@ -412,11 +416,7 @@ export class Engine {
 
   /** Ends the connections by these ports, too; returns how many they were. */
   unpublish(id: number): number {
-    const { portMap, connections, endings } = this.router
-    const owner = portMap.get(id)?.owner
-    portMap.remove(id)
-    if (owner === undefined) return 0
-    return owner === SERVICE_OWNER ? endings.endMapped(id) : removeMapped(connections, owner, id)
+    return unpublish(this.router, id)
   }
 
   /**
@@ -424,19 +424,12 @@ export class Engine {
    * there are too many, or the address is another's.
    */
   setService(settings: ServiceSettings): void {
-    const { services, endings } = this.router
-    services.set(settings)
-    this.ports.setServes(settings.domain, true)
-    endings.startSweep()
+    setService(this.router, this.ports, settings)
   }
 
   /** With its connections. */
   removeService(id: number): void {
-    const { services, endings } = this.router
-    const domain = services.get(id)?.domain
-    services.remove(id)
-    if (domain !== undefined) this.ports.setServes(domain, services.hasDomain(domain))
-    endings.startSweep()
+    removeService(this.router, this.ports, id)
   }
 
   permit(permit: LinkPermitSettings): void {
@@ -565,32 +558,11 @@ export class Engine {
       if (verdict === TO_ROUTER) router.collect(port, offset, length, domain)
       else if (verdict >= 0) {
         if (direct[domain] === 1) egress.send(verdict, offset, length)
-        else this.switchRare(port, offset, length, domain, verdict, nowS)
+        else this.rare.send(port, offset, length, domain, verdict, nowS)
       } else if (verdict === TO_ALL) this.flood(port, offset, length, domain, nowS)
       else this.counters.dropped(port, dropReasonOf(verdict))
     }
     return count
-  }
-
-  /** From one port to another of a domain whose sandboxes may not talk to one another, or that has services. */
-  private switchRare(
-    port: number,
-    offset: number,
-    length: number,
-    domain: number,
-    target: number,
-    nowS: number,
-  ): void {
-    const { router, ports, icc } = this
-    const { steering } = router
-    if (steering.clients[target] === 1 && steering.concerns(port, offset, length, domain, nowS)) {
-      router.collect(port, offset, length, domain)
-    } else if (
-      ports.icc[domain] === 1 ||
-      icc.allows(this.memory.view, offset, length, domain, port, target)
-    ) {
-      this.egress.send(target, offset, length)
-    } else this.counters.dropped(port, DropReason.iccDisabled)
   }
 
   private flood(port: number, offset: number, length: number, domain: number, nowS: number): void {
@@ -600,10 +572,7 @@ export class Engine {
     ) {
       return
     }
-    if (this.isSteered(port, offset, length, domain, nowS)) {
-      this.router.collect(port, offset, length, domain)
-      return
-    }
+    if (this.ports.direct[domain] === 0 && this.rare.takes(port, offset, length, domain, nowS)) return
     if (this.ports.hasPeers[domain] === 1 && this.tunnels.suppression.answer(port, offset, length, domain))
       return
     const members = this.ports.floodMembers(domain, port)
@@ -611,13 +580,6 @@ export class Engine {
     const targets = this.egress.flood(isKept ? this.icc.hostsAmong(members) : members, port, offset, length)
     if (targets > 0) this.counters.flooded(port, targets)
     else this.counters.dropped(port, isKept ? DropReason.iccDisabled : DropReason.noOtherPort)
-  }
-
-  /** Whether a frame for a station that has been silent for long is an answer that the router translates. */
-  private isSteered(port: number, offset: number, length: number, domain: number, nowS: number): boolean {
-    const { router, memory } = this
-    if (this.ports.direct[domain] === 1 || isMulticast(targetHigh(memory.view, offset))) return false
-    return router.services.size > 0 && router.steering.concerns(port, offset, length, domain, nowS)
   }
 
   /** Whether a frame for everybody is one that the gateway alone deals with: ARP that asks for it. */

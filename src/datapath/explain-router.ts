@@ -301,14 +301,14 @@ export class RouterExplanation {
   }
 
   #follow(reference: number, destination: number, egress: number): void {
-    const { nextHop, returnHops, connections } = this.#router
+    const { nextHop, stage, connections } = this.#router
     if (reference === NONE || !nextHop.isReturn(reference)) {
       this.#nextHop(destination, egress)
       return
     }
     const port = connections.owner(reference)
     this.#steps.say('route', 'return', { port, domain: egress })
-    const index = returnHops.find(egress, port)
+    const index = stage.returnHops.find(egress, port)
     if (index === NONE) this.#steps.drop('route', DropReason.noRoute, { domain: egress })
     else this.#deliver(index, egress, formatIpv4(destination))
   }

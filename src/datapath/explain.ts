@@ -138,7 +138,8 @@ class Explanation {
   /** An answer of a backend to a client that asked a virtual address. */
   #isSteered(domain: number): boolean {
     const { router } = this.#parts
-    if (!router.steering.concerns(this.#port, this.#offset, this.#length, domain, this.#nowS)) return false
+    if (!router.stage.steering.concerns(this.#port, this.#offset, this.#length, domain, this.#nowS))
+      return false
     this.#steps.say('service', 'reply', { domain })
     this.#route(domain)
     return true
@@ -178,7 +179,8 @@ class Explanation {
   #switch(domain: number, port: number, values: StepValues): void {
     const { memory, ports, icc, router } = this.#parts
     this.#steps.say('bridge', 'forward', { ...values, port })
-    if (ports.direct[domain] === 0 && router.steering.clients[port] === 1 && this.#isSteered(domain)) return
+    if (ports.direct[domain] === 0 && router.stage.steering.clients[port] === 1 && this.#isSteered(domain))
+      return
     if (
       ports.icc[domain] === 0 &&
       !icc.allows(memory.view, this.#offset, this.#length, domain, this.#port, port)

@@ -116,7 +116,7 @@ export class Gateway {
   }
 
   /** A connection to a service that has no backend. Its port is published, so outside is told, too. */
-  refuseConnection(rows: Int32Array, row: number, nowS: number): void {
+  private refuseConnection(rows: Int32Array, row: number, nowS: number): void {
     if (rows[row + PROTOCOL] === TCP) this.sendReset(rows, row, nowS)
     else this.sendError(rows, row, PORT_UNREACHABLE, nowS)
     this.counters.dropped(rows[row + PORT]!, DropReason.noBackend)
@@ -124,6 +124,10 @@ export class Gateway {
 
   /** Drops a packet, and tells its sender why where it may be told. */
   reject(rows: Int32Array, row: number, reason: number, nowS: number): void {
+    if (reason === DropReason.noBackend) {
+      this.refuseConnection(rows, row, nowS)
+      return
+    }
     const error = ERRORS.get(reason)
     if (error !== undefined && this.mayTell(rows[row + DOMAIN]!, reason))
       this.sendError(rows, row, error, nowS)

@@ -44,9 +44,7 @@ import * as packets from './packets.ts'
 import { inspect, Packets } from './packets.ts'
 import type { PortTable } from './port-table.ts'
 import * as rewriting from './rewrite.ts'
-import { ReplySteering } from './services/reply-steering.ts'
-import { ReturnHops } from './services/return-hops.ts'
-import { ServiceEndings } from './services/service-endings.ts'
+import { ServiceStage } from './services/service-stage.ts'
 import { ServiceTable } from './services/service-table.ts'
 import * as tracking from './tcp-tracking.ts'
 import { WAITED_ROW, WaitingPackets } from './waiting-packets.ts'
@@ -101,9 +99,8 @@ export class Router {
   readonly errors: IcmpRelay
   readonly fragments: DatagramFragments
   readonly services = new ServiceTable()
-  readonly steering: ReplySteering
-  readonly returnHops: ReturnHops
-  readonly endings: ServiceEndings
+  /** What is done for connections to them. */
+  readonly stage: ServiceStage
   private readonly waiting: WaitingPackets
   private readonly memory: FrameMemory
   private readonly ports: PortTable
@@ -117,7 +114,7 @@ export class Router {
   private handled = 0
 
   constructor(parts: RouterParts) {
-    const { memory, ports, bridge, egress, counters, seed } = parts
+    const { memory, ports, bridge, egress, counters, stations, seed } = parts
     this.memory = memory
     this.ports = ports
     this.egress = egress
@@ -130,63 +127,20 @@ export class Router {
       seed,
     })
     const { interfaces, forwarding, portMap, connections, services } = this
-    this.dns = new DnsServer({ memory, interfaces, connections, egress, counters, seed })
-    const { dns } = this
-    this.admission = new AdmissionControl({
-      interfaces,
-      forwarding,
-      portMap,
-      connections,
-      dns,
-      services,
-      ports,
-    })
-    this.link = new LinkLayer({
-      memory,
-      ports,
-      interfaces,
-      forwarding,
-      bridge,
-      egress,
-      counters,
-      services,
-      seed,
-    })
-    this.returnHops = new ReturnHops(this.link.neighbours, parts.stations)
-    this.gateway = new Gateway({ memory, interfaces, egress, counters, dns })
-    const { rows } = this.packets
-    const { link, gateway } = this
-    const { returnHops } = this
-    this.nextHop = new NextHop({
-      rows,
-      ports,
-      connections,
-      forwarding,
-      link,
-      gateway,
-      returnHops,
-      counters,
-    })
-    this.wayOut = new WayOut({ rows, memory, interfaces, link, egress, counters })
-    this.errors = new IcmpRelay({ rows, memory, connections, interfaces, forwarding })
-    this.fragments = new DatagramFragments(memory, rows, seed)
-    this.waiting = new WaitingPackets({ rows, ports, interfaces, link, egress, counters })
-    const { fragments, errors } = this
-    this.steering = new ReplySteering({ memory, rows, connections, fragments, errors, router: this })
-    this.endings = new ServiceEndings({
-      memory,
-      rows,
-      ports,
-      interfaces,
-      connections,
-      forwarding,
-      bridge,
-      link,
-      egress,
-      counters,
-      services,
-    })
-    connections.whenExpired = (reference) => this.endings.tell(reference)
+    const tables = { interfaces, forwarding, portMap, connections, services, ports }
+    const own = { memory, bridge, egress, counters, seed, rows: this.packets.rows }
+    this.dns = new DnsServer({ ...tables, ...own })
+    this.admission = new AdmissionControl({ ...tables, dns: this.dns })
+    this.link = new LinkLayer({ ...tables, ...own })
+    this.gateway = new Gateway({ ...tables, ...own, dns: this.dns })
+    this.errors = new IcmpRelay({ ...tables, ...own })
+    this.fragments = new DatagramFragments(memory, own.rows, seed)
+    const { admission, link, gateway, errors, fragments } = this
+    const late = { link, errors, fragments, admission, stations, router: this }
+    this.stage = new ServiceStage({ ...tables, ...own, ...late })
+    this.nextHop = new NextHop({ ...tables, ...own, link, gateway, returnHops: this.stage.returnHops })
+    this.wayOut = new WayOut({ ...tables, ...own, link })
+    this.waiting = new WaitingPackets({ ...tables, ...own, link })
   }
 
   /** A new burst begins. */
@@ -237,8 +191,7 @@ export class Router {
     if (this.waiting.size > 0) this.tickWaiting(nowS)
     this.fragments.expire(nowS)
     this.dns.tick(nowS)
-    const isSweeping = this.endings.sweep()
-    return this.endings.send(nowS) || isSweeping || more
+    return this.stage.tick(nowS) || more
   }
 
   private tickWaiting(nowS: number): void {
@@ -259,9 +212,7 @@ export class Router {
 
   /** A port of the domain goes: nothing of it waits any more, and its connections end. */
   removePort(port: number, domain: number): void {
-    this.endings.endOwner(port)
-    this.steering.clients[port] = 0
-    this.returnHops.removePort(port, domain)
+    this.stage.removePort(port, domain)
     this.connections.removeOwner(port)
     this.fragments.removeOwner(port)
     this.waiting.removePort(port)
@@ -400,8 +351,7 @@ export class Router {
       return
     }
     if (verdict !== ADMITTED) {
-      if (verdict === DropReason.noBackend) this.gateway.refuseConnection(rows, row, nowS)
-      else this.gateway.reject(rows, row, verdict, nowS)
+      this.gateway.reject(rows, row, verdict, nowS)
       if ((rows[row + TRAITS]! & FIRST_FRAGMENT) !== 0) {
         this.fragments.refuse(row, nowS)
         this.resumeFragments(row, nowS)
@@ -462,28 +412,8 @@ export class Router {
     connections.setDomain(reference, rows[row + DOMAIN]!)
     connections.setDomain(reference ^ 1, admission.egress)
     if (admission.mapping !== NONE) connections.setMapping(reference, this.portMap.id(admission.mapping))
-    if (admission.service !== 0) this.serve(row, reference)
-    if (admission.pinned) this.pin(row, reference)
+    this.stage.began(row, reference)
     return reference
-  }
-
-  /** Notes that a service has chosen the connection's backend. */
-  private serve(row: number, reference: number): void {
-    const { rows } = this.packets
-    const { admission, connections, steering } = this
-    connections.setService(reference, admission.service)
-    connections.setFlags(reference, connections.flags(reference) | SERVED)
-    this.endings.begin(reference)
-    // Of the same network: the backend answers straight to it.
-    if (rows[row + DOMAIN] === admission.egress) steering.clients[rows[row + PORT]!] = 1
-  }
-
-  /** Answers go back to the router that the packet came from. */
-  private pin(row: number, reference: number): void {
-    const { rows } = this.packets
-    const { connections, returnHops, memory } = this
-    connections.setFlags(reference, connections.flags(reference) | PINNED)
-    returnHops.note(memory.view, rows[row + OFFSET]!, rows[row + PORT]!, rows[row + DOMAIN]!)
   }
 
   /** A packet of a connection, in the reference's direction. */
@@ -518,7 +448,7 @@ export class Router {
     if (this.ports.hasPeers[domain] === 1 && this.rejectsLongForPeer(row, neighbour, domain, nowS)) return
     this.track(row, reference, nowS)
     if ((flags & TRANSLATED) !== 0) this.translate(row, reference)
-    if ((flags & SERVED) !== 0) this.endings.note(row, reference)
+    if ((flags & SERVED) !== 0) this.stage.endings.note(row, reference)
     if ((rows[row + CONTROL]! & SYN) !== 0) wayOut.clamp(row, domain)
     wayOut.transmit(row, neighbour, domain, nowS)
     if ((traits & FIRST_FRAGMENT) !== 0) this.resumeFragments(row, nowS)
