@@ -124,7 +124,7 @@ export class Decapsulation {
   private b = 0
   private c = 0
   private d = 0
-  /** What the datagram before stood for, and the peer that this was. */
+  /** The network identifier of the datagram before, and what domain and peer that stood for: of the same burst and source. */
   private vniWord = NONE
   private domain = NONE
   private peer = NONE
@@ -194,6 +194,8 @@ export class Decapsulation {
     this.count = kept
     this.takenCount = at
     this.next = 0
+    // Peers may be others than in the burst before.
+    this.vniWord = NONE
     if (at > 0) this.open(0)
   }
 
@@ -203,18 +205,24 @@ export class Decapsulation {
     const length = taken[descriptor + LENGTH]!
     const facts = taken[descriptor + REASON]!
     const segmentSize = view.getInt32(facts + FACT_SEGMENT_SIZE, true)
-    this.tunnel = taken[descriptor + PORT]!
+    const tunnel = taken[descriptor + PORT]!
     this.at = offset
     this.end = offset + length
     this.size = segmentSize > 0 ? segmentSize : Math.max(length, 1)
     this.tos = view.getInt32(facts + FACT_TOS, true)
     this.sums = segmentSize > 0 ? view.getInt32(facts + FACT_SUMS, true) : 0
-    this.a = view.getInt32(facts + FACT_SOURCE_ADDRESS)
-    this.b = view.getInt32(facts + FACT_SOURCE_ADDRESS + 4)
-    this.c = view.getInt32(facts + FACT_SOURCE_ADDRESS + 8)
-    this.d = view.getInt32(facts + FACT_SOURCE_ADDRESS + 12)
-    this.vniWord = NONE
     this.isTailInUse = false
+    const a = view.getInt32(facts + FACT_SOURCE_ADDRESS)
+    const b = view.getInt32(facts + FACT_SOURCE_ADDRESS + 4)
+    const c = view.getInt32(facts + FACT_SOURCE_ADDRESS + 8)
+    const d = view.getInt32(facts + FACT_SOURCE_ADDRESS + 12)
+    if (d === this.d && a === this.a && b === this.b && c === this.c && tunnel === this.tunnel) return
+    this.tunnel = tunnel
+    this.a = a
+    this.b = b
+    this.c = c
+    this.d = d
+    this.vniWord = NONE
   }
 
   /** The datagrams of the open descriptor. False where the burst is full before they are through. */
@@ -309,6 +317,12 @@ export class Decapsulation {
       const at = this.copy(offset, length)
       this.trail.watcher.lostOnLink(peer, LinkDirection.from, at, length, reason)
     }
+  }
+
+  /** Whether a frame of this peer would be dropped for its source. Only reads. */
+  isLocalSource(peer: number, offset: number, nowS: number): boolean {
+    this.nowS = nowS
+    return this.isLocal(offset, this.ports.domain[peer]!, peer)
   }
 
   /** Whether the frame's source is a station that lives here and nowhere else: it was sent in a circle, or by somebody else. */
