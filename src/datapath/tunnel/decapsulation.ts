@@ -15,7 +15,7 @@
  *                     ^^^^^^^^^^^ virtio-net header of frame 1
  */
 
-import { BURST_MAX } from '../../limits.ts'
+import { BURST_MAX, PORTS_MAX } from '../../limits.ts'
 import type { MacTable } from '../../tables/mac-table.ts'
 import * as arp from '../../wire/arp.ts'
 import * as ethernet from '../../wire/ethernet.ts'
@@ -438,7 +438,7 @@ export class Decapsulation {
       domain,
       this.nowS,
     )
-    return port > TO_ALL && ports.plain[port] === 0
+    return port > TO_ALL && port < PORTS_MAX && ports.plain[port] === 0
   }
 
   /** Ends the run: what it was becomes a frame of the burst. */
