@@ -60,6 +60,8 @@ export class MemoryMachine implements MemoryProcesses {
   #failAt = 0
   #dieAt = 0
   #failing: string | undefined
+  #saves = 0
+  #failingSaves: ReadonlySet<number> = new Set()
   #dieBefore = false
   #dead = false
   #drawn = 0
@@ -74,6 +76,12 @@ export class MemoryMachine implements MemoryProcesses {
   /** Every step of this name fails from here on; undefined: none. */
   failFrom(name: string | undefined): void {
     this.#failing = name
+  }
+
+  /** Saves are counted from here, from 1; those of these numbers fail. */
+  failSaves(numbers: readonly number[]): void {
+    this.#saves = 0
+    this.#failingSaves = new Set(numbers)
   }
 
   /** The daemon dies before the step of this number, or just after it; whoever waits for it waits for ever. */
@@ -201,8 +209,8 @@ export class MemoryMachine implements MemoryProcesses {
       await Promise.resolve()
       if (life !== this.#life || this.#dead) return forEver()
       this.steps.push(name)
-      if (this.steps.length === this.#failAt || name === this.#failing)
-        throw new InjectedFailure(`${name} fails`)
+      const isFailing = name === this.#failing || (name === 'save' && this.#failingSaves.has(++this.#saves))
+      if (this.steps.length === this.#failAt || isFailing) throw new InjectedFailure(`${name} fails`)
       if (this.steps.length === this.#dieAt) {
         this.#dead = true
         if (!this.#dieBefore) apply()

@@ -93,6 +93,16 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
   assertNames(daemon, running)
 }
 
+/** What has a name keeps others from it. */
+export async function assertNamesTaken(daemon: Daemon): Promise<void> {
+  const { controller } = daemon
+  const { networks, sandboxes } = daemon.model()
+  for (const { name } of sandboxes) await assert.rejects(controller.createSandbox(name, {}), /already in use/)
+  for (const { name } of networks) {
+    await assert.rejects(controller.createNetwork({ Name: name }), /already exists|predefined|pre-defined/)
+  }
+}
+
 /** What the records say is published is what the switch lets in and what the machine has reserved. */
 function assertPublished({ fabric, hostPorts }: Daemon, running: readonly SandboxRecord[]): void {
   const ranges = running.flatMap((sandbox) =>
@@ -215,6 +225,9 @@ function assertPermits(daemon: Daemon, running: readonly SandboxRecord[]): void 
 
 function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMachine): void {
   const networks = new Set(daemon.model().networks.map(({ id }) => id))
+  for (const { network, formerName } of sandbox.endpoints) {
+    assert.equal(networks.has(network), formerName === undefined, 'what waits for a network says which one')
+  }
   if (sandbox.state.status !== 'running') {
     assert.ok(sandbox.endpoints.every(({ joined }) => joined === undefined))
     return
@@ -222,8 +235,7 @@ function assertSandbox(sandbox: SandboxRecord, daemon: Daemon, machine: MemoryMa
   const mode = sandbox.config.networkMode.kind
   if (mode === 'container' || mode === 'host') return
   const { namespace } = machine.sandboxes.get(sandbox.id)!
-  const expected = sandbox.endpoints.flatMap(({ network, joined }) => {
-    assert.ok(networks.has(network), 'the network of an endpoint is there')
+  const expected = sandbox.endpoints.flatMap(({ joined }) => {
     assert.ok(joined !== undefined)
     if (joined.interface === '') return []
     const addresses = [joined.ipv4, joined.ipv6].flatMap((address) =>
