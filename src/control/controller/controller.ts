@@ -154,7 +154,7 @@ export class Controller implements ControlPlane {
     this.#uplinks = new Uplinks(context)
     this.#impairments = new Impairments(context, this.#runs, registry)
     this.#explain = new Explain(context, registry, this.#services)
-    this.#dns = new Dns(context, this.#runs, registry)
+    this.#dns = new Dns(context, this.#runs, registry, this.#services)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */

@@ -136,6 +136,23 @@ export class Services {
     return this.#all().flatMap((service) => (service.network === network ? [service.name] : []))
   }
 
+  /** What names of services on a network lead to, and whose that is: no sandbox's for a virtual address. */
+  addressesOn(
+    network: string,
+  ): readonly { readonly name: string; readonly sandbox: string; readonly address: string }[] {
+    return this.#all().flatMap((service) => {
+      if (service.network !== network) return []
+      const { name, virtualIp } = service
+      const backends = this.#backendsOf(service).map((member) => ({
+        sandbox: member.name,
+        address: member.address,
+      }))
+      const tasks = backends.map((backend) => ({ name: `tasks.${name}`, ...backend }))
+      const all = backends.map((backend) => ({ name, ...backend }))
+      return [...(virtualIp === '' ? all : [{ name, sandbox: '', address: virtualIp }]), ...tasks]
+    })
+  }
+
   /** The service whose virtual address it is. */
   virtualOwner(network: string, address: string): string | undefined {
     return this.#all().find((service) => service.network === network && service.virtualIp === address)?.name

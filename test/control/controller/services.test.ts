@@ -65,6 +65,17 @@ describe('a service', () => {
       ],
     )
     assert.deepEqual(daemon.events.at(-1)?.Action, 'create')
+    const { records } = daemon.controller.dnsRecords('front')
+    assert.deepEqual(
+      records
+        .filter(({ kind }) => kind === 'service')
+        .map(({ name, sandbox, ipv4 }) => [name, sandbox, ipv4]),
+      [
+        ['web', '', '10.1.0.5'],
+        ['tasks.web', 'a1', '10.1.0.2'],
+        ['tasks.web', 'b1', '10.1.0.3'],
+      ],
+    )
   })
   it('follows its backends: those that come, end, and are named', async () => {
     const { daemon } = await booted()
