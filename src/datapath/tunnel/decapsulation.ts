@@ -128,6 +128,10 @@ export class Decapsulation {
   private vniWord = NONE
   private domain = NONE
   private peer = NONE
+  /** The source that was found not to live here last, in this round. */
+  private foreignHigh = 0
+  private foreignLow = 0
+  private foreignDomain = NONE
   /** The frame before, in the same slot, is still to be read to its end. */
   private isTailInUse = false
   private nowS = 0
@@ -165,6 +169,7 @@ export class Decapsulation {
   arrive(count: number, nowUs: number): number {
     this.nowS = Math.floor(nowUs / US_PER_S)
     this.count = count
+    this.foreignDomain = NONE
     if (count > 0) this.takeOut(count)
     while (this.next < this.takenCount) {
       if (!this.takeApart()) break
@@ -322,6 +327,7 @@ export class Decapsulation {
   /** Whether a frame of this peer would be dropped for its source. Only reads. */
   isLocalSource(peer: number, offset: number, nowS: number): boolean {
     this.nowS = nowS
+    this.foreignDomain = NONE
     return this.isLocal(offset, this.ports.domain[peer]!, peer)
   }
 
@@ -337,8 +343,14 @@ export class Decapsulation {
     ) {
       return true
     }
+    if (low === this.foreignLow && high === this.foreignHigh && domain === this.foreignDomain) return false
     const port = stations.lookup(domain, high, low, this.nowS)
-    if (port < 0 || port === peer || ports.oneWay[port] === FROM_PEER) return false
+    if (port < 0 || port === peer || ports.oneWay[port] === FROM_PEER) {
+      this.foreignHigh = high
+      this.foreignLow = low
+      this.foreignDomain = domain
+      return false
+    }
     // What a switch has learned of a station that was silent since may be out of date.
     return tables.learns[domain] === 0 || guard.guarded[port] === 1 || stations.isStatic(domain, high, low)
   }
