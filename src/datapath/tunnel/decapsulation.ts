@@ -276,8 +276,7 @@ export class Decapsulation {
       }
       hasChanged = verdict !== 0
     }
-    this.adapt(offset, size, domain, peer)
-    if (this.mayMerge(offset, size, hasChanged)) return
+    if (this.adapt(offset, size, domain, peer) && this.mayMerge(offset, size, hasChanged)) return
     this.place(peer, offset, size)
   }
 
@@ -355,8 +354,8 @@ export class Decapsulation {
     return tables.learns[domain] === 0 || guard.guarded[port] === 1 || stations.isStatic(domain, high, low)
   }
 
-  /** Undoes what the tunnel made other: the router's address; and lets a SYN say what the way back takes. */
-  private adapt(offset: number, length: number, domain: number, peer: number): void {
+  /** Undoes what the tunnel made other: the router's address; and lets a SYN say what the way back takes. Whether the frame has TCP. */
+  private adapt(offset: number, length: number, domain: number, peer: number): boolean {
     const { view, tables } = this
     if (
       tables.hasRouter[domain] === 1 &&
@@ -368,18 +367,19 @@ export class Decapsulation {
     const type = etherType(view, offset)
     const network = offset + ETHERNET_HEADER_SIZE
     if (type === TYPE_IPV4) {
-      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE || view.getUint8(network + 9) !== TCP_PROTOCOL)
-        return
+      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE) return false
+      if (view.getUint8(network + 9) !== TCP_PROTOCOL) return false
       const transport = network + ((view.getUint8(network) & 0x0f) << 2)
       if ((view.getUint16(network + 6) & 0x1fff) === 0) {
         this.clamp(offset, length, transport, tables.mtu[peer]! - IPV4_HEADER_SIZE - TCP_HEADER_SIZE)
       }
-    } else if (type === TYPE_IPV6) {
-      if (length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE || view.getUint8(network + 6) !== TCP_PROTOCOL)
-        return
-      const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
-      this.clamp(offset, length, network + IPV6_HEADER_SIZE, mss)
+      return true
     }
+    if (type !== TYPE_IPV6 || length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE) return false
+    if (view.getUint8(network + 6) !== TCP_PROTOCOL) return false
+    const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
+    this.clamp(offset, length, network + IPV6_HEADER_SIZE, mss)
+    return true
   }
 
   private clamp(offset: number, length: number, transport: number, mss: number): void {
