@@ -155,13 +155,7 @@ for (const [family, underlay, io] of [
       scene.left.ip('link', 'set', 'eth0', 'down')
       await until('it is down', async () => !(await up()))
       scene.left.ip('link', 'set', 'eth0', 'up')
-      scene.left.ip(
-        'address',
-        'replace',
-        `${underlay.left}/${underlay.prefixLength}`,
-        'dev',
-        'eth0',
-      )
+      scene.left.ip('address', 'replace', `${underlay.left}/${underlay.prefixLength}`, 'dev', 'eth0')
       await until('it is up', up)
       await until(
         'they reach each other',
