@@ -15,7 +15,8 @@ import { until } from '../support/until.ts'
 const skip =
   needsTap() || needs('ip', 'ping', 'ethtool', 'tcpdump', 'tshark', 'cc', 'nsenter', 'setpriv', 'ss')
 
-const BYTES = '1000000'
+/** The last datagram is in fragments where those before it are: these have no ports to hash, and are another flow for the tunnel. */
+const BYTES = '1002000'
 const ping = ['ping', '-n', '-i', '0.01', '-W', '5'] as const
 
 /** Of the payload: the smallest, around what passes in one piece by either family, and what is sent in fragments. */
