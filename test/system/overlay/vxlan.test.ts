@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { OverlayNetworks } from '../../../src/control/api/overlay.ts'
 import type { Fdb } from '../../../src/control/api/switch.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { checksumErrors } from '../support/checksum-errors.ts'
@@ -151,8 +152,10 @@ for (const [family, underlay, io] of [
     if (family === 'IPv6') return
 
     it('go on when the address, or the interface that has it, is back', async () => {
-      const up = async (): Promise<boolean> =>
-        /STATE\n.* up$/s.test(await scene.daemon('left').do('overlay', 'ls'))
+      const up = async (): Promise<boolean> => {
+        const { networks } = await scene.daemon('left').call<OverlayNetworks>('GET', '/overlay/networks')
+        return networks.every(({ problem }) => problem === '')
+      }
       scene.left.ip('link', 'set', 'eth0', 'down')
       await until('it is down', async () => !(await up()))
       scene.left.ip('link', 'set', 'eth0', 'up')
