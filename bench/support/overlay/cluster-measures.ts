@@ -21,7 +21,7 @@ const PREFIX = '/tapwire/bench/'
 /** Milliseconds between two looks whether something has come about. */
 const TURN_MS = 5
 /** Births of one host that are under way at a time. */
-const AT_A_TIME = 8
+const AT_A_TIME = 32
 
 export interface ClusterMeasures {
   readonly hosts: number

@@ -42,6 +42,7 @@ import { carryCongestion, ECN_DROPPED } from './congestion.ts'
 import { NO_SUM, SegmentMerger } from './segment-merger.ts'
 import type { Strangers } from './strangers.ts'
 import type { TunnelTables } from './tunnel-tables.ts'
+import { noteUnfinished, saidLength } from './unfinished.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const {
@@ -71,6 +72,8 @@ const { SYN } = tcp
 const ECN_MASK = 3
 const NO_ECN = 0
 const TO_ALL = FLOOD
+const inFrameLength = saidLength
+const noteUnfinishedWork = noteUnfinished
 const NONE = -1
 const US_PER_S = 1_000_000
 
@@ -118,6 +121,8 @@ export class Decapsulation {
   private end = 0
   private size = 0
   private tos = 0
+  /** Of an inner super-frame, where that is known: what its segments carry. */
+  private innerSize = 0
   /** Where the sum of the next datagram is; 0: nowhere. */
   private sums = 0
   private a = 0
@@ -128,10 +133,6 @@ export class Decapsulation {
   private vniWord = NONE
   private domain = NONE
   private peer = NONE
-  /** The source that was found not to live here last, in this round. */
-  private foreignHigh = 0
-  private foreignLow = 0
-  private foreignDomain = NONE
   /** The frame before, in the same slot, is still to be read to its end. */
   private isTailInUse = false
   private nowS = 0
@@ -169,7 +170,6 @@ export class Decapsulation {
   arrive(count: number, nowUs: number): number {
     this.nowS = Math.floor(nowUs / US_PER_S)
     this.count = count
-    this.foreignDomain = NONE
     if (count > 0) this.takeOut(count)
     while (this.next < this.takenCount) {
       if (!this.takeApart()) break
@@ -213,9 +213,12 @@ export class Decapsulation {
     const tunnel = taken[descriptor + PORT]!
     this.at = offset
     this.end = offset + length
-    this.size = segmentSize > 0 ? segmentSize : Math.max(length, 1)
+    const isWhole =
+      segmentSize > 0 && this.isWhole(offset + VXLAN_HEADER_SIZE, segmentSize - VXLAN_HEADER_SIZE)
+    this.size = segmentSize > 0 && !isWhole ? segmentSize : Math.max(length, 1)
+    this.innerSize = isWhole ? segmentSize : 0
     this.tos = view.getInt32(facts + FACT_TOS, true)
-    this.sums = segmentSize > 0 ? view.getInt32(facts + FACT_SUMS, true) : 0
+    this.sums = segmentSize > 0 && !isWhole ? view.getInt32(facts + FACT_SUMS, true) : 0
     this.isTailInUse = false
     const a = view.getInt32(facts + FACT_SOURCE_ADDRESS)
     const b = view.getInt32(facts + FACT_SOURCE_ADDRESS + 4)
@@ -228,6 +231,11 @@ export class Decapsulation {
     this.c = c
     this.d = d
     this.vniWord = NONE
+  }
+
+  /** Whether the segments are those of an inner super-frame: by its own word it does not end where the first of them does. */
+  private isWhole(offset: number, length: number): boolean {
+    return length > 0 && inFrameLength(this.view, offset, offset + length) > length
   }
 
   /** The datagrams of the open descriptor. False where the burst is full before they are through. */
@@ -276,7 +284,8 @@ export class Decapsulation {
       }
       hasChanged = verdict !== 0
     }
-    if (this.adapt(offset, size, domain, peer) && this.mayMerge(offset, size, hasChanged)) return
+    this.adapt(offset, size, domain, peer)
+    if (this.mayMerge(offset, size, hasChanged)) return
     this.place(peer, offset, size)
   }
 
@@ -326,7 +335,6 @@ export class Decapsulation {
   /** Whether a frame of this peer would be dropped for its source. Only reads. */
   isLocalSource(peer: number, offset: number, nowS: number): boolean {
     this.nowS = nowS
-    this.foreignDomain = NONE
     return this.isLocal(offset, this.ports.domain[peer]!, peer)
   }
 
@@ -342,20 +350,14 @@ export class Decapsulation {
     ) {
       return true
     }
-    if (low === this.foreignLow && high === this.foreignHigh && domain === this.foreignDomain) return false
     const port = stations.lookup(domain, high, low, this.nowS)
-    if (port < 0 || port === peer || ports.oneWay[port] === FROM_PEER) {
-      this.foreignHigh = high
-      this.foreignLow = low
-      this.foreignDomain = domain
-      return false
-    }
+    if (port < 0 || port === peer || ports.oneWay[port] === FROM_PEER) return false
     // What a switch has learned of a station that was silent since may be out of date.
     return tables.learns[domain] === 0 || guard.guarded[port] === 1 || stations.isStatic(domain, high, low)
   }
 
-  /** Undoes what the tunnel made other: the router's address; and lets a SYN say what the way back takes. Whether the frame has TCP. */
-  private adapt(offset: number, length: number, domain: number, peer: number): boolean {
+  /** Undoes what the tunnel made other: the router's address; and lets a SYN say what the way back takes. */
+  private adapt(offset: number, length: number, domain: number, peer: number): void {
     const { view, tables } = this
     if (
       tables.hasRouter[domain] === 1 &&
@@ -367,19 +369,18 @@ export class Decapsulation {
     const type = etherType(view, offset)
     const network = offset + ETHERNET_HEADER_SIZE
     if (type === TYPE_IPV4) {
-      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE) return false
-      if (view.getUint8(network + 9) !== TCP_PROTOCOL) return false
+      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE || view.getUint8(network + 9) !== TCP_PROTOCOL)
+        return
       const transport = network + ((view.getUint8(network) & 0x0f) << 2)
       if ((view.getUint16(network + 6) & 0x1fff) === 0) {
         this.clamp(offset, length, transport, tables.mtu[peer]! - IPV4_HEADER_SIZE - TCP_HEADER_SIZE)
       }
-      return true
+    } else if (type === TYPE_IPV6) {
+      if (length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE || view.getUint8(network + 6) !== TCP_PROTOCOL)
+        return
+      const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
+      this.clamp(offset, length, network + IPV6_HEADER_SIZE, mss)
     }
-    if (type !== TYPE_IPV6 || length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE) return false
-    if (view.getUint8(network + 6) !== TCP_PROTOCOL) return false
-    const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
-    this.clamp(offset, length, network + IPV6_HEADER_SIZE, mss)
-    return true
   }
 
   private clamp(offset: number, length: number, transport: number, mss: number): void {
@@ -481,6 +482,7 @@ export class Decapsulation {
       virtioNet.clear(this.view, offset - VIRTIO_NET_HEADER_SIZE)
       this.isTailInUse = true
     }
+    noteUnfinishedWork(this.view, at, length, this.tables.mtu[port]!, this.innerSize)
     this.put(port, at, length)
   }
 
