@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { SERVICE_BACKENDS_MAX, SERVICES_MAX } from '../../../src/datapath/services/service-limits.ts'
 import { pickBackend, type Service, ServiceTable } from '../../../src/datapath/services/service-table.ts'
-import { SERVICE_BACKENDS_MAX, SERVICES_MAX } from '../../../src/limits.ts'
 
 const TCP = 6
 const service = (backends: readonly number[], seed = 7): Service => ({
@@ -53,7 +53,8 @@ describe('the backend of a flow', () => {
       counts.set(backend, (counts.get(backend) ?? 0) + 1)
     }
     // Six standard deviations of a binomial distribution.
-    for (const backend of all) assert.ok(Math.abs(counts.get(backend)! - 2000) < 240, String(counts.get(backend)))
+    for (const backend of all)
+      assert.ok(Math.abs(counts.get(backend)! - 2000) < 240, String(counts.get(backend)))
   })
   it('is none where there is none', () => {
     assert.equal(pickBackend(service([]), TCP, 1, 2), -1)
