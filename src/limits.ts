@@ -45,8 +45,9 @@ export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
 /** Ports that flows are told apart by (RFC 7348, 5), and of which each source has one. */
 export const TUNNEL_FIRST_SOURCE_PORT = 49_152
 export const TUNNEL_LAST_SOURCE_PORT = 65_535
-/** Tunnels; addresses of stations behind peers; senders that are no peers and are told of, and how often. */
+/** Tunnels; peers that a network names, or learns of; addresses of stations behind peers; senders that are no peers and are told of, and how often. */
 export const TUNNELS_MAX = 16
+export const VXLAN_PEERS_MAX = 256
 export const REMOTE_ADDRESSES_MAX = 65_536
 export const STRANGERS_MAX = 32
 export const STRANGER_AGAIN_S = 10

@@ -379,9 +379,21 @@ export class Engine {
     return this.tunnels.takeStrangers()
   }
 
+  /** Whether a frame was too long for the way to a peer since this was asked last: it takes less than `setPeerMtu` has said. */
+  takeNarrow(): boolean {
+    const { hasFoundNarrow } = this.egress
+    this.egress.hasFoundNarrow = false
+    return hasFoundNarrow
+  }
+
   /** All peers, as they are now. */
   peers(nowS: number): readonly PeerState[] {
     return this.tunnels.peers(nowS)
+  }
+
+  /** Bytes of IP packet that the port takes from here on. */
+  setPortMtu(port: number, mtu: number): void {
+    this.ports.setMtu(port, mtu)
   }
 
   /** Gives the domain a gateway, changes it, or takes it away with its connections. Throws RangeError where there is no room for it. */

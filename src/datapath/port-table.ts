@@ -117,6 +117,11 @@ export class PortTable {
     this.#setMembers(settings.domain, Int32Array.of(...members, port))
   }
 
+  setMtu(port: number, mtu: number): void {
+    if ((this.domain[port] ?? NO_DOMAIN) === NO_DOMAIN) throw new Error(`port ${port} does not exist`)
+    this.frameMax[port] = ETHERNET_HEADER_SIZE + mtu
+  }
+
   removePort(port: number): void {
     const domain = this.domain[port] ?? NO_DOMAIN
     if (domain === NO_DOMAIN) return

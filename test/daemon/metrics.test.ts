@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, it, type TestContext } from 'node:test'
 import type { NetworkInspect } from '../../src/control/api/network.ts'
+import type { OverlayNetworks } from '../../src/control/api/overlay.ts'
 import type { SandboxSummary } from '../../src/control/api/sandbox.ts'
 import type { Stats } from '../../src/control/api/switch.ts'
 import { Metrics, type MetricsSource } from '../../src/daemon/metrics.ts'
@@ -55,7 +56,13 @@ const station = (name: string) => ({
 const summary = (State: SandboxSummary['State']) => ({ State }) as SandboxSummary
 
 /** Two sandboxes on a network; `change` takes some of it away, or puts more in. */
-function newSource(change: { ports?: Stats['ports']; networks?: NetworkInspect[] } = {}): MetricsSource {
+function newSource(
+  change: {
+    ports?: Stats['ports']
+    networks?: NetworkInspect[]
+    overlays?: OverlayNetworks['networks']
+  } = {},
+): MetricsSource {
   return {
     version: '1.2.3',
     backend: 'io_uring',
@@ -81,6 +88,7 @@ function newSource(change: { ports?: Stats['ports']; networks?: NetworkInspect[]
         drops: [{ reason: 'device-queue-full', sentence: '', frames: 10 }],
       }),
       fdb: async () => ({ stations: [station('red'), station('red'), station('blue')] }),
+      overlayNetworks: () => ({ networks: change.overlays ?? [] }),
       natStats: async () => ({
         flows: 6,
         capacity: 1000,
@@ -265,6 +273,35 @@ describe('the metrics', () => {
     assert.match(text, /sandbox="one"/)
     assert.doesNotMatch(text, /sandbox="two"/)
     assert.doesNotMatch(text, /tapwire_network_endpoints\{/)
+  })
+
+  it('tell of networks behind a tunnel, and of so many peers apart', async (t) => {
+    const common = { driver: 'vxlan', vni: 1, local: '192.0.2.1', udpPort: 4789, mtu: 1450 }
+    const overlays = [
+      { ...common, network: 'red', peers: 300, problem: '' },
+      { ...common, network: 'far', peers: 0, problem: 'its socket has failed' },
+    ]
+    const ports = Array.from({ length: 300 }, (_, i) => ({
+      ...port(i, ''),
+      interface: `peer:10.0.${i >> 8}.${i & 255}`,
+    }))
+    const { text } = await newMetrics(t, newSource({ ports, overlays })).render()
+    const lines = text.split('\n')
+    for (const line of [
+      'tapwire_overlay_up{network="red"} 1',
+      'tapwire_overlay_up{network="far"} 0',
+      'tapwire_overlay_peers{network="red"} 300',
+      'tapwire_overlay_mtu_bytes{network="red"} 1450',
+      'tapwire_port_received_frames_total{network="red",sandbox="",interface="peer:10.0.0.255"} 265',
+    ]) {
+      assert.ok(lines.includes(line), line)
+    }
+    const others = ports.slice(256).reduce((sum, { received }) => sum + received.frames, 0)
+    assert.ok(
+      lines.includes(
+        `tapwire_port_received_frames_total{network="red",sandbox="",interface="peer:others"} ${others}`,
+      ),
+    )
   })
 
   it('are what promtool takes without a remark', { skip: needs('promtool') }, async (t) => {

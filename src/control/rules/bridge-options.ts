@@ -16,6 +16,7 @@ import {
   parseBoolean,
   parseInteger,
 } from './option-values.ts'
+import { IPV6_MTU_MIN } from './tunnel-mtu.ts'
 
 export interface BridgeOptions {
   /** Bytes of IP packet. */
@@ -74,9 +75,6 @@ export const BRIDGE_OPTION = {
   uplink: 'tapwire.uplink',
   host: 'tapwire.host',
 } as const
-
-/** RFC 8200, 5: what every link that carries IPv6 must be able to carry. Linux has no IPv6 on an interface below. */
-const IPV6_MTU_MIN = 1280
 
 const INTERFACE_PREFIX_DEFAULT = 'eth'
 const INTERFACE_PREFIX_MAX = INTERFACE_NAME_MAX - String(PORTS_MAX - 1).length
