@@ -48,7 +48,7 @@ interface Held {
   /** Why not all could be told; empty where all was. */
   problem: string
   /** The first of these. */
-  failure: unknown
+  failure: Error | undefined
 }
 
 export interface ServiceMeshParts {
@@ -100,7 +100,7 @@ export class ServiceMesh {
   }
 
   /** What went wrong first with it; undefined where nothing did. */
-  failureOf(service: string): unknown {
+  failureOf(service: string): Error | undefined {
     return this.#held.get(service)?.failure
   }
 
@@ -182,7 +182,8 @@ export class ServiceMesh {
   #note(id: string, held: Held, seen: SeenService | undefined, problems: readonly unknown[]): void {
     const before = held.problem
     held.problem = problems.map(messageOf).join('; ')
-    held.failure = problems[0]
+    const [first] = problems
+    held.failure = first === undefined || first instanceof Error ? first : new Error(String(first))
     if (held.problem !== '' && held.problem !== before) {
       const name = seen?.service.name ?? id
       this.#parts.context.warn(problems[0], `service ${name} is not all that it should be on this host`)
