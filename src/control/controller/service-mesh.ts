@@ -183,7 +183,7 @@ export class ServiceMesh {
     const before = held.problem
     held.problem = problems.map(messageOf).join('; ')
     const [first] = problems
-    held.failure = first === undefined || first instanceof Error ? first : new Error(String(first))
+    held.failure = first === undefined || first instanceof Error ? first : new Error(messageOf(first))
     if (held.problem !== '' && held.problem !== before) {
       const name = seen?.service.name ?? id
       this.#parts.context.warn(problems[0], `service ${name} is not all that it should be on this host`)
