@@ -251,3 +251,29 @@ describe('an entry of the registry that cannot be read', () => {
     assert.equal(entries.length, 1)
   })
 })
+
+describe('who sends for a network and is no peer of it', () => {
+  it('is told of, unless it is a host of the cluster, or may be', async () => {
+    const { cluster, hosts } = await withNetwork(2)
+    const [host, other] = hosts
+    const strangers = (): number => host!.daemon.events.filter(({ Action }) => Action === 'stranger').length
+    const seen = (address: string): void => {
+      const { tunnelling } = host!.daemon.fabric
+      const [domain] = tunnelling.overlays.keys()
+      tunnelling.tell({ kind: 'stranger', domain: domain!, address })
+    }
+    seen(other!.advertise)
+    assert.equal(strangers(), 0)
+    seen('198.51.100.9')
+    assert.equal(strangers(), 1)
+    cluster.server.fault = 'unreachable'
+    host!.kill()
+    await host!.boot()
+    seen(other!.advertise)
+    assert.equal(strangers(), 0)
+    cluster.server.fault = 'none'
+    await cluster.pass(20_000)
+    seen('198.51.100.9')
+    assert.equal(strangers(), 1)
+  })
+})
