@@ -1,9 +1,11 @@
 import {
   DESCRIPTOR_SHIFT,
   EVENT_WORDS,
+  FLAG_GATHER,
   FRAME_MAX,
   FrameMemory,
   frameLayout,
+  GATHER_WORD,
   LENGTH,
   OFFSET,
   PORT,
@@ -13,12 +15,34 @@ import {
   STATUS_WOKEN,
   VIRTIO_NET_HEADER_SIZE,
 } from '../datapath/frame-memory.ts'
-import { BURST_MAX, PORT_EVENTS_MAX, PORTS_MAX, SLOTS_DEFAULT, TRANSMIT_MAX } from '../limits.ts'
+import {
+  BURST_MAX,
+  PORT_EVENTS_MAX,
+  PORTS_MAX,
+  SLOTS_DEFAULT,
+  TRANSMIT_MAX,
+  TUNNEL_DATAGRAMS_MAX,
+  UDP_PAYLOAD_MAX,
+} from '../limits.ts'
 import type { FrameIo } from './frame-io.ts'
+import { framesHave, takeGather } from './memory-gather.ts'
+import {
+  type ArrivingDatagram,
+  type MemoryPeer,
+  type MemoryPeerOptions,
+  MemoryTunnel,
+  type MemoryTunnelOptions,
+  memoryPeer,
+  placeDatagram,
+  type SentDatagram,
+  sendDatagrams,
+} from './memory-tunnel.ts'
 
 /** Linux's errno numbers, as a RESULT carries them. */
 const EFAULT = 14
 const ENODEV = 19
+const EMSGSIZE = 90
+const EOPNOTSUPP = 95
 const ENOBUFS = 105
 
 const NO_HEADER = new Uint8Array(VIRTIO_NET_HEADER_SIZE)
@@ -44,7 +68,9 @@ interface MemoryPort {
 export class MemoryFrameIo implements FrameIo {
   readonly backend = 'memory'
   readonly memory: FrameMemory
-  readonly #ports = new Map<number, MemoryPort>()
+  /** What receives, in the order of turns. */
+  readonly #ports = new Map<number, MemoryPort | MemoryTunnel>()
+  readonly #peers = new Map<number, MemoryPeer>()
   readonly #burstMax: number
   #woken = false
 
@@ -55,8 +81,7 @@ export class MemoryFrameIo implements FrameIo {
 
   /** `queueMax` bounds the departures that nobody collects: what goes beyond is refused with ENOBUFS, as by a device. */
   attach(port: number, queueMax: number = TRANSMIT_MAX): void {
-    if (port < 0 || port >= PORTS_MAX) throw new RangeError(`port ${port} is not in 0..${PORTS_MAX - 1}`)
-    if (this.#ports.has(port)) throw new Error(`port ${port} is attached already`)
+    this.#refuseTaken(port)
     this.#ports.set(port, { error: 0, queueMax, arrivals: [], departures: [] })
   }
 
@@ -69,6 +94,39 @@ export class MemoryFrameIo implements FrameIo {
         `a virtio-net header has ${VIRTIO_NET_HEADER_SIZE} bytes, not ${virtioHeader.length}`,
       )
     this.#attached(port).arrivals.push({ frame, virtioHeader })
+  }
+
+  /** A port of datagrams: what NativeFrameIo has sockets for. */
+  attachTunnel(port: number, options: MemoryTunnelOptions = {}): void {
+    this.#refuseTaken(port)
+    this.#ports.set(port, new MemoryTunnel(options))
+  }
+
+  /** As NativeFrameIo's. */
+  attachPeer(
+    port: number,
+    tunnelPort: number,
+    address: Uint8Array,
+    udpPort: number,
+    options: MemoryPeerOptions = {},
+  ): void {
+    this.#refuseTaken(port)
+    this.#peers.set(port, memoryPeer(tunnelPort, address, udpPort, options))
+  }
+
+  /** Lets a datagram, or several as one, arrive at the tunnel. The bytes are copied at the poll that receives them. */
+  injectDatagram(port: number, arrival: ArrivingDatagram): void {
+    const { payload, segmentSize = 0 } = arrival
+    if (payload.length > UDP_PAYLOAD_MAX)
+      throw new RangeError(`a payload has at most ${UDP_PAYLOAD_MAX} bytes, not ${payload.length}`)
+    if (segmentSize > 0 && payload.length > segmentSize * TUNNEL_DATAGRAMS_MAX)
+      throw new RangeError(`at most ${TUNNEL_DATAGRAMS_MAX} datagrams come as one`)
+    this.#tunnel(port).arrivals.push(arrival)
+  }
+
+  /** Takes what was transmitted to the tunnel's peers since the last call. */
+  collectDatagrams(port: number): SentDatagram[] {
+    return this.#tunnel(port).departures.splice(0)
   }
 
   /** Takes what was transmitted to the port since the last call. */
@@ -104,46 +162,85 @@ export class MemoryFrameIo implements FrameIo {
 
   detach(port: number): void {
     this.#ports.delete(port)
+    this.#peers.delete(port)
   }
 
   close(): void {
     this.#ports.clear()
+    this.#peers.clear()
+  }
+
+  #refuseTaken(port: number): void {
+    if (port < 0 || port >= PORTS_MAX) throw new RangeError(`port ${port} is not in 0..${PORTS_MAX - 1}`)
+    if (this.#ports.has(port) || this.#peers.has(port)) throw new Error(`port ${port} is attached already`)
+  }
+
+  #tunnel(port: number): MemoryTunnel {
+    const tunnel = this.#ports.get(port)
+    if (!(tunnel instanceof MemoryTunnel)) throw new Error(`port ${port} is no tunnel`)
+    return tunnel
   }
 
   #attached(port: number): MemoryPort {
     const attached = this.#ports.get(port)
-    if (attached === undefined) throw new Error(`port ${port} is not attached`)
+    if (attached === undefined || attached instanceof MemoryTunnel)
+      throw new Error(`port ${port} is not attached`)
     return attached
   }
 
   #transmit(descriptor: number): void {
-    const { transmits, bytes, status } = this.memory
-    const offset = transmits[descriptor + OFFSET]!
-    const length = transmits[descriptor + LENGTH]!
-    const port = this.#ports.get(transmits[descriptor + PORT]!)
-    const error = port === undefined ? ENODEV : this.#refusal(port, offset, length)
+    const { transmits, status } = this.memory
+    const error = this.#send(descriptor, transmits[descriptor + PORT]!)
     transmits[descriptor + RESULT] = -error
     if (error !== 0) status[STATUS_TRANSMIT_FAILURES]!++
-    else
-      port?.departures.push({
-        frame: bytes.slice(offset, offset + length),
-        virtioHeader: bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset),
-      })
   }
 
-  /** The errno for a transmission, 0 where there is nothing against it. */
-  #refusal(port: MemoryPort, offset: number, length: number): number {
-    const { slots, size } = this.memory.layout
-    if (offset < slots + VIRTIO_NET_HEADER_SIZE || length < 0 || offset + length > size) return EFAULT
+  /** The errno of a transmission, or 0. */
+  #send(descriptor: number, port: number): number {
+    const attached = this.#ports.get(port)
+    if (attached instanceof MemoryTunnel) return EOPNOTSUPP
+    if (attached !== undefined) return this.#sendFrame(descriptor, attached)
+    const peer = this.#peers.get(port)
+    const tunnel = peer && this.#ports.get(peer.tunnelPort)
+    if (peer === undefined || !(tunnel instanceof MemoryTunnel)) return ENODEV
+    return sendDatagrams(this.memory, descriptor, port, peer, tunnel)
+  }
+
+  #sendFrame(descriptor: number, port: MemoryPort): number {
+    const { transmits, bytes, view } = this.memory
+    const offset = transmits[descriptor + OFFSET]!
+    const length = transmits[descriptor + LENGTH]!
+    const header = offset - VIRTIO_NET_HEADER_SIZE
+    if (!framesHave(this.memory, header, VIRTIO_NET_HEADER_SIZE) || !framesHave(this.memory, offset, length))
+      return EFAULT
     if (port.error !== 0) return port.error
-    return port.departures.length >= port.queueMax ? ENOBUFS : 0
+    if (port.departures.length >= port.queueMax) return ENOBUFS
+    if ((view.getUint8(header) & FLAG_GATHER) !== 0) return this.#sendGathered(offset, port)
+    port.departures.push({
+      frame: bytes.slice(offset, offset + length),
+      virtioHeader: bytes.slice(header, offset),
+    })
+    return 0
+  }
+
+  #sendGathered(offset: number, port: MemoryPort): number {
+    const { view } = this.memory
+    if (!framesHave(this.memory, offset + GATHER_WORD, 4)) return EFAULT
+    const gathered = takeGather(this.memory, view.getInt32(offset + GATHER_WORD, true))
+    if (gathered === undefined || gathered.bytes.length < VIRTIO_NET_HEADER_SIZE) return EFAULT
+    const virtioHeader = gathered.bytes.slice(0, VIRTIO_NET_HEADER_SIZE)
+    const frame = gathered.bytes.slice(VIRTIO_NET_HEADER_SIZE)
+    if (frame.length > FRAME_MAX) return EMSGSIZE
+    virtioHeader[0]! &= ~FLAG_GATHER
+    port.departures.push({ frame, virtioHeader })
+    return 0
   }
 
   #reportLost(): number {
     let count = 0
-    for (const [number, { error }] of this.#ports) {
-      if (error === 0 || count === PORT_EVENTS_MAX) continue
-      this.memory.events.set([number, error], count++ * EVENT_WORDS)
+    for (const [number, port] of this.#ports) {
+      if (port instanceof MemoryTunnel || port.error === 0 || count === PORT_EVENTS_MAX) continue
+      this.memory.events.set([number, port.error], count++ * EVENT_WORDS)
       this.detach(number)
     }
     return count
@@ -157,13 +254,20 @@ export class MemoryFrameIo implements FrameIo {
     let count = 0
     for (const [number, port] of this.#ports) {
       if (count === this.#burstMax) break
-      const arrival = port.arrivals.shift()
-      if (arrival === undefined) continue
-      this.#place(count++, number, arrival)
+      if (!this.#take(count, number, port)) continue
+      count++
       this.#ports.delete(number)
       this.#ports.set(number, port)
     }
     return count
+  }
+
+  /** Whether anything was there. */
+  #take(index: number, number: number, port: MemoryPort | MemoryTunnel): boolean {
+    if (port.arrivals.length === 0) return false
+    if (port instanceof MemoryTunnel) placeDatagram(this.memory, index, number, port.arrivals.shift()!)
+    else this.#place(index, number, port.arrivals.shift()!)
+    return true
   }
 
   #place(index: number, port: number, { frame, virtioHeader }: QueuedFrame): void {

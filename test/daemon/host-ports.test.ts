@@ -5,7 +5,7 @@ import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, mock } from 'node:test'
 import { promisify } from 'node:util'
 import { Datapath } from '../../src/daemon/datapath.ts'
 import { MachineHostPorts } from '../../src/daemon/host-ports.ts'
@@ -372,12 +372,19 @@ function udp(sockets: RelaySockets): void {
     'a client that is silent is forgotten',
     using(
       async (relay) => {
-        const client = createSocket('udp4')
-        await ask(client, 'x')
-        assert.equal(relay.clients, 1)
-        while (relay.clients > 0) await new Promise((resolve) => setTimeout(resolve, 5))
-        assert.equal(await ask(client, 'y'), 'y!')
-        client.close()
+        mock.timers.enable({ apis: ['setTimeout'] })
+        try {
+          const client = createSocket('udp4')
+          await ask(client, 'x')
+          mock.timers.tick(29)
+          assert.equal(relay.clients, 1)
+          mock.timers.tick(1)
+          assert.equal(relay.clients, 0)
+          assert.equal(await ask(client, 'y'), 'y!')
+          client.close()
+        } finally {
+          mock.timers.reset()
+        }
       },
       { idleMs: 30 },
     ),

@@ -108,8 +108,7 @@ describe('rewriteAddresses', () => {
         fc.pre(spec.checksum === 'whole' && spec.protocol !== 17)
         const upper = upperOf(spec)
         const field = spec.protocol === 1 ? 2 : 16
-        upper.set(be16((upper[field]! << 8) | (upper[field + 1]! ^ error)), field)
-        upper[field]! ^= error >>> 8
+        upper.set(be16(((upper[field]! << 8) | upper[field + 1]!) ^ error), field)
         const frame = placed(spec, upper)
         const before = segmentSum(frame, spec)
         rewrite(frame, spec, true, tupleFor(spec, wanted))

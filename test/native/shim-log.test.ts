@@ -44,7 +44,11 @@ describe("the shim's log", { skip: needsRoot() }, () => {
 
   it('has lines with their stream and time, and the last one without an end', async () => {
     const before = new Date().toISOString()
-    const lines = await logged(['sh', '-c', 'echo one; sleep 0.05; echo two >&2; sleep 0.05; printf three'])
+    // Each waits until the one before is there: of two that wait at once in two pipes nobody knows the order.
+    const there = (text: string): string =>
+      `until grep -q ${text} ${join(shim.directory, 'log.json')}; do sleep 0.01; done`
+    const script = ['echo one', there('one'), 'echo two >&2', there('two'), 'printf three'].join('\n')
+    const lines = await logged(['sh', '-c', script])
     assert.deepEqual(
       lines.map(({ log, stream }) => [log, stream]),
       [

@@ -276,11 +276,14 @@ describe('the shim', { skip: needsRoot() }, () => {
     watching.send(FrameType.attach)
     await watching.expect(FrameType.done)
     const client = await shim.connect()
-    client.sendPlan(start, ['sh', '-c', 'echo out; echo err >&2; sleep 0.2; exit 7'])
+    const told = join(shim.directory, 'told')
+    const script = `echo out; echo err >&2; until [ -e ${told} ]; do sleep 0.01; done; exit 7`
+    client.sendPlan(start, ['sh', '-c', script])
     const pid = decodeNumber(await client.expect(FrameType.started))
     client.sendPlan(start, ['true'])
     assert.match(decodeFailed(await client.expect(FrameType.failed)).message, /started before/)
     assert.notEqual(pid, shim.pid)
+    writeFileSync(told, '')
     assert.deepEqual(await client.outcome(), { stdout: '', stderr: '', exitCode: 7 })
     assert.deepEqual(await watching.outcome(), { stdout: 'out\n', stderr: 'err\n', exitCode: 7 })
     await shim.ended()
@@ -327,9 +330,17 @@ describe('the shim', { skip: needsRoot() }, () => {
     const client = await shim.connect()
     client.send(FrameType.attach)
     await client.expect(FrameType.done)
-    const daemon =
-      '(setsid sh -c "setsid sleep 1000 & echo \\$!; setsid sh -c \\"trap : TERM HUP; while :; do sleep 1; done\\" & echo \\$!; exec >&-; wait" &)'
-    const { stdout, exitCode } = await client.run(start, ['sh', '-c', `${daemon}; sleep 0.3; exit 9`])
+    const [trapped, told] = ['trapped', 'told'].map((name) => join(shim.directory, name))
+    const stubborn = `trap : TERM HUP; : >${trapped}; while :; do sleep 1; done`
+    const daemon = [
+      'setsid sleep 1000 & echo $!',
+      `setsid sh -c '${stubborn}' & echo $!`,
+      'exec >&-',
+      `until [ -e ${trapped} ]; do sleep 0.01; done`,
+      `: >${told}; wait`,
+    ].join('\n')
+    const script = `(setsid sh -c "$0" &); until [ -e ${told} ]; do sleep 0.01; done; exit 9`
+    const { stdout, exitCode } = await client.run(start, ['sh', '-c', script, daemon])
     pids.push(...stdout.trim().split('\n').map(Number))
     assert.equal(exitCode, 9)
     assert.equal(pids.length, 3)

@@ -194,7 +194,7 @@ export class Attachments {
     taken: readonly string[],
   ): JoinedEndpoint {
     const network = this.#context.model.network(endpoint.network)
-    if (network === undefined || this.#context.isBeingRemoved(network.id)) {
+    if (network === undefined || this.#context.isClosed(network.id)) {
       throw new TapwireError(
         ErrorCode.networkUnknown,
         `network ${network?.name ?? endpoint.network} not found`,

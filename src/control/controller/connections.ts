@@ -22,8 +22,9 @@ export class Connections {
 
   async connect(reference: string, request: NetworkConnect): Promise<void> {
     const { id } = this.#context.findSandbox(request.Container)
-    const network = this.#context.findNetwork(reference)
     await this.#runs.locked(id, async (sandbox) => {
+      // Only now: what was under way with the sandbox may have taken longer than the network lived.
+      const network = this.#context.findNetworkToJoin(reference)
       const settings = planEndpoint(network, request.EndpointConfig)
       this.#refuseConnection(network, sandbox)
       const impairment = normalImpairment(request.EndpointConfig?.Impairment ?? undefined)
@@ -40,12 +41,11 @@ export class Connections {
 
   async disconnect(reference: string, request: NetworkDisconnect): Promise<void> {
     const force = request.Force === true
-    const member = this.#findMember(request.Container, force)
-    const { id } = member
-    const former = formerNetwork(member, reference)
-    if (former !== undefined) return this.#forget(id, former)
-    const network = this.#findJoined(reference, id, force)
+    const { id } = this.#findMember(request.Container, force)
     await this.#runs.locked(id, async (sandbox) => {
+      const former = formerEndpoint(sandbox, reference)
+      if (former !== undefined) return this.#forget(sandbox, former)
+      const network = this.#findJoined(reference, id, force)
       if (network.driver === 'host' && sandbox.config.networkMode.kind === 'host') {
         throw refused(
           'cannot disconnect container from host network - container was created in host network mode',
@@ -62,15 +62,9 @@ export class Connections {
   }
 
   /** Takes a sandbox off a network that is no more, and that it waits for. It does not run. */
-  #forget(id: string, network: string): Promise<void> {
-    return this.#runs.locked(id, (sandbox) =>
-      this.#context.attempt(async (undo) => {
-        const endpoints = sandbox.endpoints.filter(
-          (endpoint) => endpoint.network !== network || endpoint.formerName === undefined,
-        )
-        await this.#context.commitSandbox(undo, { ...sandbox, endpoints })
-      }),
-    )
+  #forget(sandbox: SandboxRecord, former: EndpointRecord): Promise<void> {
+    const endpoints = sandbox.endpoints.filter((endpoint) => endpoint !== former)
+    return this.#context.attempt((undo) => this.#context.commitSandbox(undo, { ...sandbox, endpoints }))
   }
 
   /** Docker looks for what is forced off a network among the network's own endpoints. */
@@ -130,6 +124,8 @@ export class Connections {
   async #disconnect(undo: Undo, before: SandboxRecord, network: NetworkRecord): Promise<void> {
     const run = this.#runs.find(before.id)
     const endpoint = findEndpoint(before, network.id)!
+    // It is there where the sandbox does not leave it after all.
+    undo.always(this.#context.holdNetwork(network.id))
     if (run === undefined || endpoint.joined === undefined) {
       const endpoints = before.endpoints.filter((other) => other !== endpoint)
       return this.#context.commitSandbox(undo, { ...before, endpoints })
@@ -186,12 +182,12 @@ export class Connections {
   }
 }
 
-/** The id of the removed network that a sandbox waits for and that is meant: by its name, or by its id. */
-function formerNetwork({ endpoints }: SandboxRecord, reference: string): string | undefined {
+/** The place on a removed network that a sandbox waits for and that is meant: by its name, or by its id. */
+function formerEndpoint({ endpoints }: SandboxRecord, reference: string): EndpointRecord | undefined {
   return endpoints.find(
     ({ network, formerName }) =>
       formerName !== undefined && (formerName === reference || network === reference),
-  )?.network
+  )
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Fabric, HostPorts, SandboxHost, Surroundings } from '../model/mach
 import type { NetworkRecord, SandboxConfig, SandboxRecord } from '../model/records.ts'
 import type { Store } from '../model/store.ts'
 import { newId } from '../rules/ids.ts'
+import { printable } from '../rules/names.ts'
 import { findNetwork, findSandbox } from '../rules/references.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { Model } from './model.ts'
@@ -35,8 +36,9 @@ export interface EventJournal {
   read(options: EventOptions, signal: AbortSignal): AsyncIterable<Event>
 }
 
-/** Of the log, what the controller needs: things that went wrong and that no client is told. */
+/** Of the log, what the controller needs: what nobody asked for, and things that went wrong and that no client is told. */
 export interface ControllerLog {
+  info(details: object, message: string): void
   warn(details: object, message: string): void
 }
 
@@ -49,10 +51,10 @@ export class Context {
   readonly lock = new KeyedLock()
   /** The daemon is about to end: nothing is started any more. */
   closing = false
-  /** Networks that sandboxes are about to join, so that nobody removes them meanwhile; how many by network. */
+  /** Networks that sandboxes are about to join, or to leave, so that nobody removes them meanwhile; how many by network. */
   readonly #joining = new Map<string, number>()
-  /** Networks that are about to be removed, so that nobody joins them meanwhile. */
-  readonly #removing = new Set<string>()
+  /** Networks that are being made or removed, so that nobody joins them meanwhile. */
+  readonly #closed = new Set<string>()
   /** Operations that are under way. */
   readonly #operations = new Set<Promise<unknown>>()
   /** What the events of a sandbox have in common, so that a log full of them has its labels once. */
@@ -78,6 +80,13 @@ export class Context {
     return findNetwork(this.model.networks.values(), reference)
   }
 
+  /** One that a sandbox can be given a place on. Throws NETWORK_UNKNOWN also where it is not quite there yet, or about to go. */
+  findNetworkToJoin(reference: string): NetworkRecord {
+    const network = this.findNetwork(reference)
+    if (!this.isClosed(network.id)) return network
+    throw new TapwireError(ErrorCode.networkUnknown, `network ${printable(reference)} not found`)
+  }
+
   findSandbox(reference: string): SandboxRecord {
     return findSandbox(this.model.sandboxes.values(), reference)
   }
@@ -86,8 +95,8 @@ export class Context {
     return this.#joining.has(network) || this.model.members(network).length > 0
   }
 
-  isBeingRemoved(network: string): boolean {
-    return this.#removing.has(network)
+  isClosed(network: string): boolean {
+    return this.#closed.has(network)
   }
 
   /** Holds a network against its removal; the function returned lets go. */
@@ -102,9 +111,9 @@ export class Context {
 
   /** Keeps everybody from joining a network; the function returned lets them again. */
   closeNetwork(network: string): () => void {
-    this.#removing.add(network)
+    this.#closed.add(network)
     return () => {
-      this.#removing.delete(network)
+      this.#closed.delete(network)
     }
   }
 

@@ -115,7 +115,7 @@ export class Impairments {
     const { sandbox, endpoint } = this.#find(place)
     await this.#runs.locked(sandbox.id, async (current) => {
       const before = findEndpoint(current, endpoint.network)
-      if (before === undefined) throw notConnected(current, place)
+      if (before === undefined || before.formerName !== undefined) throw notConnected(current, place)
       const after = withImpairment(before, change.of(before.impairment))
       await this.#context.attempt(async (undo) => {
         const port = before.joined && this.#registry.portOfEndpoint(before.joined.id)

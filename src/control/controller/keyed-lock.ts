@@ -4,25 +4,30 @@ export class KeyedLock {
   readonly #last = new Map<string, Promise<void>>()
 
   /** Where nothing is under way for the key, the task starts at once, before this returns. */
-  async run<T>(key: string, task: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(key)
+  run<T>(key: string, task: () => Promise<T>): Promise<T> {
+    return this.runAll([key], task)
+  }
+
+  /**
+   * The same for a task that several keys are for. It stands in line for all of them from the same moment, so that it waits only for
+   * tasks that were asked for before it, and nobody waits in a circle.
+   */
+  async runAll<T>(keys: Iterable<string>, task: () => Promise<T>): Promise<T> {
+    const all = new Set(keys)
+    const before = Array.from(all).flatMap((key) => this.#last.get(key) ?? [])
     let end!: () => void
     const over = new Promise<void>((resolve) => {
       end = resolve
     })
-    this.#last.set(key, over)
+    for (const key of all) this.#last.set(key, over)
     try {
-      if (before !== undefined) await before
+      if (before.length > 0) await Promise.all(before)
       return await task()
     } finally {
-      if (this.#last.get(key) === over) this.#last.delete(key)
+      for (const key of all) {
+        if (this.#last.get(key) === over) this.#last.delete(key)
+      }
       end()
     }
-  }
-
-  /** The same for a task that several keys are for. All take them in one order, so that nobody waits in a circle. */
-  runAll<T>(keys: Iterable<string>, task: () => Promise<T>): Promise<T> {
-    const [first, ...others] = [...new Set(keys)].toSorted()
-    return first === undefined ? task() : this.run(first, () => this.runAll(others, task))
   }
 }

@@ -379,6 +379,8 @@ export class Lifecycle {
   async #remove(sandbox: SandboxRecord): Promise<void> {
     const { model, parts } = this.#context
     await this.#context.attempt(async (undo) => {
+      // They are there where it is not removed after all.
+      for (const { network } of sandbox.endpoints) undo.always(this.#context.holdNetwork(network))
       await this.#context.commit(
         undo,
         () => model.deleteSandbox(sandbox.id),

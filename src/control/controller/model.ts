@@ -76,11 +76,12 @@ export class Model {
     })
   }
 
+  /** Addresses of a network that is about to go need no rest any more. */
   record(resting: readonly RestingAddress[]): ModelRecord {
     return {
       networks: [...this.#networks.values()],
       sandboxes: [...this.#sandboxes.values()],
-      resting,
+      resting: resting.filter(({ network }) => this.#networks.has(network)),
       ...(this.uplink !== undefined && { uplink: this.uplink }),
       ...(this.uplinkImpairment !== undefined && { uplinkImpairment: this.uplinkImpairment }),
     }

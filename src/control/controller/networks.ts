@@ -40,6 +40,8 @@ export class Networks {
     return this.#context.attempt(async (undo) => {
       const id = this.#context.newId()
       this.#reserveName(plan.record.name, id, undo)
+      // Nobody joins it before it is kept.
+      undo.always(this.#context.closeNetwork(id))
       const pools = plan.wanted === undefined ? plan.kept : await this.#choosePools(id, plan.wanted, undo)
       const network: NetworkRecord = {
         ...plan.record,
@@ -54,17 +56,19 @@ export class Networks {
         await this.#names.addZone(network)
         undo.add(() => this.#names.removeZone(network))
       }
-      const returning = this.#sandboxesWith(({ formerName }) => formerName === network.name)
-      await this.#context.commit(
-        undo,
-        () => {
-          model.putNetwork(network)
-          for (const sandbox of returning) model.putSandbox(withSuccessor(sandbox, network))
-        },
-        () => {
-          for (const sandbox of returning) model.putSandbox(sandbox)
-          model.deleteNetwork(id)
-        },
+      const waitsForIt = ({ formerName }: EndpointRecord): boolean => formerName === network.name
+      await this.#attemptWith(waitsForIt, (own, returning) =>
+        this.#context.commit(
+          own,
+          () => {
+            model.putNetwork(network)
+            for (const sandbox of returning) model.putSandbox(withSuccessor(sandbox, network))
+          },
+          () => {
+            for (const sandbox of returning) model.putSandbox(sandbox)
+            model.deleteNetwork(id)
+          },
+        ),
       )
       this.#context.networkEvent('create', network)
       return network
@@ -83,7 +87,9 @@ export class Networks {
     for (const { sandbox, endpoint } of this.#context.model.members(network.id)) {
       if (endpoint.joined !== undefined) members.push({ sandbox, joined: endpoint.joined })
     }
-    return inspectNetwork(network, members, this.#hasPools(network) ? this.#usage(network) : [])
+    const usage = this.#hasPools(network) ? this.#usage(network) : []
+    const tunnel = this.#context.drivers.find(network.driver)?.tunnelOf?.(network)
+    return inspectNetwork(network, members, usage, tunnel)
   }
 
   async remove(reference: string): Promise<void> {
@@ -115,12 +121,25 @@ export class Networks {
     return { NetworksDeleted: removed }
   }
 
-  #remove(network: NetworkRecord): Promise<void> {
+  async #remove(network: NetworkRecord): Promise<void> {
+    this.#refuseRemoval(network)
+    // Nobody joins it before it is gone, or whole again.
+    const open = this.#context.closeNetwork(network.id)
+    try {
+      await this.#removeClosed(network)
+    } finally {
+      open()
+    }
+    // Only now that it is sure may others have its name and its pools.
+    if (this.#hasPools(network)) this.#context.parts.addresses.removeNetwork(network.id)
+    this.#context.model.networkNames.giveBack(network.name)
+    this.#context.networkEvent('destroy', network)
+  }
+
+  #removeClosed(network: NetworkRecord): Promise<void> {
     const { model, drivers } = this.#context
-    return this.#context.attempt(async (undo) => {
-      this.#refuseRemoval(network)
-      // Nobody joins it before it is gone, or whole again.
-      undo.always(this.#context.closeNetwork(network.id))
+    const isOnIt = (endpoint: EndpointRecord): boolean => endpoint.network === network.id
+    return this.#attemptWith(isOnIt, async (undo, members) => {
       if (!network.configOnly) {
         const driver = drivers.get(network.driver)
         await this.#names.removeZone(network)
@@ -128,24 +147,32 @@ export class Networks {
         await driver.deleteNetwork(network)
         undo.add(() => driver.createNetwork(network, { again: true }))
       }
-      const restorePools = this.#poolsOf(network)
-      const members = this.#sandboxesWith((endpoint) => endpoint.network === network.id)
       await this.#context.commit(
         undo,
         () => {
           for (const member of members) model.putSandbox(withFormerName(member, network))
           model.deleteNetwork(network.id)
-          if (this.#hasPools(network)) this.#context.parts.addresses.removeNetwork(network.id)
         },
         () => {
-          restorePools()
           model.putNetwork(network)
           for (const member of members) model.putSandbox(member)
         },
       )
-      model.networkNames.giveBack(network.name)
-      this.#context.networkEvent('destroy', network)
     })
+  }
+
+  /**
+   * Attempts what changes the records of all sandboxes with such an endpoint, when all else with them is over: what is under way
+   * with one of them puts a record in the model that knows nothing of the change, be it because it fails.
+   */
+  #attemptWith(
+    wanted: (endpoint: EndpointRecord) => boolean,
+    operation: (undo: Undo, sandboxes: readonly SandboxRecord[]) => Promise<void>,
+  ): Promise<void> {
+    const ids = this.#sandboxesWith(wanted).map(({ id }) => id)
+    return this.#context.lock.runAll(ids, () =>
+      this.#context.attempt((undo) => operation(undo, this.#sandboxesWith(wanted))),
+    )
   }
 
   #sandboxesWith(wanted: (endpoint: EndpointRecord) => boolean): readonly SandboxRecord[] {
@@ -154,7 +181,7 @@ export class Networks {
 
   #refuseRemoval(network: NetworkRecord): void {
     const { model } = this.#context
-    if (this.#context.isBeingRemoved(network.id) || model.network(network.id) === undefined) {
+    if (this.#context.isClosed(network.id) || model.network(network.id) === undefined) {
       throw new TapwireError(ErrorCode.networkUnknown, `network ${network.name} not found`)
     }
     if (network.configOnly && this.#isUsed(network)) {
@@ -197,17 +224,6 @@ export class Networks {
     const pools = addresses.addNetwork(id, wanted, await surroundings.reservedPrefixes())
     undo.add(() => addresses.removeNetwork(id))
     return pools
-  }
-
-  /** What puts a network's pools back as they are now. */
-  #poolsOf(network: NetworkRecord): () => void {
-    if (!this.#hasPools(network)) return () => undefined
-    const { addresses } = this.#context.parts
-    const resting = addresses.resting().filter((address) => address.network === network.id)
-    return () => {
-      addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options)
-      addresses.restoreResting(resting)
-    }
   }
 
   #usage(network: NetworkRecord): readonly PoolUsage[] {

@@ -74,7 +74,10 @@ export class Sandboxes {
         endpoints,
         ports: {},
       }
-      await this.#context.commitSandbox(undo, sandbox)
+      // Who knows its name already waits until it is kept.
+      await this.#context.lock.run(id, () =>
+        this.#context.attempt((own) => this.#context.commitSandbox(own, sandbox)),
+      )
       this.#context.sandboxEvent('create', sandbox)
       return { Id: id, Warnings: [...plan.warnings] }
     })
@@ -206,7 +209,7 @@ export class Sandboxes {
   #planEndpoints(wanted: readonly WantedEndpoint[]): readonly EndpointRecord[] {
     const endpoints = new Map<string, EndpointRecord>()
     for (const { network: reference, config } of wanted) {
-      const network = this.#context.findNetwork(reference)
+      const network = this.#context.findNetworkToJoin(reference)
       refuseConfigOnly(network)
       if (endpoints.has(network.id)) {
         throw new TapwireError(ErrorCode.sandboxInvalid, `network ${network.name} is named twice`)

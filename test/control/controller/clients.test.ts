@@ -4,7 +4,7 @@ import type { Controller } from '../../../src/control/controller/controller.ts'
 import type { DriverEndpoint, NetworkDriver } from '../../../src/control/drivers/driver.ts'
 import { bridgeDriver } from '../../../src/control/rules/built-in-drivers.ts'
 import { MemoryMachine, settled } from './memory-machine.ts'
-import { assertConsistent } from './snapshot.ts'
+import { assertConsistent, assertNamesTaken } from './snapshot.ts'
 
 /** What came of two promises: the message of the one that was rejected. */
 async function raced(one: Promise<unknown>, other: Promise<unknown>): Promise<string> {
@@ -138,6 +138,89 @@ describe('two clients, of whom one changes what the other has begun with', () =>
       await controller.startSandbox('c1')
     }
   })
+
+  type Act = (controller: Controller) => Promise<unknown>
+  /** In a world of the networks `stale`, `stays` and `goes`, on the last two of which `runs` runs and `rests` does not. */
+  const pairs: Readonly<Record<string, readonly [Act, Act]>> = {
+    'a network is removed while one leaves it': [
+      (controller) => controller.disconnect('goes', { Container: 'runs' }),
+      (controller) => controller.removeNetwork('goes'),
+    ],
+    'a network is removed while one that does not run is taken off it': [
+      async (controller) => {
+        await controller.disconnect('goes', { Container: 'runs' })
+        await controller.disconnect('goes', { Container: 'rests' })
+      },
+      (controller) => controller.removeNetwork('goes'),
+    ],
+    'a network is removed while one that does not run is removed': [
+      async (controller) => {
+        await controller.disconnect('goes', { Container: 'runs' })
+        await controller.removeSandbox('rests', { force: false })
+      },
+      (controller) => controller.removeNetwork('goes'),
+    ],
+    'a network is removed while the link of one that waits for it is changed': [
+      async (controller) => {
+        await controller.disconnect('goes', { Container: 'runs' })
+        await controller.adjustLink('rests@goes', 'to', { delay: '5ms' })
+      },
+      (controller) => controller.removeNetwork('goes'),
+    ],
+    'a network is removed while one waits for being connected to it': [
+      (controller) =>
+        Promise.allSettled([
+          controller.disconnect('goes', { Container: 'runs' }),
+          controller.startSandbox('fails'),
+          controller.connect('goes', { Container: 'fails' }),
+        ]),
+      (controller) => controller.removeNetwork('goes'),
+    ],
+    'a network is made while another one is removed whose subnet was free next': [
+      (controller) => controller.removeNetwork('stale'),
+      (controller) => controller.createNetwork({ Name: 'comes' }),
+    ],
+    'a network is joined while it is made': [
+      (controller) => controller.createNetwork({ Name: 'comes' }),
+      (controller) => controller.connect('comes', { Container: 'runs' }),
+    ],
+    'a sandbox is started while it is made': [
+      (controller) =>
+        controller.createSandbox('comes', { Cmd: ['serve'], HostConfig: { NetworkMode: 'goes' } }),
+      (controller) => controller.startSandbox('comes'),
+    ],
+  }
+  const race = async ([first, other]: readonly [Act, Act], apart: number, failing: number): Promise<void> => {
+    const machine = new MemoryMachine()
+    const daemon = await machine.boot()
+    const { controller } = daemon
+    for (const Name of ['stale', 'stays', 'goes']) await controller.createNetwork({ Name })
+    for (const name of ['runs', 'rests', 'fails']) {
+      const Cmd = [name === 'fails' ? 'missing' : 'serve']
+      await controller.createSandbox(name, { Cmd, HostConfig: { NetworkMode: 'stays' } })
+      if (name !== 'fails') await controller.connect('goes', { Container: name })
+    }
+    await controller.startSandbox('runs')
+    machine.failSaves([failing])
+    const begun = first(controller)
+    await turns(apart)
+    await Promise.allSettled([begun, other(controller)])
+    await settled()
+    machine.failSaves([])
+    // What could not be kept is, with the next change.
+    await controller.createNetwork({ Name: 'last' })
+    assertConsistent(daemon, machine)
+    await assertNamesTaken(daemon)
+    await controller.stopSandbox('runs', {})
+    assertConsistent(daemon, machine)
+  }
+  for (const [what, pair] of Object.entries(pairs)) {
+    it(`${what}, whichever change cannot be kept`, async () => {
+      for (const failing of [0, 1, 2]) {
+        await Promise.all(Array.from({ length: TURNS / 2 }, (_, index) => race(pair, 2 * index, failing)))
+      }
+    })
+  }
 
   const operations: Readonly<Record<string, (controller: Controller) => Promise<void>>> = {
     'is started': (controller) => controller.startSandbox('web'),

@@ -49,6 +49,8 @@ export class MemoryMachine implements MemoryProcesses {
   /** Ports that programs of the machine have: `80/tcp` on all addresses, `127.0.0.1 80/tcp` on one. */
   readonly busyPorts = new Set<string>()
   disk: ModelRecord | undefined
+  /** That packets to other machines are sent from; undefined: no route leads there. */
+  localAddress: string | undefined = '192.0.2.1'
   defaults = DEFAULTS
   /** What the user of the next daemon says of it. */
   uplink: string | undefined
@@ -60,6 +62,8 @@ export class MemoryMachine implements MemoryProcesses {
   #failAt = 0
   #dieAt = 0
   #failing: string | undefined
+  #saves = 0
+  #failingSaves: ReadonlySet<number> = new Set()
   #dieBefore = false
   #dead = false
   #drawn = 0
@@ -74,6 +78,12 @@ export class MemoryMachine implements MemoryProcesses {
   /** Every step of this name fails from here on; undefined: none. */
   failFrom(name: string | undefined): void {
     this.#failing = name
+  }
+
+  /** Saves are counted from here, from 1; those of these numbers fail. */
+  failSaves(numbers: readonly number[]): void {
+    this.#saves = 0
+    this.#failingSaves = new Set(numbers)
   }
 
   /** The daemon dies before the step of this number, or just after it; whoever waits for it waits for ever. */
@@ -98,6 +108,7 @@ export class MemoryMachine implements MemoryProcesses {
     const step = this.#stepsOf(this.#life)
     const surroundings = this.#surroundings()
     const fabric = new MemoryFabric(step, (path) => this.#namespaceAt(path))
+    fabric.tunnelling.local = this.localAddress
     const hostPorts = new MemoryHostPorts(step, this.busyPorts)
     const addresses = new Ipam({ hostId: 'memory', now: () => this.now })
     const warnings: string[] = []
@@ -128,7 +139,7 @@ export class MemoryMachine implements MemoryProcesses {
         },
         defaults: () => this.defaults,
         uplink: this.uplink,
-        log: { warn: (_details, message) => void warnings.push(message) },
+        log: { info: () => undefined, warn: (_details, message) => void warnings.push(message) },
       },
       drivers,
     )
@@ -201,8 +212,8 @@ export class MemoryMachine implements MemoryProcesses {
       await Promise.resolve()
       if (life !== this.#life || this.#dead) return forEver()
       this.steps.push(name)
-      if (this.steps.length === this.#failAt || name === this.#failing)
-        throw new InjectedFailure(`${name} fails`)
+      const isFailing = name === this.#failing || (name === 'save' && this.#failingSaves.has(++this.#saves))
+      if (this.steps.length === this.#failAt || isFailing) throw new InjectedFailure(`${name} fails`)
       if (this.steps.length === this.#dieAt) {
         this.#dead = true
         if (!this.#dieBefore) apply()

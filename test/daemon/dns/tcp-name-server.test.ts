@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { ConnectionShares } from '../../../src/daemon/dns/connection-shares.ts'
 import type { AnswerQuestion } from '../../../src/daemon/dns/question-connection.ts'
@@ -36,6 +36,11 @@ insideNamespace(import.meta.url, () => {
     })
   }
 
+  /** So many connections are there. */
+  async function connections(count: number): Promise<void> {
+    while (shares.size !== count) await turn()
+  }
+
   beforeEach(() => {
     before = openDescriptors()
   })
@@ -43,6 +48,7 @@ insideNamespace(import.meta.url, () => {
     server.close()
     // Sockets are closed at the end of the turn.
     while (shares.size > 0) await turn()
+    mock.timers.reset()
     await turn()
     assert.deepEqual(openDescriptors(), before)
   })
@@ -126,27 +132,42 @@ insideNamespace(import.meta.url, () => {
     })
 
     it('closes a connection that is silent, and one that never asks a whole question', async () => {
+      mock.timers.enable({ apis: ['setTimeout'] })
       listen(echo, { idleMs: 100 })
       const silent = new TcpAsker(PLACE)
       const slow = new TcpAsker(PLACE)
-      const dribble = setInterval(() => slow.socket.write(Uint8Array.of(1)), 5)
       assert.ok(await silent.ask(numbered(1)))
-      await Promise.all([silent.closed, slow.closed])
-      clearInterval(dribble)
+      await connections(2)
+      for (let byte = 0; byte < 100; byte++) {
+        assert.equal(shares.size, 2)
+        slow.socket.write(Uint8Array.of(1))
+        await turn()
+        mock.timers.tick(1)
+      }
+      await slow.closed
+      // The silence of one that was answered begins when its kernel has the answer.
+      mock.timers.tick(100)
+      await silent.closed
       silent.close()
       slow.close()
     })
 
     it('closes no connection that waits for an answer', async () => {
+      mock.timers.enable({ apis: ['setTimeout'] })
       const waiting: (() => void)[] = []
       listen((message) => new Promise((resolve) => waiting.push(() => resolve(message))), { idleMs: 20 })
       const [asks, silent] = [new TcpAsker(PLACE), new TcpAsker(PLACE)]
       asks.send(numbered(1))
+      while (waiting.length === 0) await turn()
+      await connections(2)
+      mock.timers.tick(20)
       await silent.closed
       silent.close()
-      while (waiting.length === 0) await turn()
+      await connections(1)
       // Longer than silence may last: another one has gone for it.
       const other = new TcpAsker(PLACE)
+      await connections(2)
+      mock.timers.tick(20)
       await other.closed
       other.close()
       waiting[0]!()
