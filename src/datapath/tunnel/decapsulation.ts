@@ -15,7 +15,7 @@
  *                     ^^^^^^^^^^^ virtio-net header of frame 1
  */
 
-import { BURST_MAX } from '../../limits.ts'
+import { BURST_MAX, PORTS_MAX } from '../../limits.ts'
 import type { MacTable } from '../../tables/mac-table.ts'
 import * as arp from '../../wire/arp.ts'
 import * as ethernet from '../../wire/ethernet.ts'
@@ -129,7 +129,7 @@ export class Decapsulation {
   private b = 0
   private c = 0
   private d = 0
-  /** What the datagram before stood for, and the peer that this was. */
+  /** The network identifier of the datagram before, and what domain and peer that stood for: of the same burst and source. */
   private vniWord = NONE
   private domain = NONE
   private peer = NONE
@@ -199,6 +199,8 @@ export class Decapsulation {
     this.count = kept
     this.takenCount = at
     this.next = 0
+    // Peers may be others than in the burst before.
+    this.vniWord = NONE
     if (at > 0) this.open(0)
   }
 
@@ -208,7 +210,7 @@ export class Decapsulation {
     const length = taken[descriptor + LENGTH]!
     const facts = taken[descriptor + REASON]!
     const segmentSize = view.getInt32(facts + FACT_SEGMENT_SIZE, true)
-    this.tunnel = taken[descriptor + PORT]!
+    const tunnel = taken[descriptor + PORT]!
     this.at = offset
     this.end = offset + length
     const isWhole =
@@ -217,12 +219,18 @@ export class Decapsulation {
     this.innerSize = isWhole ? segmentSize : 0
     this.tos = view.getInt32(facts + FACT_TOS, true)
     this.sums = segmentSize > 0 && !isWhole ? view.getInt32(facts + FACT_SUMS, true) : 0
-    this.a = view.getInt32(facts + FACT_SOURCE_ADDRESS)
-    this.b = view.getInt32(facts + FACT_SOURCE_ADDRESS + 4)
-    this.c = view.getInt32(facts + FACT_SOURCE_ADDRESS + 8)
-    this.d = view.getInt32(facts + FACT_SOURCE_ADDRESS + 12)
-    this.vniWord = NONE
     this.isTailInUse = false
+    const a = view.getInt32(facts + FACT_SOURCE_ADDRESS)
+    const b = view.getInt32(facts + FACT_SOURCE_ADDRESS + 4)
+    const c = view.getInt32(facts + FACT_SOURCE_ADDRESS + 8)
+    const d = view.getInt32(facts + FACT_SOURCE_ADDRESS + 12)
+    if (d === this.d && a === this.a && b === this.b && c === this.c && tunnel === this.tunnel) return
+    this.tunnel = tunnel
+    this.a = a
+    this.b = b
+    this.c = c
+    this.d = d
+    this.vniWord = NONE
   }
 
   /** Whether the segments are those of an inner super-frame: by its own word it does not end where the first of them does. */
@@ -322,6 +330,12 @@ export class Decapsulation {
       const at = this.copy(offset, length)
       this.trail.watcher.lostOnLink(peer, LinkDirection.from, at, length, reason)
     }
+  }
+
+  /** Whether a frame of this peer would be dropped for its source. Only reads. */
+  isLocalSource(peer: number, offset: number, nowS: number): boolean {
+    this.nowS = nowS
+    return this.isLocal(offset, this.ports.domain[peer]!, peer)
   }
 
   /** Whether the frame's source is a station that lives here and nowhere else: it was sent in a circle, or by somebody else. */
@@ -437,7 +451,7 @@ export class Decapsulation {
       domain,
       this.nowS,
     )
-    return port > TO_ALL && ports.plain[port] === 0
+    return port > TO_ALL && port < PORTS_MAX && ports.plain[port] === 0
   }
 
   /** Ends the run: what it was becomes a frame of the burst. */

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { FrameCollector } from '../../../src/datapath/capture/frame-collector.ts'
+import { RecordedPath } from '../../../src/datapath/capture/recorded-path.ts'
 import { DropReason } from '../../../src/datapath/drop-reason.ts'
+import { type ExplainedStep, InterfaceKind } from '../../../src/datapath/router-settings.ts'
+import type { OverlaySettings } from '../../../src/datapath/tunnel/tunnel-settings.ts'
+import { explainSentence } from '../../../src/inspect/explain-text.ts'
 import { formatMac } from '../../../src/wire/address.ts'
 import { frameOf, macText } from '../../support/frame-text.ts'
 import { gatewayInterface } from '../../support/gateway-interface.ts'
 import { address, packetFrame } from '../../support/packet-text.ts'
-import { mac, peerOf, TUNNEL, TunnelScene, underlay, VNI } from '../../support/tunnel-scene.ts'
+import { finishedFrame, noise, PLAIN } from '../../support/super-frame.ts'
+import { mac, peerOf, TUNNEL, TunnelHost, TunnelScene, underlay, VNI } from '../../support/tunnel-scene.ts'
+import { naiveChecksum } from '../../support/wire-bytes.ts'
 
 const frame = (text: string): Uint8Array => frameOf(text.split(' ')).frame
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -219,6 +226,32 @@ describe('a way that is narrower than the network', () => {
     assert.equal(scene.only(1, 1).length, 14 + 1228)
   })
 
+  it('is told of in IPv6, by whom the packet was for', () => {
+    const scene = new TunnelScene(2, { mtu: 1000 })
+    for (const host of scene.hosts) host.tap(1)
+    const long = finishedFrame({ ...PLAIN, version: 6, transport: 'udp', payload: noise(1200, 1) })
+    scene.inject(0, 1, long)
+    scene.run()
+    assert.equal(scene.wire.length, 0)
+    const told = scene.only(0, 1)
+    assert.equal(hex(told.slice(0, 12)), hex(long.slice(6, 12)) + hex(long.slice(0, 6)))
+    assert.equal(hex(told.slice(22, 54)), hex(long.slice(38, 54)) + hex(long.slice(22, 38)))
+    assert.deepEqual([told[20], told[54], told[55]], [58, 2, 0])
+    assert.equal(hex(told.slice(58, 62)), '000003e8')
+    assert.equal(told.length, 14 + 1280)
+    assert.equal(hex(told.slice(62)), hex(long.slice(14, 14 + 1280 - 48)))
+    const message = told.slice(54)
+    const pseudoHeader = Uint8Array.from([...told.slice(22, 54), 0, 0, 4, 216, 0, 0, 0, 58])
+    assert.equal(naiveChecksum(pseudoHeader, message), 0)
+    // Nobody is told of an error message.
+    const error = Uint8Array.from(long)
+    error[20] = 58
+    error[54] = 1
+    scene.inject(0, 1, error)
+    scene.run()
+    assert.deepEqual(scene.collect(0, 1), [])
+  })
+
   it('lowers what a SYN says, both ways', () => {
     const scene = new TunnelScene(2, (host) => ({ mtu: host === 0 ? 1000 : 900 }))
     for (const host of scene.hosts) host.tap(1)
@@ -231,10 +264,8 @@ describe('a way that is narrower than the network', () => {
 describe('the router behind a tunnel', () => {
   const routers = ['02:aa:00:00:00:00', '02:aa:00:00:00:01'] as const
 
-  function routed(): TunnelScene {
-    const scene = new TunnelScene(2, (host) => ({
-      overlay: { routerMac: mac(routers[host]!), learns: false },
-    }))
+  function routed(overlay: Partial<OverlaySettings> = { learns: false }): TunnelScene {
+    const scene = new TunnelScene(2, (host) => ({ overlay: { routerMac: mac(routers[host]!), ...overlay } }))
     for (const host of scene.hosts) {
       host.tap(1, { station: stationOf(`10.1.0.${2 + host.number}`) })
       host.engine.setInterface(1, gatewayInterface('10.1.0.1', 1450))
@@ -269,6 +300,60 @@ describe('the router behind a tunnel', () => {
     assert.equal(scene.hosts[0]!.engine.stations.lookup(1, 0x02aa, 1, 1), -1)
   })
 
+  it('asks as nobody, hears the answer, and minds the MTU of the way', () => {
+    const scene = routed({ learns: true })
+    const [here, there] = scene.hosts
+    const { engine, io } = here!
+    engine.addDomain(9, { transparent: false })
+    engine.addPort(9, { domain: 9, mtu: 1500, plain: false, lan: true })
+    io.attach(9)
+    const kind = InterfaceKind.outside
+    engine.setInterface(9, { ...gatewayInterface('10.9.0.1', 1500), kind, firstPort: 1000, lastPort: 65_535 })
+    engine.publish({
+      id: 1,
+      protocol: 17,
+      address: 0,
+      first: 8000,
+      last: 8000,
+      targetAddress: address('10.1.0.3'),
+      targetFirst: 80,
+      targetDomain: 1,
+      owner: peerOf(1),
+    })
+    const ask = (size: string): void => {
+      io.inject(9, packetFrame(`udp 10.9.0.7:7>10.9.0.1:8000 ${size}`, address('10.9.0.1')).frame)
+      here!.run()
+    }
+    ask('len=9')
+    scene.run()
+    const question = Uint8Array.from(packet('arp 10.1.0.1 asks 10.1.0.3'))
+    question.set([0x02, 0xaa, 0, 0, 0, 0], 6)
+    question.set([0x02, 0xaa, 0, 0, 0, 0, 0, 0, 0, 0], 22)
+    assert.equal(hex(scene.only(1, 1)), hex(question))
+    const answer = Uint8Array.from(packet('arp 10.1.0.3 tells 10.1.0.1'))
+    answer.set([0x02, 0xaa, 0, 0, 0, 0], 0)
+    answer.set([0x02, 0xaa, 0, 0, 0, 0, 0, 0, 0, 0], 32)
+    there!.io.inject(1, answer)
+    scene.run()
+    const arrived = packetFrame('udp 10.9.0.7:7>10.1.0.3:80 len=9 ttl=63', address('10.1.0.3')).frame
+    arrived.set([0x02, 0xaa, 0, 0, 0, 0], 6)
+    assert.equal(hex(scene.only(1, 1)), hex(arrived))
+
+    engine.setPeerMtu(peerOf(1), 1000)
+    io.inject(9, packetFrame('arp 10.9.0.7 asks 10.9.0.1', 0).frame)
+    here!.run()
+    io.collect(9)
+    ask('len=1200 df')
+    const told = io.collect(9)
+    assert.equal(told.length, 1)
+    assert.deepEqual([told[0]!.frame[34], told[0]!.frame[35]], [3, 4])
+    assert.equal(hex(told[0]!.frame.slice(40, 42)), '03e8')
+    assert.equal(here!.drops(9)[DropReason.fragmentationNeeded], 1)
+    ask('len=1200')
+    scene.run()
+    assert.equal(scene.collect(1, 1).length, 2)
+  })
+
   it('gets in what was for its address there', () => {
     const scene = routed()
     const inner = Uint8Array.from(packet('echo 10.1.0.2>10.1.0.1 id=7'))
@@ -284,6 +369,167 @@ describe('the router behind a tunnel', () => {
     assert.ok(answer !== undefined)
     // The answer's source is the router's address in the tunnel.
     assert.equal(hex(answer.payload.slice(8, 22)), '02420a01000202aa000000000800')
+  })
+})
+
+describe('what explain says of tunnels', () => {
+  const verdicts = (steps: readonly ExplainedStep[]): string[] =>
+    steps.map(({ stage, verdict, reason }) => [stage, verdict, reason ?? ''].join(' ').trim())
+
+  it('is what then happens', () => {
+    const scene = new TunnelScene(2, { mtu: 1000, overlay: { suppressesArp: true, learns: false } })
+    const [here, there] = scene.hosts
+    here!.tap(1, { station: stationOf('10.1.0.2') })
+    there!.tap(1, { station: stationOf('10.1.0.3') })
+    here!.engine.setRemote(1, stationOf('10.1.0.3'), { port: peerOf(1), ipv4: [address('10.1.0.3')] })
+    const cases: readonly [number, Uint8Array, string, DropReason?][] = [
+      [1, packet('udp 10.1.0.2:1>10.1.0.3:2'), 'tunnel encapsulate'],
+      [1, packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200'), 'tunnel encapsulate'],
+      [
+        1,
+        packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200 df'),
+        'tunnel drop fragmentation-needed',
+        DropReason.fragmentationNeeded,
+      ],
+      [
+        1,
+        packet('udp 10.1.0.2:1>10.0.0.2:4789 via=10.1.0.3'),
+        'tunnel drop tunnel-recursion',
+        DropReason.tunnelRecursion,
+      ],
+      [1, packet('arp 10.1.0.2 asks 10.1.0.3'), 'tunnel suppress'],
+      [peerOf(1), packet('udp 10.1.0.3:1>10.1.0.2:2'), 'egress transmit'],
+      [
+        peerOf(1),
+        packet('udp 10.1.0.2:1>10.1.0.3:2'),
+        'tunnel drop tunnel-local-source',
+        DropReason.tunnelLocalSource,
+      ],
+      [
+        peerOf(1),
+        packet('udp 10.1.0.4:1>10.1.0.3:2 via=10.1.0.3'),
+        'bridge drop same-port',
+        DropReason.samePort,
+      ],
+    ]
+    for (const [port, frame, last, reason] of cases) {
+      const steps = here!.engine.explain(port, frame, here!.nowS)
+      assert.equal(verdicts(steps).at(-1), last, Buffer.from(frame).toString('hex'))
+      if (port === peerOf(1) && last === 'egress transmit')
+        assert.equal(verdicts(steps)[0], 'tunnel decapsulate')
+      assert.match(explainSentence(steps.at(-1)!), /^[A-Z0-9].*\.$/)
+      const before = here!.engine.counters.port(peerOf(1))
+      if (port === 1) here!.io.inject(1, frame)
+      else {
+        const payload = Uint8Array.from([...Buffer.from(VXLAN_HEADER, 'hex'), ...frame])
+        here!.io.injectDatagram(TUNNEL, { payload, source: underlay(1), sourcePort: 50_000 })
+      }
+      here!.run()
+      const after = here!.engine.counters.port(peerOf(1))
+      const sent = here!.io.collectDatagrams(TUNNEL).length
+      assert.equal(sent > 0, last === 'tunnel encapsulate')
+      const dropped = after.drops.flatMap((count, i) => (count > before.drops[i]! ? [i] : []))
+      assert.deepEqual(dropped, reason === undefined ? [] : [reason])
+    }
+  })
+})
+
+describe('who looks on', () => {
+  it('sees the frames in the tunnel, super-frames in segments, and that they leave', () => {
+    const scene = new TunnelScene(2)
+    const [here] = scene.hosts
+    here!.tap(1)
+    const path = new RecordedPath(here!.engine, here!.io.memory, () =>
+      here!.io.transmit(here!.engine.transmitCount),
+    )
+    const collector = new FrameCollector(path, here!.io.memory, { explained: true })
+    path.add(collector)
+    const hello = frame('* a hello length=60')
+    const answer = frame('a b answer length=70')
+    here!.io.inject(1, hello)
+    const payload = Uint8Array.from([...Buffer.from(VXLAN_HEADER, 'hex'), ...answer])
+    here!.io.injectDatagram(TUNNEL, { payload, source: underlay(1), sourcePort: 50_000 })
+    const stolen = Uint8Array.from([
+      ...Buffer.from(VXLAN_HEADER, 'hex'),
+      ...packet('udp 10.1.0.3:1>10.1.0.2:2'),
+    ])
+    here!.io.injectDatagram(TUNNEL, { payload: stolen, source: underlay(1), sourcePort: 50_000, tos: 3 })
+    const count = here!.io.poll(0, 0)
+    path.settle()
+    path.process(path.arrive(count, 1000, 1_000_000), 1000)
+    path.transmitNow()
+    const told = collector.take()
+    assert.deepEqual(
+      told.map(({ arrival, departures, reason }) => [
+        arrival?.port,
+        hex(arrival!.bytes),
+        departures.map(({ port, bytes }) => [port, hex(bytes)]),
+        reason,
+      ]),
+      [
+        [peerOf(1), hex(packet('udp 10.1.0.3:1>10.1.0.2:2')), [], DropReason.ecnMarked],
+        [1, hex(hello), [[peerOf(1), hex(hello)]], 0],
+        [peerOf(1), hex(answer), [[1, hex(answer)]], 0],
+      ],
+    )
+    assert.deepEqual(
+      here!.io.collectDatagrams(TUNNEL).map((one) => hex(one.payload)),
+      [VXLAN_HEADER + hex(hello)],
+    )
+    assert.equal(hex(here!.io.collect(1)[0]!.frame), hex(answer))
+  })
+})
+
+describe('an uplink beside tunnels', () => {
+  it('carries no VXLAN of sandboxes to peers, also not where it had begun before', () => {
+    const scene = new TunnelScene(2)
+    const [here] = scene.hosts
+    const { engine, io } = here!
+    here!.tap(1)
+    engine.setInterface(1, gatewayInterface('10.1.0.1', 1450))
+    engine.addDomain(9, { transparent: false })
+    engine.addPort(9, { domain: 9, mtu: 1500, plain: false, lan: true })
+    io.attach(9)
+    const uplink = {
+      ...gatewayInterface('10.0.0.1', 1500),
+      kind: InterfaceKind.outside,
+      firstPort: 1000,
+      lastPort: 65_535,
+    }
+    engine.setInterface(9, uplink)
+    io.inject(9, packetFrame('arp 10.0.0.2 asks 10.0.0.1', 0).frame)
+    io.inject(9, packetFrame('arp 10.0.0.3 asks 10.0.0.1', 0).frame)
+    here!.run()
+    io.collect(9)
+    const send = (text: string): number => {
+      io.inject(1, packetFrame(text, address('10.1.0.1')).frame)
+      here!.run()
+      return io.collect(9).length
+    }
+    assert.equal(send('udp 10.1.0.2:5>10.0.0.2:4790'), 1)
+    assert.equal(send('udp 10.1.0.2:5>10.0.0.2:4789'), 0)
+    assert.equal(here!.drops(1)[DropReason.tunnelRecursion], 1)
+    assert.equal(send('udp 10.1.0.2:5>10.0.0.3:4789'), 1)
+    engine.addPeer(peerOf(2), { domain: 1, address: underlay(2), mtu: 1450 })
+    io.attachPeer(peerOf(2), TUNNEL, underlay(2), 4789)
+    assert.equal(send('udp 10.1.0.2:5>10.0.0.3:4789'), 0)
+    assert.equal(here!.drops(1)[DropReason.tunnelRecursion], 2)
+  })
+})
+
+describe('an underlay of IPv6', () => {
+  it('has peers, too, and they are not those of IPv4', () => {
+    const far = Uint8Array.of(0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2)
+    const host = new TunnelHost(0, { tunnel: { local: far.toReversed() } })
+    host.tap(1)
+    host.engine.addPeer(peerOf(1), { domain: 1, address: far, mtu: 1430 })
+    const payload = Uint8Array.from([...Buffer.from(VXLAN_HEADER, 'hex'), ...frame('* b hello')])
+    for (const source of [underlay(1), far])
+      host.io.injectDatagram(TUNNEL, { payload, source, sourcePort: 50_000 })
+    host.run()
+    assert.equal(host.drops(TUNNEL)[DropReason.peerUnknown], 1)
+    assert.equal(host.io.collect(1).length, 1)
+    assert.deepEqual(host.engine.takeStrangers(), [{ domain: 1, address: underlay(1) }])
   })
 })
 
