@@ -14,7 +14,6 @@
  * While somebody looks on, all frames go as shared ones: what is told of is then the frame as it was.
  */
 
-import { UDP_PAYLOAD_MAX_IPV6 } from '../../limits.ts'
 import * as arp from '../../wire/arp.ts'
 import * as ethernet from '../../wire/ethernet.ts'
 import * as ipv4 from '../../wire/ipv4.ts'
@@ -37,6 +36,7 @@ import { GatherWriter } from './gather-writer.ts'
 import { InnerFlow, NO_NETWORK } from './inner-flow.ts'
 import type { PathMtu } from './path-mtu.ts'
 import { SegmentHeaders } from './segment-headers.ts'
+import { segmentsPerSend } from './super-frame-size.ts'
 import type { TunnelTables } from './tunnel-tables.ts'
 import * as tunnelTables from './tunnel-tables.ts'
 
@@ -61,12 +61,10 @@ const IPV4_TCP_HEADERS = ipv4.MIN_HEADER_SIZE + tcp.MIN_HEADER_SIZE
 const IPV6_TCP_HEADERS = ipv6.HEADER_SIZE + tcp.MIN_HEADER_SIZE
 const ECN_MASK = 3
 const NONE = -1
+const segmentsPerMessage = segmentsPerSend
 
 /** What a frame needs in front of it: the VXLAN header and the send word, to a multiple of 8. */
 const ROOM = 16
-/** Datagrams that the kernel cuts one message into (UDP_MAX_SEGMENTS of Linux before 6.9), and bytes of it, over either IP. */
-const SEND_SEGMENTS_MAX = 64
-const SEND_BYTES_MAX = UDP_PAYLOAD_MAX_IPV6
 
 /** From so many bytes on a checksum is left to the I/O backend: below, the record costs more. */
 const GATHER_CHECKSUM_MIN = 512
@@ -310,7 +308,7 @@ export class Encapsulation implements TunnelEgress {
     this.encapsulate(firstOffset)
     headers.finish(VXLAN_HEADER_SIZE)
     const datagram = VXLAN_HEADER_SIZE + headersSize + headers.payloadSize
-    const perSend = Math.min(SEND_SEGMENTS_MAX, Math.max(1, Math.floor(SEND_BYTES_MAX / datagram)))
+    const perSend = segmentsPerMessage(datagram)
     this.counters.segmented(port, Math.ceil(count / perSend))
     for (let from = 0; from < count; from += perSend) {
       const to = Math.min(from + perSend, count)

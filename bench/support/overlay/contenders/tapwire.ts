@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url'
+import { superFrameSize } from '../../../../src/datapath/tunnel/super-frame-size.ts'
 import type { Contender } from '../../contender.ts'
 import { pinProcesses } from '../../pin.ts'
 import { type Background, startUntil } from '../../process.ts'
 import { INTERFACE } from '../../test-bed.ts'
-import { type OverlayBed, SIDES } from '../bed.ts'
+import { OVERLAY_MTU, type OverlayBed, SIDES } from '../bed.ts'
 
 const FORWARDER = fileURLToPath(new URL('../tapwire-overlay-forwarder.js', import.meta.url))
 
@@ -24,6 +25,9 @@ function tapwire(io: 'io_uring' | 'epoll', id: string, title: string): Contender
           const args = ['--io', io, '--port', port, '--local', local, '--remote', remote]
           const namespace = bed.path(host)
           forwarders.push(await startUntil('ready', process.execPath, [FORWARDER, ...args], { namespace }))
+          // As the daemon does for sandboxes on such a network.
+          const size = String(superFrameSize(OVERLAY_MTU))
+          await bed.ip(sandbox, ['link', 'set', INTERFACE, 'gso_max_size', size])
         }
       } catch (error) {
         await stop()
