@@ -45,8 +45,9 @@ export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
 /** Ports that flows are told apart by (RFC 7348, 5), and of which each source has one. */
 export const TUNNEL_FIRST_SOURCE_PORT = 49_152
 export const TUNNEL_LAST_SOURCE_PORT = 65_535
-/** Tunnels; addresses of stations behind peers; senders that are no peers and are told of, and how often. */
+/** Tunnels; peers that a network names, or learns of; addresses of stations behind peers; senders that are no peers and are told of, and how often. */
 export const TUNNELS_MAX = 16
+export const VXLAN_PEERS_MAX = 256
 export const REMOTE_ADDRESSES_MAX = 65_536
 export const STRANGERS_MAX = 32
 export const STRANGER_AGAIN_S = 10
@@ -231,17 +232,6 @@ export const PORT_EVENTS_MAX = 64
 export const MTU_MIN = 576
 export const MTU_MAX = 65_521
 export const MTU_DEFAULT = 1500
-/** RFC 8200, 5: what every link that carries IPv6 must be able to carry. Linux has no IPv6 on an interface below. */
-export const IPV6_MTU_MIN = 1280
-/** What VXLAN takes of a packet of the underlay (RFC 7348, 5): IP 20 or 40, UDP 8, VXLAN 8, the inner Ethernet header 14. */
-export const VXLAN_OVERHEAD_IPV4 = 50
-export const VXLAN_OVERHEAD_IPV6 = 70
-/** Other hosts that a network is named, and learns of: what goes to everybody is sent once for each. */
-export const VXLAN_PEERS_MAX = 256
-export const LEARNED_PEERS_MAX = 64
-/** A peer that was learned is forgotten after this silence; as often it is looked for. */
-export const LEARNED_PEER_AGEING_S = 600
-export const LEARNED_PEER_LOOK_MS = 30_000
 
 /**
  * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a
@@ -608,3 +598,12 @@ export const STORY_DEPARTURES_SHOWN_MAX = 8
 export const STORY_WAITING_MAX = 256
 /** Packets of one instant, or frames that wait, among which a capture's stories look for what belongs together: a flood to the largest network that is captured whole. */
 export const STORY_TOGETHER_MAX = 1024
+/**
+ * What one transaction of the registry has at most: conditions, and operations, as etcd takes by default (--max-txn-ops); bytes of keys and
+ * values, which as base64 with what is around each stay below etcd's 1.5 MiB (--max-request-bytes), that counts them plain. And bytes of a key.
+ */
+export const REGISTRY_TRANSACTION_OPERATIONS_MAX = 128
+export const REGISTRY_TRANSACTION_SIZE_MAX = 1024 * 1024
+export const REGISTRY_KEY_SIZE_MAX = 4096
+/** Servers in the address of a cluster: etcd advises against more than seven members. */
+export const REGISTRY_ADDRESSES_MAX = 16

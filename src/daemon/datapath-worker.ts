@@ -85,6 +85,7 @@ class DatapathWorker {
       this.#takeCalls(nowMs)
     }
     if (nowS !== this.#strangersS && this.#tunnels.size > 0) this.#tellStrangers(nowS)
+    if (this.#engine.takeNarrow()) tell({ kind: 'narrow' })
     const questions = this.#engine.dns.takeQuestions()
     if (questions !== undefined) tell({ kind: 'questions', questions })
     if (this.#recorded.active) this.#busy = this.#watchers.tick(nowMs)
@@ -238,6 +239,12 @@ class DatapathWorker {
         return undefined
       case 'unpublish':
         return engine.unpublish(request.id)
+      case 'setService':
+        engine.setService(request.service)
+        return undefined
+      case 'removeService':
+        engine.removeService(request.id)
+        return undefined
       case 'permit':
         engine.permit(request.permit)
         return undefined

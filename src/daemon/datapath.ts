@@ -42,6 +42,7 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from '../datapath/router-settings.ts'
+import type { ServiceSettings } from '../datapath/services/service-settings.ts'
 import type {
   OverlaySettings,
   PeerSettings,
@@ -124,6 +125,8 @@ interface DatapathEvents {
   portGone: [port: number, errno: number]
   /** That are to be asked outside; `answerQuestions` answers them. */
   questions: [questions: readonly DnsQuestion[]]
+  /** A frame was too long for the way to a peer. */
+  narrow: []
   /** Who sends for a network that goes on behind a tunnel, and is no peer of it. */
   strangers: [strangers: readonly Stranger[]]
   /** The ring of a capture is not empty any more. */
@@ -363,6 +366,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#call({ kind: 'unpublish', id })
   }
 
+  setService(service: ServiceSettings): Promise<undefined> {
+    return this.#call({ kind: 'setService', service })
+  }
+
+  removeService(id: number): Promise<undefined> {
+    return this.#call({ kind: 'removeService', id })
+  }
+
   permit(permit: LinkPermitSettings): Promise<undefined> {
     return this.#call({ kind: 'permit', permit })
   }
@@ -528,6 +539,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   #take(message: DatapathMessage): void {
     if (message.kind === 'portGone') this.emit('portGone', message.port, message.errno)
     if (message.kind === 'questions') this.emit('questions', message.questions)
+    if (message.kind === 'narrow') this.emit('narrow')
     if (message.kind === 'strangers') this.emit('strangers', message.strangers)
     if (message.kind === 'captured') this.emit('captured', message.capture)
     if (message.kind === 'followed') this.emit('followed', message.follow, message.frames, message.missed)

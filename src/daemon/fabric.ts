@@ -10,6 +10,7 @@ import {
   interfaceSettings,
   mappingSettings,
   permitSettings,
+  serviceSettings,
   sourceSettings,
 } from '../control/fabric/router-translation.ts'
 import type {
@@ -43,6 +44,7 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../control/model/names.ts'
+import type { FabricService } from '../control/model/services.ts'
 import type {
   FabricOverlay,
   FabricPeer,
@@ -64,6 +66,7 @@ import { openHostInterface } from './host-interface.ts'
 import { LastingPorts } from './lasting-ports.ts'
 import type { Log } from './log.ts'
 import { openParent, releaseParent } from './parent-interface.ts'
+import { run } from './program.ts'
 import type { RelayAttachment } from './relay/relay-attachment.ts'
 import { Tunnels } from './tunnel/tunnels.ts'
 import { Uplink } from './uplink/uplink.ts'
@@ -85,6 +88,8 @@ export class DatapathFabric implements Fabric {
   readonly #dns: DnsService
   /** Parents of macvlan networks, and the machine's own ends of networks. */
   readonly #lasting: LastingPorts
+  /** Those ends, as they are to be now. */
+  readonly #hostPorts = new Map<number, FabricPort>()
   /** Names of those parents. */
   readonly #parents = new Map<number, string>()
 
@@ -102,6 +107,7 @@ export class DatapathFabric implements Fabric {
       this.#lasting.gone(port)
       if (!this.#lasting.has(port)) this.#ports.delete(port)
     })
+    datapath.on('narrow', () => this.#tunnels.wayNarrowed())
     datapath.on('strangers', (strangers) => this.#tunnels.strangersSeen(strangers))
   }
 
@@ -138,6 +144,7 @@ export class DatapathFabric implements Fabric {
     if (this.#lasting.has(port)) await this.#lasting.remove(port)
     else await this.#datapath.removePort(port)
     this.#ports.delete(port)
+    this.#hostPorts.delete(port)
     const parent = this.#parents.get(port)
     this.#parents.delete(port)
     if (parent !== undefined && ![...this.#parents.values()].includes(parent)) await releaseParent(parent)
@@ -145,6 +152,11 @@ export class DatapathFabric implements Fabric {
 
   async setPortMtu(port: number, mtu: number): Promise<void> {
     await this.#datapath.setPortMtu(port, mtu)
+    const end = this.#hostPorts.get(port)
+    if (end === undefined) return
+    this.#hostPorts.set(port, { ...end, mtu })
+    // Where it is not there now, it has its MTU when it is made anew.
+    await run('ip', ['link', 'set', 'dev', end.name, 'mtu', String(mtu)]).catch(() => undefined)
   }
 
   openTunnel(tunnel: FabricTunnel): Promise<FabricTunnelFacts> {
@@ -188,11 +200,12 @@ export class DatapathFabric implements Fabric {
   }
 
   #addHostPort(port: FabricPort): Promise<void> {
+    this.#hostPorts.set(port.port, port)
     return this.#lasting.add({
       port: port.port,
       name: port.name,
       patient: port.patient ?? false,
-      open: () => openHostInterface(this.#datapath, port),
+      open: () => openHostInterface(this.#datapath, this.#hostPorts.get(port.port) ?? port),
     })
   }
 
@@ -253,6 +266,14 @@ export class DatapathFabric implements Fabric {
 
   unpublish(id: number): Promise<number> {
     return this.#datapath.unpublish(id)
+  }
+
+  async setService(service: FabricService): Promise<void> {
+    await this.#datapath.setService(serviceSettings(service))
+  }
+
+  async removeService(id: number): Promise<void> {
+    await this.#datapath.removeService(id)
   }
 
   async permit(permit: LinkPermit): Promise<void> {

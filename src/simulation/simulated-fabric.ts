@@ -18,6 +18,7 @@ import {
   interfaceSettings,
   mappingSettings,
   permitSettings,
+  serviceSettings,
   sourceSettings,
 } from '../control/fabric/router-translation.ts'
 import type {
@@ -51,6 +52,7 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../control/model/names.ts'
+import type { FabricService } from '../control/model/services.ts'
 import type {
   FabricOverlay,
   FabricPeer,
@@ -84,7 +86,7 @@ export class SimulatedFabric implements Fabric {
   constructor(datapath: SimulatedDatapath, now: () => number) {
     this.#datapath = datapath
     this.#uplink = new SimulatedUplink(datapath.engine)
-    this.#tunnels = new SimulatedTunnels()
+    this.#tunnels = new SimulatedTunnels(datapath)
     this.#now = now
   }
 
@@ -232,6 +234,14 @@ export class SimulatedFabric implements Fabric {
     return this.#datapath.engine.unpublish(id)
   }
 
+  async setService(service: FabricService): Promise<void> {
+    this.#datapath.engine.setService(serviceSettings(service))
+  }
+
+  async removeService(id: number): Promise<void> {
+    this.#datapath.engine.removeService(id)
+  }
+
   async permit(permit: LinkPermit): Promise<void> {
     this.#datapath.engine.permit(permitSettings(permit))
   }
@@ -271,7 +281,7 @@ export class SimulatedFabric implements Fabric {
   }
 
   stats(): FabricStats {
-    const ports = [...this.ports.keys(), ...this.parents.keys()]
+    const ports = [...this.ports.keys(), ...this.parents.keys(), ...this.#tunnels.peerPorts()]
     return fabricStats(this.#datapath.counters, ports, { at: this.#now(), uptimeS: this.#datapath.nowS })
   }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { NetworkCreate } from '../../../src/control/api/network.ts'
-import { LEARNED_PEER_AGEING_S, LEARNED_PEERS_MAX } from '../../../src/limits.ts'
+import { LEARNED_PEER_AGEING_S } from '../../../src/control/drivers/vxlan.ts'
+import { VXLAN_PEERS_MAX } from '../../../src/limits.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
 import { assertConsistent } from './snapshot.ts'
 
@@ -93,6 +94,23 @@ describe('a vxlan network', () => {
     await daemon.controller.createNetwork({ ...AFAR, Name: 'far', Options: elsewhere })
   })
 
+  it('has hosts that captures can name, there or not', async () => {
+    const { daemon } = await boot()
+    await daemon.controller.createNetwork(AFAR)
+    const { places } = daemon.controller
+    const [port] = [...daemon.fabric.tunnelling.peers].find(([, { address }]) => address === '192.0.2.3')!
+    const chosen = (place: string): number[] => {
+      const selection = places.select([place])
+      return places.all().flatMap((one) => (selection.has(one) ? [one.port] : []))
+    }
+    assert.deepEqual(chosen('peer:192.0.2.3'), [port])
+    assert.deepEqual(chosen('peer:192.0.2.3@afar'), [port])
+    assert.deepEqual(chosen('peer:192.0.2.9'), [])
+    assert.ok(!chosen('host').includes(port))
+    assert.equal(places.at(port).name, 'peer:192.0.2.3')
+    assert.throws(() => places.select(['peer:192.0.2.3@nowhere']), { code: 'NETWORK_UNKNOWN' })
+  })
+
   it('cannot have another TTL than others behind its tunnel', async () => {
     const { daemon } = await boot()
     await daemon.controller.createNetwork(AFAR)
@@ -107,7 +125,7 @@ describe('a vxlan network', () => {
     await daemon.controller.createNetwork(AFAR)
     await run(daemon, 'c1', 'afar')
     const { Networks } = daemon.controller.inspectSandbox('c1').NetworkSettings
-    const [gateway] = [...daemon.fabric.gateways.values()].filter(({ mtu }) => mtu === 1450)
+    const gateway = [...daemon.fabric.gateways.values()].find(({ mtu }) => mtu === 1450)
     assert.equal(Networks['afar']!.Gateway, gateway!.address)
     assert.ok([...daemon.fabric.zones.values()].some(({ name }) => name === 'afar'))
     assertConsistent(daemon, machine)
@@ -230,8 +248,9 @@ describe('hosts that a vxlan network learns', () => {
   it('are so many and no more', async () => {
     const { machine, daemon } = await boot()
     await daemon.controller.createNetwork(LEARNING)
-    for (let i = 0; i < LEARNED_PEERS_MAX + 3; i++) await stranger(daemon, `198.51.100.${i + 1}`)
-    assert.equal(peers(daemon).length, LEARNED_PEERS_MAX + 1)
+    for (let i = 0; i < VXLAN_PEERS_MAX + 3; i++)
+      await stranger(daemon, `198.51.${100 + (i >> 8)}.${i & 255}`)
+    assert.equal(peers(daemon).length, VXLAN_PEERS_MAX)
     await daemon.controller.removeNetwork('n')
     assertConsistent(daemon, machine)
   })
