@@ -51,8 +51,14 @@ await tunnels.setOverlay(DOMAIN, {
 await tunnels.addPeer({ port: PEER, domain: DOMAIN, address: remote })
 console.log('ready')
 
+async function stop(): Promise<void> {
+  // It looks after the host's interfaces time and again, which would keep the process alive.
+  await tunnels.close()
+  await datapath.stop()
+}
+
 process.once('SIGTERM', () => {
-  datapath.stop().catch((error: unknown) => {
+  stop().catch((error: unknown) => {
     console.error(error)
     process.exitCode = 1
   })
