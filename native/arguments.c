@@ -34,15 +34,43 @@ napi_value throw_errno(napi_env env, const char *step, int error)
 }
 
 /* Node-API would take 2^32 for 0 and 1.5 for 1. */
-int32_t int32_argument(struct call *call, size_t index)
+static int32_t int32_value(struct call *call, napi_value from)
 {
 	double value = 0;
-	if (index >= call->count || napi_get_value_double(call->env, call->values[index], &value) != napi_ok ||
-	    !(value >= INT32_MIN && value <= INT32_MAX) || value != (int32_t)value) {
+	if (napi_get_value_double(call->env, from, &value) != napi_ok || !(value >= INT32_MIN && value <= INT32_MAX) ||
+	    value != (int32_t)value) {
 		refuse(call, "expected an integer of 32 bits");
 		return 0;
 	}
 	return (int32_t)value;
+}
+
+int32_t int32_argument(struct call *call, size_t index)
+{
+	if (index < call->count)
+		return int32_value(call, call->values[index]);
+	refuse(call, "expected an integer of 32 bits");
+	return 0;
+}
+
+size_t int32s_argument(struct call *call, size_t index, int32_t *to, size_t max)
+{
+	bool is_array = false;
+	uint32_t count = 0;
+	napi_value element;
+	if (index < call->count)
+		napi_is_array(call->env, call->values[index], &is_array);
+	if (is_array)
+		napi_get_array_length(call->env, call->values[index], &count);
+	if (count < 1 || count > max)
+		refuse(call, "expected an array of integers");
+	for (uint32_t i = 0; call->ok && i < count; i++) {
+		if (napi_get_element(call->env, call->values[index], i, &element) != napi_ok)
+			refuse(call, "expected an array of integers");
+		else
+			to[i] = int32_value(call, element);
+	}
+	return call->ok ? count : 0;
 }
 
 bool bool_argument(struct call *call, size_t index)
@@ -105,22 +133,22 @@ bool string_property(struct call *call, const char *name, char *to, size_t size)
 	return call->ok;
 }
 
-bool mac_property(struct call *call, uint8_t to[6])
+bool bytes_property(struct call *call, const char *name, uint8_t *to, size_t wanted)
 {
 	bool present, is_array = false;
 	napi_typedarray_type type = napi_int8_array;
 	void *bytes = NULL;
 	size_t size = 0;
-	napi_value value = property(call, "mac", &present);
+	napi_value value = property(call, name, &present);
 	if (!call->ok || !present)
 		return false;
 	napi_is_typedarray(call->env, value, &is_array);
 	if (is_array)
 		napi_get_typedarray_info(call->env, value, &type, &size, &bytes, NULL, NULL);
-	if (type != napi_uint8_array || size != 6 || bytes == NULL)
-		refuse(call, "mac");
+	if (type != napi_uint8_array || size != wanted || bytes == NULL)
+		refuse(call, name);
 	else
-		memcpy(to, bytes, 6);
+		memcpy(to, bytes, wanted);
 	return call->ok;
 }
 

@@ -26,6 +26,8 @@ int32_t int32_argument(struct call *call, size_t index);
 bool bool_argument(struct call *call, size_t index);
 /* False where it is no Uint8Array. The bytes are JavaScript's, and stay where they are as long as the call lasts. */
 bool bytes_argument(struct call *call, size_t index, uint8_t **bytes, size_t *size);
+/* The integers of an array, 1 to `max` of them; returns how many. */
+size_t int32s_argument(struct call *call, size_t index, int32_t *to, size_t max);
 bool string_argument(struct call *call, size_t index, char *to, size_t size);
 
 /* Properties of the options object, which is the first argument. */
@@ -33,8 +35,8 @@ uint32_t uint32_property(struct call *call, const char *name);
 bool bool_property(struct call *call, const char *name);
 /* False where the property is undefined. One with a NUL in it would be cut off there. */
 bool string_property(struct call *call, const char *name, char *to, size_t size);
-/* The six bytes of the property `mac`; false where it is undefined. */
-bool mac_property(struct call *call, uint8_t to[6]);
+/* A Uint8Array of exactly `size` bytes; false where the property is undefined. */
+bool bytes_property(struct call *call, const char *name, uint8_t *to, size_t size);
 
 /* Sets a property of an object that is being made. */
 void set_int32(napi_env env, napi_value object, const char *name, int32_t value);

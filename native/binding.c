@@ -9,6 +9,7 @@
 #include "frame_io.h"
 #include "machine_binding.h"
 #include "tap.h"
+#include "tunnel.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@
 #include <sys/eventfd.h>
 
 /* --------------------------------------------------------------------------------------------- frame I/O */
+
+/* What the send word has bits for. */
+#define SOURCES_MAX 256
 
 struct handle {
 	struct frame_io io;
@@ -93,6 +97,10 @@ static struct frame_io_options frame_io_options(struct call *call)
 		.slot_size = uint32_property(call, "slotSize"),
 		.slot_count = uint32_property(call, "slotCount"),
 		.headroom = uint32_property(call, "headroom"),
+		.gathers = uint32_property(call, "gathers"),
+		.gather_words = uint32_property(call, "gatherWords"),
+		.sums = uint32_property(call, "sums"),
+		.datagrams_max = uint32_property(call, "datagramsMax"),
 		.ports_max = uint32_property(call, "portsMax"),
 		.wake_fd = (int)uint32_property(call, "wakeDescriptor"),
 	};
@@ -176,6 +184,40 @@ static napi_value attach(napi_env env, napi_callback_info info)
 	return result < 0 ? throw_errno(env, "attach", -result) : NULL;
 }
 
+/* attachTunnel(handle, port, descriptor, sources) */
+static napi_value attach_tunnel(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = open_handle_argument(&call);
+	int32_t port = int32_argument(&call, 1);
+	int32_t fd = int32_argument(&call, 2);
+	int32_t sources[SOURCES_MAX];
+	size_t count = int32s_argument(&call, 3, sources, SOURCES_MAX);
+	if (!call.ok)
+		return NULL;
+	int result = tunnel_attach(&handle->io, (uint32_t)port, fd, sources, (uint32_t)count);
+	return result < 0 ? throw_errno(env, "attach-tunnel", -result) : NULL;
+}
+
+/* attachPeer(handle, port, tunnelPort, address, udpPort) */
+static napi_value attach_peer(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct handle *handle = open_handle_argument(&call);
+	int32_t port = int32_argument(&call, 1);
+	int32_t tunnel_port = int32_argument(&call, 2);
+	uint8_t *address = NULL;
+	size_t size = 0;
+	bytes_argument(&call, 3, &address, &size);
+	int32_t udp_port = int32_argument(&call, 4);
+	if (call.ok && (size != 16 || udp_port < 1 || udp_port > UINT16_MAX))
+		refuse(&call, "expected an address of 16 bytes and a port");
+	if (!call.ok)
+		return NULL;
+	int result = tunnel_attach_peer(&handle->io, (uint32_t)port, (uint32_t)tunnel_port, address, (uint16_t)udp_port);
+	return result < 0 ? throw_errno(env, "attach-peer", -result) : NULL;
+}
+
 static napi_value detach(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
@@ -243,7 +285,7 @@ static napi_value open_tap(napi_env env, napi_callback_info info)
 		.multi_queue = bool_property(&call, "multiQueue"),
 		.persistent = bool_property(&call, "persistent"),
 	};
-	options.has_mac = mac_property(&call, options.mac);
+	options.has_mac = bytes_property(&call, "mac", options.mac, sizeof(options.mac));
 	if (!call.ok)
 		return NULL;
 	struct failure failure = { 0 };
@@ -289,6 +331,8 @@ NAPI_MODULE_INIT()
 		{ "openFrameIo", NULL, open_frame_io, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "closeFrameIo", NULL, close_frame_io, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "attach", NULL, attach, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "attachTunnel", NULL, attach_tunnel, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "attachPeer", NULL, attach_peer, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "detach", NULL, detach, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "release", NULL, release_port, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "transmit", NULL, transmit_frames, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -7,6 +7,9 @@
 #define _GNU_SOURCE
 #include "frame_io.h"
 
+#include "gather.h"
+#include "tunnel.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -15,6 +18,10 @@
 
 #define READY_MAX 256
 #define WAKE_TOKEN UINT32_MAX
+/* Vectors of one writev(2): the kernel takes no more (UIO_MAXIOV). */
+#define VECTORS_MAX 1024
+/* Datagrams that one recvmmsg(2) takes. */
+#define MESSAGES_MAX 32
 
 /* Newer than some C libraries. All architectures have this number. */
 #define NR_EPOLL_PWAIT2 441
@@ -29,6 +36,9 @@ struct state {
 	int epoll_fd;
 	bool lacks_pwait2;
 	struct epoll_event ready[READY_MAX];
+	struct iovec vectors[VECTORS_MAX];
+	struct mmsghdr messages[MESSAGES_MAX];
+	struct iovec payloads[MESSAGES_MAX];
 };
 
 static int watch(struct frame_io *io, int fd, uint32_t token)
@@ -73,17 +83,43 @@ static void detach(struct frame_io *io, uint32_t port)
 	epoll_ctl(state->epoll_fd, EPOLL_CTL_DEL, io->ports[port].fd, NULL);
 }
 
+/* 0, or an errno. */
+static int write_gathered(struct frame_io *io, const struct descriptor *from)
+{
+	struct state *state = io->state;
+	uint8_t header[VIRTIO_NET_HEADER_SIZE];
+	int count = gather_frame(io, from, header, state->vectors, VECTORS_MAX);
+	if (count < 0)
+		return -count;
+	return writev(io->ports[from->port].fd, state->vectors, count) < 0 ? errno : 0;
+}
+
+/* 0, or an errno. */
+static int write_frame(struct frame_io *io, const struct descriptor *from)
+{
+	struct span span;
+	int error = frame_io_transmit_span(io, from, &span);
+	if (error != 0)
+		return error;
+	if (gather_wanted(io, from))
+		return write_gathered(io, from);
+	return write(io->ports[from->port].fd, span.start, span.size) < 0 ? errno : 0;
+}
+
 static int transmit(struct frame_io *io, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct span span;
-		io->transmits[i].result = 0;
-		int error = frame_io_transmit_span(io, &io->transmits[i], &span);
+		struct descriptor *from = &io->transmits[i];
+		from->result = 0;
+		if (is_peer(io, (uint32_t)from->port)) {
+			tunnel_transmit(io, i);
+			continue;
+		}
+		int error = write_frame(io, from);
 		if (error != 0)
 			frame_io_transmit_failed(io, i, error);
-		else if (write(io->ports[io->transmits[i].port].fd, span.start, span.size) < 0)
-			frame_io_transmit_failed(io, i, errno);
 	}
+	tunnel_flush(io);
 	return 0;
 }
 
@@ -93,21 +129,79 @@ static uint32_t burst_room(const struct frame_io *io)
 	return io->options.burst_max < io->options.slot_count ? io->options.burst_max : io->options.slot_count;
 }
 
+static void failed_read(struct frame_io *io, uint32_t port, int error)
+{
+	if (!frame_io_is_passing(io, port, error))
+		frame_io_lost(io, port, error);
+}
+
 /* Reads frames of `port` into the slots from `count` to `end`; returns the new count. */
-static uint32_t receive(struct frame_io *io, uint32_t port, uint32_t count, uint32_t end)
+static uint32_t receive_frames(struct frame_io *io, uint32_t port, uint32_t count, uint32_t end)
 {
 	while (count < end) {
 		ssize_t size = read(io->ports[port].fd, slot_target(io, count), slot_room(io));
 		if (size <= 0) {
-			int error = size < 0 ? errno : ENODEV; /* nothing, and nothing will come */
-			if (!frame_io_is_passing(io, port, error))
-				frame_io_lost(io, port, error);
+			failed_read(io, port, size < 0 ? errno : ENODEV); /* nothing, and nothing will come */
 			break;
 		}
 		if (frame_io_describe(io, &io->received[count], port, count, (int32_t)size))
 			count++;
 	}
 	return count;
+}
+
+/* A message for each of the slots from `first` on, laid out as tunnel.h says. */
+static void prepare_messages(struct frame_io *io, uint32_t first, uint32_t count)
+{
+	struct state *state = io->state;
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t *start = slot_target(io, first + i), *name = start + TUNNEL_RECEIVED_SIZE;
+		state->payloads[i].iov_base = start + TUNNEL_PAYLOAD_AT;
+		state->payloads[i].iov_len = slot_room(io) - TUNNEL_PAYLOAD_AT;
+		state->messages[i].msg_hdr = (struct msghdr){
+			.msg_name = name,
+			.msg_namelen = TUNNEL_NAME_SIZE,
+			.msg_control = name + TUNNEL_NAME_SIZE,
+			.msg_controllen = TUNNEL_CONTROL_SIZE,
+			.msg_iov = &state->payloads[i],
+			.msg_iovlen = 1,
+		};
+	}
+}
+
+/* The same with datagrams of a tunnel. */
+static uint32_t receive_datagrams(struct frame_io *io, uint32_t port, uint32_t count, uint32_t end)
+{
+	struct state *state = io->state;
+	while (count < end) {
+		uint32_t most = end - count < MESSAGES_MAX ? end - count : MESSAGES_MAX;
+		prepare_messages(io, count, most);
+		int got = recvmmsg(io->ports[port].fd, state->messages, most, MSG_DONTWAIT, NULL);
+		if (got < 0) {
+			failed_read(io, port, errno);
+			break;
+		}
+		for (int i = 0; i < got; i++, count++) {
+			const struct msghdr *message = &state->messages[i].msg_hdr;
+			const struct arrival arrival = {
+				.slot = count,
+				.name_size = message->msg_namelen,
+				.control_size = (uint32_t)message->msg_controllen,
+				.flags = (uint32_t)message->msg_flags,
+				.size = state->messages[i].msg_len,
+			};
+			tunnel_describe(io, count, port, &arrival);
+		}
+		if ((uint32_t)got < most)
+			break;
+	}
+	return count;
+}
+
+static uint32_t receive(struct frame_io *io, uint32_t port, uint32_t count, uint32_t end)
+{
+	return io->ports[port].kind == PORT_TUNNEL ? receive_datagrams(io, port, count, end)
+	                                           : receive_frames(io, port, count, end);
 }
 
 /*

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "frame_io.h"
 
+#include "tunnel.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -31,7 +33,12 @@ static bool layout_fits(const struct frame_io_options *options)
 	       region_fits(options, options->events, options->events_max, sizeof(struct port_event)) &&
 	       region_fits(options, options->received, options->burst_max, sizeof(struct descriptor)) &&
 	       region_fits(options, options->transmits, options->transmit_max, sizeof(struct descriptor)) &&
-	       region_fits(options, options->slots, options->slot_count, options->slot_size);
+	       region_fits(options, options->slots, options->slot_count, options->slot_size) &&
+	       options->slot_size - options->headroom > TUNNEL_PAYLOAD_AT &&
+	       (uint64_t)options->slots + (uint64_t)options->slot_count * options->slot_size <= options->gathers &&
+	       options->gather_words <= INT32_MAX && options->datagrams_max <= UINT16_MAX &&
+	       region_fits(options, options->gathers, options->gather_words, sizeof(int32_t)) &&
+	       region_fits(options, options->sums, options->burst_max, options->datagrams_max * (uint32_t)sizeof(uint16_t));
 }
 
 static int allocate(struct frame_io *io)
@@ -40,8 +47,11 @@ static int allocate(struct frame_io *io)
 	void *memory = mmap(NULL, options->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	/* Fewer page-table walks while 64 KB frames are copied. A wish: where it is not granted, small pages do. */
-	(void)madvise(memory, options->memory_size, MADV_HUGEPAGE);
+	/*
+	 * Fewer page-table walks while 64 KB frames are copied. A wish: where it is not granted, small pages do. Not for what only tunnels
+	 * use: a large page there would be had by all.
+	 */
+	(void)madvise(memory, options->gathers, MADV_HUGEPAGE);
 	/* A child would get a copy of all of it at once, since the kernel has pinned it for io_uring, only to give it back in exec. */
 	(void)madvise(memory, options->memory_size, MADV_DONTFORK);
 	io->memory = memory;
@@ -94,34 +104,43 @@ void frame_io_close(struct frame_io *io)
 	for (uint32_t port = 0; port < io->options.ports_max; port++)
 		frame_io_detach(io, port);
 	io->backend->close(io);
+	tunnel_close(io);
 	release(io);
+}
+
+int frame_io_attach_port(struct frame_io *io, uint32_t number, struct port port)
+{
+	if (number >= io->options.ports_max)
+		return -ERANGE;
+	if (port_attached(io, number))
+		return -EEXIST;
+	port.lifetime = (uint16_t)(io->ports[number].lifetime + 1);
+	io->ports[number] = port;
+	int result = port.fd < 0 ? 0 : io->backend->attach(io, number);
+	if (result < 0) {
+		io->ports[number].kind = PORT_NONE;
+		io->ports[number].fd = -1;
+	}
+	return result;
 }
 
 int frame_io_attach(struct frame_io *io, uint32_t number, int fd, bool virtio)
 {
-	if (number >= io->options.ports_max)
-		return -ERANGE;
 	/* The kernel takes a negative one for the wish to register nothing. */
 	if (fd < 0)
-		return -EBADF;
-	struct port *port = &io->ports[number];
-	if (port->fd >= 0)
-		return -EEXIST;
-	port->fd = fd;
-	port->virtio = virtio;
-	port->armed = false;
-	port->lifetime++;
-	int result = io->backend->attach(io, number);
-	if (result < 0)
-		port->fd = -1;
-	return result;
+		return number < io->options.ports_max ? -EBADF : -ERANGE;
+	return frame_io_attach_port(io, number, (struct port){ .kind = PORT_FRAMES, .fd = fd, .virtio = virtio });
 }
 
 static int take_descriptor(struct frame_io *io, uint32_t number)
 {
-	int fd = io->ports[number].fd;
-	io->backend->detach(io, number);
-	io->ports[number].fd = -1;
+	struct port *port = &io->ports[number];
+	int fd = port->fd;
+	if (fd >= 0)
+		io->backend->detach(io, number);
+	tunnel_free(port);
+	port->kind = PORT_NONE;
+	port->fd = -1;
 	return fd;
 }
 
@@ -164,9 +183,13 @@ bool frame_io_is_gone(int error)
  * and to be opened anew: ENETDOWN is a packet socket's.
  *
  * EINVAL: a super-frame of a kind that the virtio-net header has no word for, of SCTP for example. It is lost, and no more.
+ *
+ * A tunnel's socket has its errors from afar, where ICMP tells of somebody who does not listen. It goes on.
  */
 bool frame_io_is_passing(const struct frame_io *io, uint32_t port, int error)
 {
+	if (io->ports[port].kind == PORT_TUNNEL)
+		return error != EBADF && error != ENOTSOCK && error != EOPNOTSUPP;
 	return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM ||
 	       (error == EINVAL && io->ports[port].virtio);
 }
@@ -190,8 +213,9 @@ void frame_io_transmit_failed(struct frame_io *io, uint32_t index, int error)
 {
 	io->transmits[index].result = -error;
 	io->status[STATUS_TRANSMIT_FAILURES]++;
-	if (frame_io_is_gone(error) && port_attached(io, (uint32_t)io->transmits[index].port))
-		frame_io_lost(io, (uint32_t)io->transmits[index].port, error);
+	uint32_t port = (uint32_t)io->transmits[index].port;
+	if (frame_io_is_gone(error) && port_attached(io, port) && io->ports[port].kind == PORT_FRAMES)
+		frame_io_lost(io, port, error);
 }
 
 bool frame_io_describe(struct frame_io *io, struct descriptor *to, uint32_t port, uint32_t slot, int32_t size)
@@ -216,8 +240,9 @@ int frame_io_transmit_span(const struct frame_io *io, const struct descriptor *f
 	uint32_t offset = (uint32_t)from->offset, length = (uint32_t)from->length;
 	if (!port_attached(io, (uint32_t)from->port))
 		return ENODEV;
-	if (offset < io->options.slots + header || offset > io->options.memory_size ||
-	    length > io->options.memory_size - offset)
+	if (io->ports[from->port].kind != PORT_FRAMES)
+		return EOPNOTSUPP;
+	if (offset < io->options.slots + header || !frames_have(io, offset, length))
 		return EFAULT;
 	uint32_t before = io->ports[from->port].virtio ? header : 0;
 	out->start = io->memory + offset - before;

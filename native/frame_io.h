@@ -47,17 +47,33 @@ struct frame_io_options {
 	uint32_t slot_size;
 	uint32_t slot_count;
 	uint32_t headroom;
+	uint32_t gathers; /* also the end of what frames may lie in */
+	uint32_t gather_words;
+	uint32_t sums;
+	uint32_t datagrams_max; /* of those that come as one */
 	uint32_t ports_max;
 	int wake_fd; /* an eventfd of the caller's, who also closes it */
 };
 
+enum port_kind {
+	PORT_NONE,   /* no port has this number */
+	PORT_FRAMES, /* a TAP or a packet socket: a frame a read, a frame a write */
+	PORT_TUNNEL, /* a UDP socket that receives, and others that are sent from */
+	PORT_PEER,   /* what a tunnel sends to: no descriptor of its own */
+};
+
 struct port {
-	int fd;            /* -1: no port has this number */
+	enum port_kind kind;
+	int fd;            /* -1: it has none */
 	bool virtio;       /* frames carry a virtio-net header on this descriptor */
 	bool armed;        /* io_uring: a multishot read is under way */
 	bool waiting;      /* io_uring: no read is under way, and one is to be started */
 	uint16_t lifetime; /* counts attachments, so that a late completion of an earlier one is known as such */
 	uint32_t taken;    /* io_uring: frames that the port's read has had since it was started */
+	union {
+		struct tunnel *tunnel;
+		struct peer *peer;
+	};
 };
 
 struct frame_io;
@@ -90,6 +106,8 @@ struct frame_io {
 	uint32_t *lost;      /* ports that vanished and are not yet reported, each once */
 	int32_t *lost_error; /* by port: why; 0 where the port is not lost */
 	uint32_t lost_count;
+	struct outbox *outbox; /* what is on its way to peers: see tunnel.c. NULL as long as there are none */
+	bool outbox_used;
 	bool woken; /* the wake descriptor was signalled, and no poll has said so yet */
 };
 
@@ -98,8 +116,10 @@ int frame_io_open(struct frame_io *io, const struct backend *backend, const stru
 void frame_io_close(struct frame_io *io);
 /* Where it fails, the descriptor stays the caller's. */
 int frame_io_attach(struct frame_io *io, uint32_t port, int fd, bool virtio);
+/* Any kind of port: `port` says which, and has its descriptor. */
+int frame_io_attach_port(struct frame_io *io, uint32_t number, struct port port);
 void frame_io_detach(struct frame_io *io, uint32_t port);
-/* Like frame_io_detach, but the descriptor is the caller's from here on; -1 where there is no such port. */
+/* Like frame_io_detach, but the descriptor is the caller's from here on; -1 where there is no such port, or it has none. */
 int frame_io_release(struct frame_io *io, uint32_t port);
 int frame_io_transmit(struct frame_io *io, uint32_t count);
 int frame_io_poll(struct frame_io *io, uint32_t transmit_count, int32_t timeout_us);
@@ -113,7 +133,18 @@ bool frame_io_is_passing(const struct frame_io *io, uint32_t port, int error);
 
 static inline bool port_attached(const struct frame_io *io, uint32_t port)
 {
-	return port < io->options.ports_max && io->ports[port].fd >= 0;
+	return port < io->options.ports_max && io->ports[port].kind != PORT_NONE;
+}
+
+static inline bool is_peer(const struct frame_io *io, uint32_t port)
+{
+	return port < io->options.ports_max && io->ports[port].kind == PORT_PEER;
+}
+
+/* Whether `size` bytes from `offset` on lie in slots and arena. */
+static inline bool frames_have(const struct frame_io *io, uint32_t offset, uint32_t size)
+{
+	return offset >= io->options.slots && offset <= io->options.gathers && size <= io->options.gathers - offset;
 }
 
 /* The address that the kernel reads slot `slot` into, and how much room it has there. */
@@ -134,7 +165,10 @@ static inline uint32_t slot_room(const struct frame_io *io)
  */
 bool frame_io_describe(struct frame_io *io, struct descriptor *to, uint32_t port, uint32_t slot, int32_t size);
 
-/* What a transmission hands to the kernel. ENODEV: it goes to no port; EFAULT: it points outside of the memory. */
+/*
+ * What a transmission hands to the kernel, to a port of frames. ENODEV: it goes to no port; EFAULT: it points outside of slots and
+ * arena; EOPNOTSUPP: a tunnel is sent by to its peers only.
+ */
 struct span {
 	const uint8_t *start;
 	uint32_t size;

@@ -9,9 +9,18 @@
 #include "packet_socket.h"
 #include "reserved_ports.h"
 #include "tap.h"
+#include "udp_socket.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static uint32_t bounded_property(struct call *call, const char *name, uint32_t min, uint32_t max)
+{
+	uint32_t value = uint32_property(call, name);
+	if (call->ok && (value < min || value > max))
+		refuse(call, name);
+	return value;
+}
 
 /* ------------------------------------------------------------------------------------------ packet sockets */
 
@@ -52,6 +61,57 @@ static napi_value open_packet_socket(napi_env env, napi_callback_info info)
 	struct packet_socket_facts facts = { 0 };
 	int fd = packet_socket_open(&options, &facts, &failure);
 	return fd < 0 ? throw_errno(env, failure.step, failure.error) : packet_socket_result(env, fd, &facts);
+}
+
+/* -------------------------------------------------------------------------------------- sockets of tunnels */
+
+static bool address_property(struct call *call, const char *name, uint8_t to[16])
+{
+	bool present = bytes_property(call, name, to, 16);
+	if (!present)
+		refuse(call, name);
+	return present;
+}
+
+static napi_value open_udp_socket(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	char namespace_path[4096];
+	bool in_namespace = string_property(&call, "namespace", namespace_path, sizeof(namespace_path));
+	struct udp_socket_options options = {
+		.namespace_path = in_namespace ? namespace_path : NULL,
+		.port = (uint16_t)bounded_property(&call, "port", 1, UINT16_MAX),
+		.receives = bool_property(&call, "receives"),
+		.ttl = bounded_property(&call, "ttl", 1, UINT8_MAX),
+		.receive_buffer = bounded_property(&call, "receiveBuffer", 0, INT32_MAX),
+		.send_buffer = bounded_property(&call, "sendBuffer", 0, INT32_MAX),
+	};
+	if (!address_property(&call, "address", options.address))
+		return NULL;
+	struct failure failure = { 0 };
+	napi_value result;
+	int fd = udp_socket_open(&options, &failure);
+	if (fd < 0)
+		return throw_errno(env, failure.step, failure.error);
+	napi_create_int32(env, fd, &result);
+	return result;
+}
+
+static napi_value route_mtu(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	char namespace_path[4096];
+	uint8_t from[16], to[16];
+	bool in_namespace = string_property(&call, "namespace", namespace_path, sizeof(namespace_path));
+	if (!address_property(&call, "local", from) || !address_property(&call, "address", to))
+		return NULL;
+	struct failure failure = { 0 };
+	napi_value result;
+	int mtu = udp_socket_route_mtu(in_namespace ? namespace_path : NULL, from, to, &failure);
+	if (mtu < 0)
+		return throw_errno(env, failure.step, failure.error);
+	napi_create_int32(env, mtu, &result);
+	return result;
 }
 
 /* ------------------------------------------------------------------------------------------------ handles */
@@ -207,14 +267,6 @@ static int watch_property(struct call *call)
 	if (holder != NULL && !holder->open)
 		refuse(call, "watch");
 	return call->ok ? holder->watch.epoll_fd : -1;
-}
-
-static uint32_t bounded_property(struct call *call, const char *name, uint32_t min, uint32_t max)
-{
-	uint32_t value = uint32_property(call, name);
-	if (call->ok && (value < min || value > max))
-		refuse(call, name);
-	return value;
 }
 
 static napi_value reserve_ports(napi_env env, napi_callback_info info)
@@ -428,6 +480,8 @@ void machine_binding_define(napi_env env, napi_value exports)
 {
 	const napi_property_descriptor functions[] = {
 		{ "openPacketSocket", NULL, open_packet_socket, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "openUdpSocket", NULL, open_udp_socket, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "routeMtu", NULL, route_mtu, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "openArrivalWatch", NULL, open_arrival_watch, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "resumeArrivalWatch", NULL, resume_arrival_watch, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "closeArrivalWatch", NULL, close_arrival_watch, NULL, NULL, NULL, napi_enumerable, NULL },

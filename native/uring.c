@@ -19,6 +19,9 @@
 #define _GNU_SOURCE
 #include "frame_io.h"
 
+#include "gather.h"
+#include "tunnel.h"
+
 #include <errno.h>
 #include <linux/io_uring.h>
 #include <poll.h>
@@ -31,6 +34,9 @@
 
 /* Newer than the headers of some distributions; numbers from include/uapi/linux/io_uring.h. */
 #define OP_READ_MULTISHOT 49
+#ifndef IORING_RECV_MULTISHOT
+#define IORING_RECV_MULTISHOT (1U << 1)
+#endif
 #ifndef IORING_SETUP_SUBMIT_ALL
 #define IORING_SETUP_SUBMIT_ALL (1U << 7)
 #endif
@@ -45,6 +51,10 @@
 #define SUBMISSIONS 256
 #define COMPLETIONS 1024
 #define SLOT_GROUP 0
+
+/* Vectors of gathered frames that are queued, and of one of them, of which the kernel takes no more (UIO_MAXIOV). */
+#define VECTORS 4096
+#define VECTORS_MAX 1024
 
 /* A completion that is due is there within microseconds. One that is not after this time is lost, which is a fault. */
 #define COMPLETION_TIMEOUT_US 5000000
@@ -86,6 +96,12 @@ struct state {
 	/* Ports that wait for their multishot read to be started, or started again, each once; longest wait first. */
 	uint32_t *waiting;
 	uint32_t waiting_count;
+	/* How much of a buffer a tunnel's datagram leaves to its source and its control messages. */
+	struct msghdr received;
+	/* Of gathered frames in the submission queue: the kernel reads them while it takes the queue. */
+	struct iovec *vectors;
+	uint32_t vectors_used;
+	uint8_t headers[SUBMISSIONS][VIRTIO_NET_HEADER_SIZE];
 	void *rings;
 	size_t rings_size;
 	size_t sqes_size;
@@ -146,10 +162,16 @@ static bool submit_read(struct frame_io *io, uint32_t number)
 	struct io_uring_sqe *sqe = submission(io->state);
 	if (sqe == NULL)
 		return false;
-	sqe->opcode = OP_READ_MULTISHOT;
+	if (io->ports[number].kind == PORT_TUNNEL) {
+		sqe->opcode = IORING_OP_RECVMSG;
+		sqe->ioprio = IORING_RECV_MULTISHOT;
+		sqe->addr = (uint64_t)(uintptr_t)&((struct state *)io->state)->received;
+	} else {
+		sqe->opcode = OP_READ_MULTISHOT;
+		sqe->off = (uint64_t)-1;
+	}
 	sqe->flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
 	sqe->fd = (int32_t)number;
-	sqe->off = (uint64_t)-1;
 	sqe->buf_group = SLOT_GROUP;
 	sqe->user_data = USER_DATA(KIND_READ, io->ports[number].lifetime, number);
 	io->ports[number].armed = true;
@@ -232,13 +254,45 @@ static void ended_read(struct frame_io *io, uint32_t port, int32_t result)
 		frame_io_lost(io, port, error);
 }
 
+/* What multishot RECVMSG writes before the name (struct io_uring_recvmsg_out). */
+struct received {
+	uint32_t name_size, control_size, payload_size, flags;
+};
+
+static bool describe_datagram(struct frame_io *io, uint32_t port, const struct io_uring_cqe *cqe)
+{
+	struct state *state = io->state;
+	struct received received;
+	uint32_t slot = slot_of(cqe);
+	if (cqe->res < TUNNEL_PAYLOAD_AT)
+		return false;
+	memcpy(&received, slot_target(io, slot), sizeof(received));
+	const struct arrival arrival = {
+		.slot = slot,
+		.name_size = received.name_size,
+		.control_size = received.control_size,
+		.flags = received.flags,
+		.size = (uint32_t)cqe->res - TUNNEL_PAYLOAD_AT,
+	};
+	tunnel_describe(io, state->burst_count, port, &arrival);
+	return true;
+}
+
+static bool describe(struct frame_io *io, uint32_t port, const struct io_uring_cqe *cqe)
+{
+	struct state *state = io->state;
+	if (io->ports[port].kind == PORT_TUNNEL)
+		return describe_datagram(io, port, cqe);
+	return frame_io_describe(io, &io->received[state->burst_count], port, slot_of(cqe), cqe->res);
+}
+
 /* A frame of a port, or the end of its multishot read, or both. */
 static void completed_read(struct frame_io *io, const struct io_uring_cqe *cqe)
 {
 	struct state *state = io->state;
 	uint32_t port = USER_NUMBER(cqe->user_data);
 	if (has_slot(cqe)) {
-		if (frame_io_describe(io, &io->received[state->burst_count], port, slot_of(cqe), cqe->res))
+		if (describe(io, port, cqe))
 			state->burst[state->burst_count++] = slot_of(cqe);
 		else
 			give_slot(io, slot_of(cqe));
@@ -392,35 +446,85 @@ static void start_reads(struct frame_io *io)
 
 /* ------------------------------------------------------------------------------------------------ bursts */
 
-static void submit_writes(struct frame_io *io, uint32_t count)
+/* The next entry for a write; what is queued is submitted first where there is no room for it and its vectors. */
+static struct io_uring_sqe *write_submission(struct frame_io *io, uint32_t vectors)
 {
 	struct state *state = io->state;
-	for (uint32_t i = 0; i < count; i++) {
-		struct span span;
-		io->transmits[i].result = 0;
-		int error = frame_io_transmit_span(io, &io->transmits[i], &span);
-		if (error != 0) {
-			frame_io_transmit_failed(io, i, error);
-			continue;
-		}
-		/* Each part's completions are taken before the next part, so that the queue need not hold those of all. */
-		if (state->sq_unsubmitted == state->sq_entries && enter(state, 0, 0) == 0)
-			take_completions(io, 0);
-		struct io_uring_sqe *sqe = submission(state);
-		if (sqe == NULL) {
-			frame_io_transmit_failed(io, i, ENOBUFS);
-			continue;
-		}
+	/* Each part's completions are taken before the next part, so that the queue need not hold those of all. */
+	bool full = state->sq_unsubmitted == state->sq_entries || state->vectors_used + vectors > VECTORS;
+	if (full && enter(state, 0, 0) == 0)
+		take_completions(io, 0);
+	if (state->sq_unsubmitted == 0)
+		state->vectors_used = 0;
+	return state->vectors_used + vectors > VECTORS ? NULL : submission(state);
+}
+
+/* 0, or an errno. */
+static int submit_gathered(struct frame_io *io, const struct descriptor *from, struct io_uring_sqe **out)
+{
+	struct state *state = io->state;
+	struct io_uring_sqe *sqe = write_submission(io, VECTORS_MAX);
+	if (sqe == NULL)
+		return ENOBUFS;
+	uint8_t *header = state->headers[(uint32_t)(sqe - state->sqes)];
+	struct iovec *vectors = state->vectors + state->vectors_used;
+	int count = gather_frame(io, from, header, vectors, VECTORS_MAX);
+	if (count < 0) {
+		/* Not this one: the entry is the next one's. */
+		state->sq_local_tail--;
+		state->sq_unsubmitted--;
+		return -count;
+	}
+	state->vectors_used += (uint32_t)count;
+	sqe->opcode = IORING_OP_WRITEV;
+	sqe->addr = (uint64_t)(uintptr_t)vectors;
+	sqe->len = (uint32_t)count;
+	*out = sqe;
+	return 0;
+}
+
+/* 0, or an errno. */
+static int submit_write(struct frame_io *io, uint32_t index)
+{
+	struct state *state = io->state;
+	const struct descriptor *from = &io->transmits[index];
+	struct span span;
+	struct io_uring_sqe *sqe = NULL;
+	int error = frame_io_transmit_span(io, from, &span);
+	if (error == 0 && gather_wanted(io, from)) {
+		error = submit_gathered(io, from, &sqe);
+	} else if (error == 0) {
+		sqe = write_submission(io, 0);
+		if (sqe == NULL)
+			return ENOBUFS;
 		sqe->opcode = state->memory_registered ? IORING_OP_WRITE_FIXED : IORING_OP_WRITE;
-		sqe->flags = IOSQE_FIXED_FILE;
-		sqe->fd = io->transmits[i].port;
 		sqe->addr = (uint64_t)(uintptr_t)span.start;
 		sqe->len = span.size;
-		sqe->off = (uint64_t)-1;
-		sqe->rw_flags = RWF_NOWAIT;
-		sqe->user_data = USER_DATA(KIND_WRITE, 0, i);
-		state->writes_left++;
 	}
+	if (error != 0)
+		return error;
+	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->fd = from->port;
+	sqe->off = (uint64_t)-1;
+	sqe->rw_flags = RWF_NOWAIT;
+	sqe->user_data = USER_DATA(KIND_WRITE, 0, index);
+	state->writes_left++;
+	return 0;
+}
+
+static void submit_writes(struct frame_io *io, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		io->transmits[i].result = 0;
+		if (is_peer(io, (uint32_t)io->transmits[i].port)) {
+			tunnel_transmit(io, i);
+			continue;
+		}
+		int error = submit_write(io, i);
+		if (error != 0)
+			frame_io_transmit_failed(io, i, error);
+	}
+	tunnel_flush(io);
 }
 
 /* What the kernel did not take of the submission queue for want of memory: writes are refused, the rest stays. */
@@ -565,6 +669,7 @@ static void close_backend(struct frame_io *io)
 	free(state->waiting);
 	free(state->burst);
 	free(state->backlog);
+	free(state->vectors);
 	free(state);
 	io->state = NULL;
 }
@@ -634,13 +739,13 @@ static int open_files(const struct frame_io *io)
 }
 
 /*
- * Pins the frame memory, so that a write need not look its pages up: a few percent of the cost of a super-frame. Where
+ * Pins slots and arena, so that a write need not look its pages up: a few percent of the cost of a super-frame. Where
  * RLIMIT_MEMLOCK does not allow it, writes go without.
  */
 static void register_memory(struct frame_io *io)
 {
 	struct state *state = io->state;
-	struct iovec memory = { .iov_base = io->memory, .iov_len = io->options.memory_size };
+	struct iovec memory = { .iov_base = io->memory, .iov_len = io->options.gathers };
 	state->memory_registered = ring_register(state->fd, IORING_REGISTER_BUFFERS, &memory, 1) >= 0;
 }
 
@@ -678,7 +783,10 @@ static int open_backend(struct frame_io *io)
 	state->waiting = calloc(io->options.ports_max, sizeof(*state->waiting));
 	state->burst = calloc(io->options.burst_max, sizeof(*state->burst));
 	state->backlog = calloc((size_t)io->options.slot_count + io->options.ports_max, sizeof(*state->backlog));
-	bool allocated = state->waiting != NULL && state->burst != NULL && state->backlog != NULL;
+	state->vectors = calloc(VECTORS, sizeof(*state->vectors));
+	state->received.msg_namelen = TUNNEL_NAME_SIZE;
+	state->received.msg_controllen = TUNNEL_CONTROL_SIZE;
+	bool allocated = state->waiting != NULL && state->burst != NULL && state->backlog != NULL && state->vectors != NULL;
 	int result = allocated ? open_rings(io) : -ENOMEM;
 	if (result >= 0)
 		result = require_multishot_read(state);

@@ -33,8 +33,32 @@ export const TUNNEL_DATAGRAMS_MAX = 128
 export const GATHER_WORDS_MAX = 4 * 65_535
 export const TUNNEL_SOURCES_MAX = 64
 export const TUNNEL_SOURCES_DEFAULT = 16
-/** Bytes of a UDP datagram's payload over IPv4. */
+/** Bytes of a UDP datagram's payload over IPv4, and as many less over IPv6 as its header is longer. */
 export const UDP_PAYLOAD_MAX = 65_507
+export const UDP_PAYLOAD_MAX_IPV6 = 65_487
+/**
+ * Buffers of a tunnel's sockets: the first is filled while a burst is worked on, as that of a packet socket; the second holds what the
+ * interface's queue has yet to send of one source's flows. Linux counts twice of each.
+ */
+export const TUNNEL_RECEIVE_BUFFER = 16 * 1024 * 1024
+export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
+/** Ports that flows are told apart by (RFC 7348, 5), and of which each source has one. */
+export const TUNNEL_FIRST_SOURCE_PORT = 49_152
+export const TUNNEL_LAST_SOURCE_PORT = 65_535
+
+/**
+ * Tunnels of one engine (an address and UDP port of the machine's each), peers of all networks together, and addresses of stations behind
+ * them: as many as there are ports, and four for each station that the MAC table has by default.
+ */
+export const TUNNELS_MAX = 16
+export const REMOTE_ADDRESSES_MAX = 65_536
+
+/**
+ * Tunnel endpoints that send for a network and are no peers of it: how many are told of at a time, and after how many seconds the same one
+ * is told of again.
+ */
+export const STRANGERS_MAX = 32
+export const STRANGER_AGAIN_S = 10
 
 /** Frames that one poll returns at most. */
 export const BURST_MAX = 256
@@ -216,6 +240,17 @@ export const PORT_EVENTS_MAX = 64
 export const MTU_MIN = 576
 export const MTU_MAX = 65_521
 export const MTU_DEFAULT = 1500
+/** RFC 8200, 5: what every link that carries IPv6 must be able to carry. Linux has no IPv6 on an interface below. */
+export const IPV6_MTU_MIN = 1280
+/** What VXLAN takes of a packet of the underlay (RFC 7348, 5): IP 20 or 40, UDP 8, VXLAN 8, the inner Ethernet header 14. */
+export const VXLAN_OVERHEAD_IPV4 = 50
+export const VXLAN_OVERHEAD_IPV6 = 70
+/** Other hosts that a network is named, and learns of: what goes to everybody is sent once for each. */
+export const VXLAN_PEERS_MAX = 256
+export const LEARNED_PEERS_MAX = 64
+/** A peer that was learned is forgotten after this silence; as often it is looked for. */
+export const LEARNED_PEER_AGEING_S = 600
+export const LEARNED_PEER_LOOK_MS = 30_000
 
 /**
  * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a

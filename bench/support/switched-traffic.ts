@@ -152,6 +152,8 @@ export function compactLayout(): FrameLayout {
     slots: 0,
     slotCount: FRAMES,
     arena: slots + before,
+    gathers: slots + before + usual.gathers - usual.arena,
+    sums: slots + before + usual.sums - usual.arena,
     size: slots + before + usual.size - usual.arena,
   }
 }

@@ -237,6 +237,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
   },
   {
+    name: 'overlay',
+    summary: 'look at networks that go on to other hosts',
+    group: NETWORKS,
+    commands: [
+      {
+        name: 'ls',
+        aliases: ['list'],
+        summary: 'list the networks that go on behind a tunnel',
+        define: async () => (await import('./commands/overlay.ts')).defineOverlayLs,
+      },
+      {
+        name: 'peers',
+        summary: 'list the hosts that they go on to',
+        define: async () => (await import('./commands/overlay.ts')).defineOverlayPeers,
+      },
+    ],
+  },
+  {
     name: 'nat',
     summary: 'look at the connections that the router follows',
     group: ROUTER,

@@ -21,6 +21,7 @@ import type {
   NetworkInspect,
   NetworksPruned,
 } from './api/network.ts'
+import type { OverlayNetworks, OverlayPeers } from './api/overlay.ts'
 import type {
   Exec,
   LogEntry,
@@ -119,6 +120,10 @@ export interface ControlPlane {
     readonly sandbox?: string | undefined
   }): Promise<FdbFlushed>
   stats(): Stats
+
+  /** Networks that go on behind a tunnel, and the hosts that all of them, or one, go on to. */
+  overlayNetworks(): OverlayNetworks
+  overlayPeers(network: string | undefined): Promise<OverlayPeers>
 
   /** Connections that the router follows, at most `limit`. */
   natFlows(selection: NatFlowSelection, limit: number): Promise<NatFlows>

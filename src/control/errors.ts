@@ -80,6 +80,8 @@ export const ErrorCode = {
   uplinkUnusable: 'UPLINK_UNUSABLE',
   parentUnusable: 'PARENT_UNUSABLE',
   uplinkInvalid: 'UPLINK_INVALID',
+  tunnelUnusable: 'TUNNEL_UNUSABLE',
+  vniInUse: 'VNI_IN_USE',
   linkInvalid: 'LINK_INVALID',
   daemonStopping: 'DAEMON_STOPPING',
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',

@@ -39,6 +39,12 @@ export function formatIpAddress(address: IpAddress): string {
   return FAMILIES[address.family].format(address.value)
 }
 
+/** An address as it is always written (RFC 5952); a text that is none as it is. */
+export function normalAddress(text: string): string {
+  const address = parseIpAddress(text)
+  return address === undefined ? text : formatIpAddress(address)
+}
+
 /** An address with a prefix length, `10.1.0.5/24`, host bits and all; undefined if `text` is nothing of the kind. */
 export function parseCidr(text: string): { address: IpAddress; prefixLength: number } | undefined {
   const [, addressText = '', prefixText = ''] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? []

@@ -14,9 +14,12 @@ import {
 } from './ip-address.ts'
 import type { LabNetwork } from './lab.ts'
 import type { NetworkDraft } from './lab-draft.ts'
+import { checkDriverOptions, optionTexts } from './lab-network-options.ts'
 import { PoolPlan, type Report, type SubnetDraft } from './lab-pool-plan.ts'
 import type { LabPath } from './lab-problem.ts'
 import type { NetworkFile } from './lab-schema-network.ts'
+import type { NetworkTraits } from './rules/bridge-options.ts'
+import { isRouted } from './rules/routed-drivers.ts'
 
 /** Where default subnets come from: each the lowest one that is free. */
 export interface DefaultPool {
@@ -104,7 +107,7 @@ export class NetworkPlan {
       transparent: transparent ?? false,
       ...(dns === undefined ? undefined : { dns }),
       dnsTtlS: dnsTtlS ?? DNS_TTL_S_DEFAULT,
-      options: options ?? {},
+      options: optionTexts(options),
       labels: labels ?? {},
     }
   }
@@ -159,13 +162,19 @@ export function planNetworks(
         }
       }
       if (subnet === undefined) continue
-      const plan = new PoolPlan(draft.name, one, subnet, (settings.driver ?? BRIDGE) === BRIDGE)
+      const plan = new PoolPlan(draft.name, one, subnet, isRouted(settings.driver ?? BRIDGE))
       plan.check(report)
       pools.push(plan)
     }
+    checkDriverOptions(draft.path, settings, traitsOf(settings, pools), report)
     if (pools.length === wanted.get(draft)!.length) plans.set(draft, new NetworkPlan(draft, settings, pools))
   }
   return plans
+}
+
+function traitsOf({ internal = false }: NetworkFile, pools: readonly PoolPlan[]): NetworkTraits {
+  const has = (family: IpFamily): boolean => pools.some(({ subnet }) => subnet.family === family)
+  return { internal, ipv4: has(4), ipv6: has(6) }
 }
 
 /** The subnets that a network's settings ask for, IPv4 before IPv6, those to be chosen among them. */
@@ -198,10 +207,11 @@ function wantedSubnets({ name, path, settings }: NetworkDraft, report: Report): 
   const all = [...(hasOwn || needsIpv4 ? [own] : []), ...listed, ...(needsIpv6 ? [chosen] : [])]
   for (const family of [4, 6] as const) {
     const ofFamily = all.filter((one) => one.family === family)
-    if (ofFamily.length > 1 && (settings.driver ?? BRIDGE) === BRIDGE) {
+    const { driver = BRIDGE } = settings
+    if (ofFamily.length > 1 && isRouted(driver)) {
       report(
         [...path, 'subnets'],
-        `network '${name}' has ${ofFamily.length} IPv${family} subnets, and the bridge driver takes one`,
+        `network '${name}' has ${ofFamily.length} IPv${family} subnets, and the ${driver} driver takes one`,
       )
     }
     const isRefused = family === 4 ? !ipv4 : ipv6 === false

@@ -8,9 +8,9 @@ import {
   dnsPlace,
   dnsTtl,
   mtu,
+  optionMap,
   subnet,
   subnet4,
-  textMap,
   truth,
   userLabelMap,
   word,
@@ -47,7 +47,7 @@ export const networkSchema = z
     {
       driver: word.min(1, { error: 'the name of a driver' }).optional().meta({
         description:
-          'What makes the network: bridge is the switch with a gateway, macvlan a piece of the LAN that the machine is on.',
+          'What makes the network: bridge is the switch with a gateway, macvlan a piece of the LAN that the machine is on, vxlan goes on to other hosts by a tunnel, and overlay to all hosts of the cluster.',
         default: 'bridge',
       }),
       subnet: subnet4.optional().meta({
@@ -103,9 +103,13 @@ export const networkSchema = z
         description: 'Seconds that an address may be remembered for which a name of the network stands.',
         default: DNS_TTL_S_DEFAULT,
       }),
-      options: textMap.optional().meta({
+      options: optionMap.optional().meta({
         description: "The driver's options.",
-        examples: [{ 'tapwire.uplink': 'true' }, { 'tapwire.mac': 'random' }],
+        examples: [
+          { 'tapwire.uplink': 'true' },
+          { 'tapwire.mac': 'random' },
+          { vni: 42, remote: ['192.0.2.2', '192.0.2.3'], local: '192.0.2.1' },
+        ],
       }),
       labels: userLabelMap.optional().meta({
         description: 'Labels, to find the network by.',

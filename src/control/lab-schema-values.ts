@@ -81,6 +81,16 @@ export const words = z.array(word, { error: 'a list of texts' })
 
 export const textMap = z.record(word.min(1), word, { error: 'a map from texts to texts' })
 
+const optionsError = 'a map from texts to texts, numbers, true, false, or lists of texts'
+/** What drivers take: a number or a truth is as good as its text, and a list as its texts with commas between. */
+export const optionMap = z.record(
+  word.min(1),
+  z.union([word, z.number(), z.boolean(), z.array(word)], {
+    error: 'a text, a number, true, false, or a list of texts',
+  }),
+  { error: optionsError },
+)
+
 /** Those of labs are how a lab knows what it has made. */
 export const userLabelMap = textMap.refine((labels) => !Object.keys(labels).some(isLabLabel), {
   error: `a map of labels whose names do not begin with ${LAB_LABEL}, which are those of labs`,

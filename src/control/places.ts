@@ -30,8 +30,8 @@ export interface PlaceSelection {
 
 export interface Places {
   /**
-   * `any`, `uplink`, `host`, `web@blue`, or a network's or a sandbox's name or id; `network:web` and `sandbox:web` where there are both. None is
-   * `any`. Throws NETWORK_UNKNOWN, SANDBOX_UNKNOWN, REFERENCE_AMBIGUOUS.
+   * `any`, `uplink`, `host`, `web@blue`, or a network's or a sandbox's name or id; `network:web` and `sandbox:web` where there are both; `peer:192.0.2.2` and
+   * `peer:192.0.2.2@blue` for another host. None is `any`. Throws NETWORK_UNKNOWN, SANDBOX_UNKNOWN, REFERENCE_AMBIGUOUS.
    */
   select(places: readonly string[]): PlaceSelection
   /** All that there are now. */

@@ -32,8 +32,23 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from '../datapath/router-settings.ts'
+import type {
+  OverlaySettings,
+  PeerSettings,
+  PeerState,
+  RemoteSettings,
+  Stranger,
+  TunnelSettings,
+} from '../datapath/tunnel/tunnel-settings.ts'
+import type { TunnelSockets } from '../ports/udp-tunnel.ts'
 import type { Station } from '../tables/mac-table.ts'
 import type { MacAddress } from '../wire/address.ts'
+
+/** By which tunnel, and to which UDP port, frames for a peer are sent. */
+export interface PeerWay {
+  readonly tunnel: number
+  readonly udpPort: number
+}
 
 /** What the control plane asks of the data plane's worker. Applied between two bursts, in the order of asking. */
 export type DatapathRequest =
@@ -62,6 +77,31 @@ export type DatapathRequest =
       readonly impairment: FabricImpairment | undefined
     }
   | { readonly kind: 'removePort'; readonly port: number }
+  | { readonly kind: 'setPortMtu'; readonly port: number; readonly mtu: number }
+  | { readonly kind: 'addTunnel'; readonly port: number; readonly settings: TunnelSettings }
+  /** Open sockets, which belong to the worker from here on. */
+  | { readonly kind: 'attachTunnel'; readonly port: number; readonly sockets: TunnelSockets }
+  | { readonly kind: 'removeTunnel'; readonly port: number }
+  | {
+      readonly kind: 'setOverlay'
+      readonly domain: number
+      readonly settings: OverlaySettings | undefined
+    }
+  | {
+      readonly kind: 'addPeer'
+      readonly port: number
+      readonly settings: PeerSettings
+      readonly way: PeerWay
+    }
+  | { readonly kind: 'removePeer'; readonly port: number }
+  | { readonly kind: 'setPeerMtu'; readonly port: number; readonly mtu: number }
+  | {
+      readonly kind: 'setRemote'
+      readonly domain: number
+      readonly mac: MacAddress
+      readonly settings: RemoteSettings | undefined
+    }
+  | { readonly kind: 'peers' }
   | { readonly kind: 'inject'; readonly port: number; readonly frame: Uint8Array }
   | {
       readonly kind: 'injectAll'
@@ -147,6 +187,17 @@ export interface DatapathResults {
   addPort: undefined
   /** The descriptor, which belongs to whoever asked; -1 where there was no such port. */
   removePort: number
+  setPortMtu: undefined
+  addTunnel: undefined
+  attachTunnel: undefined
+  /** The descriptor that received, as with `removePort`. */
+  removeTunnel: number
+  setOverlay: undefined
+  addPeer: undefined
+  removePeer: undefined
+  setPeerMtu: undefined
+  setRemote: undefined
+  peers: readonly PeerState[]
   inject: undefined
   /** Of each frame: 0, or the DropReason. */
   injectAll: readonly number[]
@@ -212,6 +263,9 @@ export type DatapathMessage =
   | { readonly kind: 'portGone'; readonly port: number; readonly errno: number }
   /** Of one burst, or more. */
   | { readonly kind: 'questions'; readonly questions: readonly DnsQuestion[] }
+
+  /** Since they were told of last. */
+  | { readonly kind: 'strangers'; readonly strangers: readonly Stranger[] }
 
   /** The ring of a capture is not empty any more. Once, until its reader waits again. */
   | { readonly kind: 'captured'; readonly capture: number }

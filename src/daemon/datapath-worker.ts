@@ -32,6 +32,10 @@ class DatapathWorker {
   /** For who looks on. */
   readonly #recorded: RecordedPath
   readonly #watchers: Watchers
+  /** Ports that are tunnels. */
+  readonly #tunnels = new Set<number>()
+  /** The second in which strangers were told of last. */
+  #strangersS = 0
   #running = true
   /** Something of the last turn is left to be done, whether or not anything arrives. */
   #busy = false
@@ -80,6 +84,7 @@ class DatapathWorker {
       this.#transmit()
       this.#takeCalls(nowMs)
     }
+    if (nowS !== this.#strangersS && this.#tunnels.size > 0) this.#tellStrangers(nowS)
     const questions = this.#engine.dns.takeQuestions()
     if (questions !== undefined) tell({ kind: 'questions', questions })
     if (this.#recorded.active) this.#busy = this.#watchers.tick(nowMs)
@@ -143,7 +148,8 @@ class DatapathWorker {
     for (let i = 0; i < status[STATUS_EVENTS]!; i++) {
       const port = events[i * EVENT_WORDS]!
       const errno = events[i * EVENT_WORDS + 1]!
-      this.#engine.removePort(port)
+      // What goes on behind a tunnel waits for its sockets to be opened anew.
+      if (!this.#tunnels.has(port)) this.#engine.removePort(port)
       tell({ kind: 'portGone', port, errno })
     }
   }
@@ -178,6 +184,38 @@ class DatapathWorker {
       case 'removePort':
         engine.removePort(request.port)
         return this.#io.release(request.port)
+      case 'setPortMtu':
+        engine.setPortMtu(request.port, request.mtu)
+        return undefined
+      case 'addTunnel':
+        engine.addTunnel(request.port, request.settings)
+        this.#tunnels.add(request.port)
+        return undefined
+      case 'attachTunnel':
+        this.#io.attachTunnel(request.port, request.sockets)
+        return undefined
+      case 'removeTunnel':
+        engine.removeTunnel(request.port)
+        this.#tunnels.delete(request.port)
+        return this.#io.release(request.port)
+      case 'setOverlay':
+        engine.setOverlay(request.domain, request.settings)
+        return undefined
+      case 'addPeer':
+        this.#addPeer(request)
+        return undefined
+      case 'removePeer':
+        engine.removePeer(request.port)
+        this.#io.detach(request.port)
+        return undefined
+      case 'setPeerMtu':
+        engine.setPeerMtu(request.port, request.mtu)
+        return undefined
+      case 'setRemote':
+        engine.setRemote(request.domain, request.mac, request.settings)
+        return undefined
+      case 'peers':
+        return engine.peers(nowS)
       case 'inject':
         this.#inject(request.port, request.frame, nowMs, false)
         return undefined
@@ -285,6 +323,22 @@ class DatapathWorker {
     while (done < answers.length) {
       done = dns.answerQuestions(answers, nowMs, done)
       this.#transmit()
+    }
+  }
+
+  #tellStrangers(nowS: number): void {
+    this.#strangersS = nowS
+    const strangers = this.#engine.takeStrangers()
+    if (strangers.length > 0) tell({ kind: 'strangers', strangers })
+  }
+
+  #addPeer({ port, settings, way }: Extract<DatapathRequest, { kind: 'addPeer' }>): void {
+    this.#engine.addPeer(port, settings)
+    try {
+      this.#io.attachPeer(port, way.tunnel, settings.address, way.udpPort)
+    } catch (error) {
+      this.#engine.removePeer(port)
+      throw error
     }
   }
 

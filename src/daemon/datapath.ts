@@ -42,11 +42,20 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from '../datapath/router-settings.ts'
+import type {
+  OverlaySettings,
+  PeerSettings,
+  PeerState,
+  RemoteSettings,
+  Stranger,
+  TunnelSettings,
+} from '../datapath/tunnel/tunnel-settings.ts'
 import { openWake, wake } from '../ports/native-frame-io.ts'
 import { discardTap, openTap, type Tap, type TapOptions } from '../ports/tap.ts'
+import { closeUdpTunnel, type TunnelSockets } from '../ports/udp-tunnel.ts'
 import { makeRoomForInlining } from '../simulation/inlining.ts'
 import type { Station } from '../tables/mac-table.ts'
-import { type MacAddress, putMac } from '../wire/address.ts'
+import { type MacAddress, parseMac, putMac } from '../wire/address.ts'
 import {
   type CaptureClock,
   type DatapathCall,
@@ -55,6 +64,7 @@ import {
   type DatapathResults,
   type DatapathWorkerData,
   NO_CALL,
+  type PeerWay,
 } from './datapath-messages.ts'
 
 export interface DatapathOptions {
@@ -114,6 +124,8 @@ interface DatapathEvents {
   portGone: [port: number, errno: number]
   /** That are to be asked outside; `answerQuestions` answers them. */
   questions: [questions: readonly DnsQuestion[]]
+  /** Who sends for a network that goes on behind a tunnel, and is no peer of it. */
+  strangers: [strangers: readonly Stranger[]]
   /** The ring of a capture is not empty any more. */
   captured: [capture: number]
   followed: [follow: number, frames: readonly RecordedFrame[], missed: number]
@@ -254,6 +266,56 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     const descriptor = await this.#call({ kind: 'removePort', port })
     // The kernel may take its time over that, and the worker has none.
     if (descriptor >= 0) await closeDescriptor(descriptor)
+  }
+
+  setPortMtu(port: number, mtu: number): Promise<undefined> {
+    return this.#call({ kind: 'setPortMtu', port, mtu })
+  }
+
+  /** Its sockets come with `attachTunnel`. */
+  addTunnel(port: number, settings: TunnelSettings): Promise<undefined> {
+    return this.#call({ kind: 'addTunnel', port, settings })
+  }
+
+  /** The sockets belong to the worker from here on, or are closed where this rejects. */
+  async attachTunnel(port: number, sockets: TunnelSockets): Promise<void> {
+    try {
+      await this.#call({ kind: 'attachTunnel', port, sockets })
+    } catch (error) {
+      // As with attachPort.
+      if (!this.#ended) closeUdpTunnel(sockets)
+      throw error
+    }
+  }
+
+  async removeTunnel(port: number): Promise<void> {
+    const descriptor = await this.#call({ kind: 'removeTunnel', port })
+    if (descriptor >= 0) await closeDescriptor(descriptor)
+  }
+
+  setOverlay(domain: number, settings: OverlaySettings | undefined): Promise<undefined> {
+    return this.#call({ kind: 'setOverlay', domain, settings })
+  }
+
+  addPeer(port: number, settings: PeerSettings, way: PeerWay): Promise<undefined> {
+    return this.#call({ kind: 'addPeer', port, settings, way })
+  }
+
+  removePeer(port: number): Promise<undefined> {
+    return this.#call({ kind: 'removePeer', port })
+  }
+
+  setPeerMtu(port: number, mtu: number): Promise<undefined> {
+    return this.#call({ kind: 'setPeerMtu', port, mtu })
+  }
+
+  /** `mac` is lower case with colons. */
+  setRemote(domain: number, mac: string, settings: RemoteSettings | undefined): Promise<undefined> {
+    return this.#call({ kind: 'setRemote', domain, mac: parseMac(mac)!, settings })
+  }
+
+  peers(): Promise<readonly PeerState[]> {
+    return this.#call({ kind: 'peers' })
   }
 
   /** Forwards a frame as though the port had received it. */
@@ -466,6 +528,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   #take(message: DatapathMessage): void {
     if (message.kind === 'portGone') this.emit('portGone', message.port, message.errno)
     if (message.kind === 'questions') this.emit('questions', message.questions)
+    if (message.kind === 'strangers') this.emit('strangers', message.strangers)
     if (message.kind === 'captured') this.emit('captured', message.capture)
     if (message.kind === 'followed') this.emit('followed', message.follow, message.frames, message.missed)
     if (message.kind !== 'result' && message.kind !== 'refused') return

@@ -43,6 +43,17 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../control/model/names.ts'
+import type {
+  FabricOverlay,
+  FabricPeer,
+  FabricPeerFacts,
+  FabricPeerState,
+  FabricRemote,
+  FabricTunnel,
+  FabricTunnelFacts,
+  FabricTunnelNews,
+  FabricTunnelState,
+} from '../control/model/tunnels.ts'
 import type { LinkDirections } from '../control/rules/impairment.ts'
 import { MTU_DEFAULT, MTU_MAX, UPLINK_PORT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
@@ -54,6 +65,7 @@ import { LastingPorts } from './lasting-ports.ts'
 import type { Log } from './log.ts'
 import { openParent, releaseParent } from './parent-interface.ts'
 import type { RelayAttachment } from './relay/relay-attachment.ts'
+import { Tunnels } from './tunnel/tunnels.ts'
 import { Uplink } from './uplink/uplink.ts'
 
 export interface FabricParts {
@@ -69,6 +81,7 @@ export class DatapathFabric implements Fabric {
   readonly #startedMs = performance.now()
   readonly #ports = new Set<number>()
   readonly #uplink: Uplink
+  readonly #tunnels: Tunnels
   readonly #dns: DnsService
   /** Parents of macvlan networks, and the machine's own ends of networks. */
   readonly #lasting: LastingPorts
@@ -78,15 +91,18 @@ export class DatapathFabric implements Fabric {
   constructor(datapath: Datapath, { log, relay, resolvConf }: FabricParts) {
     this.#datapath = datapath
     this.#uplink = new Uplink(datapath, log)
+    this.#tunnels = new Tunnels(datapath, log)
     this.#dns = new DnsService({ datapath, log, relay, resolvConf, wayOut: () => this.#wayOut() })
     this.#lasting = new LastingPorts(log, async (port) => {
       await datapath.removePort(port)
     })
     datapath.on('portGone', (port) => {
       this.#uplink.portGone(port)
+      this.#tunnels.portGone(port)
       this.#lasting.gone(port)
       if (!this.#lasting.has(port)) this.#ports.delete(port)
     })
+    datapath.on('strangers', (strangers) => this.#tunnels.strangersSeen(strangers))
   }
 
   async addDomain(domain: number, { transparent, icc }: DomainSettings): Promise<void> {
@@ -127,6 +143,50 @@ export class DatapathFabric implements Fabric {
     if (parent !== undefined && ![...this.#parents.values()].includes(parent)) await releaseParent(parent)
   }
 
+  async setPortMtu(port: number, mtu: number): Promise<void> {
+    await this.#datapath.setPortMtu(port, mtu)
+  }
+
+  openTunnel(tunnel: FabricTunnel): Promise<FabricTunnelFacts> {
+    return this.#tunnels.openTunnel(tunnel)
+  }
+
+  closeTunnel(port: number): Promise<void> {
+    return this.#tunnels.closeTunnel(port)
+  }
+
+  setOverlay(domain: number, overlay: FabricOverlay | undefined): Promise<void> {
+    return this.#tunnels.setOverlay(domain, overlay)
+  }
+
+  addPeer(peer: FabricPeer): Promise<FabricPeerFacts> {
+    return this.#tunnels.addPeer(peer)
+  }
+
+  removePeer(port: number): Promise<void> {
+    return this.#tunnels.removePeer(port)
+  }
+
+  setRemote(domain: number, mac: string, remote: FabricRemote | undefined): Promise<void> {
+    return this.#tunnels.setRemote(domain, mac, remote)
+  }
+
+  peers(): Promise<readonly FabricPeerState[]> {
+    return this.#tunnels.peers()
+  }
+
+  tunnels(): readonly FabricTunnelState[] {
+    return this.#tunnels.tunnels()
+  }
+
+  localAddressTo(remote: string): Promise<string | undefined> {
+    return this.#tunnels.localAddressTo(remote)
+  }
+
+  onTunnel(listener: (news: FabricTunnelNews) => void): () => void {
+    return this.#tunnels.onTunnel(listener)
+  }
+
   #addHostPort(port: FabricPort): Promise<void> {
     return this.#lasting.add({
       port: port.port,
@@ -147,7 +207,7 @@ export class DatapathFabric implements Fabric {
   onPortGone(listener: (port: number) => void): void {
     this.#datapath.on('portGone', (port) => {
       // Those that are opened anew are there still for all who use them.
-      if (port !== UPLINK_PORT && !this.#lasting.has(port)) listener(port)
+      if (port !== UPLINK_PORT && !this.#lasting.has(port) && !this.#tunnels.has(port)) listener(port)
     })
   }
 
@@ -234,6 +294,7 @@ export class DatapathFabric implements Fabric {
     this.#lasting.close()
     await this.#dns.close()
     await this.#uplink.close()
+    await this.#tunnels.close()
   }
 
   async flows(filter: FlowFilter, limit: number): Promise<FabricFlows> {
@@ -293,7 +354,8 @@ export class DatapathFabric implements Fabric {
   }
 
   stats(): FabricStats {
-    return fabricStats(this.#datapath.counters, this.#ports, {
+    const ports = [...this.#ports, ...this.#tunnels.peerPorts()]
+    return fabricStats(this.#datapath.counters, ports, {
       at: Date.now(),
       uptimeS: (performance.now() - this.#startedMs) / 1000,
     })

@@ -7,6 +7,7 @@ import type { DnsStats } from '../control/api/dns.ts'
 import type { Link } from '../control/api/link.ts'
 import type { NatStats } from '../control/api/nat.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
+import type { OverlayNetworks } from '../control/api/overlay.ts'
 import type { Fdb, Stats } from '../control/api/switch.ts'
 import type { ControlPlane } from '../control/control-plane.ts'
 import type { EventLog } from '../control/event-log.ts'
@@ -17,7 +18,7 @@ import type { CaptureService, CaptureTotals } from './capture/capture-service.ts
 export interface MetricsSource {
   readonly control: Pick<
     ControlPlane,
-    'stats' | 'fdb' | 'natStats' | 'dnsStats' | 'links' | 'listNetworks' | 'listSandboxes'
+    'stats' | 'fdb' | 'natStats' | 'overlayNetworks' | 'dnsStats' | 'links' | 'listNetworks' | 'listSandboxes'
   >
   readonly events: Pick<EventLog, 'published' | 'readers' | 'readersLost'>
   /** Frames of a port that were dropped, by DropReason. */
@@ -34,6 +35,11 @@ export interface MetricsAnswer {
 
 /** Milliseconds between two looks at how late the event loop is. */
 const LAG_RESOLUTION_MS = 20
+
+/** What the ports of other hosts are called: as in `peer:192.0.2.2`. */
+const PEER = 'peer:'
+/** Of so many of them, each is told of apart. */
+const METRIC_PEERS_MAX = 256
 
 type Labels = Readonly<Record<string, string>>
 
@@ -67,6 +73,7 @@ export class Metrics {
     addCaptures(sheet, this.#source.captures.totals())
     addNameServers(sheet, dns)
     addLinks(sheet, links)
+    addOverlays(sheet, control.overlayNetworks())
     addNetworks(sheet, control.listNetworks({}), fdb)
     this.#addSandboxes(sheet)
     this.#addEvents(sheet)
@@ -103,9 +110,14 @@ export class Metrics {
       'Frames that were dropped on the way from or to the sandbox; reasons that did not occur are left out.',
       [...labels, 'reason'],
     )
+    const peers = new Set<string>()
     for (const port of ports) {
       const { network, sandbox } = port
-      const owner = { network, sandbox, interface: port.interface }
+      const isPeer = port.interface.startsWith(PEER)
+      if (isPeer && peers.size < METRIC_PEERS_MAX) peers.add(port.interface)
+      // Learned peers come and go: a series for each that there ever was would be too many.
+      const name = isPeer && !peers.has(port.interface) ? `${PEER}others` : port.interface
+      const owner = { network, sandbox, interface: name }
       receivedFrames(port.received.frames, owner)
       receivedBytes(port.received.bytes, owner)
       transmittedFrames(port.transmitted.frames, owner)
@@ -327,6 +339,18 @@ function addLinks(sheet: Sheet, links: readonly Link[]): void {
       corrupted(counts.corrupted, which)
       waiting(counts.waiting, which)
     }
+  }
+}
+
+function addOverlays(sheet: Sheet, { networks }: OverlayNetworks): void {
+  const gauge = (name: string, help: string) => sheet.gauge(`tapwire_overlay_${name}`, help, ['network'])
+  const up = gauge('up', 'Whether a network that goes on behind a tunnel does (1) or not (0).')
+  const peers = gauge('peers', 'Other hosts that the network goes on to.')
+  const mtu = gauge('mtu_bytes', 'Bytes of IP packet that interfaces on the network take.')
+  for (const { network, ...status } of networks) {
+    up(status.problem === '' ? 1 : 0, { network })
+    peers(status.peers, { network })
+    mtu(status.mtu, { network })
   }
 }
 

@@ -28,6 +28,7 @@ import type { InterfaceTable } from './interface-table.ts'
 import * as packets from './packets.ts'
 import { GatewayMode, InterfaceKind } from './router-settings.ts'
 import { FlowState } from './tcp-tracking.ts'
+import { MAPPED, type TunnelTables } from './tunnel/tunnel-tables.ts'
 
 const { ICMP, TCP, UDP } = ipProtocol
 const { CAN_BEGIN, CONTROL, DESTINATION, DOMAIN, HAS_PORTS, PORT, PORTS, PROTOCOL, SOURCE, TRAITS } = packets
@@ -70,6 +71,8 @@ export class AdmissionControl {
   /** A connection that has ended, or that nobody has answered, and whose port this one takes; or -1. */
   displaced = NONE
 
+  /** Set once, before the first packet. */
+  tunnels: TunnelTables | undefined = undefined
   private readonly interfaces: InterfaceTable
   private readonly forwarding: ForwardingTable
   private readonly portMap: PortMap
@@ -89,6 +92,23 @@ export class AdmissionControl {
 
   /** The verdict on the packet in this row, which belongs to no connection. */
   decide(rows: Int32Array, row: number): Admission {
+    const verdict = this.judge(rows, row)
+    return verdict === ADMITTED && this.isTunnel(rows, row) ? DropReason.tunnelRecursion : verdict
+  }
+
+  /** Whether it is VXLAN, with an address of ours for its source, to another host; or from there, so that answers would be. */
+  private isTunnel(rows: Int32Array, row: number): boolean {
+    const { tunnels, interfaces } = this
+    if (tunnels === undefined || tunnels.count === 0 || rows[row + PROTOCOL] !== UDP) return false
+    return (
+      (interfaces.isOutside(this.egress) &&
+        tunnels.isEndpoint(0, 0, MAPPED, this.destination, this.ports & 0xffff)) ||
+      (interfaces.isOutside(rows[row + DOMAIN]!) &&
+        tunnels.isEndpoint(0, 0, MAPPED, rows[row + SOURCE]!, rows[row + PORTS]! >>> 16))
+    )
+  }
+
+  private judge(rows: Int32Array, row: number): Admission {
     this.source = rows[row + SOURCE]!
     this.destination = rows[row + DESTINATION]!
     this.ports = rows[row + PORTS]!

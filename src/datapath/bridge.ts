@@ -10,9 +10,11 @@ import type { MacTable, Station } from '../tables/mac-table.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import { DropReason } from './drop-reason.ts'
 import type { PortTable } from './port-table.ts'
+import * as portTable from './port-table.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { isMulticast } = ethernet
+const { FROM_LAN, FROM_PEER } = portTable
 
 /**
  * A verdict is a port's number, FLOOD, or below that a drop. FLOOD, to all ports of the domain but the one that the
@@ -25,6 +27,7 @@ export const dropVerdict = (reason: DropReason): number => FLOOD - reason
 export const dropReasonOf = (verdict: number): DropReason => (FLOOD - verdict) as DropReason
 
 const SAME_PORT = dropVerdict(DropReason.samePort)
+const SPLIT_HORIZON = dropVerdict(DropReason.splitHorizon)
 
 /** 01:80:c2:00:00:00 to 01:80:c2:00:00:0f: spanning tree, LACP, LLDP and others of one link (IEEE 802.1Q, 8.6.3). */
 const RESERVED_HIGH = 0x0180
@@ -48,13 +51,23 @@ export class Bridge {
   decide(high: number, low: number, port: number, domain: number, nowS: number): number {
     if (isMulticast(high)) return this.decideGroup(high, low, domain)
     const target = this.stations.lookup(domain, high, low, nowS)
-    // From a LAN all sorts of frames come that its own switches flood, or that are the machine's: they are no sandbox's business.
-    return target === port || (target === FLOOD && this.ports.lan[port] === 1) ? SAME_PORT : target
+    if (target === port) return SAME_PORT
+    return this.ports.oneWay[port] === 0 ? target : this.decideOneWay(target, port)
   }
 
   /** The row of the MAC table that a verdict on this address comes from. */
   station(high: number, low: number, domain: number, nowS: number): Station | undefined {
     return this.stations.station(domain, high, low, nowS)
+  }
+
+  /**
+   * From a LAN all sorts of frames come that its own switches flood, or that are the machine's: they are no sandbox's business. What came out
+   * of a tunnel does not go into one again: each host sends to all others itself, and would get it back.
+   */
+  private decideOneWay(target: number, port: number): number {
+    const { oneWay } = this.ports
+    if (oneWay[port] === FROM_LAN) return target === FLOOD ? SAME_PORT : target
+    return target >= 0 && oneWay[target] === FROM_PEER ? SPLIT_HORIZON : target
   }
 
   private decideGroup(high: number, low: number, domain: number): number {

@@ -3,7 +3,7 @@
  * unfinished checksum gets what a wire would carry instead.
  */
 
-import { ARENA_SIZE, SEGMENTS_MAX, TRANSMIT_MAX } from '../limits.ts'
+import { ARENA_SIZE, GATHER_WORDS_MAX, SEGMENTS_MAX, TRANSMIT_MAX } from '../limits.ts'
 import * as virtio from '../wire/virtio-net.ts'
 import type { Counters } from './counters.ts'
 import { DropReason } from './drop-reason.ts'
@@ -18,14 +18,20 @@ import * as portTable from './port-table.ts'
 const {
   DESCRIPTOR_SHIFT,
   DESCRIPTOR_WORDS,
+  FLAG_GATHER,
   FRAME_IN_SLOT,
+  GATHER_ALIGN,
+  GATHER_HEADER_WORDS,
+  GATHER_PIECES,
+  GATHER_WORD,
   LENGTH,
   OFFSET,
+  PIECE_WORDS,
   PORT,
   RESULT,
   VIRTIO_NET_HEADER_SIZE,
 } = frameMemory
-const { IMPAIRED, PLAIN } = portTable
+const { IMPAIRED, PLAIN, TUNNEL } = portTable
 
 const NONE = -1
 
@@ -34,6 +40,17 @@ export const NO_ROOM = -1
 
 /** More of the arena than one super-frame needs: 64 KiB of payload, and 300 bytes around each of SEGMENTS_MAX segments. */
 const SEGMENTS_ROOM = 512 * 1024
+
+/** Words of the gather records that one super-frame needs at most: two pieces a segment, and a few records. */
+const GATHERS_ROOM = 16 * 1024
+
+/** What sends to peers. */
+export interface TunnelEgress {
+  /** `isShared`: the frame goes to others, too, or somebody looks on; it stays as it is, but for a checksum that is completed. */
+  send(port: number, offset: number, length: number, isShared: boolean): void
+  /** The list has been carried out: what stood in the arena is gone. */
+  forget(): void
+}
 
 /** Linux's errno numbers for what a device answers to a frame (errno(3)). */
 const EIO = 5
@@ -51,7 +68,11 @@ export class Egress {
   readonly links: (ImpairedLink | undefined)[] = []
   /** Where the arena begins. */
   readonly arenaStart: number
+  /** Set once, before the first frame. */
+  tunnels: TunnelEgress | undefined = undefined
   private readonly view: DataView
+  private readonly bytes: Uint8Array
+  private readonly gathers: Int32Array
   private readonly transmits: Int32Array
   private readonly plain: Uint8Array
   private readonly counters: Counters
@@ -66,9 +87,18 @@ export class Egress {
   private arenaNext: number
   /** The frame whose segments stand in the segmenter, so that a flood to many plain ports segments it once. */
   private segmented = NONE
+  /** What is sent stays as it is: it goes to others, too. */
+  private isShared = false
+  private gatherFloor = 0
+  private gatherNext = 0
+  /** Of each transmission to a peer: where the inner frame begins, and what it counts as. */
+  private readonly innerOffsets = new Int32Array(TRANSMIT_MAX)
+  private readonly innerLengths = new Int32Array(TRANSMIT_MAX)
 
   constructor(memory: FrameMemory, ports: PortTable, counters: Counters) {
     this.view = memory.view
+    this.bytes = memory.bytes
+    this.gathers = memory.gathers
     this.transmits = memory.transmits
     this.plain = ports.plain
     this.counters = counters
@@ -86,8 +116,8 @@ export class Egress {
 
   /** Readies the list for frames that go to as many as `targets` ports each. */
   expect(targets: number): void {
-    const arenaFull = this.arenaEnd - this.arenaNext < SEGMENTS_ROOM
-    this.listedMax = arenaFull ? NONE : TRANSMIT_MAX - Math.max(targets, SEGMENTS_MAX)
+    const isFull = this.arenaEnd - this.arenaNext < SEGMENTS_ROOM || this.gathersAreFull
+    this.listedMax = isFull ? NONE : TRANSMIT_MAX - Math.max(targets, SEGMENTS_MAX)
   }
 
   /** Whether the list and the arena surely take one more frame. */
@@ -122,11 +152,29 @@ export class Egress {
     if (this.arenaEnd - this.arenaNext < SEGMENTS_ROOM) this.listedMax = NONE
   }
 
+  /** Where the next gather record may begin, in words of FrameMemory.gathers. */
+  get freeGathers(): number {
+    return this.gatherNext
+  }
+
+  /** The records are used up to here; the next one begins at a multiple of GATHER_ALIGN. */
+  takeGathers(next: number): void {
+    this.gatherNext = (next + GATHER_ALIGN - 1) & -GATHER_ALIGN
+    if (this.gathersAreFull) this.listedMax = NONE
+  }
+
+  private get gathersAreFull(): boolean {
+    return GATHER_WORDS_MAX - this.gatherNext < GATHERS_ROOM
+  }
+
   /** The arrivals of the burst before are gone. */
   freeArrivals(): void {
     this.arenaFloor = this.arenaStart
+    this.gatherFloor = 0
     if (this.listed > 0) return
     this.arenaNext = this.arenaStart
+    this.gatherNext = 0
+    this.tunnels?.forget()
     // Another frame may come to stand where the one that was cut up stood.
     this.segmented = NONE
   }
@@ -134,29 +182,66 @@ export class Egress {
   /** What stands in the arena now are arrivals: it stays there until the burst is through. */
   keepArrivals(): void {
     this.arenaFloor = this.arenaNext
+    this.gatherFloor = this.gatherNext
   }
 
   send(port: number, offset: number, length: number): void {
     if (this.plain[port] === 0) this.append(port, offset, length)
     else if ((this.plain[port]! & IMPAIRED) !== 0) this.sendImpaired(port, offset, length)
-    else this.sendPlain(port, offset, length)
+    else this.deliver(port, offset, length)
   }
 
   /** Sends what has the link to the port behind it already. */
   deliver(port: number, offset: number, length: number): void {
-    if ((this.plain[port]! & PLAIN) === 0) this.append(port, offset, length)
+    if ((this.plain[port]! & TUNNEL) !== 0) this.sendTunnelled(port, offset, length)
+    else if ((this.plain[port]! & PLAIN) === 0) this.append(port, offset, length)
     else this.sendPlain(port, offset, length)
+  }
+
+  /**
+   * Adds what goes into a tunnel to the list: from its VXLAN header on. `inner`, `innerLength`: the frame in it, or of several the first and the
+   * bytes of all.
+   */
+  appendTunnelled(port: number, offset: number, length: number, inner: number, innerLength: number): void {
+    if (this.listed === TRANSMIT_MAX) {
+      this.counters.dropped(port, DropReason.transmitListFull)
+      return
+    }
+    this.innerOffsets[this.listed] = inner
+    this.innerLengths[this.listed] = innerLength
+    const transmits = this.transmits
+    const descriptor = this.listed++ << DESCRIPTOR_SHIFT
+    transmits[descriptor + PORT] = port
+    transmits[descriptor + OFFSET] = offset
+    transmits[descriptor + LENGTH] = length
+    this.counters.transmitted(port, innerLength)
+  }
+
+  /** Where the frame of a transmission begins that an Ethernet station would see. Of one to a peer only while somebody looks on. */
+  frameOffset(index: number): number {
+    const descriptor = index << DESCRIPTOR_SHIFT
+    const isTunnelled = (this.plain[this.transmits[descriptor + PORT]!]! & TUNNEL) !== 0
+    return isTunnelled ? this.innerOffsets[index]! : this.transmits[descriptor + OFFSET]!
+  }
+
+  /** Its bytes: what the transmission counts as. */
+  frameLength(index: number): number {
+    const descriptor = index << DESCRIPTOR_SHIFT
+    const isTunnelled = (this.plain[this.transmits[descriptor + PORT]!]! & TUNNEL) !== 0
+    return isTunnelled ? this.innerLengths[index]! : this.transmits[descriptor + LENGTH]!
   }
 
   /** Sends the frame to all of `members` but `from`; returns how many these were. */
   flood(members: Int32Array, from: number, offset: number, length: number): number {
     let targets = 0
+    this.isShared = true
     for (let i = 0; i < members.length; i++) {
       const port = members[i]!
       if (port === from) continue
       this.send(port, offset, length)
       targets++
     }
+    this.isShared = false
     return targets
   }
 
@@ -167,8 +252,10 @@ export class Egress {
     for (let i = 0; i < this.listed; i++) {
       const descriptor = i << DESCRIPTOR_SHIFT
       if (transmits[descriptor + PORT] === port) {
-        this.counters.refused(port, transmits[descriptor + LENGTH]!, DropReason.deviceGone)
+        this.counters.refused(port, this.frameLength(i), DropReason.deviceGone)
       } else {
+        this.innerOffsets[kept] = this.innerOffsets[i]!
+        this.innerLengths[kept] = this.innerLengths[i]!
         transmits.copyWithin(kept++ << DESCRIPTOR_SHIFT, descriptor, descriptor + DESCRIPTOR_WORDS)
       }
     }
@@ -180,7 +267,9 @@ export class Egress {
     if (failures > 0) this.countFailures()
     this.listed = 0
     this.arenaNext = this.arenaFloor
+    this.gatherNext = this.gatherFloor
     this.segmented = NONE
+    this.tunnels?.forget()
   }
 
   private append(port: number, offset: number, length: number): void {
@@ -196,10 +285,47 @@ export class Egress {
     this.counters.transmitted(port, length)
   }
 
+  private sendTunnelled(port: number, offset: number, length: number): void {
+    this.tunnels!.send(port, offset, length, this.isShared)
+  }
+
+  /** A frame that was put together from pieces, in one: where that is, or NO_ROOM. For who takes no pieces. */
+  private flatten(offset: number, length: number): number {
+    const { view, bytes, gathers } = this
+    const to = this.allocate(length)
+    if (to === NO_ROOM) return NO_ROOM
+    const record = view.getInt32(offset + GATHER_WORD, true) * GATHER_ALIGN
+    let at = to - VIRTIO_NET_HEADER_SIZE
+    for (let i = 0; i < gathers[record + GATHER_PIECES]!; i++) {
+      const piece = record + GATHER_HEADER_WORDS + i * PIECE_WORDS
+      const from = gathers[piece]!
+      bytes.copyWithin(at, from, from + gathers[piece + 1]!)
+      at += gathers[piece + 1]!
+    }
+    const header = to - VIRTIO_NET_HEADER_SIZE
+    virtio.setFlags(view, header, virtio.flags(view, header) & ~FLAG_GATHER)
+    return to
+  }
+
+  private isGathered(offset: number): boolean {
+    return (virtio.flags(this.view, offset - VIRTIO_NET_HEADER_SIZE) & FLAG_GATHER) !== 0
+  }
+
+  /** Sends a frame in pieces to a port that takes none. */
+  private sendFlat(port: number, offset: number, length: number): void {
+    const flat = this.flatten(offset, length)
+    if (flat === NO_ROOM) this.counters.dropped(port, DropReason.transmitListFull)
+    else this.send(port, flat, length)
+  }
+
   private sendPlain(port: number, offset: number, length: number): void {
     const view = this.view
     if (virtio.offloads(view, offset - VIRTIO_NET_HEADER_SIZE) === 0) {
       this.append(port, offset, length)
+      return
+    }
+    if (this.isGathered(offset)) {
+      this.sendFlat(port, offset, length)
       return
     }
     if (virtio.gsoType(view, offset - VIRTIO_NET_HEADER_SIZE) !== virtio.GSO_NONE) {
@@ -213,6 +339,10 @@ export class Egress {
 
   private sendImpaired(port: number, offset: number, length: number): void {
     const view = this.view
+    if (this.isGathered(offset)) {
+      this.sendFlat(port, offset, length)
+      return
+    }
     const link = this.links[port]!
     const header = offset - VIRTIO_NET_HEADER_SIZE
     if (link.takesWireFrames && virtio.offloads(view, header) !== 0) {
@@ -231,6 +361,7 @@ export class Egress {
     if (this.segmented !== offset) {
       const reason = segmenter.segment(offset, length, this.arenaNext, this.arenaEnd)
       if (reason !== DropReason.none) {
+        this.segmented = NONE
         this.counters.dropped(port, DropReason.segmentLimit)
         return
       }
@@ -243,7 +374,8 @@ export class Egress {
     for (let i = 0; i <= last; i++) {
       const segment = segmenter.firstOffset + i * segmenter.stride
       const size = i === last ? segmenter.lastLength : segmenter.segmentLength
-      if (link === undefined || link.submit(segment, size, true)) this.append(port, segment, size)
+      if (link === undefined) this.append(port, segment, size)
+      else if (link.submit(segment, size, true)) this.deliver(port, segment, size)
     }
   }
 
@@ -253,11 +385,7 @@ export class Egress {
       const descriptor = i << DESCRIPTOR_SHIFT
       const error = -transmits[descriptor + RESULT]!
       if (error === 0) continue
-      this.counters.refused(
-        transmits[descriptor + PORT]!,
-        transmits[descriptor + LENGTH]!,
-        refusalReason(error),
-      )
+      this.counters.refused(transmits[descriptor + PORT]!, this.frameLength(i), refusalReason(error))
     }
   }
 }

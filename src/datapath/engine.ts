@@ -22,7 +22,10 @@ import {
   STATIONS_PER_PORT_DEFAULT,
 } from '../limits.ts'
 import { MacTable } from '../tables/mac-table.ts'
+import type { MacAddress } from '../wire/address.ts'
 import * as ethernet from '../wire/ethernet.ts'
+import * as ipProtocol from '../wire/ip-protocol.ts'
+import * as virtioNet from '../wire/virtio-net.ts'
 import { Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import type { RecordTuples } from './capture/capture-ring.ts'
 import { classify } from './classify.ts'
@@ -46,7 +49,7 @@ import { Impairments } from './impairment/impairments.ts'
 import { setInterface } from './interface-change.ts'
 import { NO_INTERFACE } from './interface-table.ts'
 import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
-import { type DomainSettings, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
+import { type DomainSettings, FROM_PEER, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
 import { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
 import type {
@@ -60,12 +63,24 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from './router-settings.ts'
+import type {
+  OverlaySettings,
+  PeerSettings,
+  PeerState,
+  RemoteSettings,
+  Stranger,
+  TunnelSettings,
+} from './tunnel/tunnel-settings.ts'
+import { MAPPED, wordsOf } from './tunnel/tunnel-tables.ts'
+import { Tunnels } from './tunnel/tunnels.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, REASON, STATUS_TRANSMIT_FAILURES } = frameMemory
-const { FRAME_MAX } = frameMemory
+const { FLAG_GATHER, FRAME_MAX, VIRTIO_NET_HEADER_SIZE } = frameMemory
 const { etherType, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
-const { none: ACCEPTED, noDomain: WITHOUT_DOMAIN } = DropReason
+const { none: ACCEPTED, noDomain: WITHOUT_DOMAIN, offloadInvalid: UNKNOWN_OFFLOAD } = DropReason
+const { flags, setFlags } = virtioNet
+const { UDP } = ipProtocol
 const TO_ROUTER = ROUTER_PORT
 const TO_ALL = FLOOD
 const NOWHERE = NO_DOMAIN
@@ -97,6 +112,7 @@ export class Engine {
   private readonly guard = new Guard()
   private readonly icc = new Icc()
   private readonly impairment: Impairments
+  private readonly tunnels: Tunnels
   /** How many frames of the burst have been through `accept`, and through `forward`. */
   private accepted = 0
   private forwarded = 0
@@ -132,6 +148,30 @@ export class Engine {
       egress: this.egress,
       counters: this.counters,
     })
+    this.tunnels = new Tunnels({
+      memory,
+      ports: this.ports,
+      stations: this.stations,
+      bridge: this.bridge,
+      guard: this.guard,
+      interfaces: this.router.interfaces,
+      neighbours: this.router.link.neighbours,
+      egress: this.egress,
+      counters: this.counters,
+      impairment: this.impairment,
+      seed: options.seed,
+    })
+    this.router.admission.tunnels = this.tunnels.tables
+  }
+
+  /** Where the frame of a transmission in the list begins, of one to a peer the inner frame: while somebody looks on (Egress.frameOffset). */
+  transmittedOffset(index: number): number {
+    return this.egress.frameOffset(index)
+  }
+
+  /** Bytes of that frame. */
+  transmittedLength(index: number): number {
+    return this.egress.frameLength(index)
   }
 
   /** What the router follows, to be read. */
@@ -150,22 +190,27 @@ export class Engine {
   }
 
   /**
-   * Lets a burst of `count` frames pass the links by which they came, where these are impaired: to be called behind `settle`, before
-   * `process`. Returns how many frames the burst has then. Those that wait are gone from it; those that have waited long enough stand
-   * in it, as though they had just come.
+   * Takes out of their tunnels what came by these, and lets a burst of `count` frames pass the links by which they came, where these are
+   * impaired: to be called behind `settle`, before `process`. Returns how many frames the burst has then. Those that wait are gone from
+   * it; those that have waited long enough stand in it, as though they had just come.
    *
    * `nowUs`: microseconds of a clock that never goes back; all of the turn happens at this time.
    */
   arrive(count: number, nowUs: number): number {
-    return this.impairment.arrive(count, nowUs)
+    const { egress, tunnels, impairment } = this
+    egress.freeArrivals()
+    const frames = tunnels.tables.count === 0 ? count : tunnels.decapsulation.arrive(count, nowUs)
+    const arrived = impairment.arrive(frames, nowUs)
+    egress.keepArrivals()
+    return arrived
   }
 
   /**
-   * More frames have waited long enough than the burst had room for. When it is through, `transmit` and `settle`; then call
+   * More frames have waited long enough, or have come out of tunnels, than the burst had room for. When it is through, `transmit` and `settle`; then call
    * `arrive(0, nowUs)` and `process` again.
    */
   get hasArrivals(): boolean {
-    return this.impairment.hasArrivals
+    return this.tunnels.decapsulation.hasArrivals || this.impairment.hasArrivals
   }
 
   /** Something has waited long enough on the link to its port: call `depart`. */
@@ -193,6 +238,7 @@ export class Engine {
    * A burst is taken from 0 on, in order, and ports and domains stay as they are until it is through.
    */
   process(from: number, count: number, nowS: number): number {
+    this.tunnels.pathMtu.nowS = nowS
     if (from === 0 && !this.unfinished) this.beginBurst()
     this.accept(count, nowS)
     this.forwarded = this.forward(Math.max(from, this.forwarded), count, nowS)
@@ -238,6 +284,7 @@ export class Engine {
    * loop, behind `process`. True where there is more to do at once.
    */
   tick(nowS: number): boolean {
+    this.tunnels.pathMtu.nowS = nowS
     this.stations.expire(nowS)
     this.impairment.tick(nowS)
     this.egress.expect(this.ports.largestDomain)
@@ -250,6 +297,7 @@ export class Engine {
 
   removeDomain(domain: number): void {
     this.ports.removeDomain(domain)
+    this.tunnels.removeDomain(domain)
     this.setInterface(domain, undefined)
     this.dns.removeDomain(domain)
     this.stations.flushDomain(domain)
@@ -260,7 +308,9 @@ export class Engine {
     this.guard.set(port, settings.guard)
     this.icc.host[port] = settings.host === true ? 1 : 0
     const { domain, station } = settings
-    if (station !== undefined) this.stations.addStatic(domain, station.high, station.low, port)
+    if (station === undefined) return
+    this.tunnels.remotes.yieldTo(domain, station)
+    this.stations.addStatic(domain, station.high, station.low, port)
   }
 
   /**
@@ -268,18 +318,81 @@ export class Engine {
    * the next port of this number nor reaches it.
    */
   removePort(port: number): void {
+    const domain = this.ports.domain[port]!
     this.egress.withdraw(port)
     this.impairment.removePort(port)
-    this.router.removePort(port, this.ports.domain[port]!)
+    this.router.removePort(port, domain)
     this.guard.set(port, undefined)
+    this.tunnels.removePeer(port)
     this.ports.removePort(port)
     this.stations.removePort(port)
     this.counters.remove(port)
+    this.tunnels.remotes.replace(domain)
+  }
+
+  /** A tunnel's port is in no domain. Throws RangeError for a value out of its range, or where there are too many. */
+  addTunnel(port: number, settings: TunnelSettings): void {
+    this.tunnels.addTunnel(port, settings)
+    this.endConnections(settings.local, settings.udpPort)
+  }
+
+  /** Throws Error where a domain still goes on behind it. */
+  removeTunnel(port: number): void {
+    this.tunnels.removeTunnel(port)
+    this.counters.remove(port)
+  }
+
+  /**
+   * Lets a domain go on behind a tunnel, changes how, or (undefined) ends it, when its peers are removed. Throws Error where there is
+   * no such domain or tunnel, or another domain has the network identifier.
+   */
+  setOverlay(domain: number, settings: OverlaySettings | undefined): void {
+    this.tunnels.setOverlay(domain, settings)
+  }
+
+  /** The port is one of the domain's from here on. Throws Error where it is taken, or the domain has a peer of this address. */
+  addPeer(port: number, settings: PeerSettings): void {
+    this.tunnels.addPeer(port, settings)
+    this.endConnections(settings.address, this.tunnels.tables.udpPortOf(port))
+  }
+
+  /** With the stations behind it. */
+  removePeer(port: number): void {
+    this.removePort(port)
+  }
+
+  /** The way to the peer takes other packets than before. */
+  setPeerMtu(port: number, mtu: number): void {
+    this.tunnels.setPeerMtu(port, mtu)
+  }
+
+  /**
+   * Where a station is from here on; undefined: nowhere. While a port of this host has it (PortSettings.station), that one has it. Throws
+   * Error where the port is no peer's, RangeError where there is no room.
+   */
+  setRemote(domain: number, mac: MacAddress, settings: RemoteSettings | undefined): void {
+    this.tunnels.setRemote(domain, mac, settings)
+  }
+
+  /** Tunnel endpoints that send for a domain and are no peers of it, each told of once in a while. */
+  takeStrangers(): readonly Stranger[] {
+    return this.tunnels.takeStrangers()
+  }
+
+  /** All peers, as they are now. */
+  peers(nowS: number): readonly PeerState[] {
+    return this.tunnels.peers(nowS)
+  }
+
+  /** Bytes of IP packet that the port takes from here on. */
+  setPortMtu(port: number, mtu: number): void {
+    this.ports.setMtu(port, mtu)
   }
 
   /** Gives the domain a gateway, changes it, or takes it away with its connections. Throws RangeError where there is no room for it. */
   setInterface(domain: number, settings: RouterInterfaceSettings | undefined): void {
     setInterface(this.router, this.stations, domain, settings)
+    this.tunnels.remotes.replaceNeighbours(domain)
   }
 
   /** All routes but those of the interfaces' own subnets. */
@@ -359,6 +472,13 @@ export class Engine {
     return explain(parts, port, frame, nowS, options)
   }
 
+  /** What sandboxes have begun with an address before that was known for a tunnel endpoint's. */
+  private endConnections(address: Uint8Array, port: number): void {
+    const [a, b, c, d] = wordsOf(address)
+    if (a !== 0 || b !== 0 || c !== MAPPED) return
+    removeFlows(this.router.connections, { protocol: UDP, address: d, port })
+  }
+
   private beginBurst(): void {
     this.accepted = 0
     this.forwarded = 0
@@ -381,11 +501,24 @@ export class Engine {
       if (i < uncounted) counters.received(port, length)
       let reason = domain === NOWHERE ? WITHOUT_DOMAIN : classifyFrame(view, offset, length, frameMax[port]!)
       if (guarded[port] === 1 && reason === ACCEPTED) reason = guard.check(view, offset, length, port)
+      if (reason === UNKNOWN_OFFLOAD) reason = this.classifyGathered(port, offset, length)
       received[descriptor + REASON] = reason
       if (reason !== ACCEPTED) counters.dropped(port, reason as DropReason)
       else bridge.learn(sourceHigh(view, offset), sourceLow(view, offset), port, domain, nowS)
     }
     this.accepted = count
+  }
+
+  /** The verdict on a frame that was put together from pieces on its way out of a tunnel: of nobody else it may be one. */
+  private classifyGathered(port: number, offset: number, length: number): number {
+    const { view } = this.memory
+    const header = offset - VIRTIO_NET_HEADER_SIZE
+    const before = flags(view, header)
+    if ((before & FLAG_GATHER) === 0 || this.ports.oneWay[port] !== FROM_PEER) return UNKNOWN_OFFLOAD
+    setFlags(view, header, before & ~FLAG_GATHER)
+    const reason = classifyFrame(view, offset, length, this.ports.frameMax[port]!)
+    setFlags(view, header, before)
+    return reason
   }
 
   /** Sends what was accepted to where it goes. Returns `count`, or the first frame for which there may be no room. */
@@ -422,7 +555,9 @@ export class Engine {
     ) {
       return
     }
-    const members = this.ports.members(domain)
+    if (this.ports.hasPeers[domain] === 1 && this.tunnels.suppression.answer(port, offset, length, domain))
+      return
+    const members = this.ports.floodMembers(domain, port)
     const isKept = this.ports.icc[domain] === 0 && !this.icc.allowsFlood(this.memory.view, offset, port)
     const targets = this.egress.flood(isKept ? this.icc.hostsAmong(members) : members, port, offset, length)
     if (targets > 0) this.counters.flooded(port, targets)

@@ -152,7 +152,8 @@ class Explanation {
       if (verdict !== ARP_PASSES) return
     }
     const isKept = ports.icc[domain] === 0 && !icc.allowsFlood(memory.view, this.#offset, this.#port)
-    const members = isKept ? icc.hostsAmong(ports.members(domain)) : ports.members(domain)
+    const reached = ports.floodMembers(domain, this.#port)
+    const members = isKept ? icc.hostsAmong(reached) : reached
     const others = members.filter((port) => port !== this.#port).length
     if (others > 0) this.#steps.say('bridge', 'flood', { ...values, ports: others })
     else this.#steps.drop('bridge', isKept ? DropReason.iccDisabled : DropReason.noOtherPort, values)

@@ -2,7 +2,7 @@
  * The memory that all frames live in: one ArrayBuffer, which the kernel reads into and writes from, and which
  * the data path changes in place. A frame is never copied between ports; what moves is its descriptor.
  *
- *     | status | events | received | transmits | slot 0 | slot 1 | ... | arena |
+ *     | status | events | received | transmits | slot 0 | slot 1 | ... | arena | gathers | sums |
  *
  *     a slot    | headroom 128 | virtio-net 10 | Ethernet frame, up to 65,654 |
  *               ^ slot         ^ read goes here ^ the frame's offset
@@ -15,7 +15,16 @@
  * live longer is copied out. So no frame is ever freed, and none can leak.
  */
 
-import { ARENA_SIZE, BURST_MAX, PORT_EVENTS_MAX, SLOTS_DEFAULT, SLOTS_MAX, TRANSMIT_MAX } from '../limits.ts'
+import {
+  ARENA_SIZE,
+  BURST_MAX,
+  GATHER_WORDS_MAX,
+  PORT_EVENTS_MAX,
+  SLOTS_DEFAULT,
+  SLOTS_MAX,
+  TRANSMIT_MAX,
+  TUNNEL_DATAGRAMS_MAX,
+} from '../limits.ts'
 import { HEADER_SIZE as VIRTIO_NET_HEADER_SIZE } from '../wire/virtio-net.ts'
 
 /** Words (int32) of one descriptor, in `received` and `transmits` alike. */
@@ -115,6 +124,9 @@ export interface FrameLayout {
   readonly slots: number
   readonly slotCount: number
   readonly arena: number
+  /** Behind the arena, and touched by nobody who has no tunnels. */
+  readonly gathers: number
+  readonly sums: number
   readonly size: number
 }
 
@@ -131,6 +143,8 @@ export function frameLayout(slotCount: number = SLOTS_DEFAULT): FrameLayout {
   const transmits = received + BURST_MAX * DESCRIPTOR_WORDS * 4
   const slots = pageAligned(transmits + TRANSMIT_MAX * DESCRIPTOR_WORDS * 4)
   const arena = pageAligned(slots + slotCount * SLOT_SIZE)
+  const gathers = pageAligned(arena + ARENA_SIZE)
+  const sums = pageAligned(gathers + GATHER_WORDS_MAX * 4)
   return {
     status,
     events,
@@ -139,7 +153,9 @@ export function frameLayout(slotCount: number = SLOTS_DEFAULT): FrameLayout {
     slots,
     slotCount,
     arena,
-    size: pageAligned(arena + ARENA_SIZE),
+    gathers,
+    sums,
+    size: pageAligned(sums + BURST_MAX * TUNNEL_DATAGRAMS_MAX * 2),
   }
 }
 
@@ -155,6 +171,10 @@ export class FrameMemory {
   readonly received: Int32Array
   /** Descriptors that the next poll transmits. Written by the data path; RESULT by the I/O backend. */
   readonly transmits: Int32Array
+  /** Gather records of the transmissions. Written by the data path; a piece's checksum becomes 0 when the I/O backend has carried it out. */
+  readonly gathers: Int32Array
+  /** Sums of datagrams that came as one. Written by the I/O backend. */
+  readonly sums: Uint16Array
 
   constructor(layout: FrameLayout, buffer: ArrayBuffer = new ArrayBuffer(layout.size)) {
     if (buffer.byteLength < layout.size) {
@@ -167,6 +187,8 @@ export class FrameMemory {
     this.events = new Int32Array(buffer, layout.events, PORT_EVENTS_MAX * EVENT_WORDS)
     this.received = new Int32Array(buffer, layout.received, BURST_MAX * DESCRIPTOR_WORDS)
     this.transmits = new Int32Array(buffer, layout.transmits, TRANSMIT_MAX * DESCRIPTOR_WORDS)
+    this.gathers = new Int32Array(buffer, layout.gathers, GATHER_WORDS_MAX)
+    this.sums = new Uint16Array(buffer, layout.sums, BURST_MAX * TUNNEL_DATAGRAMS_MAX)
   }
 
   /** Offset of the frame in slot `slot`. */

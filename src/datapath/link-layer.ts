@@ -24,7 +24,7 @@ import { type Egress, NO_ROOM } from './egress.ts'
 import { type ForwardingTable, NO_ROUTE } from './forwarding-table.ts'
 import { FRAME_MAX, type FrameMemory, VIRTIO_NET_HEADER_SIZE } from './frame-memory.ts'
 import type { InterfaceTable } from './interface-table.ts'
-import type { PortTable } from './port-table.ts'
+import { FROM_PEER, type PortTable } from './port-table.ts'
 import { ROUTER_PORT } from './router-port.ts'
 
 const { ArpKind, ARP_FRAME_SIZE, arpPacket, classifyArp, composePoll, composeReply, composeRequest } =
@@ -204,12 +204,21 @@ export class LinkLayer {
     return ACCEPTED
   }
 
+  /** Bytes of an IP packet that the way takes, if the neighbour is behind a peer; otherwise more than any has. */
+  peerMtu(neighbour: number, domain: number, nowS: number): number {
+    const { neighbours, ports } = this
+    const high = neighbours.macHigh(neighbour)
+    const port = this.bridge.decide(high, neighbours.macLow(neighbour), FROM_ROUTER, domain, nowS)
+    return port >= 0 && ports.oneWay[port] === FROM_PEER ? ports.peerMtu[port]! : Number.POSITIVE_INFINITY
+  }
+
   /** To a station of which the MAC table does not know where it is, or that it does not let us reach. */
   private forwardRare(verdict: number, domain: number, offset: number, length: number): number {
     if (verdict !== FLOOD) return dropReasonOf(verdict)
-    const targets = this.egress.flood(this.ports.members(domain), ROUTER_PORT, offset, length)
+    const members = this.ports.floodMembers(domain, ROUTER_PORT)
+    const targets = this.egress.flood(members, ROUTER_PORT, offset, length)
     if (targets === 0) return DropReason.uplinkDown
-    this.counters.copied(this.ports.members(domain)[0]!, targets - 1)
+    this.counters.copied(members[0]!, targets - 1)
     return DropReason.none
   }
 

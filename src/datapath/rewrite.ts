@@ -193,6 +193,17 @@ export function clampMss(
   mss: number,
 ): boolean {
   if (ipv4.protocol(view, network) !== TCP || ipv4.fragmentOffset(view, network) > 0) return false
+  return clampMssOf(view, offset, transport, end, mss)
+}
+
+/** The same of the TCP header at `transport`, whatever it is carried by. */
+export function clampMssOf(
+  view: DataView,
+  offset: number,
+  transport: number,
+  end: number,
+  mss: number,
+): boolean {
   if (!tcp.check(view, transport, end) || (tcp.controlBits(view, transport) & tcp.SYN) === 0) return false
   const optionsEnd = transport + tcp.headerSize(view, transport)
   let clamped = false

@@ -97,6 +97,7 @@ export class Router {
   readonly fragments: DatagramFragments
   private readonly waiting: WaitingPackets
   private readonly memory: FrameMemory
+  private readonly ports: PortTable
   private readonly egress: Egress
   private readonly counters: Counters
   private readonly trail: Trail
@@ -109,6 +110,7 @@ export class Router {
   constructor(parts: RouterParts) {
     const { memory, ports, bridge, egress, counters, seed } = parts
     this.memory = memory
+    this.ports = ports
     this.egress = egress
     this.counters = counters
     this.trail = counters.trail
@@ -426,11 +428,21 @@ export class Router {
     }
     const neighbour = this.nextHop.find(row, reference, nowS)
     if (neighbour === NONE) return
+    if (this.ports.hasPeers[domain] === 1 && this.rejectsLongForPeer(row, neighbour, domain, nowS)) return
     this.track(row, reference, nowS)
     if ((connections.flags(reference) & TRANSLATED) !== 0) this.translate(row, reference)
     if ((rows[row + CONTROL]! & SYN) !== 0) wayOut.clamp(row, domain)
     wayOut.transmit(row, neighbour, domain, nowS)
     if ((traits & FIRST_FRAGMENT) !== 0) this.resumeFragments(row, nowS)
+  }
+
+  /** The way to a peer may be narrower than the network. */
+  private rejectsLongForPeer(row: number, neighbour: number, domain: number, nowS: number): boolean {
+    const { rows } = this.packets
+    const mtu = this.link.peerMtu(neighbour, domain, nowS)
+    if (rows[row + END]! - rows[row + NETWORK]! <= mtu || !this.wayOut.mustStayWhole(row, mtu)) return false
+    this.gateway.rejectLong(rows, row, mtu, nowS)
+    return true
   }
 
   /** Counts the packet, and moves the connection on. */

@@ -1,9 +1,11 @@
 import {
   DESCRIPTOR_SHIFT,
   EVENT_WORDS,
+  FLAG_GATHER,
   FRAME_MAX,
   FrameMemory,
   frameLayout,
+  GATHER_WORD,
   LENGTH,
   OFFSET,
   PORT,
@@ -13,12 +15,34 @@ import {
   STATUS_WOKEN,
   VIRTIO_NET_HEADER_SIZE,
 } from '../datapath/frame-memory.ts'
-import { BURST_MAX, PORT_EVENTS_MAX, PORTS_MAX, SLOTS_DEFAULT, TRANSMIT_MAX } from '../limits.ts'
+import {
+  BURST_MAX,
+  PORT_EVENTS_MAX,
+  PORTS_MAX,
+  SLOTS_DEFAULT,
+  TRANSMIT_MAX,
+  TUNNEL_DATAGRAMS_MAX,
+  UDP_PAYLOAD_MAX,
+} from '../limits.ts'
 import type { FrameIo } from './frame-io.ts'
+import { framesHave, takeGather } from './memory-gather.ts'
+import {
+  type ArrivingDatagram,
+  type MemoryPeer,
+  type MemoryPeerOptions,
+  MemoryTunnel,
+  type MemoryTunnelOptions,
+  memoryPeer,
+  placeDatagram,
+  type SentDatagram,
+  sendDatagrams,
+} from './memory-tunnel.ts'
 
 /** Linux's errno numbers, as a RESULT carries them. */
 const EFAULT = 14
 const ENODEV = 19
+const EMSGSIZE = 90
+const EOPNOTSUPP = 95
 const ENOBUFS = 105
 
 const NO_HEADER = new Uint8Array(VIRTIO_NET_HEADER_SIZE)
@@ -45,6 +69,8 @@ export class MemoryFrameIo implements FrameIo {
   readonly backend = 'memory'
   readonly memory: FrameMemory
   readonly #ports = new Map<number, MemoryPort>()
+  readonly #tunnels = new Map<number, MemoryTunnel>()
+  readonly #peers = new Map<number, MemoryPeer>()
   readonly #burstMax: number
   #woken = false
 
@@ -55,8 +81,7 @@ export class MemoryFrameIo implements FrameIo {
 
   /** `queueMax` bounds the departures that nobody collects: what goes beyond is refused with ENOBUFS, as by a device. */
   attach(port: number, queueMax: number = TRANSMIT_MAX): void {
-    if (port < 0 || port >= PORTS_MAX) throw new RangeError(`port ${port} is not in 0..${PORTS_MAX - 1}`)
-    if (this.#ports.has(port)) throw new Error(`port ${port} is attached already`)
+    this.#refuseTaken(port)
     this.#ports.set(port, { error: 0, queueMax, arrivals: [], departures: [] })
   }
 
@@ -69,6 +94,39 @@ export class MemoryFrameIo implements FrameIo {
         `a virtio-net header has ${VIRTIO_NET_HEADER_SIZE} bytes, not ${virtioHeader.length}`,
       )
     this.#attached(port).arrivals.push({ frame, virtioHeader })
+  }
+
+  /** A port of datagrams: what NativeFrameIo has sockets for. */
+  attachTunnel(port: number, options: MemoryTunnelOptions = {}): void {
+    this.#refuseTaken(port)
+    this.#tunnels.set(port, new MemoryTunnel(options))
+  }
+
+  /** As NativeFrameIo's. */
+  attachPeer(
+    port: number,
+    tunnelPort: number,
+    address: Uint8Array,
+    udpPort: number,
+    options: MemoryPeerOptions = {},
+  ): void {
+    this.#refuseTaken(port)
+    this.#peers.set(port, memoryPeer(tunnelPort, address, udpPort, options))
+  }
+
+  /** Lets a datagram, or several as one, arrive at the tunnel. The bytes are copied at the poll that receives them. */
+  injectDatagram(port: number, arrival: ArrivingDatagram): void {
+    const { payload, segmentSize = 0 } = arrival
+    if (payload.length > UDP_PAYLOAD_MAX)
+      throw new RangeError(`a payload has at most ${UDP_PAYLOAD_MAX} bytes, not ${payload.length}`)
+    if (segmentSize > 0 && payload.length > segmentSize * TUNNEL_DATAGRAMS_MAX)
+      throw new RangeError(`at most ${TUNNEL_DATAGRAMS_MAX} datagrams come as one`)
+    this.#tunnel(port).arrivals.push(arrival)
+  }
+
+  /** Takes what was transmitted to the tunnel's peers since the last call. */
+  collectDatagrams(port: number): SentDatagram[] {
+    return this.#tunnel(port).departures.splice(0)
   }
 
   /** Takes what was transmitted to the port since the last call. */
@@ -104,10 +162,26 @@ export class MemoryFrameIo implements FrameIo {
 
   detach(port: number): void {
     this.#ports.delete(port)
+    this.#tunnels.delete(port)
+    this.#peers.delete(port)
   }
 
   close(): void {
     this.#ports.clear()
+    this.#tunnels.clear()
+    this.#peers.clear()
+  }
+
+  #refuseTaken(port: number): void {
+    if (port < 0 || port >= PORTS_MAX) throw new RangeError(`port ${port} is not in 0..${PORTS_MAX - 1}`)
+    if (this.#ports.has(port) || this.#tunnels.has(port) || this.#peers.has(port))
+      throw new Error(`port ${port} is attached already`)
+  }
+
+  #tunnel(port: number): MemoryTunnel {
+    const tunnel = this.#tunnels.get(port)
+    if (tunnel === undefined) throw new Error(`port ${port} is no tunnel`)
+    return tunnel
   }
 
   #attached(port: number): MemoryPort {
@@ -117,26 +191,50 @@ export class MemoryFrameIo implements FrameIo {
   }
 
   #transmit(descriptor: number): void {
-    const { transmits, bytes, status } = this.memory
-    const offset = transmits[descriptor + OFFSET]!
-    const length = transmits[descriptor + LENGTH]!
-    const port = this.#ports.get(transmits[descriptor + PORT]!)
-    const error = port === undefined ? ENODEV : this.#refusal(port, offset, length)
+    const { transmits, status } = this.memory
+    const error = this.#send(descriptor, transmits[descriptor + PORT]!)
     transmits[descriptor + RESULT] = -error
     if (error !== 0) status[STATUS_TRANSMIT_FAILURES]!++
-    else
-      port?.departures.push({
-        frame: bytes.slice(offset, offset + length),
-        virtioHeader: bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset),
-      })
   }
 
-  /** The errno for a transmission, 0 where there is nothing against it. */
-  #refusal(port: MemoryPort, offset: number, length: number): number {
-    const { slots, size } = this.memory.layout
-    if (offset < slots + VIRTIO_NET_HEADER_SIZE || length < 0 || offset + length > size) return EFAULT
+  /** The errno of a transmission, or 0. */
+  #send(descriptor: number, port: number): number {
+    const frames = this.#ports.get(port)
+    if (frames !== undefined) return this.#sendFrame(descriptor, frames)
+    const peer = this.#peers.get(port)
+    if (peer === undefined) return this.#tunnels.has(port) ? EOPNOTSUPP : ENODEV
+    const tunnel = this.#tunnels.get(peer.tunnelPort)
+    return tunnel === undefined ? ENODEV : sendDatagrams(this.memory, descriptor, port, peer, tunnel)
+  }
+
+  #sendFrame(descriptor: number, port: MemoryPort): number {
+    const { transmits, bytes, view } = this.memory
+    const offset = transmits[descriptor + OFFSET]!
+    const length = transmits[descriptor + LENGTH]!
+    const header = offset - VIRTIO_NET_HEADER_SIZE
+    if (!framesHave(this.memory, header, VIRTIO_NET_HEADER_SIZE) || !framesHave(this.memory, offset, length))
+      return EFAULT
     if (port.error !== 0) return port.error
-    return port.departures.length >= port.queueMax ? ENOBUFS : 0
+    if (port.departures.length >= port.queueMax) return ENOBUFS
+    if ((view.getUint8(header) & FLAG_GATHER) !== 0) return this.#sendGathered(offset, port)
+    port.departures.push({
+      frame: bytes.slice(offset, offset + length),
+      virtioHeader: bytes.slice(header, offset),
+    })
+    return 0
+  }
+
+  #sendGathered(offset: number, port: MemoryPort): number {
+    const { view } = this.memory
+    if (!framesHave(this.memory, offset + GATHER_WORD, 4)) return EFAULT
+    const gathered = takeGather(this.memory, view.getInt32(offset + GATHER_WORD, true))
+    if (gathered === undefined || gathered.bytes.length < VIRTIO_NET_HEADER_SIZE) return EFAULT
+    const virtioHeader = gathered.bytes.slice(0, VIRTIO_NET_HEADER_SIZE)
+    const frame = gathered.bytes.slice(VIRTIO_NET_HEADER_SIZE)
+    if (frame.length > FRAME_MAX) return EMSGSIZE
+    virtioHeader[0]! &= ~FLAG_GATHER
+    port.departures.push({ frame, virtioHeader })
+    return 0
   }
 
   #reportLost(): number {
@@ -149,19 +247,35 @@ export class MemoryFrameIo implements FrameIo {
     return count
   }
 
+  #receive(): number {
+    const count = this.#receiveInTurn(this.#ports, 0, (index, number, { arrivals }) => {
+      const arrival = arrivals.shift()
+      if (arrival !== undefined) this.#place(index, number, arrival)
+      return arrival !== undefined
+    })
+    return this.#receiveInTurn(this.#tunnels, count, (index, number, { arrivals }) => {
+      const arrival = arrivals.shift()
+      if (arrival !== undefined) placeDatagram(this.memory, index, number, arrival)
+      return arrival !== undefined
+    })
+  }
+
   /**
    * A port that was served goes to the end of the order, where this very loop comes by again: so the ports take turns,
    * in a burst and from one burst to the next.
    */
-  #receive(): number {
-    let count = 0
-    for (const [number, port] of this.#ports) {
+  #receiveInTurn<Port>(
+    ports: Map<number, Port>,
+    first: number,
+    take: (index: number, number: number, port: Port) => boolean,
+  ): number {
+    let count = first
+    for (const [number, port] of ports) {
       if (count === this.#burstMax) break
-      const arrival = port.arrivals.shift()
-      if (arrival === undefined) continue
-      this.#place(count++, number, arrival)
-      this.#ports.delete(number)
-      this.#ports.set(number, port)
+      if (!take(count, number, port)) continue
+      count++
+      ports.delete(number)
+      ports.set(number, port)
     }
     return count
   }

@@ -1,8 +1,17 @@
 import { writeSync } from 'node:fs'
 import { FrameMemory, frameLayout, HEADROOM, SLOT_SIZE } from '../datapath/frame-memory.ts'
-import { BURST_MAX, PORT_EVENTS_MAX, PORTS_MAX, SLOTS_DEFAULT, TRANSMIT_MAX } from '../limits.ts'
+import {
+  BURST_MAX,
+  GATHER_WORDS_MAX,
+  PORT_EVENTS_MAX,
+  PORTS_MAX,
+  SLOTS_DEFAULT,
+  TRANSMIT_MAX,
+  TUNNEL_DATAGRAMS_MAX,
+} from '../limits.ts'
 import type { FrameIo } from './frame-io.ts'
 import { isNativeError, type NativeHandle, native } from './native.ts'
+import type { TunnelSockets } from './udp-tunnel.ts'
 
 export interface NativeFrameIoSettings {
   /** `auto` takes io_uring where the kernel has and allows it, else epoll. */
@@ -59,6 +68,19 @@ export class NativeFrameIo implements FrameIo {
     native().attach(this.#handle, port, descriptor, virtio)
   }
 
+  /** Takes over the sockets of a tunnel, as one port: what it receives has TUNNEL_FACTS beside it. It is sent by to its peers only. */
+  attachTunnel(port: number, sockets: TunnelSockets): void {
+    native().attachTunnel(this.#handle, port, sockets.descriptor, sockets.sources)
+  }
+
+  /**
+   * A port that sends to `address` (16 bytes, those of IPv4 mapped into IPv6) by the sockets of the tunnel `tunnelPort`. Where that is not
+   * there, transmissions are refused with ENODEV; it may come and go.
+   */
+  attachPeer(port: number, tunnelPort: number, address: Uint8Array, udpPort: number): void {
+    native().attachPeer(this.#handle, port, tunnelPort, address, udpPort)
+  }
+
   transmit(count: number): void {
     native().transmit(this.#handle, count)
   }
@@ -72,7 +94,8 @@ export class NativeFrameIo implements FrameIo {
   }
 
   /**
-   * Like `detach`, but leaves the descriptor to the caller; -1 where there is no such port. To close a device may take the kernel
+   * Like `detach`, but leaves the descriptor to the caller; -1 where there is no such port, or it is a peer. Of a
+   * tunnel that is the socket that receives; the others are closed. To close a device may take the kernel
    * 20 ms (a packet socket waits until no processor looks at it any more), which is for a thread that has nothing else to do.
    */
   release(port: number): number {
@@ -100,6 +123,10 @@ function open(backend: 'io_uring' | 'epoll', settings: NativeFrameIoSettings) {
     slotSize: SLOT_SIZE,
     slotCount: layout.slotCount,
     headroom: HEADROOM,
+    gathers: layout.gathers,
+    gatherWords: GATHER_WORDS_MAX,
+    sums: layout.sums,
+    datagramsMax: TUNNEL_DATAGRAMS_MAX,
     portsMax: PORTS_MAX,
     wakeDescriptor: settings.wakeDescriptor,
   })

@@ -25,6 +25,10 @@ export interface NativeFrameIoOptions {
   readonly slotSize: number
   readonly slotCount: number
   readonly headroom: number
+  readonly gathers: number
+  readonly gatherWords: number
+  readonly sums: number
+  readonly datagramsMax: number
   readonly portsMax: number
   readonly wakeDescriptor: number
 }
@@ -71,6 +75,19 @@ export interface NativePacketSocket {
   readonly ifindex: number
   readonly mac: Uint8Array
   readonly mtu: number
+}
+
+export interface NativeUdpSocketOptions {
+  /** Path of the network namespace; undefined is the one that this process is in. */
+  readonly namespace: string | undefined
+  /** 16 bytes, those of IPv4 mapped into IPv6. */
+  readonly address: Uint8Array
+  readonly port: number
+  /** Otherwise the kernel drops what comes. */
+  readonly receives: boolean
+  readonly ttl: number
+  readonly receiveBuffer: number
+  readonly sendBuffer: number
 }
 
 export interface NativeSocketOptions {
@@ -126,6 +143,16 @@ export interface NativeAddon {
   closeFrameIo(handle: NativeHandle): void
   /** The descriptor belongs to the handle from here on, and is closed with the port. Where this throws it is the caller's still. */
   attach(handle: NativeHandle, port: number, descriptor: number, virtio: boolean): void
+  /** The descriptors, 1 to 256 of `sources`, belong to the handle from here on, as with `attach`. */
+  attachTunnel(handle: NativeHandle, port: number, descriptor: number, sources: readonly number[]): void
+  /** `address` has 16 bytes, those of IPv4 mapped into IPv6. */
+  attachPeer(
+    handle: NativeHandle,
+    port: number,
+    tunnelPort: number,
+    address: Uint8Array,
+    udpPort: number,
+  ): void
   detach(handle: NativeHandle, port: number): void
   release(handle: NativeHandle, port: number): number
   transmit(handle: NativeHandle, count: number): void
@@ -136,6 +163,14 @@ export interface NativeAddon {
   setOffload(descriptor: number, features: number): void
 
   openPacketSocket(options: NativePacketSocketOptions): NativePacketSocket
+
+  openUdpSocket(options: NativeUdpSocketOptions): number
+  /** Bytes of IP packet on the way from one address to the other, as far as the kernel knows it. */
+  routeMtu(options: {
+    readonly namespace: string | undefined
+    readonly local: Uint8Array
+    readonly address: Uint8Array
+  }): number
 
   /** Calls back when something waits at a port, and then not before `resumeArrivalWatch`. Keeps no process from ending. */
   openArrivalWatch(ready: () => void): NativeWatch

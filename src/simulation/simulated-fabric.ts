@@ -51,11 +51,22 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../control/model/names.ts'
+import type {
+  FabricOverlay,
+  FabricPeer,
+  FabricPeerFacts,
+  FabricPeerState,
+  FabricRemote,
+  FabricTunnel,
+  FabricTunnelFacts,
+  FabricTunnelState,
+} from '../control/model/tunnels.ts'
 import { DNS_MESSAGE_MAX, DNS_UDP_SIZE_MAX, MTU_DEFAULT } from '../limits.ts'
 import { formatMac } from '../wire/address.ts'
 import { encodeName } from '../wire/dns-name.ts'
 import { OutsideWithoutServers } from './outside-without-servers.ts'
 import type { SimulatedDatapath } from './simulated-datapath.ts'
+import { SimulatedTunnels } from './simulated-tunnels.ts'
 import { impair, SimulatedUplink } from './simulated-uplink.ts'
 
 export class SimulatedFabric implements Fabric {
@@ -65,6 +76,7 @@ export class SimulatedFabric implements Fabric {
   readonly gateways = new Map<number, FabricGateway>()
   readonly #datapath: SimulatedDatapath
   readonly #uplink: SimulatedUplink
+  readonly #tunnels: SimulatedTunnels
   readonly #outside = new OutsideWithoutServers()
   /** Milliseconds since 1970. */
   readonly #now: () => number
@@ -72,6 +84,7 @@ export class SimulatedFabric implements Fabric {
   constructor(datapath: SimulatedDatapath, now: () => number) {
     this.#datapath = datapath
     this.#uplink = new SimulatedUplink(datapath.engine)
+    this.#tunnels = new SimulatedTunnels()
     this.#now = now
   }
 
@@ -117,6 +130,50 @@ export class SimulatedFabric implements Fabric {
     })
     this.parents.set(port.port, port)
     return { mtu }
+  }
+
+  async setPortMtu(port: number, mtu: number): Promise<void> {
+    this.#datapath.engine.setPortMtu(port, mtu)
+  }
+
+  openTunnel(tunnel: FabricTunnel): Promise<FabricTunnelFacts> {
+    return this.#tunnels.openTunnel(tunnel)
+  }
+
+  closeTunnel(port: number): Promise<void> {
+    return this.#tunnels.closeTunnel(port)
+  }
+
+  setOverlay(domain: number, overlay: FabricOverlay | undefined): Promise<void> {
+    return this.#tunnels.setOverlay(domain, overlay)
+  }
+
+  addPeer(peer: FabricPeer): Promise<FabricPeerFacts> {
+    return this.#tunnels.addPeer(peer)
+  }
+
+  removePeer(port: number): Promise<void> {
+    return this.#tunnels.removePeer(port)
+  }
+
+  setRemote(domain: number, mac: string, remote: FabricRemote | undefined): Promise<void> {
+    return this.#tunnels.setRemote(domain, mac, remote)
+  }
+
+  peers(): Promise<readonly FabricPeerState[]> {
+    return this.#tunnels.peers()
+  }
+
+  tunnels(): readonly FabricTunnelState[] {
+    return this.#tunnels.tunnels()
+  }
+
+  localAddressTo(remote: string): Promise<string | undefined> {
+    return this.#tunnels.localAddressTo(remote)
+  }
+
+  onTunnel(): () => void {
+    return this.#tunnels.onTunnel()
   }
 
   async inject(port: number, frame: Uint8Array): Promise<void> {

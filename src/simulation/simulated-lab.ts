@@ -106,7 +106,7 @@ export class SimulatedLab {
       addresses: new Ipam({ hostId, now: () => surroundings.now() }),
       events: new EventLog({ clock: surroundings }),
       surroundings,
-      log: { warn: (_details, message) => void warnings.push(message) },
+      log: { info: () => undefined, warn: (_details, message) => void warnings.push(message) },
       defaults: () => DEFAULTS,
     })
     await control.recover()

@@ -106,6 +106,8 @@ export class MacTable {
   /** Stations in the table: learned ones (also silent ones that await their expiry) and static ones. */
   size = 0
 
+  /** By port: 1 where nothing is learned, and only static entries are. */
+  readonly closed: Uint8Array
   private readonly ports: number
   private readonly stationsPerPort: number
   private readonly ageingS: number
@@ -147,6 +149,7 @@ export class MacTable {
     this.lists = new LinkedLists(slots, 2 * options.ports)
     this.learned = new PortRanking(options.ports, this.stationsPerPort)
     this.held = new Int32Array(options.ports)
+    this.closed = new Uint8Array(options.ports)
     this.wheel = new TimerWheel(options.ports)
   }
 
@@ -162,6 +165,12 @@ export class MacTable {
     const place = this.entries[at + PLACE]!
     if (nowS - this.entries[at + SEEN]! >= this.ageingS && (place & IS_STATIC) === 0) return ABSENT
     return place & PORT_MASK
+  }
+
+  /** Whether the station is bound to its port. */
+  isStatic(domain: number, hi: number, lo: number): boolean {
+    const at = this.find(topOf(domain, hi), lo)
+    return at >= 0 && (this.entries[at + PLACE]! & IS_STATIC) !== 0
   }
 
   /** What the table has on the station; undefined where `lookup` finds none. Allocates. */
@@ -298,7 +307,7 @@ export class MacTable {
   }
 
   private addLearned(top: number, lo: number, port: number, nowS: number): LearnResult {
-    if (!this.makeRoom(port)) return REFUSED
+    if (this.closed[port] === 1 || !this.makeRoom(port)) return REFUSED
     this.insert(top, lo, port, nowS)
     this.added++
     return ADDED
@@ -324,7 +333,7 @@ export class MacTable {
       this.lists.append(port, slot)
       return KNOWN
     }
-    if (!this.makeRoomOnPort(port)) return REFUSED
+    if (this.closed[port] === 1 || !this.makeRoomOnPort(port)) return REFUSED
     this.removeAt(this.find(top, lo)) // making room may have moved it
     this.insert(top, lo, port, nowS)
     this.movedFrom = holder

@@ -114,6 +114,11 @@ describe('parseLab', () => {
     labels: { tier: front }
   six: { ipv4: false, ipv6: true }
   lan: { driver: macvlan, subnets: [10.9.0.0/24, 10.10.0.0/24] }
+  wide:
+    driver: vxlan
+    subnet: 10.11.0.0/24
+    range: 10.11.0.128/25
+    options: { vni: 42, remote: [192.0.2.2, 192.0.2.3], local: 192.0.2.1, learn: false }
 `,
       'x.yaml',
     )
@@ -152,6 +157,13 @@ describe('parseLab', () => {
           { subnet: '10.10.0.0/24', aux: {} },
         ],
         ...NO_OPTIONS,
+      },
+      {
+        name: 'wide',
+        driver: 'vxlan',
+        subnets: [{ subnet: '10.11.0.0/24', range: '10.11.0.128/25', gateway: '10.11.0.1', aux: {} }],
+        ...NO_OPTIONS,
+        options: { vni: '42', remote: '192.0.2.2,192.0.2.3', local: '192.0.2.1', learn: 'false' },
       },
     ])
   })
@@ -726,6 +738,23 @@ sandboxes:
 /** What the settings beyond addresses can get wrong. */
 const BAD_SETTINGS: typeof BAD = [
   {
+    what: 'networks behind a tunnel that lead nowhere',
+    text: `networks:
+  a: { driver: vxlan }
+  b: { driver: vxlan, subnets: [10.1.0.0/24, 10.2.0.0/24], options: { vni: 16777216, remote: 192.0.2 } }
+  c: { driver: vxlan, options: { vni: 1, remote: [192.0.2.1, 'fd00::1'], local: 192.0.2.1 } }
+`,
+    says: [
+      '2:3: a vxlan network has a number that all of its hosts know it by: give it with -o vni=',
+      '2:3: a vxlan network needs another host: give its address with -o remote=, or say -o learn-peers=true',
+      "3:23: network 'b' has 2 IPv4 subnets, and the vxlan driver takes one",
+      '3:60: failed to parse vni value: 16777216 (must be from 0 to 16777215)',
+      '3:60: failed to parse remote value: 192.0.2 (not an IP address)',
+      '4:23: the addresses of a tunnel are all IPv4, or all IPv6',
+      "4:23: failed to parse remote value: 192.0.2.1 (this host's own address)",
+    ],
+  },
+  {
     what: 'subnets of a network that do not go together',
     text: `networks:
   a: { subnets: [10.1.0.0/24, 10.2.0.0/24] }
@@ -783,14 +812,14 @@ sandboxes:
   },
   {
     what: 'lists and maps of settings',
-    text: `networks: { web: { options: { a: 1 }, labels: [x] } }
+    text: `networks: { web: { options: { a: {} }, labels: [x] } }
 sandboxes:
  aa: { networks: [web], environment: [A], extra_hosts: [b], dns: [x], ports: ['80:x'], expose: [80] }
  bb: { networks: [web], environment: 7, stop_timeout: -1, stop_signal: FOO }
 `,
     says: [
-      '1:34: a must be text without NUL bytes, not 1; write "1"',
-      '1:39: labels must be a map from texts to texts, not a list',
+      '1:31: a must be a text, a number, true, false, or a list of texts, not an empty map',
+      '1:40: labels must be a map from texts to texts, not a list',
       "3:39: environment[0] must be text of the form NAME=value, not 'A'",
       "3:57: extra_hosts[0] must be text of the form name:address, not 'b'",
       "3:67: dns[0] must be an IPv4 or IPv6 address, not 'x'",

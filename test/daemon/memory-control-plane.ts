@@ -22,6 +22,7 @@ import type {
   NetworkInspect,
   NetworksPruned,
 } from '../../src/control/api/network.ts'
+import type { OverlayNetworks, OverlayPeers } from '../../src/control/api/overlay.ts'
 import type {
   Exec,
   LogEntry,
@@ -270,6 +271,21 @@ export class MemoryControlPlane implements ControlPlane {
   async flushNatFlows(selection: object): Promise<NatFlushed> {
     this.calls.push(['flushNatFlows', selection])
     return { Flows: 2 }
+  }
+
+  overlayNetworks(): OverlayNetworks {
+    const [network, driver, local] = ['afar', 'vxlan', '192.0.2.1']
+    return {
+      networks: [{ network, driver, vni: 42, local, udpPort: 4789, mtu: 1450, peers: 1, problem: '' }],
+    }
+  }
+
+  async overlayPeers(network: string | undefined): Promise<OverlayPeers> {
+    this.calls.push(['overlayPeers', network])
+    const traffic = { frames: 2, bytes: 120 }
+    const [host, address] = ['192.0.2.2', '192.0.2.2']
+    const common = { network: 'afar', vni: 42, host, address, port: 7, mtu: 1450, endpoints: 0, stations: 1 }
+    return { peers: [{ ...common, idleS: 3, received: traffic, transmitted: traffic, dropped: 0 }] }
   }
 
   async natStats(): Promise<NatStats> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, it, type TestContext } from 'node:test'
 import type { NetworkInspect } from '../../src/control/api/network.ts'
+import type { OverlayNetworks } from '../../src/control/api/overlay.ts'
 import type { SandboxSummary } from '../../src/control/api/sandbox.ts'
 import type { Stats } from '../../src/control/api/switch.ts'
 import { Metrics, type MetricsSource } from '../../src/daemon/metrics.ts'
@@ -55,7 +56,13 @@ const station = (name: string) => ({
 const summary = (State: SandboxSummary['State']) => ({ State }) as SandboxSummary
 
 /** Two sandboxes on a network; `change` takes some of it away, or puts more in. */
-function newSource(change: { ports?: Stats['ports']; networks?: NetworkInspect[] } = {}): MetricsSource {
+function newSource(
+  change: {
+    ports?: Stats['ports']
+    networks?: NetworkInspect[]
+    overlays?: OverlayNetworks['networks']
+  } = {},
+): MetricsSource {
   return {
     version: '1.2.3',
     backend: 'io_uring',
@@ -81,6 +88,7 @@ function newSource(change: { ports?: Stats['ports']; networks?: NetworkInspect[]
         drops: [{ reason: 'device-queue-full', sentence: '', frames: 10 }],
       }),
       fdb: async () => ({ stations: [station('red'), station('red'), station('blue')] }),
+      overlayNetworks: () => ({ networks: change.overlays ?? [] }),
       natStats: async () => ({
         flows: 6,
         capacity: 1000,

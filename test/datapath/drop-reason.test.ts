@@ -25,7 +25,7 @@ const TWO_PORTS = `
 const QUESTION = '000701000001000000000000037765620000010001'
 
 /** For each reason something that makes the data path drop one frame or more for it, and none for another. */
-const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof DropReason, 'none'>, () => Scenario>> = {
+const PROVOCATIONS: Readonly<Partial<Record<Exclude<keyof typeof DropReason, 'none'>, () => Scenario>>> = {
   runtFrame: () => playOn(TWO_PORTS, '1> b a cut=13', '1! runt-frame'),
   frameTooLong: () => playOn(TWO_PORTS, '1> b a length=1515', '1! frame-too-long'),
   sourceMulticast: () => playOn(TWO_PORTS, '1> b * hello', '1! source-multicast'),

@@ -191,7 +191,7 @@ class Fuzzer {
         finished ||= IS_PLAIN[to] === 1
         continue
       }
-      if (from - VIRTIO_NET_HEADER_SIZE < arenaUsed || from + size > layout.size || size < 14)
+      if (from - VIRTIO_NET_HEADER_SIZE < arenaUsed || from + size > layout.gathers || size < 14)
         this.#fail('a segment lies outside of the free arena', descriptor)
       if (IS_PLAIN[to] === 0) this.#fail('a segment went to a port that takes the whole', descriptor)
       this.#arenaUsed = Math.max(this.#arenaUsed, from + size)

@@ -6,7 +6,14 @@ import { describe, it } from 'node:test'
 import { createSecureContext } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { frameLayout, HEADROOM, SLOT_SIZE } from '../../src/datapath/frame-memory.ts'
-import { BURST_MAX, PORT_EVENTS_MAX, PORTS_MAX, TRANSMIT_MAX } from '../../src/limits.ts'
+import {
+  BURST_MAX,
+  GATHER_WORDS_MAX,
+  PORT_EVENTS_MAX,
+  PORTS_MAX,
+  TRANSMIT_MAX,
+  TUNNEL_DATAGRAMS_MAX,
+} from '../../src/limits.ts'
 import { type NativeAddon, type NativeFrameIoOptions, native } from '../../src/ports/native.ts'
 import { NativeFrameIo, openWake } from '../../src/ports/native-frame-io.ts'
 import { openDescriptors } from '../support/descriptors.ts'
@@ -33,6 +40,10 @@ function layoutOptions(overrides: object = {}): NativeFrameIoOptions {
     slotSize: SLOT_SIZE,
     slotCount: layout.slotCount,
     headroom: HEADROOM,
+    gathers: layout.gathers,
+    gatherWords: GATHER_WORDS_MAX,
+    sums: layout.sums,
+    datagramsMax: TUNNEL_DATAGRAMS_MAX,
     portsMax: PORTS_MAX,
     wakeDescriptor: 0,
     ...overrides,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { type Command, Option } from 'commander'
 import type { IpamConfig, NetworkCreate, NetworkCreated } from '../../control/api/network.ts'
+import { LIST_OPTIONS } from '../../control/rules/list-options.ts'
 import { apiClient } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { contains } from '../network/contains.ts'
@@ -65,6 +66,7 @@ export function defineNetworkCreate(command: Command, cli: Cli): void {
         'tapwire network create blue',
         'tapwire network create --subnet 10.9.0.0/24 --gateway 10.9.0.1 green',
         'tapwire network create -o com.docker.network.driver.mtu=9000 jumbo',
+        'tapwire network create -d vxlan -o vni=42 -o remote=192.0.2.2 --subnet 10.9.0.0/24 --ip-range 10.9.0.0/25 wide',
       ),
     )
     .action(async (name: string, options: CreateOptions) => {
@@ -92,9 +94,20 @@ function createRequest(name: string, options: CreateOptions): NetworkCreate {
       ...compact({ Options: toStrictMap(options.ipamOpt) }),
       Config: ipamConfig(options),
     },
-    Options: toMap(options.opt),
+    Options: driverOptions(options.opt),
     Labels: toLabels(options.label),
   })
+}
+
+/** A later value stands in the place of an earlier one, but for options that are lists. */
+function driverOptions(entries: readonly string[] | undefined): Readonly<Record<string, string>> | undefined {
+  const lists = LIST_OPTIONS.flatMap((name) => {
+    const values = entries?.filter((entry) => entry.startsWith(`${name}=`)) ?? []
+    return values.length === 0
+      ? []
+      : `${name}=${values.map((entry) => entry.slice(name.length + 1)).join(',')}`
+  })
+  return toMap(entries && [...entries, ...lists])
 }
 
 /**

@@ -121,8 +121,24 @@ export const networkInspectSchema = z.object({
       IPAM: z.object({
         Subnets: z.record(text, z.object({ IPsInUse: z.number(), DynamicIPsAvailable: z.number() })),
       }),
+      /** Of networks that go on behind a tunnel to other hosts. */
+      Tunnel: z
+        .object({
+          VNI: z.int(),
+          /** The address of this host that is sent from; empty while there is none. */
+          Local: text,
+          Port: z.int(),
+          /** Bytes of IP packet that interfaces on the network take. */
+          MTU: z.int(),
+          /** Whether anything passes; `Reason` says why not, and is empty where it does. */
+          Up: z.boolean(),
+          Reason: text,
+        })
+        .optional(),
     })
     .optional(),
+  /** The other hosts that the network goes on to. */
+  Peers: z.array(z.object({ Name: text, IP: text })).optional(),
 })
 export type NetworkInspect = z.infer<typeof networkInspectSchema>
 

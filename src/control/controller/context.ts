@@ -36,8 +36,9 @@ export interface EventJournal {
   read(options: EventOptions, signal: AbortSignal): AsyncIterable<Event>
 }
 
-/** Of the log, what the controller needs: things that went wrong and that no client is told. */
+/** Of the log, what the controller needs: what nobody asked for, and things that went wrong and that no client is told. */
 export interface ControllerLog {
+  info(details: object, message: string): void
   warn(details: object, message: string): void
 }
 

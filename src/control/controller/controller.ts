@@ -21,6 +21,7 @@ import type {
   NetworkInspect,
   NetworksPruned,
 } from '../api/network.ts'
+import type { OverlayNetworks, OverlayPeers } from '../api/overlay.ts'
 import type {
   Exec,
   LogEntry,
@@ -43,6 +44,8 @@ import type { NetworkDriver } from '../drivers/driver.ts'
 import { MacvlanDriver } from '../drivers/macvlan.ts'
 import { DriverRegistry } from '../drivers/registry.ts'
 import { SwitchRegistry } from '../drivers/switch-registry.ts'
+import { TunnelPool } from '../drivers/tunnel-pool.ts'
+import { VxlanDriver } from '../drivers/vxlan.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
 import type { Places } from '../places.ts'
 import type { LinkDirections } from '../rules/impairment.ts'
@@ -53,7 +56,9 @@ import { Explain } from './explain.ts'
 import { Impairments } from './impairments.ts'
 import { Lifecycle, type StopOptions } from './lifecycle.ts'
 import { Names } from './names.ts'
+import { NetworkMtus } from './network-mtus.ts'
 import { Networks } from './networks.ts'
+import { Overlays } from './overlays.ts'
 import { PortChanges } from './port-changes.ts'
 import { type FdbSelection, Ports } from './ports.ts'
 import { Recovery } from './recovery.ts'
@@ -75,6 +80,7 @@ export class Controller implements ControlPlane {
   readonly #sandboxes: Sandboxes
   readonly #streams: Streams
   readonly #ports: Ports
+  readonly #overlays: Overlays
   readonly #router: Router
   readonly #uplinks: Uplinks
   readonly #impairments: Impairments
@@ -82,17 +88,21 @@ export class Controller implements ControlPlane {
   readonly #dns: Dns
   readonly #portChanges: PortChanges
 
-  /** `drivers` are those beyond bridge, macvlan, host and null. `recover` comes before everything else. */
+  /** `drivers` are those beyond bridge, macvlan, vxlan, host and null. `recover` comes before everything else. */
   constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
     const registry = new SwitchRegistry()
     const bridge = new BridgeDriver(parts.fabric, parts.surroundings, registry)
     const macvlan = new MacvlanDriver(parts.fabric, parts.surroundings, registry)
-    const known = new DriverRegistry([bridge, macvlan, hostDriver(), nullDriver(), ...drivers])
+    const pool = new TunnelPool(parts.fabric, registry)
+    const warn = (error: unknown, message: string): void => parts.log.warn({ err: error }, message)
+    const vxlan = new VxlanDriver({ ...parts, registry, pool, warn })
+    const known = new DriverRegistry([bridge, macvlan, vxlan, hostDriver(), nullDriver(), ...drivers])
     const context = new Context(parts, known)
     const watchers = new Watchers()
     this.#context = context
     const names = new Names(context, registry)
     this.#runs = new Runs(context, bridge, names)
+    new NetworkMtus(context, this.#runs, registry).watch(vxlan)
     this.#networks = new Networks(context, names)
     this.#connections = new Connections(context, this.#runs)
     this.#streams = new Streams(context, this.#runs)
@@ -101,6 +111,7 @@ export class Controller implements ControlPlane {
     this.#portChanges = new PortChanges(context, this.#runs)
     this.places = new SwitchPlaces(context, registry)
     this.#ports = new Ports(context, this.#runs, registry)
+    this.#overlays = new Overlays(context, registry)
     this.#router = new Router(context, registry)
     this.#uplinks = new Uplinks(context)
     this.#impairments = new Impairments(context, this.#runs, registry)
@@ -240,6 +251,14 @@ export class Controller implements ControlPlane {
 
   stats(): Stats {
     return this.#ports.stats()
+  }
+
+  overlayNetworks(): OverlayNetworks {
+    return this.#overlays.networks()
+  }
+
+  overlayPeers(network: string | undefined): Promise<OverlayPeers> {
+    return this.#overlays.peers(network)
   }
 
   natFlows(selection: NatFlowSelection, limit: number): Promise<NatFlows> {

@@ -13,6 +13,7 @@ import { formatIpAddress, parseIpAddress } from '../ip-address.ts'
 import { macOfAddress } from '../mac-address.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
+import { isRouted } from '../rules/routed-drivers.ts'
 
 const IPV4_SOURCE = 12
 const IPV6_SOURCE = 8
@@ -28,7 +29,7 @@ export class GatewayClaims {
   readonly #addresses: ReadonlySet<string>
 
   constructor({ driver, options, ipam }: Pick<NetworkRecord, 'driver' | 'options' | 'ipam'>) {
-    const isGuarded = driver === 'bridge' && bridgeOptions(options).spoofGuard
+    const isGuarded = isRouted(driver) && bridgeOptions(options).spoofGuard
     const gateways = isGuarded ? [] : ipam.pools.flatMap(({ gateway = '' }) => parseIpAddress(gateway) ?? [])
     this.#addresses = new Set(gateways.map(formatIpAddress))
     this.#macs = new Set(gateways.map((gateway) => normalMac(macOfAddress(gateway))))

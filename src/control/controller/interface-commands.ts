@@ -33,6 +33,11 @@ export function interfaceCommands(
   ]
 }
 
+/** Lets an interface take packets of `mtu` bytes. */
+export function mtuCommand(name: string, mtu: number): string {
+  return `link set dev ${name} mtu ${mtu}`
+}
+
 /** Turns the routes `before` into `after`. `deleted` interfaces have taken their routes with them. */
 export function routeCommands(
   before: DefaultRoutes,

@@ -87,7 +87,9 @@ export class Networks {
     for (const { sandbox, endpoint } of this.#context.model.members(network.id)) {
       if (endpoint.joined !== undefined) members.push({ sandbox, joined: endpoint.joined })
     }
-    return inspectNetwork(network, members, this.#hasPools(network) ? this.#usage(network) : [])
+    const usage = this.#hasPools(network) ? this.#usage(network) : []
+    const tunnel = this.#context.drivers.find(network.driver)?.tunnelOf?.(network)
+    return inspectNetwork(network, members, usage, tunnel)
   }
 
   async remove(reference: string): Promise<void> {

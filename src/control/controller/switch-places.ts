@@ -3,6 +3,7 @@ import { RELAY_PORT, UPLINK_PORT } from '../../limits.ts'
 import type { ExplanationStep } from '../api/explain.ts'
 import type { SwitchPort, SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
+import { normalAddress } from '../ip-address.ts'
 import type { ExplainStep } from '../model/machine.ts'
 import type { NetworkRecord, SandboxRecord } from '../model/records.ts'
 import type { NamedAddress, PlaceSelection, Places, SwitchPlace } from '../places.ts'
@@ -16,6 +17,9 @@ const UPLINK = {}
 const RELAY = {}
 const ROUTER = {}
 const NOBODY = {}
+
+/** What the name of a place begins with that is another host. */
+const PEER = 'peer:'
 
 /** Whether a port is meant; `entry` is undefined for the uplink and the relay. */
 type Rule = (port: number, entry: SwitchPort | undefined) => boolean
@@ -106,6 +110,7 @@ export class SwitchPlaces implements Places {
 
   #rule(text: string): Rule {
     if (text === 'any') return () => true
+    if (text.startsWith(PEER)) return this.#peerRule(text.slice(PEER.length))
     const [kind, name] = splitKind(text)
     const [sandbox, network] = splitAt(name)
     if (network !== undefined) {
@@ -130,7 +135,7 @@ export class SwitchPlaces implements Places {
     if (name === 'uplink') return (port, entry) => port === UPLINK_PORT || this.#isWorld(entry)
     if (name === 'host') return (port, entry) => isHost(port, entry)
     throw new TapwireError(ErrorCode.objectUnknown, `there is no sandbox and no network ${name}`, {
-      hint: 'any, uplink and host are places, too.',
+      hint: 'any, uplink, host and peer:ADDRESS are places, too.',
     })
   }
 
@@ -138,6 +143,17 @@ export class SwitchPlaces implements Places {
   #isWorld(entry: SwitchPort | undefined): boolean {
     const { domain } = this.#context.parts.fabric.uplink()
     return entry !== undefined && domain !== undefined && this.#registry.domainOf(entry.network.id) === domain
+  }
+
+  /** `192.0.2.2`, or `192.0.2.2@blue`; the name of its host will do. Asked each time: it may come later. */
+  #peerRule(text: string): Rule {
+    const [name, network] = splitAt(text)
+    const there = network === undefined ? undefined : this.#network(network).id
+    const address = normalAddress(name)
+    return (_port, entry) =>
+      entry?.peer !== undefined &&
+      (entry.peer.address === address || entry.peer.host === name) &&
+      (there === undefined || entry.network.id === there)
   }
 
   #sandboxRule(sandbox: SandboxRecord): Rule {
@@ -176,7 +192,7 @@ const networkRule =
     entry?.network.id === id
 
 const isHost = (port: number, entry: SwitchPort | undefined): boolean =>
-  port === RELAY_PORT || (entry !== undefined && entry.endpoint === undefined)
+  port === RELAY_PORT || (entry !== undefined && entry.endpoint === undefined && entry.peer === undefined)
 
 function placeOf(port: number, kind: SwitchPlace['kind'], name: string, owner: object): SwitchPlace {
   return { port, kind, name, interface: name, network: '', mac: '', owner }

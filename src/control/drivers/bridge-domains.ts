@@ -22,28 +22,42 @@ export class BridgeDomains {
   readonly #registry: SwitchRegistry
   /** The machine's own ends, by network. */
   readonly #hostPorts = new Map<string, SwitchPort>()
+  /** Bytes of IP packet, by network, where that is not the network's option. */
+  readonly #mtus = new Map<string, number>()
 
   constructor(fabric: Fabric, registry: SwitchRegistry) {
     this.#fabric = fabric
     this.#registry = registry
   }
 
-  /** All of it, or nothing. With `again` the machine's own end may come later. */
-  async add(network: NetworkRecord, again: boolean): Promise<void> {
+  /** All of it, or nothing. With `again` the machine's own end may come later. `mtu` where it is not the network's option. */
+  async add(network: NetworkRecord, again: boolean, mtu?: number): Promise<void> {
     const domain = this.#registry.takeDomain()
     let hostPort: SwitchPort | undefined
     try {
       hostPort = this.#takeHostPort(network)
-      await inOrder(this.#steps(network, domain, hostPort, again))
+      await inOrder(this.#steps(network, domain, hostPort, again, mtu))
     } catch (error) {
       if (hostPort !== undefined) this.#registry.giveBackPort(hostPort.port)
       this.#registry.giveBackDomain(domain)
       throw error
     }
     this.#registry.setDomain(network.id, domain)
+    if (mtu !== undefined) this.#mtus.set(network.id, mtu)
     if (hostPort === undefined) return
     this.#registry.setPort(hostPort)
     this.#hostPorts.set(network.id, hostPort)
+  }
+
+  /** Bytes of IP packet that the gateway, and the machine's own end, take from here on. */
+  async setMtu(network: NetworkRecord, mtu: number): Promise<void> {
+    const domain = this.#registry.domainOf(network.id)
+    const gateway = bridgeGateway(network, mtu)
+    if (domain === undefined || gateway === undefined) return
+    const hostPort = this.#hostPorts.get(network.id)?.port
+    await this.#fabric.setGateway(domain, hostPort === undefined ? gateway : { ...gateway, hostPort })
+    if (hostPort !== undefined) await this.#fabric.setPortMtu(hostPort, mtu)
+    this.#mtus.set(network.id, mtu)
   }
 
   /** All of it, or nothing. There may be nothing. */
@@ -55,6 +69,7 @@ export class BridgeDomains {
     await inOrder(steps.toReversed().map(({ make, takeBack }) => ({ make: takeBack, takeBack: make })))
     if (hostPort !== undefined) this.#registry.removePort(hostPort)
     this.#hostPorts.delete(network.id)
+    this.#mtus.delete(network.id)
     this.#registry.removeDomain(network.id)
   }
 
@@ -63,10 +78,11 @@ export class BridgeDomains {
     domain: number,
     hostPort: SwitchPort | undefined,
     patient: boolean,
+    mtu: number | undefined = this.#mtus.get(network.id),
   ): readonly Step[] {
     const fabric = this.#fabric
     const { transparent, icc } = bridgeOptions(network.options)
-    const gateway = bridgeGateway(network)
+    const gateway = bridgeGateway(network, mtu)
     const steps: Step[] = [
       {
         make: () => fabric.addDomain(domain, { transparent, icc }),

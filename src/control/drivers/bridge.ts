@@ -1,32 +1,26 @@
 /** Networks that are a bridge domain of the switch each, and endpoints that are a TAP in the sandbox, a port of the switch. */
 
-import type { Fabric, FabricPort, Surroundings } from '../model/machine.ts'
+import type { Fabric, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
 import { bridgeDriver as bridgeRules } from '../rules/built-in-drivers.ts'
-import { endpointOptions } from '../rules/endpoint-options.ts'
-import { bridgeGateway } from '../rules/gateway.ts'
-import { chooseMac } from '../rules/mac.ts'
+import { isRouted } from '../rules/routed-drivers.ts'
 import { BridgeDomains } from './bridge-domains.ts'
+import { BridgeEndpoints } from './bridge-endpoints.ts'
 import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver } from './driver.ts'
-import { EndpointMacs } from './endpoint-macs.ts'
 import type { SwitchRegistry } from './switch-registry.ts'
 
 export class BridgeDriver implements NetworkDriver {
   readonly rules = bridgeRules
   readonly connects = true
-  readonly #fabric: Fabric
-  readonly #surroundings: Surroundings
   readonly #registry: SwitchRegistry
   readonly #domains: BridgeDomains
-  /** By network. */
-  readonly #macs = new Map<string, EndpointMacs>()
+  readonly #endpoints: BridgeEndpoints
 
   constructor(fabric: Fabric, surroundings: Surroundings, registry: SwitchRegistry) {
-    this.#fabric = fabric
-    this.#surroundings = surroundings
     this.#registry = registry
     this.#domains = new BridgeDomains(fabric, registry)
+    this.#endpoints = new BridgeEndpoints(fabric, surroundings, registry)
   }
 
   interfacePrefix(network: NetworkRecord): string {
@@ -35,109 +29,46 @@ export class BridgeDriver implements NetworkDriver {
 
   async createNetwork(network: NetworkRecord, { again = false } = {}): Promise<void> {
     await this.#domains.add(network, again)
-    const macs = new EndpointMacs()
-    const gateway = bridgeGateway(network)
-    if (gateway !== undefined) macs.set(GATEWAY, gateway.mac)
-    this.#macs.set(network.id, macs)
+    this.#endpoints.addNetwork(network)
   }
 
   async deleteNetwork(network: NetworkRecord): Promise<void> {
     await this.#domains.remove(network)
-    this.#macs.delete(network.id)
+    this.#endpoints.removeNetwork(network)
   }
 
   async createEndpoint(endpoint: DriverEndpoint): Promise<CreatedEndpoint> {
-    const { id, network, ipv4, ipv6 } = endpoint
-    const macs = this.#macs.get(network.id)!
-    const mac = chooseMac(
-      {
-        given: endpoint.mac,
-        ipv4: ipv4?.address,
-        ipv6: ipv6?.address,
-        mode: bridgeOptions(network.options).mac,
-      },
-      (candidate) => macs.has(candidate),
-      (count) => this.#surroundings.randomBytes(count),
-    )
-    macs.set(id, mac)
-    return { mac }
+    return this.#endpoints.create(endpoint)
   }
 
-  async deleteEndpoint({ id, network }: DriverEndpoint): Promise<void> {
-    this.#macs.get(network.id)?.delete(id)
+  async deleteEndpoint(endpoint: DriverEndpoint): Promise<void> {
+    this.#endpoints.delete(endpoint)
   }
 
-  async join(endpoint: DriverEndpoint, place: EndpointPlace): Promise<JoinedPlace> {
-    const port = this.#registry.takePort()
-    try {
-      await this.#fabric.addPort({
-        port,
-        domain: this.#registry.domainOf(endpoint.network.id)!,
-        namespace: place.namespace,
-        name: place.interface,
-        mac: place.mac,
-        mtu: bridgeOptions(endpoint.network.options).mtu,
-        offload: endpointOptions(endpoint.settings.driverOptions).offload,
-        guard: guardOf(endpoint),
-        impairment: endpoint.impairment,
-      })
-    } catch (error) {
-      this.#registry.giveBackPort(port)
-      throw error
-    }
-    this.#registry.setPort({ port, interface: place.interface, network: endpoint.network, endpoint })
-    return gatewaysOf(endpoint.network)
+  join(endpoint: DriverEndpoint, place: EndpointPlace): Promise<JoinedPlace> {
+    return this.#endpoints.join(endpoint, place, bridgeOptions(endpoint.network.options).mtu)
   }
 
-  async leave(endpoint: DriverEndpoint): Promise<void> {
-    const entry = this.#registry.portOfEndpoint(endpoint.id)
-    if (entry === undefined) return
-    await this.#fabric.removePort(entry.port)
-    this.#registry.removePort(entry)
+  leave(endpoint: DriverEndpoint): Promise<void> {
+    return this.#endpoints.leave(endpoint)
   }
 
-  async announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
-    const entry = this.#registry.portOfEndpoint(endpoint.id)
-    if (entry !== undefined) await this.#fabric.inject(entry.port, frame)
+  announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
+    return this.#endpoints.announce(endpoint, frame)
   }
 
-  operationalInfo({ id }: DriverEndpoint): Readonly<Record<string, string>> {
-    const entry = this.#registry.portOfEndpoint(id)
-    return entry === undefined ? {} : { port: String(entry.port) }
+  operationalInfo(endpoint: DriverEndpoint): Readonly<Record<string, string>> {
+    return this.#endpoints.operationalInfo(endpoint)
   }
 
   domainOf(network: string): number | undefined {
     return this.#registry.domainOf(network)
   }
 
-  /** Where the switch has an endpoint, by its id; undefined where its interface has vanished, or is another driver's. */
+  /** Where the router reaches an endpoint, by its id; undefined where its interface has vanished, or its network's router is not ours. */
   placeOf(endpoint: string): { readonly domain: number; readonly port: number } | undefined {
     const entry = this.#registry.portOfEndpoint(endpoint)
-    if (entry?.network.driver !== this.rules.name) return undefined
+    if (entry === undefined || !isRouted(entry.network.driver)) return undefined
     return { domain: this.#registry.domainOf(entry.network.id)!, port: entry.port }
   }
-}
-
-/** In the place of an endpoint's id, what has the gateway's MAC address. */
-const GATEWAY = 'gateway'
-
-/** What frames of the endpoint may have for their source. */
-function guardOf({ network, settings, ipv4, ipv6 }: DriverEndpoint): FabricPort['guard'] {
-  if (!bridgeOptions(network.options).spoofGuard) return undefined
-  const addresses = [ipv4?.address, ipv6?.address, ...settings.linkLocal].filter(
-    (address) => address !== undefined,
-  )
-  return {
-    ipv4: addresses.filter((address) => !address.includes(':')),
-    ipv6: addresses.filter((address) => address.includes(':')),
-  }
-}
-
-/** An auxiliary address of this name takes the gateway's place as the sandboxes' next hop, as in Docker. */
-function gatewaysOf(network: NetworkRecord): JoinedPlace {
-  const of = (family: 4 | 6): string | undefined => {
-    const pool = network.ipam.pools.find((candidate) => candidate.family === family)
-    return pool?.auxiliary[`DefaultGatewayIPv${family}`] ?? pool?.gateway
-  }
-  return { gateway4: of(4), gateway6: of(6) }
 }

@@ -37,6 +37,23 @@ export interface NetworkDriver {
   announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void>
   /** What the driver knows of an endpoint, for people. */
   operationalInfo(endpoint: DriverEndpoint): Readonly<Record<string, string>>
+
+  /** Of drivers whose networks go on behind a tunnel; undefined while one does not. */
+  tunnelOf?(network: NetworkRecord): TunnelStatus | undefined
+  /** Calls back when the MTU of a network changes, which `tunnelOf` then tells. */
+  onMtu?(listener: (network: NetworkRecord) => void): void
+}
+
+export interface TunnelStatus {
+  readonly vni: number
+  /** The address of ours that is sent from; empty while there is none. */
+  readonly local: string
+  readonly udpPort: number
+  /** Bytes of IP packet that interfaces on the network have. */
+  readonly mtu: number
+  /** Why nothing passes; empty where it does. */
+  readonly problem: string
+  readonly peers: readonly TunnelPeer[]
 }
 
 export interface DriverEndpoint {
@@ -69,4 +86,12 @@ export interface EndpointPlace {
 export interface JoinedPlace {
   readonly gateway4?: string | undefined
   readonly gateway6?: string | undefined
+}
+
+export interface TunnelPeer {
+  readonly address: string
+  /** What its host is called. */
+  readonly host: string
+  /** Stations behind it that somebody has told of. */
+  readonly endpoints: number
 }

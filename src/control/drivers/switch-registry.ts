@@ -16,6 +16,14 @@ export interface SwitchPort {
   readonly network: NetworkRecord
   /** Undefined where the port is no sandbox's: the machine's own end of a network, or a network's parent. */
   readonly endpoint: DriverEndpoint | undefined
+  /** Of a port that is another tunnel endpoint. */
+  readonly peer?: SwitchPeer | undefined
+}
+
+export interface SwitchPeer {
+  readonly address: string
+  /** What the host is called that has the address; the address itself where nobody says. */
+  readonly host: string
 }
 
 export class SwitchRegistry {
@@ -23,6 +31,8 @@ export class SwitchRegistry {
   readonly #portNumbers = new NumberPool(PORTS_MAX - PORTS_RESERVED)
   /** By network. */
   readonly #domains = new Map<string, number>()
+  /** Networks by domain. */
+  readonly #networks = new Map<number, string>()
   readonly #ports = new Map<number, SwitchPort>()
   /** By endpoint. */
   readonly #byEndpoint = new Map<string, SwitchPort>()
@@ -52,6 +62,7 @@ export class SwitchRegistry {
   /** The domain is the network's from here on. */
   setDomain(network: string, domain: number): void {
     this.#domains.set(network, domain)
+    this.#networks.set(domain, network)
   }
 
   /** The domain is no more; its number is free. */
@@ -59,6 +70,7 @@ export class SwitchRegistry {
     const domain = this.#domains.get(network)
     if (domain === undefined) return
     this.#domains.delete(network)
+    this.#networks.delete(domain)
     this.#domainNumbers.giveBack(domain)
   }
 
@@ -96,6 +108,10 @@ export class SwitchRegistry {
 
   domainOf(network: string): number | undefined {
     return this.#domains.get(network)
+  }
+
+  networkOf(domain: number): string | undefined {
+    return this.#networks.get(domain)
   }
 
   ports(): readonly SwitchPort[] {

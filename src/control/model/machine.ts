@@ -20,9 +20,10 @@ import type {
   FabricResolver,
   FabricZone,
 } from './names.ts'
+import type { FabricTunnels } from './tunnels.ts'
 
 /** The switch: bridge domains and the TAPs that are its ports. */
-export interface Fabric {
+export interface Fabric extends FabricTunnels {
   addDomain(domain: number, settings: DomainSettings): Promise<void>
   /** The domain has no ports left. */
   removeDomain(domain: number): Promise<void>
@@ -43,6 +44,8 @@ export interface Fabric {
     impairment: FabricImpairment | undefined,
     directions?: LinkDirections,
   ): Promise<void>
+  /** Bytes of IP packet that are sent to the port from here on. What its interface is set to is its namespace's matter. */
+  setPortMtu(port: number, mtu: number): Promise<void>
   /** What impaired links have done since they became so; others are left out. */
   impairmentCounts(): Promise<readonly FabricImpairmentCounts[]>
   /** A frame as though the port's station had sent it: an announcement of its address. */

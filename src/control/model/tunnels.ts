@@ -2,19 +2,26 @@
 
 /** Part of the Fabric. Every call either has its full effect, or throws and has none. */
 export interface FabricTunnels {
-  /** Opens the tunnel's sockets. Throws TUNNEL_UNUSABLE: the address is not the machine's, or the port is taken. */
-  openTunnel(tunnel: FabricTunnel): Promise<void>
+  /**
+   * Opens the tunnel's sockets. Throws TUNNEL_UNUSABLE: the address is not the machine's, or the port is taken. A patient one is opened as
+   * soon as that can be done; so is one whose sockets are lost.
+   */
+  openTunnel(tunnel: FabricTunnel): Promise<FabricTunnelFacts>
   /** No domain goes on behind it any more. */
   closeTunnel(port: number): Promise<void>
   /** Lets a domain go on behind a tunnel, changes how, or (undefined) ends it, when its peers are removed. */
   setOverlay(domain: number, overlay: FabricOverlay | undefined): Promise<void>
-  addPeer(peer: FabricPeer): Promise<void>
+  addPeer(peer: FabricPeer): Promise<FabricPeerFacts>
   /** With the stations behind it. */
   removePeer(port: number): Promise<void>
   /** Where a station is from here on; undefined: nowhere. `mac` is lower case with colons. */
   setRemote(domain: number, mac: string, remote: FabricRemote | undefined): Promise<void>
   /** All peers, as they are now. */
   peers(): Promise<readonly FabricPeerState[]>
+  /** All tunnels, as they are now. */
+  tunnels(): readonly FabricTunnelState[]
+  /** The address that packets for `remote` would have for their source; undefined where there is no route. */
+  localAddressTo(remote: string): Promise<string | undefined>
   /** The function returned ends it. */
   onTunnel(listener: (news: FabricTunnelNews) => void): () => void
 }
@@ -28,6 +35,13 @@ export interface FabricTunnel {
   readonly ttl: number
   /** 0 to 63, or `inherit`. */
   readonly dscp: number | 'inherit'
+  /** Where it cannot be opened now, that is tried again until it can. */
+  readonly patient?: boolean | undefined
+}
+
+export interface FabricTunnelFacts {
+  /** Bytes of an inner IP packet that the interface takes which has the local address; undefined while none has it. */
+  readonly mtu: number | undefined
 }
 
 export interface FabricOverlay {
@@ -43,6 +57,11 @@ export interface FabricPeer {
   readonly port: number
   readonly domain: number
   readonly address: string
+}
+
+export interface FabricPeerFacts {
+  /** Bytes of an inner IP packet that the route to it takes; undefined while there is none. */
+  readonly mtu: number | undefined
 }
 
 export interface FabricRemote {
@@ -64,8 +83,19 @@ export interface FabricPeerState {
   readonly stations: number
 }
 
+export interface FabricTunnelState {
+  readonly port: number
+  readonly local: string
+  readonly udpPort: number
+  /** Why nothing passes; empty where it does. */
+  readonly problem: string
+}
+
 export type FabricTunnelNews =
-  /** The way to a peer takes other packets than before; undefined: there is none. */
+  /**
+   * The way to a peer (or, where the address is empty, the interface that the tunnel goes by) takes other packets than before; undefined:
+   * there is none.
+   */
   | {
       readonly kind: 'mtu'
       readonly tunnel: number

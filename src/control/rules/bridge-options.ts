@@ -1,6 +1,6 @@
 /** The options of the bridge driver, as typed values, and what is wrong with them. */
 
-import { INTERFACE_NAME_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN, PORTS_MAX } from '../../limits.ts'
+import { INTERFACE_NAME_MAX, IPV6_MTU_MIN, MTU_DEFAULT, MTU_MAX, MTU_MIN, PORTS_MAX } from '../../limits.ts'
 import type { Defaults } from '../defaults.ts'
 import { parseIpAddress } from '../ip-address.ts'
 import { dnsChecks } from './dns-options.ts'
@@ -74,9 +74,6 @@ export const BRIDGE_OPTION = {
   uplink: 'tapwire.uplink',
   host: 'tapwire.host',
 } as const
-
-/** RFC 8200, 5: what every link that carries IPv6 must be able to carry. Linux has no IPv6 on an interface below. */
-const IPV6_MTU_MIN = 1280
 
 const INTERFACE_PREFIX_DEFAULT = 'eth'
 const INTERFACE_PREFIX_MAX = INTERFACE_NAME_MAX - String(PORTS_MAX - 1).length

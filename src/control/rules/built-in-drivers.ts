@@ -9,6 +9,7 @@ import {
 } from './bridge-options.ts'
 import { checkMacvlanOptions } from './macvlan-options.ts'
 import type { DriverRules } from './network-create.ts'
+import { checkVxlanOptions, defaultVxlanOptions } from './vxlan-options.ts'
 
 export const bridgeDriver: DriverRules = {
   name: 'bridge',
@@ -19,6 +20,14 @@ export const bridgeDriver: DriverRules = {
   defaultOptions: defaultBridgeOptions,
   checkOptions: checkBridgeOptions,
   wantsGateway: bridgeWantsGateway,
+}
+
+/** Sandboxes of such a network are on one LAN with those of other hosts, which are named. */
+export const vxlanDriver: DriverRules = {
+  ...bridgeDriver,
+  name: 'vxlan',
+  defaultOptions: defaultVxlanOptions,
+  checkOptions: checkVxlanOptions,
 }
 
 /** Sandboxes of such a network are stations of a LAN that the machine is on. Its gateway is that LAN's router. */

@@ -6,8 +6,11 @@ import type { FabricGateway } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { type BridgeOptions, bridgeOptions } from './bridge-options.ts'
 
-/** Undefined where there is none: no IPv4, the mode `isolated`, or a bridge that is to have no address. */
-export function bridgeGateway(network: NetworkRecord): FabricGateway | undefined {
+/** `mtu` in bytes of IP packet. Undefined where there is none: no IPv4, the mode `isolated`, or a bridge that is to have no address. */
+export function bridgeGateway(
+  network: NetworkRecord,
+  mtu: number = bridgeOptions(network.options).mtu,
+): FabricGateway | undefined {
   const options = bridgeOptions(network.options)
   const { gatewayMode4: mode, inhibitIpv4 } = options
   const pool = network.ipam.pools.find(({ family }) => family === 4)
@@ -16,7 +19,7 @@ export function bridgeGateway(network: NetworkRecord): FabricGateway | undefined
     address: pool.gateway,
     prefixLength: parseCidr(pool.subnet)!.prefixLength,
     mac: gatewayMac(network.id, pool.gateway, options),
-    mtu: options.mtu,
+    mtu,
     mode,
     internal: network.internal,
     masquerade: options.masquerade && mode !== 'routed',

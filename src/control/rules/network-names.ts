@@ -4,6 +4,7 @@ import type { NetworkRecord } from '../model/records.ts'
 import { dnsOptions } from './dns-options.ts'
 import { bridgeGateway } from './gateway.ts'
 import { isPredefinedNetwork } from './names.ts'
+import { isRouted, isSwitched } from './routed-drivers.ts'
 
 export interface NetworkNames {
   /** The gateway's address, where it answers; undefined where questions are answered in the sandboxes' own namespaces. */
@@ -11,17 +12,14 @@ export interface NetworkNames {
   readonly ttlS: number
 }
 
-/** Drivers whose networks are bridge domains of the switch, which is what names are kept by. */
-const SWITCHED: ReadonlySet<string> = new Set(['bridge', 'macvlan'])
-
 /** Undefined where it has none: the built-in networks, as in Docker, and those whose user wants none. */
 export function networkNames(network: NetworkRecord): NetworkNames | undefined {
-  if (isPredefinedNetwork(network.name) || network.configOnly || !SWITCHED.has(network.driver)) {
+  if (isPredefinedNetwork(network.name) || network.configOnly || !isSwitched(network.driver)) {
     return undefined
   }
   const { place, ttlS } = dnsOptions(network.options)
   if (place === 'none') return undefined
   // The gateway of a macvlan network is the LAN's router, which is not ours.
-  const isOurs = network.driver === 'bridge' && place !== 'loopback'
+  const isOurs = isRouted(network.driver) && place !== 'loopback'
   return { gateway: isOurs ? bridgeGateway(network)?.address : undefined, ttlS }
 }

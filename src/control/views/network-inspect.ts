@@ -1,6 +1,7 @@
 /** Networks as the API shows them. */
 
 import type { NetworkInspect } from '../api/network.ts'
+import type { TunnelPeer, TunnelStatus } from '../drivers/driver.ts'
 import type { PoolUsage } from '../ipam/address-space.ts'
 import type { InterfaceAddress, JoinedEndpoint, NetworkRecord, PoolRecord } from '../model/records.ts'
 import { isPredefinedNetwork } from '../rules/names.ts'
@@ -16,12 +17,22 @@ export function inspectNetwork(
   network: NetworkRecord,
   members: Iterable<NetworkMember>,
   usage: readonly PoolUsage[],
+  tunnel?: TunnelStatus,
 ): NetworkInspect {
   const Containers = Object.fromEntries(
     Array.from(members, (member) => [member.sandbox.id, inspectMember(member)]),
   )
-  const status = usage.length === 0 ? {} : { Status: { IPAM: { Subnets: subnetsOf(usage) } } }
-  return { ...summarizeNetwork(network), Containers, ...status }
+  const hasStatus = usage.length > 0 || tunnel !== undefined
+  const Status = {
+    IPAM: { Subnets: subnetsOf(usage) },
+    ...(tunnel !== undefined && { Tunnel: inspectTunnel(tunnel) }),
+  }
+  return {
+    ...summarizeNetwork(network),
+    Containers,
+    ...(tunnel !== undefined && { Peers: tunnel.peers.map(inspectPeer) }),
+    ...(hasStatus && { Status }),
+  }
 }
 
 /** An entry of GET /networks: without members and status, as on Docker's API. */
@@ -58,6 +69,14 @@ export function formatAddress(address: InterfaceAddress | undefined): string {
   return address === undefined ? '' : `${address.address}/${address.prefixLength}`
 }
 
+function inspectTunnel({ vni, local, udpPort, mtu, problem }: TunnelStatus): InspectedTunnel {
+  return { VNI: vni, Local: local, Port: udpPort, MTU: mtu, Up: problem === '', Reason: problem }
+}
+
+function inspectPeer({ host, address }: TunnelPeer): NonNullable<NetworkInspect['Peers']>[number] {
+  return { Name: host, IP: address }
+}
+
 function inspectMember({ sandbox, joined }: NetworkMember): NetworkInspect['Containers'][string] {
   return {
     Name: sandbox.name,
@@ -73,6 +92,7 @@ function inOrder(pools: readonly PoolRecord[]): readonly PoolRecord[] {
   return pools.toSorted((a, b) => Number(b.subnetGiven) - Number(a.subnetGiven))
 }
 
+type InspectedTunnel = NonNullable<NonNullable<NetworkInspect['Status']>['Tunnel']>
 type InspectedPool = NonNullable<NetworkInspect['IPAM']['Config']>[number]
 
 function inspectPool(pool: PoolRecord): InspectedPool {

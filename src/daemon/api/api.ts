@@ -14,6 +14,7 @@ import { answerTo } from './failure.ts'
 import { linkRoutes } from './links.ts'
 import { natRoutes } from './nat.ts'
 import { networkRoutes } from './networks.ts'
+import { overlayRoutes } from './overlay.ts'
 import { type Api, hasPrototypeKey, type RouteContext } from './routes.ts'
 import { sandboxStreamRoutes } from './sandbox-streams.ts'
 import { sandboxRoutes } from './sandboxes.ts'
@@ -45,6 +46,7 @@ export function createApi(options: ApiOptions): Api {
   sandboxRoutes(api, options)
   sandboxStreamRoutes(api, options)
   switchRoutes(api, options)
+  overlayRoutes(api, options)
   natRoutes(api, options)
   uplinkRoutes(api, options)
   linkRoutes(api, options)

@@ -98,6 +98,8 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.portsExhausted]: 500,
   [ErrorCode.uplinkUnusable]: 400,
   [ErrorCode.parentUnusable]: 400,
+  [ErrorCode.tunnelUnusable]: 400,
+  [ErrorCode.vniInUse]: 409,
   [ErrorCode.simulationImpossible]: 400,
   [ErrorCode.outputFailed]: 400,
 }

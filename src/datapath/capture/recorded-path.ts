@@ -426,8 +426,8 @@ export class RecordedPath implements TrailWatcher {
     for (let i = this.told; i < count; i++) {
       const descriptor = i << DESCRIPTOR_SHIFT
       const port = transmits[descriptor + PORT]!
-      const offset = transmits[descriptor + OFFSET]!
-      const length = transmits[descriptor + LENGTH]!
+      const offset = this.engine.transmittedOffset(i)
+      const length = this.engine.transmittedLength(i)
       if (isGlance) this.placeAt(offset)
       this.numbers[i] = way.number
       const isMade = isAnswer || (trail.made && etherType(view, offset) === TYPE_ARP)
@@ -490,8 +490,8 @@ export class RecordedPath implements TrailWatcher {
       this.clear(this.numbers[i]!, 0)
       this.way.reason = refusalReason(error)
       const port = transmits[descriptor + PORT]!
-      const offset = transmits[descriptor + OFFSET]!
-      const length = transmits[descriptor + LENGTH]!
+      const offset = this.engine.transmittedOffset(i)
+      const length = this.engine.transmittedLength(i)
       for (const recorder of this.recorders) recorder.refuse(this.way, port, offset, length, present)
       this.takeBack()
     }

@@ -101,14 +101,12 @@ export class Impairments {
     this.clock[0] = nowUs
     this.uncounted = BURST_MAX
     if (this.fromLinks.length === 0) return count
-    this.egress.freeArrivals()
     const others = this.takeOut(count)
     this.uncounted = others
     const taken = count - others
     let end = others
     for (let i = 0; i < taken; i++) end = this.enter(i << DESCRIPTOR_SHIFT, end, BURST_MAX - (taken - i - 1))
     for (const link of this.fromLinks) end = this.release(link, end)
-    this.egress.keepArrivals()
     if (this.fromLinks.some(isOver)) this.forgetEnded()
     return end
   }

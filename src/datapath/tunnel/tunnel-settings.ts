@@ -67,3 +67,12 @@ export interface Stranger {
   readonly domain: number
   readonly address: Uint8Array
 }
+
+/** A peer, as it is now. */
+export interface PeerState extends PeerSettings {
+  readonly port: number
+  /** Seconds since its last frame, to the whole second; undefined before the first. */
+  readonly idleS: number | undefined
+  /** Stations that the switch knows behind it, routers of hosts included. */
+  readonly stations: number
+}

@@ -30,11 +30,23 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../../../src/control/model/names.ts'
+import type {
+  FabricOverlay,
+  FabricPeer,
+  FabricPeerFacts,
+  FabricPeerState,
+  FabricRemote,
+  FabricTunnel,
+  FabricTunnelFacts,
+  FabricTunnelNews,
+  FabricTunnelState,
+} from '../../../src/control/model/tunnels.ts'
 import type { LinkDirections } from '../../../src/control/rules/impairment.ts'
 import { parentMissing } from '../../../src/control/rules/macvlan-options.ts'
 import { MTU_DEFAULT, MTU_MAX } from '../../../src/limits.ts'
 import type { MemoryNamespace } from './memory-namespace.ts'
 import { MemoryRouter } from './memory-router.ts'
+import { MemoryTunnels } from './memory-tunnels.ts'
 
 const TEN_PASSED: NonNullable<FabricImpairmentCounts['from']> = {
   passed: 10,
@@ -55,6 +67,7 @@ export class MemoryFabric implements Fabric {
   readonly domains = new Map<number, DomainSettings>()
   readonly ports = new Map<number, FabricPort>()
   readonly injected: { port: number; frame: Uint8Array }[] = []
+  readonly tunnelling: MemoryTunnels
   readonly #step: Step
   readonly #namespaceAt: (path: string) => MemoryNamespace
   #gone: (port: number) => void = () => undefined
@@ -62,6 +75,7 @@ export class MemoryFabric implements Fabric {
   constructor(step: Step, namespaceAt: (path: string) => MemoryNamespace) {
     this.#step = step
     this.#namespaceAt = namespaceAt
+    this.tunnelling = new MemoryTunnels(step, this)
   }
 
   addDomain(domain: number, settings: DomainSettings): Promise<void> {
@@ -77,13 +91,15 @@ export class MemoryFabric implements Fabric {
       if (ports.some((port) => port.domain === domain)) throw new Error('it has ports')
       if (this.gateways.has(domain)) throw new Error('it has a gateway')
       if (this.zones.has(domain)) throw new Error('it has names')
+      if (this.tunnelling.overlays.has(domain)) throw new Error('it goes on behind a tunnel')
       if (!this.domains.delete(domain)) throw new Error(`there is no domain ${domain}`)
     })
   }
 
   addPort(port: FabricPort): Promise<void> {
     return this.#step('addPort', () => {
-      if (this.ports.has(port.port)) throw new Error(`port ${port.port} is there already`)
+      if (this.ports.has(port.port) || this.tunnelling.peers.has(port.port))
+        throw new Error(`port ${port.port} is there already`)
       if (!this.domains.has(port.domain)) throw new Error(`there is no domain ${port.domain}`)
       if (port.host === true) this.#openHostInterface(port)
       else this.#namespaceAt(port.namespace).openTap(port.name, port.mac, port.mtu)
@@ -95,6 +111,54 @@ export class MemoryFabric implements Fabric {
   #openHostInterface({ name, mtu, patient }: FabricPort): void {
     if (this.interfaces.has(name) && patient !== true) throw new Error(`${name}: Device or resource busy`)
     this.interfaces.set(name, mtu)
+  }
+
+  setPortMtu(number: number, mtu: number): Promise<void> {
+    return this.#step('setPortMtu', () => {
+      const port = this.ports.get(number)
+      if (port === undefined) throw new Error(`there is no port ${number}`)
+      this.ports.set(number, { ...port, mtu })
+    })
+  }
+
+  openTunnel(tunnel: FabricTunnel): Promise<FabricTunnelFacts> {
+    return this.tunnelling.openTunnel(tunnel)
+  }
+
+  closeTunnel(port: number): Promise<void> {
+    return this.tunnelling.closeTunnel(port)
+  }
+
+  setOverlay(domain: number, overlay: FabricOverlay | undefined): Promise<void> {
+    return this.tunnelling.setOverlay(domain, overlay)
+  }
+
+  addPeer(peer: FabricPeer): Promise<FabricPeerFacts> {
+    return this.tunnelling.addPeer(peer)
+  }
+
+  removePeer(port: number): Promise<void> {
+    return this.tunnelling.removePeer(port)
+  }
+
+  setRemote(domain: number, mac: string, remote: FabricRemote | undefined): Promise<void> {
+    return this.tunnelling.setRemote(domain, mac, remote)
+  }
+
+  peers(): Promise<readonly FabricPeerState[]> {
+    return this.tunnelling.list()
+  }
+
+  tunnels(): readonly FabricTunnelState[] {
+    return this.tunnelling.tunnels()
+  }
+
+  async localAddressTo(): Promise<string | undefined> {
+    return this.tunnelling.local
+  }
+
+  onTunnel(listener: (news: FabricTunnelNews) => void): () => void {
+    return this.tunnelling.onTunnel(listener)
   }
 
   setImpairment(
@@ -375,7 +439,7 @@ export class MemoryFabric implements Fabric {
       consumed: 0,
       held: 0,
     }
-    const ports = [...this.ports.keys()].map((port) => ({
+    const ports = [...this.ports.keys(), ...this.tunnelling.peers.keys()].map((port) => ({
       port,
       received: traffic,
       transmitted: traffic,

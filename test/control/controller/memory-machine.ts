@@ -49,6 +49,8 @@ export class MemoryMachine implements MemoryProcesses {
   /** Ports that programs of the machine have: `80/tcp` on all addresses, `127.0.0.1 80/tcp` on one. */
   readonly busyPorts = new Set<string>()
   disk: ModelRecord | undefined
+  /** That packets to other machines are sent from; undefined: no route leads there. */
+  localAddress: string | undefined = '192.0.2.1'
   defaults = DEFAULTS
   /** What the user of the next daemon says of it. */
   uplink: string | undefined
@@ -106,6 +108,7 @@ export class MemoryMachine implements MemoryProcesses {
     const step = this.#stepsOf(this.#life)
     const surroundings = this.#surroundings()
     const fabric = new MemoryFabric(step, (path) => this.#namespaceAt(path))
+    fabric.tunnelling.local = this.localAddress
     const hostPorts = new MemoryHostPorts(step, this.busyPorts)
     const addresses = new Ipam({ hostId: 'memory', now: () => this.now })
     const warnings: string[] = []
@@ -136,7 +139,7 @@ export class MemoryMachine implements MemoryProcesses {
         },
         defaults: () => this.defaults,
         uplink: this.uplink,
-        log: { warn: (_details, message) => void warnings.push(message) },
+        log: { info: () => undefined, warn: (_details, message) => void warnings.push(message) },
       },
       drivers,
     )

@@ -2,7 +2,7 @@
 
 export interface MemoryTap {
   readonly mac: string
-  readonly mtu: number
+  mtu: number
   up: boolean
   /** Whether a switch has it open. */
   open: boolean
@@ -34,7 +34,7 @@ export class MemoryNamespace {
   openTap(name: string, mac: string, mtu: number): void {
     const there = this.#taps.get(name)
     if (there?.open === true) throw new Error(`${name}: Device or resource busy`)
-    if (there !== undefined) there.open = true
+    if (there !== undefined) Object.assign(there, { open: true, mtu })
     else {
       this.#taps.set(name, { mac, mtu, up: false, open: true, addresses: new Set(), sysctls: new Map() })
     }
@@ -82,6 +82,11 @@ export class MemoryNamespace {
     const up = word(/^link set dev (\S+) up$/)
     if (up !== undefined) {
       this.#tap(up[0]!).up = true
+      return
+    }
+    const mtu = word(/^link set dev (\S+) mtu (\d+)$/)
+    if (mtu !== undefined) {
+      this.#tap(mtu[0]!).mtu = Number(mtu[1])
       return
     }
     const deleted = word(/^link delete dev (\S+)$/)

@@ -62,6 +62,12 @@ const onLan = {
   IPAM: { Config: [{ Subnet: '10.9.0.0/24', Gateway: '10.9.0.254' }] },
 }
 
+const afar = {
+  Name: 'afar',
+  Driver: 'vxlan',
+  Options: { vni: '42', remote: '192.0.2.2,192.0.2.3', local: '192.0.2.1' },
+}
+
 export const OPERATIONS: readonly Operation[] = [
   {
     name: 'network create',
@@ -95,6 +101,32 @@ export const OPERATIONS: readonly Operation[] = [
       await controller.createNetwork(onLan)
     },
     act: ({ controller }) => controller.removeNetwork('lan'),
+  },
+  {
+    name: 'network create behind a tunnel',
+    arrange: async () => undefined,
+    act: ({ controller }) => controller.createNetwork(afar),
+  },
+  {
+    name: 'network rm behind a tunnel',
+    arrange: async ({ controller }) => void (await controller.createNetwork(afar)),
+    act: ({ controller }) => controller.removeNetwork('afar'),
+  },
+  {
+    name: 'network rm of one of two behind a tunnel',
+    arrange: async ({ controller }) => {
+      await controller.createNetwork(afar)
+      await controller.createNetwork({ ...afar, Name: 'far', Options: { ...afar.Options, vni: '43' } })
+    },
+    act: ({ controller }) => controller.removeNetwork('afar'),
+  },
+  {
+    name: 'start behind a tunnel',
+    arrange: async (daemon) => {
+      await daemon.controller.createNetwork(afar)
+      await create(daemon, 'c1', { HostConfig: { NetworkMode: 'afar' } })
+    },
+    act: ({ controller }) => controller.startSandbox('c1'),
   },
   {
     name: 'start on a piece of the LAN',

@@ -4,6 +4,8 @@ import type { FabricResolver } from '../../../src/control/model/names.ts'
 import type { ModelRecord, NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
 import { fabricImpairment } from '../../../src/control/rules/impairment.ts'
 import { recordedRanges } from '../../../src/control/rules/port-range.ts'
+import { isRouted } from '../../../src/control/rules/routed-drivers.ts'
+import { vxlanOptions } from '../../../src/control/rules/vxlan-options.ts'
 import type { Daemon, MemoryMachine } from './memory-machine.ts'
 
 /** Everything that an operation could have left: model, disk, address space, switch and machine, as plain values in one order. */
@@ -22,6 +24,7 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
       ...gateway,
       hasHostPort: hostPort !== undefined,
     })),
+    tunnels: tunnelValues(daemon),
     published: ordered(daemon.fabric.published.values(), ({ id: _id, target, ...range }) => ({
       ...range,
       target: { ...target, port: daemon.fabric.ports.get(target.port)?.name },
@@ -36,6 +39,18 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
     hostPorts: ordered(daemon.hostPorts.reservations, (request) => request),
     ...machineValues(machine),
   })
+}
+
+function tunnelValues({ fabric: { tunnelling } }: Daemon): unknown {
+  const { open, overlays, peers } = tunnelling
+  return {
+    open: ordered(open.values(), ({ port: _port, patient: _patient, ...tunnel }) => tunnel),
+    overlays: ordered(overlays.values(), ({ tunnel, ...overlay }) => ({
+      ...overlay,
+      local: open.get(tunnel)?.local,
+    })),
+    peers: ordered(peers.values(), ({ domain, address }) => ({ address, vni: overlays.get(domain)?.vni })),
+  }
 }
 
 export function modelValues({ networks, sandboxes, resting }: ModelRecord): unknown {
@@ -75,10 +90,11 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
     daemon.fabric.gateways.size,
     switched.filter(
       ({ driver, ipam }) =>
-        driver === 'bridge' && ipam.pools.some(({ family, gateway }) => family === 4 && gateway),
+        isRouted(driver) && ipam.pools.some(({ family, gateway }) => family === 4 && gateway),
     ).length,
     'every network has its gateway',
   )
+  assertTunnels(daemon, switched)
   for (const sandbox of model.sandboxes) assertSandbox(sandbox, daemon, machine)
   const joined = model.sandboxes.flatMap(({ endpoints }) =>
     endpoints.flatMap(({ joined }) => (joined?.interface ? [joined] : [])),
@@ -101,6 +117,26 @@ export async function assertNamesTaken(daemon: Daemon): Promise<void> {
   for (const { name } of networks) {
     await assert.rejects(controller.createNetwork({ Name: name }), /already exists|predefined|pre-defined/)
   }
+}
+
+/** Every vxlan network goes on to the hosts that it names. */
+function assertTunnels({ fabric: { tunnelling } }: Daemon, switched: readonly NetworkRecord[]): void {
+  const { open, overlays, peers } = tunnelling
+  const wanted = switched.flatMap(({ driver, options }) =>
+    driver === 'vxlan' ? [vxlanOptions(options)] : [],
+  )
+  assert.deepEqual(
+    [...overlays.values()].map(({ vni }) => vni).toSorted(),
+    wanted.map(({ vni }) => vni).toSorted(),
+    'every network goes on',
+  )
+  assert.deepEqual(
+    [...peers.values()].map(({ domain, address }) => `${overlays.get(domain)?.vni} ${address}`).toSorted(),
+    wanted.flatMap(({ vni, remotes }) => remotes.map((remote) => `${vni} ${remote}`)).toSorted(),
+    'every host that is named is a peer',
+  )
+  const used = new Set([...overlays.values()].map(({ tunnel }) => tunnel))
+  assert.equal(open.size, used.size, 'no tunnel is open for nobody')
 }
 
 /** What the records say is published is what the switch lets in and what the machine has reserved. */
@@ -307,7 +343,7 @@ function usageOf(daemon: Daemon): unknown {
 }
 
 const isSwitched = ({ driver, configOnly }: NetworkRecord): boolean =>
-  (driver === 'bridge' || driver === 'macvlan') && !configOnly
+  (isRouted(driver) || driver === 'macvlan') && !configOnly
 
 /** Why the last start failed is noted, and is all that it leaves. */
 const withoutFailure = ({ state, ...sandbox }: SandboxRecord): unknown => ({

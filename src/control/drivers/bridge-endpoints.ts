@@ -1,0 +1,116 @@
+/** Endpoints that are a TAP in the sandbox each, a port of the switch, on networks whose router is ours. */
+
+import type { Fabric, FabricPort, Surroundings } from '../model/machine.ts'
+import type { NetworkRecord } from '../model/records.ts'
+import { bridgeOptions } from '../rules/bridge-options.ts'
+import { endpointOptions } from '../rules/endpoint-options.ts'
+import { bridgeGateway } from '../rules/gateway.ts'
+import { chooseMac } from '../rules/mac.ts'
+import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace } from './driver.ts'
+import { EndpointMacs } from './endpoint-macs.ts'
+import type { SwitchRegistry } from './switch-registry.ts'
+
+/** In the place of an endpoint's id, what has the gateway's MAC address. */
+const GATEWAY = 'gateway'
+
+export class BridgeEndpoints {
+  readonly #fabric: Fabric
+  readonly #surroundings: Surroundings
+  readonly #registry: SwitchRegistry
+  /** By network. */
+  readonly #macs = new Map<string, EndpointMacs>()
+
+  constructor(fabric: Fabric, surroundings: Surroundings, registry: SwitchRegistry) {
+    this.#fabric = fabric
+    this.#surroundings = surroundings
+    this.#registry = registry
+  }
+
+  /** Its domain is there. */
+  addNetwork(network: NetworkRecord): void {
+    const macs = new EndpointMacs()
+    const gateway = bridgeGateway(network)
+    if (gateway !== undefined) macs.set(GATEWAY, gateway.mac)
+    this.#macs.set(network.id, macs)
+  }
+
+  removeNetwork({ id }: NetworkRecord): void {
+    this.#macs.delete(id)
+  }
+
+  create({ id, network, ipv4, ipv6, mac: given }: DriverEndpoint): CreatedEndpoint {
+    const macs = this.#macs.get(network.id)!
+    const mac = chooseMac(
+      { given, ipv4: ipv4?.address, ipv6: ipv6?.address, mode: bridgeOptions(network.options).mac },
+      (candidate) => macs.has(candidate),
+      (count) => this.#surroundings.randomBytes(count),
+    )
+    macs.set(id, mac)
+    return { mac }
+  }
+
+  delete({ id, network }: DriverEndpoint): void {
+    this.#macs.get(network.id)?.delete(id)
+  }
+
+  /** `mtu`: bytes of IP packet. */
+  async join(endpoint: DriverEndpoint, place: EndpointPlace, mtu: number): Promise<JoinedPlace> {
+    const port = this.#registry.takePort()
+    try {
+      await this.#fabric.addPort({
+        port,
+        domain: this.#registry.domainOf(endpoint.network.id)!,
+        namespace: place.namespace,
+        name: place.interface,
+        mac: place.mac,
+        mtu,
+        offload: endpointOptions(endpoint.settings.driverOptions).offload,
+        guard: guardOf(endpoint),
+        impairment: endpoint.impairment,
+      })
+    } catch (error) {
+      this.#registry.giveBackPort(port)
+      throw error
+    }
+    this.#registry.setPort({ port, interface: place.interface, network: endpoint.network, endpoint })
+    return gatewaysOf(endpoint.network)
+  }
+
+  async leave(endpoint: DriverEndpoint): Promise<void> {
+    const entry = this.#registry.portOfEndpoint(endpoint.id)
+    if (entry === undefined) return
+    await this.#fabric.removePort(entry.port)
+    this.#registry.removePort(entry)
+  }
+
+  async announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
+    const entry = this.#registry.portOfEndpoint(endpoint.id)
+    if (entry !== undefined) await this.#fabric.inject(entry.port, frame)
+  }
+
+  operationalInfo({ id }: DriverEndpoint): Readonly<Record<string, string>> {
+    const entry = this.#registry.portOfEndpoint(id)
+    return entry === undefined ? {} : { port: String(entry.port) }
+  }
+}
+
+/** What frames of the endpoint may have for their source. */
+function guardOf({ network, settings, ipv4, ipv6 }: DriverEndpoint): FabricPort['guard'] {
+  if (!bridgeOptions(network.options).spoofGuard) return undefined
+  const addresses = [ipv4?.address, ipv6?.address, ...settings.linkLocal].filter(
+    (address) => address !== undefined,
+  )
+  return {
+    ipv4: addresses.filter((address) => !address.includes(':')),
+    ipv6: addresses.filter((address) => address.includes(':')),
+  }
+}
+
+/** An auxiliary address of this name takes the gateway's place as the sandboxes' next hop, as in Docker. */
+function gatewaysOf(network: NetworkRecord): JoinedPlace {
+  const of = (family: 4 | 6): string | undefined => {
+    const pool = network.ipam.pools.find((candidate) => candidate.family === family)
+    return pool?.auxiliary[`DefaultGatewayIPv${family}`] ?? pool?.gateway
+  }
+  return { gateway4: of(4), gateway6: of(6) }
+}

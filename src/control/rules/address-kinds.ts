@@ -1,0 +1,19 @@
+/** What an address is for, by its first bits (RFC 6890, RFC 4291). */
+
+import { contains, type IpAddress, parseCidr, subnetOf } from '../ip-address.ts'
+
+const subnet = (text: string) => {
+  const { address, prefixLength } = parseCidr(text)!
+  return subnetOf(address, prefixLength)
+}
+
+const MULTICAST = [subnet('224.0.0.0/4'), subnet('ff00::/8')]
+
+/** For nobody, or for everybody. */
+const UNSPECIFIED = [subnet('0.0.0.0/8'), subnet('255.255.255.255/32'), subnet('::/128')]
+
+export const isMulticast = (address: IpAddress): boolean =>
+  MULTICAST.some((each) => each.family === address.family && contains(each, address))
+
+export const isUnspecified = (address: IpAddress): boolean =>
+  UNSPECIFIED.some((each) => each.family === address.family && contains(each, address))

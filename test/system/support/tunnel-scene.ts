@@ -1,0 +1,176 @@
+/**
+ * Two machines on a cable, which are namespaces, with a daemon each, or one of them with the kernel's own vxlan device:
+ *
+ *     red ─ TAP ─ daemon ─ 192.0.2.1 eth0 ─── eth0 192.0.2.2 ─ daemon ─ TAP ─ blue
+ *     └────────── left ───────────────┘      └──────────────── right ──────────┘
+ */
+
+import assert from 'node:assert/strict'
+import type { OverlayPeers } from '../../../src/control/api/overlay.ts'
+import type { Stats } from '../../../src/control/api/switch.ts'
+import { NetworkNamespace } from '../../support/network-namespace.ts'
+import { ControlDaemon } from './control-daemon.ts'
+import type { Backend } from './live-lab.ts'
+import { attempt, type Outcome, type Place, Program, run } from './program.ts'
+
+export interface Underlay {
+  readonly left: string
+  readonly right: string
+  readonly prefixLength: number
+  readonly mtu: number
+}
+
+export const UNDERLAY4: Underlay = { left: '192.0.2.1', right: '192.0.2.2', prefixLength: 24, mtu: 1500 }
+export const UNDERLAY6: Underlay = { left: '2001:db8::1', right: '2001:db8::2', prefixLength: 64, mtu: 1500 }
+
+/** The network that both have, with addresses of its own on each side. */
+export const SUBNET = '10.9.0.0/24'
+const RANGES = { left: '10.9.0.0/25', right: '10.9.0.128/25' }
+export const VNI = 42
+
+export type Side = 'left' | 'right'
+const OTHER = { left: 'right', right: 'left' } as const
+
+export class TunnelScene {
+  readonly left = new NetworkNamespace()
+  readonly right = new NetworkNamespace()
+  readonly underlay: Underlay
+  readonly daemons = new Map<Side, ControlDaemon>()
+  readonly #places = new Map<string, Place>()
+
+  /** Daemons on both sides, or on the left one alone. */
+  static async start(
+    underlay: Underlay,
+    sides: readonly Side[] = ['left', 'right'],
+    io: Backend = 'io_uring',
+  ): Promise<TunnelScene> {
+    const scene = new TunnelScene(underlay)
+    await Promise.all(
+      sides.map(async (side) => {
+        const place = { namespace: scene[side].name }
+        scene.daemons.set(side, await ControlDaemon.start({ place, args: ['--io', io] }))
+      }),
+    )
+    return scene
+  }
+
+  private constructor(underlay: Underlay) {
+    this.underlay = underlay
+    for (const side of ['left', 'right'] as const) {
+      this[side].ip('link', 'set', 'lo', 'up')
+      this.#places.set(side, { namespace: this[side].name })
+    }
+    const mtu = ['mtu', String(underlay.mtu)]
+    this.left.ip(
+      'link',
+      'add',
+      'eth0',
+      ...mtu,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      ...mtu,
+      'netns',
+      this.right.name,
+    )
+    for (const side of ['left', 'right'] as const) {
+      // Nobody else has it: there is no need to find that out first.
+      const nodad = underlay.left.includes(':') ? ['nodad'] : []
+      this[side].ip('address', 'add', `${underlay[side]}/${underlay.prefixLength}`, 'dev', 'eth0', ...nodad)
+      this[side].ip('link', 'set', 'eth0', 'up')
+    }
+  }
+
+  daemon(side: Side): ControlDaemon {
+    return this.daemons.get(side)!
+  }
+
+  /** The network `wide` of a side's daemon. */
+  async network(
+    side: Side,
+    options: Readonly<Record<string, string>> = {},
+    more: object = {},
+  ): Promise<void> {
+    await this.daemon(side).call('POST', '/networks', {
+      Name: 'wide',
+      Driver: 'vxlan',
+      IPAM: { Config: [{ Subnet: SUBNET, IPRange: RANGES[side], Gateway: '10.9.0.1' }] },
+      Options: { vni: String(VNI), remote: this.underlay[OTHER[side]], ...options },
+      ...more,
+    })
+  }
+
+  /** Makes a sandbox on it and starts it; its address. */
+  async sandbox(side: Side, name: string, options: Readonly<Record<string, string>> = {}): Promise<string> {
+    const id = await this.daemon(side).run(name, {
+      HostConfig: { NetworkMode: 'wide' },
+      NetworkingConfig: { EndpointsConfig: { wide: { DriverOpts: { ...options } } } },
+    })
+    this.#places.set(name, this.daemon(side).place(id))
+    return (await this.daemon(side).endpoint(name, 'wide')).IPAddress
+  }
+
+  /** The kernel's own, on the right: a vxlan device in a bridge that has `address`. */
+  kernel(address: string, ...more: readonly string[]): void {
+    const { left, right } = this.underlay
+    const ends = ['local', right, 'remote', left, 'dstport', '4789']
+    this.right.ip(
+      'link',
+      'add',
+      'vxlan0',
+      'type',
+      'vxlan',
+      'id',
+      String(VNI),
+      'dev',
+      'eth0',
+      ...ends,
+      ...more,
+    )
+    this.right.ip('link', 'add', 'br0', 'type', 'bridge')
+    this.right.ip('link', 'set', 'vxlan0', 'master', 'br0', 'up')
+    this.right.ip('address', 'add', `${address}/24`, 'dev', 'br0')
+    this.right.ip('link', 'set', 'br0', 'up')
+  }
+
+  /** Of a sandbox, or a side. */
+  place(name: string): Place {
+    return this.#places.get(name)!
+  }
+
+  on(name: string, program: string, ...args: readonly string[]): Promise<string> {
+    return run(this.place(name), program, ...args)
+  }
+
+  attempt(name: string, program: string, ...args: readonly string[]): Promise<Outcome> {
+    return attempt(this.place(name), program, ...args)
+  }
+
+  begin(name: string, program: string, ...args: readonly string[]): Program {
+    return new Program(this.place(name), program, ...args)
+  }
+
+  async peers(side: Side): Promise<OverlayPeers['peers']> {
+    return (await this.daemon(side).call<OverlayPeers>('GET', '/overlay/peers')).peers
+  }
+
+  /** Frames dropped for each reason, so far. */
+  async drops(side: Side): Promise<Readonly<Record<string, number>>> {
+    const { drops } = await this.daemon(side).call<Stats>('GET', '/stats')
+    return Object.fromEntries(drops.map(({ reason, frames }) => [reason, frames]))
+  }
+
+  async stop(): Promise<void> {
+    try {
+      for (const [side, daemon] of this.daemons) {
+        await daemon.stop()
+        assert.equal(await this.on(side, 'ss', '-Htuln'), '', 'no socket is left')
+      }
+    } finally {
+      this.left.remove()
+      this.right.remove()
+    }
+  }
+}
