@@ -617,3 +617,49 @@ export const STORY_DEPARTURES_SHOWN_MAX = 8
 export const STORY_WAITING_MAX = 256
 /** Packets of one instant, or frames that wait, among which a capture's stories look for what belongs together: a flood to the largest network that is captured whole. */
 export const STORY_TOGETHER_MAX = 1024
+
+/** Characters of one value in a cluster's registry: an endpoint with the most labels and names that it may have. */
+export const CLUSTER_VALUE_MAX = 256 * 1024
+
+/** VXLAN network identifiers have 24 bits (RFC 7348, 5); those that a cluster chooses begin where Docker's do, behind all VLANs. */
+export const VNI_MAX = 0xff_ffff
+export const CLUSTER_VNI_FIRST = 4096
+
+/**
+ * Seconds for which what a host puts in the registry outlives it, and between two signs of life: two may be lost. What ends the wait
+ * for an answer is the registry's own.
+ */
+export const CLUSTER_LEASE_S = 10
+export const CLUSTER_KEEP_ALIVE_S = 3
+
+/** Milliseconds after which a host that could not join its cluster, or lost its registry, tries again: at first, and at most. */
+export const CLUSTER_RETRY_MS = 500
+export const CLUSTER_RETRY_MS_MAX = 10_000
+
+/** Milliseconds that a change waits for its own echo, after which it goes on without. */
+export const CLUSTER_ECHO_MS = 1000
+
+/** Addresses that are tried for one endpoint while others take them at the same time. */
+export const CLUSTER_CLAIM_TRIES_MAX = 16
+
+/** Own entries of a cluster that are put or taken back at the same time. */
+export const CLUSTER_PARALLEL = 8
+/**
+ * What one transaction of the registry has at most: conditions, and operations, as etcd takes by default (--max-txn-ops); bytes of keys and
+ * values, which as base64 with what is around each stay below etcd's 1.5 MiB (--max-request-bytes), that counts them plain. And bytes of a key.
+ */
+export const REGISTRY_TRANSACTION_OPERATIONS_MAX = 128
+export const REGISTRY_TRANSACTION_SIZE_MAX = 1024 * 1024
+export const REGISTRY_KEY_SIZE_MAX = 4096
+/** Servers in the address of a cluster: etcd advises against more than seven members. */
+export const REGISTRY_ADDRESSES_MAX = 16
+/** Connections to one server of the registry, beside those of watches: a daemon asks for one thing after the other, and keeps its leases. */
+export const REGISTRY_CONNECTIONS_MAX = 8
+/** Entries that are asked for at once, and entries of a list in all: addresses and endpoints of a cluster of a thousand hosts. */
+export const REGISTRY_PAGE_ENTRIES = 1000
+export const REGISTRY_ENTRIES_MAX = 1_000_000
+/** Bytes of one answer: the entries of a page have some hundred each. One alone, of the largest there can be, has room. */
+export const REGISTRY_ANSWER_SIZE_MAX = 32 * 1024 * 1024
+/** Bytes of a line of a watch, which etcd asked for fragments makes some 1.5 MiB long, as base64 a third more; and events that it tells of at once. */
+export const REGISTRY_LINE_SIZE_MAX = 16 * 1024 * 1024
+export const REGISTRY_EVENTS_MAX = 262_144

@@ -86,6 +86,9 @@ export const ErrorCode = {
   daemonStopping: 'DAEMON_STOPPING',
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',
   outputFailed: 'OUTPUT_FAILED',
+  registryUnavailable: 'REGISTRY_UNAVAILABLE',
+  registryLeaseUnknown: 'REGISTRY_LEASE_UNKNOWN',
+  clusterInvalid: 'CLUSTER_INVALID',
 } as const
 
 export interface TapwireErrorDetails {

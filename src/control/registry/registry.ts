@@ -8,9 +8,12 @@
 export interface Registry {
   /** All entries whose keys begin with `prefix`, in the order of their keys, as they were at one revision. */
   list(prefix: string): Promise<RegistryListing>
-  /** All of `then`, at one revision, if all of `when` holds; otherwise nothing. `then` names no key twice. */
+  /**
+   * All of `do`, at one revision, if all of `when` holds; otherwise nothing. `do` names no key twice, nor one below a prefix that it
+   * deletes. Rejects with REGISTRY_LEASE_UNKNOWN, without an effect, where a lease in it has ended, and LIMIT_REACHED where it is too large.
+   */
   commit(transaction: RegistryTransaction): Promise<RegistryCommit>
-  /** Entries that are put under it vanish when it has not been kept alive for `ttlS` seconds. Its id. */
+  /** Entries that are put under it vanish when it has not been kept alive for `ttlS` seconds, or some more. Its id. */
   grantLease(ttlS: number): Promise<string>
   /** False where the lease is no more, and what was under it. */
   keepLeaseAlive(lease: string): Promise<boolean>
@@ -48,7 +51,7 @@ export interface RegistryListing {
 
 export interface RegistryTransaction {
   readonly when: readonly RegistryCondition[]
-  readonly then: readonly RegistryOperation[]
+  readonly do: readonly RegistryOperation[]
 }
 
 export type RegistryCondition =
@@ -74,7 +77,7 @@ export type RegistryChange =
   | { readonly kind: 'delete'; readonly key: string; readonly revision: number }
 
 export interface RegistryListener {
-  /** All changes of one revision, or of several, whole ones. */
+  /** All changes of one revision, or of several, whole ones; `revision` is that of the last. */
   changed(changes: readonly RegistryChange[], revision: number): void
   /**
    * It has ended. `compacted`: revisions that were to be told of are forgotten; `regressed`: the registry is older than what was told already

@@ -27,6 +27,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.labFileInvalid]: 400,
   [ErrorCode.uplinkInvalid]: 400,
   [ErrorCode.linkInvalid]: 400,
+  [ErrorCode.clusterInvalid]: 400,
 
   [ErrorCode.notPermitted]: 403,
   [ErrorCode.networkPredefined]: 403,
@@ -64,6 +65,8 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.upgradeRequired]: 426,
 
   [ErrorCode.tooManyStreams]: 503,
+  [ErrorCode.registryUnavailable]: 503,
+  [ErrorCode.registryLeaseUnknown]: 503,
   [ErrorCode.daemonStopping]: 503,
 
   [ErrorCode.labIncomplete]: 500,
