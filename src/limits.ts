@@ -621,8 +621,7 @@ export const STORY_TOGETHER_MAX = 1024
 /** Characters of one value in a cluster's registry: an endpoint with the most labels and names that it may have. */
 export const CLUSTER_VALUE_MAX = 256 * 1024
 
-/** VXLAN network identifiers have 24 bits (RFC 7348, 5); those that a cluster chooses begin where Docker's do, behind all VLANs. */
-export const VNI_MAX = 0xff_ffff
+/** VXLAN network identifiers that a cluster chooses begin where Docker's do, behind all VLANs. */
 export const CLUSTER_VNI_FIRST = 4096
 
 /**

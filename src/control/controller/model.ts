@@ -1,4 +1,5 @@
 import type {
+  ClusterMemory,
   ImpairmentRecord,
   ModelRecord,
   NetworkRecord,
@@ -24,6 +25,9 @@ export class Model {
   /** In its text form; undefined where nobody has set one. */
   uplink: string | undefined
   uplinkImpairment: ImpairmentRecord | undefined
+  /** Undefined where this host has never been in a cluster. */
+  cluster: ClusterMemory | undefined
+  readonly #listeners = new Set<(sandbox: string) => void>()
   readonly networkNames = new Names()
   readonly sandboxNames = new Names()
 
@@ -61,11 +65,18 @@ export class Model {
       if (members === undefined) this.#members.set(network, new Set([sandbox.id]))
       else members.add(sandbox.id)
     }
+    this.#tell(sandbox.id)
   }
 
   deleteSandbox(id: string): void {
     this.#forgetMember(id)
     this.#sandboxes.delete(id)
+    this.#tell(id)
+  }
+
+  /** Calls back at once when a sandbox has come, gone or changed. */
+  onSandbox(listener: (id: string) => void): void {
+    this.#listeners.add(listener)
   }
 
   /** Those that are joined to a network, in the order of joining. */
@@ -84,7 +95,12 @@ export class Model {
       resting: resting.filter(({ network }) => this.#networks.has(network)),
       ...(this.uplink !== undefined && { uplink: this.uplink }),
       ...(this.uplinkImpairment !== undefined && { uplinkImpairment: this.uplinkImpairment }),
+      ...(this.cluster !== undefined && { cluster: this.cluster }),
     }
+  }
+
+  #tell(sandbox: string): void {
+    for (const listener of this.#listeners) listener(sandbox)
   }
 
   #forgetMember(id: string): void {

@@ -5,7 +5,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { RunningSandbox, SandboxExit } from '../model/machine.ts'
-import type { ModelRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
+import type { ClusterMemory, ModelRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { BRIDGE_OPTION } from '../rules/bridge-options.ts'
 import { BUILT_IN_NETWORKS, isPredefinedNetwork } from '../rules/names.ts'
 import type { NetworkPlan } from '../rules/network-create.ts'
@@ -38,8 +38,10 @@ export class Recovery {
     this.#uplinks = uplinks
   }
 
-  async run(): Promise<void> {
+  /** `remember` is given what the host knows of its cluster, before anything of that is needed. */
+  async run(remember: (memory: ClusterMemory | undefined) => void): Promise<void> {
     const record = this.#context.parts.store.load()
+    remember(record?.cluster)
     if (record !== undefined) await this.#restoreModel(record)
     await this.#makeBuiltInNetworks()
     await this.#uplinks.recover()
@@ -66,8 +68,10 @@ export class Recovery {
       const driver = drivers.get(network.driver)
       await driver.createNetwork(network, { again: true })
       await this.#runs.names.addZone(network)
-      if (driver.connects)
-        parts.addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options)
+      if (driver.connects) {
+        const begin = network.scope === 'swarm' ? this.#context.cluster?.begin : undefined
+        parts.addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options, begin)
+      }
     }
     parts.addresses.restoreResting(record.resting)
     for (const sandbox of record.sandboxes) {

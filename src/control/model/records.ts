@@ -208,6 +208,15 @@ export interface ModelRecord {
   readonly uplink?: string | undefined
   /** What the uplink's link does to frames. */
   readonly uplinkImpairment?: ImpairmentRecord | undefined
+  readonly cluster?: ClusterMemory | undefined
+}
+
+/** What a host remembers of itself in a cluster. */
+export interface ClusterMemory {
+  /** Its id there, for ever. */
+  readonly host: string
+  /** Of the registry, when networks last came or went: one that is older has forgotten something. */
+  readonly revision: number
 }
 
 export interface RestingAddress {

@@ -160,6 +160,7 @@ export const storedModelSchema = z
     ),
     uplink: text.optional(),
     uplinkImpairment: impairmentRecord.optional(),
+    cluster: z.strictObject({ host: id, revision: count }).optional(),
   })
   .superRefine((model, context) => {
     for (const kind of ['networks', 'sandboxes'] as const) {

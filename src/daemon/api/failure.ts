@@ -28,10 +28,12 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.uplinkInvalid]: 400,
   [ErrorCode.linkInvalid]: 400,
   [ErrorCode.clusterInvalid]: 400,
+  [ErrorCode.noCluster]: 400,
 
   [ErrorCode.notPermitted]: 403,
   [ErrorCode.networkPredefined]: 403,
   [ErrorCode.networkInUse]: 403,
+  [ErrorCode.hostPresent]: 403,
   [ErrorCode.poolOverlap]: 403,
   [ErrorCode.addressInUse]: 403,
   [ErrorCode.connectionRefused]: 403,
