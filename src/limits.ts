@@ -662,3 +662,8 @@ export const REGISTRY_ANSWER_SIZE_MAX = 32 * 1024 * 1024
 /** Bytes of a line of a watch, which etcd asked for fragments makes some 1.5 MiB long, as base64 a third more; and events that it tells of at once. */
 export const REGISTRY_LINE_SIZE_MAX = 16 * 1024 * 1024
 export const REGISTRY_EVENTS_MAX = 262_144
+/** UDP ports that tunnels are received at: as Docker has them, below those that tunnels are sent from (RFC 7348, 5). */
+export const DATA_PATH_PORT_MIN = 1024
+export const DATA_PATH_PORT_MAX = 49_151
+/** Seconds that the lease lives which doctor tries a registry with, should it be cut off before it gives it back. */
+export const DOCTOR_LEASE_S = 5

@@ -143,6 +143,8 @@ Environment:
   TAPWIRE_UPLINK the way out that a daemon has which starts, as \`tapwire daemon --uplink\`
   TAPWIRE_RESOLV_CONF
                  the machine's resolv.conf for a daemon which starts, as \`tapwire daemon --resolv-conf\`
+  TAPWIRE_CLUSTER, TAPWIRE_ADVERTISE
+                 the cluster of a daemon which starts, as \`tapwire daemon --cluster --advertise\`
   TAPWIRE_DEBUG  1 shows where in the program an error comes from
   NO_COLOR       anything turns colours off`
 

@@ -131,6 +131,7 @@ function settingsThatWait(atStart: Configuration, changed: Configuration): strin
     ...(atStart.addressRestS === changed.addressRestS ? [] : ['address-rest']),
     ...(atStart.uplink === changed.uplink ? [] : ['uplink']),
     ...(atStart.resolvConf === changed.resolvConf ? [] : ['resolv-conf']),
+    ...(isDeepStrictEqual(atStart.cluster, changed.cluster) ? [] : ['cluster']),
   ]
 }
 

@@ -1,10 +1,13 @@
 /** What daemon.json in the root may say, and what holds where it says nothing. The names are those of dockerd where it has them. */
 
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
+import type { ClusterOptions } from '../control/cluster/cluster-options.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { parseCidr, parseIpAddress } from '../control/ip-address.ts'
+import { type ClusterSettings, clusterOptions } from '../control/rules/cluster-options.ts'
 import { parseUplink } from '../control/rules/uplink.ts'
 import { ADDRESS_REST_S, CONFIGURATION_SIZE_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN } from '../limits.ts'
 import { parsePart } from './api/request-issue.ts'
@@ -17,6 +20,8 @@ const address = z.string().refine((text) => parseIpAddress(text) !== undefined, 
 const prefix = z
   .string()
   .refine((text) => parseCidr(text) !== undefined, 'must be a prefix, as in 10.200.0.0/16')
+
+const file = z.string().refine(isAbsolute, 'must be an absolute path')
 
 const uplink = z.string().superRefine((text, context) => {
   try {
@@ -45,7 +50,15 @@ const configurationSchema = z.strictObject({
   /** The way out of all networks, in place of the one that was set last. */
   uplink: uplink.optional(),
   /** The machine's resolv.conf(5): what sandboxes get, and whose servers names are asked of. */
-  'resolv-conf': z.string().refine(isAbsolute, 'must be an absolute path').optional(),
+  'resolv-conf': file.optional(),
+  /** The registry of the cluster that this host is in, and what this host is there. */
+  cluster: z.string().optional(),
+  advertise: z.string().optional(),
+  'host-name': z.string().optional(),
+  'data-path-port': z.int().optional(),
+  'cluster-ca': file.optional(),
+  'cluster-cert': file.optional(),
+  'cluster-key': file.optional(),
   /** Seconds that a released address rests. */
   'address-rest': z.number().min(0).max(86_400).optional(),
 })
@@ -67,6 +80,8 @@ export interface Configuration {
   readonly uplink: string | undefined
   /** Path of the machine's resolv.conf(5). */
   readonly resolvConf: string
+  /** Undefined: in none. */
+  readonly cluster: ClusterOptions | undefined
 }
 
 /** What the command line says goes before what the file says. */
@@ -75,6 +90,7 @@ export interface ConfigurationOverrides {
   readonly liveRestore?: boolean | undefined
   readonly uplink?: string | undefined
   readonly resolvConf?: string | undefined
+  readonly cluster?: ClusterSettings | undefined
 }
 
 /** Reads the file; where there is none, all is as by default. Throws CONFIGURATION_INVALID, which names the place. */
@@ -94,6 +110,31 @@ export function readConfiguration(path: string, overrides: ConfigurationOverride
     addressRestS: given['address-rest'] ?? ADDRESS_REST_S,
     uplink: overrides.uplink ?? given.uplink,
     resolvConf: overrides.resolvConf ?? given['resolv-conf'] ?? RESOLV_CONF,
+    cluster: clusterOf(path, given, overrides.cluster),
+  }
+}
+
+/** What the command line leaves open the file says. */
+function clusterOf(
+  path: string,
+  given: z.infer<typeof configurationSchema>,
+  settings: ClusterSettings = {},
+): ClusterOptions | undefined {
+  const all: ClusterSettings = {
+    cluster: settings.cluster ?? given.cluster,
+    advertise: settings.advertise ?? given.advertise,
+    hostName: settings.hostName ?? given['host-name'],
+    dataPathPort: settings.dataPathPort ?? given['data-path-port'],
+    ca: settings.ca ?? given['cluster-ca'],
+    certificate: settings.certificate ?? given['cluster-cert'],
+    key: settings.key ?? given['cluster-key'],
+  }
+  try {
+    return clusterOptions(all, hostname())
+  } catch (cause) {
+    if (!(cause instanceof TapwireError) || Object.values(settings).some((value) => value !== undefined))
+      throw cause
+    throw invalid(path, cause.message, cause)
   }
 }
 
@@ -124,11 +165,10 @@ function parse(path: string, text: string): z.infer<typeof configurationSchema> 
 }
 
 function invalid(path: string, why: string, cause: unknown): TapwireError {
+  const hint = cause instanceof TapwireError ? cause.hint : undefined
   return new TapwireError(
     ErrorCode.configurationInvalid,
     `The configuration file ${path} is invalid: ${why}`,
-    {
-      cause,
-    },
+    { cause, hint },
   )
 }

@@ -4,13 +4,16 @@ import { closeSync, existsSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import type { Failure } from '../control/api/failure.ts'
 import type { Version } from '../control/api/system.ts'
 import { API_VERSION } from '../control/api-version.ts'
+import type { ClusterOptions } from '../control/cluster/cluster-options.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
+import type { ClusterSettings } from '../control/rules/cluster-options.ts'
 import { API_CONNECTIONS_MAX, DNS_CONNECTIONS_MAX, DNS_FORWARDS_MAX, PORTS_MAX } from '../limits.ts'
 import { native } from '../ports/native.ts'
 import { failureOf } from './api/failure.ts'
 import { ApiServer } from './api/server.ts'
 import { Streams } from './api/streams.ts'
 import { missingCapabilities } from './capabilities.ts'
+import { clusterVersion } from './cluster-version.ts'
 import { type Configuration, type LogLevel, readConfiguration } from './configuration.ts'
 import { Datapath } from './datapath.ts'
 import { Endings } from './endings.ts'
@@ -32,6 +35,7 @@ export interface DaemonOptions {
   readonly uplink?: string | undefined
   /** Absolute path of the machine's resolv.conf(5). */
   readonly resolvConf?: string | undefined
+  readonly cluster?: ClusterSettings | undefined
   /** Ends with its standard input, and removes its root at the end. */
   readonly ephemeral?: boolean | undefined
   /** Told in one line of JSON that the API listens, or why it does not, and closed. The log goes to the root then. */
@@ -88,6 +92,7 @@ class Daemon {
   readonly #log: Log
   readonly #streams = new Streams()
   readonly #startedAt = new Date()
+  readonly #cluster: ClusterOptions | undefined
   #configuration: Configuration
   #model: RunningModel | undefined
 
@@ -97,7 +102,8 @@ class Daemon {
     this.#compose = compose
     this.#endings = endings
     this.#configuration = this.#readConfiguration()
-    const { logLevel } = this.#configuration
+    const { logLevel, cluster } = this.#configuration
+    this.#cluster = cluster
     this.#log =
       options.readyDescriptor === undefined ? stderrLog(logLevel) : fileLog(directory.paths.log, logLevel)
     endings.logTo(this.#log)
@@ -182,6 +188,8 @@ class Daemon {
 
   #version(model: RunningModel, { backend }: Datapath): Version {
     const sandboxes = model.control.listSandboxes({ all: true, filters: {} })
+    // What the file says by now holds from the next start on.
+    const cluster = this.#cluster
     return {
       Version: programVersion(),
       ApiVersion: API_VERSION,
@@ -192,6 +200,7 @@ class Daemon {
       Networks: model.control.listNetworks({}).length,
       Sandboxes: sandboxes.length,
       SandboxesRunning: sandboxes.filter(({ State }) => State === 'running').length,
+      ...(cluster && { Cluster: clusterVersion(cluster, model.registryHealth?.()) }),
     }
   }
 }

@@ -5,6 +5,7 @@ import { accessSync, closeSync, constants, existsSync, mkdtempSync, readFileSync
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { DoctorCheck } from '../control/api/doctor.ts'
+import type { ClusterOptions } from '../control/cluster/cluster-options.ts'
 import { TapwireError } from '../control/errors.ts'
 import { native } from '../ports/native.ts'
 import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
@@ -24,7 +25,8 @@ const PROGRAMS = [
   ['flock', 'util-linux'],
 ] as const
 
-export async function examine(): Promise<DoctorCheck[]> {
+/** `cluster` gives the options of the cluster that a daemon here is in; what it throws is a finding. */
+export async function examine(cluster: () => ClusterOptions | undefined): Promise<DoctorCheck[]> {
   const addon = checkAddon()
   const checks = [
     checkSystem(),
@@ -36,8 +38,22 @@ export async function examine(): Promise<DoctorCheck[]> {
   ]
   if (addon.state === 'ok')
     checks.push(checkIoUring(), checkEpoll(), await checkTap(), await checkPacketSocket())
-  checks.push(await checkSandbox())
+  checks.push(await checkSandbox(), ...(await checkCluster(cluster)))
   return checks
+}
+
+/** Nothing where there is none. */
+async function checkCluster(cluster: () => ClusterOptions | undefined): Promise<DoctorCheck[]> {
+  let options: ClusterOptions | undefined
+  try {
+    options = cluster()
+  } catch (error) {
+    if (!(error instanceof TapwireError)) throw error
+    return [fail('configuration', error.message, error.hint ?? 'Correct it: no daemon starts with it.')]
+  }
+  if (options === undefined) return []
+  const { checkRegistry } = await import('./doctor-registry.ts')
+  return [await checkRegistry(options)]
 }
 
 const ok = (name: string, detail: string): DoctorCheck => ({ name, state: 'ok', detail })

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import type { DoctorCheck } from '../../src/control/api/doctor.ts'
 
 // Nobody starts it for anything else.
-parseArgs({ options: { doctor: { type: 'boolean' } } })
+parseArgs({ options: { doctor: { type: 'boolean' }, root: { type: 'string' } } })
 
 const CHECKS: Readonly<Record<string, readonly DoctorCheck[]>> = {
   well: [

@@ -16,15 +16,43 @@ export function defineDaemon(command: Command, cli: Cli): void {
         'ROOT/daemon.json again. Commands start a daemon in the background by themselves where none runs. Options are ' +
         "the daemon's own.",
     )
-    .argument('[option...]', 'as --root DIR, --socket PATH, --uplink nic:eth0, --live-restore')
+    .argument('[option...]', 'more, as tapwire daemon -- --help shows them')
+    .option('--io <backend>', 'io_uring or epoll; the best that works unless given')
+    .option('--uplink <uplink>', 'the way out of all networks')
+    .option('--resolv-conf <file>', "the machine's resolv.conf")
+    .option(
+      '--cluster <address>',
+      'the registry of the cluster that this host is in: etcd://HOST:PORT[,…][/NAME]',
+    )
+    .option('--advertise <address>', "the address that the cluster's other hosts reach this one at")
+    .option('--host-name <name>', "of this host in the cluster; the machine's unless given")
+    .option('--data-path-port <port>', "the UDP port of this host's tunnel; 4789 unless given")
+    .option('--cluster-ca <file>', "the authority that signs the registry's certificates (PEM)")
+    .option('--cluster-cert <file>', 'the certificate that the registry knows this host by (PEM)')
+    .option('--cluster-key <file>', 'the key of it (PEM)')
+    .option('--live-restore', 'sandboxes go on running when the daemon ends')
+    .option('--log-level <level>', 'trace, debug, info, warn, error or fatal')
     .allowUnknownOption()
     .passThroughOptions()
     .addHelpText(
       'after',
-      examples('tapwire daemon', 'tapwire daemon --root /tmp/tw --live-restore', 'tapwire daemon stop'),
+      examples(
+        'tapwire daemon',
+        'tapwire daemon --live-restore --root /tmp/tw',
+        'tapwire daemon --cluster etcd://192.0.2.10:2379 --advertise 192.0.2.1',
+        'tapwire daemon stop',
+      ),
     )
-    .action((args: string[]) => runDaemon(cli, args))
+    .action((args: string[]) => runDaemon(cli, [...givenArgs(command), ...args]))
 }
+
+/** The daemon has a parser of its own, which is the one that counts; here options are known for help and completion. */
+const givenArgs = (command: Command): string[] =>
+  command.options.flatMap((option) => {
+    const value: unknown = command.getOptionValue(option.attributeName())
+    if (typeof value === 'string') return [`${option.long}=${value}`]
+    return value === true ? [option.long!] : []
+  })
 
 export function defineDaemonStop(command: Command, cli: Cli): void {
   command

@@ -18,7 +18,32 @@ export const versionSchema = z.object({
   Networks: z.int(),
   Sandboxes: z.int(),
   SandboxesRunning: z.int(),
+  /** Absent where the daemon is in none. */
+  Cluster: z
+    .object({
+      /** Of its registry, as etcd://HOST:PORT/NAME. */
+      Address: text,
+      HostName: text,
+      Advertise: text,
+      DataPathPort: z.int(),
+      /** Paths of PEM files; absent where there is none. */
+      Ca: text.optional(),
+      Certificate: text.optional(),
+      Key: text.optional(),
+      /** How the daemon finds it; absent before it has looked. */
+      Registry: z
+        .object({
+          Reachable: z.boolean(),
+          /** RFC 3339: from when on. */
+          Since: text,
+          /** What the last failed call said; empty where it is reachable. */
+          Problem: text,
+        })
+        .optional(),
+    })
+    .optional(),
 })
+export type ClusterVersion = NonNullable<Version['Cluster']>
 export type Version = z.infer<typeof versionSchema>
 
 /**

@@ -4,7 +4,7 @@ import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, r
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import { type ClusterServer, formatServer } from '../../control/rules/cluster-address.ts'
 import { REGISTRY_CONNECTIONS_MAX } from '../../limits.ts'
-import { EtcdFailure, failureOfGrpc, failureOfSocket, failureOfStatus } from './etcd-failure.ts'
+import { CUT, EtcdFailure, failureOfGrpc, failureOfSocket, failureOfStatus } from './etcd-failure.ts'
 import { EtcdGarbage, type Json, objectOf, parseJson } from './etcd-text.ts'
 import { JsonLines } from './json-lines.ts'
 import type { TlsFiles } from './tls-files.ts'
@@ -77,7 +77,7 @@ export class EtcdConnections {
       return await Promise.race([late, answerOf(await Promise.race([late, asked.response]), limits.sizeMax)])
     } catch (error) {
       asked.request.destroy()
-      throw failureOf(error, asked.sent())
+      throw this.#hinted(failureOf(error, asked.sent()))
     } finally {
       clearTimeout(timer)
     }
@@ -140,6 +140,13 @@ export class EtcdConnections {
     this.#streams.destroy()
   }
 
+  /** Who speaks TLS ends a connection without it, and says nothing. */
+  #hinted(failure: EtcdFailure): EtcdFailure {
+    if (this.#tls !== undefined || failure.message !== CUT) return failure
+    const hint = 'If the registry is one over TLS, its address begins with etcds://'
+    return new EtcdFailure(failure.kind, failure.message, { hint })
+  }
+
   #ask(server: ClusterServer, path: string, agent: Agent, body: Json): Asked {
     const options: RequestOptions = {
       host: server.host,
@@ -179,7 +186,7 @@ interface Asked {
   readonly sent: () => boolean
 }
 
-const cut = (): EtcdFailure => new EtcdFailure('unknown', 'the connection was cut')
+const cut = (): EtcdFailure => new EtcdFailure('unknown', CUT)
 
 const isExpected = (error: unknown): boolean => error instanceof EtcdFailure || error instanceof EtcdGarbage
 

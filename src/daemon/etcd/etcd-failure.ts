@@ -50,14 +50,15 @@ export const unavailable = (problem: string, hint?: string): TapwireError =>
     },
   )
 
+export const CUT = 'the connection was cut'
+
 /** Of a connection: Node's codes, those of OpenSSL among them. */
 export function failureOfSocket(error: Error, sent: boolean): EtcdFailure {
   const { code = '' } = error as NodeJS.ErrnoException
   const known = CONNECT_FAILURES[code] ?? tlsFailure(code)
   if (known !== undefined) return new EtcdFailure(known.sent ? 'unknown' : 'unsent', known.problem, known)
   if (error instanceof EtcdGarbage) return garbage(error)
-  if (code === 'ECONNRESET' || code === 'EPIPE')
-    return new EtcdFailure(sent ? 'unknown' : 'unsent', 'the connection was cut')
+  if (code === 'ECONNRESET' || code === 'EPIPE') return new EtcdFailure(sent ? 'unknown' : 'unsent', CUT)
   return new EtcdFailure(sent ? 'unknown' : 'unsent', error.message)
 }
 
