@@ -118,7 +118,10 @@ export const labFileSchema = z
         .array(linkSchema, { error: 'a list of links, such as `- between: [left, right]`' })
         .meta({ description: 'Links between hosts.' })
         .optional(),
-      cluster: clusterSchema.nullable().optional(),
+      cluster: clusterSchema.nullable().optional().meta({
+        description:
+          'Makes one cluster of the hosts, with networks that are on all of them: overlays. Empty, it is as by default.',
+      }),
     },
     { error: 'a map with the keys networks and sandboxes' },
   )

@@ -107,9 +107,10 @@ export async function awaitNetworks(
   present: () => readonly NetworkInspect[],
   signal?: AbortSignal,
 ): Promise<void> {
+  if (awaited.length === 0) return
   const end = performance.now() + CLUSTER_NETWORK_TIMEOUT_MS
   for (;;) {
-    signal?.throwIfAborted()
+    if (signal?.aborted === true) throw new TapwireError(ErrorCode.interrupted, 'Interrupted.')
     const digests = new Map(present().map(({ Name, Labels }) => [Name, Labels[DIGEST_LABEL]]))
     const missing = awaited.find(({ name, digest }) => digests.get(name) !== digest)
     if (missing === undefined) return
