@@ -8,6 +8,7 @@
 #include "frame_io.h"
 
 #include "gather.h"
+#include "outbox.h"
 #include "tunnel.h"
 
 #include <errno.h>
@@ -112,14 +113,14 @@ static int transmit(struct frame_io *io, uint32_t count)
 		struct descriptor *from = &io->transmits[i];
 		from->result = 0;
 		if (is_peer(io, (uint32_t)from->port)) {
-			tunnel_transmit(io, i);
+			outbox_take(io, i);
 			continue;
 		}
 		int error = write_frame(io, from);
 		if (error != 0)
 			frame_io_transmit_failed(io, i, error);
 	}
-	tunnel_flush(io);
+	outbox_flush(io);
 	return 0;
 }
 

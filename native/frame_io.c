@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "frame_io.h"
 
+#include "outbox.h"
 #include "tunnel.h"
 
 #include <errno.h>
@@ -104,7 +105,7 @@ void frame_io_close(struct frame_io *io)
 	for (uint32_t port = 0; port < io->options.ports_max; port++)
 		frame_io_detach(io, port);
 	io->backend->close(io);
-	tunnel_close(io);
+	outbox_close(io);
 	release(io);
 }
 

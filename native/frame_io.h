@@ -106,7 +106,7 @@ struct frame_io {
 	uint32_t *lost;      /* ports that vanished and are not yet reported, each once */
 	int32_t *lost_error; /* by port: why; 0 where the port is not lost */
 	uint32_t lost_count;
-	struct outbox *outbox; /* what is on its way to peers: see tunnel.c. NULL as long as there are none */
+	struct outbox *outbox; /* what is on its way to peers: see outbox.c. NULL as long as there are none */
 	bool outbox_used;
 	bool woken; /* the wake descriptor was signalled, and no poll has said so yet */
 };

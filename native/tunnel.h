@@ -7,6 +7,7 @@
 
 #include "frame_io.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 /*
@@ -20,12 +21,30 @@
 #define TUNNEL_CONTROL_SIZE 54
 #define TUNNEL_PAYLOAD_AT (TUNNEL_RECEIVED_SIZE + TUNNEL_NAME_SIZE + TUNNEL_CONTROL_SIZE)
 
+struct tunnel {
+	bool ipv6;
+	uint32_t count;
+	int sources[];
+};
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6;
+};
+
+struct peer {
+	uint32_t tunnel_port;
+	bool ipv6;
+	union address address;
+	uint32_t apart;
+};
+
 /* 0, or a negative errno, and the descriptors stay the caller's. */
 int tunnel_attach(struct frame_io *io, uint32_t port, int fd, const int *sources, uint32_t count);
 int tunnel_attach_peer(struct frame_io *io, uint32_t port, uint32_t tunnel_port, const uint8_t address[16], uint16_t udp_port);
 /* What belongs to the port beside its descriptor. */
 void tunnel_free(struct port *port);
-void tunnel_close(struct frame_io *io);
 
 /* What recvmsg(2) said of a datagram in `slot`. */
 struct arrival {
@@ -37,9 +56,5 @@ struct arrival {
 };
 /* Describes it as the `index`th of the burst: as empty where it is not whole. */
 void tunnel_describe(struct frame_io *io, uint32_t index, uint32_t port, const struct arrival *arrival);
-
-/* Takes transmission `index`, to a peer; it has gone, or its result says why not, after `tunnel_flush`. */
-void tunnel_transmit(struct frame_io *io, uint32_t index);
-void tunnel_flush(struct frame_io *io);
 
 #endif

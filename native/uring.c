@@ -20,6 +20,7 @@
 #include "frame_io.h"
 
 #include "gather.h"
+#include "outbox.h"
 #include "tunnel.h"
 
 #include <errno.h>
@@ -517,14 +518,14 @@ static void submit_writes(struct frame_io *io, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		io->transmits[i].result = 0;
 		if (is_peer(io, (uint32_t)io->transmits[i].port)) {
-			tunnel_transmit(io, i);
+			outbox_take(io, i);
 			continue;
 		}
 		int error = submit_write(io, i);
 		if (error != 0)
 			frame_io_transmit_failed(io, i, error);
 	}
-	tunnel_flush(io);
+	outbox_flush(io);
 }
 
 /* What the kernel did not take of the submission queue for want of memory: writes are refused, the rest stays. */

@@ -12,11 +12,12 @@ import {
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { buildNative, nativeIsCurrent } from './addon.mjs'
+import { buildBundle, bundleIsCurrent } from './bundle.mjs'
 import { Failure, hashOf, root, run, runMain, seconds, step, withLock } from './steps.mjs'
 
 /**
- * Makes the checkout ready to run: npm packages, native addon and shim, compiled TypeScript, each only where it is out of
- * date. Two of them at once are safe; the second waits for the first and finds nothing to do.
+ * Makes the checkout ready to run: npm packages, native addon and shim, compiled TypeScript and the daemon in one
+ * file, each only where it is out of date. Two of them at once are safe; the second waits for the first and finds nothing to do.
  * @param {{ sanitize?: boolean, rebuild?: boolean, typescript?: boolean }} [options] sanitize: addon and shim for the
  *   sanitizer tests as well; rebuild: build anew what is up to date; typescript: false leaves that as it is
  * @returns {Promise<boolean>} whether there was anything to do
@@ -26,7 +27,7 @@ export async function setup({ sanitize = false, rebuild = false, typescript = tr
     packagesAreCurrent() &&
     nativeIsCurrent() &&
     (!sanitize || nativeIsCurrent({ sanitize })) &&
-    (!typescript || typescriptIsCurrent())
+    (!typescript || (typescriptIsCurrent() && bundleIsCurrent(packagesFingerprint())))
   if (current() && !rebuild) return false
   await withLock(`set-up of ${root}`, 'Waiting: another process sets this checkout up.', async () => {
     if (rebuild) {
@@ -35,7 +36,10 @@ export async function setup({ sanitize = false, rebuild = false, typescript = tr
     await installPackages()
     await buildNative()
     if (sanitize) await buildNative({ sanitize })
-    if (typescript) await compileTypescript()
+    if (typescript) {
+      await compileTypescript()
+      await buildBundle(packagesFingerprint())
+    }
   })
   return true
 }

@@ -45,18 +45,10 @@ export const TUNNEL_SEND_BUFFER = 4 * 1024 * 1024
 /** Ports that flows are told apart by (RFC 7348, 5), and of which each source has one. */
 export const TUNNEL_FIRST_SOURCE_PORT = 49_152
 export const TUNNEL_LAST_SOURCE_PORT = 65_535
-
-/**
- * Tunnels of one engine (an address and UDP port of the machine's each), peers of all networks together, and addresses of stations behind
- * them: as many as there are ports, and four for each station that the MAC table has by default.
- */
+/** Tunnels; peers that a network names, or learns of; addresses of stations behind peers; senders that are no peers and are told of, and how often. */
 export const TUNNELS_MAX = 16
+export const VXLAN_PEERS_MAX = 256
 export const REMOTE_ADDRESSES_MAX = 65_536
-
-/**
- * Tunnel endpoints that send for a network and are no peers of it: how many are told of at a time, and after how many seconds the same one
- * is told of again.
- */
 export const STRANGERS_MAX = 32
 export const STRANGER_AGAIN_S = 10
 
@@ -240,17 +232,6 @@ export const PORT_EVENTS_MAX = 64
 export const MTU_MIN = 576
 export const MTU_MAX = 65_521
 export const MTU_DEFAULT = 1500
-/** RFC 8200, 5: what every link that carries IPv6 must be able to carry. Linux has no IPv6 on an interface below. */
-export const IPV6_MTU_MIN = 1280
-/** What VXLAN takes of a packet of the underlay (RFC 7348, 5): IP 20 or 40, UDP 8, VXLAN 8, the inner Ethernet header 14. */
-export const VXLAN_OVERHEAD_IPV4 = 50
-export const VXLAN_OVERHEAD_IPV6 = 70
-/** Other hosts that a network is named, and learns of: what goes to everybody is sent once for each. */
-export const VXLAN_PEERS_MAX = 256
-export const LEARNED_PEERS_MAX = 64
-/** A peer that was learned is forgotten after this silence; as often it is looked for. */
-export const LEARNED_PEER_AGEING_S = 600
-export const LEARNED_PEER_LOOK_MS = 30_000
 
 /**
  * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a
@@ -659,18 +640,3 @@ export const REGISTRY_TRANSACTION_SIZE_MAX = 1024 * 1024
 export const REGISTRY_KEY_SIZE_MAX = 4096
 /** Servers in the address of a cluster: etcd advises against more than seven members. */
 export const REGISTRY_ADDRESSES_MAX = 16
-/** Connections to one server of the registry, beside those of watches: a daemon asks for one thing after the other, and keeps its leases. */
-export const REGISTRY_CONNECTIONS_MAX = 8
-/** Entries that are asked for at once, and entries of a list in all: addresses and endpoints of a cluster of a thousand hosts. */
-export const REGISTRY_PAGE_ENTRIES = 1000
-export const REGISTRY_ENTRIES_MAX = 1_000_000
-/** Bytes of one answer: the entries of a page have some hundred each. One alone, of the largest there can be, has room. */
-export const REGISTRY_ANSWER_SIZE_MAX = 32 * 1024 * 1024
-/** Bytes of a line of a watch, which etcd asked for fragments makes some 1.5 MiB long, as base64 a third more; and events that it tells of at once. */
-export const REGISTRY_LINE_SIZE_MAX = 16 * 1024 * 1024
-export const REGISTRY_EVENTS_MAX = 262_144
-/** UDP ports that tunnels are received at: as Docker has them, below those that tunnels are sent from (RFC 7348, 5). */
-export const DATA_PATH_PORT_MIN = 1024
-export const DATA_PATH_PORT_MAX = 49_151
-/** Seconds that the lease lives which doctor tries a registry with, should it be cut off before it gives it back. */
-export const DOCTOR_LEASE_S = 5

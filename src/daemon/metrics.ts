@@ -13,6 +13,7 @@ import type { ControlPlane } from '../control/control-plane.ts'
 import type { EventLog } from '../control/event-log.ts'
 import { DNS_VERDICTS } from '../datapath/dns/dns-settings.ts'
 import { DROP_REASONS, DropReason } from '../datapath/drop-reason.ts'
+import { VXLAN_PEERS_MAX } from '../limits.ts'
 import type { CaptureService, CaptureTotals } from './capture/capture-service.ts'
 
 export interface MetricsSource {
@@ -38,8 +39,6 @@ const LAG_RESOLUTION_MS = 20
 
 /** What the ports of other hosts are called: as in `peer:192.0.2.2`. */
 const PEER = 'peer:'
-/** Of so many of them, each is told of apart. */
-const METRIC_PEERS_MAX = 256
 
 type Labels = Readonly<Record<string, string>>
 
@@ -114,7 +113,7 @@ export class Metrics {
     for (const port of ports) {
       const { network, sandbox } = port
       const isPeer = port.interface.startsWith(PEER)
-      if (isPeer && peers.size < METRIC_PEERS_MAX) peers.add(port.interface)
+      if (isPeer && peers.size < VXLAN_PEERS_MAX) peers.add(port.interface)
       // Learned peers come and go: a series for each that there ever was would be too many.
       const name = isPeer && !peers.has(port.interface) ? `${PEER}others` : port.interface
       const owner = { network, sandbox, interface: name }

@@ -17,7 +17,8 @@ export interface FrameIo {
    *
    * On return every transmission is over: each descriptor has its RESULT, 0 or a negative errno, and
    * `memory.status[STATUS_TRANSMIT_FAILURES]` says how many failed. ENODEV: the port is not attached; EFAULT: offset and length
-   * point outside of slots and arena. Ports that vanished are detached and stand in `memory.events`, each once; the burst may
+   * point outside of slots and arena. What goes to peers of a tunnel has the errno of sendmsg(2) where the kernel refuses it: EMSGSIZE,
+   * ENETUNREACH …; it neither ends the peer nor the tunnel. Ports that vanished are detached and stand in `memory.events`, each once; the burst may
    * hold last frames of theirs. All frames of the burst before are gone.
    *
    * Waits up to `timeoutUs` microseconds for a frame, a wake or a port event (0 does not wait, -1 waits for ever), but never where

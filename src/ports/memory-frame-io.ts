@@ -68,8 +68,8 @@ interface MemoryPort {
 export class MemoryFrameIo implements FrameIo {
   readonly backend = 'memory'
   readonly memory: FrameMemory
-  readonly #ports = new Map<number, MemoryPort>()
-  readonly #tunnels = new Map<number, MemoryTunnel>()
+  /** What receives, in the order of turns. */
+  readonly #ports = new Map<number, MemoryPort | MemoryTunnel>()
   readonly #peers = new Map<number, MemoryPeer>()
   readonly #burstMax: number
   #woken = false
@@ -99,7 +99,7 @@ export class MemoryFrameIo implements FrameIo {
   /** A port of datagrams: what NativeFrameIo has sockets for. */
   attachTunnel(port: number, options: MemoryTunnelOptions = {}): void {
     this.#refuseTaken(port)
-    this.#tunnels.set(port, new MemoryTunnel(options))
+    this.#ports.set(port, new MemoryTunnel(options))
   }
 
   /** As NativeFrameIo's. */
@@ -162,31 +162,29 @@ export class MemoryFrameIo implements FrameIo {
 
   detach(port: number): void {
     this.#ports.delete(port)
-    this.#tunnels.delete(port)
     this.#peers.delete(port)
   }
 
   close(): void {
     this.#ports.clear()
-    this.#tunnels.clear()
     this.#peers.clear()
   }
 
   #refuseTaken(port: number): void {
     if (port < 0 || port >= PORTS_MAX) throw new RangeError(`port ${port} is not in 0..${PORTS_MAX - 1}`)
-    if (this.#ports.has(port) || this.#tunnels.has(port) || this.#peers.has(port))
-      throw new Error(`port ${port} is attached already`)
+    if (this.#ports.has(port) || this.#peers.has(port)) throw new Error(`port ${port} is attached already`)
   }
 
   #tunnel(port: number): MemoryTunnel {
-    const tunnel = this.#tunnels.get(port)
-    if (tunnel === undefined) throw new Error(`port ${port} is no tunnel`)
+    const tunnel = this.#ports.get(port)
+    if (!(tunnel instanceof MemoryTunnel)) throw new Error(`port ${port} is no tunnel`)
     return tunnel
   }
 
   #attached(port: number): MemoryPort {
     const attached = this.#ports.get(port)
-    if (attached === undefined) throw new Error(`port ${port} is not attached`)
+    if (attached === undefined || attached instanceof MemoryTunnel)
+      throw new Error(`port ${port} is not attached`)
     return attached
   }
 
@@ -199,12 +197,13 @@ export class MemoryFrameIo implements FrameIo {
 
   /** The errno of a transmission, or 0. */
   #send(descriptor: number, port: number): number {
-    const frames = this.#ports.get(port)
-    if (frames !== undefined) return this.#sendFrame(descriptor, frames)
+    const attached = this.#ports.get(port)
+    if (attached instanceof MemoryTunnel) return EOPNOTSUPP
+    if (attached !== undefined) return this.#sendFrame(descriptor, attached)
     const peer = this.#peers.get(port)
-    if (peer === undefined) return this.#tunnels.has(port) ? EOPNOTSUPP : ENODEV
-    const tunnel = this.#tunnels.get(peer.tunnelPort)
-    return tunnel === undefined ? ENODEV : sendDatagrams(this.memory, descriptor, port, peer, tunnel)
+    const tunnel = peer && this.#ports.get(peer.tunnelPort)
+    if (peer === undefined || !(tunnel instanceof MemoryTunnel)) return ENODEV
+    return sendDatagrams(this.memory, descriptor, port, peer, tunnel)
   }
 
   #sendFrame(descriptor: number, port: MemoryPort): number {
@@ -239,45 +238,36 @@ export class MemoryFrameIo implements FrameIo {
 
   #reportLost(): number {
     let count = 0
-    for (const [number, { error }] of this.#ports) {
-      if (error === 0 || count === PORT_EVENTS_MAX) continue
-      this.memory.events.set([number, error], count++ * EVENT_WORDS)
+    for (const [number, port] of this.#ports) {
+      if (port instanceof MemoryTunnel || port.error === 0 || count === PORT_EVENTS_MAX) continue
+      this.memory.events.set([number, port.error], count++ * EVENT_WORDS)
       this.detach(number)
     }
     return count
-  }
-
-  #receive(): number {
-    const count = this.#receiveInTurn(this.#ports, 0, (index, number, { arrivals }) => {
-      const arrival = arrivals.shift()
-      if (arrival !== undefined) this.#place(index, number, arrival)
-      return arrival !== undefined
-    })
-    return this.#receiveInTurn(this.#tunnels, count, (index, number, { arrivals }) => {
-      const arrival = arrivals.shift()
-      if (arrival !== undefined) placeDatagram(this.memory, index, number, arrival)
-      return arrival !== undefined
-    })
   }
 
   /**
    * A port that was served goes to the end of the order, where this very loop comes by again: so the ports take turns,
    * in a burst and from one burst to the next.
    */
-  #receiveInTurn<Port>(
-    ports: Map<number, Port>,
-    first: number,
-    take: (index: number, number: number, port: Port) => boolean,
-  ): number {
-    let count = first
-    for (const [number, port] of ports) {
+  #receive(): number {
+    let count = 0
+    for (const [number, port] of this.#ports) {
       if (count === this.#burstMax) break
-      if (!take(count, number, port)) continue
+      if (!this.#take(count, number, port)) continue
       count++
-      ports.delete(number)
-      ports.set(number, port)
+      this.#ports.delete(number)
+      this.#ports.set(number, port)
     }
     return count
+  }
+
+  /** Whether anything was there. */
+  #take(index: number, number: number, port: MemoryPort | MemoryTunnel): boolean {
+    if (port.arrivals.length === 0) return false
+    if (port instanceof MemoryTunnel) placeDatagram(this.memory, index, number, port.arrivals.shift()!)
+    else this.#place(index, number, port.arrivals.shift()!)
+    return true
   }
 
   #place(index: number, port: number, { frame, virtioHeader }: QueuedFrame): void {

@@ -145,6 +145,12 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
       status: 200,
       call: ['flushNatFlows', { protocol: 'udp', port: 0 }],
     },
+    'GET /overlay/networks': { path: '/overlay/networks', status: 200 },
+    'GET /overlay/peers': {
+      path: '/overlay/peers?network=afar',
+      status: 200,
+      call: ['overlayPeers', 'afar'],
+    },
     'GET /nat/stats': { path: '/nat/stats', status: 200 },
     'GET /neighbours': { path: '/neighbours', status: 200 },
     'GET /links': { path: '/links', status: 200 },

@@ -275,6 +275,35 @@ describe('the metrics', () => {
     assert.doesNotMatch(text, /tapwire_network_endpoints\{/)
   })
 
+  it('tell of networks behind a tunnel, and of so many peers apart', async (t) => {
+    const common = { driver: 'vxlan', vni: 1, local: '192.0.2.1', udpPort: 4789, mtu: 1450 }
+    const overlays = [
+      { ...common, network: 'red', peers: 300, problem: '' },
+      { ...common, network: 'far', peers: 0, problem: 'its socket has failed' },
+    ]
+    const ports = Array.from({ length: 300 }, (_, i) => ({
+      ...port(i, ''),
+      interface: `peer:10.0.${i >> 8}.${i & 255}`,
+    }))
+    const { text } = await newMetrics(t, newSource({ ports, overlays })).render()
+    const lines = text.split('\n')
+    for (const line of [
+      'tapwire_overlay_up{network="red"} 1',
+      'tapwire_overlay_up{network="far"} 0',
+      'tapwire_overlay_peers{network="red"} 300',
+      'tapwire_overlay_mtu_bytes{network="red"} 1450',
+      'tapwire_port_received_frames_total{network="red",sandbox="",interface="peer:10.0.0.255"} 265',
+    ]) {
+      assert.ok(lines.includes(line), line)
+    }
+    const others = ports.slice(256).reduce((sum, { received }) => sum + received.frames, 0)
+    assert.ok(
+      lines.includes(
+        `tapwire_port_received_frames_total{network="red",sandbox="",interface="peer:others"} ${others}`,
+      ),
+    )
+  })
+
   it('are what promtool takes without a remark', { skip: needs('promtool') }, async (t) => {
     const { text } = await newMetrics(t).render()
     const check = spawnSync(programPath('promtool') ?? '', ['check', 'metrics'], {

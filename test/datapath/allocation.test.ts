@@ -458,7 +458,8 @@ describe('a million frames allocate nothing', () => {
         view.setUint8(network + 8, 64)
         decrementTimeToLive(view, network)
         clampMss(view, offset, network, transport, end, 1000)
-        if ((i & 15) === 0) fragmenter.fragment(offset, frame.length, network, 576, layout.arena, layout.gathers)
+        if ((i & 15) === 0)
+          fragmenter.fragment(offset, frame.length, network, 576, layout.arena, layout.gathers)
       }
     }
     work(100_000)

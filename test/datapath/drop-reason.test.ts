@@ -10,11 +10,14 @@ import {
   NO_IMPAIRMENT,
 } from '../../src/datapath/impairment/impairment-settings.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
+import { gatewayInterface } from '../support/gateway-interface.ts'
+import { address, packetFrame } from '../support/packet-text.ts'
 import { repositoryRoot } from '../support/repository.ts'
 import { playLab } from '../support/router-lab.ts'
 import { RouterScene } from '../support/router-scene.ts'
 import { assertAllAccountedFor, play, type Scenario } from '../support/scenario.ts'
 import { pattern, transportFrame } from '../support/transport-frame.ts'
+import { underlay } from '../support/tunnel-scene.ts'
 
 const TWO_PORTS = `
   network 1
@@ -24,8 +27,21 @@ const TWO_PORTS = `
 /** Type A of the name `web`. */
 const QUESTION = '000701000001000000000000037765620000010001'
 
+const OURS = underlay(0)
+const PEER = underlay(1)
+const STRANGER = underlay(2)
+const CONGESTED = 3
+const VXLAN = '0800000012345600'
+/** UDP from 10.1.0.3 to 10.1.0.2, of a sender without ECN. */
+const INNER = Buffer.from(packetFrame('udp 10.1.0.3:1>10.1.0.2:2', address('10.1.0.2')).frame).toString('hex')
+
 /** For each reason something that makes the data path drop one frame or more for it, and none for another. */
-const PROVOCATIONS: Readonly<Partial<Record<Exclude<keyof typeof DropReason, 'none'>, () => Scenario>>> = {
+const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof DropReason, 'none'>, () => Scenario>> = {
+  vxlanMalformed: () => outOfTunnel('0000000012345600'),
+  vniUnknown: () => outOfTunnel('0800000099999900'),
+  peerUnknown: () => outOfTunnel(`${VXLAN}${INNER}`, STRANGER),
+  ecnMarked: () => outOfTunnel(`${VXLAN}${INNER}`, PEER, CONGESTED),
+  tunnelLocalSource: () => outOfTunnel(`${VXLAN}02000000006202000000006188b5`),
   runtFrame: () => playOn(TWO_PORTS, '1> b a cut=13', '1! runt-frame'),
   frameTooLong: () => playOn(TWO_PORTS, '1> b a length=1515', '1! frame-too-long'),
   sourceMulticast: () => playOn(TWO_PORTS, '1> b * hello', '1! source-multicast'),
@@ -48,6 +64,13 @@ const PROVOCATIONS: Readonly<Partial<Record<Exclude<keyof typeof DropReason, 'no
   arpSpoofed: () => inLab('1> arp 10.1.0.1 asks 10.1.0.3 from=10.1.0.2', '1! arp-spoofed'),
   reservedAddress: () => playOn(TWO_PORTS, '1> 01:80:c2:00:00:00 a bpdu', '1! reserved-address'),
   samePort: () => playOn(TWO_PORTS, '1> a a hello', '1! same-port'),
+  splitHorizon: () => {
+    const scenario = tunnelled()
+    scenario.engine.addPeer(202, { domain: 1, address: STRANGER, mtu: 1450 })
+    scenario.engine.setRemote(1, { high: 0x0200, low: 0x62 }, { port: 202, ipv4: [] })
+    arriveByTunnel(scenario, `${VXLAN}02000000006202000000006388b5`)
+    return scenario
+  },
   noOtherPort: () => playOn('network 1', 'port 1 network=1', '1> * a hello', '1! no-other-port'),
   iccDisabled: () =>
     inLab(
@@ -160,6 +183,21 @@ const PROVOCATIONS: Readonly<Partial<Record<Exclude<keyof typeof DropReason, 'no
       ...Array<string>(4).fill('1='),
       '1! neighbour-queue-full',
     ),
+  tunnelRecursion: () => {
+    const scenario = tunnelled()
+    scenario.arrive(1, packetFrame('udp 10.1.0.2:1>10.0.0.2:4789', address('10.1.0.9')))
+    scenario.turn()
+    assertAllAccountedFor(scenario.engine.counters.total())
+    return scenario
+  },
+  routerNotTunnelled: () => {
+    const scenario = tunnelled()
+    scenario.engine.setInterface(1, gatewayInterface('10.1.0.1', 1450))
+    scenario.arrive(1, packetFrame('udp 10.1.0.2:1>10.1.0.9:2 from=10.1.0.1', address('10.1.0.9')))
+    scenario.turn()
+    assertAllAccountedFor(scenario.engine.counters.total())
+    return scenario
+  },
   segmentLimit: () => {
     const scenario = superFramesTo(1)
     scenario.arrive(1, superFrame(10_000, 1))
@@ -275,6 +313,42 @@ function confirmedFlow(
     '9< udp 192.0.2.1:4000>9.9.9.9:53 via=192.0.2.254',
   ]
   return playLab([...flow, ...lines].join('\n'), new RouterScene(options)).scenario
+}
+
+/** Port 1, where station a lives, and peer 201 behind tunnel 100. */
+function tunnelled(): Scenario {
+  const scenario = playOn('network 1')
+  const { engine, io } = scenario
+  scenario.port(1, { station: { high: 0x0200, low: 0x61 } })
+  engine.addTunnel(100, { local: OURS, udpPort: 4789, sources: 4 })
+  io.attachTunnel(100)
+  engine.setOverlay(1, {
+    tunnel: 100,
+    networkIdentifier: 0x123456,
+    floods: true,
+    learns: true,
+    suppressesArp: false,
+  })
+  engine.addPeer(201, { domain: 1, address: PEER, mtu: 1450 })
+  io.attachPeer(201, 100, PEER, 4789)
+  return scenario
+}
+
+function arriveByTunnel(scenario: Scenario, payload: string, source = PEER, tos = 0): void {
+  scenario.io.injectDatagram(100, {
+    payload: Uint8Array.from(Buffer.from(payload, 'hex')),
+    source,
+    sourcePort: 50_000,
+    tos,
+  })
+  scenario.turn()
+  assertAllAccountedFor(scenario.engine.counters.total())
+}
+
+function outOfTunnel(payload: string, source = PEER, tos = 0): Scenario {
+  const scenario = tunnelled()
+  arriveByTunnel(scenario, payload, source, tos)
+  return scenario
 }
 
 /** Two frames to port 2, the first of which its device refuses. */

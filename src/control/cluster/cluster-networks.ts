@@ -22,7 +22,13 @@ import type { ClusterNetwork } from './cluster-records.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { clusterText } from './cluster-texts.ts'
 import { exactEntry } from './exact-entry.ts'
-import { type ClusterNetworkWish, planClusterNetwork, recordOf, vniTaken } from './plan-cluster-network.ts'
+import {
+  type ClusterNetworkWish,
+  clusterNetworkOf,
+  planClusterNetwork,
+  recordOf,
+  vniTaken,
+} from './plan-cluster-network.ts'
 
 export interface ClusterNetworksParts {
   readonly session: ClusterSession
@@ -45,6 +51,8 @@ export class ClusterNetworks {
   readonly #lock = new KeyedLock()
   /** Why a network of the cluster is not on this host, as it was told. */
   readonly #failures = new Map<string, unknown>()
+  /** Networks that the registry has lost, and that are yet to be put back, by id. */
+  readonly #lost = new Map<string, ClusterNetwork>()
   #retrying = false
 
   constructor(parts: ClusterNetworksParts) {
@@ -89,26 +97,50 @@ export class ClusterNetworks {
     return this.#lock.run('networks', () => this.#settle())
   }
 
-  /** The registry has lost these networks, and this host has not. */
-  async restore(ids: readonly string[]): Promise<void> {
+  /** The registry has lost networks that this host remembers: it puts them back before model and view are made to agree. */
+  regressed(): void {
+    const { view } = this.#parts.session
+    for (const network of this.#parts.local()) {
+      if (!view.networks.has(network.id)) this.#lost.set(network.id, clusterNetworkOf(network))
+    }
+    for (const key of view.held) {
+      const network = key.kind === 'network' ? view.networks.get(key.id) : undefined
+      if (network !== undefined) this.#lost.set(network.id, network)
+    }
+  }
+
+  /** What cannot be put back now stays here until it can. */
+  async #restore(): Promise<void> {
+    for (const network of [...this.#lost.values()]) {
+      try {
+        await this.#restoreOne(network)
+        this.#lost.delete(network.id)
+      } catch (error) {
+        this.#parts.warn(error, `network ${network.name} is not yet put back into the cluster`)
+        this.#retry()
+        return
+      }
+    }
+  }
+
+  async #restoreOne(network: ClusterNetwork): Promise<void> {
     const { session } = this.#parts
     const { view } = session
-    for (const id of ids) {
-      for (let tries = 0; tries < TRIES_MAX && view.isHeld(networkKey(id)); tries++) {
-        const network = view.networks.get(id)
-        if (network === undefined) break
-        const commit = await this.#commitNew(network, view.revisionOf(NETWORKS_CHANGED))
-        await session.echo(commit.revision)
-      }
+    const key = networkKey(network.id)
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      if (view.networks.has(network.id) && !view.isHeld(key)) return
+      const commit = await this.#commitNew(network, view.revisionOf(NETWORKS_CHANGED))
+      await session.echo(commit.revision)
     }
   }
 
   async #settle(): Promise<void> {
     const { session, warn } = this.#parts
     if (!session.isSynced) return
+    await this.#restore()
     const local = new Map(this.#parts.local().map((network) => [network.id, network]))
     for (const network of local.values()) {
-      if (session.view.networks.has(network.id)) continue
+      if (session.view.networks.has(network.id) || this.#lost.has(network.id)) continue
       await this.#try(
         network.id,
         () => this.#parts.giveUp(network),

@@ -143,7 +143,10 @@ export class Cluster {
     const { model } = context
     this.session.view.onChange((changes) => this.#viewChanged(changes))
     for (const id of model.sandboxes.keys()) this.#endpoints.sandboxChanged(id)
-    model.onSandbox((id) => this.#endpoints.sandboxChanged(id))
+    model.onSandbox((id) => {
+      this.#endpoints.sandboxChanged(id)
+      this.#remotes.ownChanged()
+    })
     for (const network of this.#localNetworks()) this.#came(network)
     this.session.own.open()
     this.session.start(model.cluster?.revision ?? 0)

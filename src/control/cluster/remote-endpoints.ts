@@ -60,6 +60,11 @@ export class RemoteEndpoints {
     }
   }
 
+  /** An endpoint of ours may be gone, and with it what another one's MAC address was in the way of. */
+  ownChanged(): void {
+    for (const network of this.#networks.values()) network.markShadowed()
+  }
+
   /** Resolves when the switch has been told all that is known now of the network. */
   async told(network: string): Promise<void> {
     await this.#networks.get(network)?.idle()
@@ -73,8 +78,8 @@ export class RemoteEndpoints {
 
 interface Peer {
   readonly address: string
-  /** Stations behind it. */
-  stations: number
+  /** Endpoints behind it, by id. */
+  readonly stations: Set<string>
 }
 
 class RemoteNetwork {
@@ -88,6 +93,8 @@ class RemoteNetwork {
   readonly #peers = new Map<string, Peer>()
   readonly #dirty = new Set<string>()
   readonly #dirtyHosts = new Set<string>()
+  /** Endpoints whose MAC address one of ours has. */
+  readonly #shadowed = new Set<string>()
   #work: Promise<void> | undefined
   #ended = false
 
@@ -105,6 +112,14 @@ class RemoteNetwork {
     for (const name of [...this.#parts.view.hosts.keys(), ...this.#peers.keys()]) {
       if (name !== this.#parts.host) this.#dirtyHosts.add(name)
     }
+    this.#start()
+  }
+
+  /** An endpoint of ours is gone. */
+  markShadowed(): void {
+    if (this.#shadowed.size === 0) return
+    for (const id of this.#shadowed) this.#dirty.add(id)
+    this.#shadowed.clear()
     this.#start()
   }
 
@@ -173,10 +188,10 @@ class RemoteNetwork {
     this.#dirtyHosts.delete(name)
     const address = this.#parts.view.hosts.get(name)?.advertise
     const peer = this.#peers.get(name)
-    if (peer !== undefined && peer.address !== address) await this.#removePeer(name, peer)
+    if (peer !== undefined && peer.address !== address) return this.#removePeer(name, peer)
     if (address === undefined) return
     if (this.#reachesAll()) await this.#peer(name, address)
-    else if (this.#peers.get(name)?.stations === 0) await this.#removePeer(name, this.#peers.get(name)!)
+    else if (peer?.stations.size === 0) await this.#removePeer(name, peer)
   }
 
   /** Connections to a published port come in at any host, also at one that has no endpoint here. */
@@ -196,14 +211,14 @@ class RemoteNetwork {
     if (wanted === undefined || told === wanted) return
     const address = this.#parts.view.hosts.get(wanted.host)!.advertise
     const peer = await this.#peer(wanted.host, address)
-    if (this.#told.get(id) === undefined) peer.stations += 1
+    peer.stations.add(id)
     this.#told.set(id, wanted)
     this.#byMac.set(wanted.mac, id)
     try {
       await this.#put(wanted, address)
     } catch (error) {
-      // As what has been told of it in part.
-      this.#told.set(id, { ...wanted })
+      // It was told in part.
+      this.#tellAgain(wanted)
       throw error
     }
   }
@@ -224,7 +239,7 @@ class RemoteNetwork {
     }
     if (!peers.isOwnMac(this.#network.id, endpoint.mac)) return endpoint
     // It would take the frames of one of ours.
-    if (this.#dirty.size === 0) this.#tryLater()
+    this.#shadowed.add(id)
     return undefined
   }
 
@@ -239,21 +254,15 @@ class RemoteNetwork {
       this.#returnMac(mac, id)
     }
     this.#told.delete(id)
-    const peer = this.#peers.get(host)
-    if (peer === undefined) return
-    peer.stations -= 1
-    if (peer.stations === 0 && !this.#reachesAll()) await this.#removePeer(host, peer)
+    const stations = this.#peers.get(host)?.stations
+    if (stations?.delete(id) === true && stations.size === 0) this.#dirtyHosts.add(host)
   }
 
   /** Another endpoint may have said that it has the same address. */
   #returnMac(mac: string, id: string): void {
     if (this.#byMac.size + 1 === this.#told.size) return
     for (const other of this.#told.values()) {
-      if (other.mac !== mac || other.id === id) continue
-      this.#told.delete(other.id)
-      const peer = this.#peers.get(other.host)
-      if (peer !== undefined) peer.stations -= 1
-      this.#dirty.add(other.id)
+      if (other.mac === mac && other.id !== id) this.#tellAgain(other)
     }
   }
 
@@ -262,7 +271,7 @@ class RemoteNetwork {
     if (known?.address === address) return known
     if (known !== undefined) await this.#removePeer(host, known)
     await this.#parts.peers.addPeer(this.#network.id, address, host)
-    const peer = { address, stations: 0 }
+    const peer = { address, stations: new Set<string>() }
     this.#peers.set(host, peer)
     return peer
   }
@@ -271,13 +280,18 @@ class RemoteNetwork {
   async #removePeer(host: string, { address }: Peer): Promise<void> {
     await this.#parts.peers.removePeer(this.#network.id, address)
     this.#peers.delete(host)
-    for (const [id, told] of this.#told) {
+    this.#dirtyHosts.add(host)
+    for (const told of this.#told.values()) {
       if (told.host !== host) continue
-      this.#told.delete(id)
-      if (this.#byMac.get(told.mac) === id) this.#byMac.delete(told.mac)
-      this.#dirty.add(id)
-      if (this.#wanted(id) === undefined) await this.#dropName(id)
+      if (this.#byMac.get(told.mac) === told.id) this.#byMac.delete(told.mac)
+      this.#tellAgain(told)
     }
+  }
+
+  /** What it was told of last is not what is wanted, whatever that is. */
+  #tellAgain(told: ClusterEndpoint): void {
+    this.#told.set(told.id, { ...told })
+    this.#dirty.add(told.id)
   }
 
   async #putName(endpoint: ClusterEndpoint): Promise<void> {

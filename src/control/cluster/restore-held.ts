@@ -9,11 +9,12 @@ import { claimText, clusterText } from './cluster-texts.ts'
  * hosts and endpoints do their own.
  */
 export async function restoreHeld(session: ClusterSession, networks: ClusterNetworks): Promise<void> {
-  const held = [...session.view.held]
+  const services = [...session.view.held].flatMap((key) => (key.kind === 'service' ? [key.id] : []))
+  networks.regressed()
   try {
-    await networks.restore(held.flatMap((key) => (key.kind === 'network' ? [key.id] : [])))
-    for (const key of held) {
-      const service = key.kind === 'service' ? session.view.services.get(key.id) : undefined
+    await networks.settle()
+    for (const id of services) {
+      const service = session.view.services.get(id)
       if (service !== undefined) await restoreService(session, service)
     }
   } catch {

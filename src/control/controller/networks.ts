@@ -59,7 +59,6 @@ export class Networks {
     const { addresses } = this.#context.parts
     return this.#context.attempt(async (undo) => {
       this.#reserveName(network.name, network.id, undo)
-      // Nobody joins it before it is kept.
       undo.always(this.#context.closeNetwork(network.id))
       addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options, begin)
       undo.add(() => addresses.removeNetwork(network.id))

@@ -33,7 +33,8 @@ export class Streams {
 
   async exec(reference: string, request: Exec): Promise<Duplex | undefined> {
     const { id } = this.#context.findSandbox(reference)
-    const run = this.#runs.find(id)
+    // Its command may have begun to print while its start is still being saved.
+    const run = this.#runs.find(id) ?? (await this.#runs.locked(id, async () => this.#runs.find(id)))
     if (run === undefined) {
       throw new TapwireError(ErrorCode.notRunning, `container ${id} is not running`)
     }

@@ -6,14 +6,14 @@
  * Every call has its full effect, or rejects and has none; those for one network run one after the other.
  */
 
-import { IPV6_MTU_MIN, MTU_MAX, MTU_MIN } from '../../limits.ts'
+import { MTU_MAX, MTU_MIN } from '../../limits.ts'
 import { KeyedLock } from '../controller/keyed-lock.ts'
 import { attempt, type Undo } from '../controller/undo.ts'
 import { normalAddress } from '../ip-address.ts'
 import type { Fabric } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import type { FabricOverlay, FabricTunnelNews } from '../model/tunnels.ts'
-import { tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
+import { IPV6_MTU_MIN, tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
 import type { TunnelPeer, TunnelStatus } from './driver.ts'
 import type { SwitchPeer, SwitchPort, SwitchRegistry } from './switch-registry.ts'
 import { type OpenTunnel, TunnelPool, type TunnelWish } from './tunnel-pool.ts'

@@ -8,7 +8,7 @@
  * The gateway's address is that of this host's router, on every host: nothing of it goes through the tunnel.
  */
 
-import { LEARNED_PEER_AGEING_S, LEARNED_PEER_LOOK_MS, LEARNED_PEERS_MAX } from '../../limits.ts'
+import { VXLAN_PEERS_MAX } from '../../limits.ts'
 import { KeyedLock } from '../controller/keyed-lock.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Fabric, Surroundings } from '../model/machine.ts'
@@ -30,6 +30,10 @@ import type {
 import type { SwitchRegistry } from './switch-registry.ts'
 import { TunnelDomains, type TunnelPlan } from './tunnel-domains.ts'
 import type { TunnelPool } from './tunnel-pool.ts'
+
+/** A peer that was learned is forgotten after this silence, which is looked for as often. */
+export const LEARNED_PEER_AGEING_S = 600
+const LEARNED_PEER_LOOK_MS = 30_000
 
 /** How long to wait for a route to the first remote address, where that decides which address is ours. */
 const ROUTE_LOOK_MS = 1000
@@ -179,7 +183,7 @@ export class VxlanDriver implements NetworkDriver {
     if (!vxlanOptions(network.options).learnsPeers) return
     this.#told(network, async () => {
       if (this.#tunnels.mtuOf(network.id) === undefined) return
-      if (this.#learnedPeers(network).length >= LEARNED_PEERS_MAX) return
+      if (this.#tunnels.peersOf(network.id).length >= VXLAN_PEERS_MAX) return
       await this.#tunnels.addPeer(network.id, address)
       if (!this.#timers.has(network.id)) this.#lookForSilence(network)
     })

@@ -1,6 +1,6 @@
 /** The options of the bridge driver, as typed values, and what is wrong with them. */
 
-import { INTERFACE_NAME_MAX, IPV6_MTU_MIN, MTU_DEFAULT, MTU_MAX, MTU_MIN, PORTS_MAX } from '../../limits.ts'
+import { INTERFACE_NAME_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN, PORTS_MAX } from '../../limits.ts'
 import type { Defaults } from '../defaults.ts'
 import { parseIpAddress } from '../ip-address.ts'
 import { dnsChecks } from './dns-options.ts'
@@ -16,6 +16,7 @@ import {
   parseBoolean,
   parseInteger,
 } from './option-values.ts'
+import { IPV6_MTU_MIN } from './tunnel-mtu.ts'
 
 export interface BridgeOptions {
   /** Bytes of IP packet. */

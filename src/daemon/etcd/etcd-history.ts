@@ -50,7 +50,7 @@ export class EtcdHistory {
       (mark.clusterId === '' || header.clusterId === mark.clusterId) &&
       header.revision >= mark.revision &&
       header.term >= mark.term
-    if (!same) this.restart()
+    if (!same) this.restart(mark.past)
     this.#clusterId = header.clusterId
     this.#revision = Math.max(this.#revision, header.revision)
     this.#term = Math.max(this.#term, header.term)
@@ -65,8 +65,9 @@ export class EtcdHistory {
     if (entry.revision >= (this.#witness?.entry.revision ?? 0)) this.#witness = { entry, at }
   }
 
-  /** It is another one. */
-  restart(): void {
+  /** It is another one than in that past; where that is over, it has been found out before. */
+  restart(past: number): void {
+    if (past !== this.#past) return
     this.#past++
     this.#clusterId = ''
     this.#revision = 0

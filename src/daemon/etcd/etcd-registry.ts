@@ -12,9 +12,9 @@ import type {
   RegistryTransaction,
   RegistryWatch,
 } from '../../control/registry/registry.ts'
+import { REGISTRY_ENTRIES_MAX, REGISTRY_PAGE_ENTRIES } from '../../control/registry/registry-limits.ts'
 import { checkKey, checkTransaction } from '../../control/registry/transaction.ts'
 import type { ClusterServer } from '../../control/rules/cluster-address.ts'
-import { REGISTRY_ENTRIES_MAX, REGISTRY_PAGE_ENTRIES } from '../../limits.ts'
 import { type CallOptions, ETCD_TIMES, EtcdClient, type EtcdTimes, READ } from './etcd-client.ts'
 import { resultOf } from './etcd-connection.ts'
 import { EtcdFailure, GrpcCode, garbage, unavailable } from './etcd-failure.ts'
@@ -191,12 +191,12 @@ export class EtcdRegistry implements Registry {
   /** A watch that says nothing may be one of a server that is cut off. Calls tell, and move on to another server. */
   #schedulePulse(): void {
     clearTimeout(this.#pulse)
-    this.#pulse = setTimeout(() => {
-      this.#client.refreshWitness().then(
-        () => this.#schedulePulse(),
-        () => this.#schedulePulse(),
-      )
-    }, this.#client.times.pulseMs)
+    if (this.#watches.size === 0) return
+    const again = (): void => this.#schedulePulse()
+    this.#pulse = setTimeout(
+      () => void this.#client.refreshWitness().then(again, again),
+      this.#client.times.pulseMs,
+    )
   }
 
   async #call(path: string, body: Json, options: CallOptions): Promise<Json> {

@@ -66,9 +66,6 @@ const NONE = -1
 
 /** What a frame needs in front of it: the VXLAN header and the send word, to a multiple of 8. */
 const ROOM = 16
-/** A frame that stands there in its slot, or behind a VXLAN header there, has that room. */
-const IN_SLOT_MAX = FRAME_IN_SLOT + VXLAN_HEADER_SIZE
-
 /** Datagrams that the kernel cuts one message into (UDP_MAX_SEGMENTS of Linux before 6.9), and bytes of it, over either IP. */
 const SEND_SEGMENTS_MAX = 64
 const SEND_BYTES_MAX = UDP_PAYLOAD_MAX - 20
@@ -238,8 +235,7 @@ export class Encapsulation implements TunnelEgress {
 
   /** Whether VXLAN header and send word fit in front of the frame without writing over anything else. */
   private hasRoom(offset: number): boolean {
-    if (offset >= this.slotsEnd) return false
-    return (offset - this.slotsStart) % SLOT_SIZE <= IN_SLOT_MAX
+    return offset < this.slotsEnd && (offset - this.slotsStart) % SLOT_SIZE === FRAME_IN_SLOT
   }
 
   /** A copy of the frame in the arena, with its virtio-net header and room in front; or NO_ROOM. */

@@ -193,6 +193,7 @@ describe('where the registry is away', () => {
       cluster.run(hosts[0]!.controller.createNetwork({ Name: 'n', Driver: 'overlay' })),
       unavailable,
     )
+    await cluster.run(hosts[0]!.controller.disconnect('lan', { Container: 'c1' }))
     await assert.rejects(cluster.run(hosts[0]!.controller.removeNetwork('lan')), unavailable)
     await hosts[0]!.controller.createNetwork({ Name: 'local' })
     await hosts[0]!.start('c4', 'local')

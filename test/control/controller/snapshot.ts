@@ -109,16 +109,6 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
   assertNames(daemon, running)
 }
 
-/** What has a name keeps others from it. */
-export async function assertNamesTaken(daemon: Daemon): Promise<void> {
-  const { controller } = daemon
-  const { networks, sandboxes } = daemon.model()
-  for (const { name } of sandboxes) await assert.rejects(controller.createSandbox(name, {}), /already in use/)
-  for (const { name } of networks) {
-    await assert.rejects(controller.createNetwork({ Name: name }), /already exists|predefined|pre-defined/)
-  }
-}
-
 /** Every vxlan network goes on to the hosts that it names. */
 function assertTunnels({ fabric: { tunnelling } }: Daemon, switched: readonly NetworkRecord[]): void {
   const { open, overlays, peers } = tunnelling
@@ -137,6 +127,16 @@ function assertTunnels({ fabric: { tunnelling } }: Daemon, switched: readonly Ne
   )
   const used = new Set([...overlays.values()].map(({ tunnel }) => tunnel))
   assert.equal(open.size, used.size, 'no tunnel is open for nobody')
+}
+
+/** What has a name keeps others from it. */
+export async function assertNamesTaken(daemon: Daemon): Promise<void> {
+  const { controller } = daemon
+  const { networks, sandboxes } = daemon.model()
+  for (const { name } of sandboxes) await assert.rejects(controller.createSandbox(name, {}), /already in use/)
+  for (const { name } of networks) {
+    await assert.rejects(controller.createNetwork({ Name: name }), /already exists|predefined|pre-defined/)
+  }
 }
 
 /** What the records say is published is what the switch lets in and what the machine has reserved. */

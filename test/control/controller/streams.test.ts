@@ -53,6 +53,21 @@ describe('attaching', () => {
   })
 })
 
+describe('executing', () => {
+  it('works from the moment on at which the sandbox is said to run, although that is still being saved', async () => {
+    const machine = new MemoryMachine()
+    const { controller } = await machine.boot()
+    await controller.createSandbox('c1', { Cmd: ['serve'] })
+    let over = false
+    const started = controller.startSandbox('c1').then(() => (over = true))
+    const runs = (): boolean => controller.inspectSandbox('c1').State.Status === 'running'
+    while (!runs()) await Promise.resolve()
+    assert.equal(over, false)
+    await controller.exec('c1', { Cmd: ['true'], Detach: true })
+    await started
+  })
+})
+
 describe('a stream that is there before what it leads to', () => {
   /** What it leads to: two pipes, seen from both sides. */
   function pair(): { target: Duplex; written: PassThrough; toRead: PassThrough } {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { NetworkCreate } from '../../../src/control/api/network.ts'
-import { LEARNED_PEER_AGEING_S, LEARNED_PEERS_MAX } from '../../../src/limits.ts'
+import { LEARNED_PEER_AGEING_S } from '../../../src/control/drivers/vxlan.ts'
+import { VXLAN_PEERS_MAX } from '../../../src/limits.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
 import { assertConsistent } from './snapshot.ts'
 
@@ -214,8 +215,9 @@ describe('hosts that a vxlan network learns', () => {
   it('are so many and no more', async () => {
     const { machine, daemon } = await boot()
     await daemon.controller.createNetwork(LEARNING)
-    for (let i = 0; i < LEARNED_PEERS_MAX + 3; i++) await stranger(daemon, `198.51.100.${i + 1}`)
-    assert.equal(peers(daemon).length, LEARNED_PEERS_MAX + 1)
+    for (let i = 0; i < VXLAN_PEERS_MAX + 3; i++)
+      await stranger(daemon, `198.51.${100 + (i >> 8)}.${i & 255}`)
+    assert.equal(peers(daemon).length, VXLAN_PEERS_MAX)
     await daemon.controller.removeNetwork('n')
     assertConsistent(daemon, machine)
   })

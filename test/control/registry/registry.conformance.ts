@@ -52,7 +52,10 @@ export class Told {
   }
 
   async until(done: () => boolean): Promise<void> {
-    while (!done()) await new Promise<void>((resolve) => (this.#wake = resolve))
+    while (!done()) {
+      assert.equal(this.lost, '', 'the watch is lost, and nothing more will be told')
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { shellLine, shellWord } from '../../support/shell-word.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
-import { attempt } from '../support/program.ts'
+import { attempt, type Outcome } from '../support/program.ts'
 import { newFolder } from '../support/scene.ts'
 import { until } from '../support/until.ts'
 
@@ -28,13 +28,16 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
       script.replaceAll('$TAPWIRE', () => shellLine(daemon.line())),
     )
 
+  /** The program itself, whose exit code is in question. */
+  const tapwire = (...args: readonly string[]): Promise<Outcome> => attempt({}, ...daemon.line(...args))
+
   it('hands on the exit code of a command that was run or executed', async () => {
     await daemon.run('codes')
     const outcomes = await Promise.all(
       [0, 1, 3, 125, 126, 127, 128, 255].map(async (code) => ({
         code,
-        run: (await daemon.attempt('run', '--rm', 'sh', '-c', `exit ${code}`)).code,
-        exec: (await daemon.attempt('exec', 'codes', 'sh', '-c', `exit ${code}`)).code,
+        run: (await tapwire('run', '--rm', 'sh', '-c', `exit ${code}`)).code,
+        exec: (await tapwire('exec', 'codes', 'sh', '-c', `exit ${code}`)).code,
       })),
     )
     for (const { code, run, exec } of outcomes) assert.deepEqual({ run, exec }, { run: code, exec: code })
@@ -70,7 +73,7 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
 
   it('ends with 125, 126 and 127 where no command runs', async () => {
     const codes = async (...args: string[]): Promise<unknown[]> => {
-      const { code, errors } = await daemon.attempt(...args)
+      const { code, errors } = await tapwire(...args)
       return [code, errors.split('\n')[0]]
     }
     assert.deepEqual(await codes('run', '--rm', '--network', 'nowhere', 'true'), [
@@ -83,8 +86,8 @@ describe('commands in sandboxes', { skip: needsTap() || needs('script') }, () =>
       'tapwire: exec: "no-such-program": executable file not found in $PATH',
     ])
     await daemon.run('none-of-these')
-    assert.equal((await daemon.attempt('exec', 'none-of-these', '/etc')).code, 126)
-    assert.equal((await daemon.attempt('exec', 'none-of-these', 'no-such-program')).code, 127)
+    assert.equal((await tapwire('exec', 'none-of-these', '/etc')).code, 126)
+    assert.equal((await tapwire('exec', 'none-of-these', 'no-such-program')).code, 127)
   })
 
   it('hands signals on to the command, and tells by which one it ended', async () => {

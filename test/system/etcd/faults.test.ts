@@ -105,7 +105,7 @@ insideNamespace(import.meta.url, () => {
       registry.watch(at, revision, told.listener)
       await told.until(() => told.changes.length === 1)
       // Of another prefix: the watch knows of it by the word that etcd says from time to time.
-      const elsewhere = await write(direct, `${place()}`, '1')
+      const elsewhere = await write(direct, place(), '1')
       let heard = false
       proxy.heard = (text) => {
         const line = new RegExp(`"revision":"${elsewhere}","raft_term":"\\d+"}}}\\s*$`, 'm')

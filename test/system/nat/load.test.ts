@@ -1,4 +1,7 @@
-/** Much of everything: bytes, connections, and packets of one sandbox that wants to disturb the others. */
+/**
+ * Much of everything: bytes, connections, and packets of one sandbox that wants to disturb the others. TAPWIRE_FLOOD_PACKETS says how
+ * many packets.
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -12,7 +15,7 @@ import { namespacePath } from '../support/scene.ts'
 
 const FILE = '1000000000'
 const CONNECTIONS = 2000
-const FLOOD = 1_000_000
+const FLOOD = Number(process.env['TAPWIRE_FLOOD_PACKETS'] ?? 250_000)
 
 const skip = needsTap() || needs('ip', 'cc', 'nsenter', 'setpriv')
 

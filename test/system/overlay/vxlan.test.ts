@@ -1,44 +1,86 @@
 /** Networks that go on by VXLAN: from daemon to daemon, and to the kernel's own vxlan device. */
 
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { Fdb } from '../../../src/control/api/switch.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
+import { checksumErrors } from '../support/checksum-errors.ts'
 import { compile } from '../support/compile.ts'
-import { run } from '../support/program.ts'
-import { namespacePath } from '../support/scene.ts'
-import { TunnelScene, UNDERLAY4, UNDERLAY6 } from '../support/tunnel-scene.ts'
+import { type Program, run } from '../support/program.ts'
+import { namespacePath, newFolder } from '../support/scene.ts'
+import { type Side, TunnelScene, UNDERLAY4, UNDERLAY6 } from '../support/tunnel-scene.ts'
+import { until } from '../support/until.ts'
 
 const skip =
   needsTap() || needs('ip', 'ping', 'ethtool', 'tcpdump', 'tshark', 'cc', 'nsenter', 'setpriv', 'ss')
 
-const BYTES = '3000000'
+const BYTES = '1000000'
 const ping = ['ping', '-n', '-i', '0.01', '-W', '5'] as const
 
-/** Every size there is to fall over: the smallest, around what passes in one piece, and what must be fragmented. */
-const SIZES = ['0', '1', '18', '1372', '1373', '1400', '1422', '1423', '4000', '20000'] as const
+/** Of the payload: the smallest, around what passes in one piece by either family, and what is sent in fragments. */
+const SIZES = ['0', '1', '18', '1402', '1403', '1422', '1423', '4000', '20000'] as const
+
+/** What has to be checked for a packet to be found bad, outside and inside, and what it is then. */
+const CHECKED = ['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
+const BAD = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6']
+  .map((protocol) => `${protocol}.checksum.status == 0`)
+  .join(' || ')
 
 let transfer: string
+before(() => {
+  transfer = compile('transfer')
+})
 
-/** Bytes there and back, each of them checked. */
+async function pings(scene: TunnelScene, from: string, address: string): Promise<void> {
+  for (const size of SIZES) await scene.on(from, ...ping, '-c', '2', '-M', 'dont', '-s', size, address)
+}
+
+/** Bytes, each of them checked: by TCP, in datagrams, in datagrams that are cut up on the way, and in fragments. */
 async function send(scene: TunnelScene, from: string, to: string, address: string): Promise<void> {
   const ends = [from, to].map((name) => namespacePath(scene.place(name).namespace!))
   const go = (...args: readonly string[]): Promise<string> =>
     run({}, transfer, ...args, ...ends, address, '7000', BYTES)
   await go('tcp')
-  await go('-d', '1400', 'udp')
-  await go('-s', '-d', '1372', 'udp')
+  await go('-d', '1300', 'udp')
+  await go('-s', '-d', '1272', 'udp')
   await go('-w', '4', '-d', '9000', 'udp')
 }
 
-for (const [name, underlay] of [
+/** All that comes in on the cable; with offloads it is longer than the cable takes, and without them as it would be there. */
+async function record(scene: TunnelScene, side: Side): Promise<{ file: string; program: Program }> {
+  const file = join(newFolder(), `${side}.pcap`)
+  const program = scene.begin(
+    side,
+    'tcpdump',
+    ...['-i', 'eth0', '-Q', 'in', '-U', '--immediate-mode', '-B', '65536', '-Z', 'root', '-w', file],
+  )
+  await program.printed(/listening on/)
+  return { file, program }
+}
+
+/** tshark finds nothing wrong, neither outside nor inside. */
+async function assertSound({ file, program }: { file: string; program: Program }): Promise<void> {
+  await program.stop('SIGINT')
+  assert.equal(await run({}, 'tshark', '-n', '-r', file, ...CHECKED, '-Y', BAD), '')
+  const seen = await run({}, 'tshark', '-n', '-r', file, '-q', '-z', 'io,phs')
+  for (const protocol of ['vxlan', 'tcp', 'icmp']) assert.match(seen, new RegExp(`\\b${protocol}\\b`))
+}
+
+async function mtuOf(scene: TunnelScene, name: string): Promise<number> {
+  const [link] = JSON.parse(await scene.on(name, 'ip', '-j', 'link', 'show', 'eth0')) as { mtu: number }[]
+  return link!.mtu
+}
+
+for (const [family, underlay] of [
   ['IPv4', UNDERLAY4],
   ['IPv6', UNDERLAY6],
 ] as const) {
-  describe(`two daemons with a vxlan network, over ${name}`, { skip }, () => {
+  describe(`two daemons with a vxlan network, over ${family}`, { skip }, () => {
     let scene: TunnelScene
     let red: string
     let blue: string
     before(async () => {
-      transfer = compile('transfer')
       scene = await TunnelScene.start(underlay)
       await Promise.all([scene.network('left'), scene.network('right')])
       red = await scene.sandbox('left', 'red')
@@ -47,13 +89,162 @@ for (const [name, underlay] of [
     after(() => scene.stop())
 
     it('reach each other with packets of all sizes', async () => {
-      for (const size of SIZES) await scene.on('red', ...ping, '-c', '2', '-M', 'dont', '-s', size, blue)
-      await scene.on('blue', ...ping, '-c', '2', red)
+      await pings(scene, 'red', blue)
+      await pings(scene, 'blue', red)
     })
 
-    it('carry bytes as they are', async () => {
+    it('carry bytes as they are, and all checksums are right on the way', async () => {
+      // What a cable has: nothing is left to an interface.
+      for (const side of ['left', 'right'] as const) {
+        await scene.on(side, 'ethtool', '-K', 'eth0', 'tx', 'off', 'gro', 'off')
+      }
+      const records = await Promise.all([record(scene, 'left'), record(scene, 'right')])
+      await pings(scene, 'red', blue)
       await send(scene, 'red', 'blue', blue)
       await send(scene, 'blue', 'red', red)
+      await Promise.all(records.map(assertSound))
+      for (const place of ['left', 'right', 'red', 'blue']) {
+        assert.deepEqual(await checksumErrors(scene.place(place)), [], place)
+      }
+    })
+
+    it('tell of each other: in lists of peers and of stations, and where the network is inspected', async () => {
+      const [peer] = await scene.peers('left')
+      assert.deepEqual([peer!.network, peer!.address, peer!.vni], ['wide', underlay.right, 42])
+      assert.ok(
+        peer!.idleS! < 60 &&
+          peer!.stations === 1 &&
+          peer!.received.frames > 0 &&
+          peer!.transmitted.frames > 0,
+      )
+      const { stations } = await scene.daemon('left').call<Fdb>('GET', '/fdb')
+      const { MacAddress } = await scene.daemon('right').endpoint('blue', 'wide')
+      const there = stations.find(({ mac }) => mac === MacAddress)!
+      assert.deepEqual([there.network, there.interface], ['wide', `peer:${underlay.right}`])
+      assert.match(await scene.daemon('left').do('overlay', 'peers'), new RegExp(`${underlay.right} +wide`))
+      const inspected = JSON.parse(await scene.daemon('left').do('network', 'inspect', 'wide')) as object[]
+      const { Peers, Status } = inspected[0] as { Peers: object; Status: { Tunnel: object } }
+      assert.deepEqual(Peers, [{ Name: underlay.right, IP: underlay.right }])
+      const MTU = family === 'IPv4' ? 1450 : 1430
+      assert.deepEqual(Status.Tunnel, {
+        VNI: 42,
+        Local: underlay.left,
+        Port: 4789,
+        MTU,
+        Up: true,
+        Reason: '',
+      })
+    })
+
+    it('have interfaces that follow what the way takes', async () => {
+      const overhead = family === 'IPv4' ? 50 : 70
+      assert.equal(await mtuOf(scene, 'red'), 1500 - overhead)
+      for (const mtu of [1400, 1500]) {
+        for (const side of ['left', 'right'] as const)
+          scene[side].ip('link', 'set', 'eth0', 'mtu', String(mtu))
+        for (const name of ['red', 'blue']) {
+          await until(`${name} has followed`, async () => (await mtuOf(scene, name)) === mtu - overhead)
+        }
+        await send(scene, 'red', 'blue', blue)
+      }
+    })
+
+    it('go on when the address, or the interface that has it, is back', async () => {
+      const up = async (): Promise<boolean> =>
+        /STATE\n.* up$/s.test(await scene.daemon('left').do('overlay', 'ls'))
+      scene.left.ip('link', 'set', 'eth0', 'down')
+      await until('it is down', async () => !(await up()))
+      scene.left.ip('link', 'set', 'eth0', 'up')
+      const nodad = family === 'IPv4' ? [] : ['nodad']
+      scene.left.ip(
+        'address',
+        'replace',
+        `${underlay.left}/${underlay.prefixLength}`,
+        'dev',
+        'eth0',
+        ...nodad,
+      )
+      await until('it is up', up)
+      await until(
+        'they reach each other',
+        async () => (await scene.attempt('red', ...ping, '-c', '1', blue)).code === 0,
+      )
+    })
+
+    it('are there again with the next daemon', async () => {
+      await scene.daemon('left').kill()
+      await scene.daemon('left').again()
+      await until(
+        'they reach each other',
+        async () => (await scene.attempt('blue', ...ping, '-c', '1', red)).code === 0,
+      )
     })
   })
+
+  describe(`a vxlan network to the kernel's own device, over ${family}`, { skip }, () => {
+    const KERNEL = '10.9.0.200'
+    let scene: TunnelScene
+    let red: string
+    before(async () => {
+      scene = await TunnelScene.start(underlay, ['left'])
+      await scene.network('left')
+      scene.kernel(KERNEL)
+      red = await scene.sandbox('left', 'red')
+      await scene.sandbox('left', 'plain', { 'tapwire.offload': 'false' })
+    })
+    after(() => scene.stop())
+
+    for (const offload of ['on', 'off'] as const) {
+      it(`carries bytes both ways with offloads ${offload}`, async () => {
+        for (const [side, device] of [
+          ['left', 'eth0'],
+          ['right', 'eth0'],
+          ['right', 'vxlan0'],
+          ['right', 'br0'],
+        ] as const) {
+          await scene.on(side, 'ethtool', '-K', device, 'tx', offload, 'gro', offload)
+        }
+        const record0 = offload === 'off' ? await record(scene, 'right') : undefined
+        await pings(scene, 'red', KERNEL)
+        await pings(scene, 'right', red)
+        await send(scene, 'red', 'right', KERNEL)
+        await send(scene, 'right', 'red', red)
+        await send(scene, 'plain', 'right', KERNEL)
+        if (record0 !== undefined) await assertSound(record0)
+        for (const place of ['left', 'right', 'red', 'plain']) {
+          assert.deepEqual(await checksumErrors(scene.place(place)), [], place)
+        }
+      })
+    }
+  })
 }
+
+describe('hosts that nobody has named', { skip }, () => {
+  let scene: TunnelScene
+  before(async () => {
+    scene = await TunnelScene.start(UNDERLAY4)
+    await scene.network('left', { remote: '192.0.2.77' })
+    await scene.network('right')
+  })
+  after(() => scene.stop())
+
+  it('are not heard, and become peers where the network learns them', async () => {
+    const red = await scene.sandbox('left', 'red')
+    await scene.sandbox('right', 'blue')
+    const { code } = await scene.attempt('blue', ...ping, '-c', '1', '-W', '1', red)
+    assert.equal(code, 1)
+    assert.ok((await scene.drops('left'))['peer-unknown']! > 0)
+    await scene.daemon('left').do('rm', '-f', 'red')
+    await scene.daemon('left').do('network', 'rm', 'wide')
+    await scene.network('left', { remote: '192.0.2.77', 'learn-peers': 'true' })
+    const again = await scene.sandbox('left', 'red')
+    await until(
+      'it is reached',
+      async () => (await scene.attempt('blue', ...ping, '-c', '1', again)).code === 0,
+    )
+    assert.deepEqual((await scene.peers('left')).map(({ address }) => address).toSorted(), [
+      '192.0.2.2',
+      '192.0.2.77',
+    ])
+  })
+})

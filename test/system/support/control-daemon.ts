@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { EndpointInspect, SandboxCreate, SandboxInspect } from '../../../src/control/api/sandbox.ts'
 import { repositoryRoot } from '../../support/repository.ts'
-import { attempt, type Outcome, type Place, Program, run } from './program.ts'
+import { runOwn } from './own-command.ts'
+import { type Outcome, type Place, Program, run } from './program.ts'
 import { namespacePath, newFolder } from './scene.ts'
 
 const DAEMON = join(repositoryRoot, 'dist/src/daemon/main.js')
@@ -92,9 +93,9 @@ export class ControlDaemon {
     await this.ready()
   }
 
-  /** A command of the command line, to its end. */
+  /** A command of the command line, to its end, in this process. */
   attempt(...args: readonly string[]): Promise<Outcome> {
-    return attempt({}, ...this.line(...args))
+    return runOwn(DAEMON, '--socket', this.socket, ...args)
   }
 
   /** One that must succeed; its standard output without the last line's end. */

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { namespacePath, track } from './scene.ts'
 
 /** What nothing here takes, on a machine that is busy with other tests. */
-const DEADLINE_MS = 45_000
+export const DEADLINE_MS = 45_000
 
 export interface Place {
   /** The name of a network namespace. */

@@ -7,7 +7,7 @@ const CUT_LATER = 100
 export class TcpProxy {
   readonly #server: Server
   readonly #target: number
-  readonly #pairs = new Set<readonly [Socket, Socket]>()
+  readonly #sockets = new Set<Socket>()
   /** Whether connections are taken, or cut at once. */
   open = true
   /** Takes everything, and passes nothing on. */
@@ -42,7 +42,7 @@ export class TcpProxy {
 
   hold(): void {
     this.#held = true
-    for (const pair of this.#pairs) for (const socket of pair) socket.pause()
+    for (const socket of this.#sockets) socket.pause()
   }
 
   /** Cuts what there is, and takes nothing until `open` is set. */
@@ -57,11 +57,11 @@ export class TcpProxy {
   }
 
   #cutAll(): void {
-    for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
+    for (const socket of this.#sockets) socket.destroy()
   }
 
   #connect(client: Socket): void {
-    client.on('error', () => {})
+    this.#track(client)
     if (!this.open) {
       client.destroy()
       return
@@ -71,17 +71,11 @@ export class TcpProxy {
       return
     }
     const server = connect(this.#target, '127.0.0.1')
-    const pair = [client, server] as const
-    this.#pairs.add(pair)
+    this.#track(server)
     const cutBehind = this.cutBehind
     let passed = 0
-    server.on('error', () => {})
-    for (const [one, other] of [pair, [server, client] as const]) {
-      one.on('close', () => {
-        other.destroy()
-        this.#pairs.delete(pair)
-      })
-    }
+    client.on('close', () => server.destroy())
+    server.on('close', () => client.destroy())
     client.on('data', (chunk) => server.write(chunk))
     server.on('data', (chunk) => {
       this.heard(chunk.toString())
@@ -94,6 +88,11 @@ export class TcpProxy {
       client.end()
       server.destroy()
     })
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket))
   }
 
   #pass(client: Socket, chunk: Buffer): void {

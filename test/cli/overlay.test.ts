@@ -1,0 +1,119 @@
+/** overlay, and networks that go on to other hosts, against an API served by this process. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { OverlayNetworks, OverlayPeers } from '../../src/control/api/overlay.ts'
+import { CliHarness } from './cli-harness.ts'
+import { FakeControl } from './fake-control.ts'
+
+let harness: CliHarness
+let control: FakeControl
+
+beforeEach(async () => {
+  harness = new CliHarness()
+  control = await FakeControl.serve(join(harness.folder, 's'))
+})
+
+afterEach(async () => {
+  await control.close()
+  harness.remove()
+})
+
+async function out(...args: string[]): Promise<string> {
+  const { code, out: text, err } = await harness.tapwire(['--host', `unix://${control.socket}`, ...args])
+  assert.deepEqual([code, err], [0, ''])
+  return text
+}
+
+const peer = (host: string, address: string, more: object = {}): OverlayPeers['peers'][number] => ({
+  network: 'wide',
+  vni: 42,
+  host,
+  address,
+  port: 7,
+  mtu: 1450,
+  endpoints: 3,
+  stations: 2,
+  received: { frames: 1200, bytes: 1_230_000 },
+  transmitted: { frames: 0, bytes: 0 },
+  dropped: 4,
+  ...more,
+})
+
+const PEERS: OverlayPeers = {
+  peers: [
+    peer('node-10', '192.0.2.10', { idleS: 200 }),
+    peer('node-9', '192.0.2.9', { network: 'other', mtu: 8950 }),
+  ],
+}
+
+const NETWORKS: OverlayNetworks = {
+  networks: [
+    {
+      network: 'wide',
+      driver: 'vxlan',
+      vni: 42,
+      local: '192.0.2.1',
+      udpPort: 4789,
+      mtu: 1450,
+      peers: 2,
+      problem: '',
+    },
+    {
+      network: 'far',
+      driver: 'overlay',
+      vni: 4096,
+      local: '',
+      udpPort: 8472,
+      mtu: 1450,
+      peers: 0,
+      problem: 'there is no route to 192.0.2.2',
+    },
+  ],
+}
+
+describe('tapwire overlay', () => {
+  it('peers draws the other hosts', async () => {
+    control.answers.set('GET /overlay/peers', () => PEERS)
+    assert.equal(
+      await out('overlay', 'peers'),
+      `HOST      ADDRESS      NETWORK    MTU   ENDPOINTS   STATIONS          IDLE           FROM IT     TO IT   DROPPED
+node-9    192.0.2.9    other     8950           3          2   never heard   1,200 / 1.23 MB   0 / 0 B         4
+node-10   192.0.2.10   wide      1450           3          2         3 min   1,200 / 1.23 MB   0 / 0 B         4
+`,
+    )
+    assert.deepEqual(control.asked, ['GET /overlay/peers'])
+  })
+
+  it('peers of a network asks for those, and prints them as they are with --json', async () => {
+    control.answers.set('GET /overlay/peers', ({ query }) => {
+      assert.deepEqual(query, { network: 'wide' })
+      return PEERS
+    })
+    assert.deepEqual(JSON.parse(await out('overlay', 'peers', 'wide', '--json')), PEERS)
+  })
+
+  it('ls draws the networks, and why nothing passes', async () => {
+    control.answers.set('GET /overlay/networks', () => NETWORKS)
+    assert.equal(
+      await out('overlay', 'ls'),
+      `NETWORK   DRIVER     VNI   LOCAL       PORT    MTU   PEERS   STATE
+far       overlay   4096   -           8472   1450       0   down: there is no route to 192.0.2.2
+wide      vxlan       42   192.0.2.1   4789   1450       2   up
+`,
+    )
+    assert.deepEqual(JSON.parse(await out('overlay', 'ls', '--json')), NETWORKS)
+  })
+})
+
+describe('tapwire network create -d vxlan', () => {
+  it('sends addresses that are given one by one as a list', async () => {
+    control.answers.set('POST /networks', ({ body }) => {
+      const { Driver, Options } = body as { Driver: string; Options: object }
+      assert.deepEqual([Driver, Options], ['vxlan', { vni: '42', remote: '192.0.2.2,192.0.2.3,192.0.2.4' }])
+      return { Id: 'a1', Warning: '' }
+    })
+    const remotes = ['-o', 'remote=192.0.2.2,192.0.2.3', '-o', 'remote=192.0.2.4']
+    assert.equal(await out('network', 'create', '-d', 'vxlan', '-o', 'vni=42', ...remotes, 'wide'), 'a1\n')
+  })
+})

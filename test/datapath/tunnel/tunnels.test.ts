@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { DropReason } from '../../../src/datapath/drop-reason.ts'
+import { formatMac } from '../../../src/wire/address.ts'
+import { frameOf, macText } from '../../support/frame-text.ts'
+import { gatewayInterface } from '../../support/gateway-interface.ts'
+import { address, packetFrame } from '../../support/packet-text.ts'
+import { mac, peerOf, TUNNEL, TunnelScene, underlay, VNI } from '../../support/tunnel-scene.ts'
+
+const frame = (text: string): Uint8Array => frameOf(text.split(' ')).frame
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+/** To the station with the destination's address. */
+const packet = (text: string): Uint8Array =>
+  packetFrame(text, text.startsWith('arp') ? 0 : address(/>([0-9.]+)/.exec(text)![1]!)).frame
+/** MAC address of the station with this address, as packetFrame has it. */
+const stationOf = (text: string) => mac(formatMac(0x0242, address(text)))
+const VXLAN_HEADER = '0800000012345600'
+
+describe('a network behind a tunnel', () => {
+  it('sends a frame for everybody to all peers, and a frame for one to its host', () => {
+    const scene = new TunnelScene(3)
+    for (const host of scene.hosts) {
+      host.tap(1)
+      host.tap(2)
+    }
+    const hello = frame('* a hello length=60')
+    scene.inject(0, 1, hello)
+    scene.run()
+    assert.deepEqual(
+      scene.wire.map(({ payload, port }) => [port, hex(payload)]),
+      [peerOf(1), peerOf(2)].map((port) => [port, VXLAN_HEADER + hex(hello)]),
+    )
+    for (const [host, port] of [
+      [0, 2],
+      [1, 1],
+      [1, 2],
+      [2, 1],
+      [2, 2],
+    ] as const) {
+      assert.equal(hex(scene.only(host, port)), hex(hello), `host ${host}, port ${port}`)
+    }
+
+    const answer = frame('a b answer length=61')
+    scene.wire.length = 0
+    scene.inject(2, 2, answer)
+    scene.run()
+    assert.deepEqual(
+      scene.wire.map(({ port }) => port),
+      [peerOf(0)],
+    )
+    assert.equal(hex(scene.only(0, 1)), hex(answer))
+    assert.deepEqual(scene.collect(0, 2), [])
+    assert.deepEqual(scene.collect(1, 1), [])
+  })
+
+  it('does not learn or flood where it is told not to, and finds what setRemote has said', () => {
+    const scene = new TunnelScene(2, { overlay: { learns: false, floods: false } })
+    scene.hosts[0]!.tap(1, { station: mac(macText('a')) })
+    scene.hosts[1]!.tap(1, { station: mac(macText('b')) })
+    scene.inject(0, 1, frame('b a lost'))
+    scene.run()
+    assert.equal(scene.hosts[0]!.drops(1)[DropReason.noOtherPort], 1)
+    scene.hosts[0]!.engine.setRemote(1, mac(macText('b')), { port: peerOf(1), ipv4: [] })
+    scene.inject(0, 1, frame('b a found'))
+    scene.run()
+    assert.equal(hex(scene.only(1, 1)), hex(frame('b a found')))
+    // Not learned from that.
+    scene.inject(1, 1, frame('a b lost'))
+    scene.run()
+    assert.equal(scene.hosts[1]!.drops(1)[DropReason.noOtherPort], 1)
+  })
+
+  it('leaves no frame from a peer to another one', () => {
+    const scene = new TunnelScene(3)
+    scene.hosts[0]!.tap(1)
+    scene.hosts[2]!.tap(1)
+    const { engine } = scene.hosts[0]!
+    engine.setRemote(1, mac(macText('c')), { port: peerOf(2), ipv4: [] })
+    scene.hosts[1]!.tap(1)
+    scene.hosts[1]!.engine.setRemote(1, mac(macText('c')), { port: peerOf(0), ipv4: [] })
+    scene.inject(1, 1, frame('c b astray'))
+    scene.run()
+    assert.equal(scene.hosts[0]!.drops(peerOf(1))[DropReason.splitHorizon], 1)
+    assert.deepEqual(scene.collect(2, 1), [])
+  })
+
+  it('drops what it cannot take, each for its reason', () => {
+    const scene = new TunnelScene(2)
+    const [host] = scene.hosts
+    host!.tap(1, { station: mac(macText('a')) })
+    const inner = frame('a b hello')
+    const payload = (header: string, content: Uint8Array = inner) =>
+      Uint8Array.from(Buffer.concat([Buffer.from(header, 'hex'), content]))
+    const cases: readonly [Uint8Array, number, number, Uint8Array?, number?][] = [
+      [Uint8Array.of(8, 0, 0), TUNNEL, DropReason.vxlanMalformed],
+      [new Uint8Array(0), TUNNEL, DropReason.vxlanMalformed],
+      [payload('0000000012345600'), TUNNEL, DropReason.vxlanMalformed],
+      [payload('0800000012345700'), TUNNEL, DropReason.vniUnknown],
+      [payload(VXLAN_HEADER), TUNNEL, DropReason.peerUnknown, underlay(7)],
+      [payload(VXLAN_HEADER, inner.slice(0, 13)), peerOf(1), DropReason.runtFrame],
+      [payload(VXLAN_HEADER, frame('b a me')), peerOf(1), DropReason.tunnelLocalSource],
+      [
+        payload(VXLAN_HEADER, packet('udp 10.1.0.3:1>10.1.0.2:2')),
+        peerOf(1),
+        DropReason.ecnMarked,
+        underlay(1),
+        3,
+      ],
+    ]
+    for (const [bytes, port, reason, source = underlay(1), tos = 0] of cases) {
+      const before = host!.drops(port)[reason]!
+      host!.io.injectDatagram(TUNNEL, { payload: bytes, source, sourcePort: 50_000, tos })
+      host!.run()
+      assert.equal(host!.drops(port)[reason], before + 1, `reason ${reason}`)
+    }
+    assert.deepEqual(host!.engine.takeStrangers(), [{ domain: 1, address: underlay(7) }])
+    assert.deepEqual(host!.engine.takeStrangers(), [])
+    assert.deepEqual(host!.io.collect(1), [])
+  })
+
+  it('answers ARP for remote stations, probes too, but not their own', () => {
+    const scene = new TunnelScene(2, { overlay: { suppressesArp: true } })
+    scene.hosts[0]!.tap(1)
+    scene.hosts[0]!.engine.setRemote(1, stationOf('10.1.0.3'), {
+      port: peerOf(1),
+      ipv4: [address('10.1.0.3')],
+    })
+    scene.inject(0, 1, packet('arp 10.1.0.2 asks 10.1.0.3'))
+    scene.run()
+    assert.equal(hex(scene.only(0, 1)), hex(packet('arp 10.1.0.3 tells 10.1.0.2')))
+    const probe = Uint8Array.from(packet('arp 10.1.0.2 asks 10.1.0.3'))
+    probe.fill(0, 28, 32)
+    scene.inject(0, 1, probe)
+    scene.run()
+    const answer = scene.only(0, 1)
+    assert.equal(hex(answer.slice(22, 32)), '02420a0100030a010003')
+    assert.equal(hex(answer.slice(38, 42)), '00000000')
+    assert.equal(scene.wire.length, 0)
+    scene.inject(0, 1, packet('arp 10.1.0.9 asks 10.1.0.8'))
+    scene.inject(0, 1, packet('arp 10.1.0.3 asks 10.1.0.3'))
+    scene.run()
+    assert.equal(scene.wire.length, 2)
+  })
+
+  it('carries ECN and DSCP out, and congestion in (RFC 6040)', () => {
+    const inner = packet('udp 10.1.0.2:1>10.1.0.3:2 poke=1:b9')
+    for (const [dscp, tos] of [
+      [undefined, 0xb9],
+      [10, (10 << 2) | 1],
+    ] as const) {
+      const scene = new TunnelScene(2, { tunnel: { dscp } })
+      for (const host of scene.hosts) host.tap(1)
+      scene.inject(0, 1, inner)
+      scene.marks = 3
+      scene.run()
+      assert.deepEqual(
+        scene.wire.map((one) => one.tos),
+        [tos],
+      )
+      const arrived = packet('udp 10.1.0.2:1>10.1.0.3:2 poke=1:bb')
+      assert.equal(hex(scene.only(1, 1)), hex(arrived))
+    }
+  })
+
+  it('lets no VXLAN to a tunnel endpoint into the tunnel', () => {
+    const scene = new TunnelScene(2)
+    for (const host of scene.hosts) host.tap(1)
+    for (const text of [
+      'udp 10.1.0.2:1>10.0.0.2:4789 via=10.1.0.3',
+      'udp 10.1.0.2:1>10.0.0.1:4789 via=10.1.0.3',
+      'udp 10.1.0.2:1>10.0.0.2:4789 via=10.1.0.3 len=100 cut=0-64',
+      'udp 10.1.0.2:1>10.0.0.2:4789 via=10.1.0.3 vlan=5',
+    ]) {
+      const before = scene.hosts[0]!.drops(peerOf(1))[DropReason.tunnelRecursion]!
+      scene.inject(0, 1, packet(text))
+      scene.run()
+      assert.equal(scene.hosts[0]!.drops(peerOf(1))[DropReason.tunnelRecursion], before + 1, text)
+    }
+    scene.inject(0, 1, packet('udp 10.1.0.2:1>10.0.0.2:4790 via=10.1.0.3'))
+    scene.run()
+    assert.equal(scene.wire.length, 1)
+  })
+})
+
+describe('a way that is narrower than the network', () => {
+  it('is told of, or gets fragments', () => {
+    const scene = new TunnelScene(2, { mtu: 1000 })
+    for (const host of scene.hosts) host.tap(1)
+    const { engine } = scene.hosts[0]!
+    engine.setRemote(1, stationOf('10.1.0.3'), { port: peerOf(1), ipv4: [] })
+    scene.inject(0, 1, packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200 df'))
+    scene.run()
+    assert.equal(scene.wire.length, 0)
+    const told = scene.only(0, 1)
+    assert.equal(told[34], 3)
+    assert.equal(told[35], 4)
+    assert.equal((told[40]! << 8) | told[41]!, 1000)
+    // There is no gateway: it comes from whom the packet was for.
+    assert.equal(hex(told.slice(0, 12)), '02420a01000202420a010003')
+    assert.equal(hex(told.slice(26, 34)), '0a0100030a010002')
+    assert.equal(scene.hosts[0]!.drops(peerOf(1))[DropReason.fragmentationNeeded], 1)
+
+    engine.setInterface(1, gatewayInterface('10.1.0.1', 1500))
+    scene.inject(0, 1, packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200 df'))
+    scene.run()
+    assert.equal(hex(scene.only(0, 1).slice(26, 34)), '0a0100010a010002')
+
+    scene.inject(0, 1, packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200'))
+    scene.run()
+    assert.deepEqual(
+      scene.collect(1, 1).map((one) => one.frame.length),
+      [14 + 996, 14 + 20 + 1208 - 976],
+    )
+    assert.equal(new Set(scene.wire.map(({ source }) => source)).size, 1)
+
+    engine.setPeerMtu(peerOf(1), 1400)
+    scene.inject(0, 1, packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200 df'))
+    scene.run()
+    assert.equal(scene.only(1, 1).length, 14 + 1228)
+  })
+
+  it('lowers what a SYN says, both ways', () => {
+    const scene = new TunnelScene(2, (host) => ({ mtu: host === 0 ? 1000 : 900 }))
+    for (const host of scene.hosts) host.tap(1)
+    scene.inject(0, 1, packet('tcp 10.1.0.2:1>10.1.0.3:2 syn mss=1460'))
+    scene.run()
+    assert.equal(hex(scene.only(1, 1)), hex(packet('tcp 10.1.0.2:1>10.1.0.3:2 syn mss=860')))
+  })
+})
+
+describe('the router behind a tunnel', () => {
+  const routers = ['02:aa:00:00:00:00', '02:aa:00:00:00:01'] as const
+
+  function routed(): TunnelScene {
+    const scene = new TunnelScene(2, (host) => ({
+      overlay: { routerMac: mac(routers[host]!), learns: false },
+    }))
+    for (const host of scene.hosts) {
+      host.tap(1, { station: stationOf(`10.1.0.${2 + host.number}`) })
+      host.engine.setInterface(1, gatewayInterface('10.1.0.1', 1450))
+      host.engine.addDomain(2, { transparent: false })
+      host.engine.addPort(5, { domain: 2, mtu: 1500, plain: false })
+      host.io.attach(5)
+      host.engine.setInterface(2, { ...gatewayInterface('10.2.0.1', 1450) })
+    }
+    return scene
+  }
+
+  it('has its own address there, and its next hop is the other host', () => {
+    const scene = routed()
+    scene.hosts[0]!.engine.setRemote(1, stationOf('10.1.0.3'), {
+      port: peerOf(1),
+      ipv4: [address('10.1.0.3')],
+      routerMac: mac(routers[1]),
+    })
+    const ask = packet('arp 10.1.0.1 asks 10.1.0.3')
+    assert.equal(ask.length, 42)
+    const [neighbour] = scene.hosts[0]!.engine.neighbours()
+    assert.deepEqual(neighbour, {
+      domain: 1,
+      address: address('10.1.0.3'),
+      macHigh: 0x02aa,
+      macLow: 1,
+      state: 'permanent',
+    })
+    assert.equal(scene.hosts[0]!.engine.stations.lookup(1, 0x02aa, 1, 1), peerOf(1))
+    scene.hosts[0]!.engine.setRemote(1, stationOf('10.1.0.3'), undefined)
+    assert.deepEqual(scene.hosts[0]!.engine.neighbours(), [])
+    assert.equal(scene.hosts[0]!.engine.stations.lookup(1, 0x02aa, 1, 1), -1)
+  })
+
+  it('gets in what was for its address there', () => {
+    const scene = routed()
+    const inner = Uint8Array.from(packet('echo 10.1.0.2>10.1.0.1 id=7'))
+    inner.set([0x02, 0xaa, 0, 0, 0, 0], 0)
+    const payload = Uint8Array.from(Buffer.concat([Buffer.from(VXLAN_HEADER, 'hex'), inner]))
+    const [host] = scene.hosts
+    host!.engine.removePort(1)
+    host!.io.detach(1)
+    host!.engine.setRemote(1, stationOf('10.1.0.2'), { port: peerOf(1), ipv4: [] })
+    host!.io.injectDatagram(TUNNEL, { payload, source: underlay(1), sourcePort: 50_000 })
+    host!.run()
+    const [answer] = host!.io.collectDatagrams(TUNNEL)
+    assert.ok(answer !== undefined)
+    // The answer's source is the router's address in the tunnel.
+    assert.equal(hex(answer.payload.slice(8, 22)), '02420a01000202aa000000000800')
+  })
+})
+
+describe('peers', () => {
+  it('are listed with what is known of them, and go with what is behind them', () => {
+    const scene = new TunnelScene(2)
+    for (const host of scene.hosts) host.tap(1)
+    const { engine } = scene.hosts[0]!
+    assert.deepEqual(engine.peers(5), [
+      { port: peerOf(1), domain: 1, address: underlay(1), mtu: 1450, idleS: undefined, stations: 0 },
+    ])
+    scene.inject(1, 1, frame('* b hello'))
+    scene.run()
+    assert.deepEqual(
+      engine.peers(5).map(({ idleS, stations }) => [idleS, stations]),
+      [[4, 1]],
+    )
+    assert.throws(() => engine.removeTunnel(TUNNEL), /goes on behind/)
+    assert.throws(() => engine.setOverlay(1, undefined), /still has peers/)
+    engine.removePeer(peerOf(1))
+    scene.hosts[0]!.io.detach(peerOf(1))
+    assert.deepEqual(engine.peers(5), [])
+    engine.setOverlay(1, undefined)
+    engine.removeTunnel(TUNNEL)
+    assert.equal(VNI, scene.hosts[0]!.overlay.networkIdentifier)
+  })
+
+  it('lose a station to a port of this host, and get it back', () => {
+    const scene = new TunnelScene(2, { overlay: { learns: false } })
+    const { engine } = scene.hosts[0]!
+    const a = mac(macText('a'))
+    engine.setRemote(1, a, { port: peerOf(1), ipv4: [] })
+    assert.equal(engine.stations.lookup(1, a.high, a.low, 1), peerOf(1))
+    scene.hosts[0]!.tap(1, { station: a })
+    assert.equal(engine.stations.lookup(1, a.high, a.low, 1), 1)
+    engine.setRemote(1, a, { port: peerOf(1), ipv4: [7] })
+    assert.equal(engine.stations.lookup(1, a.high, a.low, 1), 1)
+    engine.removePort(1)
+    assert.equal(engine.stations.lookup(1, a.high, a.low, 1), peerOf(1))
+  })
+})
