@@ -467,8 +467,8 @@ export class Engine {
     nowS: number,
     options: ExplainOptions = {},
   ): readonly ExplainedStep[] {
-    const { memory, ports, guard, icc, bridge, router, egress, impairment } = this
-    const parts = { memory, ports, guard, icc, bridge, router, egress, impairment }
+    const { memory, ports, guard, icc, bridge, router, egress, impairment, tunnels } = this
+    const parts = { memory, ports, guard, icc, bridge, router, egress, impairment, tunnels }
     return explain(parts, port, frame, nowS, options)
   }
 

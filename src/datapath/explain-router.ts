@@ -22,6 +22,8 @@ import type { PortTable } from './port-table.ts'
 import type { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
 import { FLOW_STATES } from './tcp-tracking.ts'
+import { explainRoutedEncapsulation } from './tunnel/explain-tunnel.ts'
+import type { Tunnels } from './tunnel/tunnels.ts'
 
 const { DESTINATION, DOMAIN, END, EXPIRED, EXTRA_ROW, ICMP_ERROR, LATER_FRAGMENT, LENGTH, NETWORK, OFFSET } =
   packets
@@ -36,6 +38,7 @@ const STATE_NAMES: readonly string[] = Object.entries(NeighbourState)
   .map(([name]) => name)
 
 export interface RouterExplanationParts {
+  readonly tunnels: Tunnels
   readonly memory: FrameMemory
   readonly ports: PortTable
   readonly bridge: Bridge
@@ -315,7 +318,11 @@ export class RouterExplanation {
     const state = STATE_NAMES[neighbours.state(index)]!
     this.#steps.say('neighbour', 'known', { address, mac, state, domain: egress })
     const verdict = this.#parts.bridge.decide(high, low, ROUTER_PORT, egress, this.#nowS)
-    if (this.#isSender(high, low, egress)) this.#transmit(this.#port)
+    const mtu = this.#router.link.peerMtu(index, egress, this.#nowS)
+    const length = this.#rows[EXTRA_ROW + END]! - this.#rows[EXTRA_ROW + NETWORK]!
+    if (length > mtu && this.#router.wayOut.mustStayWhole(EXTRA_ROW, mtu)) {
+      this.#steps.drop('egress', DropReason.fragmentationNeeded, { length, mtu })
+    } else if (this.#isSender(high, low, egress)) this.#transmit(this.#port)
     else if (verdict >= 0) this.#transmit(verdict)
     else if (verdict === FLOOD) this.#steps.say('bridge', 'flood', { mac, domain: egress })
     else this.#steps.drop('bridge', dropReasonOf(verdict), { domain: egress })
@@ -336,6 +343,7 @@ export class RouterExplanation {
     const { impairment } = this.#parts
     const link = impairment.impaired(port, LinkDirection.to)
     if (!explainLink(link, this.#rows[EXTRA_ROW + LENGTH]!, this.#steps)) return
+    if (explainRoutedEncapsulation(this.#parts.tunnels, this.#steps, port)) return
     this.#steps.say('egress', 'transmit', { port, domain: this.#parts.ports.domain[port]! })
   }
 }

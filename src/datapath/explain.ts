@@ -25,6 +25,8 @@ import { NO_DOMAIN, type PortTable } from './port-table.ts'
 import type { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
 import type { ExplainedStep } from './router-settings.ts'
+import { explainDecapsulation, explainEncapsulation, explainSuppression } from './tunnel/explain-tunnel.ts'
+import type { Tunnels } from './tunnel/tunnels.ts'
 
 export interface ExplainParts {
   readonly memory: FrameMemory
@@ -35,6 +37,7 @@ export interface ExplainParts {
   readonly router: Router
   readonly egress: Egress
   readonly impairment: Impairments
+  readonly tunnels: Tunnels
 }
 
 export interface ExplainOptions {
@@ -76,10 +79,23 @@ class Explanation {
     memory.bytes.set(frame, this.#offset)
     if (virtioHeader !== undefined) memory.bytes.set(virtioHeader, this.#offset - VIRTIO_NET_HEADER_SIZE)
     const domain = ports.domain[this.#port] ?? NO_DOMAIN
-    const arrives = hasArrived || this.#link(this.#port, LinkDirection.from)
+    const arrives = this.#decapsulate() && (hasArrived || this.#link(this.#port, LinkDirection.from))
     if (arrives && this.#ingress(domain) && this.#guard()) this.#bridge(domain)
     egress.take(free)
     return this.#steps.all
+  }
+
+  #decapsulate(): boolean {
+    const { memory, tunnels } = this.#parts
+    return explainDecapsulation(
+      tunnels,
+      memory,
+      this.#steps,
+      this.#port,
+      this.#offset,
+      this.#length,
+      this.#nowS,
+    )
   }
 
   #link(port: number, direction: LinkDirection): boolean {
@@ -141,7 +157,7 @@ class Explanation {
   }
 
   #flood(domain: number, values: StepValues): void {
-    const { memory, ports, icc, router } = this.#parts
+    const { memory, ports, icc, router, tunnels } = this.#parts
     const isArp = ethernet.etherType(memory.view, this.#offset) === ethernet.TYPE_ARP
     if (isArp && router.interfaces.kind[domain] !== NO_INTERFACE) {
       this.#steps.say('bridge', 'arp', values)
@@ -151,6 +167,8 @@ class Explanation {
       if (verdict === ARP_DROPPED) this.#steps.drop('router', DropReason.arpSpoofed, { domain })
       if (verdict !== ARP_PASSES) return
     }
+    if (explainSuppression(tunnels, memory, this.#steps, this.#port, this.#offset, this.#length, domain))
+      return
     const isKept = ports.icc[domain] === 0 && !icc.allowsFlood(memory.view, this.#offset, this.#port)
     const reached = ports.floodMembers(domain, this.#port)
     const members = isKept ? icc.hostsAmong(reached) : reached
@@ -160,7 +178,7 @@ class Explanation {
   }
 
   #switch(domain: number, port: number, values: StepValues): void {
-    const { memory, ports, icc } = this.#parts
+    const { memory, ports, icc, tunnels } = this.#parts
     this.#steps.say('bridge', 'forward', { ...values, port })
     if (
       ports.icc[domain] === 0 &&
@@ -170,6 +188,7 @@ class Explanation {
       return
     }
     if (!this.#link(port, LinkDirection.to)) return
+    if (explainEncapsulation(tunnels, this.#steps, port, this.#offset, this.#length)) return
     this.#steps.say('egress', 'transmit', { port, domain: ports.domain[port]! })
   }
 }

@@ -66,6 +66,12 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'The MAC address of {address} is not known: the packet waits while the router asks for it by ARP.',
   'neighbour answer': '{sandbox} answers, and the packet goes on to {interface}.',
   'egress transmit': 'It leaves[ by {interface}][ of {sandbox}][, on network {network}][, {place}].',
+  'tunnel decapsulate':
+    'It comes out of the tunnel from the host {address}[, with network identifier {vni}].',
+  'tunnel encapsulate':
+    'It goes into the tunnel to the host {address}[, with network identifier {vni}][, on network {network}].',
+  'tunnel suppress':
+    '{address} is on another host and has the MAC address {mac}: the switch answers in its place.',
   'answer echo-reply': 'The router answers with an echo reply.',
   'answer arp-reply': 'The router answers that the address is its own, or that it leads there.',
   'router consume': 'It was for the router alone, which reads it.',
@@ -119,6 +125,10 @@ const DROP_DETAILS: Readonly<Record<string, string>> = {
   transit: 'It would go from {from} to {to}.',
   'no-route': 'The destination is {destination}.',
   'fragmentation-needed': 'It has {length} bytes, and the MTU is {mtu}.',
+  'tunnel-local-source': 'It says {mac}, and comes from the host {address}.',
+  'split-horizon': 'The network is {network}.',
+  'tunnel-recursion': 'It would go to the host {address}.',
+  'router-not-tunnelled': 'It would go to the host {address}.',
   'host-unreachable': 'The next address is {address}.',
   'neighbour-queue-full': 'The next address is {address}.',
   'link-down': 'It is the link {way} {interface}[ of {sandbox}].',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RoutedTraffic } from '../../bench/support/routed-traffic.ts'
+import { TunnelledTraffic } from '../../bench/support/tunnelled-traffic.ts'
 import { CaptureRingReader, CaptureRingWriter, ringSize } from '../../src/datapath/capture/capture-ring.ts'
 import { RecordedPath } from '../../src/datapath/capture/recorded-path.ts'
 import { Point, RingRecorder } from '../../src/datapath/capture/ring-recorder.ts'
@@ -26,11 +27,14 @@ import { clampMss, decrementTimeToLive, rewriteAddresses } from '../../src/datap
 import { compileFilter } from '../../src/inspect/filter/compile-filter.ts'
 import { BURST_MAX } from '../../src/limits.ts'
 import type { QueuedFrame } from '../../src/ports/memory-frame-io.ts'
+import { placeDatagram } from '../../src/ports/memory-tunnel.ts'
 import { questionOf } from '../support/dns-scene.ts'
 import { frameOf } from '../support/frame-text.ts'
 import { gatewayInterface } from '../support/gateway-interface.ts'
 import { address, packetFrame } from '../support/packet-text.ts'
+import { naiveSegments, noise, PLAIN } from '../support/super-frame.ts'
 import { pattern, transportFrame } from '../support/transport-frame.ts'
+import { underlay } from '../support/tunnel-scene.ts'
 
 /** Bursts of 256 in which the compiler gets to know the code, and in one measurement: a million frames. */
 const WARM_UP_BURSTS = 2000
@@ -202,6 +206,59 @@ class CapturedTraffic {
         this.#reader.release()
       }
     }
+  }
+}
+
+/** A super-frame that goes into a tunnel, and segments that come out of it and become one again. Nothing of them is changed where it stands. */
+class SuperTunnelTraffic {
+  readonly #memory = new FrameMemory(frameLayout(4))
+  readonly #engine = new Engine(this.#memory, { seed: 1 })
+  readonly #descriptors = new Int32Array(2 << DESCRIPTOR_SHIFT)
+
+  constructor() {
+    const engine = this.#engine
+    engine.addDomain(1, { transparent: false })
+    engine.addPort(1, { domain: 1, mtu: 1500, plain: false, station: { high: 0x0242, low: 0x0a010003 } })
+    engine.addTunnel(100, { local: underlay(0), udpPort: 4789, sources: 4 })
+    const overlay = { tunnel: 100, networkIdentifier: 7, floods: true, learns: false, suppressesArp: true }
+    engine.setOverlay(1, overlay)
+    engine.addPeer(200, { domain: 1, address: underlay(1), mtu: 1450 })
+    const { bytes, received } = this.#memory
+    const { frame, virtioHeader } = transportFrame({
+      protocol: 'tcp',
+      version: 4,
+      payload: pattern(9000),
+      target: '*',
+      source: 'a',
+      left: 'segmentation',
+      gsoSize: 1300,
+    })
+    const offset = this.#memory.slotFrame(0)
+    bytes.set(virtioHeader, offset - VIRTIO_NET_HEADER_SIZE)
+    bytes.set(frame, offset)
+    engine.setRemote(1, { high: 0x0200, low: 0x62 }, { port: 200, ipv4: [] })
+    bytes.set([2, 0, 0, 0, 0, 0x62], offset)
+    const segments = naiveSegments({ ...PLAIN, payload: noise(7000, 1) }, 1300)
+    const payload = Uint8Array.from(segments.flatMap((segment) => [8, 0, 0, 0, 0, 0, 7, 0, ...segment]))
+    const segmentSize = 8 + segments[0]!.length
+    placeDatagram(this.#memory, 1, 100, { payload, source: underlay(1), sourcePort: 50_000, segmentSize })
+    received.set([1, offset, frame.length, 0])
+    this.#descriptors.set(received.subarray(0, 2 << DESCRIPTOR_SHIFT))
+  }
+
+  run(bursts: number): void {
+    const { received, status } = this.#memory
+    for (let burst = 0; burst < bursts; burst++) {
+      received.set(this.#descriptors)
+      status[STATUS_TRANSMIT_FAILURES] = 0
+      this.#engine.settle()
+      this.#engine.process(0, this.#engine.arrive(2, 1e6), 1)
+    }
+  }
+
+  /** Transmissions: one send with all segments, one super-frame. */
+  get transmitted(): number {
+    return this.#engine.counters.total().transmittedFrames
   }
 }
 
@@ -474,5 +531,22 @@ describe('a million frames allocate nothing', () => {
       for (let i = 0; i < kept.length; i++) kept[i] = [i, i]
     })
     assert.ok(bytes >= ALLOWED, `noticed ${bytes} bytes`)
+  })
+
+  for (const way of ['into', 'out of', 'out of, 64 in one'] as const) {
+    it(`on their way ${way} a tunnel`, () => {
+      const traffic = new TunnelledTraffic(way)
+      traffic.round(WARM_UP_BURSTS)
+      assert.ok(allocated(() => traffic.round(BURSTS)) < ALLOWED)
+      assert.ok(traffic.transmitted >= (WARM_UP_BURSTS + BURSTS) * BURST_MAX)
+    })
+  }
+
+  it('nor do super-frames there', () => {
+    const traffic = new SuperTunnelTraffic()
+    traffic.run(WARM_UP_BURSTS)
+    assert.ok(allocated(() => traffic.run(BURSTS)) < ALLOWED)
+    assert.equal(traffic.transmitted % 2, 0)
+    assert.ok(traffic.transmitted >= 2 * (WARM_UP_BURSTS + BURSTS))
   })
 })

@@ -93,7 +93,16 @@ describe('arguments that are not what they should be', () => {
       1n,
     ]
     assert.equal(typeof foreignExternal, 'object')
-    for (const name of ['closeFrameIo', 'attach', 'detach', 'release', 'transmit', 'poll'] as const) {
+    for (const name of [
+      'closeFrameIo',
+      'attach',
+      'attachTunnel',
+      'attachPeer',
+      'detach',
+      'release',
+      'transmit',
+      'poll',
+    ] as const) {
       assert.throws(() => untyped(name)(), TypeError)
       for (const stranger of strangers) {
         assert.throws(() => untyped(name)(stranger, 0, 0, true), TypeError)
@@ -114,6 +123,26 @@ describe('arguments that are not what they should be', () => {
         assert.throws(() => untyped('release')(handle, value), refused)
         assert.throws(() => untyped('attach')(handle, value, 0, true), refused)
         assert.throws(() => untyped('attach')(handle, 1, value, true), refused)
+        assert.throws(() => untyped('attachTunnel')(handle, value, 0, [0]), refused)
+        assert.throws(() => untyped('attachTunnel')(handle, 1, value, [0]), refused)
+        assert.throws(() => untyped('attachTunnel')(handle, 1, 0, [0, value]), refused)
+        assert.throws(() => untyped('attachPeer')(handle, value, 1, new Uint8Array(16), 4789), refused)
+        assert.throws(() => untyped('attachPeer')(handle, 2, value, new Uint8Array(16), 4789), refused)
+        assert.throws(() => untyped('attachPeer')(handle, 2, 1, new Uint8Array(16), value), refused)
+      }
+      for (const sources of [undefined, null, 1, 'text', {}, [], Array.from({ length: 257 }, () => 0)]) {
+        assert.throws(() => untyped('attachTunnel')(handle, 1, 0, sources), refused)
+      }
+      for (const address of [undefined, null, '192.0.2.1', [], new Uint8Array(4), new Int8Array(16)]) {
+        assert.throws(() => untyped('attachPeer')(handle, 2, 1, address, 4789), refused)
+      }
+      for (const port of [0, -1, 65_536]) {
+        assert.throws(() => untyped('attachPeer')(handle, 2, 1, new Uint8Array(16), port), refused)
+      }
+      for (const port of [PORTS_MAX, -1, 2 ** 31 - 1]) {
+        const outside = { code: 'ERANGE' }
+        assert.throws(() => native().attachPeer(handle, port, 1, new Uint8Array(16), 4789), outside)
+        assert.throws(() => native().attachPeer(handle, 2, port, new Uint8Array(16), 4789), outside)
       }
       assert.throws(() => untyped('attach')(handle, 1, 0, 1), refused)
       assert.throws(() => untyped('attach')(handle, 1, 0), refused)

@@ -58,13 +58,21 @@ const APART = ['unshare', '--net', 'sh', '-c', 'ip link set lo up; exec "$@"', '
 const FRAME_IO = `
   import { closeSync } from 'node:fs'
   import { NativeFrameIo, openWake } from './dist/src/ports/native-frame-io.js'
+  import { openUdpTunnel } from './dist/src/ports/udp-tunnel.js'
+  const local = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, 1)
   for (const backend of ['io_uring', 'epoll']) {
     for (let times = 0; times < 20; times++) {
       const wakeDescriptor = openWake()
       const io = new NativeFrameIo({ backend, wakeDescriptor })
       io.attach(1, openWake(), true)
+      io.attachTunnel(2, openUdpTunnel({ local, udpPort: 4789, sources: 2 }))
+      io.attachPeer(3, 2, local, 4789)
+      io.attachPeer(4, 2, local, 4789)
+      io.memory.transmits.set([3, io.memory.layout.arena + 64, 100, 0])
+      io.poll(1, 0)
       io.poll(0, 0)
       io.detach(1)
+      io.detach(4)
       io.close()
       closeSync(wakeDescriptor)
     }
@@ -79,7 +87,15 @@ describe('the addon under AddressSanitizer and UBSan', {
   skip: needsSanitizedAddon(),
   concurrency: 2,
 }, () => {
-  for (const name of ['native', 'native-frame-io', 'packet-socket', 'reserved-ports', 'namespace-sockets']) {
+  for (const name of [
+    'native',
+    'native-frame-io',
+    'native-tunnel',
+    'udp-tunnel',
+    'packet-socket',
+    'reserved-ports',
+    'namespace-sockets',
+  ]) {
     it(`passes test/ports/${name}.test.ts`, { skip: needsTap() }, async () => {
       const { code, output } = await run([
         '--enable-source-maps',

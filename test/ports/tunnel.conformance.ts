@@ -689,10 +689,16 @@ function comingAndGoing(joined: Joined): void {
         assert.equal(failures(io), 2)
         opened.attachTunnel(NEAR, 'near')
         opened.attachTunnel(FAR, 'far')
-        receiveNothing(io)
-        setSend(io, 0, TO_FAR, offsets[5]!, 700)
+        const marker = testPayload(5000 + times, 710)
+        setSend(io, 0, TO_FAR, arena.put(marker), marker.length)
         transmit(io, 1)
-        assertPayloads(receive(opened, 1), [testPayload(5, 700)])
+        opened.settle()
+        // A busy kernel may have had some on their way between the sockets.
+        let last: Uint8Array | undefined
+        for (let polls = 0; polls < 20 && last?.length !== marker.length; polls++) {
+          last = copyDatagrams(io, io.poll(0, 1_000_000)).at(-1)?.payload
+        }
+        assert.deepEqual(last, marker)
       }
       io.detach(TO_FAR)
       setSend(io, 0, TO_FAR, new Arena(io).put(testPayload(1, 100)), 100)

@@ -15,7 +15,7 @@
  *                     ^^^^^^^^^^^ virtio-net header of frame 1
  */
 
-import { BURST_MAX } from '../../limits.ts'
+import { BURST_MAX, PORTS_MAX } from '../../limits.ts'
 import type { MacTable } from '../../tables/mac-table.ts'
 import * as arp from '../../wire/arp.ts'
 import * as ethernet from '../../wire/ethernet.ts'
@@ -42,7 +42,6 @@ import { carryCongestion, ECN_DROPPED } from './congestion.ts'
 import { NO_SUM, SegmentMerger } from './segment-merger.ts'
 import type { Strangers } from './strangers.ts'
 import type { TunnelTables } from './tunnel-tables.ts'
-import { noteUnfinished, saidLength } from './unfinished.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const {
@@ -72,8 +71,6 @@ const { SYN } = tcp
 const ECN_MASK = 3
 const NO_ECN = 0
 const TO_ALL = FLOOD
-const inFrameLength = saidLength
-const noteUnfinishedWork = noteUnfinished
 const NONE = -1
 const US_PER_S = 1_000_000
 
@@ -121,15 +118,13 @@ export class Decapsulation {
   private end = 0
   private size = 0
   private tos = 0
-  /** Of an inner super-frame, where that is known: what its segments carry. */
-  private innerSize = 0
   /** Where the sum of the next datagram is; 0: nowhere. */
   private sums = 0
   private a = 0
   private b = 0
   private c = 0
   private d = 0
-  /** What the datagram before stood for, and the peer that this was. */
+  /** The network identifier of the datagram before, and what domain and peer that stood for: of the same burst and source. */
   private vniWord = NONE
   private domain = NONE
   private peer = NONE
@@ -199,6 +194,8 @@ export class Decapsulation {
     this.count = kept
     this.takenCount = at
     this.next = 0
+    // Peers may be others than in the burst before.
+    this.vniWord = NONE
     if (at > 0) this.open(0)
   }
 
@@ -208,26 +205,24 @@ export class Decapsulation {
     const length = taken[descriptor + LENGTH]!
     const facts = taken[descriptor + REASON]!
     const segmentSize = view.getInt32(facts + FACT_SEGMENT_SIZE, true)
-    this.tunnel = taken[descriptor + PORT]!
+    const tunnel = taken[descriptor + PORT]!
     this.at = offset
     this.end = offset + length
-    const isWhole =
-      segmentSize > 0 && this.isWhole(offset + VXLAN_HEADER_SIZE, segmentSize - VXLAN_HEADER_SIZE)
-    this.size = segmentSize > 0 && !isWhole ? segmentSize : Math.max(length, 1)
-    this.innerSize = isWhole ? segmentSize : 0
+    this.size = segmentSize > 0 ? segmentSize : Math.max(length, 1)
     this.tos = view.getInt32(facts + FACT_TOS, true)
-    this.sums = segmentSize > 0 && !isWhole ? view.getInt32(facts + FACT_SUMS, true) : 0
-    this.a = view.getInt32(facts + FACT_SOURCE_ADDRESS)
-    this.b = view.getInt32(facts + FACT_SOURCE_ADDRESS + 4)
-    this.c = view.getInt32(facts + FACT_SOURCE_ADDRESS + 8)
-    this.d = view.getInt32(facts + FACT_SOURCE_ADDRESS + 12)
-    this.vniWord = NONE
+    this.sums = segmentSize > 0 ? view.getInt32(facts + FACT_SUMS, true) : 0
     this.isTailInUse = false
-  }
-
-  /** Whether the segments are those of an inner super-frame: by its own word it does not end where the first of them does. */
-  private isWhole(offset: number, length: number): boolean {
-    return length > 0 && inFrameLength(this.view, offset, offset + length) > length
+    const a = view.getInt32(facts + FACT_SOURCE_ADDRESS)
+    const b = view.getInt32(facts + FACT_SOURCE_ADDRESS + 4)
+    const c = view.getInt32(facts + FACT_SOURCE_ADDRESS + 8)
+    const d = view.getInt32(facts + FACT_SOURCE_ADDRESS + 12)
+    if (d === this.d && a === this.a && b === this.b && c === this.c && tunnel === this.tunnel) return
+    this.tunnel = tunnel
+    this.a = a
+    this.b = b
+    this.c = c
+    this.d = d
+    this.vniWord = NONE
   }
 
   /** The datagrams of the open descriptor. False where the burst is full before they are through. */
@@ -322,6 +317,12 @@ export class Decapsulation {
       const at = this.copy(offset, length)
       this.trail.watcher.lostOnLink(peer, LinkDirection.from, at, length, reason)
     }
+  }
+
+  /** Whether a frame of this peer would be dropped for its source. Only reads. */
+  isLocalSource(peer: number, offset: number, nowS: number): boolean {
+    this.nowS = nowS
+    return this.isLocal(offset, this.ports.domain[peer]!, peer)
   }
 
   /** Whether the frame's source is a station that lives here and nowhere else: it was sent in a circle, or by somebody else. */
@@ -437,7 +438,7 @@ export class Decapsulation {
       domain,
       this.nowS,
     )
-    return port > TO_ALL && ports.plain[port] === 0
+    return port > TO_ALL && port < PORTS_MAX && ports.plain[port] === 0
   }
 
   /** Ends the run: what it was becomes a frame of the burst. */
@@ -468,7 +469,6 @@ export class Decapsulation {
       virtioNet.clear(this.view, offset - VIRTIO_NET_HEADER_SIZE)
       this.isTailInUse = true
     }
-    noteUnfinishedWork(this.view, at, length, this.tables.mtu[port]!, this.innerSize)
     this.put(port, at, length)
   }
 

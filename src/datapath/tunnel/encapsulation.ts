@@ -148,12 +148,10 @@ export class Encapsulation implements TunnelEgress {
       this.counters.dropped(port, reason as DropReason)
       return
     }
-    const header = offset - VIRTIO_NET_HEADER_SIZE
-    const isSuper = gsoType(view, header) !== GSO_NONE
-    const longest = isSuper ? Math.min(length, this.superHeaders(offset) + gsoSize(view, header)) : length
+    const isSuper = gsoType(view, offset - VIRTIO_NET_HEADER_SIZE) !== GSO_NONE
     // A SYN carries no segments.
     if (isSuper) this.flow.syn = 0
-    if (longest - ETHERNET_HEADER_SIZE > this.tables.mtu[port]!) {
+    if (this.longest(offset, length, isSuper) > this.tables.mtu[port]!) {
       this.sendLong(port, offset, length, domain, isSuper)
       return
     }
@@ -163,9 +161,36 @@ export class Encapsulation implements TunnelEgress {
     else this.sendAlone(port, offset, length, domain)
   }
 
-  /**
-   * What is decided of a frame to a peer: 0, or the DropReason. Only reads, but for `flow`.
-   */
+  /** What `send` would decide of the frame: 0, or the DropReason. Sends nothing. */
+  decide(port: number, offset: number, length: number): number {
+    const reason = this.judge(this.domains[port]!, offset, length)
+    if (reason !== DropReason.none) return reason
+    const isSuper = gsoType(this.view, offset - VIRTIO_NET_HEADER_SIZE) !== GSO_NONE
+    const isLong = this.longest(offset, length, isSuper) > this.tables.mtu[port]!
+    return isLong && !this.isCut(offset, length, isSuper) ? DropReason.fragmentationNeeded : DropReason.none
+  }
+
+  /** Bytes behind the Ethernet header, of a super-frame those of its longest segment. */
+  private longest(offset: number, length: number, isSuper: boolean): number {
+    if (!isSuper) return length - ETHERNET_HEADER_SIZE
+    const segment = this.superHeaders(offset) + gsoSize(this.view, offset - VIRTIO_NET_HEADER_SIZE)
+    return Math.min(length, segment) - ETHERNET_HEADER_SIZE
+  }
+
+  /** Whether a frame that is too long may go in fragments. */
+  private isCut(offset: number, length: number, isSuper: boolean): boolean {
+    const { view } = this
+    const { network, version } = this.flow
+    return (
+      !isSuper &&
+      network !== NO_NETWORK &&
+      version === 4 &&
+      ipv4.check(view, network, offset + length) &&
+      !ipv4.dontFragment(view, network)
+    )
+  }
+
+  /** 0, or the DropReason. Notes of the frame what the others need to know. */
   private judge(domain: number, offset: number, length: number): number {
     const { view, flow, interfaces, tables } = this
     flow.read(view, offset, length)
@@ -415,16 +440,9 @@ export class Encapsulation implements TunnelEgress {
 
   /** A frame that the way to the peer does not take. */
   private sendLong(port: number, offset: number, length: number, domain: number, isSuper: boolean): void {
-    const { view, flow } = this
-    const { network, version } = flow
+    const { network, version } = this.flow
     const mtu = this.tables.mtu[port]! - (network - offset - ETHERNET_HEADER_SIZE)
-    const isCut =
-      !isSuper &&
-      network !== NO_NETWORK &&
-      version === 4 &&
-      ipv4.check(view, network, offset + length) &&
-      !ipv4.dontFragment(view, network)
-    if (isCut) this.sendFragments(port, offset, length, domain, mtu)
+    if (this.isCut(offset, length, isSuper)) this.sendFragments(port, offset, length, domain, mtu)
     else {
       if (network !== NO_NETWORK && !this.isRouters) {
         this.pathMtu.tell(offset, length, network, version, domain, mtu)

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { FrameCollector } from '../../../src/datapath/capture/frame-collector.ts'
+import { RecordedPath } from '../../../src/datapath/capture/recorded-path.ts'
 import { DropReason } from '../../../src/datapath/drop-reason.ts'
+import { type ExplainedStep, InterfaceKind } from '../../../src/datapath/router-settings.ts'
+import { explainSentence } from '../../../src/inspect/explain-text.ts'
 import { formatMac } from '../../../src/wire/address.ts'
 import { frameOf, macText } from '../../support/frame-text.ts'
 import { gatewayInterface } from '../../support/gateway-interface.ts'
@@ -284,6 +288,151 @@ describe('the router behind a tunnel', () => {
     assert.ok(answer !== undefined)
     // The answer's source is the router's address in the tunnel.
     assert.equal(hex(answer.payload.slice(8, 22)), '02420a01000202aa000000000800')
+  })
+})
+
+describe('what explain says of tunnels', () => {
+  const verdicts = (steps: readonly ExplainedStep[]): string[] =>
+    steps.map(({ stage, verdict, reason }) => [stage, verdict, reason ?? ''].join(' ').trim())
+
+  it('is what then happens', () => {
+    const scene = new TunnelScene(2, { mtu: 1000, overlay: { suppressesArp: true, learns: false } })
+    const [here, there] = scene.hosts
+    here!.tap(1, { station: stationOf('10.1.0.2') })
+    there!.tap(1, { station: stationOf('10.1.0.3') })
+    here!.engine.setRemote(1, stationOf('10.1.0.3'), { port: peerOf(1), ipv4: [address('10.1.0.3')] })
+    const cases: readonly [number, Uint8Array, string, DropReason?][] = [
+      [1, packet('udp 10.1.0.2:1>10.1.0.3:2'), 'tunnel encapsulate'],
+      [1, packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200'), 'tunnel encapsulate'],
+      [
+        1,
+        packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200 df'),
+        'tunnel drop fragmentation-needed',
+        DropReason.fragmentationNeeded,
+      ],
+      [
+        1,
+        packet('udp 10.1.0.2:1>10.0.0.2:4789 via=10.1.0.3'),
+        'tunnel drop tunnel-recursion',
+        DropReason.tunnelRecursion,
+      ],
+      [1, packet('arp 10.1.0.2 asks 10.1.0.3'), 'tunnel suppress'],
+      [peerOf(1), packet('udp 10.1.0.3:1>10.1.0.2:2'), 'egress transmit'],
+      [
+        peerOf(1),
+        packet('udp 10.1.0.2:1>10.1.0.3:2'),
+        'tunnel drop tunnel-local-source',
+        DropReason.tunnelLocalSource,
+      ],
+      [
+        peerOf(1),
+        packet('udp 10.1.0.4:1>10.1.0.3:2 via=10.1.0.3'),
+        'bridge drop same-port',
+        DropReason.samePort,
+      ],
+    ]
+    for (const [port, frame, last, reason] of cases) {
+      const steps = here!.engine.explain(port, frame, here!.nowS)
+      assert.equal(verdicts(steps).at(-1), last, Buffer.from(frame).toString('hex'))
+      if (port === peerOf(1) && last === 'egress transmit')
+        assert.equal(verdicts(steps)[0], 'tunnel decapsulate')
+      assert.match(explainSentence(steps.at(-1)!), /^[A-Z0-9].*\.$/)
+      const before = here!.engine.counters.port(peerOf(1))
+      if (port === 1) here!.io.inject(1, frame)
+      else {
+        const payload = Uint8Array.from([...Buffer.from(VXLAN_HEADER, 'hex'), ...frame])
+        here!.io.injectDatagram(TUNNEL, { payload, source: underlay(1), sourcePort: 50_000 })
+      }
+      here!.run()
+      const after = here!.engine.counters.port(peerOf(1))
+      const sent = here!.io.collectDatagrams(TUNNEL).length
+      assert.equal(sent > 0, last === 'tunnel encapsulate')
+      const dropped = after.drops.flatMap((count, i) => (count > before.drops[i]! ? [i] : []))
+      assert.deepEqual(dropped, reason === undefined ? [] : [reason])
+    }
+  })
+})
+
+describe('who looks on', () => {
+  it('sees the frames in the tunnel, super-frames in segments, and that they leave', () => {
+    const scene = new TunnelScene(2)
+    const [here] = scene.hosts
+    here!.tap(1)
+    const path = new RecordedPath(here!.engine, here!.io.memory, () =>
+      here!.io.transmit(here!.engine.transmitCount),
+    )
+    const collector = new FrameCollector(path, here!.io.memory, { explained: true })
+    path.add(collector)
+    const hello = frame('* a hello length=60')
+    const answer = frame('a b answer length=70')
+    here!.io.inject(1, hello)
+    const payload = Uint8Array.from([...Buffer.from(VXLAN_HEADER, 'hex'), ...answer])
+    here!.io.injectDatagram(TUNNEL, { payload, source: underlay(1), sourcePort: 50_000 })
+    const stolen = Uint8Array.from([
+      ...Buffer.from(VXLAN_HEADER, 'hex'),
+      ...packet('udp 10.1.0.3:1>10.1.0.2:2'),
+    ])
+    here!.io.injectDatagram(TUNNEL, { payload: stolen, source: underlay(1), sourcePort: 50_000, tos: 3 })
+    const count = here!.io.poll(0, 0)
+    path.settle()
+    path.process(path.arrive(count, 1000, 1_000_000), 1000)
+    path.transmitNow()
+    const told = collector.take()
+    assert.deepEqual(
+      told.map(({ arrival, departures, reason }) => [
+        arrival?.port,
+        hex(arrival!.bytes),
+        departures.map(({ port, bytes }) => [port, hex(bytes)]),
+        reason,
+      ]),
+      [
+        [peerOf(1), hex(packet('udp 10.1.0.3:1>10.1.0.2:2')), [], DropReason.ecnMarked],
+        [1, hex(hello), [[peerOf(1), hex(hello)]], 0],
+        [peerOf(1), hex(answer), [[1, hex(answer)]], 0],
+      ],
+    )
+    assert.deepEqual(
+      here!.io.collectDatagrams(TUNNEL).map((one) => hex(one.payload)),
+      [VXLAN_HEADER + hex(hello)],
+    )
+    assert.equal(hex(here!.io.collect(1)[0]!.frame), hex(answer))
+  })
+})
+
+describe('an uplink beside tunnels', () => {
+  it('carries no VXLAN of sandboxes to peers, also not where it had begun before', () => {
+    const scene = new TunnelScene(2)
+    const [here] = scene.hosts
+    const { engine, io } = here!
+    here!.tap(1)
+    engine.setInterface(1, gatewayInterface('10.1.0.1', 1450))
+    engine.addDomain(9, { transparent: false })
+    engine.addPort(9, { domain: 9, mtu: 1500, plain: false, lan: true })
+    io.attach(9)
+    const uplink = {
+      ...gatewayInterface('10.0.0.1', 1500),
+      kind: InterfaceKind.outside,
+      firstPort: 1000,
+      lastPort: 65_535,
+    }
+    engine.setInterface(9, uplink)
+    io.inject(9, packetFrame('arp 10.0.0.2 asks 10.0.0.1', 0).frame)
+    io.inject(9, packetFrame('arp 10.0.0.3 asks 10.0.0.1', 0).frame)
+    here!.run()
+    io.collect(9)
+    const send = (text: string): number => {
+      io.inject(1, packetFrame(text, address('10.1.0.1')).frame)
+      here!.run()
+      return io.collect(9).length
+    }
+    assert.equal(send('udp 10.1.0.2:5>10.0.0.2:4790'), 1)
+    assert.equal(send('udp 10.1.0.2:5>10.0.0.2:4789'), 0)
+    assert.equal(here!.drops(1)[DropReason.tunnelRecursion], 1)
+    assert.equal(send('udp 10.1.0.2:5>10.0.0.3:4789'), 1)
+    engine.addPeer(peerOf(2), { domain: 1, address: underlay(2), mtu: 1450 })
+    io.attachPeer(peerOf(2), TUNNEL, underlay(2), 4789)
+    assert.equal(send('udp 10.1.0.2:5>10.0.0.3:4789'), 0)
+    assert.equal(here!.drops(1)[DropReason.tunnelRecursion], 2)
   })
 })
 
