@@ -264,6 +264,8 @@ export type DatapathMessage =
   /** Of one burst, or more. */
   | { readonly kind: 'questions'; readonly questions: readonly DnsQuestion[] }
 
+  /** A frame was too long for the way to a peer. */
+  | { readonly kind: 'narrow' }
   /** Since they were told of last. */
   | { readonly kind: 'strangers'; readonly strangers: readonly Stranger[] }
 

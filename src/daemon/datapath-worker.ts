@@ -85,6 +85,7 @@ class DatapathWorker {
       this.#takeCalls(nowMs)
     }
     if (nowS !== this.#strangersS && this.#tunnels.size > 0) this.#tellStrangers(nowS)
+    if (this.#engine.takeNarrow()) tell({ kind: 'narrow' })
     const questions = this.#engine.dns.takeQuestions()
     if (questions !== undefined) tell({ kind: 'questions', questions })
     if (this.#recorded.active) this.#busy = this.#watchers.tick(nowMs)

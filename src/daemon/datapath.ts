@@ -124,6 +124,8 @@ interface DatapathEvents {
   portGone: [port: number, errno: number]
   /** That are to be asked outside; `answerQuestions` answers them. */
   questions: [questions: readonly DnsQuestion[]]
+  /** A frame was too long for the way to a peer. */
+  narrow: []
   /** Who sends for a network that goes on behind a tunnel, and is no peer of it. */
   strangers: [strangers: readonly Stranger[]]
   /** The ring of a capture is not empty any more. */
@@ -528,6 +530,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   #take(message: DatapathMessage): void {
     if (message.kind === 'portGone') this.emit('portGone', message.port, message.errno)
     if (message.kind === 'questions') this.emit('questions', message.questions)
+    if (message.kind === 'narrow') this.emit('narrow')
     if (message.kind === 'strangers') this.emit('strangers', message.strangers)
     if (message.kind === 'captured') this.emit('captured', message.capture)
     if (message.kind === 'followed') this.emit('followed', message.follow, message.frames, message.missed)

@@ -102,6 +102,7 @@ export class DatapathFabric implements Fabric {
       this.#lasting.gone(port)
       if (!this.#lasting.has(port)) this.#ports.delete(port)
     })
+    datapath.on('narrow', () => this.#tunnels.wayNarrowed())
     datapath.on('strangers', (strangers) => this.#tunnels.strangersSeen(strangers))
   }
 

@@ -60,6 +60,7 @@ const EAGAIN = 11
 const ENOMEM = 12
 const ENODEV = 19
 const EBADFD = 77
+const EMSGSIZE = 90
 const ENETDOWN = 100
 const ENOBUFS = 105
 
@@ -81,6 +82,8 @@ export class Egress {
   /** What is before stays there until the burst is through. */
   private arenaFloor: number
   /** Transmissions in the list. */
+  /** A frame was too long for the way that it was sent on. Cleared by who reads it. */
+  hasFoundNarrow = false
   private listed = 0
   /** The list's length from which it may not take the next frame. */
   private listedMax = 0
@@ -385,6 +388,7 @@ export class Egress {
       const descriptor = i << DESCRIPTOR_SHIFT
       const error = -transmits[descriptor + RESULT]!
       if (error === 0) continue
+      if (error === EMSGSIZE) this.hasFoundNarrow = true
       this.counters.refused(transmits[descriptor + PORT]!, this.frameLength(i), refusalReason(error))
     }
   }

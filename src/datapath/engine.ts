@@ -379,6 +379,13 @@ export class Engine {
     return this.tunnels.takeStrangers()
   }
 
+  /** Whether a frame was too long for the way to a peer since this was asked last: it takes less than `setPeerMtu` has said. */
+  takeNarrow(): boolean {
+    const { hasFoundNarrow } = this.egress
+    this.egress.hasFoundNarrow = false
+    return hasFoundNarrow
+  }
+
   /** All peers, as they are now. */
   peers(nowS: number): readonly PeerState[] {
     return this.tunnels.peers(nowS)

@@ -84,7 +84,7 @@ export class SimulatedFabric implements Fabric {
   constructor(datapath: SimulatedDatapath, now: () => number) {
     this.#datapath = datapath
     this.#uplink = new SimulatedUplink(datapath.engine)
-    this.#tunnels = new SimulatedTunnels()
+    this.#tunnels = new SimulatedTunnels(datapath)
     this.#now = now
   }
 
@@ -271,7 +271,7 @@ export class SimulatedFabric implements Fabric {
   }
 
   stats(): FabricStats {
-    const ports = [...this.ports.keys(), ...this.parents.keys()]
+    const ports = [...this.ports.keys(), ...this.parents.keys(), ...this.#tunnels.peerPorts()]
     return fabricStats(this.#datapath.counters, ports, { at: this.#now(), uptimeS: this.#datapath.nowS })
   }
 

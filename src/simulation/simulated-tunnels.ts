@@ -1,5 +1,12 @@
 /** Tunnels without anybody at their other ends: what is sent by them is gone. */
 
+import {
+  fabricPeer,
+  overlaySettings,
+  remoteSettings,
+  tunnelSettings,
+} from '../control/fabric/tunnel-translation.ts'
+import { underlayBytes } from '../control/fabric/underlay-address.ts'
 import type {
   FabricOverlay,
   FabricPeer,
@@ -12,58 +19,64 @@ import type {
   FabricTunnels,
 } from '../control/model/tunnels.ts'
 import { tunnelMtuDefault } from '../control/rules/tunnel-mtu.ts'
+import { parseMac } from '../wire/address.ts'
+import type { SimulatedDatapath } from './simulated-datapath.ts'
 
-/** RFC 5737: of no machine. */
+/** RFC 5737 and RFC 3849: of no machine. */
 const LOCAL_IPV4 = '192.0.2.1'
-/** RFC 3849. */
 const LOCAL_IPV6 = '2001:db8::1'
 
 export class SimulatedTunnels implements FabricTunnels {
+  readonly #datapath: SimulatedDatapath
   readonly #open = new Map<number, FabricTunnel>()
-  readonly #overlays = new Map<number, FabricOverlay>()
   readonly #peers = new Map<number, FabricPeer>()
-  /** By domain and MAC address. */
-  readonly #remotes = new Map<string, FabricRemote>()
+
+  constructor(datapath: SimulatedDatapath) {
+    this.#datapath = datapath
+  }
 
   async openTunnel(tunnel: FabricTunnel): Promise<FabricTunnelFacts> {
+    this.#datapath.engine.addTunnel(tunnel.port, tunnelSettings(tunnel))
     this.#open.set(tunnel.port, tunnel)
     return { mtu: tunnelMtuDefault(tunnel.local) }
   }
 
   async closeTunnel(port: number): Promise<void> {
+    this.#datapath.engine.removeTunnel(port)
     this.#open.delete(port)
   }
 
   async setOverlay(domain: number, overlay: FabricOverlay | undefined): Promise<void> {
-    if (overlay !== undefined) {
-      this.#overlays.set(domain, overlay)
-      return
+    if (overlay === undefined) {
+      for (const peer of this.#peers.values()) if (peer.domain === domain) await this.removePeer(peer.port)
     }
-    for (const peer of this.#peers.values()) if (peer.domain === domain) await this.removePeer(peer.port)
-    this.#overlays.delete(domain)
+    this.#datapath.engine.setOverlay(domain, overlay && overlaySettings(overlay))
   }
 
   async addPeer(peer: FabricPeer): Promise<FabricPeerFacts> {
-    this.#peers.set(peer.port, peer)
-    return { mtu: tunnelMtuDefault(peer.address) }
+    const mtu = tunnelMtuDefault(peer.address)
+    const { port, domain, address } = peer
+    this.#datapath.engine.addPeer(port, { domain, address: underlayBytes(address), mtu })
+    this.#peers.set(port, peer)
+    return { mtu }
   }
 
   async removePeer(port: number): Promise<void> {
+    this.#datapath.engine.removePeer(port)
     this.#peers.delete(port)
-    for (const [key, remote] of this.#remotes) if (remote.port === port) this.#remotes.delete(key)
   }
 
   async setRemote(domain: number, mac: string, remote: FabricRemote | undefined): Promise<void> {
-    if (remote === undefined) this.#remotes.delete(`${domain} ${mac}`)
-    else this.#remotes.set(`${domain} ${mac}`, remote)
+    this.#datapath.engine.setRemote(domain, parseMac(mac)!, remote && remoteSettings(remote))
   }
 
   async peers(): Promise<readonly FabricPeerState[]> {
-    return [...this.#peers.values()].map((peer) => ({
-      ...peer,
-      mtu: tunnelMtuDefault(peer.address),
-      stations: [...this.#remotes.values()].filter(({ port }) => port === peer.port).length,
-    }))
+    const { engine, nowS } = this.#datapath
+    return engine.peers(nowS).map(fabricPeer)
+  }
+
+  peerPorts(): Iterable<number> {
+    return this.#peers.keys()
   }
 
   tunnels(): readonly FabricTunnelState[] {

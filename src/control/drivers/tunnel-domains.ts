@@ -16,7 +16,7 @@ import type { FabricOverlay, FabricTunnelNews } from '../model/tunnels.ts'
 import { IPV6_MTU_MIN, tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
 import type { TunnelPeer, TunnelStatus } from './driver.ts'
 import type { SwitchPeer, SwitchPort, SwitchRegistry } from './switch-registry.ts'
-import { type OpenTunnel, TunnelPool, type TunnelWish } from './tunnel-pool.ts'
+import type { OpenTunnel, TunnelPool, TunnelWish } from './tunnel-pool.ts'
 
 /** What the port of a peer is called, and named by in captures. */
 const interfaceOf = (address: string): string => `peer:${address}`

@@ -1,9 +1,9 @@
 import { networkInterfaces } from 'node:os'
+import { underlayBytes } from '../../control/fabric/underlay-address.ts'
 import { tunnelMtu } from '../../control/rules/tunnel-mtu.ts'
 import { INTERFACE_LOOK_MS } from '../../limits.ts'
 import { closeUdpTunnel, openUdpTunnel, routeMtu, type TunnelSockets } from '../../ports/udp-tunnel.ts'
 import { run } from '../program.ts'
-import { underlayBytes } from './underlay-address.ts'
 
 /** What tunnels ask of the machine, and what a test may decide. */
 export interface TunnelMachine {

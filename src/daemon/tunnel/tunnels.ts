@@ -7,6 +7,13 @@
  */
 
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
+import {
+  fabricPeer,
+  overlaySettings,
+  remoteSettings,
+  tunnelSettings,
+} from '../../control/fabric/tunnel-translation.ts'
+import { underlayBytes, underlayText } from '../../control/fabric/underlay-address.ts'
 import { normalAddress } from '../../control/ip-address.ts'
 import type {
   FabricOverlay,
@@ -24,8 +31,6 @@ import { tunnelMtuDefault } from '../../control/rules/tunnel-mtu.ts'
 import type { Datapath } from '../datapath.ts'
 import type { Log } from '../log.ts'
 import { type TunnelMachine, tunnelMachine } from './tunnel-machine.ts'
-import { overlaySettings, remoteSettings, tunnelSettings } from './tunnel-translation.ts'
-import { underlayBytes, underlayText } from './underlay-address.ts'
 
 /** Of the data path, what tunnels need. */
 export type TunnelSwitch = Pick<
@@ -66,6 +71,8 @@ export class Tunnels implements FabricTunnels {
   readonly #listeners = new Set<(news: FabricTunnelNews) => void>()
   #stopLooking: (() => void) | undefined
   #looking: Promise<void> = Promise.resolve()
+  /** One that is to come has not begun: it will see all that has happened until then. */
+  #isLookWanted = false
 
   constructor(
     datapath: TunnelSwitch,
@@ -133,8 +140,7 @@ export class Tunnels implements FabricTunnels {
   }
 
   async peers(): Promise<readonly FabricPeerState[]> {
-    const states = await this.#switch.peers()
-    return states.map(({ address, ...state }) => ({ ...state, address: underlayText(address) }))
+    return (await this.#switch.peers()).map(fabricPeer)
   }
 
   tunnels(): readonly FabricTunnelState[] {
@@ -173,6 +179,11 @@ export class Tunnels implements FabricTunnels {
     this.#note(tunnel, 'its socket has failed')
   }
 
+  /** The switch says that a frame was too long for some way: it is looked for at once. */
+  wayNarrowed(): void {
+    if (!this.#isLookWanted) this.#lookSoon()
+  }
+
   /** The switch says who sends that is no peer. */
   strangersSeen(strangers: readonly { readonly domain: number; readonly address: Uint8Array }[]): void {
     for (const { domain, address } of strangers) {
@@ -197,10 +208,12 @@ export class Tunnels implements FabricTunnels {
   }
 
   #lookSoon(): void {
+    this.#isLookWanted = true
     this.#looking = this.#looking.then(() => this.#look())
   }
 
   async #look(): Promise<void> {
+    this.#isLookWanted = false
     for (const tunnel of this.#tunnels.values()) await this.#lookAtTunnel(tunnel)
     for (const peer of this.#peers.values()) await this.#lookAtPeer(peer)
   }

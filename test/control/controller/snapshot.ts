@@ -116,8 +116,8 @@ function assertTunnels({ fabric: { tunnelling } }: Daemon, switched: readonly Ne
     driver === 'vxlan' ? [vxlanOptions(options)] : [],
   )
   assert.deepEqual(
-    [...overlays.values()].map(({ vni }) => vni).toSorted(),
-    wanted.map(({ vni }) => vni).toSorted(),
+    [...overlays.values()].map(({ vni }) => String(vni)).toSorted(),
+    wanted.map(({ vni }) => String(vni)).toSorted(),
     'every network goes on',
   )
   assert.deepEqual(

@@ -94,6 +94,23 @@ describe('a vxlan network', () => {
     await daemon.controller.createNetwork({ ...AFAR, Name: 'far', Options: elsewhere })
   })
 
+  it('has hosts that captures can name, there or not', async () => {
+    const { daemon } = await boot()
+    await daemon.controller.createNetwork(AFAR)
+    const { places } = daemon.controller
+    const [port] = [...daemon.fabric.tunnelling.peers].find(([, { address }]) => address === '192.0.2.3')!
+    const chosen = (place: string): number[] => {
+      const selection = places.select([place])
+      return places.all().flatMap((one) => (selection.has(one) ? [one.port] : []))
+    }
+    assert.deepEqual(chosen('peer:192.0.2.3'), [port])
+    assert.deepEqual(chosen('peer:192.0.2.3@afar'), [port])
+    assert.deepEqual(chosen('peer:192.0.2.9'), [])
+    assert.ok(!chosen('host').includes(port))
+    assert.equal(places.at(port).name, 'peer:192.0.2.3')
+    assert.throws(() => places.select(['peer:192.0.2.3@nowhere']), { code: 'NETWORK_UNKNOWN' })
+  })
+
   it('cannot have another TTL than others behind its tunnel', async () => {
     const { daemon } = await boot()
     await daemon.controller.createNetwork(AFAR)
@@ -108,7 +125,7 @@ describe('a vxlan network', () => {
     await daemon.controller.createNetwork(AFAR)
     await run(daemon, 'c1', 'afar')
     const { Networks } = daemon.controller.inspectSandbox('c1').NetworkSettings
-    const [gateway] = [...daemon.fabric.gateways.values()].filter(({ mtu }) => mtu === 1450)
+    const gateway = [...daemon.fabric.gateways.values()].find(({ mtu }) => mtu === 1450)
     assert.equal(Networks['afar']!.Gateway, gateway!.address)
     assert.ok([...daemon.fabric.zones.values()].some(({ name }) => name === 'afar'))
     assertConsistent(daemon, machine)

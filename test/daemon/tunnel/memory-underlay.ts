@@ -1,8 +1,8 @@
+import { underlayText } from '../../../src/control/fabric/underlay-address.ts'
 import type { FabricTunnelNews } from '../../../src/control/model/tunnels.ts'
 import type { PeerWay } from '../../../src/daemon/datapath-messages.ts'
 import type { TunnelMachine } from '../../../src/daemon/tunnel/tunnel-machine.ts'
 import { type TunnelSwitch, Tunnels } from '../../../src/daemon/tunnel/tunnels.ts'
-import { underlayText } from '../../../src/daemon/tunnel/underlay-address.ts'
 import type {
   OverlaySettings,
   PeerSettings,

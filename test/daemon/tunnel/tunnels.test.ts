@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { underlayBytes, underlayText } from '../../../src/control/fabric/underlay-address.ts'
 import { normalAddress } from '../../../src/control/ip-address.ts'
 import type { FabricTunnel } from '../../../src/control/model/tunnels.ts'
-import { underlayBytes, underlayText } from '../../../src/daemon/tunnel/underlay-address.ts'
 import { MemoryUnderlay } from './memory-underlay.ts'
 
 const TUNNEL: FabricTunnel = { port: 3, local: '192.0.2.1', udpPort: 4789, ttl: 64, dscp: 'inherit' }
@@ -101,6 +101,15 @@ describe('the way to a peer', () => {
     await underlay.pass()
     assert.deepEqual(underlay.mtus(), { '192.0.2.2': 1300 })
     assert.deepEqual(underlay.news, [{ kind: 'mtu', tunnel: 3, address: '192.0.2.2', mtu: 1300 }])
+  })
+
+  it('is looked at as soon as a frame was too long for it', async () => {
+    const underlay = await withPeer()
+    underlay.ways.set('192.0.2.2', 1300)
+    underlay.tunnels.wayNarrowed()
+    underlay.tunnels.wayNarrowed()
+    await underlay.tunnels.settled()
+    assert.deepEqual(underlay.mtus(), { '192.0.2.2': 1300 })
   })
 
   it('that is not there leaves the switch what it had', async () => {

@@ -1,6 +1,6 @@
 /** Addresses of the underlay as the data path has them: 16 bytes, those of IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2). */
 
-import { addressBytes, formatIpAddress, parseIpAddress } from '../../control/ip-address.ts'
+import { addressBytes, formatIpAddress, parseIpAddress } from '../ip-address.ts'
 
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
 
