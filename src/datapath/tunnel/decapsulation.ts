@@ -42,6 +42,7 @@ import { carryCongestion, ECN_DROPPED } from './congestion.ts'
 import { NO_SUM, SegmentMerger } from './segment-merger.ts'
 import type { Strangers } from './strangers.ts'
 import type { TunnelTables } from './tunnel-tables.ts'
+import { noteUnfinished, saidLength } from './unfinished.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const {
@@ -71,6 +72,8 @@ const { SYN } = tcp
 const ECN_MASK = 3
 const NO_ECN = 0
 const TO_ALL = FLOOD
+const inFrameLength = saidLength
+const noteUnfinishedWork = noteUnfinished
 const NONE = -1
 const US_PER_S = 1_000_000
 
@@ -118,6 +121,8 @@ export class Decapsulation {
   private end = 0
   private size = 0
   private tos = 0
+  /** Of an inner super-frame, where that is known: what its segments carry. */
+  private innerSize = 0
   /** Where the sum of the next datagram is; 0: nowhere. */
   private sums = 0
   private a = 0
@@ -208,9 +213,12 @@ export class Decapsulation {
     const tunnel = taken[descriptor + PORT]!
     this.at = offset
     this.end = offset + length
-    this.size = segmentSize > 0 ? segmentSize : Math.max(length, 1)
+    const isWhole =
+      segmentSize > 0 && this.isWhole(offset + VXLAN_HEADER_SIZE, segmentSize - VXLAN_HEADER_SIZE)
+    this.size = segmentSize > 0 && !isWhole ? segmentSize : Math.max(length, 1)
+    this.innerSize = isWhole ? segmentSize : 0
     this.tos = view.getInt32(facts + FACT_TOS, true)
-    this.sums = segmentSize > 0 ? view.getInt32(facts + FACT_SUMS, true) : 0
+    this.sums = segmentSize > 0 && !isWhole ? view.getInt32(facts + FACT_SUMS, true) : 0
     this.isTailInUse = false
     const a = view.getInt32(facts + FACT_SOURCE_ADDRESS)
     const b = view.getInt32(facts + FACT_SOURCE_ADDRESS + 4)
@@ -223,6 +231,11 @@ export class Decapsulation {
     this.c = c
     this.d = d
     this.vniWord = NONE
+  }
+
+  /** Whether the segments are those of an inner super-frame: by its own word it does not end where the first of them does. */
+  private isWhole(offset: number, length: number): boolean {
+    return length > 0 && inFrameLength(this.view, offset, offset + length) > length
   }
 
   /** The datagrams of the open descriptor. False where the burst is full before they are through. */
@@ -469,6 +482,7 @@ export class Decapsulation {
       virtioNet.clear(this.view, offset - VIRTIO_NET_HEADER_SIZE)
       this.isTailInUse = true
     }
+    noteUnfinishedWork(this.view, at, length, this.tables.mtu[port]!, this.innerSize)
     this.put(port, at, length)
   }
 
