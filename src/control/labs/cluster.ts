@@ -42,11 +42,10 @@ export async function upHosts(
     const done = await Promise.all(ready.map((one) => up(one, innerLab(lab, one.host, keeper))))
     return done.flat()
   }
-  const going = await goingNetworks(lab, first)
-  const left =
-    going.size === 0
-      ? []
-      : await Promise.all(ready.map((one) => up(one, without(going, innerLab(lab, one.host)))))
+  const { going, kept } = await sharedNetworks(lab, first)
+  const left = going
+    ? await Promise.all(ready.map((one) => up(one, onlyWith(kept, innerLab(lab, one.host)))))
+    : []
   const made = await up(first, innerLab(lab, first.host, keeper))
   const others = ready.filter((one) => one !== first)
   const joined = await Promise.all(others.map((one) => up(one, innerLab(lab, one.host))))
@@ -74,26 +73,33 @@ export function emptyLab(name: string): Lab {
   return { name, networks: [], sandboxes: [], hosts: [], links: [], awaited: [] }
 }
 
-/** Networks of the cluster that are to go, or to be made anew. */
-async function goingNetworks(lab: Lab, { host, labs }: ReadyHost): Promise<ReadonlySet<string>> {
+/** Whether networks of the cluster are to go, for good or to be made anew; and the names of those that stay as they are. */
+async function sharedNetworks(
+  lab: Lab,
+  { host, labs }: ReadyHost,
+): Promise<{ readonly going: boolean; readonly kept: ReadonlySet<string> }> {
   const own = new Set(host.networks.map(({ name }) => name))
-  const actions = await labs.plan(innerLab(lab, host, host.name))
-  const going = actions.filter(
-    ({ action, kind, name }) =>
-      kind === 'network' && (action === 'remove' || action === 'recreate') && !own.has(name),
+  const actions = (await labs.plan(innerLab(lab, host, host.name))).filter(
+    ({ kind, name }) => kind === 'network' && !own.has(name),
   )
-  return new Set(going.map(({ name }) => name))
+  const changed = new Set(actions.map(({ name }) => name))
+  const shared = lab.cluster?.networks.map(({ name }) => name) ?? []
+  return {
+    going: actions.some(({ action }) => action === 'remove' || action === 'recreate'),
+    kept: new Set(shared.filter((name) => !changed.has(name))),
+  }
 }
 
 /** What a host has meanwhile. */
-function without(going: ReadonlySet<string>, lab: Lab): Lab {
-  const gone = new Set((lab.awaited ?? []).flatMap(({ name }) => (going.has(name) ? name : [])))
+function onlyWith(kept: ReadonlySet<string>, lab: Lab): Lab {
+  const { awaited = [], sandboxes } = lab
+  const away = new Set(awaited.flatMap(({ name }) => (kept.has(name) ? [] : name)))
   return {
     ...lab,
-    awaited: (lab.awaited ?? []).filter(({ name }) => !gone.has(name)),
-    sandboxes: lab.sandboxes.map((sandbox) => ({
+    awaited: awaited.filter(({ name }) => !away.has(name)),
+    sandboxes: sandboxes.map((sandbox) => ({
       ...sandbox,
-      endpoints: sandbox.endpoints.filter(({ network }) => !gone.has(network)),
+      endpoints: sandbox.endpoints.filter(({ network }) => !away.has(network)),
     })),
   }
 }

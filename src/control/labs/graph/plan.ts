@@ -35,7 +35,7 @@ export function panelsOf(lab: Lab): readonly Panel[] {
     (host): GraphSandbox => ({
       name: host.name,
       kind: 'host',
-      note: `host of ${counted(host.networks.length, 'network')}, ${counted(host.sandboxes.length, 'sandbox')}`,
+      note: `host of ${counted(host.networks.length + sharedOf(lab, host).length, 'network')}, ${counted(host.sandboxes.length, 'sandbox')}`,
       edges: host.endpoints.map(edgeOf),
     }),
   )
