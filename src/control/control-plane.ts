@@ -38,6 +38,8 @@ import type {
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from './api/switch.ts'
 import type { Event } from './api/system.ts'
 import type { Uplink } from './api/uplink.ts'
+import type { ClusterStatus } from './cluster/cluster-status.ts'
+import type { HostForgotten } from './cluster/forget-host.ts'
 import type { LinkDirections } from './rules/impairment.ts'
 
 /** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */
@@ -145,6 +147,11 @@ export interface ControlPlane {
   resetLinks(directions: LinkDirections): Promise<Links>
   /** What would become of a packet. */
   explain(request: ExplainRequest): Promise<Explanation>
+
+  /** How this host stands in its cluster; undefined where it is in none. */
+  clusterStatus(): ClusterStatus | undefined
+  /** Gives back what hosts of this name (or id), which are away, have in the cluster. Throws NO_CLUSTER, OBJECT_UNKNOWN, HOST_PRESENT. */
+  forgetHost(host: string): Promise<HostForgotten>
 
   /** The names of all networks, or of one. */
   dnsRecords(network: string | undefined): DnsRecords

@@ -4,19 +4,17 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterParts } from '../control/cluster/cluster.ts'
-import type { ClusterOptions } from '../control/cluster/cluster-options.ts'
+import { type ClusterOptions, clusterPrefix } from '../control/cluster/cluster-options.ts'
 import { PrefixedRegistry } from '../control/cluster/prefixed-registry.ts'
 import { Controller } from '../control/controller/controller.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { EventLog } from '../control/event-log.ts'
 import { Ipam } from '../control/ipam/ipam.ts'
 import { Labs } from '../control/labs/labs.ts'
-import type { Registry } from '../control/registry/registry.ts'
 import { captureRoutes } from './api/capture.ts'
 import { labRoutes } from './api/labs.ts'
 import { CaptureService } from './capture/capture-service.ts'
 import type { Configuration } from './configuration.ts'
-import { openRegistry } from './etcd/open-registry.ts'
 import { DatapathFabric } from './fabric.ts'
 import { FileStore } from './file-store.ts'
 import { HostDaemons } from './lab-hosts.ts'
@@ -45,7 +43,6 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   const relay = new RelayAttachment(datapath)
   const fabric = new DatapathFabric(datapath, { log, relay, resolvConf: configuration.resolvConf })
   const hostPorts = new RelayedHostPorts(relay, (warning) => log.warn({ warning }, 'the relay'))
-  const registry = configuration.cluster && openRegistry(configuration.cluster)
   const control = new Controller({
     fabric,
     host,
@@ -57,7 +54,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     log,
     defaults: () => configuration,
     uplink: configuration.uplink,
-    cluster: registry && clusterParts(configuration.cluster!, registry),
+    cluster: configuration.cluster && (await clusterOf(configuration.cluster)),
   })
   try {
     await control.recover()
@@ -80,7 +77,6 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   })
   return {
     control,
-    ...(registry && { registryHealth: () => registry.health }),
     metrics: () => metrics.render(),
     prune: (options) => removeOrphans(paths, options),
     tell: (action, attributes = {}) => {
@@ -100,7 +96,6 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       await fabric.close()
       hostPorts.close()
       relay.close()
-      registry?.close()
       await store.seal()
       await metrics.close()
     },
@@ -111,13 +106,12 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
   }
 }
 
-/** Its keys are below a prefix of the cluster's own: several share a registry. */
-function clusterParts(
-  { address, hostName, advertise, udpPort }: ClusterOptions,
-  registry: Registry,
-): ClusterParts {
-  const { name } = address
-  return { registry: new PrefixedRegistry(registry, `/tapwire/${name}/`), name, hostName, advertise, udpPort }
+/** A daemon that is in no cluster does not load what speaks to its registry. */
+async function clusterOf(options: ClusterOptions): Promise<ClusterParts> {
+  const { openRegistry } = await import('./etcd/open-registry.ts')
+  const { address, advertise, udpPort, hostName } = options
+  const registry = new PrefixedRegistry(openRegistry(options), clusterPrefix(address.name))
+  return { registry, name: address.name, hostName, advertise, udpPort }
 }
 
 /** A daemon that nobody asks for metrics neither loads what makes them nor measures for them. */

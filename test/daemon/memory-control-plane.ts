@@ -39,6 +39,7 @@ import type {
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../../src/control/api/switch.ts'
 import type { Event } from '../../src/control/api/system.ts'
 import type { Uplink } from '../../src/control/api/uplink.ts'
+import type { HostForgotten } from '../../src/control/cluster/forget-host.ts'
 import type {
   ControlPlane,
   EventOptions,
@@ -321,6 +322,15 @@ export class MemoryControlPlane implements ControlPlane {
   async setUplink(uplink: string): Promise<Uplink> {
     this.calls.push(['setUplink', uplink])
     return { ...this.uplink(), Uplink: uplink }
+  }
+
+  clusterStatus(): undefined {
+    this.calls.push(['clusterStatus'])
+  }
+
+  async forgetHost(host: string): Promise<HostForgotten> {
+    this.calls.push(['forgetHost', host])
+    return { hosts: [], addresses: [] }
   }
 
   dnsRecords(network: string | undefined): DnsRecords {

@@ -37,7 +37,7 @@ export interface ClusterNetworksParts {
   adopt(network: NetworkRecord): Promise<void>
   /** With the places that sandboxes have on it. */
   giveUp(network: NetworkRecord): Promise<void>
-  warn(error: unknown, message: string): void
+  readonly warn: (error: unknown, message: string) => void
   later(task: () => Promise<void>): void
 }
 
@@ -50,7 +50,7 @@ export class ClusterNetworks {
   readonly #parts: ClusterNetworksParts
   readonly #lock = new KeyedLock()
   /** Why a network of the cluster is not on this host, as it was told. */
-  readonly #failures = new Map<string, unknown>()
+  readonly #failures = new Map<string, Error>()
   /** Networks that the registry has lost, and that are yet to be put back, by id. */
   readonly #lost = new Map<string, ClusterNetwork>()
   #retrying = false
@@ -60,7 +60,7 @@ export class ClusterNetworks {
   }
 
   /** Why networks of the cluster are not on this host, by id. */
-  get failures(): ReadonlyMap<string, unknown> {
+  get failures(): ReadonlyMap<string, Error> {
     return this.#failures
   }
 
@@ -111,7 +111,7 @@ export class ClusterNetworks {
 
   /** What cannot be put back now stays here until it can. */
   async #restore(): Promise<void> {
-    for (const network of [...this.#lost.values()]) {
+    for (const network of this.#lost.values()) {
       try {
         await this.#restoreOne(network)
         this.#lost.delete(network.id)
@@ -135,7 +135,7 @@ export class ClusterNetworks {
   }
 
   async #settle(): Promise<void> {
-    const { session, warn } = this.#parts
+    const { session } = this.#parts
     if (!session.isSynced) return
     await this.#restore()
     const local = new Map(this.#parts.local().map((network) => [network.id, network]))
@@ -145,7 +145,10 @@ export class ClusterNetworks {
         network.id,
         () => this.#parts.giveUp(network),
         (error) =>
-          warn(error, `network ${network.name} is no more in the cluster, and could not be removed here`),
+          this.#parts.warn(
+            error,
+            `network ${network.name} is no more in the cluster, and could not be removed here`,
+          ),
       )
     }
     for (const network of session.view.networks.values()) {
@@ -153,7 +156,8 @@ export class ClusterNetworks {
       await this.#try(
         network.id,
         () => this.#parts.adopt(recordOf(network)),
-        (error) => warn(error, `network ${network.name} of the cluster could not be made on this host`),
+        (error) =>
+          this.#parts.warn(error, `network ${network.name} of the cluster could not be made on this host`),
       )
     }
     for (const id of this.#failures.keys()) {
@@ -169,7 +173,7 @@ export class ClusterNetworks {
     } catch (error) {
       const told = this.#failures.get(id)
       if (String(told) !== String(error)) tell(error)
-      this.#failures.set(id, error)
+      this.#failures.set(id, error as Error)
     }
   }
 

@@ -9,13 +9,13 @@
  * it sees the cluster, and has nothing in it.
  */
 
-import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryHealth } from '../registry/registry.ts'
 import { ClusterFollower } from './cluster-follower.ts'
 import { advertisedKey, hostKey, knownHostKey } from './cluster-keys.ts'
 import { ClusterLease } from './cluster-lease.ts'
+import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
 import { CLUSTER_VERSION, type ClusterEndpoint, type ClusterHost } from './cluster-records.ts'
 import { parseClusterValue } from './cluster-schema.ts'
 import { clusterText } from './cluster-texts.ts'
@@ -275,7 +275,7 @@ export class ClusterSession {
   }
 
   #conflict(host: string | undefined, advertised: string | undefined): string | undefined {
-    const { id, name, advertise } = this.#self
+    const { id, name, advertise, udpPort } = this.#self
     const cluster = this.settings.name
     if (host !== undefined) {
       const parsed = parseClusterValue('host', host)
@@ -287,6 +287,12 @@ export class ClusterSession {
     }
     const twin = [...this.view.hosts.values()].find((known) => known.id === id && known.name !== name)
     if (twin !== undefined) return `host ${twin.name} of cluster ${cluster} has the id of this host`
+    const elsewhere = [...this.view.hosts.values()].find(
+      (known) => known.id !== id && known.udpPort !== udpPort,
+    )
+    if (elsewhere !== undefined) {
+      return `the tunnels of cluster ${cluster} are at UDP port ${elsewhere.udpPort}, this host's at ${udpPort}`
+    }
     if (advertised === undefined || advertised === id) return undefined
     const other = [...this.view.hosts.values()].find((known) => known.id === advertised)
     return `another host of cluster ${cluster}${other === undefined ? '' : `, ${other.name},`} advertises the address ${advertise}`

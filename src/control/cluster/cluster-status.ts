@@ -104,7 +104,6 @@ function networksOf(
     const endpoints: Record<string, number> = {}
     for (const { host } of view.endpoints(id).values()) endpoints[host] = (endpoints[host] ?? 0) + 1
     const failure = failures.get(id)
-    const problem = failure === undefined ? '' : failure instanceof Error ? failure.message : 'it failed'
-    return { id, name, vni, endpoints, problem }
+    return { id, name, vni, endpoints, problem: failure?.message ?? '' }
   })
 }

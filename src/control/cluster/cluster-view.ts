@@ -171,7 +171,7 @@ export class ClusterView implements ClusterFacts {
   /** What nobody has put back is gone. */
   dropHeld(): void {
     const changes: ViewChange[] = []
-    for (const [text, key] of [...this.#held]) this.#remove(text, key, changes)
+    for (const [text, key] of this.#held) this.#remove(text, key, changes)
     this.#publish(changes, this.#revision)
   }
 

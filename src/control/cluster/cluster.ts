@@ -7,7 +7,6 @@
  *          └──► remote endpoints ───► switch: peers, stations, names
  */
 
-import { CLUSTER_ECHO_MS } from '../../limits.ts'
 import type { Connections } from '../controller/connections.ts'
 import type { Context } from '../controller/context.ts'
 import type { Names } from '../controller/names.ts'
@@ -22,6 +21,7 @@ import type { NetworkPlan } from '../rules/network-create.ts'
 import { ClusterAddresses } from './cluster-addresses.ts'
 import { ClusterEndpoints } from './cluster-endpoints.ts'
 import { clusterAway, ofCluster } from './cluster-error.ts'
+import { CLUSTER_ECHO_MS } from './cluster-limits.ts'
 import { ClusterNetworks } from './cluster-networks.ts'
 import type { ClusterEndpoint } from './cluster-records.ts'
 import { type ClusterNews, ClusterSession } from './cluster-session.ts'
@@ -156,7 +156,7 @@ export class Cluster {
   async close({ leave }: { readonly leave: boolean }): Promise<void> {
     this.#retries.cancelAll()
     await this.session.close({ leave })
-    for (const wake of [...this.#waiting]) wake()
+    for (const wake of this.#waiting) wake()
     this.#telling.left()
   }
 
@@ -308,7 +308,7 @@ export class Cluster {
 
   #news(news: ClusterNews): void {
     this.#telling.news(news)
-    if (news.kind === 'joined' || news.kind === 'refused') for (const wake of [...this.#waiting]) wake()
+    if (news.kind === 'joined' || news.kind === 'refused') for (const wake of this.#waiting) wake()
     if (news.kind === 'synced') void this.#networks.settle()
     if (news.kind === 'regressed') void restoreHeld(this.session, this.#networks)
     if (news.kind === 'lost') void this.#lost(news.endpoint)

@@ -7,12 +7,12 @@
  *     new lease    ─┘         └► withdraw: both are given back
  */
 
-import { CLUSTER_PARALLEL, CLUSTER_RETRY_MS, CLUSTER_RETRY_MS_MAX } from '../../limits.ts'
 import { KeyedLock } from '../controller/keyed-lock.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryCondition, RegistryOperation } from '../registry/registry.ts'
 import { addressKey, endpointKey, networkKey } from './cluster-keys.ts'
+import { CLUSTER_PARALLEL, CLUSTER_RETRY_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
 import type { ClusterEndpoint } from './cluster-records.ts'
 import { parseClusterValue } from './cluster-schema.ts'
 import { addressesOf, claimText, clusterText } from './cluster-texts.ts'
@@ -151,7 +151,7 @@ export class OwnEntries {
   close(): void {
     this.#closed = true
     this.#cancelRetry?.()
-    for (const done of [...this.#idle]) done()
+    for (const done of this.#idle) done()
   }
 
   #isIdle(): boolean {
@@ -174,7 +174,7 @@ export class OwnEntries {
       this.#working += 1
       void this.#settle(id!)
     }
-    if (this.#isIdle()) for (const done of [...this.#idle]) done()
+    if (this.#isIdle()) for (const done of this.#idle) done()
   }
 
   async #settle(id: string): Promise<void> {
@@ -342,7 +342,7 @@ export class OwnEntries {
   /** What an earlier life of this host, or a call whose answer was lost, has left. */
   #collect(): void {
     const { view, host } = this.#parts
-    for (const network of [...view.claimedNetworks()]) {
+    for (const network of view.claimedNetworks()) {
       for (const [address, claim] of view.claims(network)) {
         if (claim.host === host.id) this.#collectClaim(network, address, claim.owner)
       }

@@ -148,7 +148,7 @@ class RemoteNetwork {
   async end(): Promise<void> {
     this.#ended = true
     await this.idle()
-    for (const id of [...this.#told.keys()]) await this.#dropName(id)
+    for (const id of this.#told.keys()) await this.#dropName(id)
     // Stations go with their peers, and these with the overlay.
     this.#told.clear()
   }
@@ -217,8 +217,8 @@ class RemoteNetwork {
     try {
       await this.#put(wanted, address)
     } catch (error) {
-      // It was told in part.
-      this.#tellAgain(wanted)
+      // It was told in part, so that what was told is not what is wanted.
+      this.#told.set(id, { ...wanted })
       throw error
     }
   }

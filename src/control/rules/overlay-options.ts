@@ -31,7 +31,7 @@ export function overlayOptions(options: Readonly<Record<string, string>>): Overl
 
 /** The options of a network with this VNI, which they name as Docker does. */
 export function withVni(
-  { [VXLAN_OPTION.vni]: _, ...options }: Readonly<Record<string, string>>,
+  { [VXLAN_OPTION.vni]: _vni, ...options }: Readonly<Record<string, string>>,
   vni: number,
 ): Readonly<Record<string, string>> {
   return { ...options, [OVERLAY_OPTION.vni]: String(vni) }

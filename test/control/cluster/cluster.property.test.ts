@@ -166,7 +166,7 @@ class World {
     void under.finally(() => this.#under.delete(under))
   }
 
-  #onRegistry(kind: Extract<Event, { kind: 'lease' }>['kind'] | string): void {
+  #onRegistry(kind: string): void {
     const { server } = this.#cluster
     if (kind === 'lease') for (const lease of server.leases.slice(0, 1)) server.expireLease(lease)
     if (kind === 'compact') server.compact()
@@ -213,8 +213,13 @@ class World {
         return controller.connect(NETWORKS[event.network]!, { Container: name })
       case 'disconnect':
         return controller.disconnect(NETWORKS[event.network]!, { Container: name })
+      case 'boot':
+      case 'kill':
+      case 'cut':
+      case 'mend':
+      case 'disinherit':
+        return undefined
     }
-    return undefined
   }
 
   async end(): Promise<void> {
