@@ -124,7 +124,7 @@ export async function awaitNetworks(
       throw new TapwireError(
         ErrorCode.registryUnavailable,
         `Network '${missing.name}' of the cluster has not come to this host within ${CLUSTER_NETWORK_TIMEOUT_MS / 1000} s.`,
-        { hint: 'Look whether the registry runs, and whether the host reaches it: `tapwire doctor`.' },
+        { hint: 'Look whether the registry runs (`tapwire ps`), and what it says (`tapwire logs`).' },
       )
     }
     await delay(POLL_MS)
@@ -165,13 +165,13 @@ export function outlivesLab({ networks }: Present): boolean {
 
 const OWN = 'sandbox:'
 
-/** As a lab file says it, of the link's labels. */
-export function clusterFile(networks: readonly NetworkInspect[]) {
+/** As a lab file says it, of the link's labels. Undefined where the hosts are in no cluster. */
+export function presentCluster(networks: readonly NetworkInspect[]) {
   const link = linkOf(networks)
-  const text = link?.Labels[REGISTRY_LABEL]
-  if (link === undefined || text === undefined) return undefined
+  const { [CLUSTER_LABEL]: name, [REGISTRY_LABEL]: text } = link?.Labels ?? {}
+  if (link === undefined || name === undefined || text === undefined) return undefined
   return {
-    name: link.Labels[CLUSTER_LABEL],
+    name,
     registry: text.startsWith(OWN) ? { sandbox: text.slice(OWN.length) } : text,
     link: link.Name,
   }

@@ -18,7 +18,7 @@ import { isDefaultLinkName } from '../lab-resolve.ts'
 import { LAB_PARTS } from '../lab-schema.ts'
 import { DNS_OPTION } from '../rules/dns-options.ts'
 import { isPredefinedNetwork } from '../rules/names.ts'
-import { clusterFile } from './cluster.ts'
+import { presentCluster } from './cluster.ts'
 import { HOST_LABEL, LINK_LABEL, REGISTRY_LABEL, UPLINK_LABEL, userLabels } from './labels.ts'
 import type { Present } from './present.ts'
 import { MTU_OPTION, TRANSPARENT_OPTION } from './wanted.ts'
@@ -56,7 +56,7 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
       ({ Config }) => (UPLINK_LABEL in Config.Labels ? { uplink: Config.Labels[UPLINK_LABEL] } : null),
     ),
     links: links.length === 0 ? undefined : byOrder(links).map((link) => linkFile(link, present)),
-    cluster: clusterFile(links),
+    cluster: presentCluster(links),
   }
   const { lab, leftOut } = parsed(name, stringify(file))
   const shared = [...hosts.values()].flatMap(({ lab: inner }) => inner?.networks.filter(isOverlay) ?? [])
