@@ -85,7 +85,8 @@ export function planCluster(
         : {
             name: own,
             path: cluster.path,
-            endpoints: [{ network: link.name, path: cluster.path, settings: {} }],
+            // A host that joins changes nothing for those that are there.
+            endpoints: [{ network: link.name, path: cluster.path, settings: {}, isLast: true }],
             isPlaced: true,
             settings: {},
           },

@@ -47,6 +47,8 @@ export interface EndpointDraft {
   readonly settings: EndpointFile
   /** Of a cable's end. */
   readonly link?: Impairment | undefined
+  /** It gets the highest free address of the subnet. */
+  readonly isLast?: true
 }
 
 export interface HostDraft extends ScopeDraft {

@@ -45,7 +45,7 @@ export const clusterSchema = z
         .optional()
         .meta({
           description:
-            'Where the hosts keep what they have in common: etcd is one of the lab\'s own, which `up` starts in a sandbox on the link (it takes the program etcd: Debian\'s package etcd-server). Default: etcd.',
+            'Where the hosts keep what they have in common: etcd is one of the lab\'s own, which `up` starts in a sandbox on the link, at its highest address (it takes the program etcd: Debian\'s package etcd-server). Default: etcd.',
           examples: ['etcd', 'etcd://10.9.0.9:2379', { sandbox: 'etcd-1' }],
         }),
       link: name.optional().meta({
