@@ -11,6 +11,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ClusterOptions } from '../control/cluster/cluster-options.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
+import { parseClusterAddress } from '../control/rules/cluster-address.ts'
 import type { ClusterSettings } from '../control/rules/cluster-options.ts'
 import { parseUplink } from '../control/rules/uplink.ts'
 import { failureOf } from './api/failure.ts'
@@ -129,7 +130,7 @@ function rootOf(options: ReturnType<typeof parse>): string {
 function clusterSettings(options: ReturnType<typeof parse>): ClusterSettings {
   const { TAPWIRE_CLUSTER = '', TAPWIRE_ADVERTISE = '' } = process.env
   return {
-    cluster: options.cluster ?? (TAPWIRE_CLUSTER === '' ? undefined : TAPWIRE_CLUSTER),
+    cluster: checkedCluster(options.cluster ?? (TAPWIRE_CLUSTER === '' ? undefined : TAPWIRE_CLUSTER)),
     advertise: options.advertise ?? (TAPWIRE_ADVERTISE === '' ? undefined : TAPWIRE_ADVERTISE),
     hostName: options['host-name'],
     dataPathPort: port(options['data-path-port']),
@@ -161,6 +162,12 @@ function oneOf<T extends string>(
 /** Throws UPLINK_INVALID. */
 function checkedUplink(text: string | undefined): string | undefined {
   if (text !== undefined) parseUplink(text)
+  return text
+}
+
+/** Throws CLUSTER_INVALID. */
+function checkedCluster(text: string | undefined): string | undefined {
+  if (text !== undefined) parseClusterAddress(text)
   return text
 }
 

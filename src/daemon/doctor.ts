@@ -7,10 +7,13 @@ import { delimiter, join } from 'node:path'
 import type { DoctorCheck } from '../control/api/doctor.ts'
 import type { ClusterOptions } from '../control/cluster/cluster-options.ts'
 import { TapwireError } from '../control/errors.ts'
+import { underlayBytes } from '../control/fabric/underlay-address.ts'
+import { VXLAN_PORT_DEFAULT } from '../control/rules/vxlan-options.ts'
 import { native } from '../ports/native.ts'
 import { NativeFrameIo, openWake } from '../ports/native-frame-io.ts'
 import { openPacketSocket, PacketSocketError } from '../ports/packet-socket.ts'
 import { openTap, TapError, TapFeature } from '../ports/tap.ts'
+import { closeUdpTunnel, openUdpTunnel, TunnelError } from '../ports/udp-tunnel.ts'
 import { missingCapabilities } from './capabilities.ts'
 import { readLog } from './log-reader.ts'
 import { createNamespace, deleteNamespace, namespacePath } from './namespace.ts'
@@ -37,7 +40,13 @@ export async function examine(cluster: () => ClusterOptions | undefined): Promis
     ...PROGRAMS.map(checkProgram),
   ]
   if (addon.state === 'ok')
-    checks.push(checkIoUring(), checkEpoll(), await checkTap(), await checkPacketSocket())
+    checks.push(
+      checkIoUring(),
+      checkEpoll(),
+      await checkTap(),
+      await checkPacketSocket(),
+      await checkTunnel(),
+    )
   checks.push(await checkSandbox(), ...(await checkCluster(cluster)))
   return checks
 }
@@ -186,6 +195,23 @@ async function checkPacketSocket(): Promise<DoctorCheck> {
       error.message,
       'Without it no interface of the machine can be an uplink, or the parent of a macvlan network.',
     )
+  } finally {
+    await deleteNamespace(namespace)
+  }
+}
+
+/** Of networks that go on to other hosts. In a namespace of its own, to nobody. */
+async function checkTunnel(): Promise<DoctorCheck> {
+  const namespace = `tw-doctor-tunnel-${process.pid}`
+  try {
+    await createNamespace(namespace)
+    await run('ip', ['-n', namespace, 'link', 'set', 'lo', 'up'])
+    const local = underlayBytes('127.0.0.1')
+    closeUdpTunnel(openUdpTunnel({ namespace: namespacePath(namespace), local, udpPort: VXLAN_PORT_DEFAULT }))
+    return ok('tunnel', 'opens: vxlan and overlay networks')
+  } catch (error) {
+    if (!(error instanceof TunnelError || error instanceof TapwireError)) throw error
+    return warn('tunnel', error.message, error.hint ?? 'Without it no network goes on to other hosts.')
   } finally {
     await deleteNamespace(namespace)
   }

@@ -64,6 +64,7 @@ import { openHostInterface } from './host-interface.ts'
 import { LastingPorts } from './lasting-ports.ts'
 import type { Log } from './log.ts'
 import { openParent, releaseParent } from './parent-interface.ts'
+import { run } from './program.ts'
 import type { RelayAttachment } from './relay/relay-attachment.ts'
 import { Tunnels } from './tunnel/tunnels.ts'
 import { Uplink } from './uplink/uplink.ts'
@@ -85,6 +86,8 @@ export class DatapathFabric implements Fabric {
   readonly #dns: DnsService
   /** Parents of macvlan networks, and the machine's own ends of networks. */
   readonly #lasting: LastingPorts
+  /** Those ends, as they are to be now. */
+  readonly #hostPorts = new Map<number, FabricPort>()
   /** Names of those parents. */
   readonly #parents = new Map<number, string>()
 
@@ -139,6 +142,7 @@ export class DatapathFabric implements Fabric {
     if (this.#lasting.has(port)) await this.#lasting.remove(port)
     else await this.#datapath.removePort(port)
     this.#ports.delete(port)
+    this.#hostPorts.delete(port)
     const parent = this.#parents.get(port)
     this.#parents.delete(port)
     if (parent !== undefined && ![...this.#parents.values()].includes(parent)) await releaseParent(parent)
@@ -146,6 +150,11 @@ export class DatapathFabric implements Fabric {
 
   async setPortMtu(port: number, mtu: number): Promise<void> {
     await this.#datapath.setPortMtu(port, mtu)
+    const end = this.#hostPorts.get(port)
+    if (end === undefined) return
+    this.#hostPorts.set(port, { ...end, mtu })
+    // Where it is not there now, it has its MTU when it is made anew.
+    await run('ip', ['link', 'set', 'dev', end.name, 'mtu', String(mtu)]).catch(() => undefined)
   }
 
   openTunnel(tunnel: FabricTunnel): Promise<FabricTunnelFacts> {
@@ -189,11 +198,12 @@ export class DatapathFabric implements Fabric {
   }
 
   #addHostPort(port: FabricPort): Promise<void> {
+    this.#hostPorts.set(port.port, port)
     return this.#lasting.add({
       port: port.port,
       name: port.name,
       patient: port.patient ?? false,
-      open: () => openHostInterface(this.#datapath, port),
+      open: () => openHostInterface(this.#datapath, this.#hostPorts.get(port.port) ?? port),
     })
   }
 

@@ -5,21 +5,21 @@ import { text } from 'node:stream/consumers'
 import { it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { plainEnvironment } from './network-namespace.ts'
-import { needs, needsRoot } from './requirements.ts'
+import { needs, needsRoot, type Skip } from './requirements.ts'
 
 const MARK = 'TAPWIRE_TEST_INSIDE'
 
 /**
  * For tests that bind ports of the machine they run on: runs the file `url` (import.meta.url) once more in a network
- * namespace of its own, where `define` defines the tests. There is no way out of it but what a test makes.
+ * namespace of its own, where `define` defines the tests. There is no way out of it but what a test makes. `unmet`: why they are to be skipped.
  */
-export function insideNamespace(url: string, define: () => void): void {
+export function insideNamespace(url: string, define: () => void, unmet: Skip = false): void {
   if (process.env[MARK] === url) {
     execFileSync('ip', ['link', 'set', 'lo', 'up'], { env: plainEnvironment() })
     define()
     return
   }
-  const skip = needsRoot() || needs('ip', 'unshare')
+  const skip = needsRoot() || needs('ip', 'unshare') || unmet
   it('in a network namespace of its own', { skip }, async () => {
     // Without the mark of the runner above it, a test file reports for itself.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env

@@ -13,8 +13,7 @@ export function defineDaemon(command: Command, cli: Cli): void {
   command
     .description(
       'Runs the daemon in the foreground until SIGTERM or Ctrl-C, which stops all sandboxes; SIGHUP reads its configuration ' +
-        'ROOT/daemon.json again. Commands start a daemon in the background by themselves where none runs. Options are ' +
-        "the daemon's own.",
+        'ROOT/daemon.json again. Commands start a daemon in the background by themselves where none runs.',
     )
     .argument('[option...]', 'more, as tapwire daemon -- --help shows them')
     .option('--io <backend>', 'io_uring or epoll; the best that works unless given')

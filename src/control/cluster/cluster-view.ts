@@ -257,6 +257,11 @@ export class ClusterView implements ClusterFacts {
       network: this.#share(value.network),
       host: this.#share(value.host),
       routerMac: this.#share(value.routerMac),
+      sandbox: isEmpty(value.sandbox.labels) ? { ...value.sandbox, labels: NO_LABELS } : value.sandbox,
+      names: value.names.map((name) =>
+        name.text === value.sandbox.name ? { ...name, text: value.sandbox.name } : name,
+      ),
+      ports: value.ports.length === 0 ? NO_PORTS : value.ports,
     }
     const change = stored(all, compact?.id ?? key.id, compact, { ...key })
     if (all.size === 0) this.#endpoints.delete(key.network)
@@ -311,6 +316,10 @@ export class ClusterView implements ClusterFacts {
 }
 
 const NONE = new Map<string, never>()
+const NO_LABELS: Readonly<Record<string, string>> = {}
+const NO_PORTS: ClusterEndpoint['ports'] = []
+
+const isEmpty = (map: Readonly<Record<string, string>>): boolean => Object.keys(map).length === 0
 
 function mapOf<T>(maps: Map<string, Map<string, T>>, key: string): Map<string, T> {
   const known = maps.get(key)

@@ -8,6 +8,7 @@
  */
 
 import type { OverlayPeers } from '../drivers/overlay-peers.ts'
+import type { RemoteStation } from '../drivers/tunnel-domains.ts'
 import type { FabricNamedHost } from '../model/names.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { networkNames } from '../rules/network-names.ts'
@@ -76,10 +77,23 @@ export class RemoteEndpoints {
   }
 }
 
-interface Peer {
-  readonly address: string
-  /** Endpoints behind it, by id. */
-  readonly stations: Set<string>
+/** There are thousands: it says what its endpoint says, and keeps nothing of its own. */
+class EndpointStation implements RemoteStation {
+  readonly endpoint: ClusterEndpoint
+  readonly peer: string
+
+  constructor(endpoint: ClusterEndpoint, peer: string) {
+    this.endpoint = endpoint
+    this.peer = peer
+  }
+
+  get addresses(): readonly string[] {
+    return addressesOf(this.endpoint)
+  }
+
+  get routerMac(): string {
+    return this.endpoint.routerMac
+  }
 }
 
 class RemoteNetwork {
@@ -87,10 +101,8 @@ class RemoteNetwork {
   readonly #network: NetworkRecord
   /** As the switch was told, by endpoint. */
   readonly #told = new Map<string, ClusterEndpoint>()
-  /** Whose station a MAC address leads to. */
-  readonly #byMac = new Map<string, string>()
-  /** By host. */
-  readonly #peers = new Map<string, Peer>()
+  /** Addresses of those that are peers, by host. */
+  readonly #peers = new Map<string, string>()
   readonly #dirty = new Set<string>()
   readonly #dirtyHosts = new Set<string>()
   /** Endpoints whose MAC address one of ours has. */
@@ -188,10 +200,10 @@ class RemoteNetwork {
     this.#dirtyHosts.delete(name)
     const address = this.#parts.view.hosts.get(name)?.advertise
     const peer = this.#peers.get(name)
-    if (peer !== undefined && peer.address !== address) return this.#removePeer(name, peer)
+    if (peer !== undefined && peer !== address) return this.#removePeer(name, peer)
     if (address === undefined) return
     if (this.#reachesAll()) await this.#peer(name, address)
-    else if (peer?.stations.size === 0) await this.#removePeer(name, peer)
+    else if (peer !== undefined && !this.#hasStations(name)) await this.#removePeer(name, peer)
   }
 
   /** Connections to a published port come in at any host, also at one that has no endpoint here. */
@@ -210,10 +222,8 @@ class RemoteNetwork {
     if (told !== undefined && told !== wanted) await this.#drop(told, wanted)
     if (wanted === undefined || told === wanted) return
     const address = this.#parts.view.hosts.get(wanted.host)!.advertise
-    const peer = await this.#peer(wanted.host, address)
-    peer.stations.add(id)
+    await this.#peer(wanted.host, address)
     this.#told.set(id, wanted)
-    this.#byMac.set(wanted.mac, id)
     try {
       await this.#put(wanted, address)
     } catch (error) {
@@ -224,9 +234,7 @@ class RemoteNetwork {
   }
 
   async #put(endpoint: ClusterEndpoint, peer: string): Promise<void> {
-    const { mac, routerMac } = endpoint
-    const station = { peer, addresses: addressesOf(endpoint), routerMac }
-    await this.#parts.peers.setRemote(this.#network.id, mac, station)
+    await this.#parts.peers.setRemote(this.#network.id, endpoint.mac, new EndpointStation(endpoint, peer))
     await this.#putName(endpoint)
   }
 
@@ -248,43 +256,47 @@ class RemoteNetwork {
     if (wanted?.host === told.host && wanted.mac === told.mac) return
     const { id, mac, host } = told
     if (wanted === undefined) await this.#dropName(id)
-    if (this.#byMac.get(mac) === id) {
+    if (this.#ownerOf(mac) === id) {
       await this.#parts.peers.setRemote(this.#network.id, mac, undefined)
-      this.#byMac.delete(mac)
       this.#returnMac(mac, id)
     }
     this.#told.delete(id)
-    const stations = this.#peers.get(host)?.stations
-    if (stations?.delete(id) === true && stations.size === 0) this.#dirtyHosts.add(host)
+    this.#dirtyHosts.add(host)
+  }
+
+  /** Whose station a MAC address leads to. */
+  #ownerOf(mac: string): string | undefined {
+    const station = this.#parts.peers.remoteOf(this.#network.id, mac)
+    return station instanceof EndpointStation ? station.endpoint.id : undefined
+  }
+
+  #hasStations(host: string): boolean {
+    for (const told of this.#told.values()) if (told.host === host) return true
+    return false
   }
 
   /** Another endpoint may have said that it has the same address. */
   #returnMac(mac: string, id: string): void {
-    if (this.#byMac.size + 1 === this.#told.size) return
     for (const other of this.#told.values()) {
       if (other.mac === mac && other.id !== id) this.#tellAgain(other)
     }
   }
 
-  async #peer(host: string, address: string): Promise<Peer> {
+  async #peer(host: string, address: string): Promise<void> {
     const known = this.#peers.get(host)
-    if (known?.address === address) return known
+    if (known === address) return
     if (known !== undefined) await this.#removePeer(host, known)
     await this.#parts.peers.addPeer(this.#network.id, address, host)
-    const peer = { address, stations: new Set<string>() }
-    this.#peers.set(host, peer)
-    return peer
+    this.#peers.set(host, address)
   }
 
   /** With the stations behind it, which are told anew should they be behind another one. */
-  async #removePeer(host: string, { address }: Peer): Promise<void> {
+  async #removePeer(host: string, address: string): Promise<void> {
     await this.#parts.peers.removePeer(this.#network.id, address)
     this.#peers.delete(host)
     this.#dirtyHosts.add(host)
     for (const told of this.#told.values()) {
-      if (told.host !== host) continue
-      if (this.#byMac.get(told.mac) === told.id) this.#byMac.delete(told.mac)
-      this.#tellAgain(told)
+      if (told.host === host) this.#tellAgain(told)
     }
   }
 

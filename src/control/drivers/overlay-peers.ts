@@ -7,6 +7,8 @@ export interface OverlayPeers {
   /** With the stations behind it. */
   removePeer(network: string, address: string): Promise<void>
   setRemote(network: string, mac: string, station: RemoteStation | undefined): Promise<void>
+  /** The one that was set. */
+  remoteOf(network: string, mac: string): RemoteStation | undefined
   /** Whether an endpoint of this host has it, or the gateway. */
   isOwnMac(network: string, mac: string): boolean
 }

@@ -156,6 +156,10 @@ export class OverlayDriver implements NetworkDriver, OverlayPeers {
     return this.#tunnels.setRemote(network, mac, station)
   }
 
+  remoteOf(network: string, mac: string): RemoteStation | undefined {
+    return this.#tunnels.remotesOf(network).get(mac)
+  }
+
   isOwnMac(network: string, mac: string): boolean {
     return this.#endpoints.hasMac(network, mac)
   }

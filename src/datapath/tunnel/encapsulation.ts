@@ -14,7 +14,7 @@
  * While somebody looks on, all frames go as shared ones: what is told of is then the frame as it was.
  */
 
-import { GATHER_WORDS_MAX, UDP_PAYLOAD_MAX } from '../../limits.ts'
+import { UDP_PAYLOAD_MAX_IPV6 } from '../../limits.ts'
 import * as arp from '../../wire/arp.ts'
 import * as ethernet from '../../wire/ethernet.ts'
 import * as ipv4 from '../../wire/ipv4.ts'
@@ -33,6 +33,7 @@ import { type InterfaceTable, NO_INTERFACE } from '../interface-table.ts'
 import { completeChecksum, Segmenter } from '../offload.ts'
 import type { PortTable } from '../port-table.ts'
 import { clampMssOf } from '../rewrite.ts'
+import { GatherWriter } from './gather-writer.ts'
 import { InnerFlow, NO_NETWORK } from './inner-flow.ts'
 import type { PathMtu } from './path-mtu.ts'
 import type { TunnelTables } from './tunnel-tables.ts'
@@ -42,10 +43,6 @@ import * as tunnelTables from './tunnel-tables.ts'
 const {
   FRAME_IN_SLOT,
   GATHER_ALIGN,
-  GATHER_HEADER_WORDS,
-  GATHER_PIECES,
-  GATHER_SEGMENT_SIZE,
-  PIECE_WORDS,
   SEND_RECORD_SHIFT,
   SEND_TOS_SHIFT,
   SEND_WORD,
@@ -68,7 +65,7 @@ const NONE = -1
 const ROOM = 16
 /** Datagrams that the kernel cuts one message into (UDP_MAX_SEGMENTS of Linux before 6.9), and bytes of it, over either IP. */
 const SEND_SEGMENTS_MAX = 64
-const SEND_BYTES_MAX = UDP_PAYLOAD_MAX - 20
+const SEND_BYTES_MAX = UDP_PAYLOAD_MAX_IPV6
 
 /** From so many bytes on a checksum is left to the I/O backend: below, the record costs more. */
 const GATHER_CHECKSUM_MIN = 512
@@ -87,7 +84,7 @@ export interface EncapsulationParts {
 export class Encapsulation implements TunnelEgress {
   private readonly view: DataView
   private readonly bytes: Uint8Array
-  private readonly gathers: Int32Array
+  private readonly gather: GatherWriter
   private readonly slotsStart: number
   private readonly slotsEnd: number
   private readonly domains: Int32Array
@@ -121,7 +118,7 @@ export class Encapsulation implements TunnelEgress {
     const { layout } = parts.memory
     this.view = parts.memory.view
     this.bytes = parts.memory.bytes
-    this.gathers = parts.memory.gathers
+    this.gather = new GatherWriter(parts.memory, parts.egress)
     this.slotsStart = layout.slots
     this.slotsEnd = layout.slots + layout.slotCount * SLOT_SIZE
     this.domains = parts.ports.domain
@@ -250,9 +247,9 @@ export class Encapsulation implements TunnelEgress {
     const size = length + VXLAN_HEADER_SIZE
     let record = 0
     if (isLeft) {
-      record = this.beginRecord(0)
-      this.addPiece(record, first, start + VXLAN_HEADER_SIZE, 0)
-      this.addPiece(record, at + start, length - start, isUdp ? ~(at + fieldOffset) : at + fieldOffset)
+      record = this.gather.begin(0)
+      this.gather.add(record, first, start + VXLAN_HEADER_SIZE, 0)
+      this.gather.add(record, at + start, length - start, isUdp ? ~(at + fieldOffset) : at + fieldOffset)
     }
     this.putSendWord(first, isLeft ? record : NONE)
     this.egress.appendTunnelled(port, first, size, at, length)
@@ -316,7 +313,7 @@ export class Encapsulation implements TunnelEgress {
     for (let from = 0; from < count; from += perSend) {
       const to = Math.min(from + perSend, count)
       const first = firstOffset + from * stride - VXLAN_HEADER_SIZE
-      const record = this.beginRecord(to - from > 1 ? datagram : 0)
+      const record = this.gather.begin(to - from > 1 ? datagram : 0)
       let bytes = 0
       for (let i = from; i < to; i++) {
         const at = firstOffset + i * stride
@@ -324,8 +321,8 @@ export class Encapsulation implements TunnelEgress {
         const field = at + fieldOffset
         if (this.isRouters) this.disguise(at, headersSize, domain)
         this.encapsulate(at)
-        this.addPiece(record, at - VXLAN_HEADER_SIZE, headersSize + VXLAN_HEADER_SIZE, 0)
-        this.addPiece(
+        this.gather.add(record, at - VXLAN_HEADER_SIZE, headersSize + VXLAN_HEADER_SIZE, 0)
+        this.gather.add(
           record,
           offset + headersSize + i * payloadSize,
           size - headersSize,
@@ -336,28 +333,6 @@ export class Encapsulation implements TunnelEgress {
       this.putSendWord(first, record)
       egress.appendTunnelled(port, first, bytes + (to - from) * VXLAN_HEADER_SIZE, offset, bytes)
     }
-  }
-
-  /** A gather record without pieces: where it is, in words. `expect` has seen to it that there is room. */
-  private beginRecord(segmentSize: number): number {
-    const { gathers, egress } = this
-    const record = egress.freeGathers
-    gathers[record + GATHER_SEGMENT_SIZE] = segmentSize
-    gathers[record + GATHER_PIECES] = 0
-    egress.takeGathers(record + GATHER_HEADER_WORDS)
-    return record
-  }
-
-  private addPiece(record: number, offset: number, length: number, checksum: number): void {
-    const { gathers } = this
-    const pieces = gathers[record + GATHER_PIECES]!
-    const piece = record + GATHER_HEADER_WORDS + pieces * PIECE_WORDS
-    if (piece + PIECE_WORDS > GATHER_WORDS_MAX) return
-    gathers[piece] = offset
-    gathers[piece + 1] = length
-    gathers[piece + 2] = checksum
-    gathers[record + GATHER_PIECES] = pieces + 1
-    this.egress.takeGathers(piece + PIECE_WORDS)
   }
 
   /** `record`: where the gather record is, or NONE. */

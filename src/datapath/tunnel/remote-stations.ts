@@ -6,7 +6,7 @@
  * in whatever order the news comes.
  */
 
-import { DOMAINS_MAX, REMOTE_ADDRESSES_MAX } from '../../limits.ts'
+import { DOMAINS_MAX, NEIGHBOURS_MAX, NEIGHBOURS_PER_DOMAIN, REMOTE_ADDRESSES_MAX } from '../../limits.ts'
 import type { MacTable } from '../../tables/mac-table.ts'
 import type { NeighbourTable } from '../../tables/neighbour-table.ts'
 import { NeighbourState } from '../../tables/neighbour-table.ts'
@@ -15,6 +15,10 @@ import type { MacAddress } from '../../wire/address.ts'
 import type { InterfaceTable } from '../interface-table.ts'
 import { FROM_PEER, type PortTable } from '../port-table.ts'
 import type { RemoteSettings } from './tunnel-settings.ts'
+
+/** Of the router's neighbours, how many may be remote ones, which never give way: those beyond are asked for as any. */
+const NEIGHBOURS_KEPT = NEIGHBOURS_MAX - (NEIGHBOURS_MAX >>> 2)
+const NEIGHBOURS_KEPT_PER_DOMAIN = NEIGHBOURS_PER_DOMAIN - (NEIGHBOURS_PER_DOMAIN >>> 2)
 
 export interface RemoteStationsParts {
   readonly ports: PortTable
@@ -72,13 +76,13 @@ export class RemoteStations {
 
   /** The peer goes, and who is behind it. */
   removePeer(domain: number, port: number): void {
-    for (const remote of [...(this.remotes.get(domain)?.values() ?? [])]) {
+    for (const remote of this.remotes.get(domain)?.values() ?? []) {
       if (remote.port === port) this.set(domain, remote.mac, undefined)
     }
   }
 
   removeDomain(domain: number): void {
-    for (const { mac } of [...(this.remotes.get(domain)?.values() ?? [])]) this.set(domain, mac, undefined)
+    for (const { mac } of this.remotes.get(domain)?.values() ?? []) this.set(domain, mac, undefined)
   }
 
   /** A station is to be entered at a port of this host: it is no peer's any more. */
@@ -135,7 +139,12 @@ export class RemoteStations {
     if (!interfaces.exists(domain)) return
     const { high, low } = routerMac ?? mac
     for (const address of ipv4) {
-      if (interfaces.isOnLink(domain, address)) neighbours.addPermanent(domain, address, high, low)
+      const isKnown = neighbours.lookup(domain, address) >= 0
+      const hasRoom =
+        neighbours.size < NEIGHBOURS_KEPT && neighbours.countOf(domain) < NEIGHBOURS_KEPT_PER_DOMAIN
+      if (interfaces.isOnLink(domain, address) && (isKnown || hasRoom)) {
+        neighbours.addPermanent(domain, address, high, low)
+      }
     }
   }
 

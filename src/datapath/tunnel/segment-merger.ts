@@ -23,19 +23,11 @@ import * as vxlan from '../../wire/vxlan.ts'
 import type { Egress } from '../egress.ts'
 import type { FrameMemory } from '../frame-memory.ts'
 import * as frameMemory from '../frame-memory.ts'
+import { GatherWriter } from './gather-writer.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const {
-  FLAG_GATHER,
-  FRAME_IN_SLOT,
-  GATHER_ALIGN,
-  GATHER_HEADER_WORDS,
-  GATHER_PIECES,
-  GATHER_SEGMENT_SIZE,
-  GATHER_WORD,
-  PIECE_WORDS,
-  VIRTIO_NET_HEADER_SIZE,
-} = frameMemory
+const { FLAG_GATHER, FRAME_IN_SLOT, GATHER_ALIGN, GATHER_HEADER_WORDS, GATHER_WORD, VIRTIO_NET_HEADER_SIZE } =
+  frameMemory
 const { etherType, TYPE_IPV4, TYPE_IPV6 } = ethernet
 const { fold, sum } = checksum
 const { TCP } = ipProtocol
@@ -73,6 +65,7 @@ export class SegmentMerger {
   private readonly bytes: Uint8Array
   private readonly gathers: Int32Array
   private readonly egress: Egress
+  private readonly gather: GatherWriter
   // Of the segment that `read` has looked at.
   private network = 0
   private transport = 0
@@ -101,6 +94,7 @@ export class SegmentMerger {
     this.bytes = memory.bytes
     this.gathers = memory.gathers
     this.egress = egress
+    this.gather = new GatherWriter(memory, egress)
   }
 
   /**
@@ -180,7 +174,7 @@ export class SegmentMerger {
     if (!this.isRight(offset, length, this.network, this.transport, this.datagramSum, this.isVersion6))
       return false
     if (this.count === 1) this.beginRecord()
-    this.addPiece(offset + this.headersSize, this.payload)
+    this.gather.add(this.record, offset + this.headersSize, this.payload, 0)
     const bits = tcp.controlBits(this.view, this.transport)
     this.count++
     this.bytesOfPayload += this.payload
@@ -307,25 +301,11 @@ export class SegmentMerger {
   }
 
   private beginRecord(): void {
-    const { gathers, egress, firstHeaders } = this
+    const { egress, firstHeaders } = this
     const at = ((egress.free + 7) & ~7) + FRAME_IN_SLOT
     egress.take(at + firstHeaders)
-    this.record = egress.freeGathers
-    const { record } = this
-    gathers[record + GATHER_SEGMENT_SIZE] = 0
-    gathers[record + GATHER_PIECES] = 0
-    this.addPiece(at - VIRTIO_NET_HEADER_SIZE, VIRTIO_NET_HEADER_SIZE + firstHeaders)
-    this.addPiece(this.offset + firstHeaders, this.segmentSize)
-  }
-
-  private addPiece(offset: number, length: number): void {
-    const { gathers, record } = this
-    const pieces = gathers[record + GATHER_PIECES]!
-    const piece = record + GATHER_HEADER_WORDS + pieces * PIECE_WORDS
-    gathers[piece] = offset
-    gathers[piece + 1] = length
-    gathers[piece + 2] = 0
-    gathers[record + GATHER_PIECES] = pieces + 1
-    this.egress.takeGathers(piece + PIECE_WORDS)
+    this.record = this.gather.begin(0)
+    this.gather.add(this.record, at - VIRTIO_NET_HEADER_SIZE, VIRTIO_NET_HEADER_SIZE + firstHeaders, 0)
+    this.gather.add(this.record, this.offset + firstHeaders, this.segmentSize, 0)
   }
 }

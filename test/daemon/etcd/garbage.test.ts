@@ -7,6 +7,7 @@ import { ErrorCode, TapwireError } from '../../../src/control/errors.ts'
 import { ETCD_TIMES } from '../../../src/daemon/etcd/etcd-client.ts'
 import { EtcdRegistry } from '../../../src/daemon/etcd/etcd-registry.ts'
 import { Told } from '../../control/registry/registry.conformance.ts'
+import { until } from '../../system/support/until.ts'
 
 const HEADER = { cluster_id: '1', member_id: '2', revision: '5', raft_term: '2' }
 const KEY = Buffer.from('/a').toString('base64')
@@ -49,8 +50,8 @@ class FakeServer {
 describe('a server that is no etcd', () => {
   const server = new FakeServer()
   const open: EtcdRegistry[] = []
-  const connect = (silenceMs = ETCD_TIMES.silenceMs): EtcdRegistry => {
-    const times = { ...ETCD_TIMES, callMs: 500, retryMs: [1, 10], silenceMs } as const
+  const connect = (silenceMs = ETCD_TIMES.silenceMs, pulseMs = ETCD_TIMES.pulseMs): EtcdRegistry => {
+    const times = { ...ETCD_TIMES, callMs: 500, retryMs: [1, 10], silenceMs, pulseMs } as const
     const registry = new EtcdRegistry({ servers: [server.place], times })
     open.push(registry)
     return registry
@@ -167,6 +168,25 @@ describe('a server that is no etcd', () => {
     registry.watch('/a', 3, told.listener)
     await told.until(() => told.changes.length > 0)
     assert.equal(watches, 3)
+    registry.close()
+  })
+
+  it('is asked whether it is there for as long as something is watched', async () => {
+    let held: (() => void) | undefined
+    let looks = 0
+    server.answer = (response, path) => {
+      const answer = (): void => void response.end(JSON.stringify({ header: HEADER }))
+      if (path === '/v3/watch') response.write(`${created}\n`)
+      else if (!server.bodies.at(-1)!.includes('"limit"') && ++looks > 3) held = answer
+      else answer()
+    }
+    const registry = connect(ETCD_TIMES.silenceMs, 1)
+    const watch = registry.watch('/a', 3, new Told().listener)
+    await until('it is asked again', () => held !== undefined)
+    watch.close()
+    held!()
+    for (let round = 0; round < 20; round++) await registry.list('/a')
+    assert.equal(looks, 4)
     registry.close()
   })
 

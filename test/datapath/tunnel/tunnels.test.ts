@@ -4,12 +4,15 @@ import { FrameCollector } from '../../../src/datapath/capture/frame-collector.ts
 import { RecordedPath } from '../../../src/datapath/capture/recorded-path.ts'
 import { DropReason } from '../../../src/datapath/drop-reason.ts'
 import { type ExplainedStep, InterfaceKind } from '../../../src/datapath/router-settings.ts'
+import type { OverlaySettings } from '../../../src/datapath/tunnel/tunnel-settings.ts'
 import { explainSentence } from '../../../src/inspect/explain-text.ts'
 import { formatMac } from '../../../src/wire/address.ts'
 import { frameOf, macText } from '../../support/frame-text.ts'
 import { gatewayInterface } from '../../support/gateway-interface.ts'
 import { address, packetFrame } from '../../support/packet-text.ts'
-import { mac, peerOf, TUNNEL, TunnelScene, underlay, VNI } from '../../support/tunnel-scene.ts'
+import { finishedFrame, noise, PLAIN } from '../../support/super-frame.ts'
+import { mac, peerOf, TUNNEL, TunnelHost, TunnelScene, underlay, VNI } from '../../support/tunnel-scene.ts'
+import { naiveChecksum } from '../../support/wire-bytes.ts'
 
 const frame = (text: string): Uint8Array => frameOf(text.split(' ')).frame
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -223,6 +226,32 @@ describe('a way that is narrower than the network', () => {
     assert.equal(scene.only(1, 1).length, 14 + 1228)
   })
 
+  it('is told of in IPv6, by whom the packet was for', () => {
+    const scene = new TunnelScene(2, { mtu: 1000 })
+    for (const host of scene.hosts) host.tap(1)
+    const long = finishedFrame({ ...PLAIN, version: 6, transport: 'udp', payload: noise(1200, 1) })
+    scene.inject(0, 1, long)
+    scene.run()
+    assert.equal(scene.wire.length, 0)
+    const told = scene.only(0, 1)
+    assert.equal(hex(told.slice(0, 12)), hex(long.slice(6, 12)) + hex(long.slice(0, 6)))
+    assert.equal(hex(told.slice(22, 54)), hex(long.slice(38, 54)) + hex(long.slice(22, 38)))
+    assert.deepEqual([told[20], told[54], told[55]], [58, 2, 0])
+    assert.equal(hex(told.slice(58, 62)), '000003e8')
+    assert.equal(told.length, 14 + 1280)
+    assert.equal(hex(told.slice(62)), hex(long.slice(14, 14 + 1280 - 48)))
+    const message = told.slice(54)
+    const pseudoHeader = Uint8Array.from([...told.slice(22, 54), 0, 0, 4, 216, 0, 0, 0, 58])
+    assert.equal(naiveChecksum(pseudoHeader, message), 0)
+    // Nobody is told of an error message.
+    const error = Uint8Array.from(long)
+    error[20] = 58
+    error[54] = 1
+    scene.inject(0, 1, error)
+    scene.run()
+    assert.deepEqual(scene.collect(0, 1), [])
+  })
+
   it('lowers what a SYN says, both ways', () => {
     const scene = new TunnelScene(2, (host) => ({ mtu: host === 0 ? 1000 : 900 }))
     for (const host of scene.hosts) host.tap(1)
@@ -235,10 +264,8 @@ describe('a way that is narrower than the network', () => {
 describe('the router behind a tunnel', () => {
   const routers = ['02:aa:00:00:00:00', '02:aa:00:00:00:01'] as const
 
-  function routed(): TunnelScene {
-    const scene = new TunnelScene(2, (host) => ({
-      overlay: { routerMac: mac(routers[host]!), learns: false },
-    }))
+  function routed(overlay: Partial<OverlaySettings> = { learns: false }): TunnelScene {
+    const scene = new TunnelScene(2, (host) => ({ overlay: { routerMac: mac(routers[host]!), ...overlay } }))
     for (const host of scene.hosts) {
       host.tap(1, { station: stationOf(`10.1.0.${2 + host.number}`) })
       host.engine.setInterface(1, gatewayInterface('10.1.0.1', 1450))
@@ -271,6 +298,60 @@ describe('the router behind a tunnel', () => {
     scene.hosts[0]!.engine.setRemote(1, stationOf('10.1.0.3'), undefined)
     assert.deepEqual(scene.hosts[0]!.engine.neighbours(), [])
     assert.equal(scene.hosts[0]!.engine.stations.lookup(1, 0x02aa, 1, 1), -1)
+  })
+
+  it('asks as nobody, hears the answer, and minds the MTU of the way', () => {
+    const scene = routed({ learns: true })
+    const [here, there] = scene.hosts
+    const { engine, io } = here!
+    engine.addDomain(9, { transparent: false })
+    engine.addPort(9, { domain: 9, mtu: 1500, plain: false, lan: true })
+    io.attach(9)
+    const kind = InterfaceKind.outside
+    engine.setInterface(9, { ...gatewayInterface('10.9.0.1', 1500), kind, firstPort: 1000, lastPort: 65_535 })
+    engine.publish({
+      id: 1,
+      protocol: 17,
+      address: 0,
+      first: 8000,
+      last: 8000,
+      targetAddress: address('10.1.0.3'),
+      targetFirst: 80,
+      targetDomain: 1,
+      owner: peerOf(1),
+    })
+    const ask = (size: string): void => {
+      io.inject(9, packetFrame(`udp 10.9.0.7:7>10.9.0.1:8000 ${size}`, address('10.9.0.1')).frame)
+      here!.run()
+    }
+    ask('len=9')
+    scene.run()
+    const question = Uint8Array.from(packet('arp 10.1.0.1 asks 10.1.0.3'))
+    question.set([0x02, 0xaa, 0, 0, 0, 0], 6)
+    question.set([0x02, 0xaa, 0, 0, 0, 0, 0, 0, 0, 0], 22)
+    assert.equal(hex(scene.only(1, 1)), hex(question))
+    const answer = Uint8Array.from(packet('arp 10.1.0.3 tells 10.1.0.1'))
+    answer.set([0x02, 0xaa, 0, 0, 0, 0], 0)
+    answer.set([0x02, 0xaa, 0, 0, 0, 0, 0, 0, 0, 0], 32)
+    there!.io.inject(1, answer)
+    scene.run()
+    const arrived = packetFrame('udp 10.9.0.7:7>10.1.0.3:80 len=9 ttl=63', address('10.1.0.3')).frame
+    arrived.set([0x02, 0xaa, 0, 0, 0, 0], 6)
+    assert.equal(hex(scene.only(1, 1)), hex(arrived))
+
+    engine.setPeerMtu(peerOf(1), 1000)
+    io.inject(9, packetFrame('arp 10.9.0.7 asks 10.9.0.1', 0).frame)
+    here!.run()
+    io.collect(9)
+    ask('len=1200 df')
+    const told = io.collect(9)
+    assert.equal(told.length, 1)
+    assert.deepEqual([told[0]!.frame[34], told[0]!.frame[35]], [3, 4])
+    assert.equal(hex(told[0]!.frame.slice(40, 42)), '03e8')
+    assert.equal(here!.drops(9)[DropReason.fragmentationNeeded], 1)
+    ask('len=1200')
+    scene.run()
+    assert.equal(scene.collect(1, 1).length, 2)
   })
 
   it('gets in what was for its address there', () => {
@@ -433,6 +514,22 @@ describe('an uplink beside tunnels', () => {
     io.attachPeer(peerOf(2), TUNNEL, underlay(2), 4789)
     assert.equal(send('udp 10.1.0.2:5>10.0.0.3:4789'), 0)
     assert.equal(here!.drops(1)[DropReason.tunnelRecursion], 2)
+  })
+})
+
+describe('an underlay of IPv6', () => {
+  it('has peers, too, and they are not those of IPv4', () => {
+    const far = Uint8Array.of(0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2)
+    const host = new TunnelHost(0, { tunnel: { local: far.toReversed() } })
+    host.tap(1)
+    host.engine.addPeer(peerOf(1), { domain: 1, address: far, mtu: 1430 })
+    const payload = Uint8Array.from([...Buffer.from(VXLAN_HEADER, 'hex'), ...frame('* b hello')])
+    for (const source of [underlay(1), far])
+      host.io.injectDatagram(TUNNEL, { payload, source, sourcePort: 50_000 })
+    host.run()
+    assert.equal(host.drops(TUNNEL)[DropReason.peerUnknown], 1)
+    assert.equal(host.io.collect(1).length, 1)
+    assert.deepEqual(host.engine.takeStrangers(), [{ domain: 1, address: underlay(1) }])
   })
 })
 

@@ -14,7 +14,7 @@ import type {
 import { EtcdRegistry } from '../../../src/daemon/etcd/etcd-registry.ts'
 import { Told } from '../../control/registry/registry.conformance.ts'
 import { insideNamespace } from '../../support/inside-namespace.ts'
-import { type Etcd, startEtcd } from '../support/etcd.ts'
+import { type Etcd, needsEtcd, startEtcd } from '../support/etcd.ts'
 
 const KEYS = ['a', 'a/', 'a/b', 'a/c', 'b', 'ä', '\u{1f40b}']
 const LEASES = 2
@@ -122,28 +122,32 @@ async function take(
   }
 }
 
-insideNamespace(import.meta.url, () => {
-  describe('the registry in memory and etcd', () => {
-    let etcd: Etcd
-    let real: EtcdRegistry
-    const memory = new MemoryRegistryServer(new ManualClock()).connect()
-    before(async () => {
-      etcd = await startEtcd()
-      real = new EtcdRegistry({ servers: [etcd] })
-    })
-    after(async () => {
-      real.close()
-      await etcd.stop()
-    })
+insideNamespace(
+  import.meta.url,
+  () => {
+    describe('the registry in memory and etcd', () => {
+      let etcd: Etcd
+      let real: EtcdRegistry
+      const memory = new MemoryRegistryServer(new ManualClock()).connect()
+      before(async () => {
+        etcd = await startEtcd()
+        real = new EtcdRegistry({ servers: [etcd] })
+      })
+      after(async () => {
+        real.close()
+        await etcd.stop()
+      })
 
-    it('do the same, and tell the same, whatever they are asked for', async () => {
-      await fc.assert(
-        fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
-          const at = `/m${++places}/`
-          assert.deepEqual(await story(real, at, steps), await story(memory, at, steps))
-        }),
-        { numRuns: 15 },
-      )
+      it('do the same, and tell the same, whatever they are asked for', async () => {
+        await fc.assert(
+          fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+            const at = `/m${++places}/`
+            assert.deepEqual(await story(real, at, steps), await story(memory, at, steps))
+          }),
+          { numRuns: 15 },
+        )
+      })
     })
-  })
-})
+  },
+  needsEtcd(),
+)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { OverlayNetworks } from '../../../src/control/api/overlay.ts'
 import type { Fdb } from '../../../src/control/api/switch.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { checksumErrors } from '../support/checksum-errors.ts'
@@ -15,7 +16,8 @@ import { until } from '../support/until.ts'
 const skip =
   needsTap() || needs('ip', 'ping', 'ethtool', 'tcpdump', 'tshark', 'cc', 'nsenter', 'setpriv', 'ss')
 
-const BYTES = '1000000'
+/** The last datagram is in fragments where those before it are: these have no ports to hash, and are another flow for the tunnel. */
+const BYTES = '1002000'
 const ping = ['ping', '-n', '-i', '0.01', '-W', '5'] as const
 
 /** Of the payload: the smallest, around what passes in one piece by either family, and what is sent in fragments. */
@@ -150,18 +152,14 @@ for (const [family, underlay, io] of [
     if (family === 'IPv6') return
 
     it('go on when the address, or the interface that has it, is back', async () => {
-      const up = async (): Promise<boolean> =>
-        /STATE\n.* up$/s.test(await scene.daemon('left').do('overlay', 'ls'))
+      const up = async (): Promise<boolean> => {
+        const { networks } = await scene.daemon('left').call<OverlayNetworks>('GET', '/overlay/networks')
+        return networks.every(({ problem }) => problem === '')
+      }
       scene.left.ip('link', 'set', 'eth0', 'down')
       await until('it is down', async () => !(await up()))
       scene.left.ip('link', 'set', 'eth0', 'up')
-      scene.left.ip(
-        'address',
-        'replace',
-        `${underlay.left}/${underlay.prefixLength}`,
-        'dev',
-        'eth0',
-      )
+      scene.left.ip('address', 'replace', `${underlay.left}/${underlay.prefixLength}`, 'dev', 'eth0')
       await until('it is up', up)
       await until(
         'they reach each other',
