@@ -50,8 +50,17 @@ const {
   VIRTIO_NET_HEADER_SIZE,
 } = frameMemory
 const { INHERITED } = tunnelTables
-const { checksumOffset, checksumStart, FLAG_NEEDS_CSUM, flags, GSO_NONE, GSO_UDP_L4, gsoSize, gsoType } =
-  virtioNet
+const {
+  checksumOffset,
+  checksumStart,
+  FLAG_NEEDS_CSUM,
+  flags,
+  GSO_NONE,
+  GSO_UDP_L4,
+  gsoSize,
+  gsoType,
+  offloads,
+} = virtioNet
 const { etherType, setSource, sourceHigh, sourceLow, TYPE_ARP } = ethernet
 const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
 const VXLAN_HEADER_SIZE = vxlan.HEADER_SIZE
@@ -145,6 +154,19 @@ export class Encapsulation implements TunnelEgress {
       this.counters.dropped(port, reason as DropReason)
       return
     }
+    if (
+      offloads(view, offset - VIRTIO_NET_HEADER_SIZE) === 0 &&
+      !isShared &&
+      !this.isRouters &&
+      this.flow.syn === 0 &&
+      length - ETHERNET_HEADER_SIZE <= this.tables.mtu[port]! &&
+      this.trail.watcher === undefined &&
+      this.hasRoom(offset)
+    ) {
+      this.setHeaders(domain)
+      this.sendInPlace(port, offset, length)
+      return
+    }
     const isSuper = gsoType(view, offset - VIRTIO_NET_HEADER_SIZE) !== GSO_NONE
     // A SYN carries no segments.
     if (isSuper) this.flow.syn = 0
@@ -223,6 +245,13 @@ export class Encapsulation implements TunnelEgress {
     this.view.setInt32(at, VXLAN_FLAGS)
     this.view.setInt32(at + 4, this.vniWord)
     return at
+  }
+
+  /** Most frames: nothing is to be done to them, and they go to nobody else. */
+  private sendInPlace(port: number, offset: number, length: number): void {
+    const first = this.encapsulate(offset)
+    this.view.setInt32(first + SEND_WORD, this.sendWord, true)
+    this.egress.appendTunnelled(port, first, length + VXLAN_HEADER_SIZE, offset, length)
   }
 
   private sendAlone(port: number, offset: number, length: number, domain: number): void {
