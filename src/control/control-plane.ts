@@ -35,6 +35,13 @@ import type {
   UnpublishPorts,
   Waited,
 } from './api/sandbox.ts'
+import type {
+  ServiceCreate,
+  ServiceCreated,
+  ServiceInspect,
+  ServiceTask,
+  ServiceUpdate,
+} from './api/service.ts'
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from './api/switch.ts'
 import type { Event } from './api/system.ts'
 import type { Uplink } from './api/uplink.ts'
@@ -79,6 +86,15 @@ export interface ControlPlane {
   pruneNetworks(filters: Filters): Promise<NetworksPruned>
   connect(network: string, request: NetworkConnect): Promise<void>
   disconnect(network: string, request: NetworkDisconnect): Promise<void>
+
+  /** Throws SERVICE_INVALID, NAME_TAKEN, PORT_IN_USE and others, and makes nothing. */
+  createService(request: ServiceCreate): Promise<ServiceCreated>
+  updateService(service: string, request: ServiceUpdate): Promise<void>
+  removeService(service: string): Promise<void>
+  listServices(filters: Filters): readonly ServiceInspect[]
+  inspectService(service: string): ServiceInspect
+  /** Its backends. */
+  serviceTasks(service: string): readonly ServiceTask[]
 
   createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated>
   startSandbox(sandbox: string): Promise<void>

@@ -90,6 +90,8 @@ export const ErrorCode = {
   registryNotInstalled: 'REGISTRY_NOT_INSTALLED',
   registryLeaseUnknown: 'REGISTRY_LEASE_UNKNOWN',
   clusterInvalid: 'CLUSTER_INVALID',
+  serviceUnknown: 'SERVICE_UNKNOWN',
+  serviceInvalid: 'SERVICE_INVALID',
   noCluster: 'NO_CLUSTER',
   hostPresent: 'HOST_PRESENT',
 } as const

@@ -54,7 +54,17 @@ export type Version = z.infer<typeof versionSchema>
 export const eventSchema = z.object({
   /** Grows by one from event to event; the SSE id. */
   Id: z.int(),
-  Type: z.enum(['network', 'container', 'endpoint', 'link', 'lab', 'daemon', 'capture', 'cluster']),
+  Type: z.enum([
+    'network',
+    'container',
+    'endpoint',
+    'link',
+    'service',
+    'lab',
+    'daemon',
+    'capture',
+    'cluster',
+  ]),
   Action: text,
   Actor: z.object({ ID: text, Attributes: z.record(text, text) }),
   scope: z.literal('local'),

@@ -35,6 +35,13 @@ import type {
   UnpublishPorts,
   Waited,
 } from '../api/sandbox.ts'
+import type {
+  ServiceCreate,
+  ServiceCreated,
+  ServiceInspect,
+  ServiceTask,
+  ServiceUpdate,
+} from '../api/service.ts'
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../api/switch.ts'
 import type { Event } from '../api/system.ts'
 import type { Uplink } from '../api/uplink.ts'
@@ -72,6 +79,7 @@ import { Recovery } from './recovery.ts'
 import { Router } from './router.ts'
 import { Runs } from './runs.ts'
 import { Sandboxes } from './sandboxes.ts'
+import { Services } from './services.ts'
 import { Streams } from './streams.ts'
 import { SwitchPlaces } from './switch-places.ts'
 import { Uplinks } from './uplinks.ts'
@@ -94,6 +102,7 @@ export class Controller implements ControlPlane {
   readonly #explain: Explain
   readonly #dns: Dns
   readonly #portChanges: PortChanges
+  readonly #services: Services
   readonly #clusterMachinery: ClusterMachinery
 
   /** `drivers` are those beyond bridge, macvlan, vxlan, overlay, host and null. `recover` comes before everything else. */
@@ -123,7 +132,8 @@ export class Controller implements ControlPlane {
     const mtus = new NetworkMtus(context, this.#runs, registry)
     mtus.watch(vxlan)
     mtus.watch(overlay)
-    this.#networks = new Networks(context, names)
+    this.#services = new Services(context, registry, names, this.#runs.publications)
+    this.#networks = new Networks(context, names, this.#services)
     this.#connections = new Connections(context, this.#runs)
     this.#clusterMachinery = {
       context,
@@ -140,18 +150,27 @@ export class Controller implements ControlPlane {
     this.places = new SwitchPlaces(context, registry)
     this.#ports = new Ports(context, this.#runs, registry)
     this.#overlays = new Overlays(context, registry)
-    this.#router = new Router(context, registry)
+    this.#router = new Router(context, registry, this.#services)
     this.#uplinks = new Uplinks(context)
     this.#impairments = new Impairments(context, this.#runs, registry)
-    this.#explain = new Explain(context, registry)
-    this.#dns = new Dns(context, this.#runs, registry)
+    this.#explain = new Explain(context, registry, this.#services)
+    this.#dns = new Dns(context, this.#runs, registry, this.#services)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */
   async recover(): Promise<void> {
-    const recovery = new Recovery(this.#context, this.#networks, this.#runs, this.#lifecycle, this.#uplinks)
+    const { local } = this.#services
+    const recovery = new Recovery(
+      this.#context,
+      this.#networks,
+      this.#runs,
+      this.#lifecycle,
+      this.#uplinks,
+      local,
+    )
     await recovery.run((memory) => this.#enterCluster(memory))
     this.#context.cluster?.start()
+    await this.#services.start(this.#context.cluster?.session)
   }
 
   /** Changes nothing any more; stops what runs unless `liveRestore`, which leaves it to the next daemon. */
@@ -159,6 +178,7 @@ export class Controller implements ControlPlane {
     // Behind this nothing starts any more: what runs now is all that there is to stop.
     await this.#context.close()
     this.#runs.attachments.endAnnouncements()
+    this.#services.mesh.close()
     if (!liveRestore) await this.#lifecycle.stopAll()
     await this.#lifecycle.settled()
     await this.#context.cluster?.close({ leave: !liveRestore })
@@ -225,6 +245,30 @@ export class Controller implements ControlPlane {
 
   disconnect(network: string, request: NetworkDisconnect): Promise<void> {
     return this.#toldCluster(this.#context.operation(() => this.#connections.disconnect(network, request)))
+  }
+
+  createService(request: ServiceCreate): Promise<ServiceCreated> {
+    return this.#context.operation(() => this.#services.create(request))
+  }
+
+  updateService(service: string, request: ServiceUpdate): Promise<void> {
+    return this.#context.operation(() => this.#services.update(service, request))
+  }
+
+  removeService(service: string): Promise<void> {
+    return this.#context.operation(() => this.#services.remove(service))
+  }
+
+  listServices(filters: Filters): readonly ServiceInspect[] {
+    return this.#services.list(filters)
+  }
+
+  inspectService(service: string): ServiceInspect {
+    return this.#services.inspect(service)
+  }
+
+  serviceTasks(service: string): readonly ServiceTask[] {
+    return this.#services.tasks(service)
   }
 
   createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {

@@ -27,6 +27,7 @@ import type { Context } from './context.ts'
 import type { NetworkMember } from './model.ts'
 import type { Names } from './names.ts'
 import type { Runs } from './runs.ts'
+import type { Services } from './services.ts'
 import { SwitchNames } from './switch-names.ts'
 import { nameLinks } from './told-names.ts'
 
@@ -35,12 +36,19 @@ export class Dns {
   readonly #runs: Runs
   readonly #names: Names
   readonly #registry: SwitchRegistry
+  readonly #services: Pick<Services, 'addressesOn'>
 
-  constructor(context: Context, runs: Runs, registry: SwitchRegistry) {
+  constructor(
+    context: Context,
+    runs: Runs,
+    registry: SwitchRegistry,
+    services: Pick<Services, 'addressesOn'>,
+  ) {
     this.#context = context
     this.#runs = runs
     this.#names = runs.names
     this.#registry = registry
+    this.#services = services
   }
 
   /** By network and sandbox, each one's in the order in which they are looked for. Throws NETWORK_UNKNOWN, NOT_CONNECTED. */
@@ -135,7 +143,20 @@ export class Dns {
         )
       return [...own, ...this.#linksOf(network, member, called, ttlS)]
     })
-    return [...local, ...remote.toSorted((a, b) => byName({ name: a.sandbox }, { name: b.sandbox }))]
+    const services = this.#services.addressesOn(network.id).map(
+      ({ name, sandbox, address }): DnsRecord => ({
+        network: network.name,
+        name,
+        kind: 'service',
+        sandbox,
+        from: '',
+        ipv4: address,
+        ipv6: '',
+        ttlS,
+      }),
+    )
+    const others = remote.toSorted((a, b) => byName({ name: a.sandbox }, { name: b.sandbox }))
+    return [...local, ...others, ...services]
   }
 
   /** Of a link that leads nowhere now, what it stands for. */

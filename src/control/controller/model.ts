@@ -6,6 +6,7 @@ import type {
   RestingAddress,
   SandboxRecord,
 } from '../model/records.ts'
+import type { ServiceRecord } from '../model/services.ts'
 
 /** A network's record, and one sandbox that is joined to it. */
 export interface NetworkMember {
@@ -22,6 +23,8 @@ export class Model {
   readonly #sandboxes = new Map<string, SandboxRecord>()
   /** Ids of the sandboxes that are joined, by network. */
   readonly #members = new Map<string, Set<string>>()
+  readonly #services = new Map<string, ServiceRecord>()
+  readonly #anyListeners = new Set<() => void>()
   /** In its text form; undefined where nobody has set one. */
   uplink: string | undefined
   uplinkImpairment: ImpairmentRecord | undefined
@@ -39,6 +42,27 @@ export class Model {
     return this.#sandboxes
   }
 
+  /** Of this daemon alone. */
+  get services(): ReadonlyMap<string, ServiceRecord> {
+    return this.#services
+  }
+
+  /** Calls back at once when a network, a sandbox or a service changes; the function returned ends that. */
+  onChange(listener: () => void): () => void {
+    this.#anyListeners.add(listener)
+    return () => void this.#anyListeners.delete(listener)
+  }
+
+  putService(service: ServiceRecord): void {
+    this.#services.set(service.id, service)
+    this.#tellAll()
+  }
+
+  deleteService(id: string): void {
+    this.#services.delete(id)
+    this.#tellAll()
+  }
+
   network(id: string): NetworkRecord | undefined {
     return this.#networks.get(id)
   }
@@ -50,10 +74,12 @@ export class Model {
   /** Puts it in the place of the one with its id. */
   putNetwork(network: NetworkRecord): void {
     this.#networks.set(network.id, network)
+    this.#tellAll()
   }
 
   deleteNetwork(id: string): void {
     this.#networks.delete(id)
+    this.#tellAll()
   }
 
   putSandbox(sandbox: SandboxRecord): void {
@@ -96,11 +122,17 @@ export class Model {
       ...(this.uplink !== undefined && { uplink: this.uplink }),
       ...(this.uplinkImpairment !== undefined && { uplinkImpairment: this.uplinkImpairment }),
       ...(this.cluster !== undefined && { cluster: this.cluster }),
+      ...(this.#services.size > 0 && { services: [...this.#services.values()] }),
     }
   }
 
   #tell(sandbox: string): void {
     for (const listener of this.#listeners) listener(sandbox)
+    this.#tellAll()
+  }
+
+  #tellAll(): void {
+    for (const listener of this.#anyListeners) listener()
   }
 
   #forgetMember(id: string): void {

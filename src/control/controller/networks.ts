@@ -13,16 +13,19 @@ import { inspectNetwork, type NetworkMember, summarizeNetwork } from '../views/n
 import { pruneFilter } from '../views/prune-filters.ts'
 import type { Context } from './context.ts'
 import type { Names } from './names.ts'
+import type { Services } from './services.ts'
 import type { Undo } from './undo.ts'
 
 /** Creation, removal and sight of networks. */
 export class Networks {
   readonly #context: Context
   readonly #names: Names
+  readonly #services: Pick<Services, 'onNetwork'>
 
-  constructor(context: Context, names: Names) {
+  constructor(context: Context, names: Names, services: Pick<Services, 'onNetwork'>) {
     this.#context = context
     this.#names = names
+    this.#services = services
   }
 
   async create(request: NetworkCreate): Promise<NetworkCreated> {
@@ -229,6 +232,7 @@ export class Networks {
         `error while removing network: configuration network "${network.name}" is in use`,
       )
     }
+    this.#refuseService(network)
     if (!this.#context.isJoined(network.id)) return
     const endpoints = model
       .members(network.id)
@@ -240,8 +244,19 @@ export class Networks {
     )
   }
 
+  #refuseService({ id, name }: NetworkRecord): void {
+    const [service] = this.#services.onNetwork(id)
+    if (service === undefined) return
+    throw new TapwireError(
+      ErrorCode.networkInUse,
+      `error while removing network: network ${name} is in use by service ${service}`,
+      { hint: `Remove it first: 'tapwire service rm ${service}'.` },
+    )
+  }
+
   #isUsed(network: NetworkRecord): boolean {
-    if (!network.configOnly) return this.#context.isJoined(network.id)
+    if (!network.configOnly)
+      return this.#context.isJoined(network.id) || this.#services.onNetwork(network.id).length > 0
     return [...this.#context.model.networks.values()].some(({ configFrom }) => configFrom === network.name)
   }
 

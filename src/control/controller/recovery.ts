@@ -12,6 +12,7 @@ import type { NetworkPlan } from '../rules/network-create.ts'
 import type { Context } from './context.ts'
 import { deleteInterfaceCommand } from './interface-commands.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { LocalServices } from './local-services.ts'
 import type { Networks } from './networks.ts'
 import { Run, type Runs } from './runs.ts'
 import { filesOf } from './sandbox-files.ts'
@@ -29,13 +30,22 @@ export class Recovery {
   readonly #runs: Runs
   readonly #lifecycle: Lifecycle
   readonly #uplinks: Uplinks
+  readonly #services: LocalServices
 
-  constructor(context: Context, networks: Networks, runs: Runs, lifecycle: Lifecycle, uplinks: Uplinks) {
+  constructor(
+    context: Context,
+    networks: Networks,
+    runs: Runs,
+    lifecycle: Lifecycle,
+    uplinks: Uplinks,
+    services: LocalServices,
+  ) {
     this.#context = context
     this.#networks = networks
     this.#runs = runs
     this.#lifecycle = lifecycle
     this.#uplinks = uplinks
+    this.#services = services
   }
 
   /** `remember` is given what the host knows of its cluster, before anything of that is needed. */
@@ -74,6 +84,7 @@ export class Recovery {
       }
     }
     parts.addresses.restoreResting(record.resting)
+    this.#services.restore(record.services ?? [])
     for (const sandbox of record.sandboxes) {
       model.sandboxNames.take(sandbox.name, sandbox.id)
       model.putSandbox(sandbox)

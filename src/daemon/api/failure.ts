@@ -28,6 +28,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.uplinkInvalid]: 400,
   [ErrorCode.linkInvalid]: 400,
   [ErrorCode.clusterInvalid]: 400,
+  [ErrorCode.serviceInvalid]: 400,
   [ErrorCode.noCluster]: 400,
 
   [ErrorCode.notPermitted]: 403,
@@ -42,6 +43,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.routeUnknown]: 404,
   [ErrorCode.networkUnknown]: 404,
   [ErrorCode.sandboxUnknown]: 404,
+  [ErrorCode.serviceUnknown]: 404,
   [ErrorCode.objectUnknown]: 404,
   [ErrorCode.driverUnknown]: 404,
   [ErrorCode.portNotPublished]: 404,
