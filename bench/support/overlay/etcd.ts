@@ -25,15 +25,17 @@ export async function startEtcd(): Promise<RunningEtcd | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'tapwire-bench-etcd-'))
   const [client, peer] = [await freePort(), await freePort()]
   const url = (port: number): string => `http://${HOST}:${port}`
-  const child = spawn(
-    'etcd',
-    [
-      ...['--data-dir', folder, '--listen-client-urls', url(client), '--advertise-client-urls', url(client)],
-      ...['--listen-peer-urls', url(peer), '--initial-advertise-peer-urls', url(peer)],
-      ...['--initial-cluster', `default=${url(peer)}`, '--log-level', 'error'],
-    ],
-    { stdio: 'ignore' },
-  )
+  const settings: Readonly<Record<string, string>> = {
+    'data-dir': folder,
+    'listen-client-urls': url(client),
+    'advertise-client-urls': url(client),
+    'listen-peer-urls': url(peer),
+    'initial-advertise-peer-urls': url(peer),
+    'initial-cluster': `default=${url(peer)}`,
+    'log-level': 'error',
+  }
+  const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`)
+  const child = spawn('etcd', args, { stdio: 'ignore' })
   const connect = (): Registry =>
     new EtcdRegistry({ servers: [{ host: HOST, port: client }], tls: undefined })
   await answering(connect)

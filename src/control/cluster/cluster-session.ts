@@ -170,7 +170,8 @@ export class ClusterSession {
   #synced(regressed: boolean): void {
     if (regressed) this.#parts.news({ kind: 'regressed' })
     this.#parts.news({ kind: 'synced' })
-    if (regressed || this.view.hosts.get(this.#self.name)?.id !== this.#self.id) this.#place()
+    const isThere = this.view.hosts.get(this.#self.name)?.id === this.#self.id
+    if (regressed || !isThere || this.#placed !== this.#lease.id) this.#place()
     this.own.refresh()
   }
 
@@ -178,14 +179,14 @@ export class ClusterSession {
     for (const change of changes) {
       if (change.kind !== 'host') continue
       const { name, before, after } = change
-      if (name === this.#self.name && after?.id === this.#self.id) this.#ownEntryChanged(after)
+      if (name === this.#self.name && after?.id === this.#self.id) this.#ownEntryChanged(before, after)
       else if (name === this.#self.name || before?.advertise === this.#self.advertise) this.#place()
     }
   }
 
-  /** A daemon that was started later has this host's id. Were this one dead, it would not hear of it. */
-  #ownEntryChanged({ started }: ClusterHost): void {
-    if (started <= this.#self.started) return
+  /** In the place of our entry there may be that of another daemon with this host's id. Were this one dead, it would not hear of it. */
+  #ownEntryChanged(before: ClusterHost | undefined, after: ClusterHost): void {
+    if (before?.started !== this.#self.started || after.started === this.#self.started) return
     this.#membership = {
       state: 'refused',
       problem: 'another daemon has the id of this host: its root is a copy',
@@ -216,7 +217,8 @@ export class ClusterSession {
 
   async #placeNow(): Promise<void> {
     const lease = this.#lease.id
-    if (lease === undefined) return
+    // Who is there already is known first.
+    if (lease === undefined || !this.isSynced) return
     try {
       const problem = await this.#put(lease)
       if (this.#closed || lease !== this.#lease.id) return

@@ -58,6 +58,30 @@ describe('hosts of a cluster', () => {
     assert.ok(!cluster.hosts[0]!.controller.cluster!.hosts.has('z'))
   })
 
+  it('are what their roots say: of two with a copy of one, the later one stays', async () => {
+    const cluster = await MemoryCluster.of(1)
+    const [original] = cluster.hosts
+    await cluster.pass(1000)
+    const copy = cluster.add('a', original!.advertise)
+    copy.machine.disk = structuredClone(original!.machine.disk)
+    await copy.boot()
+    await cluster.settle()
+    assert.equal(copy.controller.clusterStatus()!.state, 'member')
+    assert.match(original!.controller.clusterStatus()!.problem, /its root is a copy/)
+    copy.kill()
+    await cluster.pass(25_000)
+    assert.equal(original!.controller.clusterStatus()!.state, 'member')
+  })
+
+  it('have one UDP port', async () => {
+    const cluster = await MemoryCluster.of(1)
+    const other = cluster.add()
+    other.udpPort = 4790
+    await other.boot()
+    await cluster.settle()
+    assert.match(other.controller.clusterStatus()!.problem, /UDP port 4789, this host's at 4790$/)
+  })
+
   it('go when their leases end, and are the same when they are back', async () => {
     const { cluster, hosts } = await withNetwork(2)
     await hosts[1]!.start('web', 'lan')

@@ -87,6 +87,7 @@ export class ClusterMachine {
   registry!: MemoryRegistry
   daemon!: Daemon
   isUp = false
+  udpPort = 4789
 
   constructor(cluster: MemoryCluster, name: string, advertise: string, index: number) {
     this.#cluster = cluster
@@ -102,7 +103,7 @@ export class ClusterMachine {
       name: 'test',
       hostName: name,
       advertise: this.advertise,
-      udpPort: 4789,
+      udpPort: this.udpPort,
     }
     this.daemon = await this.machine.boot()
     this.isUp = true
