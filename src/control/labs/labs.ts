@@ -5,8 +5,8 @@ import type { Impairment } from '../api/link.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabCluster, LabHost, LabSandbox } from '../lab.ts'
-import { parseLab } from '../lab-file.ts'
 import { OVERLAY } from '../lab-cluster.ts'
+import { parseLab } from '../lab-file.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from '../lab-sandbox.ts'
 import { labText } from '../lab-text.ts'
 import { isPredefinedNetwork } from '../rules/names.ts'
@@ -312,7 +312,9 @@ export class Labs implements LabService {
     steps: Steps,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const running = own.sandboxes.filter(({ State, Config }) => State.Running && CLUSTER_LABEL in Config.Labels)
+    const running = own.sandboxes.filter(
+      ({ State, Config }) => State.Running && CLUSTER_LABEL in Config.Labels,
+    )
     const ready = await Promise.all(
       running.map(async (sandbox) => {
         const name = hostName(sandbox)!

@@ -90,14 +90,11 @@ describe('a lab with a cluster', () => {
     await bench.up(lab(WEB))
     const first = lab(WEB).replace('hosts:', 'hosts:\n  first:').replace('[left,', '[first, left,')
     const done = await bench.up(first.replace('links: [{', 'links: [{ name: left-right,'))
-    assert.deepEqual(
-      done.filter((action) => action.includes(' host ')).toSorted(),
-      [
-        'create host first',
-        'recreate host left (its settings have changed)',
-        'recreate host right (its settings have changed)',
-      ],
-    )
+    assert.deepEqual(done.filter((action) => action.includes(' host ')).toSorted(), [
+      'create host first',
+      'recreate host left (its settings have changed)',
+      'recreate host right (its settings have changed)',
+    ])
     assert.ok(!done.some((action) => action.includes('network web')), done.join('\n'))
     assert.deepEqual(inside(bench, 'left').networks, ['web 10.81.0.0/24'])
   })
