@@ -10,7 +10,8 @@ export interface ServiceShelf {
   add(service: ServiceRecord): Promise<ServiceRecord>
   /** In the place of `before`. */
   replace(before: ServiceRecord, after: ServiceRecord): Promise<void>
-  remove(service: ServiceRecord): Promise<void>
+  /** `unused`: nobody has ever asked for its address. */
+  remove(service: ServiceRecord, unused?: boolean): Promise<void>
 }
 
 export class LocalServices implements ServiceShelf {
@@ -56,7 +57,7 @@ export class LocalServices implements ServiceShelf {
     )
   }
 
-  async remove(service: ServiceRecord): Promise<void> {
+  async remove(service: ServiceRecord, unused = false): Promise<void> {
     const { model, parts } = this.#context
     await this.#context.attempt((undo) =>
       this.#context.commit(
@@ -65,7 +66,9 @@ export class LocalServices implements ServiceShelf {
         () => model.putService(service),
       ),
     )
-    if (service.virtualIp !== '') parts.addresses.release(service.network, service.virtualIp)
+    if (service.virtualIp === '') return
+    if (unused) parts.addresses.unallocate(service.network, service.virtualIp)
+    else parts.addresses.release(service.network, service.virtualIp)
   }
 
   /** What an earlier daemon has kept, whose networks are there. */

@@ -47,6 +47,8 @@ interface Held {
   readonly names: Map<string, FabricNamedHost>
   /** Why not all could be told; empty where all was. */
   problem: string
+  /** The first of these. */
+  failure: Error | undefined
 }
 
 export interface ServiceMeshParts {
@@ -97,6 +99,16 @@ export class ServiceMesh {
     return this.#held.get(service)?.problem ?? ''
   }
 
+  /** What went wrong first with it; undefined where nothing did. */
+  failureOf(service: string): Error | undefined {
+    return this.#held.get(service)?.failure
+  }
+
+  /** Resolves when what is under way is over. */
+  async idle(): Promise<void> {
+    await this.#settling
+  }
+
   /** Whose number of the switch it is. */
   serviceOf(number: number): string | undefined {
     return [...this.#held].find(([, { groups }]) => [...groups.values()].some(({ id }) => id === number))?.[0]
@@ -122,7 +134,13 @@ export class ServiceMesh {
   }
 
   async #bring(id: string, seen: SeenService | undefined): Promise<void> {
-    const held = this.#held.get(id) ?? { groups: new Map(), ports: new Map(), names: new Map(), problem: '' }
+    const held = this.#held.get(id) ?? {
+      groups: new Map(),
+      ports: new Map(),
+      names: new Map(),
+      problem: '',
+      failure: undefined,
+    }
     this.#held.set(id, held)
     const wish = wishOf(seen)
     const problems: unknown[] = []
@@ -164,6 +182,8 @@ export class ServiceMesh {
   #note(id: string, held: Held, seen: SeenService | undefined, problems: readonly unknown[]): void {
     const before = held.problem
     held.problem = problems.map(messageOf).join('; ')
+    const [first] = problems
+    held.failure = first === undefined || first instanceof Error ? first : new Error(messageOf(first))
     if (held.problem !== '' && held.problem !== before) {
       const name = seen?.service.name ?? id
       this.#parts.context.warn(problems[0], `service ${name} is not all that it should be on this host`)

@@ -82,7 +82,7 @@ export class Services {
         network: network.id,
         virtualIp: '',
       })
-      await this.#settled(service, () => shelf.remove(service))
+      await this.#settled(service, () => shelf.remove(service, true))
       this.#event('create', service)
       return { ID: id }
     } finally {
@@ -264,12 +264,13 @@ export class Services {
 
   /** Who asks for a port that this machine cannot give is told, and nothing is left. */
   async #settled({ id }: ServiceRecord, revert: () => Promise<void>): Promise<void> {
-    await this.mesh.settle()
-    const problem = this.mesh.problemOf(id)
-    if (problem === '') return
+    // It has begun when the record changed.
+    await this.mesh.idle()
+    const failure = this.mesh.failureOf(id)
+    if (failure === undefined) return
     await revert()
     await this.mesh.settle()
-    throw new TapwireError(ErrorCode.portInUse, problem)
+    throw failure
   }
 
   #seen(): readonly SeenService[] {
