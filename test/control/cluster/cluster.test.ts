@@ -250,6 +250,31 @@ describe('an entry of the registry that cannot be read', () => {
     const { entries } = await registry.list(`${PREFIX}addresses/`)
     assert.equal(entries.length, 1)
   })
+
+  it('is put again where it is of a host that is there, and left alone where another one may have put it', async () => {
+    const { cluster, hosts } = await withNetwork(2)
+    await hosts[0]!.start('web', 'lan')
+    await cluster.settle()
+    const registry = cluster.server.connect()
+    const spoil = (value: string): Promise<unknown> =>
+      registry.commit({ when: [], do: [{ put: `${PREFIX}hosts/a`, value }] })
+    for (const value of ['garbage', '{"version":2}']) {
+      await spoil(value)
+      await cluster.settle()
+      assert.deepEqual([...hosts[1]!.controller.cluster!.hosts.keys()].toSorted(), ['a', 'b'])
+      cluster.assertAgreement()
+    }
+    hosts[0]!.registry.fault = 'unreachable'
+    await cluster.pass(30_000)
+    await spoil('{"version":2}')
+    hosts[0]!.registry.fault = 'none'
+    await cluster.pass(20_000)
+    assert.deepEqual([...hosts[1]!.controller.cluster!.hosts.keys()], ['b'])
+    assert.match(hosts[0]!.controller.clusterStatus()!.problem, /what is known of a host a cannot be read/)
+    await registry.commit({ when: [], do: [{ delete: `${PREFIX}hosts/a` }] })
+    await cluster.pass(20_000)
+    cluster.assertAgreement()
+  })
 })
 
 describe('who sends for a network and is no peer of it', () => {
