@@ -270,10 +270,7 @@ export class ClusterSession {
       if (succeeded) return undefined
       host = (await exactEntry(this.registry, hostKey(name)))?.value
       advertised = (await exactEntry(this.registry, advertisedKey(advertise)))?.value
-      // It was there, as ours, and is somebody's garbage now: of a host that has its lease, nobody else can have taken the name.
-      const isSpoilt =
-        this.#placed === lease && host !== undefined && 'problem' in parseClusterValue('host', host)
-      const problem = this.#conflict(isSpoilt ? undefined : host, advertised)
+      const problem = this.#conflict(host, advertised)
       if (problem !== undefined) return problem
     }
     throw new TapwireError(ErrorCode.registryUnavailable, 'the entry of this host changes all the time')
@@ -284,9 +281,12 @@ export class ClusterSession {
     const cluster = this.settings.name
     if (host !== undefined) {
       const parsed = parseClusterValue('host', host)
-      if ('problem' in parsed)
-        return `in cluster ${cluster}, what is known of a host ${name} cannot be read: ${parsed.problem}`
-      if (parsed.value.id !== id) {
+      if ('problem' in parsed) {
+        // Nobody else can have taken the name of a host that was there and has its lease still: somebody has spoilt it.
+        const isOurs = this.#placed !== undefined && this.#placed === this.#lease.id
+        if (!isOurs)
+          return `in cluster ${cluster}, what is known of a host ${name} cannot be read: ${parsed.problem}`
+      } else if (parsed.value.id !== id) {
         return `another host of cluster ${cluster} is called ${name}, and advertises ${parsed.value.advertise}`
       }
     }
