@@ -42,7 +42,7 @@ import { carryCongestion, ECN_DROPPED } from './congestion.ts'
 import { NO_SUM, SegmentMerger } from './segment-merger.ts'
 import type { Strangers } from './strangers.ts'
 import type { TunnelTables } from './tunnel-tables.ts'
-import { noteUnfinished, saidLength } from './unfinished.ts'
+import { isLeftOpen, noteUnfinished, saidLength } from './unfinished.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const {
@@ -384,28 +384,27 @@ export class Decapsulation {
       if (view.getUint8(network + 9) !== TCP_PROTOCOL) return false
       const transport = network + ((view.getUint8(network) & 0x0f) << 2)
       if ((view.getUint16(network + 6) & 0x1fff) === 0) {
-        this.clamp(offset, length, transport, tables.mtu[peer]! - IPV4_HEADER_SIZE - TCP_HEADER_SIZE)
+        this.clamp(
+          network,
+          transport,
+          offset + length,
+          tables.mtu[peer]! - IPV4_HEADER_SIZE - TCP_HEADER_SIZE,
+        )
       }
       return true
     }
     if (type !== TYPE_IPV6 || length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE) return false
     if (view.getUint8(network + 6) !== TCP_PROTOCOL) return false
     const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
-    this.clamp(offset, length, network + IPV6_HEADER_SIZE, mss)
+    this.clamp(network, network + IPV6_HEADER_SIZE, offset + length, mss)
     return true
   }
 
-  private clamp(offset: number, length: number, transport: number, mss: number): void {
+  private clamp(network: number, transport: number, end: number, mss: number): void {
     const { view } = this
-    const end = offset + length
     if (end - transport < TCP_HEADER_SIZE) return
     if ((view.getUint8(transport + TCP_CONTROL_BITS) & SYN) === 0) return
-    // What stands where the virtio-net header will be is none, and its flags are none.
-    const header = offset - VIRTIO_NET_HEADER_SIZE
-    const before = view.getUint8(header)
-    view.setUint8(header, 0)
-    clampMssOf(view, offset, transport, end, mss)
-    view.setUint8(header, before)
+    clampMssOf(view, transport, end, mss, isLeftOpen(view, network, transport))
   }
 
   /** To this host's router: it knows itself by the gateway's address, also in an answer to what it has asked. */
