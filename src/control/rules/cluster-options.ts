@@ -1,9 +1,9 @@
 /** What a daemon is told of its cluster, by its command line and its configuration file together: whether it is enough, and fits together. */
 
+import { DATA_PATH_PORT_MAX, DATA_PATH_PORT_MIN } from '../../limits.ts'
 import type { ClusterOptions } from '../cluster/cluster-options.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { type IpAddress, parseIpAddress } from '../ip-address.ts'
-import { DATA_PATH_PORT_MAX, DATA_PATH_PORT_MIN } from '../registry/registry-limits.ts'
 import { parseClusterAddress } from './cluster-address.ts'
 import { printable } from './names.ts'
 

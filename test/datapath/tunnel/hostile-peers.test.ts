@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { DropReason } from '../../../src/datapath/drop-reason.ts'
 import * as checksum from '../../../src/wire/checksum.ts'
 import * as virtioNet from '../../../src/wire/virtio-net.ts'
+import { address, packetFrame } from '../../support/packet-text.ts'
 import { finishedFrame, PLAIN, partialFrame } from '../../support/super-frame.ts'
-import { INNER_MTU, mac, TUNNEL, TunnelHost, underlay, VNI } from '../../support/tunnel-scene.ts'
+import { INNER_MTU, mac, peerOf, TUNNEL, TunnelHost, underlay, VNI } from '../../support/tunnel-scene.ts'
 
 const TARGET = mac('02:42:0a:01:00:03')
 const SYN = 2
@@ -69,4 +71,32 @@ describe('a SYN out of a tunnel', () => {
       assert.equal(hex(frame), hex(finishedFrame({ ...syn(clamped), version })))
     })
   }
+})
+
+describe('a way that is as narrow as a forged ICMP error says', () => {
+  const NARROW = 502
+  const narrow = (): TunnelHost => {
+    const made = host()
+    made.tap(2)
+    made.engine.setRemote(1, mac('02:42:0a:01:00:07'), { port: peerOf(1), ipv4: [] })
+    made.engine.setPeerMtu(peerOf(1), NARROW)
+    return made
+  }
+  const packet = (text: string): Uint8Array => packetFrame(text, address('10.1.0.7')).frame
+
+  it('takes fragments, and their sender is told of it where there may be none', () => {
+    const made = narrow()
+    made.io.inject(2, packet('udp 10.1.0.6:1>10.1.0.7:2 len=900'))
+    made.run()
+    const sent = made.io.collectDatagrams(TUNNEL)
+    assert.equal(sent.length, 2)
+    for (const { payload } of sent) assert.ok(payload.length <= NARROW + 14 + 8)
+    made.io.inject(2, packet('udp 10.1.0.6:1>10.1.0.7:2 df len=900'))
+    made.run()
+    assert.equal(made.drops(peerOf(1))[DropReason.fragmentationNeeded], 1)
+    const [{ frame } = assert.fail('nobody is told')] = made.io.collect(2)
+    // ICMP type 3, code 4; the MTU is its last field (RFC 1191, 4).
+    assert.equal(hex(frame.subarray(34, 36)), '0304')
+    assert.equal((frame[40]! << 8) | frame[41]!, NARROW)
+  })
 })
