@@ -146,6 +146,12 @@ export class Encapsulation implements TunnelEgress {
     this.copied = NONE
   }
 
+  isRecursive(offset: number, length: number): boolean {
+    if (this.tables.count === 0) return false
+    this.flow.read(this.view, offset, length)
+    return this.flow.isRecursive
+  }
+
   send(port: number, offset: number, length: number, isShared: boolean): void {
     const { view } = this
     const domain = this.domains[port]!

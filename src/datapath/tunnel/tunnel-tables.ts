@@ -173,6 +173,13 @@ export class TunnelTables {
     return this.udpPorts[udpPort] !== 0 && this.endpoints.find(a, b, c, d, udpPort) >= 0
   }
 
+  /** Whether there is a tunnel endpoint at this address, by whatever port. */
+  isHost(a: number, b: number, c: number, d: number): boolean {
+    for (const { udpPort } of this.tunnelSettings.values())
+      if (this.isEndpoint(a, b, c, d, udpPort)) return true
+    return false
+  }
+
   private countEndpoint(address: Uint8Array, udpPort: number, change: number): void {
     const [a, b, c, d] = wordsOf(address)
     const slot = this.endpoints.find(a, b, c, d, udpPort)
