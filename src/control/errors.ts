@@ -89,6 +89,10 @@ export const ErrorCode = {
   registryUnavailable: 'REGISTRY_UNAVAILABLE',
   registryLeaseUnknown: 'REGISTRY_LEASE_UNKNOWN',
   clusterInvalid: 'CLUSTER_INVALID',
+  serviceUnknown: 'SERVICE_UNKNOWN',
+  serviceInvalid: 'SERVICE_INVALID',
+  noCluster: 'NO_CLUSTER',
+  hostPresent: 'HOST_PRESENT',
 } as const
 
 export interface TapwireErrorDetails {

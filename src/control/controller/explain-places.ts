@@ -11,6 +11,7 @@ import { printable } from '../rules/names.ts'
 import { parseRouterAddress } from '../rules/router-address.ts'
 import { routeCandidates } from '../views/default-route-inspect.ts'
 import type { Context } from './context.ts'
+import type { Services } from './services.ts'
 
 /** Where the packet starts, and the frame's way into the switch. */
 export interface Place {
@@ -54,10 +55,16 @@ const NEIGHBOUR_MAC = '02:00:00:00:00:01'
 export class ExplainPlaces {
   readonly #context: Context
   readonly #registry: SwitchRegistry
+  readonly #services: Pick<Services, 'addressOf' | 'virtualOwner'>
 
-  constructor(context: Context, registry: SwitchRegistry) {
+  constructor(
+    context: Context,
+    registry: SwitchRegistry,
+    services: Pick<Services, 'addressOf' | 'virtualOwner'>,
+  ) {
     this.#context = context
     this.#registry = registry
+    this.#services = services
   }
 
   ends(request: ExplainRequest): { readonly source: Source; readonly destination: string } {
@@ -155,7 +162,7 @@ export class ExplainPlaces {
 
   #destination(text: string, source: Source): string {
     const found = this.#sandboxAt(text)
-    if (found === undefined) return this.#address(text, source)
+    if (found === undefined) return this.#services.addressOf(text) ?? this.#address(text, source)
     const near = found.stations.find(({ network }) =>
       source.kind === 'sandbox' ? source.stations.some((one) => one.network.id === network.id) : false,
     )
@@ -256,7 +263,9 @@ export class ExplainPlaces {
       .find(({ endpoint }) => endpoint.joined?.ipv4?.address === address)
     if (owner !== undefined) return owner.endpoint.joined!.mac
     const gateway = bridgeGateway(network)
-    return gateway?.address === address ? gateway.mac : undefined
+    const isRouters =
+      gateway?.address === address || this.#services.virtualOwner(network.id, address) !== undefined
+    return isRouters ? gateway?.mac : undefined
   }
 }
 

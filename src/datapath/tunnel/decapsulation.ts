@@ -133,10 +133,6 @@ export class Decapsulation {
   private vniWord = NONE
   private domain = NONE
   private peer = NONE
-  /** The source that was found not to live here last, in this round. */
-  private foreignHigh = 0
-  private foreignLow = 0
-  private foreignDomain = NONE
   /** The frame before, in the same slot, is still to be read to its end. */
   private isTailInUse = false
   private nowS = 0
@@ -174,7 +170,6 @@ export class Decapsulation {
   arrive(count: number, nowUs: number): number {
     this.nowS = Math.floor(nowUs / US_PER_S)
     this.count = count
-    this.foreignDomain = NONE
     if (count > 0) this.takeOut(count)
     while (this.next < this.takenCount) {
       if (!this.takeApart()) break
@@ -289,7 +284,8 @@ export class Decapsulation {
       }
       hasChanged = verdict !== 0
     }
-    if (this.adapt(offset, size, domain, peer) && this.mayMerge(offset, size, hasChanged)) return
+    this.adapt(offset, size, domain, peer)
+    if (this.mayMerge(offset, size, hasChanged)) return
     this.place(peer, offset, size)
   }
 
@@ -339,7 +335,6 @@ export class Decapsulation {
   /** Whether a frame of this peer would be dropped for its source. Only reads. */
   isLocalSource(peer: number, offset: number, nowS: number): boolean {
     this.nowS = nowS
-    this.foreignDomain = NONE
     return this.isLocal(offset, this.ports.domain[peer]!, peer)
   }
 
@@ -355,20 +350,14 @@ export class Decapsulation {
     ) {
       return true
     }
-    if (low === this.foreignLow && high === this.foreignHigh && domain === this.foreignDomain) return false
     const port = stations.lookup(domain, high, low, this.nowS)
-    if (port < 0 || port === peer || ports.oneWay[port] === FROM_PEER) {
-      this.foreignHigh = high
-      this.foreignLow = low
-      this.foreignDomain = domain
-      return false
-    }
+    if (port < 0 || port === peer || ports.oneWay[port] === FROM_PEER) return false
     // What a switch has learned of a station that was silent since may be out of date.
     return tables.learns[domain] === 0 || guard.guarded[port] === 1 || stations.isStatic(domain, high, low)
   }
 
-  /** Undoes what the tunnel made other: the router's address; and lets a SYN say what the way back takes. Whether the frame has TCP. */
-  private adapt(offset: number, length: number, domain: number, peer: number): boolean {
+  /** Undoes what the tunnel made other: the router's address; and lets a SYN say what the way back takes. */
+  private adapt(offset: number, length: number, domain: number, peer: number): void {
     const { view, tables } = this
     if (
       tables.hasRouter[domain] === 1 &&
@@ -380,8 +369,8 @@ export class Decapsulation {
     const type = etherType(view, offset)
     const network = offset + ETHERNET_HEADER_SIZE
     if (type === TYPE_IPV4) {
-      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE) return false
-      if (view.getUint8(network + 9) !== TCP_PROTOCOL) return false
+      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE || view.getUint8(network + 9) !== TCP_PROTOCOL)
+        return
       const transport = network + ((view.getUint8(network) & 0x0f) << 2)
       if ((view.getUint16(network + 6) & 0x1fff) === 0) {
         this.clamp(
@@ -391,13 +380,12 @@ export class Decapsulation {
           tables.mtu[peer]! - IPV4_HEADER_SIZE - TCP_HEADER_SIZE,
         )
       }
-      return true
+    } else if (type === TYPE_IPV6) {
+      if (length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE || view.getUint8(network + 6) !== TCP_PROTOCOL)
+        return
+      const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
+      this.clamp(network, network + IPV6_HEADER_SIZE, offset + length, mss)
     }
-    if (type !== TYPE_IPV6 || length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE) return false
-    if (view.getUint8(network + 6) !== TCP_PROTOCOL) return false
-    const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
-    this.clamp(network, network + IPV6_HEADER_SIZE, offset + length, mss)
-    return true
   }
 
   private clamp(network: number, transport: number, end: number, mss: number): void {
