@@ -10,7 +10,7 @@ const PLAIN_PORT = 2
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 const vxlan = (vni: number, frame: Uint8Array): number[] => [
-  ...[8, 0, 0, 0, vni >>> 16, (vni >>> 8) & 0xff, vni & 0xff, 0],
+  ...Uint8Array.of(8, 0, 0, 0, vni >>> 16, vni >>> 8, vni, 0),
   ...frame,
 ]
 
