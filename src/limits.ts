@@ -598,3 +598,12 @@ export const STORY_DEPARTURES_SHOWN_MAX = 8
 export const STORY_WAITING_MAX = 256
 /** Packets of one instant, or frames that wait, among which a capture's stories look for what belongs together: a flood to the largest network that is captured whole. */
 export const STORY_TOGETHER_MAX = 1024
+/**
+ * What one transaction of the registry has at most: conditions, and operations, as etcd takes by default (--max-txn-ops); bytes of keys and
+ * values, which as base64 with what is around each stay below etcd's 1.5 MiB (--max-request-bytes), that counts them plain. And bytes of a key.
+ */
+export const REGISTRY_TRANSACTION_OPERATIONS_MAX = 128
+export const REGISTRY_TRANSACTION_SIZE_MAX = 1024 * 1024
+export const REGISTRY_KEY_SIZE_MAX = 4096
+/** Servers in the address of a cluster: etcd advises against more than seven members. */
+export const REGISTRY_ADDRESSES_MAX = 16

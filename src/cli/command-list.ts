@@ -214,6 +214,45 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'network', summary: 'manage networks', group: NETWORKS, commands: NETWORK_COMMANDS },
   {
+    name: 'service',
+    summary: 'one name and one address for several sandboxes',
+    group: NETWORKS,
+    commands: [
+      {
+        name: 'create',
+        summary: 'make a service',
+        define: async () => (await import('./commands/service.ts')).defineServiceCreate,
+      },
+      {
+        name: 'ls',
+        aliases: ['list'],
+        summary: 'list services',
+        define: async () => (await import('./commands/service-ls.ts')).defineServiceLs,
+      },
+      {
+        name: 'ps',
+        summary: 'list the sandboxes that serve',
+        define: async () => (await import('./commands/service-ls.ts')).defineServicePs,
+      },
+      {
+        name: 'inspect',
+        summary: 'show all that is known of services',
+        define: async () => (await import('./commands/inspect.ts')).defineServiceInspect,
+      },
+      {
+        name: 'update',
+        summary: 'change what a service publishes, and who serves',
+        define: async () => (await import('./commands/service.ts')).defineServiceUpdate,
+      },
+      {
+        name: 'rm',
+        aliases: ['remove'],
+        summary: 'remove services',
+        define: async () => (await import('./commands/service.ts')).defineServiceRm,
+      },
+    ],
+  },
+  {
     name: 'link',
     summary: 'make links late, lossy, slow or down, and look at what they do',
     group: NETWORKS,

@@ -5,6 +5,7 @@ import type { DnsRecords } from '../control/api/dns.ts'
 import type { Links } from '../control/api/link.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { SandboxSummary } from '../control/api/sandbox.ts'
+import type { ServiceInspect } from '../control/api/service.ts'
 import { COMPLETION_TIMEOUT_MS } from '../limits.ts'
 import { apiClientOfRunning } from './api-client.ts'
 import type { Cli } from './cli.ts'
@@ -108,6 +109,8 @@ async function valuesOf(cli: Cli, of: Argument | Option, { command }: Place): Pr
       return await sandboxes(cli, WANTED_STATE[command.name()])
     case 'network':
       return await networks(cli)
+    case 'service':
+      return await services(cli)
     case 'place':
       return command.name() === 'capture' ? await capturePlaces(cli) : await places(cli)
     case 'name':
@@ -203,6 +206,11 @@ async function sandboxes(cli: Cli, wanted?: 'running' | 'stopped'): Promise<Cand
 async function networks(cli: Cli): Promise<Candidate[]> {
   const all = await ask<NetworkInspect[]>(cli, '/networks')
   return all.map(({ Name, Driver }) => ({ value: Name, description: Driver }))
+}
+
+async function services(cli: Cli): Promise<Candidate[]> {
+  const all = await ask<ServiceInspect[]>(cli, '/services')
+  return all.map(({ Name, Network }) => ({ value: Name, description: `service on ${Network.Name}` }))
 }
 
 /** Of links. */

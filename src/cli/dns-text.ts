@@ -6,7 +6,14 @@ import { naturalOrder } from './natural-order.ts'
 import { plural, printable } from './output.ts'
 
 /** A sandbox's names together, the ones first by which people know it. */
-const KIND_ORDER: readonly DnsRecord['kind'][] = ['sandbox', 'alias', 'hostname', 'short-id', 'link']
+const KIND_ORDER: readonly DnsRecord['kind'][] = [
+  'sandbox',
+  'alias',
+  'hostname',
+  'short-id',
+  'link',
+  'service',
+]
 
 export function sortRecords(records: readonly DnsRecord[]): readonly DnsRecord[] {
   const order = (a: DnsRecord, b: DnsRecord): number =>

@@ -29,6 +29,20 @@ export const FLOW_LISTING: Listing<NatFlow> = {
     'Expires',
     'Sandbox',
   ],
+  wideColumns: [
+    'Number',
+    'Protocol',
+    'State',
+    'Source',
+    'Destination',
+    'Translated',
+    'Packets',
+    'Replies',
+    'Expires',
+    'Network',
+    'Service',
+    'Sandbox',
+  ],
   fields: {
     // As captures and tapwire explain call it: connection #17.
     Number: { heading: '#', value: ({ number }) => `${number}` },
@@ -46,6 +60,7 @@ export const FLOW_LISTING: Listing<NatFlow> = {
       value: ({ original, reply }) => printable(original.network || reply.network) || '-',
     },
     Translation: { heading: 'TRANSLATION', value: ({ translation }) => translation },
+    Service: { heading: 'SERVICE', value: ({ service }) => printable(service ?? '') || '-' },
     PublishedPort: {
       heading: 'PUBLISHED PORT',
       value: ({ publishedPort }) => (publishedPort === undefined ? '-' : String(publishedPort)),

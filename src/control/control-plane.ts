@@ -35,9 +35,18 @@ import type {
   UnpublishPorts,
   Waited,
 } from './api/sandbox.ts'
+import type {
+  ServiceCreate,
+  ServiceCreated,
+  ServiceInspect,
+  ServiceTask,
+  ServiceUpdate,
+} from './api/service.ts'
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from './api/switch.ts'
 import type { Event } from './api/system.ts'
 import type { Uplink } from './api/uplink.ts'
+import type { ClusterStatus } from './cluster/cluster-status.ts'
+import type { HostForgotten } from './cluster/forget-host.ts'
 import type { LinkDirections } from './rules/impairment.ts'
 
 /** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */
@@ -77,6 +86,15 @@ export interface ControlPlane {
   pruneNetworks(filters: Filters): Promise<NetworksPruned>
   connect(network: string, request: NetworkConnect): Promise<void>
   disconnect(network: string, request: NetworkDisconnect): Promise<void>
+
+  /** Throws SERVICE_INVALID, NAME_TAKEN, PORT_IN_USE and others, and makes nothing. */
+  createService(request: ServiceCreate): Promise<ServiceCreated>
+  updateService(service: string, request: ServiceUpdate): Promise<void>
+  removeService(service: string): Promise<void>
+  listServices(filters: Filters): readonly ServiceInspect[]
+  inspectService(service: string): ServiceInspect
+  /** Its backends. */
+  serviceTasks(service: string): readonly ServiceTask[]
 
   createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated>
   startSandbox(sandbox: string): Promise<void>
@@ -145,6 +163,13 @@ export interface ControlPlane {
   resetLinks(directions: LinkDirections): Promise<Links>
   /** What would become of a packet. */
   explain(request: ExplainRequest): Promise<Explanation>
+
+  /** How this host stands in its cluster; undefined where it is in none. */
+  clusterStatus(): ClusterStatus | undefined
+  /** Resolves when this host has joined its cluster and has its networks; at once where it is in none. Throws REGISTRY_UNAVAILABLE. */
+  clusterJoined(): Promise<void>
+  /** Gives back what hosts of this name (or id), which are away, have in the cluster. Throws NO_CLUSTER, OBJECT_UNKNOWN, HOST_PRESENT. */
+  forgetHost(host: string): Promise<HostForgotten>
 
   /** The names of all networks, or of one. */
   dnsRecords(network: string | undefined): DnsRecords

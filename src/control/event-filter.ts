@@ -3,7 +3,7 @@ import type { Filters } from './control-plane.ts'
 import { conjunction, hasLabels } from './views/list-filters.ts'
 
 /**
- * container, daemon, endpoint, event, lab, label, link, network, scope, type: all of them have to let an event pass. Throws FILTER_INVALID for
+ * container, daemon, endpoint, event, lab, label, link, network, scope, service, type: all of them have to let an event pass. Throws FILTER_INVALID for
  * another one. `network=red` lets pass what happened to the network, by its name or the beginning of its id.
  */
 export function eventFilter(filters: Filters): (event: Event) => boolean {
@@ -19,6 +19,7 @@ export function eventFilter(filters: Filters): (event: Event) => boolean {
       values.some((value) => event.Action === value || event.Action.startsWith(`${value}:`)),
     label: (values) => (event) => hasLabels(event.Actor.Attributes, values),
     scope: (values) => (event) => values.includes(event.scope),
+    service: actor('service'),
     type: (values) => (event) => values.includes(event.Type),
   })
 }

@@ -3,6 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
+import type { ClusterParts } from '../control/cluster/cluster.ts'
+import { type ClusterOptions, clusterPrefix } from '../control/cluster/cluster-options.ts'
+import { PrefixedRegistry } from '../control/cluster/prefixed-registry.ts'
 import { Controller } from '../control/controller/controller.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { EventLog } from '../control/event-log.ts'
@@ -51,6 +54,7 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
     log,
     defaults: () => configuration,
     uplink: configuration.uplink,
+    cluster: configuration.cluster && (await clusterOf(configuration.cluster)),
   })
   try {
     await control.recover()
@@ -100,6 +104,14 @@ export async function compose(parts: ModelParts): Promise<RunningModel> {
       captureRoutes(api, captures, context)
     },
   }
+}
+
+/** A daemon that is in no cluster does not load what speaks to its registry. */
+async function clusterOf(options: ClusterOptions): Promise<ClusterParts> {
+  const { openRegistry } = await import('./etcd/open-registry.ts')
+  const { address, advertise, udpPort, hostName } = options
+  const registry = new PrefixedRegistry(openRegistry(options), clusterPrefix(address.name))
+  return { registry, name: address.name, hostName, advertise, udpPort }
 }
 
 /** A daemon that nobody asks for metrics neither loads what makes them nor measures for them. */

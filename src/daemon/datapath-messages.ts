@@ -32,6 +32,7 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from '../datapath/router-settings.ts'
+import type { ServiceSettings } from '../datapath/services/service-settings.ts'
 import type {
   OverlaySettings,
   PeerSettings,
@@ -118,6 +119,8 @@ export type DatapathRequest =
   | { readonly kind: 'setRoutes'; readonly routes: readonly RouteSettings[] }
   | { readonly kind: 'publish'; readonly mapping: PortMappingSettings }
   | { readonly kind: 'unpublish'; readonly id: number }
+  | { readonly kind: 'setService'; readonly service: ServiceSettings }
+  | { readonly kind: 'removeService'; readonly id: number }
   | { readonly kind: 'permit'; readonly permit: LinkPermitSettings }
   | { readonly kind: 'withdraw'; readonly id: number }
   | { readonly kind: 'flows'; readonly selection: FlowSelection; readonly limit: number }
@@ -208,6 +211,8 @@ export interface DatapathResults {
   setRoutes: undefined
   publish: undefined
   unpublish: number
+  setService: undefined
+  removeService: undefined
   permit: undefined
   withdraw: undefined
   flows: FlowListing

@@ -239,6 +239,12 @@ class DatapathWorker {
         return undefined
       case 'unpublish':
         return engine.unpublish(request.id)
+      case 'setService':
+        engine.setService(request.service)
+        return undefined
+      case 'removeService':
+        engine.removeService(request.id)
+        return undefined
       case 'permit':
         engine.permit(request.permit)
         return undefined

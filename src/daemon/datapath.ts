@@ -42,6 +42,7 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from '../datapath/router-settings.ts'
+import type { ServiceSettings } from '../datapath/services/service-settings.ts'
 import type {
   OverlaySettings,
   PeerSettings,
@@ -363,6 +364,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /** Resolves to how many connections ended with it. */
   unpublish(id: number): Promise<number> {
     return this.#call({ kind: 'unpublish', id })
+  }
+
+  setService(service: ServiceSettings): Promise<undefined> {
+    return this.#call({ kind: 'setService', service })
+  }
+
+  removeService(id: number): Promise<undefined> {
+    return this.#call({ kind: 'removeService', id })
   }
 
   permit(permit: LinkPermitSettings): Promise<undefined> {

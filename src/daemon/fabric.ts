@@ -10,6 +10,7 @@ import {
   interfaceSettings,
   mappingSettings,
   permitSettings,
+  serviceSettings,
   sourceSettings,
 } from '../control/fabric/router-translation.ts'
 import type {
@@ -43,6 +44,7 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../control/model/names.ts'
+import type { FabricService } from '../control/model/services.ts'
 import type {
   FabricOverlay,
   FabricPeer,
@@ -264,6 +266,14 @@ export class DatapathFabric implements Fabric {
 
   unpublish(id: number): Promise<number> {
     return this.#datapath.unpublish(id)
+  }
+
+  async setService(service: FabricService): Promise<void> {
+    await this.#datapath.setService(serviceSettings(service))
+  }
+
+  async removeService(id: number): Promise<void> {
+    await this.#datapath.removeService(id)
   }
 
   async permit(permit: LinkPermit): Promise<void> {

@@ -2,7 +2,9 @@
  * What becomes of a packet that belongs to no connection: may it begin one, who is it for, and under which addresses does
  * it go on? Only reads; what it finds stands in the fields until the next call.
  *
- *     destination ──► one of the router's own? ── published? ──► its sandbox (destination NAT)
+ *     destination ──► a service's? ──► a backend of it, which the flow's hash decides on
+ *          │
+ *          └────────► one of the router's own? ── published? ──► its sandbox (destination NAT)
  *                          │    │                    └── no ──► the gateway itself
  *                          │    └── port 53 of one that answers questions ──► the gateway itself; by TCP the program that does
  *                          └── no ──► route ──► may these two networks meet? ──► leaves by an uplink? ──► source NAT
@@ -23,10 +25,18 @@ import * as ipProtocol from '../wire/ip-protocol.ts'
 import * as tcp from '../wire/tcp.ts'
 import type { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
-import { type ForwardingTable, NO_ROUTE, ROUTE_BROADCAST, ROUTE_LOCAL } from './forwarding-table.ts'
+import {
+  type ForwardingTable,
+  NO_ROUTE,
+  ROUTE_BROADCAST,
+  ROUTE_CONNECTED,
+  ROUTE_LOCAL,
+} from './forwarding-table.ts'
 import type { InterfaceTable } from './interface-table.ts'
 import * as packets from './packets.ts'
+import { FROM_PEER, type PortTable } from './port-table.ts'
 import { GatewayMode, InterfaceKind } from './router-settings.ts'
+import { pickBackend, type Service, type ServiceTable } from './services/service-table.ts'
 import { FlowState } from './tcp-tracking.ts'
 import { MAPPED, type TunnelTables } from './tunnel/tunnel-tables.ts'
 
@@ -37,6 +47,8 @@ const { CAN_BEGIN, CONTROL, DESTINATION, DOMAIN, HAS_PORTS, PORT, PORTS, PROTOCO
 export const ADMITTED = 0
 /** For the gateway itself. */
 export const TO_GATEWAY = -1
+/** An echo request for a virtual address, which the gateway answers in its stead. */
+export const TO_VIRTUAL = -2
 /** Other values are DropReasons. */
 export type Admission = number
 
@@ -51,8 +63,8 @@ export interface AdmissionTables {
   readonly portMap: PortMap
   readonly connections: ConnectionTable
   readonly dns: DnsServer
-  /** By domain: 0 where its sandboxes may not talk to one another. */
-  readonly icc: Uint8Array
+  readonly services: ServiceTable
+  readonly ports: PortTable
 }
 
 export class AdmissionControl {
@@ -66,6 +78,10 @@ export class AdmissionControl {
   ports = 0
   /** Row of the port map, or -1. */
   mapping = NONE
+  /** Id of the service that has chosen the destination, or 0. */
+  service = 0
+  /** Answers go to the router that the packet came from, whatever the routes say. */
+  pinned = false
   /** Port of the switch that the connection is charged to. */
   owner = 0
   /** A connection that has ended, or that nobody has answered, and whose port this one takes; or -1. */
@@ -78,6 +94,10 @@ export class AdmissionControl {
   private readonly portMap: PortMap
   private readonly connections: ConnectionTable
   private readonly dns: DnsServer
+  private readonly services: ServiceTable
+  /** By port: FROM_PEER where it leads to another host. */
+  private readonly oneWay: Uint8Array
+  /** By domain: 0 where its sandboxes may not talk to one another. */
   private readonly icc: Uint8Array
   private readonly portsOf = new Map<number, NatPorts>()
 
@@ -87,7 +107,9 @@ export class AdmissionControl {
     this.portMap = tables.portMap
     this.connections = tables.connections
     this.dns = tables.dns
-    this.icc = tables.icc
+    this.services = tables.services
+    this.oneWay = tables.ports.oneWay
+    this.icc = tables.ports.icc
   }
 
   /** The verdict on the packet in this row, which belongs to no connection. */
@@ -113,17 +135,42 @@ export class AdmissionControl {
     this.destination = rows[row + DESTINATION]!
     this.ports = rows[row + PORTS]!
     this.mapping = NONE
+    this.service = 0
+    this.pinned = false
     this.displaced = NONE
     this.owner = rows[row + PORT]!
     this.route = this.forwarding.lookup(this.destination)
     const domain = rows[row + DOMAIN]!
     const route = this.route
     if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_BROADCAST) return DropReason.linkBroadcast
+    if (this.isFromRouter(rows, row)) return this.decideFromRouter(rows, row, domain)
     const reversed = this.checkSource(domain)
     if (reversed !== DropReason.none) return reversed
     if (route !== NO_ROUTE && this.forwarding.kind(route) === ROUTE_LOCAL)
       return this.decideLocal(rows, row, domain)
+    const service = this.services.find(this.destination)
+    if (service !== undefined && this.isFor(service, domain)) return this.decideVirtual(rows, row, service)
     return this.decideForward(rows, row, domain)
+  }
+
+  /** By a peer, for a station of the network: another host's router has decided on it, and translated it. */
+  private isFromRouter(rows: Int32Array, row: number): boolean {
+    const { oneWay, forwarding, route } = this
+    return (
+      oneWay[rows[row + PORT]!] === FROM_PEER &&
+      route !== NO_ROUTE &&
+      forwarding.kind(route) === ROUTE_CONNECTED &&
+      forwarding.domain(route) === rows[row + DOMAIN] &&
+      !this.services.isVirtual(rows[row + DOMAIN]!, this.destination)
+    )
+  }
+
+  private decideFromRouter(rows: Int32Array, row: number, domain: number): Admission {
+    if (!mayBegin(rows, row)) return DropReason.noConnection
+    this.pinned = true
+    this.egress = domain
+    const verdict = this.checkReply(rows, row)
+    return verdict === ADMITTED ? verdict : this.translateSource(rows, row, this.source, domain)
   }
 
   /** A packet comes from where packets to its source would go (RFC 3704, 2.2). */
@@ -189,11 +236,13 @@ export class AdmissionControl {
       return DropReason.networkInternal
     }
     this.mapping = mapping
-    this.owner = portMap.owner(mapping)
     const port = this.ports & 0xffff
     this.destination = portMap.targetAddress(mapping)
     this.ports = (this.ports & ~0xffff) | portMap.targetPort(mapping, port)
     this.egress = target
+    const service = this.services.find(this.destination)
+    if (service !== undefined) return this.decideBackend(rows, row, domain, service)
+    this.owner = portMap.owner(mapping)
     this.route = this.forwarding.lookup(this.destination)
     if (this.route === NO_ROUTE || this.forwarding.domain(this.route) !== target) return DropReason.noRoute
     // Hairpin: the answer must come back this way, not straight to a neighbour who asked somebody else.
@@ -201,6 +250,41 @@ export class AdmissionControl {
     if (isNeighbour) return this.translateSource(rows, row, interfaces.address[target]!, target)
     const verdict = this.checkReply(rows, row)
     // By two published ports one client port may lead to the same port of a sandbox: the second connection gets another one.
+    return verdict === ADMITTED ? verdict : this.translateSource(rows, row, this.source, target)
+  }
+
+  /** Stations of its own network ask for a virtual address, and the host's programs. */
+  private isFor(service: Service, domain: number): boolean {
+    return service.domain === domain || this.interfaces.kind[domain] === InterfaceKind.relay
+  }
+
+  /** To a virtual address: all ports are the service's. */
+  private decideVirtual(rows: Int32Array, row: number, service: Service): Admission {
+    const { domain } = service
+    const protocol = rows[row + PROTOCOL]!
+    if (protocol === ICMP) return TO_VIRTUAL
+    if (!mayBegin(rows, row)) return DropReason.noConnection
+    if (protocol !== TCP && protocol !== UDP) return DropReason.portClosed
+    if (rows[row + DOMAIN] === domain && this.icc[domain] === 0) return DropReason.iccDisabled
+    this.egress = domain
+    return this.decideBackend(rows, row, rows[row + DOMAIN]!, service)
+  }
+
+  /** Which backend? A station of the network is answered by way of `ReplySteering`, so its address stays, but not where it meets itself. */
+  private decideBackend(rows: Int32Array, row: number, domain: number, service: Service): Admission {
+    const { interfaces } = this
+    const target = service.domain
+    const place = pickBackend(service, rows[row + PROTOCOL]!, this.source, this.ports)
+    if (place === NONE) return DropReason.noBackend
+    this.service = service.id
+    this.destination = service.backends[place]!
+    // Who is on the network has a quota there; who is outside has none of his own.
+    if (domain !== target) this.owner = service.owners[place]!
+    this.route = this.forwarding.lookup(this.destination)
+    if (this.route === NO_ROUTE || this.forwarding.domain(this.route) !== target) return DropReason.noRoute
+    if (interfaces.kind[domain] === InterfaceKind.relay || this.destination === this.source)
+      return this.translateSource(rows, row, interfaces.address[target]!, target)
+    const verdict = this.checkReply(rows, row)
     return verdict === ADMITTED ? verdict : this.translateSource(rows, row, this.source, target)
   }
 

@@ -34,7 +34,7 @@ import type { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import { Egress } from './egress.ts'
 import { type ExplainOptions, explain } from './explain.ts'
-import { countFlows, listFlows, listNeighbours, removeFlows, removeMapped } from './flow-listing.ts'
+import { countFlows, listFlows, listNeighbours, removeFlows } from './flow-listing.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import * as frameMemory from './frame-memory.ts'
 import { Guard } from './guard.ts'
@@ -50,6 +50,7 @@ import { setInterface } from './interface-change.ts'
 import { NO_INTERFACE } from './interface-table.ts'
 import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
 import { type DomainSettings, FROM_PEER, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
+import { RareSwitching } from './rare-switching.ts'
 import { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
 import type {
@@ -63,6 +64,8 @@ import type {
   RouterInterfaceSettings,
   RouteSettings,
 } from './router-settings.ts'
+import { removeService, setService, unpublish } from './services/service-change.ts'
+import type { ServiceSettings } from './services/service-settings.ts'
 import type {
   OverlaySettings,
   PeerSettings,
@@ -112,6 +115,7 @@ export class Engine {
   private readonly guard = new Guard()
   private readonly icc = new Icc()
   private readonly impairment: Impairments
+  private readonly rare: RareSwitching
   private readonly tunnels: Tunnels
   /** How many frames of the burst have been through `accept`, and through `forward`. */
   private accepted = 0
@@ -135,6 +139,7 @@ export class Engine {
       memory,
       ports: this.ports,
       bridge: this.bridge,
+      stations: this.stations,
       egress: this.egress,
       counters: this.counters,
       seed: options.seed,
@@ -142,6 +147,8 @@ export class Engine {
       connectionsPerOwner: options.connectionsPerOwner ?? CONNECTIONS_PER_OWNER_DEFAULT,
     })
     this.dns = this.router.dns
+    const { ports, icc, router, egress, counters } = this
+    this.rare = new RareSwitching({ memory, ports, icc, router, egress, counters })
     this.impairment = new Impairments({
       memory,
       ports: this.ports,
@@ -416,9 +423,20 @@ export class Engine {
 
   /** Ends the connections by these ports, too; returns how many they were. */
   unpublish(id: number): number {
-    const owner = this.router.portMap.get(id)?.owner
-    this.router.portMap.remove(id)
-    return owner === undefined ? 0 : removeMapped(this.router.connections, owner, id)
+    return unpublish(this.router, id)
+  }
+
+  /**
+   * A service, with the backends that it has from now on. Connections to others end, and both their ends are told. Throws RangeError where
+   * there are too many, or the address is another's.
+   */
+  setService(settings: ServiceSettings): void {
+    setService(this.router, this.ports, settings)
+  }
+
+  /** With its connections. */
+  removeService(id: number): void {
+    removeService(this.router, this.ports, id)
   }
 
   permit(permit: LinkPermitSettings): void {
@@ -531,7 +549,7 @@ export class Engine {
   /** Sends what was accepted to where it goes. Returns `count`, or the first frame for which there may be no room. */
   private forward(from: number, count: number, nowS: number): number {
     const { received, view } = this.memory
-    const { domain: domains, icc } = this.ports
+    const { domain: domains, direct } = this.ports
     const { bridge, egress, router } = this
     egress.expect(this.ports.largestDomain)
     for (let i = from; i < count; i++) {
@@ -546,9 +564,8 @@ export class Engine {
       const verdict = bridge.decide(high, targetLow(view, offset), port, domain, nowS)
       if (verdict === TO_ROUTER) router.collect(port, offset, length, domain)
       else if (verdict >= 0) {
-        if (icc[domain] === 1 || this.icc.allows(view, offset, length, domain, port, verdict)) {
-          egress.send(verdict, offset, length)
-        } else this.counters.dropped(port, DropReason.iccDisabled)
+        if (direct[domain] === 1) egress.send(verdict, offset, length)
+        else this.rare.send(port, offset, length, domain, verdict, nowS)
       } else if (verdict === TO_ALL) this.flood(port, offset, length, domain, nowS)
       else this.counters.dropped(port, dropReasonOf(verdict))
     }
@@ -562,6 +579,7 @@ export class Engine {
     ) {
       return
     }
+    if (this.ports.direct[domain] === 0 && this.rare.takes(port, offset, length, domain, nowS)) return
     if (this.ports.hasPeers[domain] === 1 && this.tunnels.suppression.answer(port, offset, length, domain))
       return
     const members = this.ports.floodMembers(domain, port)

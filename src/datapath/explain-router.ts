@@ -3,13 +3,14 @@
 import { NeighbourState } from '../tables/neighbour-table.ts'
 import { formatIpv4, formatMac } from '../wire/address.ts'
 import * as ethernet from '../wire/ethernet.ts'
-import { ADMITTED, TO_GATEWAY } from './admission.ts'
+import { ADMITTED, TO_GATEWAY, TO_VIRTUAL } from './admission.ts'
 import { type Bridge, dropReasonOf, FLOOD } from './bridge.ts'
 import { FRAGMENTS_TO_GATEWAY, NOT_DECIDED } from './datagram-fragments.ts'
 import { DropReason } from './drop-reason.ts'
 import { explainLesson } from './explain-arp.ts'
 import { originalText } from './explain-flow.ts'
 import type { ExplainedSteps } from './explained-steps.ts'
+import { PINNED } from './flow-flags.ts'
 import { NO_ROUTE } from './forwarding-table.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import { RELAYED, TO_HOST } from './icmp-relay.ts'
@@ -133,7 +134,7 @@ export class RouterExplanation {
     else if (verdict === RELAYED) {
       const { reference } = errors
       this.#sayKnown(reference)
-      this.#nextHop(connections.source(reference ^ 1), connections.domain(reference ^ 1))
+      this.#follow(reference, connections.source(reference ^ 1), connections.domain(reference ^ 1))
     } else this.#steps.drop('flow', verdict, { domain: this.#domain })
   }
 
@@ -145,6 +146,11 @@ export class RouterExplanation {
       return
     }
     if (!this.#lives()) return
+    const isPinned = (connections.flags(reference) & PINNED) !== 0
+    if (isPinned && (reference & 1) === 0 && connections.owner(reference) !== this.#port) {
+      this.#steps.drop('flow', DropReason.wrongInterface, { domain: this.#domain })
+      return
+    }
     const other = reference ^ 1
     this.#translation(
       connections.destination(other),
@@ -153,7 +159,7 @@ export class RouterExplanation {
       connections.ports(other) >>> 16,
       `connection #${reference >>> 1}`,
     )
-    this.#leave(connections.source(other), connections.domain(other))
+    this.#leave(connections.source(other), connections.domain(other), reference)
   }
 
   #sayKnown(reference: number): void {
@@ -172,14 +178,17 @@ export class RouterExplanation {
     this.#steps.say('flow', 'new')
     const verdict = admission.decide(this.#rows, EXTRA_ROW)
     if (admission.mapping !== NONE) this.#published(admission.mapping)
+    if (admission.service !== 0) this.#backend(admission.service)
     if (verdict === TO_GATEWAY) this.#gateway()
+    else if (verdict === TO_VIRTUAL) this.#virtual()
     else if (verdict !== ADMITTED) {
       const egress = admission.route === NO_ROUTE ? domain : this.#router.forwarding.domain(admission.route)
       this.#steps.drop('policy', verdict, { from: domain, to: egress })
     } else if (this.#lives() && this.#hasQuota(admission.owner)) {
       this.#steps.say('policy', 'accept', { from: domain, to: admission.egress })
       const { source, destination, ports } = admission
-      this.#translation(source, ports >>> 16, destination, ports & 0xffff, undefined)
+      const by = admission.service === 0 ? undefined : 'the service'
+      this.#translation(source, ports >>> 16, destination, ports & 0xffff, by)
       this.#leave(destination, admission.egress)
     }
   }
@@ -195,6 +204,26 @@ export class RouterExplanation {
       targetPort: admission.ports & 0xffff,
       domain: portMap.targetDomain(mapping),
     })
+  }
+
+  /** Which backend the flow gets. */
+  #backend(id: number): void {
+    const { services, admission } = this.#router
+    const { domain, address, backends } = services.get(id)!
+    this.#steps.say('service', 'choose', {
+      service: id,
+      address: formatIpv4(address),
+      backend: formatIpv4(admission.destination),
+      backends: backends.length,
+      domain,
+    })
+  }
+
+  #virtual(): void {
+    const domain = this.#domain
+    const isEcho = this.#router.gateway.answersEcho(this.#rows, EXTRA_ROW)
+    if (isEcho) this.#steps.say('answer', 'echo-reply', { domain })
+    else this.#steps.drop('router', DropReason.portClosed, { domain })
   }
 
   #lives(): boolean {
@@ -265,12 +294,26 @@ export class RouterExplanation {
     }
   }
 
-  #leave(destination: number, egress: number): void {
+  /** `reference`: of the connection, where there is one already. */
+  #leave(destination: number, egress: number, reference = NONE): void {
     const mtu = this.#router.interfaces.mtu[egress]!
     const length = this.#rows[EXTRA_ROW + END]! - this.#rows[EXTRA_ROW + NETWORK]!
     if (length > mtu && this.#router.wayOut.mustStayWhole(EXTRA_ROW, mtu)) {
       this.#steps.drop('egress', DropReason.fragmentationNeeded, { length, mtu })
-    } else this.#nextHop(destination, egress)
+    } else this.#follow(reference, destination, egress)
+  }
+
+  #follow(reference: number, destination: number, egress: number): void {
+    const { nextHop, stage, connections } = this.#router
+    if (reference === NONE || !nextHop.isReturn(reference)) {
+      this.#nextHop(destination, egress)
+      return
+    }
+    const port = connections.owner(reference)
+    this.#steps.say('route', 'return', { port, domain: egress })
+    const index = stage.returnHops.find(egress, port)
+    if (index === NONE) this.#steps.drop('route', DropReason.noRoute, { domain: egress })
+    else this.#deliver(index, egress, formatIpv4(destination))
   }
 
   #nextHop(destination: number, egress: number): void {

@@ -131,7 +131,7 @@ class Explanation {
   }
 
   #bridge(domain: number): void {
-    const { memory, bridge, router } = this.#parts
+    const { memory, bridge } = this.#parts
     const { view } = memory
     const high = ethernet.targetHigh(view, this.#offset)
     const low = ethernet.targetLow(view, this.#offset)
@@ -141,12 +141,7 @@ class Explanation {
       high === ethernet.sourceHigh(view, this.#offset) && low === ethernet.sourceLow(view, this.#offset)
     if (verdict === ROUTER_PORT) {
       this.#steps.say('bridge', 'router', values)
-      new RouterExplanation(router, this.#parts, this.#steps, this.#nowS).run(
-        this.#port,
-        this.#offset,
-        this.#length,
-        domain,
-      )
+      this.#route(domain)
       // The switch learns from a frame before it looks for its target.
     } else if (isOwn) this.#steps.drop('bridge', DropReason.samePort, values)
     else if (verdict >= 0) {
@@ -154,6 +149,26 @@ class Explanation {
       this.#switch(domain, verdict, { ...values, ...stationValues(row) })
     } else if (verdict === FLOOD) this.#flood(domain, values)
     else this.#steps.drop('bridge', dropReasonOf(verdict), values)
+  }
+
+  /** An answer of a backend to a client that asked a virtual address. */
+  #isSteered(domain: number): boolean {
+    const { router } = this.#parts
+    if (!router.stage.steering.concerns(this.#port, this.#offset, this.#length, domain, this.#nowS))
+      return false
+    this.#steps.say('service', 'reply', { domain })
+    this.#route(domain)
+    return true
+  }
+
+  #route(domain: number): void {
+    const { router } = this.#parts
+    new RouterExplanation(router, this.#parts, this.#steps, this.#nowS).run(
+      this.#port,
+      this.#offset,
+      this.#length,
+      domain,
+    )
   }
 
   #flood(domain: number, values: StepValues): void {
@@ -167,6 +182,8 @@ class Explanation {
       if (verdict === ARP_DROPPED) this.#steps.drop('router', DropReason.arpSpoofed, { domain })
       if (verdict !== ARP_PASSES) return
     }
+    const isForMany = ethernet.isMulticast(ethernet.targetHigh(memory.view, this.#offset))
+    if (ports.direct[domain] === 0 && !isForMany && this.#isSteered(domain)) return
     if (explainSuppression(tunnels, memory, this.#steps, this.#port, this.#offset, this.#length, domain))
       return
     const isKept = ports.icc[domain] === 0 && !icc.allowsFlood(memory.view, this.#offset, this.#port)
@@ -178,8 +195,10 @@ class Explanation {
   }
 
   #switch(domain: number, port: number, values: StepValues): void {
-    const { memory, ports, icc, tunnels } = this.#parts
+    const { memory, ports, icc, router, tunnels } = this.#parts
     this.#steps.say('bridge', 'forward', { ...values, port })
+    if (ports.direct[domain] === 0 && router.stage.steering.clients[port] === 1 && this.#isSteered(domain))
+      return
     if (
       ports.icc[domain] === 0 &&
       !icc.allows(memory.view, this.#offset, this.#length, domain, this.#port, port)

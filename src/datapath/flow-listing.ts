@@ -80,7 +80,9 @@ export function countFlows({ connections, portMap, gateway }: Router): NatCounts
 }
 
 export function listNeighbours(neighbours: NeighbourTable): NeighbourValue[] {
-  return [...neighbours.entries()].map(({ domain, address, high, low, state }) => ({
+  // Those below 0.1.0.0 are no addresses: services/return-hops.ts.
+  const real = [...neighbours.entries()].filter(({ address }) => address >>> 16 !== 0)
+  return real.map(({ domain, address, high, low, state }) => ({
     domain,
     address,
     macHigh: high,
@@ -136,6 +138,7 @@ function valueOf(connections: ConnectionTable, flow: number, nowS: number): Flow
     expiresS: Math.max(0, connections.deadline(flow) - nowS),
     owner: connections.owner(flow),
     mapping: connections.mapping(flow),
+    service: connections.service(flow),
   }
 }
 

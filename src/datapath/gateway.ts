@@ -107,8 +107,27 @@ export class Gateway {
     }
   }
 
+  /** A packet for a virtual address that no backend gets: an echo request is answered, all else refused. */
+  receiveVirtual(rows: Int32Array, row: number): void {
+    if (this.answersEcho(rows, row)) {
+      turnIntoEchoReply(this.memory.view, rows[row + OFFSET]!, rows[row + NETWORK]!, rows[row + TRANSPORT]!)
+      this.egress.send(rows[row + PORT]!, rows[row + OFFSET]!, rows[row + LENGTH]!)
+    } else this.counters.dropped(rows[row + PORT]!, DropReason.portClosed)
+  }
+
+  /** A connection to a service that has no backend. Its port is published, so outside is told, too. */
+  private refuseConnection(rows: Int32Array, row: number, nowS: number): void {
+    if (rows[row + PROTOCOL] === TCP) this.sendReset(rows, row, nowS)
+    else this.sendError(rows, row, PORT_UNREACHABLE, nowS)
+    this.counters.dropped(rows[row + PORT]!, DropReason.noBackend)
+  }
+
   /** Drops a packet, and tells its sender why where it may be told. */
   reject(rows: Int32Array, row: number, reason: number, nowS: number): void {
+    if (reason === DropReason.noBackend) {
+      this.refuseConnection(rows, row, nowS)
+      return
+    }
     const error = ERRORS.get(reason)
     if (error !== undefined && this.mayTell(rows[row + DOMAIN]!, reason))
       this.sendError(rows, row, error, nowS)

@@ -26,6 +26,7 @@ import { FRAME_MAX, type FrameMemory, VIRTIO_NET_HEADER_SIZE } from './frame-mem
 import type { InterfaceTable } from './interface-table.ts'
 import { FROM_PEER, type PortTable } from './port-table.ts'
 import { ROUTER_PORT } from './router-port.ts'
+import type { ServiceTable } from './services/service-table.ts'
 
 const { ArpKind, ARP_FRAME_SIZE, arpPacket, classifyArp, composePoll, composeReply, composeRequest } =
   arpMessages
@@ -50,6 +51,7 @@ export interface LinkLayerParts {
   readonly bridge: Bridge
   readonly egress: Egress
   readonly counters: Counters
+  readonly services: ServiceTable
   readonly seed: number
 }
 
@@ -75,6 +77,7 @@ export class LinkLayer {
   private readonly bridge: Bridge
   private readonly egress: Egress
   private readonly counters: Counters
+  private readonly services: ServiceTable
 
   constructor(parts: LinkLayerParts) {
     this.memory = parts.memory
@@ -84,6 +87,7 @@ export class LinkLayer {
     this.bridge = parts.bridge
     this.egress = parts.egress
     this.counters = parts.counters
+    this.services = parts.services
     this.neighbours = new NeighbourTable({
       capacity: NEIGHBOURS_MAX,
       domains: DOMAINS_MAX,
@@ -147,7 +151,8 @@ export class LinkLayer {
     const sender = arp.senderProtocol(this.memory.view, packet)
     const own = interfaces.address[domain]
     if (sender === own || !interfaces.isOnLink(domain, sender)) return LEARNS_NOTHING
-    const isAsked = verdict === ARP_CONSUMED && arp.targetProtocol(this.memory.view, packet) === own
+    const target = arp.targetProtocol(this.memory.view, packet)
+    const isAsked = verdict === ARP_CONSUMED && (target === own || this.services.isVirtual(domain, target))
     return isAsked ? LEARNS_ANYBODY : LEARNS_KNOWN
   }
 
@@ -157,6 +162,7 @@ export class LinkLayer {
     const packet = arpPacket(offset)
     const sender = arp.senderProtocol(view, packet)
     if (sender === this.interfaces.address[domain]) return this.judgeOwn(port, domain)
+    if (this.services.isVirtual(domain, sender)) return ARP_DROPPED
     if (kind === ArpKind.reply || kind === ArpKind.announcement) return ARP_PASSES
     return this.answersFor(domain, sender, arp.targetProtocol(view, packet)) ? ARP_CONSUMED : ARP_PASSES
   }
@@ -167,11 +173,11 @@ export class LinkLayer {
     return interfaces.shared[domain] === 1 || interfaces.hostPort[domain] === port ? ARP_PASSES : ARP_DROPPED
   }
 
-  /** The router's own address; with proxy ARP also those that it has a route to, by another way (RFC 1027). */
+  /** The router's own address and services' virtual ones; with proxy ARP also those that it has a route to, by another way (RFC 1027). */
   private answersFor(domain: number, sender: number, target: number): boolean {
     const { interfaces, forwarding } = this
     if (interfaces.shared[domain] === 1) return false
-    if (target === interfaces.address[domain]) return true
+    if (target === interfaces.address[domain] || this.services.isVirtual(domain, target)) return true
     if (interfaces.proxyArp[domain] === 0 || sender === 0) return false
     const route = forwarding.lookup(target)
     return route !== NO_ROUTE && forwarding.domain(route) !== domain

@@ -9,11 +9,13 @@ import type { ConnectionTable } from '../tables/connection-table.ts'
 import { NeighbourState } from '../tables/neighbour-table.ts'
 import type { Counters } from './counters.ts'
 import { DropReason } from './drop-reason.ts'
+import { PINNED } from './flow-flags.ts'
 import { type ForwardingTable, NO_ROUTE } from './forwarding-table.ts'
 import type { Gateway } from './gateway.ts'
 import type { LinkLayer } from './link-layer.ts'
 import * as packets from './packets.ts'
 import type { PortTable } from './port-table.ts'
+import type { ReturnHops } from './services/return-hops.ts'
 
 const { LENGTH, OFFSET, PORT } = packets
 const { incomplete: INCOMPLETE, stale: STALE, failed: FAILED } = NeighbourState
@@ -26,6 +28,7 @@ export interface NextHopParts {
   readonly forwarding: ForwardingTable
   readonly link: LinkLayer
   readonly gateway: Gateway
+  readonly returnHops: ReturnHops
   readonly counters: Counters
 }
 
@@ -36,6 +39,7 @@ export class NextHop {
   private readonly forwarding: ForwardingTable
   private readonly link: LinkLayer
   private readonly gateway: Gateway
+  private readonly returnHops: ReturnHops
   private readonly counters: Counters
   /** By port of the switch. */
   private readonly questions = new RateLimit(PORTS_MAX, NEIGHBOUR_QUESTIONS_PER_S, NEIGHBOUR_QUESTIONS_BURST)
@@ -49,6 +53,7 @@ export class NextHop {
     this.forwarding = parts.forwarding
     this.link = parts.link
     this.gateway = parts.gateway
+    this.returnHops = parts.returnHops
     this.counters = parts.counters
   }
 
@@ -71,7 +76,9 @@ export class NextHop {
     const other = reference ^ 1
     let index = hop >>> 16
     if (hop === 0 || neighbours.generation(index) !== (hop & 0xffff)) {
-      index = this.resolve(connections.source(other), connections.domain(other), this.rows[row + PORT]!, nowS)
+      index = this.isReturn(reference)
+        ? this.returnHop(reference)
+        : this.resolve(connections.source(other), connections.domain(other), this.rows[row + PORT]!, nowS)
       if (index === NONE) {
         this.gateway.reject(this.rows, row, this.reason, nowS)
         // It leads elsewhere now, where it would go under another address: the next packet begins anew.
@@ -88,6 +95,17 @@ export class NextHop {
     }
     this.wait(row, index, state, nowS)
     return NONE
+  }
+
+  /** An answer that goes to the router that the connection came from. */
+  isReturn(reference: number): boolean {
+    return (reference & 1) === 1 && (this.connections.flags(reference) & PINNED) !== 0
+  }
+
+  private returnHop(reference: number): number {
+    const { connections } = this
+    this.reason = DropReason.noRoute
+    return this.returnHops.find(connections.domain(reference ^ 1), connections.owner(reference))
   }
 
   /** The neighbour by which `destination` is reached, asked for where it is new; or NONE and the reason. */

@@ -66,6 +66,8 @@ export class PortTable {
   readonly transparent = new Uint8Array(DOMAINS_MAX)
   /** By domain: 1 where its sandboxes may talk to one another. */
   readonly icc = new Uint8Array(DOMAINS_MAX).fill(1)
+  /** By domain: 1 where a frame from one of its ports to another needs no further look: `icc`, and no services. */
+  readonly direct = new Uint8Array(DOMAINS_MAX).fill(1)
   /** By domain: its ports. Replaced, never changed, so that a flood under way would see one state. */
   readonly #members = Array<Int32Array | undefined>(DOMAINS_MAX).fill(undefined)
   /** The same without peers. */
@@ -95,6 +97,12 @@ export class PortTable {
     this.keepsFloods[domain] = 0
     this.transparent[domain] = settings.transparent ? 1 : 0
     this.icc[domain] = settings.icc === false ? 0 : 1
+    this.direct[domain] = this.icc[domain]!
+  }
+
+  /** `serves`: the domain has services. */
+  setServes(domain: number, serves: boolean): void {
+    this.direct[domain] = serves ? 0 : this.icc[domain]!
   }
 
   /** The domain's ports must have been removed before. */

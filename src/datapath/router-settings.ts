@@ -76,9 +76,12 @@ export interface PortMappingSettings {
   readonly targetAddress: number
   readonly targetFirst: number
   readonly targetDomain: number
-  /** The target's port of the switch: what the mapping's connections are charged to. */
+  /** The target's port of the switch: what the mapping's connections are charged to; SERVICE_OWNER where the target is a service's address. */
   readonly owner: number
 }
+
+/** Of a published port that leads to a service: its connections are charged to the backend's port. */
+export const SERVICE_OWNER = -1
 
 /** The only addresses that a port's frames may come from. */
 export interface GuardSettings {
@@ -132,6 +135,8 @@ export interface FlowValue {
   readonly expiresS: number
   readonly owner: number
   readonly mapping: number
+  /** Of the service whose backend was chosen; 0: none. */
+  readonly service: number
 }
 
 export interface FlowListing {

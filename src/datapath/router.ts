@@ -13,11 +13,12 @@
 
 import { BURST_MAX, CONNECTIONS_EXPIRED_MAX, PORT_MAPPINGS_MAX, PORTS_MAX } from '../limits.ts'
 import { ConnectionTable, INSERT_QUOTA } from '../tables/connection-table.ts'
+import type { MacTable } from '../tables/mac-table.ts'
 import { PortMap } from '../tables/port-map.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as ipv6 from '../wire/ipv6.ts'
 import * as tcp from '../wire/tcp.ts'
-import { ADMITTED, AdmissionControl, swapped, TO_GATEWAY } from './admission.ts'
+import { ADMITTED, AdmissionControl, swapped, TO_GATEWAY, TO_VIRTUAL } from './admission.ts'
 import type { Bridge } from './bridge.ts'
 import { Fact } from './capture/recorded-frame.ts'
 import type { Trail } from './capture/trail.ts'
@@ -31,6 +32,7 @@ import {
 import { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import type { Egress } from './egress.ts'
+import * as flowFlags from './flow-flags.ts'
 import { ForwardingTable } from './forwarding-table.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import { Gateway } from './gateway.ts'
@@ -42,6 +44,8 @@ import * as packets from './packets.ts'
 import { inspect, Packets } from './packets.ts'
 import type { PortTable } from './port-table.ts'
 import * as rewriting from './rewrite.ts'
+import { ServiceStage } from './services/service-stage.ts'
+import { ServiceTable } from './services/service-table.ts'
 import * as tracking from './tcp-tracking.ts'
 import { WAITED_ROW, WaitingPackets } from './waiting-packets.ts'
 import { WayOut } from './way-out.ts'
@@ -65,14 +69,13 @@ const NONE = -1
 const LINK_LOCAL_SHIFT = 22
 const LINK_LOCAL = 0xfe80 >>> 6
 
-/** A flow's flags behind those of tracking: its packets are rewritten. */
-const TRANSLATED = 0x10
-const TRACKING_FLAGS = 0x0f
+const { PINNED, SERVED, TRACKING_FLAGS, TRANSLATED } = flowFlags
 
 export interface RouterParts {
   readonly memory: FrameMemory
   readonly ports: PortTable
   readonly bridge: Bridge
+  readonly stations: MacTable
   readonly egress: Egress
   readonly counters: Counters
   readonly seed: number
@@ -95,6 +98,9 @@ export class Router {
   readonly wayOut: WayOut
   readonly errors: IcmpRelay
   readonly fragments: DatagramFragments
+  readonly services = new ServiceTable()
+  /** What is done for connections to them. */
+  readonly stage: ServiceStage
   private readonly waiting: WaitingPackets
   private readonly memory: FrameMemory
   private readonly ports: PortTable
@@ -108,7 +114,7 @@ export class Router {
   private handled = 0
 
   constructor(parts: RouterParts) {
-    const { memory, ports, bridge, egress, counters, seed } = parts
+    const { memory, ports, bridge, egress, counters, stations, seed } = parts
     this.memory = memory
     this.ports = ports
     this.egress = egress
@@ -120,26 +126,21 @@ export class Router {
       connectionsPerOwner: parts.connectionsPerOwner,
       seed,
     })
-    const { interfaces, forwarding, portMap, connections } = this
-    this.dns = new DnsServer({ memory, interfaces, connections, egress, counters, seed })
-    const { dns } = this
-    this.admission = new AdmissionControl({
-      interfaces,
-      forwarding,
-      portMap,
-      connections,
-      dns,
-      icc: ports.icc,
-    })
-    this.link = new LinkLayer({ memory, ports, interfaces, forwarding, bridge, egress, counters, seed })
-    this.gateway = new Gateway({ memory, interfaces, egress, counters, dns })
-    const { rows } = this.packets
-    const { link, gateway } = this
-    this.nextHop = new NextHop({ rows, ports, connections, forwarding, link, gateway, counters })
-    this.wayOut = new WayOut({ rows, memory, interfaces, link, egress, counters })
-    this.errors = new IcmpRelay({ rows, memory, connections, interfaces, forwarding })
-    this.fragments = new DatagramFragments(memory, rows, seed)
-    this.waiting = new WaitingPackets({ rows, ports, interfaces, link, egress, counters })
+    const { interfaces, forwarding, portMap, connections, services } = this
+    const tables = { interfaces, forwarding, portMap, connections, services, ports }
+    const own = { memory, bridge, egress, counters, seed, rows: this.packets.rows }
+    this.dns = new DnsServer({ ...tables, ...own })
+    this.admission = new AdmissionControl({ ...tables, dns: this.dns })
+    this.link = new LinkLayer({ ...tables, ...own })
+    this.gateway = new Gateway({ ...tables, ...own, dns: this.dns })
+    this.errors = new IcmpRelay({ ...tables, ...own })
+    this.fragments = new DatagramFragments(memory, own.rows, seed)
+    const { admission, link, gateway, errors, fragments } = this
+    const late = { link, errors, fragments, admission, stations, router: this }
+    this.stage = new ServiceStage({ ...tables, ...own, ...late })
+    this.nextHop = new NextHop({ ...tables, ...own, link, gateway, returnHops: this.stage.returnHops })
+    this.wayOut = new WayOut({ ...tables, ...own, link })
+    this.waiting = new WaitingPackets({ ...tables, ...own, link })
   }
 
   /** A new burst begins. */
@@ -190,7 +191,7 @@ export class Router {
     if (this.waiting.size > 0) this.tickWaiting(nowS)
     this.fragments.expire(nowS)
     this.dns.tick(nowS)
-    return more
+    return this.stage.tick(nowS) || more
   }
 
   private tickWaiting(nowS: number): void {
@@ -211,6 +212,7 @@ export class Router {
 
   /** A port of the domain goes: nothing of it waits any more, and its connections end. */
   removePort(port: number, domain: number): void {
+    this.stage.removePort(port, domain)
     this.connections.removeOwner(port)
     this.fragments.removeOwner(port)
     this.waiting.removePort(port)
@@ -344,6 +346,10 @@ export class Router {
       this.handleOwn(row, nowS)
       return
     }
+    if (verdict === TO_VIRTUAL) {
+      this.gateway.receiveVirtual(rows, row)
+      return
+    }
     if (verdict !== ADMITTED) {
       this.gateway.reject(rows, row, verdict, nowS)
       if ((rows[row + TRAITS]! & FIRST_FRAGMENT) !== 0) {
@@ -406,6 +412,7 @@ export class Router {
     connections.setDomain(reference, rows[row + DOMAIN]!)
     connections.setDomain(reference ^ 1, admission.egress)
     if (admission.mapping !== NONE) connections.setMapping(reference, this.portMap.id(admission.mapping))
+    this.stage.began(row, reference)
     return reference
   }
 
@@ -419,6 +426,16 @@ export class Router {
       this.gateway.reject(rows, row, DropReason.ttlExceeded, nowS)
       return
     }
+    const flags = connections.flags(reference)
+    // By two hosts a client may have asked the same backend from the same port: who came first has the connection.
+    if (
+      (flags & PINNED) !== 0 &&
+      (reference & 1) === 0 &&
+      connections.owner(reference) !== rows[row + PORT]
+    ) {
+      this.counters.dropped(rows[row + PORT]!, DropReason.wrongInterface)
+      return
+    }
     if ((traits & FIRST_FRAGMENT) !== 0) this.fragments.remember(row, reference, nowS)
     const domain = connections.domain(reference ^ 1)
     const mtu = this.interfaces.mtu[domain]!
@@ -430,7 +447,8 @@ export class Router {
     if (neighbour === NONE) return
     if (this.ports.hasPeers[domain] === 1 && this.rejectsLongForPeer(row, neighbour, domain, nowS)) return
     this.track(row, reference, nowS)
-    if ((connections.flags(reference) & TRANSLATED) !== 0) this.translate(row, reference)
+    if ((flags & TRANSLATED) !== 0) this.translate(row, reference)
+    if ((flags & SERVED) !== 0) this.stage.endings.note(row, reference)
     if ((rows[row + CONTROL]! & SYN) !== 0) wayOut.clamp(row, domain)
     wayOut.transmit(row, neighbour, domain, nowS)
     if ((traits & FIRST_FRAGMENT) !== 0) this.resumeFragments(row, nowS)

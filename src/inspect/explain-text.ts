@@ -52,6 +52,11 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'flow new': 'No connection in the table has these addresses: it would begin one.',
   'flow began': 'It begins connection #{number}, which the table now has.',
   'flow part': 'It belongs to connection #{number}.',
+  'service choose':
+    'It is for service[ {service} at] {address}[, which has chosen {backend} for it][, of {backends} backends].',
+  'service reply':
+    'It is the answer of a backend to a client of the service: the router puts the address in that the client has asked.',
+  'route return': 'The router of another host has sent what it answers: it goes back there.',
   'published-port match':
     'It is meant for the published port[ {address}:{port}], which leads to {targetAddress}[:{targetPort}][ on network {network}].',
   'policy accept': 'What comes from {from} may go to {to}.',
@@ -171,6 +176,8 @@ function wordOf(name: string, value: string | number | boolean): string {
     case 'kind':
       return KINDS[String(value)] ?? String(value)
     case 'ageS':
+      // What is told to the switch was never heard.
+      if (value === '') return ''
       return value === 0 ? 'a moment ago' : `${String(value)} s ago`
     case 'hosts':
       return value === 1 ? '' : String(value)

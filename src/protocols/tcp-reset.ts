@@ -43,26 +43,78 @@ export function composeReset(
   bytes.copyWithin(at, offset, network)
   ethernet.setTarget(view, at, ethernet.sourceHigh(view, offset), ethernet.sourceLow(view, offset))
   ethernet.setSource(view, at, ethernet.targetHigh(view, offset), ethernet.targetLow(view, offset))
+  const source = ipv4.destinationAddress(view, network)
+  const destination = ipv4.sourceAddress(view, network)
+  const ports = (tcp.destinationPort(view, segment) << 16) | tcp.sourcePort(view, segment)
+  writePacket(view, header, source, destination, ports)
+  setNumbers(view, reset, segment, segmentEnd)
+  fill(view, header)
+  return end - at
+}
 
+/** Bytes of the frame that `composeResetOf` writes. */
+export const RESET_FRAME_SIZE = ethernet.HEADER_SIZE + ipv4.MIN_HEADER_SIZE + tcp.MIN_HEADER_SIZE
+
+/** A reset that no segment has asked for. */
+export interface Reset {
+  readonly targetHigh: number
+  readonly targetLow: number
+  readonly sourceHigh: number
+  readonly sourceLow: number
+  readonly source: number
+  readonly destination: number
+  /** Source << 16 | destination. */
+  readonly ports: number
+  /** What the receiver expects next: with any other it asks back before it believes (RFC 5961, 3.2). */
+  readonly sequence: number
+}
+
+/** Writes it as an untagged frame of RESET_FRAME_SIZE bytes, with all checksums. */
+export function composeResetOf(view: DataView, at: number, reset: Reset): void {
+  const header = at + ethernet.HEADER_SIZE
+  const segment = header + ipv4.MIN_HEADER_SIZE
+  virtioNet.clear(view, at - virtioNet.HEADER_SIZE)
+  ethernet.setTarget(view, at, reset.targetHigh, reset.targetLow)
+  ethernet.setSource(view, at, reset.sourceHigh, reset.sourceLow)
+  ethernet.setEtherType(view, at, ethernet.TYPE_IPV4)
+  writePacket(view, header, reset.source, reset.destination, reset.ports)
+  tcp.setSequenceNumber(view, segment, reset.sequence)
+  tcp.setAcknowledgmentNumber(view, segment, 0)
+  tcp.setControlBits(view, segment, tcp.RST)
+  fill(view, header)
+}
+
+/** All of both headers but for the numbers, the control bits and the segment's checksum. */
+function writePacket(
+  view: DataView,
+  header: number,
+  source: number,
+  destination: number,
+  ports: number,
+): void {
+  const segment = header + ipv4.MIN_HEADER_SIZE
   ipv4.setHeaderSize(view, header, ipv4.MIN_HEADER_SIZE)
   ipv4.setTypeOfService(view, header, 0)
-  ipv4.setTotalLength(view, header, end - header)
+  ipv4.setTotalLength(view, header, ipv4.MIN_HEADER_SIZE + tcp.MIN_HEADER_SIZE)
   ipv4.setIdentification(view, header, 0)
   ipv4.setFragment(view, header, ipv4.DONT_FRAGMENT, 0)
   ipv4.setTimeToLive(view, header, TIME_TO_LIVE)
   ipv4.setProtocol(view, header, ipProtocol.TCP)
-  ipv4.setSourceAddress(view, header, ipv4.destinationAddress(view, network))
-  ipv4.setDestinationAddress(view, header, ipv4.sourceAddress(view, network))
+  ipv4.setSourceAddress(view, header, source)
+  ipv4.setDestinationAddress(view, header, destination)
   ipv4.fillChecksum(view, header)
 
-  tcp.setSourcePort(view, reset, tcp.destinationPort(view, segment))
-  tcp.setDestinationPort(view, reset, tcp.sourcePort(view, segment))
-  setNumbers(view, reset, segment, segmentEnd)
-  tcp.setHeaderSize(view, reset, tcp.MIN_HEADER_SIZE)
-  tcp.setWindow(view, reset, 0)
-  tcp.setUrgentPointer(view, reset, 0)
-  tcp.fillChecksum(view, reset, end, pseudoHeaderIpv4(view, header, ipProtocol.TCP, end - reset))
-  return end - at
+  tcp.setSourcePort(view, segment, ports >>> 16)
+  tcp.setDestinationPort(view, segment, ports & 0xffff)
+  tcp.setHeaderSize(view, segment, tcp.MIN_HEADER_SIZE)
+  tcp.setWindow(view, segment, 0)
+  tcp.setUrgentPointer(view, segment, 0)
+}
+
+function fill(view: DataView, header: number): void {
+  const segment = header + ipv4.MIN_HEADER_SIZE
+  const end = segment + tcp.MIN_HEADER_SIZE
+  tcp.fillChecksum(view, segment, end, pseudoHeaderIpv4(view, header, ipProtocol.TCP, end - segment))
 }
 
 /** A peer takes a reset only where it continues what it knows: what it acknowledged, or else what it sent. */

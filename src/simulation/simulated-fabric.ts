@@ -18,6 +18,7 @@ import {
   interfaceSettings,
   mappingSettings,
   permitSettings,
+  serviceSettings,
   sourceSettings,
 } from '../control/fabric/router-translation.ts'
 import type {
@@ -51,6 +52,7 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../control/model/names.ts'
+import type { FabricService } from '../control/model/services.ts'
 import type {
   FabricOverlay,
   FabricPeer,
@@ -230,6 +232,14 @@ export class SimulatedFabric implements Fabric {
 
   async unpublish(id: number): Promise<number> {
     return this.#datapath.engine.unpublish(id)
+  }
+
+  async setService(service: FabricService): Promise<void> {
+    this.#datapath.engine.setService(serviceSettings(service))
+  }
+
+  async removeService(id: number): Promise<void> {
+    this.#datapath.engine.removeService(id)
   }
 
   async permit(permit: LinkPermit): Promise<void> {

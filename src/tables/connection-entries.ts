@@ -2,7 +2,7 @@
  * The entries of a connection table: 16 words in two halves, one for each direction, in one cache line.
  *
  *     | source | destination | ports | hop | packets | place | deadline | status |    place: owner << 16 | domain
- *     | source | destination | ports | hop | packets | place | mapping  | -      |    status: see below
+ *     | source | destination | ports | hop | packets | place | mapping  | service|    status: see below
  *
  * What belongs to the flow as a whole stands in either half, and is reached by references of both directions.
  */
@@ -22,6 +22,7 @@ export const DEADLINE = 6
 export const STATUS = 7
 /** In the second half. */
 export const MAPPING = HALF_WORDS + 6
+export const SERVICE = HALF_WORDS + 7
 
 export const FLOW = ~1
 
@@ -134,6 +135,15 @@ export class ConnectionEntries {
 
   setMapping(reference: number, id: number): void {
     this.entries[((reference & FLOW) << HALF_SHIFT) + MAPPING] = id
+  }
+
+  /** The service whose backend was chosen for it, an int32; 0 at first: none. */
+  service(reference: number): number {
+    return this.entries[((reference & FLOW) << HALF_SHIFT) + SERVICE]!
+  }
+
+  setService(reference: number, id: number): void {
+    this.entries[((reference & FLOW) << HALF_SHIFT) + SERVICE] = id
   }
 
   owner(reference: number): number {

@@ -49,7 +49,7 @@ export interface ConnectionTableOptions {
 // Constants of this module that are on the path of packets: V8 folds what a module keeps to itself, but loads and checks
 // what it imports or exports at each use.
 const { CONFIRMED, DEADLINE, ENTRY_WORDS, FLOW, HALF_SHIFT, HALF_WORDS } = connectionEntries
-const { MAPPING, NEXT_FREE, STATUS, USED } = connectionEntries
+const { MAPPING, NEXT_FREE, SERVICE, STATUS, USED } = connectionEntries
 /**
  * Counters of flows by owner and server: 64 KB. Several pairs share one, of which a secret decides, and with a million flows each has
  * some 64 that are not meant.
@@ -74,6 +74,8 @@ export class ConnectionTable extends ConnectionIndex {
   refusedQuota = 0
   /** Flows refused because the table was full. */
   refusedFull = 0
+  /** Is told of each flow that `expire` is about to remove. */
+  whenExpired: ((reference: number) => void) | undefined = undefined
 
   private readonly owners: number
   readonly connectionsPerOwner: number
@@ -142,6 +144,7 @@ export class ConnectionTable extends ConnectionIndex {
     this.entries[at + STATUS] = protocol | USED
     this.entries[at + DEADLINE] = deadlineS
     this.entries[at + MAPPING] = 0
+    this.entries[at + SERVICE] = 0
     this.enter(reference, this.hash(protocol, source0, destination0, ports0))
     this.writeHalf(at, source0, destination0, ports0, owner)
     this.enter(reference | 1, this.hash(protocol, source1, destination1, ports1))
@@ -212,6 +215,7 @@ export class ConnectionTable extends ConnectionIndex {
       if (deadlineS > nowS) {
         this.wheel.set(flow, deadlineS)
       } else {
+        this.whenExpired?.(flow << 1)
         this.remove(flow << 1)
         this.expired++
       }

@@ -22,6 +22,8 @@ const IPV6 = 3
 const PRESENT = 1
 const HAS_IPV4 = 2
 const HAS_IPV6 = 4
+/** Its addresses do not lead to it. */
+const ASIDE = 8
 
 const ABSENT = -1
 
@@ -73,7 +75,8 @@ export class HostAddresses {
     const hash = this.hash.ofTwo(address, scope)
     for (let host = this.byIpv4.first(hash); host !== ABSENT; host = this.byIpv4.next(host)) {
       const at = host << HOST_SHIFT
-      if (hosts[at + IPV4] === address && hosts[at + SCOPE] === scope) return host
+      if (hosts[at + IPV4] !== address || hosts[at + SCOPE] !== scope) continue
+      if ((hosts[at + FLAGS]! & ASIDE) === 0) return host
     }
     return ABSENT
   }
@@ -86,16 +89,22 @@ export class HostAddresses {
       const at = host << HOST_SHIFT
       if (hosts[at + IPV6 + 3] !== word3 || hosts[at + IPV6 + 2] !== word2) continue
       if (hosts[at + IPV6 + 1] !== word1 || hosts[at + IPV6] !== word0) continue
-      if (hosts[at + SCOPE] === scope) return host
+      if (hosts[at + SCOPE] === scope && (hosts[at + FLAGS]! & ASIDE) === 0) return host
     }
     return ABSENT
   }
 
-  /** A host that is not there. */
-  add(host: number, scope: number, ipv4: number | undefined, ipv6: Ipv6Words | undefined): void {
+  /** A host that is not there. `aside`: what its addresses lead to is another host. */
+  add(
+    host: number,
+    scope: number,
+    ipv4: number | undefined,
+    ipv6: Ipv6Words | undefined,
+    aside = false,
+  ): void {
     const at = host << HOST_SHIFT
     this.hosts[at + SCOPE] = scope
-    this.hosts[at + FLAGS] = PRESENT
+    this.hosts[at + FLAGS] = aside ? PRESENT | ASIDE : PRESENT
     if (ipv4 !== undefined) {
       this.hosts[at + FLAGS]! |= HAS_IPV4
       this.hosts[at + IPV4] = ipv4

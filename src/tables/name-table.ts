@@ -266,7 +266,7 @@ export class NameTable {
     this.requireRoomForServices(id, host.services)
 
     this.remove(id)
-    this.addresses.add(id, host.scope, host.ipv4, host.ipv6)
+    this.addresses.add(id, host.scope, host.ipv4, host.ipv6, host.aside)
     for (const name of names) this.addMember(id, host.scope, name)
     for (const service of host.services) this.services.add(id, service)
     this.hosts++

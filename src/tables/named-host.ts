@@ -22,6 +22,8 @@ export interface NamedHost {
   /** The first is the canonical one. One that comes again is passed over. */
   readonly names: readonly HostName[]
   readonly services: readonly PortRange[]
+  /** More names for the addresses of another host, which they go on leading to. */
+  readonly aside?: boolean | undefined
 }
 
 /** A name that is ready to be entered: without root, in small letters. */

@@ -58,6 +58,7 @@ export class ApiHarness {
   async furnished(): Promise<this> {
     await this.control.createNetwork({ Name: 'net' })
     await this.control.createSandbox('box', { Cmd: ['sleep', '1'] })
+    await this.control.createService({ Name: 'shop', Endpoints: ['box'] })
     this.control.calls.length = 0
     return this
   }

@@ -39,6 +39,25 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
       status: 200,
       call: ['disconnect', 'net', { Container: 'box', Force: true }],
     },
+    'GET /services': { path: '/services', status: 200, call: ['listServices', {}] },
+    'POST /services': {
+      path: '/services',
+      body: { Name: 'web', ReplicasOf: ['app'], Ports: [{ TargetPort: 80, PublishMode: 'host' }] },
+      status: 201,
+      call: [
+        'createService',
+        { Name: 'web', ReplicasOf: ['app'], Ports: [{ TargetPort: 80, PublishMode: 'host' }] },
+      ],
+    },
+    'GET /services/{service}': { path: '/services/shop', status: 200 },
+    'GET /services/{service}/tasks': { path: '/services/shop/tasks', status: 200 },
+    'POST /services/{service}/update': {
+      path: '/services/shop/update',
+      body: { PublishRm: [{ TargetPort: 80 }] },
+      status: 204,
+      call: ['updateService', 'shop', { PublishRm: [{ TargetPort: 80 }] }],
+    },
+    'DELETE /services/{service}': { path: '/services/shop', status: 204 },
     'GET /sandboxes': {
       path: '/sandboxes?all=1&limit=5',
       status: 200,
@@ -265,11 +284,11 @@ describe('each operation of the API', () => {
     const harness = await new ApiHarness().furnished()
     for (const [operation, { path, body }] of Object.entries(REQUESTS)) {
       if (!/\{/.test(operation) || operation.endsWith('attach')) continue
-      const elsewhere = path.replace(/\/(net|box)(?=[/?]|$)/, '/elsewhere')
+      const elsewhere = path.replace(/\/(net|box|shop)(?=[/?]|$)/, '/elsewhere')
       const answer = await send(harness, operation.split(' ')[0]!, elsewhere, body)
       const failure = (await answer.json()) as Failure
       assert.equal(answer.status, 404, operation)
-      assert.match(failure.message, /^No such (network|container): elsewhere$/)
+      assert.match(failure.message, /^No such (network|container): elsewhere$|^service elsewhere not found$/)
     }
   })
 

@@ -36,9 +36,17 @@ import type {
   UnpublishPorts,
   Waited,
 } from '../../src/control/api/sandbox.ts'
+import type {
+  ServiceCreate,
+  ServiceCreated,
+  ServiceInspect,
+  ServiceTask,
+  ServiceUpdate,
+} from '../../src/control/api/service.ts'
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../../src/control/api/switch.ts'
 import type { Event } from '../../src/control/api/system.ts'
 import type { Uplink } from '../../src/control/api/uplink.ts'
+import type { HostForgotten } from '../../src/control/cluster/forget-host.ts'
 import type {
   ControlPlane,
   EventOptions,
@@ -55,6 +63,38 @@ interface MemorySandbox {
   readonly request: SandboxCreate
   running: boolean
 }
+
+const serviceOf = (request: ServiceCreate, id: string): ServiceInspect => ({
+  ID: id,
+  Name: request.Name,
+  CreatedAt: '2026-01-02T03:04:05.678901234Z',
+  Scope: 'local',
+  Network: { ID: 'b'.repeat(64), Name: request.Network ?? 'net' },
+  EndpointMode: request.EndpointMode ?? 'vip',
+  VirtualIP: '10.1.0.9/24',
+  ReplicasOf: request.ReplicasOf ?? [],
+  Endpoints: request.Endpoints ?? [],
+  Ports: (request.Ports ?? []).map(
+    ({ Protocol = 'tcp', TargetPort, PublishedPort = 0, PublishMode = 'ingress' }) => ({
+      Protocol,
+      TargetPort,
+      PublishedPort,
+      PublishMode,
+    }),
+  ),
+  Tasks: [
+    {
+      ID: 'c'.repeat(64),
+      Name: 'box',
+      EndpointID: 'd'.repeat(64),
+      Node: '',
+      Address: '10.1.0.2',
+      State: 'running',
+    },
+  ],
+  Labels: request.Labels ?? {},
+  Problem: '',
+})
 
 const unknown = (kind: string, reference: string): TapwireError =>
   new TapwireError(ErrorCode.sandboxUnknown, `No such ${kind}: ${reference}`)
@@ -113,6 +153,40 @@ export class MemoryControlPlane implements ControlPlane {
   async disconnect(network: string, request: NetworkDisconnect): Promise<void> {
     this.calls.push(['disconnect', network, request])
     this.inspectNetwork(network)
+  }
+
+  readonly services = new Map<string, ServiceInspect>()
+
+  async createService(request: ServiceCreate): Promise<ServiceCreated> {
+    this.calls.push(['createService', request])
+    const id = String(this.services.size + 1).padStart(64, 'e')
+    this.services.set(request.Name, serviceOf(request, id))
+    return { ID: id }
+  }
+
+  async updateService(service: string, request: ServiceUpdate): Promise<void> {
+    this.calls.push(['updateService', service, request])
+    this.inspectService(service)
+  }
+
+  async removeService(service: string): Promise<void> {
+    this.inspectService(service)
+    this.services.delete(service)
+  }
+
+  listServices(filters: Filters): readonly ServiceInspect[] {
+    this.calls.push(['listServices', filters])
+    return [...this.services.values()]
+  }
+
+  inspectService(service: string): ServiceInspect {
+    const found = this.services.get(service)
+    if (found === undefined) throw new TapwireError(ErrorCode.serviceUnknown, `service ${service} not found`)
+    return found
+  }
+
+  serviceTasks(service: string): readonly ServiceTask[] {
+    return this.inspectService(service).Tasks
   }
 
   async createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {
@@ -321,6 +395,17 @@ export class MemoryControlPlane implements ControlPlane {
   async setUplink(uplink: string): Promise<Uplink> {
     this.calls.push(['setUplink', uplink])
     return { ...this.uplink(), Uplink: uplink }
+  }
+
+  async clusterJoined(): Promise<void> {}
+
+  clusterStatus(): undefined {
+    this.calls.push(['clusterStatus'])
+  }
+
+  async forgetHost(host: string): Promise<HostForgotten> {
+    this.calls.push(['forgetHost', host])
+    return { hosts: [], addresses: [] }
   }
 
   dnsRecords(network: string | undefined): DnsRecords {

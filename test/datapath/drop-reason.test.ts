@@ -133,6 +133,13 @@ const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof DropReason, 'none'>, ()
   reversePath: () => inLab('1> udp 5.5.5.5:1>9.9.9.9:1 from=10.1.0.2', '1! reverse-path'),
   transit: () => inLab('9> udp 192.0.2.77:1>9.9.9.9:1', '9! transit'),
   portClosed: () => inLab('9> udp 192.0.2.77:1>192.0.2.1:1', '9! port-closed'),
+  noBackend: () =>
+    inLab(
+      'virtual 1 10.1.0.100 network=1',
+      '1> tcp 10.1.0.2:4000>10.1.0.100:80 syn seq=1',
+      '1< tcp 10.1.0.100:80>10.1.0.2:4000 rst,ack df ttl=64',
+      '1! no-backend',
+    ),
   udpChecksum: () => inNames(`1> udp 10.1.0.2:4000>10.1.0.1:53 data=${QUESTION} badsum`, '1! udp-checksum'),
   dnsTruncated: () => inNames('1> udp 10.1.0.2:4000>10.1.0.1:53 len=11', '1! dns-truncated'),
   dnsResponse: () =>

@@ -62,6 +62,8 @@ const PUBLISHED = `
   publish 2 tcp 4001 10.2.0.2:53 network=2 owner=3
   publish 3 tcp 53 10.4.0.2:53 network=4 owner=7 at=10.4.0.2
   permit 4 network=2 10.2.0.2 10.2.0.3:53 tcp
+  virtual 1 10.1.0.100 network=1 10.1.0.2@1 10.1.0.3@2
+  publish 5 udp 4002 10.1.0.100:53 network=1 owner=-1
 `
 /** Where each station is; those of the last lines are nowhere. */
 const HOMES: Readonly<Record<string, number>> = {
@@ -78,7 +80,9 @@ const HOMES: Readonly<Record<string, number>> = {
   '9.9.9.9': 9,
 }
 const GATEWAYS = ['10.1.0.1', '10.2.0.1', '10.4.0.1', '10.5.0.1', '10.6.0.1', '192.0.2.1', '169.254.0.1']
-const OTHERS = ['10.1.0.9', '10.1.0.255', '8.8.8.8', '127.0.0.1', '192.0.2.9']
+/** The virtual address of a service whose backends are on network 1. */
+const VIRTUAL = '10.1.0.100'
+const OTHERS = [VIRTUAL, '10.1.0.9', '10.1.0.255', '8.8.8.8', '127.0.0.1', '192.0.2.9']
 const NETWORK_OF: Readonly<Record<number, number>> = {
   1: 1,
   2: 1,

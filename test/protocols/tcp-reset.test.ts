@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { composeReset, NO_RESET } from '../../src/protocols/tcp-reset.ts'
+import { composeReset, composeResetOf, NO_RESET, RESET_FRAME_SIZE } from '../../src/protocols/tcp-reset.ts'
 import { ipv4Spec } from '../support/ipv4-arbitrary.ts'
 import {
   ETHERNET_SIZE,
@@ -104,4 +104,29 @@ describe('composeReset', () => {
     assert.equal(text(reset.slice(0, 18)), '02420a01000202420a010001810000070800')
     assert.equal(text(joined(reset.slice(0, 12), reset.slice(16))), text(resetOf(plain)!))
   })
+})
+
+it('writes a reset that nothing has asked for, over whatever was there', () => {
+  const bytes = new Uint8Array(200).fill(0xa5)
+  const view = new DataView(bytes.buffer)
+  composeResetOf(view, 60, {
+    targetHigh: 0x0242,
+    targetLow: 0x0a010002,
+    sourceHigh: 0x0242,
+    sourceLow: 0x0a010001,
+    source: 0x0a010064,
+    destination: 0x0a010002,
+    ports: (80 << 16) | 4000,
+    sequence: 0x89abcdef,
+  })
+  assert.equal(text(bytes.slice(50, 60)), '00'.repeat(10))
+  assert.equal(
+    text(bytes.slice(60, 60 + RESET_FRAME_SIZE)),
+    // Ethernet, IPv4 with Don't Fragment, TCP with the number and nothing acknowledged.
+    '02420a01000202420a0100010800' +
+      '4500002800004000400626690a0100640a010002' +
+      '00500fa089abcdef000000005004000033ee0000',
+  )
+  assert.ok(bytes.slice(0, 50).every((byte) => byte === 0xa5))
+  assert.ok(bytes.slice(60 + RESET_FRAME_SIZE).every((byte) => byte === 0xa5))
 })

@@ -13,6 +13,8 @@
  *     host 1 10.1.0.2             behind port 1 a station answers ARP for this address, unseen; `mute 10.1.0.2` ends that
  *     publish 7 tcp 8080 10.1.0.2:80 network=1 owner=1 [at=192.0.2.1]      8080-8089 is a range
  *     unpublish 7
+ *     virtual 4 10.1.0.100 network=1 10.1.0.2@1 10.1.0.3@2     service 4 has this address, and backends behind these ports; `none` in place of the address
+ *                                 ends it. What is published to its address leads to it (owner=-1)
  *     permit 5 network=1 10.1.0.2 10.1.0.3:80 tcp
  *     zone 1 front                network 1 has names and is called so; further: ttl=60, silent (its gateway answers no questions)
  *     named 5 network=1 10.1.0.2 web alias:api [fd00::2] [tcp/80-81]      host 5 has these addresses, names and services
@@ -207,6 +209,7 @@ export class RouterScene {
     } else if (command === 'host') this.#hosts.set(words[1]!, Number(words[0]))
     else if (command === 'mute') this.#hosts.delete(words[0]!)
     else if (command === 'publish') this.#publish(words)
+    else if (command === 'virtual') this.#setVirtual(words)
     else if (command === 'unpublish') engine.unpublish(Number(words[0]))
     else if (command === 'permit') this.#permit(words)
     else if (command === 'zone') this.#setZone(words)
@@ -303,6 +306,21 @@ export class RouterScene {
       targetFirst: Number(port),
       targetDomain: Number(valueOf(words, 'network')),
       owner: Number(valueOf(words, 'owner')),
+    })
+  }
+
+  #setVirtual([id, own, ...words]: readonly string[]): void {
+    if (own === 'none') {
+      this.engine.removeService(Number(id))
+      return
+    }
+    const backends = words.flatMap((word) => (word.includes('@') ? [word.split('@')] : []))
+    this.engine.setService({
+      id: Number(id),
+      domain: Number(valueOf(words, 'network')),
+      address: address(own!),
+      seed: Number(id),
+      backends: backends.map(([host, owner]) => ({ address: address(host!), owner: Number(owner) })),
     })
   }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { NetworkInspect } from '../../control/api/network.ts'
 import type { SandboxInspect } from '../../control/api/sandbox.ts'
+import type { ServiceInspect } from '../../control/api/service.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { type ApiClient, ApiError, apiClient, segment } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
@@ -12,7 +13,14 @@ interface InspectOptions {
   readonly type?: string
 }
 
-type Kind = 'sandbox' | 'network'
+type Kind = 'sandbox' | 'network' | 'service'
+
+/** Where the API has them. */
+const PATHS: Readonly<Record<Kind, string>> = {
+  sandbox: 'sandboxes',
+  network: 'networks',
+  service: 'services',
+}
 
 export function defineInspect(command: Command, cli: Cli): void {
   command
@@ -62,6 +70,17 @@ export function defineNetworkInspect(command: Command, cli: Cli): void {
   )
 }
 
+export function defineServiceInspect(command: Command, cli: Cli): void {
+  command
+    .description('Shows all that is known of services.')
+    .argument('<service...>', 'names or ids')
+    .option('--pretty', 'taken for the habit; JSON is shown in any case')
+    .addHelpText('after', examples("tapwire service inspect -f '{{.VirtualIP}}' web"))
+  addFormat(command).action((names: string[], { format }: InspectOptions) =>
+    inspect(cli, names, ['service'], format),
+  )
+}
+
 function addFormat(command: Command): Command {
   return command.option('-f, --format <format>', "'json' or a Go template")
 }
@@ -105,10 +124,10 @@ async function find(
   api: ApiClient,
   name: string,
   kinds: readonly Kind[],
-): Promise<SandboxInspect | NetworkInspect> {
+): Promise<SandboxInspect | NetworkInspect | ServiceInspect> {
   for (const kind of kinds) {
     try {
-      return await api.get(`/${kind === 'sandbox' ? 'sandboxes' : 'networks'}/${segment(name)}`)
+      return await api.get(`/${PATHS[kind]}/${segment(name)}`)
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 404) || kinds.length === 1) throw error
     }

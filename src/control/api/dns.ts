@@ -16,8 +16,8 @@ export const dnsRecordsSchema = z.object({
       /** As it is asked for; `web.front` does as well. */
       name: text,
       /** `link`: only the sandbox `from` knows it. */
-      kind: z.enum(['sandbox', 'alias', 'short-id', 'hostname', 'link']),
-      /** Whose name it is. */
+      kind: z.enum(['sandbox', 'alias', 'short-id', 'hostname', 'link', 'service']),
+      /** Whose name it is; empty of a service's virtual address. */
       sandbox: text,
       /** Of a link: who has it; empty else. */
       from: text,

@@ -33,6 +33,8 @@ const flow = z.object({
   sandbox: text,
   /** Where a published port has led it to the sandbox: the port as the client knows it. */
   publishedPort: count.optional(),
+  /** Where a service has chosen the backend: its name. */
+  service: text.optional(),
 })
 
 /** GET /nat/flows */

@@ -48,12 +48,23 @@ export type Version = z.infer<typeof versionSchema>
 
 /**
  * One `data:` of GET /events. Networks: create, connect, disconnect, destroy. Sandboxes (type `container`): create, start, die, stop, kill,
- * restart, rename, destroy, exec_create, exec_start, exec_die. Endpoints: gone. Links: set, reset. Daemon: start, reload, shutdown.
+ * restart, rename, destroy, exec_create, exec_start, exec_die. Endpoints: gone. Links: set, reset. Daemon: start, reload, shutdown. Cluster:
+ * join, refuse, leave, host-join, host-leave, registry-lost, registry-back, registry-restored, unreadable, address-lost, stranger.
  */
 export const eventSchema = z.object({
   /** Grows by one from event to event; the SSE id. */
   Id: z.int(),
-  Type: z.enum(['network', 'container', 'endpoint', 'link', 'lab', 'daemon', 'capture']),
+  Type: z.enum([
+    'network',
+    'container',
+    'endpoint',
+    'link',
+    'service',
+    'lab',
+    'daemon',
+    'capture',
+    'cluster',
+  ]),
   Action: text,
   Actor: z.object({ ID: text, Attributes: z.record(text, text) }),
   scope: z.literal('local'),

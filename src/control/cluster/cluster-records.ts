@@ -4,9 +4,11 @@
  *
  *     hosts/NAME                         ClusterHost        leased      who is there, and where its tunnel ends
  *     advertised/ADDRESS                 host id            leased      so that no two hosts have one address
+ *     known-hosts/ID                     KnownHost                         so that one that is away can be forgotten by its name
  *     networks/ID                        ClusterNetwork
  *     network-names/NAME                 network id
  *     vnis/NUMBER                        network id
+ *     networks-changed                   (nothing)                      changes with each network that comes, so that subnets are chosen one after the other
  *     addresses/NETWORK/ADDRESS          AddressClaim       stays       until its owner gives it back, also while its host is away
  *     endpoints/NETWORK/ID               ClusterEndpoint    leased
  *     services/ID                        ClusterService
@@ -28,6 +30,12 @@ export interface ClusterHost extends Versioned {
   readonly udpPort: number
   /** RFC 3339. */
   readonly started: string
+}
+
+/** A host that has been there; it may have claims. Stays until it is forgotten. */
+export interface KnownHost extends Versioned {
+  readonly id: string
+  readonly name: string
 }
 
 export interface ClusterNetwork extends Versioned {

@@ -2,11 +2,14 @@
  * How a running sandbox comes onto networks and leaves them.
  *
  *     reserve    addresses, interface names                at once
+ *     claim      addresses that other machines give out, too with undo
  *     attach     endpoint, TAP, sysctls, addresses, routes  with undo
  *     detach     the other way round                        with undo
  *     abandon    what a sandbox leaves that has ended        without: there is no way back
  */
 
+import type { Cluster } from '../cluster/cluster.ts'
+import { noCluster } from '../cluster/cluster-error.ts'
 import type { DriverEndpoint, EndpointPlace, NetworkDriver } from '../drivers/driver.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { IpFamily } from '../ip-address.ts'
@@ -67,6 +70,33 @@ export class Attachments {
   }
 
   /**
+   * Of what is reserved, takes for the sandbox what is not this machine's alone to give: addresses on networks of the cluster, which may
+   * become other ones by that. Throws NO_CLUSTER, REGISTRY_UNAVAILABLE, ADDRESS_IN_USE.
+   */
+  async claim(undo: Undo, before: SandboxRecord, reserved: SandboxRecord): Promise<SandboxRecord> {
+    const endpoints: EndpointRecord[] = []
+    for (const endpoint of reserved.endpoints) {
+      const network = this.#context.model.network(endpoint.network)
+      const isNew =
+        findEndpoint(before, endpoint.network)?.joined === undefined && endpoint.joined !== undefined
+      if (!isNew || network?.scope !== 'swarm') endpoints.push(endpoint)
+      else endpoints.push(await clusterOf(this.#context).claim(undo, reserved, endpoint, network))
+    }
+    return { ...reserved, endpoints }
+  }
+
+  /** Before `reserve`: whether networks of the cluster among these can be joined now. Throws NO_CLUSTER, REGISTRY_UNAVAILABLE. */
+  async prepare({ endpoints }: SandboxRecord, networks: readonly string[]): Promise<void> {
+    const shared = endpoints.filter(
+      ({ network, joined }) =>
+        joined === undefined &&
+        networks.includes(network) &&
+        this.#context.model.network(network)?.scope === 'swarm',
+    )
+    if (shared.length > 0) await clusterOf(this.#context).prepare(shared)
+  }
+
+  /**
    * Brings a running sandbox onto the networks that are reserved for it. `before` is the sandbox as it is, `reserved` as it
    * will be. `stays` tells whether the sandbox lives on where this or a later step fails.
    */
@@ -99,7 +129,9 @@ export class Attachments {
     const sysctls = Object.assign({}, ...fresh.map(sysctlsOf)) as Record<string, string>
     if (Object.keys(sysctls).length > 0) await running.setSysctls(sysctls)
     const commands = [
-      ...fresh.flatMap(({ joined, settings }) => interfaceCommands(joined!, settings)),
+      ...fresh.flatMap(({ network, joined, settings }) =>
+        interfaceCommands(joined!, settings, this.#tunnelMtuOf(network)),
+      ),
       ...routeCommands(this.#routesOf(before), this.#routesOf(after)),
     ]
     if (commands.length > 0) await running.configure(commands)
@@ -179,7 +211,10 @@ export class Attachments {
 
   /** Lets the addresses of an endpoint rest. Its sandbox gets them back until then, and nobody else. */
   releaseAddresses({ id }: SandboxRecord, { network, joined }: EndpointRecord): void {
-    for (const address of addressesOf(joined)) this.#context.parts.addresses.release(network, address, id)
+    const { cluster, parts } = this.#context
+    for (const address of addressesOf(joined)) {
+      if (cluster?.keeps(network, address) !== true) parts.addresses.release(network, address, id)
+    }
   }
 
   /** Takes them again. */
@@ -227,7 +262,10 @@ export class Attachments {
     const allocated = allocateOn(network, family, () =>
       addresses.allocate(network.id, family, wish.address, wish.owner),
     )
-    undo.add(() => addresses.unallocate(network.id, allocated.address))
+    undo.add(() => {
+      if (this.#context.cluster?.keeps(network.id, allocated.address) === true) return
+      addresses.unallocate(network.id, allocated.address)
+    })
     return allocated
   }
 
@@ -252,6 +290,12 @@ export class Attachments {
       ])
     })
     return { ...endpoint, joined: { ...joined, ...place } }
+  }
+
+  /** Of a network that goes on behind a tunnel. */
+  #tunnelMtuOf(id: string): number | undefined {
+    const network = this.#context.model.network(id)!
+    return this.#context.drivers.get(network.driver).tunnelOf?.(network)?.mtu
   }
 
   #driverOf(sandbox: SandboxRecord, endpoint: EndpointRecord): DriverPart {
@@ -283,6 +327,12 @@ export class Attachments {
       endpoint && { gateway, interface: endpoint.endpoint.joined!.interface }
     return { ipv4: route(ipv4), ipv6: route(ipv6) }
   }
+}
+
+/** Throws NO_CLUSTER. */
+function clusterOf({ cluster }: Context): Cluster {
+  if (cluster === undefined) throw noCluster()
+  return cluster
 }
 
 export function findEndpoint(sandbox: SandboxRecord, network: string): EndpointRecord | undefined {

@@ -109,7 +109,9 @@ export class Connections {
     const run = this.#runs.find(before.id)
     if (run === undefined) return this.#context.commitSandbox(undo, connected)
     const { attachments, publications, permits, names } = this.#runs
-    const reserved = attachments.reserve(undo, connected, [network.id])
+    await attachments.prepare(connected, [network.id])
+    const tentative = attachments.reserve(undo, connected, [network.id])
+    const reserved = await attachments.claim(undo, before, tentative)
     const attached = await attachments.attach(undo, run.running, before, reserved, true)
     await permits.settle(undo, attached)
     await names.settle(undo, run.running, before, attached)

@@ -1,4 +1,5 @@
 import type { Event } from '../api/system.ts'
+import type { Cluster, ClusterParts } from '../cluster/cluster.ts'
 import type { EventOptions } from '../control-plane.ts'
 import type { Defaults } from '../defaults.ts'
 import type { DriverRegistry } from '../drivers/registry.ts'
@@ -28,6 +29,8 @@ export interface ControllerParts {
   defaults(): Defaults
   /** The uplink in its text form, in place of the one that was set last; undefined leaves that. */
   readonly uplink?: string | undefined
+  /** Undefined: this host is in none. */
+  readonly cluster?: ClusterParts | undefined
 }
 
 /** What has happened, for those who watch. */
@@ -51,6 +54,8 @@ export class Context {
   readonly lock = new KeyedLock()
   /** The daemon is about to end: nothing is started any more. */
   closing = false
+  /** This host's part in its cluster; undefined where it is in none. */
+  cluster: Cluster | undefined
   /** Networks that sandboxes are about to join, or to leave, so that nobody removes them meanwhile; how many by network. */
   readonly #joining = new Map<string, number>()
   /** Networks that are being made or removed, so that nobody joins them meanwhile. */

@@ -35,18 +35,32 @@ import type {
   UnpublishPorts,
   Waited,
 } from '../api/sandbox.ts'
+import type {
+  ServiceCreate,
+  ServiceCreated,
+  ServiceInspect,
+  ServiceTask,
+  ServiceUpdate,
+} from '../api/service.ts'
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../api/switch.ts'
 import type { Event } from '../api/system.ts'
 import type { Uplink } from '../api/uplink.ts'
+import { Cluster, type ClusterMachinery } from '../cluster/cluster.ts'
+import { noCluster } from '../cluster/cluster-error.ts'
+import type { ClusterStatus } from '../cluster/cluster-status.ts'
+import type { ClusterFacts } from '../cluster/cluster-view.ts'
+import type { HostForgotten } from '../cluster/forget-host.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
 import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'
 import { MacvlanDriver } from '../drivers/macvlan.ts'
+import { OverlayDriver, type OverlayGround } from '../drivers/overlay.ts'
 import { DriverRegistry } from '../drivers/registry.ts'
 import { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { TunnelPool } from '../drivers/tunnel-pool.ts'
 import { VxlanDriver } from '../drivers/vxlan.ts'
 import { hostDriver, nullDriver } from '../drivers/without-interface.ts'
+import type { ClusterMemory } from '../model/records.ts'
 import type { Places } from '../places.ts'
 import type { LinkDirections } from '../rules/impairment.ts'
 import { Connections } from './connections.ts'
@@ -65,6 +79,7 @@ import { Recovery } from './recovery.ts'
 import { Router } from './router.ts'
 import { Runs } from './runs.ts'
 import { Sandboxes } from './sandboxes.ts'
+import { Services } from './services.ts'
 import { Streams } from './streams.ts'
 import { SwitchPlaces } from './switch-places.ts'
 import { Uplinks } from './uplinks.ts'
@@ -87,8 +102,10 @@ export class Controller implements ControlPlane {
   readonly #explain: Explain
   readonly #dns: Dns
   readonly #portChanges: PortChanges
+  readonly #services: Services
+  readonly #clusterMachinery: ClusterMachinery
 
-  /** `drivers` are those beyond bridge, macvlan, vxlan, host and null. `recover` comes before everything else. */
+  /** `drivers` are those beyond bridge, macvlan, vxlan, overlay, host and null. `recover` comes before everything else. */
   constructor(parts: ControllerParts, drivers: readonly NetworkDriver[] = []) {
     const registry = new SwitchRegistry()
     const bridge = new BridgeDriver(parts.fabric, parts.surroundings, registry)
@@ -96,15 +113,36 @@ export class Controller implements ControlPlane {
     const pool = new TunnelPool(parts.fabric, registry)
     const warn = (error: unknown, message: string): void => parts.log.warn({ err: error }, message)
     const vxlan = new VxlanDriver({ ...parts, registry, pool, warn })
-    const known = new DriverRegistry([bridge, macvlan, vxlan, hostDriver(), nullDriver(), ...drivers])
+    const ground = (): OverlayGround | undefined => context.cluster?.ground
+    const overlay = new OverlayDriver({ ...parts, registry, pool, warn, ground })
+    const known = new DriverRegistry([
+      bridge,
+      macvlan,
+      vxlan,
+      overlay,
+      hostDriver(),
+      nullDriver(),
+      ...drivers,
+    ])
     const context = new Context(parts, known)
     const watchers = new Watchers()
     this.#context = context
     const names = new Names(context, registry)
     this.#runs = new Runs(context, bridge, names)
-    new NetworkMtus(context, this.#runs, registry).watch(vxlan)
-    this.#networks = new Networks(context, names)
+    const mtus = new NetworkMtus(context, this.#runs, registry)
+    mtus.watch(vxlan)
+    mtus.watch(overlay)
+    this.#services = new Services(context, registry, names, this.#runs.publications)
+    this.#networks = new Networks(context, names, this.#services)
     this.#connections = new Connections(context, this.#runs)
+    this.#clusterMachinery = {
+      context,
+      switchRegistry: registry,
+      driver: overlay,
+      names,
+      networks: this.#networks,
+      connections: this.#connections,
+    }
     this.#streams = new Streams(context, this.#runs)
     this.#lifecycle = new Lifecycle(context, this.#runs, this.#streams, watchers)
     this.#sandboxes = new Sandboxes(context, this.#runs, this.#lifecycle, watchers)
@@ -112,16 +150,27 @@ export class Controller implements ControlPlane {
     this.places = new SwitchPlaces(context, registry)
     this.#ports = new Ports(context, this.#runs, registry)
     this.#overlays = new Overlays(context, registry)
-    this.#router = new Router(context, registry)
+    this.#router = new Router(context, registry, this.#services)
     this.#uplinks = new Uplinks(context)
     this.#impairments = new Impairments(context, this.#runs, registry)
-    this.#explain = new Explain(context, registry)
-    this.#dns = new Dns(context, this.#runs, registry)
+    this.#explain = new Explain(context, registry, this.#services)
+    this.#dns = new Dns(context, this.#runs, registry, this.#services)
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */
   async recover(): Promise<void> {
-    await new Recovery(this.#context, this.#networks, this.#runs, this.#lifecycle, this.#uplinks).run()
+    const { local } = this.#services
+    const recovery = new Recovery(
+      this.#context,
+      this.#networks,
+      this.#runs,
+      this.#lifecycle,
+      this.#uplinks,
+      local,
+    )
+    await recovery.run((memory) => this.#enterCluster(memory))
+    this.#context.cluster?.start()
+    await this.#services.start(this.#context.cluster?.session)
   }
 
   /** Changes nothing any more; stops what runs unless `liveRestore`, which leaves it to the next daemon. */
@@ -129,9 +178,50 @@ export class Controller implements ControlPlane {
     // Behind this nothing starts any more: what runs now is all that there is to stop.
     await this.#context.close()
     this.#runs.attachments.endAnnouncements()
+    this.#services.mesh.close()
     if (!liveRestore) await this.#lifecycle.stopAll()
     await this.#lifecycle.settled()
+    await this.#context.cluster?.close({ leave: !liveRestore })
     await this.#context.save()
+  }
+
+  /** Undefined where this host is in no cluster. */
+  get cluster(): ClusterFacts | undefined {
+    return this.#context.cluster?.facts
+  }
+
+  /** Undefined where this host is in no cluster. */
+  clusterStatus(): ClusterStatus | undefined {
+    return this.#context.cluster?.status()
+  }
+
+  /** Throws REGISTRY_UNAVAILABLE. */
+  async clusterJoined(): Promise<void> {
+    await this.#context.cluster?.joined()
+  }
+
+  /** What hosts of this name (or id) have in the cluster is given back. Throws NO_CLUSTER, OBJECT_UNKNOWN, HOST_PRESENT. */
+  forgetHost(host: string): Promise<HostForgotten> {
+    return this.#context.operation(async () => {
+      const { cluster } = this.#context
+      if (cluster === undefined) throw noCluster()
+      return cluster.forgetHost(host)
+    })
+  }
+
+  #enterCluster(memory: ClusterMemory | undefined): void {
+    const { parts, model } = this.#context
+    model.cluster = memory
+    if (parts.cluster === undefined) return
+    model.cluster ??= { host: this.#context.newId(), revision: 0 }
+    this.#context.cluster = new Cluster(parts.cluster, model.cluster.host, this.#clusterMachinery)
+  }
+
+  /** Others are to hear of what has left, before its address is wanted elsewhere. */
+  async #toldCluster<T>(change: Promise<T>): Promise<T> {
+    const result = await change
+    await this.#context.cluster?.told()
+    return result
   }
 
   createNetwork(request: NetworkCreate): Promise<NetworkCreated> {
@@ -159,7 +249,31 @@ export class Controller implements ControlPlane {
   }
 
   disconnect(network: string, request: NetworkDisconnect): Promise<void> {
-    return this.#context.operation(() => this.#connections.disconnect(network, request))
+    return this.#toldCluster(this.#context.operation(() => this.#connections.disconnect(network, request)))
+  }
+
+  createService(request: ServiceCreate): Promise<ServiceCreated> {
+    return this.#context.operation(() => this.#services.create(request))
+  }
+
+  updateService(service: string, request: ServiceUpdate): Promise<void> {
+    return this.#context.operation(() => this.#services.update(service, request))
+  }
+
+  removeService(service: string): Promise<void> {
+    return this.#context.operation(() => this.#services.remove(service))
+  }
+
+  listServices(filters: Filters): readonly ServiceInspect[] {
+    return this.#services.list(filters)
+  }
+
+  inspectService(service: string): ServiceInspect {
+    return this.#services.inspect(service)
+  }
+
+  serviceTasks(service: string): readonly ServiceTask[] {
+    return this.#services.tasks(service)
   }
 
   createSandbox(name: string | undefined, request: SandboxCreate): Promise<SandboxCreated> {
@@ -171,7 +285,7 @@ export class Controller implements ControlPlane {
   }
 
   async stopSandbox(sandbox: string, options: StopOptions): Promise<void> {
-    await this.#lifecycle.stop(sandbox, options)
+    await this.#toldCluster(this.#lifecycle.stop(sandbox, options))
   }
 
   async restartSandbox(sandbox: string, options: StopOptions): Promise<void> {
@@ -180,12 +294,12 @@ export class Controller implements ControlPlane {
   }
 
   async killSandbox(sandbox: string, signal: string): Promise<void> {
-    await this.#lifecycle.kill(sandbox, signal)
+    await this.#toldCluster(this.#lifecycle.kill(sandbox, signal))
   }
 
   async removeSandbox(sandbox: string, options: { force: boolean }): Promise<void> {
     this.#context.refuseWhileClosing()
-    await this.#lifecycle.remove(sandbox, options)
+    await this.#toldCluster(this.#lifecycle.remove(sandbox, options))
   }
 
   renameSandbox(sandbox: string, name: string): Promise<void> {

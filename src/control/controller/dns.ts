@@ -14,6 +14,7 @@ import type {
   DnsStats,
 } from '../api/dns.ts'
 import type { ExplanationStep } from '../api/explain.ts'
+import type { ClusterEndpoint } from '../cluster/cluster-records.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { ExplainStep } from '../model/machine.ts'
@@ -26,6 +27,7 @@ import type { Context } from './context.ts'
 import type { NetworkMember } from './model.ts'
 import type { Names } from './names.ts'
 import type { Runs } from './runs.ts'
+import type { Services } from './services.ts'
 import { SwitchNames } from './switch-names.ts'
 import { nameLinks } from './told-names.ts'
 
@@ -34,12 +36,19 @@ export class Dns {
   readonly #runs: Runs
   readonly #names: Names
   readonly #registry: SwitchRegistry
+  readonly #services: Pick<Services, 'addressesOn'>
 
-  constructor(context: Context, runs: Runs, registry: SwitchRegistry) {
+  constructor(
+    context: Context,
+    runs: Runs,
+    registry: SwitchRegistry,
+    services: Pick<Services, 'addressesOn'>,
+  ) {
     this.#context = context
     this.#runs = runs
     this.#names = runs.names
     this.#registry = registry
+    this.#services = services
   }
 
   /** By network and sandbox, each one's in the order in which they are looked for. Throws NETWORK_UNKNOWN, NOT_CONNECTED. */
@@ -114,7 +123,10 @@ export class Dns {
   #recordsOf(network: NetworkRecord, { ttlS }: NetworkNames): readonly DnsRecord[] {
     const members = this.#context.model.members(network.id).toSorted((a, b) => byName(a.sandbox, b.sandbox))
     const called = byKey(members)
-    return members.flatMap((member) => {
+    const remote = (this.#context.cluster?.remotes(network.id) ?? []).flatMap((endpoint) =>
+      remoteRecords(network, endpoint, ttlS),
+    )
+    const local = members.flatMap((member) => {
       const { sandbox, endpoint } = member
       const own = endpointNames(sandbox, endpoint.settings)
         .filter(({ text }) => nameKey(text) !== undefined)
@@ -131,6 +143,20 @@ export class Dns {
         )
       return [...own, ...this.#linksOf(network, member, called, ttlS)]
     })
+    const services = this.#services.addressesOn(network.id).map(
+      ({ name, sandbox, address }): DnsRecord => ({
+        network: network.name,
+        name,
+        kind: 'service',
+        sandbox,
+        from: '',
+        ipv4: address,
+        ipv6: '',
+        ttlS,
+      }),
+    )
+    const others = remote.toSorted((a, b) => byName({ name: a.sandbox }, { name: b.sandbox }))
+    return [...local, ...others, ...services]
   }
 
   /** Of a link that leads nowhere now, what it stands for. */
@@ -182,6 +208,15 @@ export class Dns {
     return { ...entry, at: new Date(atMs).toISOString(), sandbox: this.#nameOf(resolver) }
   }
 
+  #nameOfHost(number: number): string {
+    const owner = this.#names.ownerOfHost(number)
+    const remote = this.#names.remoteOfHost(number)
+    if (owner !== undefined || remote === undefined) return owner?.name ?? ''
+    const { cluster, model } = this.#context
+    const all = [...model.networks.keys()].flatMap((id) => cluster?.remotes(id) ?? [])
+    return all.find(({ id }) => id === remote)?.sandbox.name ?? ''
+  }
+
   #nameOf(resolver: number): string {
     return this.#names.ownerOf(resolver)?.name ?? ''
   }
@@ -196,10 +231,28 @@ export class Dns {
       values: {
         ...rest,
         ...(typeof domain === 'number' && { network: names.network(domain) }),
-        ...(typeof host === 'number' && { sandbox: this.#names.ownerOfHost(host)?.name ?? '' }),
+        ...(typeof host === 'number' && { sandbox: this.#nameOfHost(host) }),
       },
     }
   }
+}
+
+/** Of an endpoint of another host. */
+function remoteRecords(
+  network: NetworkRecord,
+  { names, sandbox, ipv4 = '', ipv6 = '' }: ClusterEndpoint,
+  ttlS: number,
+): readonly DnsRecord[] {
+  return names.map(({ text: name, kind }) => ({
+    network: network.name,
+    name,
+    kind,
+    sandbox: sandbox.name,
+    from: '',
+    ipv4,
+    ipv6,
+    ttlS,
+  }))
 }
 
 function addressesOf({ joined }: EndpointRecord): Pick<DnsRecord, 'ipv4' | 'ipv6'> {

@@ -11,6 +11,7 @@ import { printable } from '../rules/names.ts'
 import { parseRouterAddress } from '../rules/router-address.ts'
 import { routeCandidates } from '../views/default-route-inspect.ts'
 import type { Context } from './context.ts'
+import type { Services } from './services.ts'
 
 /** Where the packet starts, and the frame's way into the switch. */
 export interface Place {
@@ -54,10 +55,16 @@ const NEIGHBOUR_MAC = '02:00:00:00:00:01'
 export class ExplainPlaces {
   readonly #context: Context
   readonly #registry: SwitchRegistry
+  readonly #services: Pick<Services, 'addressOf' | 'virtualOwner'>
 
-  constructor(context: Context, registry: SwitchRegistry) {
+  constructor(
+    context: Context,
+    registry: SwitchRegistry,
+    services: Pick<Services, 'addressOf' | 'virtualOwner'>,
+  ) {
     this.#context = context
     this.#registry = registry
+    this.#services = services
   }
 
   ends(request: ExplainRequest): { readonly source: Source; readonly destination: string } {
@@ -154,8 +161,10 @@ export class ExplainPlaces {
   }
 
   #destination(text: string, source: Source): string {
+    const remote = this.#remoteAt(text)
+    if (remote !== undefined) return remote
     const found = this.#sandboxAt(text)
-    if (found === undefined) return this.#address(text, source)
+    if (found === undefined) return this.#services.addressOf(text) ?? this.#address(text, source)
     const near = found.stations.find(({ network }) =>
       source.kind === 'sandbox' ? source.stations.some((one) => one.network.id === network.id) : false,
     )
@@ -199,6 +208,21 @@ export class ExplainPlaces {
       ErrorCode.notConnected,
       `container ${sandbox.name} has no IPv4 address on network ${network.name}`,
     )
+  }
+
+  /** Address of a sandbox that is on another host of the cluster, and on a network that is here as well. One that is here comes first. */
+  #remoteAt(text: string): string | undefined {
+    const { model, cluster } = this.#context
+    const [name, networkName] = splitAt(text)
+    if (cluster === undefined || isNoName(name) || this.#known(name) !== undefined) return undefined
+    for (const { id, name: known } of model.networks.values()) {
+      if (networkName !== undefined && networkName !== known) continue
+      const found = cluster
+        .remotes(id)
+        .find(({ sandbox, ipv4 }) => sandbox.name === name && ipv4 !== undefined)
+      if (found !== undefined) return found.ipv4
+    }
+    return undefined
   }
 
   /** Words for addresses are names as well, where a sandbox has them. */
@@ -249,14 +273,18 @@ export class ExplainPlaces {
     )
   }
 
-  /** Who answers to ARP for an address on the network: the router, or a sandbox. */
+  /** Who answers to ARP for an address on the network: the router, or a sandbox; for one on another host the switch does. */
   #macOf({ network }: Station, address: string): string | undefined {
     const owner = this.#context.model
       .members(network.id)
       .find(({ endpoint }) => endpoint.joined?.ipv4?.address === address)
     if (owner !== undefined) return owner.endpoint.joined!.mac
+    const remote = this.#context.cluster?.remotes(network.id).find(({ ipv4 }) => ipv4 === address)
+    if (remote !== undefined) return remote.mac
     const gateway = bridgeGateway(network)
-    return gateway?.address === address ? gateway.mac : undefined
+    const isRouters =
+      gateway?.address === address || this.#services.virtualOwner(network.id, address) !== undefined
+    return isRouters ? gateway?.mac : undefined
   }
 }
 

@@ -13,6 +13,7 @@ import { sampleQuestion } from '../rules/sample-question.ts'
 import type { Context } from './context.ts'
 import { namedStep } from './explain-names.ts'
 import { ExplainPlaces, type Place } from './explain-places.ts'
+import type { Services } from './services.ts'
 import { SwitchNames } from './switch-names.ts'
 
 /** The first one of those that programs get for a while (RFC 6335, 6); an identifier like any other to ICMP. */
@@ -23,16 +24,22 @@ type Packet = Explanation['packet']
 export class Explain {
   readonly #context: Context
   readonly #registry: SwitchRegistry
+  readonly #services: Pick<Services, 'addressOf' | 'nameOf' | 'virtualOwner'>
 
-  constructor(context: Context, registry: SwitchRegistry) {
+  constructor(
+    context: Context,
+    registry: SwitchRegistry,
+    services: Pick<Services, 'addressOf' | 'nameOf' | 'virtualOwner'>,
+  ) {
     this.#context = context
     this.#registry = registry
+    this.#services = services
   }
 
   /** Throws BAD_REQUEST, SANDBOX_UNKNOWN, NOT_RUNNING, NOT_CONNECTED, or UPLINK_UNUSABLE for a source beyond an uplink that is none. */
   async explain(request: ExplainRequest): Promise<Explanation> {
     const { protocol, port } = transportOf(request)
-    const places = new ExplainPlaces(this.#context, this.#registry)
+    const places = new ExplainPlaces(this.#context, this.#registry, this.#services)
     const { source, destination } = places.ends(request)
     const { place, steps } = await places.firstHop(source, destination)
     const packet: Packet = {
@@ -60,6 +67,12 @@ export class Explain {
     return [{ stage: 'neighbour', verdict: 'answer', values: { ...names.port(port.port) } }]
   }
 
+  #withService(step: ExplainStep): ExplainStep {
+    const { service } = step.values
+    if (typeof service !== 'number') return step
+    return { ...step, values: { ...step.values, service: this.#services.nameOf(service) } }
+  }
+
   /** Nothing where the packet does not leave its kernel. */
   async #askSwitch(packet: Packet, { hop }: Place): Promise<readonly ExplanationStep[]> {
     if (hop === undefined) return []
@@ -67,7 +80,7 @@ export class Explain {
     const frame = explainFrame({ ...packet, ...hop, sourcePort: SOURCE_PORT, payload })
     const steps = await this.#context.parts.fabric.explain(hop.port, frame)
     const names = new SwitchNames(this.#context, this.#registry)
-    const told = steps.map((step) => namedStep(step, packet.protocol === 'icmp', names))
+    const told = steps.map((step) => namedStep(this.#withService(step), packet.protocol === 'icmp', names))
     const last = steps.at(-1)
     if (last?.stage !== 'neighbour' || last.verdict !== 'unknown') return told
     return [...told, ...this.#asked(last, names)]

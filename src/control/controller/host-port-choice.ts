@@ -49,6 +49,11 @@ export class HostPortChoice {
     undo.add(() => this.#table.giveBack(ports))
   }
 
+  /** Whether one of these ports is given out already. */
+  isTaken(range: PortRange): boolean {
+    return this.#table.conflict(hostSide(range)) !== undefined
+  }
+
   /** Gives a range back that was taken, and takes others that are parts of it. */
   replace(range: PortRange, parts: readonly PortRange[] = []): void {
     if (range.hostFirst === 0) return

@@ -177,7 +177,9 @@ export class Lifecycle {
     onNetworks(() => this.#refuseFormerNetworks(sandbox))
     const networks = sandbox.endpoints.map(({ network }) => network)
     const variables = linkVariables(this.#context, sandbox)
-    const reserved = onNetworks(() => attachments.reserve(undo, sandbox, networks))
+    await toldAs(NETWORKING, () => attachments.prepare(sandbox, networks))
+    const tentative = onNetworks(() => attachments.reserve(undo, sandbox, networks))
+    const reserved = await toldAs(NETWORKING, () => attachments.claim(undo, sandbox, tentative))
     const running = await host.create(this.#plan(reserved))
     // What it printed in an earlier life stays.
     undo.add(() => host.remove(sandbox.id, { log: sandbox.state.startedAt === NEVER }))

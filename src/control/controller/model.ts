@@ -1,10 +1,12 @@
 import type {
+  ClusterMemory,
   ImpairmentRecord,
   ModelRecord,
   NetworkRecord,
   RestingAddress,
   SandboxRecord,
 } from '../model/records.ts'
+import type { ServiceRecord } from '../model/services.ts'
 
 /** A network's record, and one sandbox that is joined to it. */
 export interface NetworkMember {
@@ -21,9 +23,14 @@ export class Model {
   readonly #sandboxes = new Map<string, SandboxRecord>()
   /** Ids of the sandboxes that are joined, by network. */
   readonly #members = new Map<string, Set<string>>()
+  readonly #services = new Map<string, ServiceRecord>()
+  readonly #anyListeners = new Set<() => void>()
   /** In its text form; undefined where nobody has set one. */
   uplink: string | undefined
   uplinkImpairment: ImpairmentRecord | undefined
+  /** Undefined where this host has never been in a cluster. */
+  cluster: ClusterMemory | undefined
+  readonly #listeners = new Set<(sandbox: string) => void>()
   readonly networkNames = new Names()
   readonly sandboxNames = new Names()
 
@@ -33,6 +40,27 @@ export class Model {
 
   get sandboxes(): ReadonlyMap<string, SandboxRecord> {
     return this.#sandboxes
+  }
+
+  /** Of this daemon alone. */
+  get services(): ReadonlyMap<string, ServiceRecord> {
+    return this.#services
+  }
+
+  /** Calls back at once when a network, a sandbox or a service changes; the function returned ends that. */
+  onChange(listener: () => void): () => void {
+    this.#anyListeners.add(listener)
+    return () => void this.#anyListeners.delete(listener)
+  }
+
+  putService(service: ServiceRecord): void {
+    this.#services.set(service.id, service)
+    this.#tellAll()
+  }
+
+  deleteService(id: string): void {
+    this.#services.delete(id)
+    this.#tellAll()
   }
 
   network(id: string): NetworkRecord | undefined {
@@ -46,10 +74,12 @@ export class Model {
   /** Puts it in the place of the one with its id. */
   putNetwork(network: NetworkRecord): void {
     this.#networks.set(network.id, network)
+    this.#tellAll()
   }
 
   deleteNetwork(id: string): void {
     this.#networks.delete(id)
+    this.#tellAll()
   }
 
   putSandbox(sandbox: SandboxRecord): void {
@@ -61,11 +91,18 @@ export class Model {
       if (members === undefined) this.#members.set(network, new Set([sandbox.id]))
       else members.add(sandbox.id)
     }
+    this.#tell(sandbox.id)
   }
 
   deleteSandbox(id: string): void {
     this.#forgetMember(id)
     this.#sandboxes.delete(id)
+    this.#tell(id)
+  }
+
+  /** Calls back at once when a sandbox has come, gone or changed. */
+  onSandbox(listener: (id: string) => void): void {
+    this.#listeners.add(listener)
   }
 
   /** Those that are joined to a network, in the order of joining. */
@@ -84,7 +121,18 @@ export class Model {
       resting: resting.filter(({ network }) => this.#networks.has(network)),
       ...(this.uplink !== undefined && { uplink: this.uplink }),
       ...(this.uplinkImpairment !== undefined && { uplinkImpairment: this.uplinkImpairment }),
+      ...(this.cluster !== undefined && { cluster: this.cluster }),
+      ...(this.#services.size > 0 && { services: [...this.#services.values()] }),
     }
+  }
+
+  #tell(sandbox: string): void {
+    for (const listener of this.#listeners) listener(sandbox)
+    this.#tellAll()
+  }
+
+  #tellAll(): void {
+    for (const listener of this.#anyListeners) listener()
   }
 
   #forgetMember(id: string): void {

@@ -51,6 +51,8 @@ export class Names {
   /** By sandbox. */
   readonly #held = new Map<string, Held>()
   readonly #settled = new Map<string, Settled>()
+  /** Numbers of other hosts' endpoints, by their ids. */
+  readonly #remote = new Map<string, number>()
   /** Whose resolvers are or were last, by their numbers: the log speaks of sandboxes that have ended, too. */
   readonly #owners = new Map<number, Pick<SandboxRecord, 'id' | 'name'>>()
   /** One at a time changes what is known of a sandbox: its own operation, or news of its ports or links. */
@@ -136,6 +138,26 @@ export class Names {
         this.#context.warn(error, `the port that ${settled.sandbox.name} has lost is still answered`)
       }
     })
+  }
+
+  /** What an endpoint of another host is called from here on; undefined: nothing. One at a time for each. Throws LIMIT_REACHED. */
+  async setRemote(endpoint: string, host: FabricNamedHost | undefined): Promise<void> {
+    const known = this.#remote.get(endpoint)
+    if (host === undefined && known === undefined) return
+    const id = known ?? taken(this.#hostNumbers, `there are ${NAMED_HOSTS_MAX} endpoints with names`)
+    try {
+      await this.#context.parts.fabric.setNamedHost(id, host)
+    } catch (error) {
+      if (known === undefined) this.#hostNumbers.giveBack(id)
+      throw error
+    }
+    if (host !== undefined) this.#remote.set(endpoint, id)
+    else if (this.#remote.delete(endpoint)) this.#hostNumbers.giveBack(id)
+  }
+
+  /** Which endpoint of another host the switch has by this number. */
+  remoteOfHost(number: number): string | undefined {
+    return [...this.#remote].find(([, id]) => id === number)?.[0]
   }
 
   /** The number of a running sandbox's resolver; undefined where none of its networks has names. */

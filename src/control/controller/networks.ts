@@ -1,5 +1,6 @@
 import { DOMAINS_MAX } from '../../limits.ts'
 import type { NetworkCreate, NetworkCreated, NetworkInspect, NetworksPruned } from '../api/network.ts'
+import { noCluster } from '../cluster/cluster-error.ts'
 import type { Filters } from '../control-plane.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { PoolUsage, WantedPools } from '../ipam/address-space.ts'
@@ -12,16 +13,19 @@ import { inspectNetwork, type NetworkMember, summarizeNetwork } from '../views/n
 import { pruneFilter } from '../views/prune-filters.ts'
 import type { Context } from './context.ts'
 import type { Names } from './names.ts'
+import type { Services } from './services.ts'
 import type { Undo } from './undo.ts'
 
 /** Creation, removal and sight of networks. */
 export class Networks {
   readonly #context: Context
   readonly #names: Names
+  readonly #services: Pick<Services, 'onNetwork'>
 
-  constructor(context: Context, names: Names) {
+  constructor(context: Context, names: Names, services: Pick<Services, 'onNetwork'>) {
     this.#context = context
     this.#names = names
+    this.#services = services
   }
 
   async create(request: NetworkCreate): Promise<NetworkCreated> {
@@ -30,13 +34,12 @@ export class Networks {
       driver: (name) => this.#context.drivers.find(name)?.rules,
       defaults: this.#context.parts.defaults(),
     })
-    const network = await this.make(plan)
+    const network = plan.record.scope === 'swarm' ? await this.#makeShared(plan) : await this.make(plan)
     return { Id: network.id, Warning: plan.warning }
   }
 
   /** Makes a network, a built-in one too. Its name is reserved when this returns. */
   make(plan: NetworkPlan): Promise<NetworkRecord> {
-    const { model } = this.#context
     return this.#context.attempt(async (undo) => {
       const id = this.#context.newId()
       this.#reserveName(plan.record.name, id, undo)
@@ -49,30 +52,61 @@ export class Networks {
         created: this.#context.timestamp(),
         ipam: { ...plan.record.ipam, pools },
       }
-      if (!network.configOnly) {
-        const driver = this.#context.drivers.get(network.driver)
-        await driver.createNetwork(network)
-        undo.add(() => driver.deleteNetwork(network))
-        await this.#names.addZone(network)
-        undo.add(() => this.#names.removeZone(network))
-      }
-      const waitsForIt = ({ formerName }: EndpointRecord): boolean => formerName === network.name
-      await this.#attemptWith(waitsForIt, (own, returning) =>
-        this.#context.commit(
-          own,
-          () => {
-            model.putNetwork(network)
-            for (const sandbox of returning) model.putSandbox(withSuccessor(sandbox, network))
-          },
-          () => {
-            for (const sandbox of returning) model.putSandbox(sandbox)
-            model.deleteNetwork(id)
-          },
-        ),
-      )
-      this.#context.networkEvent('create', network)
+      await this.#establish(undo, network)
       return network
     })
+  }
+
+  /** Takes up a network that all hosts of the cluster have. `begin`: at which share of its addresses this host looks for a free one. */
+  adopt(network: NetworkRecord, begin: number): Promise<void> {
+    const { addresses } = this.#context.parts
+    return this.#context.attempt(async (undo) => {
+      this.#reserveName(network.name, network.id, undo)
+      undo.always(this.#context.closeNetwork(network.id))
+      addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options, begin)
+      undo.add(() => addresses.removeNetwork(network.id))
+      await this.#establish(undo, network)
+    })
+  }
+
+  /** Gives one up that is no more in the cluster. Throws NETWORK_IN_USE. */
+  discard(network: NetworkRecord): Promise<void> {
+    return this.#remove(network)
+  }
+
+  /** Throws NO_CLUSTER, REGISTRY_UNAVAILABLE. */
+  async #makeShared(plan: NetworkPlan): Promise<NetworkRecord> {
+    const { cluster, model } = this.#context
+    if (cluster === undefined) throw noCluster()
+    if (model.networkNames.owner(plan.record.name) !== undefined) throw networkNameTaken(plan.record.name)
+    return cluster.createNetwork(plan)
+  }
+
+  /** Makes one whose name and pools are reserved. */
+  async #establish(undo: Undo, network: NetworkRecord): Promise<void> {
+    const { model } = this.#context
+    if (!network.configOnly) {
+      const driver = this.#context.drivers.get(network.driver)
+      await driver.createNetwork(network)
+      undo.add(() => driver.deleteNetwork(network))
+      await this.#names.addZone(network)
+      undo.add(() => this.#names.removeZone(network))
+    }
+    const waitsForIt = ({ formerName }: EndpointRecord): boolean => formerName === network.name
+    await this.#attemptWith(waitsForIt, (own, returning) =>
+      this.#context.commit(
+        own,
+        () => {
+          model.putNetwork(network)
+          for (const sandbox of returning) model.putSandbox(withSuccessor(sandbox, network))
+        },
+        () => {
+          for (const sandbox of returning) model.putSandbox(sandbox)
+          model.deleteNetwork(network.id)
+        },
+      ),
+    )
+    this.#context.networkEvent('create', network)
   }
 
   /** Those that the filters let through, without members and status. */
@@ -100,7 +134,15 @@ export class Networks {
         `${network.name} is a pre-defined network and cannot be removed`,
       )
     }
-    await this.#remove(network)
+    await this.#removeEverywhere(network)
+  }
+
+  /** One of the cluster is removed from all of its hosts; by one that is in no cluster any more, only here. */
+  async #removeEverywhere(network: NetworkRecord): Promise<void> {
+    const { cluster } = this.#context
+    if (network.scope !== 'swarm' || cluster === undefined) return this.#remove(network)
+    this.#refuseRemoval(network)
+    await cluster.removeNetwork(network)
   }
 
   async prune(filters: Filters): Promise<NetworksPruned> {
@@ -111,7 +153,7 @@ export class Networks {
     const removed: string[] = []
     for (const network of unused) {
       try {
-        await this.#remove(network)
+        await this.#removeEverywhere(network)
         removed.push(network.name)
       } catch (error) {
         // Others may have begun to use it, or removed it, since we looked.
@@ -190,6 +232,7 @@ export class Networks {
         `error while removing network: configuration network "${network.name}" is in use`,
       )
     }
+    this.#refuseService(network)
     if (!this.#context.isJoined(network.id)) return
     const endpoints = model
       .members(network.id)
@@ -201,8 +244,19 @@ export class Networks {
     )
   }
 
+  #refuseService({ id, name }: NetworkRecord): void {
+    const [service] = this.#services.onNetwork(id)
+    if (service === undefined) return
+    throw new TapwireError(
+      ErrorCode.networkInUse,
+      `error while removing network: network ${name} is in use by service ${service}`,
+      { hint: `Remove it first: 'tapwire service rm ${service}'.` },
+    )
+  }
+
   #isUsed(network: NetworkRecord): boolean {
-    if (!network.configOnly) return this.#context.isJoined(network.id)
+    if (!network.configOnly)
+      return this.#context.isJoined(network.id) || this.#services.onNetwork(network.id).length > 0
     return [...this.#context.model.networks.values()].some(({ configFrom }) => configFrom === network.name)
   }
 

@@ -48,6 +48,11 @@ export class PublicationSwitch {
     return { range, target: undefined, reservation: undefined, id: 0 }
   }
 
+  /** A number for what is published, of no other. */
+  newId(): number {
+    return ++this.#lastId
+  }
+
   /** First the machine's ports, then the switch: whoever gets in is let in by both. */
   async open(undo: Undo, publication: Publication, target: PublicationTarget): Promise<void> {
     await this.#reserve(publication, target)
@@ -101,7 +106,7 @@ export class PublicationSwitch {
     const place = this.#bridge.placeOf(target.endpoint)
     if (place === undefined || !isPublishable(protocol) || isLocal(hostIp)) return
     const outside = hostFirst === 0 ? first : hostFirst
-    const id = ++this.#lastId
+    const id = this.newId()
     await this.#parts.fabric.publish({
       id,
       protocol,

@@ -39,6 +39,15 @@ export class Publications {
     this.#choice = new HostPortChoice(context, context.parts.hostPorts)
   }
 
+  /** For what is published of services, beside the sandboxes' ports. */
+  get hostPortChoice(): HostPortChoice {
+    return this.#choice
+  }
+
+  newId(): number {
+    return this.#switch.newId()
+  }
+
   /**
    * Brings what is published in step with the endpoints that the sandbox has, which are joined already. The sandbox with its
    * ports. Throws PORT_IN_USE, PORTS_EXHAUSTED, LIMIT_REACHED.

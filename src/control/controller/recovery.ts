@@ -5,13 +5,14 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { RunningSandbox, SandboxExit } from '../model/machine.ts'
-import type { ModelRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
+import type { ClusterMemory, ModelRecord, NetworkRecord, SandboxRecord } from '../model/records.ts'
 import { BRIDGE_OPTION } from '../rules/bridge-options.ts'
 import { BUILT_IN_NETWORKS, isPredefinedNetwork } from '../rules/names.ts'
 import type { NetworkPlan } from '../rules/network-create.ts'
 import type { Context } from './context.ts'
 import { deleteInterfaceCommand } from './interface-commands.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { LocalServices } from './local-services.ts'
 import type { Networks } from './networks.ts'
 import { Run, type Runs } from './runs.ts'
 import { filesOf } from './sandbox-files.ts'
@@ -29,17 +30,28 @@ export class Recovery {
   readonly #runs: Runs
   readonly #lifecycle: Lifecycle
   readonly #uplinks: Uplinks
+  readonly #services: LocalServices
 
-  constructor(context: Context, networks: Networks, runs: Runs, lifecycle: Lifecycle, uplinks: Uplinks) {
+  constructor(
+    context: Context,
+    networks: Networks,
+    runs: Runs,
+    lifecycle: Lifecycle,
+    uplinks: Uplinks,
+    services: LocalServices,
+  ) {
     this.#context = context
     this.#networks = networks
     this.#runs = runs
     this.#lifecycle = lifecycle
     this.#uplinks = uplinks
+    this.#services = services
   }
 
-  async run(): Promise<void> {
+  /** `remember` is given what the host knows of its cluster, before anything of that is needed. */
+  async run(remember: (memory: ClusterMemory | undefined) => void): Promise<void> {
     const record = this.#context.parts.store.load()
+    remember(record?.cluster)
     if (record !== undefined) await this.#restoreModel(record)
     await this.#makeBuiltInNetworks()
     await this.#uplinks.recover()
@@ -66,10 +78,13 @@ export class Recovery {
       const driver = drivers.get(network.driver)
       await driver.createNetwork(network, { again: true })
       await this.#runs.names.addZone(network)
-      if (driver.connects)
-        parts.addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options)
+      if (driver.connects) {
+        const begin = network.scope === 'swarm' ? this.#context.cluster?.begin : undefined
+        parts.addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options, begin)
+      }
     }
     parts.addresses.restoreResting(record.resting)
+    this.#services.restore(record.services ?? [])
     for (const sandbox of record.sandboxes) {
       model.sandboxNames.take(sandbox.name, sandbox.id)
       model.putSandbox(sandbox)

@@ -5,15 +5,18 @@ import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { FabricFlow, FabricNeighbour, FlowFilter, FlowTuple } from '../model/machine.ts'
 import { parseRouterAddress } from '../rules/router-address.ts'
 import type { Context } from './context.ts'
+import type { Services } from './services.ts'
 import { SwitchNames } from './switch-names.ts'
 
 export class Router {
   readonly #context: Context
   readonly #registry: SwitchRegistry
+  readonly #services: Pick<Services, 'nameOf'>
 
-  constructor(context: Context, registry: SwitchRegistry) {
+  constructor(context: Context, registry: SwitchRegistry, services: Pick<Services, 'nameOf'>) {
     this.#context = context
     this.#registry = registry
+    this.#services = services
   }
 
   async flows(selection: NatFlowSelection, limit: number): Promise<NatFlows> {
@@ -21,7 +24,8 @@ export class Router {
     if (filter === undefined) return { flows: [], total: 0 }
     const { flows, total } = await this.#context.parts.fabric.flows(filter, limit)
     const names = new SwitchNames(this.#context, this.#registry)
-    return { flows: flows.map((flow) => natFlow(flow, names)), total }
+    const serviceOf = (number: number): string => (number === 0 ? '' : this.#services.nameOf(number))
+    return { flows: flows.map((flow) => natFlow(flow, names, serviceOf(flow.service))), total }
   }
 
   async flush(selection: NatFlowSelection): Promise<NatFlushed> {
@@ -84,7 +88,7 @@ export class Router {
   }
 }
 
-function natFlow(flow: FabricFlow, names: SwitchNames): NatFlow {
+function natFlow(flow: FabricFlow, names: SwitchNames, service: string): NatFlow {
   const { number, protocol, state, original, reply, expiresS, owner, mapping } = flow
   return {
     number,
@@ -96,6 +100,7 @@ function natFlow(flow: FabricFlow, names: SwitchNames): NatFlow {
     expiresS,
     sandbox: names.port(owner).sandbox,
     ...(mapping !== 0 && { publishedPort: original.destinationPort }),
+    ...(service !== '' && { service }),
   }
 }
 

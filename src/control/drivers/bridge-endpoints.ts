@@ -38,23 +38,41 @@ export class BridgeEndpoints {
     this.#macs.delete(id)
   }
 
-  create({ id, network, ipv4, ipv6, mac: given }: DriverEndpoint): CreatedEndpoint {
+  create(endpoint: DriverEndpoint): CreatedEndpoint {
+    const mac = this.chooseMac(endpoint)
+    this.#macs.get(endpoint.network.id)!.set(endpoint.id, mac)
+    return { mac }
+  }
+
+  /** The one that it would get. `isTaken`: by others than those of this host. */
+  chooseMac(
+    { network, ipv4, ipv6, mac: given }: DriverEndpoint,
+    isTaken: (mac: string) => boolean = () => false,
+  ): string {
     const macs = this.#macs.get(network.id)!
-    const mac = chooseMac(
+    return chooseMac(
       { given, ipv4: ipv4?.address, ipv6: ipv6?.address, mode: bridgeOptions(network.options).mac },
-      (candidate) => macs.has(candidate),
+      (candidate) => macs.has(candidate) || isTaken(candidate),
       (count) => this.#surroundings.randomBytes(count),
     )
-    macs.set(id, mac)
-    return { mac }
+  }
+
+  /** Whether an endpoint has it, or the gateway. */
+  hasMac(network: string, mac: string): boolean {
+    return this.#macs.get(network)?.has(mac) ?? false
   }
 
   delete({ id, network }: DriverEndpoint): void {
     this.#macs.get(network.id)?.delete(id)
   }
 
-  /** `mtu`: bytes of IP packet. */
-  async join(endpoint: DriverEndpoint, place: EndpointPlace, mtu: number): Promise<JoinedPlace> {
+  /** `mtu`: bytes of IP packet. `fixed`: its MAC address is known from the start, and never forgotten. */
+  async join(
+    endpoint: DriverEndpoint,
+    place: EndpointPlace,
+    mtu: number,
+    { fixed = false } = {},
+  ): Promise<JoinedPlace> {
     const port = this.#registry.takePort()
     try {
       await this.#fabric.addPort({
@@ -67,6 +85,7 @@ export class BridgeEndpoints {
         offload: endpointOptions(endpoint.settings.driverOptions).offload,
         guard: guardOf(endpoint),
         impairment: endpoint.impairment,
+        ...(fixed && { fixed }),
       })
     } catch (error) {
       this.#registry.giveBackPort(port)

@@ -53,6 +53,7 @@ export const namedHostSettings = (id: number, host: FabricNamedHost): NamedHostS
     first,
     last,
   })),
+  aside: host.aside,
 })
 
 export const resolverSettings = (id: number, resolver: FabricResolver): ResolverSettings => ({

@@ -13,6 +13,7 @@ import {
   type PortMappingSettings,
   type RouterInterfaceSettings,
 } from '../../datapath/router-settings.ts'
+import type { ServiceSettings } from '../../datapath/services/service-settings.ts'
 import { NAT_FIRST_PORT, NAT_LAST_PORT } from '../../limits.ts'
 import { formatIpv4, formatMac, type MacAddress, parseIpv4, parseIpv6, parseMac } from '../../wire/address.ts'
 import { ICMP, TCP, UDP } from '../../wire/ip-protocol.ts'
@@ -27,6 +28,7 @@ import type {
   LinkPermit,
   PublishedRange,
 } from '../model/machine.ts'
+import type { FabricService } from '../model/services.ts'
 
 const PROTOCOL_NUMBERS = { tcp: TCP, udp: UDP, icmp: ICMP } as const
 const MODES = {
@@ -107,6 +109,14 @@ export function mappingSettings(range: PublishedRange): PortMappingSettings {
   }
 }
 
+export const serviceSettings = ({ id, domain, address, seed, backends }: FabricService): ServiceSettings => ({
+  id,
+  domain,
+  address: ipv4Number(address),
+  seed,
+  backends: backends.map((backend) => ({ address: ipv4Number(backend.address), owner: backend.port })),
+})
+
 export function permitSettings({
   id,
   domain,
@@ -145,6 +155,7 @@ export function fabricFlow(flow: FlowValue): FabricFlow {
     expiresS: flow.expiresS,
     owner: flow.owner,
     mapping: flow.mapping,
+    service: flow.service,
   }
 }
 

@@ -13,6 +13,11 @@ export interface AddressPoolOptions {
   /** The next address behind the last one given, and round again at the end, where Docker takes the lowest that is free. */
   readonly serial: boolean
   readonly restMs: number
+  /**
+   * Where the search for a free address begins, as a share of the range: several machines that give out addresses of one range seldom want
+   * the same one.
+   */
+  readonly begin?: number | undefined
 }
 
 export class AddressPool {
@@ -28,13 +33,16 @@ export class AddressPool {
   readonly #interrupted = new Map<bigint, Rest>()
   /** Where a serial search begins. */
   #next: bigint
+  /** And any other one. */
+  readonly #begin: bigint
 
   constructor(subnet: Subnet, range: Subnet, options: AddressPoolOptions) {
     this.subnet = subnet
     this.#first = range.value
     this.#last = lastAddress(range).value
-    this.#next = this.#first
     this.#options = options
+    this.#begin = this.#first + shareOf(this.#last - this.#first, options.begin ?? 0)
+    this.#next = this.#begin
     const last = lastAddress(subnet).value
     // RFC 3021: a /31 has neither network nor broadcast address. RFC 4291, 2.6.1: the first one is the routers' anycast address.
     if (subnet.family === 6 || last - subnet.value > 1n) this.fix(subnet.value)
@@ -124,7 +132,7 @@ export class AddressPool {
   }
 
   #firstFree(): bigint | undefined {
-    const behind = this.#options.serial ? this.#taken.firstFree(this.#next) : this.#last + 1n
+    const behind = this.#taken.firstFree(this.#options.serial ? this.#next : this.#begin)
     const address = behind <= this.#last ? behind : this.#taken.firstFree(this.#first)
     return address <= this.#last ? address : undefined
   }
@@ -146,3 +154,6 @@ export class AddressPool {
     for (const address of this.#resting.takeRested(nowMs)) this.#taken.remove(address)
   }
 }
+
+/** To the 32nd bit of the share. */
+const shareOf = (size: bigint, share: number): bigint => (size * BigInt(Math.floor(share * 2 ** 32))) >> 32n

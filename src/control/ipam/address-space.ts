@@ -32,11 +32,15 @@ export interface PoolUsage {
 export interface AddressSpace {
   /** Chooses and checks a new network's pools. `reserved` are prefixes that default pools stay clear of. */
   addNetwork(network: string, wanted: WantedPools, reserved: readonly string[]): readonly PoolRecord[]
-  /** Takes up pools that were chosen before the daemon restarted. */
+  /**
+   * Takes up pools that were chosen before: by this daemon's predecessor, or by another host. `begin`, from 0 to 1: at which share of a pool
+   * the search for free addresses begins.
+   */
   restoreNetwork(
     network: string,
     pools: readonly PoolRecord[],
     options: Readonly<Record<string, string>>,
+    begin?: number,
   ): void
   removeNetwork(network: string): void
   /** The lowest free address, or the one asked for. `owner` gets back the one that rests of it, where it asks for none. */

@@ -69,8 +69,10 @@ export class Ipam implements AddressSpace {
     network: string,
     pools: readonly PoolRecord[],
     options: Readonly<Record<string, string>>,
+    begin?: number,
   ): void {
-    this.#take(network, options, (poolOptions, add) => {
+    this.#take(network, options, (common, add) => {
+      const poolOptions = { ...common, begin }
       for (const pool of pools) {
         const subnet = subnetFrom(pool.subnet)
         this.#chooser.claim(subnet)

@@ -20,10 +20,11 @@ import type {
   FabricResolver,
   FabricZone,
 } from './names.ts'
+import type { FabricServices } from './services.ts'
 import type { FabricTunnels } from './tunnels.ts'
 
 /** The switch: bridge domains and the TAPs that are its ports. */
-export interface Fabric extends FabricTunnels {
+export interface Fabric extends FabricTunnels, FabricServices {
   addDomain(domain: number, settings: DomainSettings): Promise<void>
   /** The domain has no ports left. */
   removeDomain(domain: number): Promise<void>
@@ -160,6 +161,7 @@ export interface PublishedRange {
     readonly address: string
     readonly first: number
     readonly domain: number
+    /** -1 where the address is a service's: its backends have ports. */
     readonly port: number
   }
 }
@@ -260,6 +262,8 @@ export interface FabricFlow {
   readonly owner: number
   /** Of the published range, 0 where none. */
   readonly mapping: number
+  /** Of the service that has chosen the backend, 0 where none. */
+  readonly service: number
 }
 
 export interface FabricFlows {

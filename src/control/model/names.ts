@@ -24,6 +24,8 @@ export interface FabricNamedHost {
     readonly first: number
     readonly last: number
   }[]
+  /** More names for the addresses of another host, which they go on leading to. */
+  readonly aside?: boolean | undefined
 }
 
 export interface FabricResolver {

@@ -6,6 +6,7 @@
  */
 
 import type { IpFamily } from '../ip-address.ts'
+import type { ServiceRecord } from './services.ts'
 
 export interface NetworkRecord {
   readonly id: string
@@ -208,6 +209,17 @@ export interface ModelRecord {
   readonly uplink?: string | undefined
   /** What the uplink's link does to frames. */
   readonly uplinkImpairment?: ImpairmentRecord | undefined
+  /** Of this daemon alone; those of a cluster are in its registry. Undefined where there is none. */
+  readonly services?: readonly ServiceRecord[] | undefined
+  readonly cluster?: ClusterMemory | undefined
+}
+
+/** What a host remembers of itself in a cluster. */
+export interface ClusterMemory {
+  /** Its id there, for ever. */
+  readonly host: string
+  /** Of the registry, when networks last came or went: one that is older has forgotten something. */
+  readonly revision: number
 }
 
 export interface RestingAddress {

@@ -149,6 +149,26 @@ const sandboxRecord = z.strictObject({
   ports: portBindings,
 })
 
+const serviceRecord = z.strictObject({
+  id,
+  name: text,
+  created: text,
+  network: id,
+  endpointMode: z.enum(['vip', 'dnsrr']),
+  virtualIp: text,
+  replicasOf: texts,
+  endpoints: texts,
+  ports: z.array(
+    z.strictObject({
+      protocol: z.enum(['tcp', 'udp']),
+      published: z.int().min(1).max(65_535),
+      target: z.int().min(1).max(65_535),
+      mode: z.enum(['ingress', 'host']),
+    }),
+  ),
+  labels: map,
+})
+
 /** The whole file. That `satisfies` holds is what keeps it and the records in step. */
 export const storedModelSchema = z
   .strictObject({
@@ -160,6 +180,8 @@ export const storedModelSchema = z
     ),
     uplink: text.optional(),
     uplinkImpairment: impairmentRecord.optional(),
+    services: z.array(serviceRecord).optional(),
+    cluster: z.strictObject({ host: id, revision: count }).optional(),
   })
   .superRefine((model, context) => {
     for (const kind of ['networks', 'sandboxes'] as const) {

@@ -9,6 +9,7 @@ import {
 } from './bridge-options.ts'
 import { checkMacvlanOptions } from './macvlan-options.ts'
 import type { DriverRules } from './network-create.ts'
+import { checkOverlayOptions } from './overlay-options.ts'
 import { checkVxlanOptions, defaultVxlanOptions } from './vxlan-options.ts'
 
 export const bridgeDriver: DriverRules = {
@@ -28,6 +29,15 @@ export const vxlanDriver: DriverRules = {
   name: 'vxlan',
   defaultOptions: defaultVxlanOptions,
   checkOptions: checkVxlanOptions,
+}
+
+/** Sandboxes of such a network are on one LAN with those of all hosts of the cluster. */
+export const overlayDriver: DriverRules = {
+  ...bridgeDriver,
+  name: 'overlay',
+  scope: 'swarm',
+  defaultOptions: defaultVxlanOptions,
+  checkOptions: checkOverlayOptions,
 }
 
 /** Sandboxes of such a network are stations of a LAN that the machine is on. Its gateway is that LAN's router. */

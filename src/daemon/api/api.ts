@@ -18,6 +18,7 @@ import { overlayRoutes } from './overlay.ts'
 import { type Api, hasPrototypeKey, type RouteContext } from './routes.ts'
 import { sandboxStreamRoutes } from './sandbox-streams.ts'
 import { sandboxRoutes } from './sandboxes.ts'
+import { serviceRoutes } from './services.ts'
 import { switchRoutes } from './switch.ts'
 import { systemRoutes } from './system.ts'
 import { uplinkRoutes } from './uplink.ts'
@@ -43,6 +44,7 @@ export function createApi(options: ApiOptions): Api {
   })
   systemRoutes(api, options)
   networkRoutes(api, options)
+  serviceRoutes(api, options)
   sandboxRoutes(api, options)
   sandboxStreamRoutes(api, options)
   switchRoutes(api, options)

@@ -131,12 +131,12 @@ export class DnsServer {
       this.names.remove(id)
       return
     }
-    const { domain, ipv4, ipv6, services } = host
+    const { domain, ipv4, ipv6, services, aside } = host
     const names = host.names.flatMap(({ text, kind }) => {
       const wire = encodeName(text)
       return wire === undefined || wire.length === 1 ? [] : [{ wire, kind }]
     })
-    this.names.set(id, { scope: domain, ipv4, ipv6, names, services })
+    this.names.set(id, { scope: domain, ipv4, ipv6, names, services, aside })
   }
 
   /** Throws RangeError where there is no room for its private names; it stays as it was then. */

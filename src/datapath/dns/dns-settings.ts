@@ -53,6 +53,8 @@ export interface NamedHostSettings {
   readonly names: readonly NameSettings[]
   /** Ports that SRV records tell of: exposed and published ones. */
   readonly services: readonly ServiceSettings[]
+  /** More names for the addresses of another host, which they go on leading to. */
+  readonly aside?: boolean | undefined
 }
 
 export interface ServiceSettings {

@@ -71,6 +71,7 @@ const TCP_CONTROL_BITS = 13
 const { SYN } = tcp
 const ECN_MASK = 3
 const NO_ECN = 0
+const ECN_CARRIED = 1
 const TO_ALL = FLOOD
 const inFrameLength = saidLength
 const noteUnfinishedWork = noteUnfinished
@@ -133,10 +134,6 @@ export class Decapsulation {
   private vniWord = NONE
   private domain = NONE
   private peer = NONE
-  /** The source that was found not to live here last, in this round. */
-  private foreignHigh = 0
-  private foreignLow = 0
-  private foreignDomain = NONE
   /** The frame before, in the same slot, is still to be read to its end. */
   private isTailInUse = false
   private nowS = 0
@@ -174,7 +171,6 @@ export class Decapsulation {
   arrive(count: number, nowUs: number): number {
     this.nowS = Math.floor(nowUs / US_PER_S)
     this.count = count
-    this.foreignDomain = NONE
     if (count > 0) this.takeOut(count)
     while (this.next < this.takenCount) {
       if (!this.takeApart()) break
@@ -254,10 +250,24 @@ export class Decapsulation {
       // A run that is open takes a place, and so does the frame that ends it.
       if (this.count + 2 > BURST_MAX || this.egress.free > this.arenaLimit) return false
       const length = Math.min(this.size, this.end - this.at)
-      this.takeDatagram(this.at, length)
+      if (!this.continuesRun(this.at, length)) this.takeDatagram(this.at, length)
       this.at += length
       if (this.sums !== 0) this.sums += 2
     }
+    return true
+  }
+
+  /**
+   * Whether the datagram has become part of the run for being like the run's first: from the same peer, with all that is decided of
+   * a frame the same.
+   */
+  private continuesRun(at: number, length: number): boolean {
+    const { merger, view } = this
+    // ECT(1) and CE are carried over, each for itself.
+    if (merger.count === 0 || this.sums === 0 || (this.tos & ECN_CARRIED) !== 0) return false
+    if (this.peer !== this.runPeer || view.getInt32(at + 4) >>> 8 !== this.vniWord) return false
+    if (!merger.next(at + VXLAN_HEADER_SIZE, length - VXLAN_HEADER_SIZE, this.sumAt())) return false
+    this.isTailInUse = true
     return true
   }
 
@@ -289,7 +299,8 @@ export class Decapsulation {
       }
       hasChanged = verdict !== 0
     }
-    if (this.adapt(offset, size, domain, peer) && this.mayMerge(offset, size, hasChanged)) return
+    this.adapt(offset, size, domain, peer)
+    if (this.mayMerge(offset, size, hasChanged)) return
     this.place(peer, offset, size)
   }
 
@@ -339,7 +350,6 @@ export class Decapsulation {
   /** Whether a frame of this peer would be dropped for its source. Only reads. */
   isLocalSource(peer: number, offset: number, nowS: number): boolean {
     this.nowS = nowS
-    this.foreignDomain = NONE
     return this.isLocal(offset, this.ports.domain[peer]!, peer)
   }
 
@@ -355,20 +365,14 @@ export class Decapsulation {
     ) {
       return true
     }
-    if (low === this.foreignLow && high === this.foreignHigh && domain === this.foreignDomain) return false
     const port = stations.lookup(domain, high, low, this.nowS)
-    if (port < 0 || port === peer || ports.oneWay[port] === FROM_PEER) {
-      this.foreignHigh = high
-      this.foreignLow = low
-      this.foreignDomain = domain
-      return false
-    }
+    if (port < 0 || port === peer || ports.oneWay[port] === FROM_PEER) return false
     // What a switch has learned of a station that was silent since may be out of date.
     return tables.learns[domain] === 0 || guard.guarded[port] === 1 || stations.isStatic(domain, high, low)
   }
 
-  /** Undoes what the tunnel made other: the router's address; and lets a SYN say what the way back takes. Whether the frame has TCP. */
-  private adapt(offset: number, length: number, domain: number, peer: number): boolean {
+  /** Undoes what the tunnel made other: the router's address; and lets a SYN say what the way back takes. */
+  private adapt(offset: number, length: number, domain: number, peer: number): void {
     const { view, tables } = this
     if (
       tables.hasRouter[domain] === 1 &&
@@ -380,19 +384,18 @@ export class Decapsulation {
     const type = etherType(view, offset)
     const network = offset + ETHERNET_HEADER_SIZE
     if (type === TYPE_IPV4) {
-      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE) return false
-      if (view.getUint8(network + 9) !== TCP_PROTOCOL) return false
+      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE || view.getUint8(network + 9) !== TCP_PROTOCOL)
+        return
       const transport = network + ((view.getUint8(network) & 0x0f) << 2)
       if ((view.getUint16(network + 6) & 0x1fff) === 0) {
         this.clamp(offset, length, transport, tables.mtu[peer]! - IPV4_HEADER_SIZE - TCP_HEADER_SIZE)
       }
-      return true
+    } else if (type === TYPE_IPV6) {
+      if (length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE || view.getUint8(network + 6) !== TCP_PROTOCOL)
+        return
+      const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
+      this.clamp(offset, length, network + IPV6_HEADER_SIZE, mss)
     }
-    if (type !== TYPE_IPV6 || length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE) return false
-    if (view.getUint8(network + 6) !== TCP_PROTOCOL) return false
-    const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
-    this.clamp(offset, length, network + IPV6_HEADER_SIZE, mss)
-    return true
   }
 
   private clamp(offset: number, length: number, transport: number, mss: number): void {

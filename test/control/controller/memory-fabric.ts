@@ -30,6 +30,7 @@ import type {
   FabricResolver,
   FabricZone,
 } from '../../../src/control/model/names.ts'
+import type { FabricService } from '../../../src/control/model/services.ts'
 import type {
   FabricOverlay,
   FabricPeer,
@@ -254,6 +255,7 @@ export class MemoryFabric implements Fabric {
   readonly gateways = new Map<number, FabricGateway>()
   readonly published = new Map<number, PublishedRange>()
   readonly permits = new Map<number, LinkPermit>()
+  readonly services = new Map<number, FabricService>()
   readonly parents = new Map<number, ParentPort>()
   /** Those of the machine, and their MTUs. */
   readonly interfaces = new Map<string, number>()
@@ -274,7 +276,9 @@ export class MemoryFabric implements Fabric {
   publish(range: PublishedRange): Promise<void> {
     return this.#step('publish', () => {
       if (this.published.has(range.id)) throw new Error(`range ${range.id} is published already`)
-      if (!this.ports.has(range.target.port)) throw new Error(`there is no port ${range.target.port}`)
+      const isService = [...this.services.values()].some(({ address }) => address === range.target.address)
+      if (!this.ports.has(range.target.port) && !(isService && range.target.port === -1))
+        throw new Error(`there is no port ${range.target.port}`)
       for (const other of this.published.values()) {
         if (overlap(other, range)) throw new Error(`ranges ${other.id} and ${range.id} overlap`)
       }
@@ -286,6 +290,22 @@ export class MemoryFabric implements Fabric {
     return this.#step('unpublish', () => {
       if (!this.published.delete(id)) throw new Error(`there is no range ${id}`)
       return 0
+    })
+  }
+
+  setService(service: FabricService): Promise<void> {
+    return this.#step('setService', () => {
+      if (!this.domains.has(service.domain)) throw new Error(`there is no domain ${service.domain}`)
+      for (const { id, address } of this.services.values()) {
+        if (address === service.address && id !== service.id) throw new Error(`service ${id} has ${address}`)
+      }
+      this.services.set(service.id, service)
+    })
+  }
+
+  removeService(id: number): Promise<void> {
+    return this.#step('removeService', () => {
+      if (!this.services.delete(id)) throw new Error(`there is no service ${id}`)
     })
   }
 

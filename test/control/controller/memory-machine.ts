@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Event } from '../../../src/control/api/system.ts'
+import type { ClusterParts } from '../../../src/control/cluster/cluster.ts'
 import { Controller } from '../../../src/control/controller/controller.ts'
 import { DEFAULTS } from '../../../src/control/defaults.ts'
 import type { NetworkDriver } from '../../../src/control/drivers/driver.ts'
@@ -16,6 +17,7 @@ import { Ipam } from '../../../src/control/ipam/ipam.ts'
 import type { SandboxExit, Surroundings } from '../../../src/control/model/machine.ts'
 import type { ModelRecord } from '../../../src/control/model/records.ts'
 import type { Store } from '../../../src/control/model/store.ts'
+import type { RegistryClock } from '../../../src/control/registry/manual-clock.ts'
 import { MemoryFabric, type Step } from './memory-fabric.ts'
 import { MemoryHost, type MemoryProcesses, type MemorySandbox } from './memory-host.ts'
 import { MemoryHostPorts } from './memory-host-ports.ts'
@@ -54,7 +56,8 @@ export class MemoryMachine implements MemoryProcesses {
   defaults = DEFAULTS
   /** What the user of the next daemon says of it. */
   uplink: string | undefined
-  now = Date.UTC(2026, 0, 2)
+  /** What the user of the next daemon says of its cluster. */
+  cluster: ClusterParts | undefined
   /** Names of the steps since the last `failAt` or `dieAt`. */
   readonly steps: string[] = []
   readonly #timers = new Set<Timer>()
@@ -67,6 +70,23 @@ export class MemoryMachine implements MemoryProcesses {
   #dieBefore = false
   #dead = false
   #drawn = 0
+  readonly #name: string
+  readonly #clock: RegistryClock | undefined
+  #now = Date.UTC(2026, 0, 2)
+
+  /** With a `clock` that it has in common with others, which then passes the time. No two of one name in a test. */
+  constructor(name: string = '', clock?: RegistryClock) {
+    this.#name = name
+    this.#clock = clock
+  }
+
+  get now(): number {
+    return this.#clock?.now() ?? this.#now
+  }
+
+  set now(ms: number) {
+    this.#now = ms
+  }
 
   /** Steps are counted from here, from 1; the one of this number fails. 0: none. */
   failAt(step: number): void {
@@ -139,6 +159,7 @@ export class MemoryMachine implements MemoryProcesses {
         },
         defaults: () => this.defaults,
         uplink: this.uplink,
+        cluster: this.cluster,
         log: { info: () => undefined, warn: (_details, message) => void warnings.push(message) },
       },
       drivers,
@@ -192,9 +213,15 @@ export class MemoryMachine implements MemoryProcesses {
       now: () => this.now,
       randomBytes: (count) =>
         createHash('shake256', { outputLength: count })
-          .update(String(this.#drawn++))
+          .update(`${this.#name}${this.#drawn++}`)
           .digest(),
       after: (ms, callback) => {
+        if (this.#clock !== undefined) {
+          const life = this.#life
+          return this.#clock.after(ms, () => {
+            if (life === this.#life && !this.#dead) callback()
+          })
+        }
         const timer = { at: this.now + ms, callback }
         this.#timers.add(timer)
         return () => void this.#timers.delete(timer)

@@ -446,4 +446,29 @@ export const OPERATIONS: readonly Operation[] = [
     },
     act: ({ controller }) => controller.removeSandbox('c1', { force: false }),
   },
+  {
+    name: 'service create',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+    },
+    act: ({ controller }) => controller.createService(SERVICE),
+  },
+  {
+    name: 'service update',
+    arrange: async (daemon) => {
+      await twoNetworks(daemon)
+      await run(daemon, 'c1', onTwo)
+      await daemon.controller.createService(SERVICE)
+    },
+    act: ({ controller }) =>
+      controller.updateService('web', { PublishAdd: [{ TargetPort: 81, PublishedPort: 5001 }] }),
+  },
 ]
+
+const SERVICE = {
+  Name: 'web',
+  Network: 'back',
+  Endpoints: ['c1'],
+  Ports: [{ TargetPort: 80, PublishedPort: 5000 }],
+}

@@ -49,8 +49,8 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     name: 'a driver that is not there',
-    act: (c) => c.createNetwork({ Name: 'tunnel', Driver: 'overlay' }),
-    message: 'plugin "overlay" not found',
+    act: (c) => c.createNetwork({ Name: 'tunnel', Driver: 'ipvlan' }),
+    message: 'plugin "ipvlan" not found',
   },
   {
     name: 'a pool that overlaps',

@@ -61,6 +61,7 @@ function putFlows(daemon: Daemon): void {
     expiresS: 60,
     owner: owner.port,
     mapping,
+    service: 0,
   })
   const c1 = portOf(daemon, 'c1', 'net')
   const c2 = portOf(daemon, 'c2', 'net')
@@ -121,6 +122,7 @@ describe('connections of the router', () => {
       expiresS: 1,
       owner,
       mapping: 0,
+      service: 0,
     })
     const first = tuple('172.18.0.2:5000', `${UPLINK}:8080`, domain)
     daemon.fabric.router.flows = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { FabricImpairment } from '../../../src/control/model/machine.ts'
-import type { FabricResolver } from '../../../src/control/model/names.ts'
+import type { FabricNamedHost, FabricResolver } from '../../../src/control/model/names.ts'
 import type { ModelRecord, NetworkRecord, SandboxRecord } from '../../../src/control/model/records.ts'
 import { fabricImpairment } from '../../../src/control/rules/impairment.ts'
 import { recordedRanges } from '../../../src/control/rules/port-range.ts'
@@ -28,6 +28,11 @@ export function snapshot(daemon: Daemon, machine: MemoryMachine): unknown {
     published: ordered(daemon.fabric.published.values(), ({ id: _id, target, ...range }) => ({
       ...range,
       target: { ...target, port: daemon.fabric.ports.get(target.port)?.name },
+    })),
+    services: ordered(daemon.fabric.services.values(), ({ id: _id, backends, ...service }) => ({
+      ...service,
+      domain: zoneName(daemon, service.domain),
+      backends: backends.map(({ address }) => address),
     })),
     permits: ordered(daemon.fabric.permits.values(), ({ id: _id, ...permit }) => permit),
     zones: ordered(daemon.fabric.zones.values(), (zone) => zone),
@@ -104,6 +109,7 @@ export function assertConsistent(daemon: Daemon, machine: MemoryMachine): void {
   const ends = switched.filter(({ options }) => options['tapwire.host'] === 'true')
   assert.equal(ports.filter(({ host }) => host === true).length, ends.length, 'the machine has its ends')
   assertAddresses(daemon, model)
+  assertServices(daemon, model, running)
   assertPublished(daemon, running)
   assertPermits(daemon, running)
   assertNames(daemon, running)
@@ -145,10 +151,13 @@ function assertPublished({ fabric, hostPorts }: Daemon, running: readonly Sandbo
     recordedRanges(sandbox.ports).map((range) => ({ ...range, sandbox })),
   )
   const outside = ranges.filter(({ hostFirst }) => hostFirst > 0)
+  const isService = (target: string): boolean =>
+    [...fabric.services.values()].some(({ address }) => address === target)
   const text = (address: string, protocol: string, first: number, last: number): string =>
     `${address} ${first}-${last}/${protocol}`
   assert.deepEqual(
     [...hostPorts.reservations]
+      .filter(({ target }) => !isService(target.address))
       .map(({ address, protocol, first, last }) => text(address, protocol, first, last))
       .toSorted(),
     outside
@@ -159,7 +168,8 @@ function assertPublished({ fabric, hostPorts }: Daemon, running: readonly Sandbo
     'the machine has reserved what is published',
   )
   const translated = outside.filter(({ hostIp }) => !hostIp.startsWith('127.') && !hostIp.includes(':'))
-  const ofSwitch = [...fabric.published.values()].filter(({ address, target }) => address !== target.address)
+  const ofSandboxes = [...fabric.published.values()].filter(({ target }) => !isService(target.address))
+  const ofSwitch = ofSandboxes.filter(({ address, target }) => address !== target.address)
   assert.deepEqual(
     ofSwitch.map(({ protocol, first, last }) => text('', protocol, first, last)).toSorted(),
     translated
@@ -170,9 +180,50 @@ function assertPublished({ fabric, hostPorts }: Daemon, running: readonly Sandbo
   const addresses = new Set(
     running.flatMap(({ endpoints }) => endpoints.map(({ joined }) => joined?.ipv4?.address)),
   )
-  for (const { target } of fabric.published.values()) {
+  for (const { target } of ofSandboxes) {
     assert.ok(fabric.ports.has(target.port) && addresses.has(target.address), 'a port leads to somebody')
   }
+}
+
+/** Of virtual addresses. */
+const isServices = ({ fabric }: Daemon, { ipv4, aside }: FabricNamedHost): boolean =>
+  aside === true || [...fabric.services.values()].some(({ address }) => address === ipv4)
+
+/** Every service has its address, its backends, its ports and its names, and nothing is left of others. */
+function assertServices(daemon: Daemon, model: ModelRecord, running: readonly SandboxRecord[]): void {
+  const { fabric, hostPorts } = daemon
+  const services = model.services ?? []
+  const backendsOf = ({ network, endpoints }: (typeof services)[number]): (string | undefined)[] =>
+    running.flatMap(({ name, endpoints: places }) =>
+      endpoints.includes(name)
+        ? places.filter((place) => place.network === network).map(({ joined }) => joined?.ipv4?.address)
+        : [],
+    )
+  assert.deepEqual(
+    [...fabric.services.values()].map(({ address, backends }) => [
+      address,
+      backends.map((one) => one.address),
+    ]),
+    services.map((service) => [service.virtualIp, backendsOf(service)]),
+    'every service has its backends',
+  )
+  const wanted = services.flatMap(({ virtualIp, ports }) =>
+    ports.map(({ published, target }) => `${published} ${virtualIp}:${target}`),
+  )
+  const addresses = new Set(services.map(({ virtualIp }) => virtualIp))
+  for (const ranges of [hostPorts.reservations, fabric.published.values()]) {
+    const told = [...ranges].filter(({ target }) => addresses.has(target.address))
+    assert.deepEqual(
+      told.map(({ first, target }) => `${first} ${target.address}:${target.first}`).toSorted(),
+      wanted.toSorted(),
+      'every service has its ports',
+    )
+  }
+  assert.equal(
+    [...fabric.namedHosts.values()].filter((host) => isServices(daemon, host)).length,
+    services.reduce((sum, service) => sum + 1 + backendsOf(service).length, 0),
+    'every service has its names',
+  )
 }
 
 /** What the records say of names is what the switch knows. */
@@ -193,6 +244,7 @@ function assertNames(daemon: Daemon, running: readonly SandboxRecord[]): void {
   const endpointsOf = ({ endpoints }: SandboxRecord) => endpoints.filter(({ network }) => nameOf.has(network))
   assert.deepEqual(
     [...fabric.namedHosts.values()]
+      .filter((host) => !isServices(daemon, host))
       .map(({ domain, ipv4, ipv6, names }) => [zoneName(daemon, domain), ipv4, ipv6, ...names].map(textOf))
       .map((parts) => parts.join(' '))
       .toSorted(),
@@ -325,6 +377,8 @@ function assertAddresses(daemon: Daemon, model: ModelRecord): void {
           : [],
       ),
     )
+    for (const service of model.services ?? [])
+      if (service.network === network.id) taken.push(service.virtualIp)
     assert.equal(new Set(taken).size, taken.length, 'no address twice')
     const used = daemon.addresses.usage(network.id).reduce((sum, { inUse }) => sum + inUse, 0)
     const ofNetwork = network.ipam.pools.reduce(

@@ -39,17 +39,18 @@ export class TunnelScene {
   readonly daemons = new Map<Side, ControlDaemon>()
   readonly #places = new Map<string, Place>()
 
-  /** Daemons on both sides, or on the left one alone. */
+  /** Daemons on both sides, or on the left one alone; with `args` beyond those that every one has. */
   static async start(
     underlay: Underlay,
     sides: readonly Side[] = ['left', 'right'],
     io: Backend = 'io_uring',
+    args: (side: Side) => readonly string[] = () => [],
   ): Promise<TunnelScene> {
     const scene = new TunnelScene(underlay)
     await Promise.all(
       sides.map(async (side) => {
         const place = { namespace: scene[side].name }
-        scene.daemons.set(side, await ControlDaemon.start({ place, args: ['--io', io] }))
+        scene.daemons.set(side, await ControlDaemon.start({ place, args: ['--io', io, ...args(side)] }))
       }),
     )
     return scene

@@ -1,0 +1,180 @@
+/**
+ * What a cluster costs its hosts, whatever their switches do: how soon an endpoint is known everywhere, and what it takes to remember one.
+ *
+ *     cluster   hosts × endpoints on a registry in memory, all in this process: latencies are those of all hosts one after the other
+ *     converge  the same from nothing, on any registry
+ */
+
+import { performance } from 'node:perf_hooks'
+import { setImmediate as immediate, setTimeout as wait } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { PrefixedRegistry } from '../../../src/control/cluster/prefixed-registry.ts'
+import { MemoryRegistryServer } from '../../../src/control/registry/memory-registry.ts'
+import type { Registry } from '../../../src/control/registry/registry.ts'
+import { ClusterHost } from './cluster-host.ts'
+
+const NETWORK = 'lan'
+const SUBNET = '10.64.0.0/18'
+const UDP_PORT = 4789
+const PREFIX = '/tapwire/bench/'
+/** Milliseconds between two looks whether something has come about. */
+const TURN_MS = 5
+/** Births of one host that are under way at a time. */
+const AT_A_TIME = 32
+
+export interface ClusterMeasures {
+  readonly hosts: number
+  readonly endpoints: number
+  /** Seconds until all endpoints of all hosts were there and known. */
+  readonly filledS: number
+  /** Milliseconds from the commit of one more endpoint until every host's switch has been told. */
+  readonly knownMs: { readonly median: number; readonly p99: number; readonly most: number }
+  /** Bytes of heap for each remote endpoint. */
+  readonly bytesPerRemote: number
+}
+
+export async function measureCluster(
+  hostCount: number,
+  endpointsPerHost: number,
+  births: number,
+): Promise<ClusterMeasures> {
+  const server = new MemoryRegistryServer({
+    now: () => Date.now(),
+    after: (ms, callback) => {
+      const timer = setTimeout(callback, ms)
+      return () => clearTimeout(timer)
+    },
+  })
+  const begun = performance.now()
+  const hosts = await startHosts(hostCount, () => server.connect())
+  await fill(hosts, endpointsPerHost)
+  const filledS = (performance.now() - begun) / 1000
+  const latencies = await measureBirths(hosts, births, () => server.revision)
+  const bytesPerRemote = await measureMemory(hosts, server)
+  for (const { controller } of hosts) await controller.shutdown({ liveRestore: true })
+  return {
+    hosts: hostCount,
+    endpoints: hostCount * endpointsPerHost,
+    filledS,
+    knownMs: {
+      median: latencies[latencies.length >> 1]!,
+      p99: latencies[Math.floor(latencies.length * 0.99)]!,
+      most: latencies.at(-1)!,
+    },
+    bytesPerRemote,
+  }
+}
+
+/** Seconds from no host, no network and no endpoint until all hosts' switches have been told of all endpoints. */
+export async function measureConvergence(
+  hostCount: number,
+  endpointsPerHost: number,
+  connect: () => Registry,
+): Promise<number> {
+  const begun = performance.now()
+  const hosts = await startHosts(hostCount, connect)
+  await fill(hosts, endpointsPerHost)
+  const seconds = (performance.now() - begun) / 1000
+  for (const { controller } of hosts) await controller.shutdown({ liveRestore: false })
+  return seconds
+}
+
+async function startHosts(count: number, connect: () => Registry): Promise<ClusterHost[]> {
+  const hosts = Array.from({ length: count }, (_, index) => hostOf(index, connect()))
+  await Promise.all(hosts.map(({ controller }) => controller.recover()))
+  await until(() => hosts.every(({ controller }) => controller.clusterStatus()!.state === 'member'), TURN_MS)
+  await hosts[0]!.controller.createNetwork({
+    Name: NETWORK,
+    Driver: 'overlay',
+    IPAM: { Config: [{ Subnet: SUBNET }] },
+  })
+  await until(
+    () => hosts.every(({ controller }) => controller.listNetworks({ name: [NETWORK] }).length > 0),
+    TURN_MS,
+  )
+  return hosts
+}
+
+function hostOf(index: number, registry: Registry): ClusterHost {
+  const name = `host-${index}`
+  return new ClusterHost(name, {
+    registry: new PrefixedRegistry(registry, PREFIX),
+    name: 'bench',
+    hostName: name,
+    advertise: `192.0.${2 + (index >> 7)}.${1 + (index & 0x7f)}`,
+    udpPort: UDP_PORT,
+  })
+}
+
+async function fill(hosts: readonly ClusterHost[], endpointsPerHost: number): Promise<void> {
+  await Promise.all(
+    hosts.map(async (host) => {
+      const numbers = Array.from({ length: endpointsPerHost }, (_, index) => index).values()
+      const worker = async (): Promise<void> => {
+        for (const number of numbers) await host.start(`${host.name}-${number}`, NETWORK)
+      }
+      await Promise.all(Array.from({ length: AT_A_TIME }, worker))
+    }),
+  )
+  const remotes = (hosts.length - 1) * endpointsPerHost
+  await until(() => hosts.every(({ stations }) => stations === remotes), TURN_MS)
+}
+
+/** Sorted milliseconds. The commit is when the registry's revision changes. */
+async function measureBirths(
+  hosts: readonly ClusterHost[],
+  births: number,
+  revision: () => number,
+): Promise<number[]> {
+  const latencies: number[] = []
+  for (let birth = 0; birth < births; birth++) {
+    const home = hosts[birth % hosts.length]!
+    const others = hosts.filter((host) => host !== home)
+    for (const host of others) {
+      host.isWatched = true
+      host.toldAt.clear()
+    }
+    const before = revision()
+    let committedAt = 0
+    const born = home.start(`late-${birth}`, NETWORK)
+    // Whoever is told first is told behind the commit: what that took counts from the last moment before it.
+    while (committedAt === 0) {
+      const now = performance.now()
+      await Promise.resolve()
+      if (revision() !== before) committedAt = now
+      else if (others.some(({ toldAt }) => toldAt.size > 0)) break
+    }
+    const mac = await born
+    await until(() => others.every(({ toldAt }) => toldAt.has(mac)))
+    latencies.push(Math.max(...others.map(({ toldAt }) => toldAt.get(mac)!)) - committedAt)
+    for (const host of others) host.isWatched = false
+  }
+  return latencies.toSorted((a, b) => a - b)
+}
+
+/** One more host, which has no endpoint: what it takes is for the others' endpoints. */
+async function measureMemory(hosts: readonly ClusterHost[], server: MemoryRegistryServer): Promise<number> {
+  const remotes = hosts[0]!.stations + hosts[0]!.controller.listSandboxes({ all: true, filters: {} }).length
+  const before = heap()
+  const observer = hostOf(hosts.length, server.connect())
+  await observer.controller.recover()
+  await until(() => observer.stations === remotes, TURN_MS)
+  await wait(100)
+  const bytes = heap() - before
+  await observer.controller.shutdown({ liveRestore: true })
+  return bytes / remotes
+}
+
+function heap(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+/** Looks each turn of the event loop, or where a registry elsewhere needs the processor, every `ms`. */
+async function until(holds: () => boolean, ms = 0): Promise<void> {
+  while (!holds()) await (ms === 0 ? immediate() : wait(ms))
+}

@@ -1,0 +1,348 @@
+/**
+ * Services: a name and an address for several sandboxes of a network. Their records are in the daemon's state, or in the registry of its
+ * cluster where the network is the cluster's; what of them is to be on this host, the mesh sees to.
+ */
+
+import { SERVICE_FIRST_PORT, SERVICE_LAST_PORT } from '../../datapath/services/service-limits.ts'
+import type {
+  ServiceCreate,
+  ServiceCreated,
+  ServiceInspect,
+  ServiceTask,
+  ServiceUpdate,
+} from '../api/service.ts'
+import { ClusterServices, serviceNameTaken, servicePortTaken } from '../cluster/cluster-services.ts'
+import type { ClusterSession } from '../cluster/cluster-session.ts'
+import type { ClusterFacts } from '../cluster/cluster-view.ts'
+import type { Filters } from '../control-plane.ts'
+import type { SwitchRegistry } from '../drivers/switch-registry.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { NetworkRecord } from '../model/records.ts'
+import type { ServicePort, ServiceRecord } from '../model/services.ts'
+import { bridgeGateway } from '../rules/gateway.ts'
+import { printable } from '../rules/names.ts'
+import { isRouted } from '../rules/routed-drivers.ts'
+import { planService, type ServicePlan, updateService } from '../rules/service-create.ts'
+import { isBackend, type ServiceMember } from '../rules/service-members.ts'
+import { conjunction, hasLabels } from '../views/list-filters.ts'
+import { inspectService, taskOf } from '../views/service-inspect.ts'
+import type { Context } from './context.ts'
+import { LocalServices, type ServiceShelf } from './local-services.ts'
+import type { Names } from './names.ts'
+import type { Publications } from './publications.ts'
+import { ServiceMesh } from './service-mesh.ts'
+import type { SeenService } from './service-wish.ts'
+
+export class Services {
+  readonly mesh: ServiceMesh
+  readonly local: LocalServices
+  readonly #context: Context
+  readonly #registry: SwitchRegistry
+  readonly #publications: Publications
+  #session: ClusterSession | undefined
+  #cluster: ClusterServices | undefined
+
+  constructor(context: Context, registry: SwitchRegistry, names: Names, publications: Publications) {
+    this.#context = context
+    this.#registry = registry
+    this.#publications = publications
+    this.local = new LocalServices(context)
+    this.mesh = new ServiceMesh({ context, names, publications, seen: () => this.#seen() })
+  }
+
+  /** The model is complete: from here on all that concerns services is followed. `session`: of this host's cluster, where it is in one. */
+  async start(session: ClusterSession | undefined): Promise<void> {
+    const { model, parts } = this.#context
+    const changed = (): void => void this.mesh.settle()
+    model.onChange(changed)
+    this.#registry.onChange(changed)
+    if (session !== undefined) {
+      this.#session = session
+      this.#cluster = new ClusterServices(session, parts.addresses)
+      session.view.onChange(changed)
+    }
+    await this.mesh.start()
+  }
+
+  async create(request: ServiceCreate): Promise<ServiceCreated> {
+    const plan = planService(request)
+    const network = this.#networkOf(request.Network, plan)
+    this.#refuseNetwork(network, plan)
+    const shelf = this.#shelfOf(network)
+    if (this.#find(plan.name) !== undefined) throw serviceNameTaken(plan.name)
+    const id = this.#context.newId()
+    const ports = this.#choosePorts(plan.ports, id)
+    const release = this.#context.holdNetwork(network.id)
+    try {
+      const service = await shelf.add({
+        ...plan,
+        id,
+        ports,
+        created: this.#context.timestamp(),
+        network: network.id,
+        virtualIp: '',
+      })
+      await this.#settled(service, () => shelf.remove(service, true))
+      this.#event('create', service)
+      return { ID: id }
+    } finally {
+      release()
+    }
+  }
+
+  async update(reference: string, request: ServiceUpdate): Promise<void> {
+    const { service, shelf } = this.#get(reference)
+    const wanted = updateService(service, request)
+    const kept = new Set(service.ports)
+    const added = this.#choosePorts(
+      wanted.ports.filter((port) => !kept.has(port)),
+      service.id,
+    )
+    const after = { ...wanted, ports: [...wanted.ports.filter((port) => kept.has(port)), ...added] }
+    await shelf.replace(service, after)
+    await this.#settled(after, () => shelf.replace(after, service))
+    this.#event('update', after)
+  }
+
+  async remove(reference: string): Promise<void> {
+    const { service, shelf } = this.#get(reference)
+    await shelf.remove(service)
+    await this.mesh.settle()
+    this.#event('remove', service)
+  }
+
+  list(filters: Filters): readonly ServiceInspect[] {
+    const passes = conjunction<ServiceRecord>(filters, {
+      id: (values) => (service) => values.some((value) => service.id.startsWith(value)),
+      label: (values) => (service) => hasLabels(service.labels, values),
+      mode: (values) => (service) => values.includes(service.endpointMode),
+      name: (values) => (service) => values.some((value) => service.name.includes(value)),
+    })
+    return this.#all()
+      .filter(passes)
+      .map((service) => this.#inspect(service))
+  }
+
+  inspect(reference: string): ServiceInspect {
+    return this.#inspect(this.#get(reference).service)
+  }
+
+  tasks(reference: string): readonly ServiceTask[] {
+    return this.#backendsOf(this.#get(reference).service).map(taskOf)
+  }
+
+  /** Names of those on a network. */
+  onNetwork(network: string): readonly string[] {
+    return this.#all().flatMap((service) => (service.network === network ? [service.name] : []))
+  }
+
+  /** What names of services on a network lead to, and whose that is: no sandbox's for a virtual address. */
+  addressesOn(
+    network: string,
+  ): readonly { readonly name: string; readonly sandbox: string; readonly address: string }[] {
+    return this.#all().flatMap((service) => {
+      if (service.network !== network) return []
+      const { name, virtualIp } = service
+      const backends = this.#backendsOf(service).map((member) => ({
+        sandbox: member.name,
+        address: member.address,
+      }))
+      const tasks = backends.map((backend) => ({ name: `tasks.${name}`, ...backend }))
+      const all = backends.map((backend) => ({ name, ...backend }))
+      return [...(virtualIp === '' ? all : [{ name, sandbox: '', address: virtualIp }]), ...tasks]
+    })
+  }
+
+  /** The service whose virtual address it is. */
+  virtualOwner(network: string, address: string): string | undefined {
+    return this.#all().find((service) => service.network === network && service.virtualIp === address)?.name
+  }
+
+  /** The virtual address of the service of this name. */
+  addressOf(name: string): string | undefined {
+    return this.#find(name)?.virtualIp || undefined
+  }
+
+  /** What people call the switch's number of one; empty where it is nobody's. */
+  nameOf(number: number): string {
+    const id = this.mesh.serviceOf(number)
+    return this.#all().find((service) => service.id === id)?.name ?? ''
+  }
+
+  #inspect(service: ServiceRecord): ServiceInspect {
+    const network = this.#context.model.network(service.network)
+    return inspectService(service, network, this.#backendsOf(service), this.mesh.problemOf(service.id))
+  }
+
+  #all(): readonly ServiceRecord[] {
+    return [...this.local.services.values(), ...(this.#cluster?.services.values() ?? [])]
+  }
+
+  #find(name: string): ServiceRecord | undefined {
+    return this.#all().find((service) => service.name === name)
+  }
+
+  /** By name, id or the beginning of an id. Throws SERVICE_UNKNOWN, REFERENCE_AMBIGUOUS. */
+  #get(reference: string): { readonly service: ServiceRecord; readonly shelf: ServiceShelf } {
+    const all = this.#all()
+    const named = all.filter(({ name, id }) => name === reference || id === reference)
+    const begun = all.filter(({ id }) => reference !== '' && id.startsWith(reference))
+    const found = named.length > 0 ? named : begun
+    const shown = printable(reference)
+    if (found.length > 1)
+      throw new TapwireError(
+        ErrorCode.referenceAmbiguous,
+        `service ${shown} is ambiguous (${found.length} matches found on ID prefix)`,
+      )
+    const [service] = found
+    if (service === undefined) throw new TapwireError(ErrorCode.serviceUnknown, `service ${shown} not found`)
+    const isLocal = this.local.services.has(service.id)
+    return { service, shelf: isLocal ? this.local : this.#cluster! }
+  }
+
+  #shelfOf({ scope }: NetworkRecord): ServiceShelf {
+    return scope === 'swarm' && this.#cluster !== undefined ? this.#cluster : this.local
+  }
+
+  /** The one that is named; or the only one that its backends are on. */
+  #networkOf(reference: string | undefined, plan: ServicePlan): NetworkRecord {
+    if (reference !== undefined) return this.#context.findNetwork(reference)
+    const { model } = this.#context
+    const networks = [...model.networks.values()].filter(({ id }) =>
+      this.#membersOf(id).some((member) => isBackend(plan, member)),
+    )
+    if (networks.length === 1) return networks[0]!
+    const names = networks.map(({ name }) => name).join(', ')
+    throw new TapwireError(
+      ErrorCode.serviceInvalid,
+      networks.length === 0
+        ? 'no sandbox that runs is a backend of the service, so its network is not known'
+        : `the backends of the service are on several networks: ${names}`,
+      { hint: "Say on which one it is with '--network'." },
+    )
+  }
+
+  /** Its router has to be there, and IPv4. */
+  #refuseNetwork(network: NetworkRecord, { endpointMode }: ServicePlan): void {
+    const pool = network.ipam.pools.find(({ family }) => family === 4)
+    const hasGateway =
+      network.driver === 'bridge' ? bridgeGateway(network) !== undefined : pool?.gateway !== undefined
+    if (hasGateway && isRouted(network.driver) && !network.configOnly) return
+    throw new TapwireError(
+      ErrorCode.serviceInvalid,
+      `network ${network.name} cannot have services${endpointMode === 'vip' ? ' with a virtual address' : ''}: it has no IPv4 gateway of Tapwire's`,
+      { hint: 'Networks of the drivers bridge, vxlan and overlay have one, unless they are isolated.' },
+    )
+  }
+
+  /** Those without a number get one that is free here and in the cluster. Throws PORT_IN_USE, PORTS_EXHAUSTED. */
+  #choosePorts(ports: readonly ServicePort[], own: string): readonly ServicePort[] {
+    const taken = new Map<string, ServiceRecord>()
+    for (const service of this.#all()) {
+      if (service.id === own) continue
+      for (const port of service.ports) taken.set(`${port.published}/${port.protocol}`, service)
+    }
+    const chosen = new Set(ports.map(({ published, protocol }) => `${published}/${protocol}`))
+    return ports.map((port) => {
+      const holder = taken.get(`${port.published}/${port.protocol}`)
+      if (holder !== undefined) throw servicePortTaken(port, holder.name, holder.id)
+      if (port.published > 0) return port
+      for (let published = SERVICE_FIRST_PORT; published <= SERVICE_LAST_PORT; published++) {
+        const key = `${published}/${port.protocol}`
+        if (taken.has(key) || chosen.has(key) || this.#isTaken(port, published)) continue
+        chosen.add(key)
+        return { ...port, published }
+      }
+      throw new TapwireError(ErrorCode.portsExhausted, 'all ports are allocated')
+    })
+  }
+
+  #isTaken({ protocol, target }: ServicePort, published: number): boolean {
+    const range = { protocol, first: target, last: target, hostIp: '', hostFirst: published }
+    return this.#publications.hostPortChoice.isTaken(range)
+  }
+
+  /** Who asks for a port that this machine cannot give is told, and nothing is left. */
+  async #settled({ id }: ServiceRecord, revert: () => Promise<void>): Promise<void> {
+    // It has begun when the record changed.
+    await this.mesh.idle()
+    const failure = this.mesh.failureOf(id)
+    if (failure === undefined) return
+    await revert()
+    await this.mesh.settle()
+    throw failure
+  }
+
+  #seen(): readonly SeenService[] {
+    return this.#all().map((service) => ({
+      service,
+      domain: this.#registry.domainOf(service.network),
+      backends: this.#backendsOf(service),
+    }))
+  }
+
+  #backendsOf(service: ServiceRecord): readonly ServiceMember[] {
+    return this.#membersOf(service.network).filter((member) => isBackend(service, member))
+  }
+
+  /** Of a network: those here by the model, those on other hosts by the cluster. */
+  #membersOf(network: string): readonly ServiceMember[] {
+    const { model } = this.#context
+    const own = this.#session?.settings.host.name ?? ''
+    const local = model.members(network).flatMap(({ sandbox, endpoint: { joined } }): ServiceMember[] => {
+      if (joined?.ipv4 === undefined || sandbox.state.status !== 'running') return []
+      return [
+        {
+          endpoint: joined.id,
+          sandbox: sandbox.id,
+          name: sandbox.name,
+          labels: sandbox.config.labels,
+          address: joined.ipv4.address,
+          host: own,
+          port: this.#registry.portOfEndpoint(joined.id)?.port,
+          isLocal: true,
+        },
+      ]
+    })
+    return this.#session === undefined
+      ? local
+      : [...local, ...this.#remoteMembers(this.#session.view, network, own)]
+  }
+
+  #remoteMembers(facts: ClusterFacts, network: string, own: string): readonly ServiceMember[] {
+    const peers = new Map(
+      this.#registry
+        .ports()
+        .flatMap(({ peer, port, network: { id } }) =>
+          peer === undefined || id !== network ? [] : [[peer.address, port] as const],
+        ),
+    )
+    return [...facts.endpoints(network).values()].flatMap(({ id, host, sandbox, ipv4 }): ServiceMember[] => {
+      if (host === own || ipv4 === undefined) return []
+      const advertise = facts.hosts.get(host)?.advertise ?? ''
+      return [
+        {
+          endpoint: id,
+          sandbox: sandbox.id,
+          name: sandbox.name,
+          labels: sandbox.labels,
+          address: ipv4,
+          host,
+          port: peers.get(advertise),
+          isLocal: false,
+        },
+      ]
+    })
+  }
+
+  #event(action: string, { id, name, network }: ServiceRecord): void {
+    this.#context.parts.events.publish({
+      Type: 'service',
+      Action: action,
+      Actor: {
+        ID: id,
+        Attributes: { name, network: this.#context.model.network(network)?.name ?? network },
+      },
+    })
+  }
+}

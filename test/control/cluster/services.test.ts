@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { ServiceCreate } from '../../../src/control/api/service.ts'
+import { type ClusterMachine, MemoryCluster } from './memory-cluster.ts'
+
+const WEB: ServiceCreate = {
+  Name: 'web',
+  Network: 'net',
+  ReplicasOf: ['app=web'],
+  Ports: [{ TargetPort: 80, PublishedPort: 5000 }],
+}
+
+/** Hosts on whose network net, 10.0.9.0/24, each has a sandbox web-a, web-b … with the label app=web. */
+async function scene(count = 3): Promise<MemoryCluster> {
+  const cluster = await MemoryCluster.of(count)
+  const [first] = cluster.hosts
+  await cluster.run(
+    first!.controller.createNetwork({
+      Name: 'net',
+      Driver: 'overlay',
+      Attachable: true,
+      IPAM: { Config: [{ Subnet: '10.0.9.0/24' }] },
+    }),
+  )
+  for (const host of cluster.hosts) await host.start(`web-${host.name}`, 'net', { Labels: { app: 'web' } })
+  await cluster.settle()
+  return cluster
+}
+
+/** `address: backends at ports` of each service of a host's switch; a port is the host's own, or its peer for another host. */
+const switched = ({ daemon }: ClusterMachine): string[] =>
+  [...daemon.fabric.services.values()].map(({ address, backends }) => {
+    const told = backends.map(({ address: backend, port }) => {
+      const peer = daemon.fabric.tunnelling.peers.get(port)?.address
+      return `${backend}@${peer ?? 'here'}`
+    })
+    return `${address}: ${told.toSorted().join(' ')}`
+  })
+
+const named = ({ daemon }: ClusterMachine): string[] =>
+  [...daemon.fabric.namedHosts.values()]
+    .flatMap(({ ipv4, names }) => names.map(({ text }) => `${text} ${ipv4}`))
+    .filter((text) => /^(tasks\.)?web /.test(text))
+    .toSorted()
+
+const published = ({ daemon }: ClusterMachine): string[] =>
+  [...daemon.fabric.published.values()].map(
+    ({ first, target }) => `${first} ${target.address}:${target.first}`,
+  )
+
+const fails = (promise: Promise<unknown>, message: string | RegExp): Promise<void> =>
+  assert.rejects(promise, { message })
+
+describe('a service of a cluster', () => {
+  it('is on every host, with the backends of all of them', async () => {
+    const cluster = await scene()
+    const [one, two, three] = cluster.hosts
+    await cluster.run(two!.controller.createService(WEB))
+    await cluster.settle()
+    const { VirtualIP, Tasks, Scope } = one!.controller.inspectService('web')
+    const virtual = VirtualIP.split('/')[0]!
+    const at = cluster.hosts.map((host) => host.addressOf(`web-${host.name}`, 'net'))
+    assert.equal(Scope, 'swarm')
+    assert.deepEqual(Tasks.map(({ Node, Address }) => `${Node} ${Address}`).toSorted(), [
+      `a ${at[0]}`,
+      `b ${at[1]}`,
+      `c ${at[2]}`,
+    ])
+    for (const host of cluster.hosts) {
+      const places = cluster.hosts.map((other, index) => {
+        return `${at[index]}@${other === host ? 'here' : other.advertise}`
+      })
+      assert.deepEqual(switched(host), [`${virtual}: ${places.toSorted().join(' ')}`], host.name)
+      assert.deepEqual(published(host), [`5000 ${virtual}:80`])
+      assert.deepEqual(
+        named(host),
+        [...at.map((address) => `tasks.web ${address}`), `web ${virtual}`].toSorted(),
+      )
+    }
+    await cluster.run(three!.controller.removeService('web'))
+    await cluster.settle()
+    for (const host of cluster.hosts) {
+      assert.deepEqual([switched(host), published(host), named(host)], [[], [], []])
+    }
+    assert.equal(
+      one!.controller.cluster!.claims(one!.controller.inspectNetwork('net').Id).has(virtual),
+      false,
+    )
+  })
+  it('loses the backends of a host that dies, when its lease ends, and has them again', async () => {
+    const cluster = await scene()
+    const [one, two, three] = cluster.hosts
+    await cluster.run(one!.controller.createService(WEB))
+    await cluster.settle()
+    three!.kill()
+    await cluster.settle()
+    assert.equal(one!.controller.serviceTasks('web').length, 3, 'nobody knows yet')
+    await cluster.pass(60_000)
+    assert.deepEqual(
+      two!.controller
+        .serviceTasks('web')
+        .map(({ Node }) => Node)
+        .toSorted(),
+      ['a', 'b'],
+    )
+    assert.equal(switched(one!)[0]!.split(' ').length, 3)
+    await three!.boot()
+    await cluster.pass(1000)
+    for (const host of cluster.hosts) assert.equal(switched(host)[0]!.split(' ').length, 4, host.name)
+  })
+  it('keeps its address from everybody, also while its maker is away', async () => {
+    const cluster = await scene(2)
+    const [one, two] = cluster.hosts
+    await cluster.run(one!.controller.createService(WEB))
+    await cluster.settle()
+    const virtual = two!.controller.inspectService('web').VirtualIP.split('/')[0]!
+    one!.kill()
+    await cluster.pass(60_000)
+    await fails(two!.startAt('thief', 'net', virtual), /Address already in use/)
+    await two!.start('other', 'net')
+    assert.notEqual(two!.addressOf('other', 'net'), virtual)
+    assert.deepEqual(published(two!), [`5000 ${virtual}:80`])
+  })
+  it('has a name and ports that no other has, whichever host is asked, also at the same moment', async () => {
+    const cluster = await scene(2)
+    const [one, two] = cluster.hosts
+    const both = await Promise.allSettled([
+      cluster.run(one!.controller.createService(WEB)),
+      cluster.run(two!.controller.createService({ ...WEB, Ports: [] })),
+    ])
+    assert.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
+    await cluster.settle()
+    for (const host of cluster.hosts) assert.equal(host.controller.listServices({}).length, 1)
+    await cluster.run(one!.controller.removeService('web'))
+    const ports = await Promise.allSettled([
+      cluster.run(one!.controller.createService({ ...WEB, Name: 'one' })),
+      cluster.run(two!.controller.createService({ ...WEB, Name: 'two' })),
+    ])
+    assert.deepEqual(ports.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
+    const refused = ports.find((result) => result.status === 'rejected')
+    assert.match(String(refused!.reason), /port '5000' is already in use by service '(one|two)'/)
+  })
+  it('can be changed from every host; while the registry is away it is not, and goes on', async () => {
+    const cluster = await scene(2)
+    const [one, two] = cluster.hosts
+    await cluster.run(one!.controller.createService(WEB))
+    await cluster.settle()
+    const change = { PublishAdd: [{ TargetPort: 443, PublishedPort: 5443 }], PublishRm: [{ TargetPort: 80 }] }
+    await cluster.run(two!.controller.updateService('web', change))
+    await cluster.settle()
+    const virtual = one!.controller.inspectService('web').VirtualIP.split('/')[0]!
+    for (const host of cluster.hosts) assert.deepEqual(published(host), [`5443 ${virtual}:443`])
+    await cluster.run(one!.controller.createService({ ...WEB, Name: 'again' }))
+  })
+  it('of mode host is published where it has a backend, and nowhere else', async () => {
+    const cluster = await scene(2)
+    const [one, two] = cluster.hosts
+    await cluster.run(two!.controller.stopSandbox('web-b', {}))
+    const Ports = [{ TargetPort: 80, PublishedPort: 5000, PublishMode: 'host' } as const]
+    await cluster.run(two!.controller.createService({ ...WEB, Ports }))
+    await cluster.settle()
+    assert.deepEqual([published(one!).length, published(two!).length], [1, 0])
+    await cluster.run(two!.controller.startSandbox('web-b'))
+    await cluster.settle()
+    assert.deepEqual([published(one!).length, published(two!).length], [1, 1])
+  })
+  it('says where a port of it cannot be had, and has it everywhere else', async () => {
+    const cluster = await scene(2)
+    const [one, two] = cluster.hosts
+    two!.machine.busyPorts.add('5000/tcp')
+    await cluster.run(one!.controller.createService(WEB))
+    await cluster.settle()
+    assert.deepEqual([published(one!).length, published(two!).length], [1, 0])
+    assert.match(two!.controller.inspectService('web').Problem, /5000/)
+    two!.machine.busyPorts.clear()
+    await cluster.pass(10_000)
+    assert.equal(published(two!).length, 1)
+  })
+})

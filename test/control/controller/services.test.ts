@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { ServiceCreate } from '../../../src/control/api/service.ts'
+import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
+
+const WEB: ServiceCreate = { Name: 'web', ReplicasOf: ['app=web'] }
+const PUBLISHED: ServiceCreate = { ...WEB, Ports: [{ TargetPort: 80, PublishedPort: 5000 }] }
+
+/** Network front, 10.1.0.0/24; sandboxes a1 and b1 (10.1.0.2 and 3) have the label app=web, c1 (10.1.0.4) has none. */
+async function booted(): Promise<{ machine: MemoryMachine; daemon: Daemon }> {
+  const machine = new MemoryMachine()
+  const daemon = await machine.boot()
+  await daemon.controller.createNetwork({ Name: 'front', IPAM: { Config: [{ Subnet: '10.1.0.0/24' }] } })
+  await run(daemon, 'a1', { app: 'web' })
+  await run(daemon, 'b1', { app: 'web' })
+  await run(daemon, 'c1', {})
+  return { machine, daemon }
+}
+
+async function run({ controller }: Daemon, name: string, Labels: Record<string, string>): Promise<string> {
+  const HostConfig = { NetworkMode: 'front' }
+  const { Id } = await controller.createSandbox(name, { Cmd: ['serve'], HostConfig, Labels })
+  await controller.startSandbox(Id)
+  await settled()
+  return Id
+}
+
+/** `10.1.0.5: 10.1.0.2 10.1.0.3` for each. */
+const switched = ({ fabric }: Daemon): string[] =>
+  [...fabric.services.values()].map(
+    ({ address, backends }) => `${address}: ${backends.map((backend) => backend.address).join(' ')}`,
+  )
+
+/** `web 10.1.0.5` for each name that is a service's. */
+const named = ({ fabric }: Daemon): string[] =>
+  [...fabric.namedHosts.values()]
+    .flatMap(({ ipv4, names }) => names.map(({ text }) => `${text} ${ipv4}`))
+    .filter((text) => /web/.test(text))
+    .toSorted()
+
+const published = ({ fabric }: Daemon): string[] =>
+  [...fabric.published.values()].map(
+    ({ protocol, first, target }) => `${first}/${protocol} ${target.address}:${target.first} ${target.port}`,
+  )
+
+const reserved = ({ hostPorts }: Daemon): string[] =>
+  [...hostPorts.reservations].map(({ first, target }) => `${first} ${target.address}:${target.first}`)
+
+const fails = (promise: Promise<unknown>, message: string | RegExp): Promise<void> =>
+  assert.rejects(promise, { message })
+
+describe('a service', () => {
+  it('has an address of its network, the sandboxes with its label for backends, and names for all of that', async () => {
+    const { daemon } = await booted()
+    await daemon.controller.createService(WEB)
+    assert.deepEqual(switched(daemon), ['10.1.0.5: 10.1.0.2 10.1.0.3'])
+    assert.deepEqual(named(daemon), ['tasks.web 10.1.0.2', 'tasks.web 10.1.0.3', 'web 10.1.0.5'])
+    const { Network, VirtualIP, Scope, Tasks, Problem } = daemon.controller.inspectService('web')
+    assert.deepEqual([Network.Name, VirtualIP, Scope, Problem], ['front', '10.1.0.5/24', 'local', ''])
+    assert.deepEqual(
+      Tasks.map(({ Name, Address }) => [Name, Address]),
+      [
+        ['a1', '10.1.0.2'],
+        ['b1', '10.1.0.3'],
+      ],
+    )
+    assert.deepEqual(daemon.events.at(-1)?.Action, 'create')
+    const { records } = daemon.controller.dnsRecords('front')
+    assert.deepEqual(
+      records
+        .filter(({ kind }) => kind === 'service')
+        .map(({ name, sandbox, ipv4 }) => [name, sandbox, ipv4]),
+      [
+        ['web', '', '10.1.0.5'],
+        ['tasks.web', 'a1', '10.1.0.2'],
+        ['tasks.web', 'b1', '10.1.0.3'],
+      ],
+    )
+  })
+  it('follows its backends: those that come, end, and are named', async () => {
+    const { daemon } = await booted()
+    await daemon.controller.createService({ ...WEB, Endpoints: ['c1'] })
+    assert.deepEqual(switched(daemon), ['10.1.0.5: 10.1.0.2 10.1.0.3 10.1.0.4'])
+    await daemon.controller.stopSandbox('a1', {})
+    await settled()
+    assert.deepEqual(switched(daemon), ['10.1.0.5: 10.1.0.3 10.1.0.4'])
+    await run(daemon, 'd1', { app: 'web' })
+    assert.deepEqual(switched(daemon), ['10.1.0.5: 10.1.0.3 10.1.0.4 10.1.0.6'])
+    await daemon.controller.renameSandbox('c1', 'other')
+    await settled()
+    assert.deepEqual(switched(daemon), ['10.1.0.5: 10.1.0.3 10.1.0.6'])
+    await daemon.controller.disconnect('front', { Container: 'b1' })
+    await settled()
+    assert.deepEqual(switched(daemon), ['10.1.0.5: 10.1.0.6'])
+    assert.deepEqual(named(daemon), ['tasks.web 10.1.0.6', 'web 10.1.0.5'])
+  })
+  it('without a virtual address is a name for all of them', async () => {
+    const { daemon } = await booted()
+    await daemon.controller.createService({ ...WEB, EndpointMode: 'dnsrr' })
+    assert.deepEqual(switched(daemon), [])
+    assert.deepEqual(named(daemon), [
+      'tasks.web 10.1.0.2',
+      'tasks.web 10.1.0.3',
+      'web 10.1.0.2',
+      'web 10.1.0.3',
+    ])
+  })
+  it('is taken away whole, and its address with it', async () => {
+    const { daemon } = await booted()
+    await daemon.controller.createService(PUBLISHED)
+    await fails(daemon.controller.removeNetwork('front'), /network front is in use by service web/)
+    await daemon.controller.removeService('web')
+    assert.deepEqual([switched(daemon), named(daemon), published(daemon), reserved(daemon)], [[], [], [], []])
+    await fails(daemon.controller.removeService('web'), 'service web not found')
+    await daemon.controller.createService({ ...WEB, Name: 'again' })
+    assert.equal(daemon.controller.inspectService('again').VirtualIP, '10.1.0.6/24')
+  })
+  it('is there again after a restart, with the same address', async () => {
+    const { machine, daemon } = await booted()
+    await daemon.controller.createService(PUBLISHED)
+    machine.die()
+    const next = await machine.boot()
+    assert.deepEqual(switched(next), ['10.1.0.5: 10.1.0.2 10.1.0.3'])
+    assert.deepEqual(published(next), ['5000/tcp 10.1.0.5:80 -1'])
+    assert.equal(
+      await run(next, 'd1', {}).then(
+        (id) => next.controller.inspectSandbox(id).NetworkSettings.Networks['front']!.IPAddress,
+      ),
+      '10.1.0.6',
+    )
+  })
+  it('is found by the beginning of its id, and by filters', async () => {
+    const { daemon } = await booted()
+    const { ID } = await daemon.controller.createService({ ...WEB, Labels: { tier: 'one' } })
+    await daemon.controller.createService({ Name: 'db', Endpoints: ['c1'], EndpointMode: 'dnsrr' })
+    assert.equal(daemon.controller.inspectService(ID.slice(0, 12)).Name, 'web')
+    const names = (filters: Record<string, string[]>): string[] =>
+      daemon.controller.listServices(filters).map(({ Name }) => Name)
+    assert.deepEqual(names({}), ['web', 'db'])
+    assert.deepEqual(names({ label: ['tier=one'] }), ['web'])
+    assert.deepEqual(names({ mode: ['dnsrr'] }), ['db'])
+    assert.deepEqual(names({ name: ['d'] }), ['db'])
+  })
+})
+
+describe('published ports of a service', () => {
+  it('lead to its address: the machine’s programs are led there as well', async () => {
+    const { daemon } = await booted()
+    await daemon.controller.createService(PUBLISHED)
+    assert.deepEqual(published(daemon), ['5000/tcp 10.1.0.5:80 -1'])
+    assert.deepEqual(reserved(daemon), ['5000 10.1.0.5:80'])
+  })
+  it('of mode host are there where a backend is, and lead to those of this host', async () => {
+    const { daemon } = await booted()
+    const Ports = [{ TargetPort: 80, PublishedPort: 5000, PublishMode: 'host' } as const]
+    await daemon.controller.createService({ ...WEB, EndpointMode: 'dnsrr', Ports })
+    assert.deepEqual(switched(daemon), ['0.0.0.1: 10.1.0.2 10.1.0.3'])
+    assert.deepEqual(published(daemon), ['5000/tcp 0.0.0.1:80 -1'])
+    assert.deepEqual(reserved(daemon), ['5000 10.1.0.2:80'])
+    await daemon.controller.stopSandbox('a1', {})
+    await settled()
+    assert.deepEqual(reserved(daemon), ['5000 10.1.0.3:80'])
+    await daemon.controller.stopSandbox('b1', {})
+    await settled()
+    assert.deepEqual([switched(daemon), published(daemon), reserved(daemon)], [[], [], []])
+  })
+  it('are changed one by one', async () => {
+    const { daemon } = await booted()
+    await daemon.controller.createService(PUBLISHED)
+    const [before] = daemon.fabric.published.keys()
+    await daemon.controller.updateService('web', { PublishAdd: [{ Protocol: 'udp', TargetPort: 53 }] })
+    assert.deepEqual(published(daemon), ['5000/tcp 10.1.0.5:80 -1', '30000/udp 10.1.0.5:53 -1'])
+    assert.ok(daemon.fabric.published.has(before!), 'what stays is left alone')
+    await daemon.controller.updateService('web', { PublishRm: [{ TargetPort: 80 }] })
+    assert.deepEqual(published(daemon), ['30000/udp 10.1.0.5:53 -1'])
+    await fails(
+      daemon.controller.updateService('web', { PublishRm: [{ TargetPort: 80 }] }),
+      "no public port '80/tcp' published for web",
+    )
+  })
+  it('that others have are refused in Docker’s words, and nothing is left', async () => {
+    const { machine, daemon } = await booted()
+    const { ID } = await daemon.controller.createService(PUBLISHED)
+    const other = { ...PUBLISHED, Name: 'other' }
+    await fails(
+      daemon.controller.createService(other),
+      `port '5000' is already in use by service 'web' (${ID}) as an ingress port`,
+    )
+    await daemon.controller.createSandbox('e1', {
+      Cmd: ['serve'],
+      HostConfig: { PortBindings: { '80/tcp': [{ HostPort: '6000' }] } },
+    })
+    await daemon.controller.startSandbox('e1')
+    const taken = { ...other, Ports: [{ TargetPort: 80, PublishedPort: 6000 }] }
+    await fails(
+      daemon.controller.createService(taken),
+      'Bind for 0.0.0.0:6000 failed: port is already allocated',
+    )
+    machine.busyPorts.add('7000/tcp')
+    await fails(
+      daemon.controller.createService({ ...other, Ports: [{ TargetPort: 80, PublishedPort: 7000 }] }),
+      /address already in use|7000/,
+    )
+    assert.deepEqual(
+      daemon.controller.listServices({}).map(({ Name }) => Name),
+      ['web'],
+    )
+    assert.deepEqual(switched(daemon), ['10.1.0.5: 10.1.0.2 10.1.0.3'])
+    await fails(daemon.controller.createService({ ...WEB, Name: 'web' }), /service web already exists/)
+  })
+  it('that another program has for a while come when it lets go', async () => {
+    const { machine, daemon } = await booted()
+    await daemon.controller.createService(PUBLISHED)
+    machine.die()
+    machine.busyPorts.add('5000/tcp')
+    const next = await machine.boot()
+    assert.deepEqual(published(next), [])
+    assert.match(next.controller.inspectService('web').Problem, /5000/)
+    assert.deepEqual(next.warnings, ['service web is not all that it should be on this host'])
+    machine.busyPorts.clear()
+    await machine.pass(5000)
+    assert.deepEqual(published(next), ['5000/tcp 10.1.0.5:80 -1'])
+    assert.equal(next.controller.inspectService('web').Problem, '')
+  })
+})
+
+describe('what a service cannot be', () => {
+  const refusals: readonly [string, ServiceCreate, string | RegExp][] = [
+    ['without backends', { Name: 'x' }, 'a service needs backends'],
+    ['with a wrong name', { ...WEB, Name: 'a.b' }, 'name must be valid as a DNS name component: a.b'],
+    [
+      'published by dnsrr',
+      { ...PUBLISHED, EndpointMode: 'dnsrr' },
+      "EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
+    ],
+    [
+      'published twice',
+      { ...WEB, Ports: [...PUBLISHED.Ports!, { TargetPort: 81, PublishedPort: 5000 }] },
+      'EndpointSpec: duplicate published ports provided',
+    ],
+    ['published by SCTP', { ...WEB, Ports: [{ Protocol: 'sctp', TargetPort: 80 }] }, /only TCP and UDP/],
+    ['on no network', { Name: 'x', Endpoints: ['nobody'] }, /its network is not known/],
+    ['on one that is not there', { ...WEB, Network: 'nix' }, 'network nix not found'],
+    ['on one without a gateway', { ...WEB, Network: 'none' }, /no IPv4 gateway/],
+  ]
+  for (const [name, request, message] of refusals) {
+    it(name, async () => {
+      const { daemon } = await booted()
+      await fails(daemon.controller.createService(request), message)
+      assert.deepEqual([...daemon.controller.listServices({})], [])
+    })
+  }
+})
