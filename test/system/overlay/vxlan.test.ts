@@ -30,7 +30,8 @@ const KERNEL_PORT = 4799
 /** What has to be checked for a packet to be found bad, outside and inside, and what it is then. */
 const CHECKED = [
   ...['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]),
-  ...['-d', `udp.port==${KERNEL_PORT},vxlan`],
+  '-d',
+  `udp.port==${KERNEL_PORT},vxlan`,
 ]
 const BAD = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6']
   .map((protocol) => `${protocol}.checksum.status == 0`)
@@ -68,8 +69,10 @@ async function record(scene: TunnelScene, side: Side): Promise<{ file: string; p
 /** tshark finds nothing wrong, neither outside nor inside. */
 async function assertSound({ file, program }: { file: string; program: Program }): Promise<void> {
   await program.stop('SIGINT')
-  assert.equal(await run({}, 'tshark', '-n', '-r', file, ...CHECKED, '-Y', BAD), '')
-  const seen = await run({}, 'tshark', '-n', '-r', file, ...CHECKED, '-q', '-z', 'io,phs')
+  const tables = ['-z', 'io,phs', '-z', `io,phs,${BAD}`]
+  const seen = await run({}, 'tshark', '-n', '-r', file, ...CHECKED, '-q', ...tables)
+  const bad = seen.split('Filter: ').find((table) => table.startsWith(BAD))
+  assert.ok(bad !== undefined && !bad.includes('frames:'), seen)
   for (const protocol of ['vxlan', 'tcp', 'icmp']) assert.match(seen, new RegExp(`\\b${protocol}\\b`))
 }
 
@@ -161,11 +164,14 @@ for (const [family, underlay, io] of [
           await scene.on(side, 'ethtool', '-K', device, 'tx', offload, 'gro', offload)
         }
         const record0 = offload === 'off' ? await record(scene, 'right') : undefined
-        await pings(scene, 'black', KERNEL)
-        await pings(scene, 'right', black)
+        // What is left to an interface are checksums and segments, of which echoes have none.
+        if (offload === 'off') {
+          await pings(scene, 'black', KERNEL)
+          await pings(scene, 'right', black)
+        }
         await send(scene, 'black', 'right', KERNEL)
         await send(scene, 'right', 'black', black)
-        await send(scene, 'plain', 'right', KERNEL)
+        if (offload === 'on') await send(scene, 'plain', 'right', KERNEL)
         if (record0 !== undefined) await assertSound(record0)
         for (const place of ['left', 'right', 'black', 'plain']) {
           assert.deepEqual(await checksumErrors(scene.place(place)), [], place)

@@ -69,12 +69,16 @@ export class OpenVSwitch {
   async #span(): Promise<void> {
     const { namespace, underlay, address, remote, networkIdentifier } = this.#plan
     const options = [`options:remote_ip=${remote}`, `options:key=${networkIdentifier}`]
-    await this.vsctl(
-      ...['add-br', OUTSIDE, '--', 'set', 'bridge', OUTSIDE, 'datapath_type=netdev', '--'],
-      ...['add-br', OVS_STATION, '--', 'set', 'bridge', OVS_STATION, 'datapath_type=netdev', '--'],
-      ...['add-port', OUTSIDE, underlay, '--'],
-      ...['add-port', OVS_STATION, 'vxlan0', '--', 'set', 'interface', 'vxlan0', 'type=vxlan', ...options],
-    )
+    const commands = [
+      ['add-br', OUTSIDE],
+      ['set', 'bridge', OUTSIDE, 'datapath_type=netdev'],
+      ['add-br', OVS_STATION],
+      ['set', 'bridge', OVS_STATION, 'datapath_type=netdev'],
+      ['add-port', OUTSIDE, underlay],
+      ['add-port', OVS_STATION, 'vxlan0'],
+      ['set', 'interface', 'vxlan0', 'type=vxlan', ...options],
+    ]
+    await this.vsctl(...commands.flatMap((command) => ['--', ...command]))
     const ip = (...args: readonly string[]): Promise<string> => run({ namespace }, 'ip', ...args)
     await ip('address', 'del', address, 'dev', underlay)
     await ip('address', 'add', address, 'dev', OUTSIDE, ...(address.includes(':') ? ['nodad'] : []))

@@ -6,9 +6,10 @@ import { run } from './program.ts'
 
 /** Every checksum is looked at, and fragments are left as they are: that they have no ports is to be seen. */
 const OPTIONS = [
-  ...['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]),
-  ...['-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE'],
-]
+  ...['ip', 'tcp', 'udp'].map((protocol) => `${protocol}.check_checksum:TRUE`),
+  'ip.defragment:FALSE',
+  'ipv6.defragment:FALSE',
+].flatMap((option) => ['-o', option])
 
 /** What is wrong with a packet, outside or inside; a UDP checksum of zero is not there. */
 const BAD = [
@@ -17,8 +18,8 @@ const BAD = [
 ].join(' || ')
 
 const FIELDS = [
-  ...['ip.src', 'ip.dst', 'ipv6.src', 'ipv6.dst', 'udp.srcport', 'udp.dstport', 'tcp.srcport', 'tcp.dstport'],
-  ...[
+  ['ip.src', 'ip.dst', 'ipv6.src', 'ipv6.dst', 'udp.srcport', 'udp.dstport', 'tcp.srcport', 'tcp.dstport'],
+  [
     'ip.ttl',
     'ipv6.hlim',
     'ip.flags.df',
@@ -29,10 +30,10 @@ const FIELDS = [
     'ip.dsfield',
     'ipv6.tclass',
   ],
-  ...['udp.checksum', 'vxlan.flags', 'vxlan.vni', 'vxlan.reserved8', 'eth.src', 'eth.dst', 'frame.protocols'],
+  ['udp.checksum', 'vxlan.flags', 'vxlan.vni', 'vxlan.reserved8', 'eth.src', 'eth.dst', 'frame.protocols'],
 ] as const
 
-type Field = (typeof FIELDS)[number]
+type Field = (typeof FIELDS)[number][number]
 
 /** One packet: the values of each field, from the outermost header to the innermost one. */
 export type TunnelPacket = Readonly<Record<Field, readonly string[]>>
@@ -43,7 +44,7 @@ export const badPackets = (file: string): Promise<string> =>
 
 /** All packets of the file that are VXLAN. */
 export async function tunnelPackets(file: string): Promise<TunnelPacket[]> {
-  const fields = FIELDS.flatMap((name) => ['-e', name])
+  const fields = FIELDS.flat().flatMap((name) => ['-e', name])
   const form = ['-T', 'fields', '-E', 'occurrence=a', '-E', 'aggregator=,', ...fields]
   const output = await run({}, 'tshark', '-n', '-r', file, ...OPTIONS, '-Y', 'vxlan', ...form)
   return output
@@ -51,7 +52,7 @@ export async function tunnelPackets(file: string): Promise<TunnelPacket[]> {
     .filter((line) => line !== '')
     .map((line) => {
       const values = line.split('\t')
-      const packet = FIELDS.map((name, index) => [
+      const packet = FIELDS.flat().map((name, index) => [
         name,
         (values[index] ?? '').split(',').filter((value) => value !== ''),
       ])
@@ -73,13 +74,15 @@ interface DissectedPacket {
 
 /** Fields that say which packet it is. */
 const IDENTITY = [
-  ...['ip.src', 'ip.dst', 'ipv6.src', 'ipv6.dst', 'udp.srcport', 'udp.dstport', 'tcp.srcport', 'tcp.dstport'],
-  ...['vxlan.vni', 'eth.src', 'eth.dst'],
+  ['ip.src', 'ip.dst', 'ipv6.src', 'ipv6.dst', 'udp.srcport', 'udp.dstport', 'tcp.srcport', 'tcp.dstport'],
+  ['vxlan.vni', 'eth.src', 'eth.dst'],
 ] as const
 
 /** Which packet it is, to compare what two programs read. */
 export const identity = (packet: Readonly<Record<string, readonly string[]>>): string =>
-  IDENTITY.map((name) => `${name}=${(packet[name] ?? []).join()}`).join(' ')
+  IDENTITY.flat()
+    .map((name) => `${name}=${(packet[name] ?? []).join()}`)
+    .join(' ')
 
 /** What our own dissector reads: which packets there are, those that are VXLAN, and what it finds wrong with any. */
 export async function dissect(file: string): Promise<{ identities: string[]; problems: string[] }> {
