@@ -628,3 +628,50 @@ export const DATA_PATH_PORT_MIN = 1024
 export const DATA_PATH_PORT_MAX = 49_151
 /** Seconds that the lease lives which doctor tries a registry with, should it be cut off before it gives it back. */
 export const DOCTOR_LEASE_S = 5
+
+/** Characters of one value in a cluster's registry: an endpoint with the most labels and names that it may have. */
+export const CLUSTER_VALUE_MAX = 256 * 1024
+
+/** VXLAN network identifiers that a cluster chooses begin where Docker's do, behind all VLANs. */
+export const CLUSTER_VNI_FIRST = 4096
+
+/**
+ * Seconds for which what a host puts in the registry outlives it, and between two signs of life: two may be lost. What ends the wait
+ * for an answer is the registry's own.
+ */
+export const CLUSTER_LEASE_S = 10
+export const CLUSTER_KEEP_ALIVE_S = 3
+
+/** Milliseconds after which a host that could not join its cluster, or lost its registry, tries again: at first, and at most. */
+export const CLUSTER_RETRY_MS = 500
+export const CLUSTER_RETRY_MS_MAX = 10_000
+
+/** Milliseconds that a change waits for its own echo, after which it goes on without. */
+export const CLUSTER_ECHO_MS = 1000
+
+/** Addresses that are tried for one endpoint while others take them at the same time. */
+export const CLUSTER_CLAIM_TRIES_MAX = 16
+
+/** Own entries of a cluster that are put or taken back at the same time. */
+export const CLUSTER_PARALLEL = 8
+
+/** Milliseconds that a host of a lab waits for a network of its cluster which another host has made: to have joined takes it a moment. */
+export const CLUSTER_NETWORK_TIMEOUT_MS = 10_000
+
+/**
+ * Services of one engine, and backends of one: each new connection computes a score for every backend, some 5 ns each. Connections that one
+ * turn looks at for backends that have gone (0.1 ms), and resets that may wait to be sent.
+ */
+export const SERVICES_MAX = 4096
+export const SERVICE_BACKENDS_MAX = 1024
+export const SERVICE_SWEEP_MAX = 4096
+export const SERVICE_RESETS_MAX = 65_536
+/** Seconds that one waits for an answer to ARP. */
+export const SERVICE_RESET_WAIT_S = 4
+/** Published ports of one service, each with a socket on every host. */
+export const SERVICE_PORTS_MAX = 1024
+/** Ports that are given to those who ask for none, as Docker's swarm has them. */
+export const SERVICE_FIRST_PORT = 30_000
+export const SERVICE_LAST_PORT = 32_767
+/** Milliseconds after which what could not be done for a service is tried again. */
+export const SERVICE_RETRY_MS = 5000

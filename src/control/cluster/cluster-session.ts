@@ -9,13 +9,13 @@
  * it sees the cluster, and has nothing in it.
  */
 
+import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryHealth } from '../registry/registry.ts'
 import { ClusterFollower } from './cluster-follower.ts'
 import { advertisedKey, hostKey, knownHostKey } from './cluster-keys.ts'
 import { ClusterLease } from './cluster-lease.ts'
-import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
 import { CLUSTER_VERSION, type ClusterEndpoint, type ClusterHost } from './cluster-records.ts'
 import { parseClusterValue } from './cluster-schema.ts'
 import { clusterText } from './cluster-texts.ts'

@@ -7,6 +7,7 @@
  *          └──► remote endpoints ───► switch: peers, stations, names
  */
 
+import { CLUSTER_ECHO_MS } from '../../limits.ts'
 import type { Connections } from '../controller/connections.ts'
 import type { Context } from '../controller/context.ts'
 import type { Names } from '../controller/names.ts'
@@ -21,7 +22,6 @@ import type { NetworkPlan } from '../rules/network-create.ts'
 import { ClusterAddresses } from './cluster-addresses.ts'
 import { ClusterEndpoints } from './cluster-endpoints.ts'
 import { clusterAway, ofCluster } from './cluster-error.ts'
-import { CLUSTER_ECHO_MS } from './cluster-limits.ts'
 import { ClusterNetworks } from './cluster-networks.ts'
 import type { ClusterEndpoint } from './cluster-records.ts'
 import { type ClusterNews, ClusterSession } from './cluster-session.ts'

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import type { NetworkInspect } from '../../../src/control/api/network.ts'
 import type { OverlayNetworks } from '../../../src/control/api/overlay.ts'
 import type { Fdb } from '../../../src/control/api/switch.ts'
-import { CLUSTER_LEASE_S } from '../../../src/control/cluster/cluster-limits.ts'
+import { CLUSTER_LEASE_S } from '../../../src/limits.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import {
   ClusterScene,
