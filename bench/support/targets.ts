@@ -41,6 +41,12 @@ export const DNS_TARGETS: readonly Target[] = [
   { metric: 'dnsMissExtra', of: 'tapwire', atMost: 200 },
 ]
 
+export const OVERLAY_TARGETS: readonly Target[] = [
+  { metric: 'tcp1', of: 'tapwire', to: 'kernel-plain', atLeast: 1.0 },
+  { metric: 'tcp1', of: 'tapwire', to: 'kernel', atLeast: 0.5 },
+  { metric: 'tcp1', of: 'tapwire', to: 'open-vswitch', atLeast: 2 },
+]
+
 export interface Verdict extends Target {
   /** The median where the target is not a ratio. Undefined when one of the two was not measured. */
   readonly ratio: number | undefined

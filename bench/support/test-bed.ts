@@ -18,6 +18,12 @@ export const INTERFACE = 'eth0'
  */
 export const TRANSMIT_QUEUE = 1000
 
+/** What the measures know of a bed: the two namespaces that traffic goes between. */
+export interface Ends {
+  /** Of the namespace. */
+  path(place: 'a' | 'b'): string
+}
+
 export class TestBed extends Namespaces<Place> {
   static async create(): Promise<TestBed> {
     const bed = new TestBed(['a', 'b', 's'])

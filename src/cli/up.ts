@@ -102,22 +102,31 @@ function describeUp(cli: Cli, status: LabStatus): void {
 
 function whatToTry(status: LabStatus): string[] {
   const ping = pingOf(status)
-  const sandbox = status.sandboxes.find(({ state }) => state === 'idle' || state === 'running')
+  const sandbox = ownSandboxes(status).find(({ state }) => state === 'idle' || state === 'running')
   const [host] = status.hosts
   return [
     ...(ping === undefined ? [] : [ping]),
     ...(sandbox === undefined ? [] : [`tapwire exec ${sandbox.name} ip address`]),
     ...(host === undefined ? [] : [`tapwire -H ${status.name}/${host.name} ps`]),
+    ...(host === undefined || status.cluster === undefined
+      ? []
+      : [`tapwire -H ${status.name}/${host.name} overlay peers`]),
     'tapwire fdb ls',
     'tapwire stats --watch',
     `tapwire down ${status.name}`,
   ]
 }
 
+/** Without the registry's, which nobody has to look at. */
+function ownSandboxes({ sandboxes, cluster }: LabStatus): LabStatus['sandboxes'] {
+  const registry = typeof cluster?.registry === 'object' ? cluster.registry.sandbox : undefined
+  return sandboxes.filter(({ name }) => name !== registry)
+}
+
 /** From one sandbox to another one on the same network, if there are two. */
 function pingOf(status: LabStatus): string | undefined {
   for (const { name: network } of status.networks) {
-    const [from, to] = [...status.sandboxes, ...status.hosts].flatMap(({ name, endpoints, state }) =>
+    const [from, to] = [...ownSandboxes(status), ...status.hosts].flatMap(({ name, endpoints, state }) =>
       endpoints
         .filter((endpoint) => endpoint.network === network && (state === 'idle' || state === 'running'))
         .map(({ address, ipv6 }) => ({ name, address: address === '' ? (ipv6 ?? '') : address })),

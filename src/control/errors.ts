@@ -87,6 +87,7 @@ export const ErrorCode = {
   simulationImpossible: 'SIMULATION_IMPOSSIBLE',
   outputFailed: 'OUTPUT_FAILED',
   registryUnavailable: 'REGISTRY_UNAVAILABLE',
+  registryNotInstalled: 'REGISTRY_NOT_INSTALLED',
   registryLeaseUnknown: 'REGISTRY_LEASE_UNKNOWN',
   clusterInvalid: 'CLUSTER_INVALID',
   serviceUnknown: 'SERVICE_UNKNOWN',

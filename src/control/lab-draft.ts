@@ -2,13 +2,15 @@
  * A lab file's value taken apart, unit by unit, and each unit kept that fits the schema. A network whose MTU is wrong
  * still has its name, so that a lab file's problems can all be found at once and none is told twice.
  */
+import type { z } from 'zod'
 import type { Impairment } from './api/link.ts'
 import type { LabPath } from './lab-problem.ts'
 import { uplinkSchema } from './lab-schema.ts'
+import { type ClusterFile, clusterSchema } from './lab-schema-cluster.ts'
 import { type LinkFile, linkFileSchema } from './lab-schema-link.ts'
 import { type NetworkFile, networkSchema } from './lab-schema-network.ts'
 import { type EndpointFile, endpointSchema, type SandboxFile, sandboxSchema } from './lab-schema-sandbox.ts'
-import { mtu, subnet4 } from './lab-schema-values.ts'
+import { mtu, name as nameSchema, subnet4 } from './lab-schema-values.ts'
 
 /** What one daemon is to have. */
 export interface ScopeDraft {
@@ -19,6 +21,7 @@ export interface ScopeDraft {
 export interface LabDraft extends ScopeDraft {
   readonly hosts: readonly HostDraft[]
   readonly links: readonly LinkDraft[]
+  readonly cluster: ClusterDraft | undefined
 }
 
 export interface NetworkDraft {
@@ -44,6 +47,8 @@ export interface EndpointDraft {
   readonly settings: EndpointFile
   /** Of a cable's end. */
   readonly link?: Impairment | undefined
+  /** It gets the highest free address of the subnet. */
+  readonly isLast?: true
 }
 
 export interface HostDraft extends ScopeDraft {
@@ -56,13 +61,22 @@ export interface HostDraft extends ScopeDraft {
 export interface LinkDraft {
   readonly path: LabPath
   readonly between: readonly string[]
+  readonly name: string | undefined
   readonly subnet: string | undefined
   readonly mtu: number | undefined
   readonly link: LinkFile | undefined
 }
 
+export interface ClusterDraft {
+  readonly path: LabPath
+  readonly networks: readonly NetworkDraft[]
+  /** Each of which fits the schema. */
+  readonly settings: Partial<Omit<ClusterFile, 'networks'>>
+}
+
 export function draftLab(value: unknown): LabDraft {
-  const { hosts, links } = mapOf(value)
+  const file = mapOf(value)
+  const { hosts, links } = file
   return {
     ...draftScope(value, []),
     hosts: Object.entries(mapOf(hosts)).map(([name, settings]) => {
@@ -75,6 +89,7 @@ export function draftLab(value: unknown): LabDraft {
       }
     }),
     links: (Array.isArray(links) ? links : []).map((link, index) => draftLink(link, ['links', index])),
+    cluster: 'cluster' in file ? draftCluster(file['cluster']) : undefined,
   }
 }
 
@@ -85,14 +100,28 @@ function draftUplink(value: unknown): Pick<HostDraft, 'uplink' | 'uplinkLink'> {
     : { uplink: data, uplinkLink: undefined }
 }
 
+function draftCluster(value: unknown): ClusterDraft {
+  const path = ['cluster']
+  const { networks, ...others } = mapOf(value)
+  return {
+    path,
+    networks: draftNetworks(networks, path),
+    settings: fitting(clusterSchema.shape, others),
+  }
+}
+
+function draftNetworks(value: unknown, owner: LabPath): NetworkDraft[] {
+  return Object.entries(mapOf(value)).map(([name, settings]) => ({
+    name,
+    path: [...owner, 'networks', name],
+    settings: networkSchema.safeParse(settings ?? {}).data,
+  }))
+}
+
 function draftScope(value: unknown, path: LabPath): ScopeDraft {
   const { networks, sandboxes } = mapOf(value)
   return {
-    networks: Object.entries(mapOf(networks)).map(([name, settings]) => ({
-      name,
-      path: [...path, 'networks', name],
-      settings: networkSchema.safeParse(settings ?? {}).data,
-    })),
+    networks: draftNetworks(networks, path),
     sandboxes: Object.entries(mapOf(sandboxes)).map(([name, settings]) =>
       draftSandbox(name, settings, [...path, 'sandboxes', name]),
     ),
@@ -114,13 +143,17 @@ function draftSandbox(name: string, value: unknown, owner: LabPath): SandboxDraf
       if (typeof network !== 'string' || !parsed.success) return []
       return [{ network, path: [...path, step], settings: parsed.data }]
     }),
-    settings: fitting(others),
+    settings: fitting(sandboxSchema.shape, others),
   }
 }
 
-function fitting(values: Readonly<Record<string, unknown>>): SandboxDraft['settings'] {
+/** The settings of a map that fit their schemas, one by one. */
+function fitting(
+  schemas: Readonly<Record<string, z.ZodType>>,
+  values: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const kept: Record<string, unknown> = {}
-  for (const [key, schema] of Object.entries(sandboxSchema.shape)) {
+  for (const [key, schema] of Object.entries(schemas)) {
     const { data } = schema.safeParse(values[key])
     if (data !== undefined) kept[key] = data
   }
@@ -133,6 +166,7 @@ function draftLink(value: unknown, path: LabPath): LinkDraft {
   return {
     path,
     between: between.filter((host) => typeof host === 'string'),
+    name: nameSchema.safeParse(link['name']).data,
     subnet: subnet4.safeParse(link['subnet']).data,
     mtu: mtu.safeParse(link['mtu']).data,
     link: linkFileSchema.safeParse(link['link']).data,

@@ -120,7 +120,8 @@ function addressOn(
   const parsed = fixed === undefined ? undefined : parseIpAddress(fixed)
   const pool = parsed === undefined ? plan.firstPool(family) : plan.poolOf(parsed)
   if (pool === undefined) return undefined
-  const address = parsed ?? pool.takeLowest(sandbox.name, endpoint.path, report)
+  const last = endpoint.isLast === true ? pool.takeHighest(sandbox.name) : undefined
+  const address = parsed ?? last ?? pool.takeLowest(sandbox.name, endpoint.path, report)
   return address === undefined ? 'none' : { address, prefixLength: pool.subnet.prefixLength }
 }
 

@@ -25,7 +25,7 @@ export function resolveLink(
   return impairmentRecord(direction('from', from), direction('to', to)) as Impairment | undefined
 }
 
-/** The two ends of a cable: what each of them sends is impaired, so that a delay of 10 ms is one of 10 ms each way. */
+/** The first end of a link, and any other: what each of them sends is impaired, so that a delay of 10 ms is one of 10 ms each way. */
 export function cableEnds(
   cable: Impairment | undefined,
 ): readonly [first: Impairment | undefined, second: Impairment | undefined] {

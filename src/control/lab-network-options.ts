@@ -4,10 +4,10 @@ import type { Report } from './lab-pool-plan.ts'
 import type { LabPath } from './lab-problem.ts'
 import type { NetworkFile } from './lab-schema-network.ts'
 import type { NetworkTraits } from './rules/bridge-options.ts'
-import { vxlanDriver } from './rules/built-in-drivers.ts'
+import { overlayDriver, vxlanDriver } from './rules/built-in-drivers.ts'
 
 /** Those whose options a lab can do nothing without. Others are the daemon's to check. */
-const DRIVERS = new Map([vxlanDriver].map((rules) => [rules.name, rules]))
+const DRIVERS = new Map([vxlanDriver, overlayDriver].map((rules) => [rules.name, rules]))
 
 /** As the daemon takes them. */
 export function optionTexts(options: NetworkFile['options'] = {}): Readonly<Record<string, string>> {

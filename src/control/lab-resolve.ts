@@ -2,10 +2,11 @@
  * From what a lab file says to the lab that it means: names looked up, subnets, addresses and MAC addresses given out.
  * The same file always makes the same lab.
  */
-import { DOMAINS_MAX, PORTS_MAX } from '../limits.ts'
+import { DOMAINS_MAX, NAME_MAX, PORTS_MAX } from '../limits.ts'
 import type { Impairment } from './api/link.ts'
 import { formatSubnet, lastAddress } from './ip-address.ts'
 import type { Lab } from './lab.ts'
+import { planCluster, resolveCluster } from './lab-cluster.ts'
 import type { HostDraft, LabDraft, LinkDraft, NetworkDraft, SandboxDraft, ScopeDraft } from './lab-draft.ts'
 import { reserveFixed, resolveEndpoint } from './lab-endpoint.ts'
 import { cableEnds, resolveLink } from './lab-link.ts'
@@ -24,25 +25,36 @@ const DEFAULT_BRIDGE = 'bridge'
 /** The lab, which is only to be used where nothing was reported. `folder` is the lab file's. */
 export function resolveLab(draft: LabDraft, name: string, folder: string, report: Report): Lab {
   const links = draft.links.length === 0 ? NO_LINKS : draftLinks(draft, report)
-  const outer: ScopeDraft = { networks: draft.networks, sandboxes: [...draft.sandboxes, ...links.hosts] }
-  const outerNetworks = [...draft.networks, ...links.networks]
+  const cluster = planCluster(draft, links.networks, (link) => hostsOn(link, links), name, report)
+  const linkNetworks = links.networks.map((one) => (one.name === cluster?.link.name ? cluster.link : one))
+  const shared = cluster?.networks ?? []
+  const registry = cluster?.sandbox === undefined ? [] : [cluster.sandbox]
   const plans = planNetworks(
     [
       { networks: draft.networks, pool: NETWORK_POOL },
-      { networks: links.networks, pool: LINK_POOL },
+      { networks: linkNetworks, pool: LINK_POOL },
+      { networks: shared, pool: NETWORK_POOL },
       ...draft.hosts.map(({ networks }) => ({ networks, pool: NETWORK_POOL })),
     ],
     report,
   )
   checkHosts(draft, report)
   const scopes = [
-    { ...outer, networks: outerNetworks },
-    ...draft.hosts.map(({ networks, sandboxes }) => ({ networks, sandboxes })),
+    {
+      networks: [...draft.networks, ...linkNetworks],
+      sandboxes: [...draft.sandboxes, ...links.hosts, ...registry],
+    },
+    ...draft.hosts.map(({ networks, sandboxes }) => ({ networks: [...networks, ...shared], sandboxes })),
   ]
   for (const scope of scopes) checkScope(scope, plans, report)
+  if (cluster !== undefined) checkOverlaps([cluster.link, ...shared], plans, report)
+  // What is fixed is reserved first, wherever it stands in the file: networks of the cluster are those of several hosts.
+  for (const scope of scopes) reserveScope(scope, plans, report)
   const [resolvedOuter, ...resolvedHosts] = scopes.map((scope) => resolveScope(scope, plans, folder, report))
   const { sandboxes } = resolvedOuter!
   const linked = new Map(sandboxes.slice(draft.sandboxes.length).map((host) => [host.name, host.endpoints]))
+  const advertised = (host: string) =>
+    cluster && linked.get(host)?.find(({ network }) => network === cluster.link.name)?.address
   return {
     name,
     networks: labNetworks(draft.networks, plans),
@@ -53,12 +65,29 @@ export function resolveLab(draft: LabDraft, name: string, folder: string, report
       networks: labNetworks(host.networks, plans),
       sandboxes: resolvedHosts[index]!.sandboxes,
       ...resolveUplink(host, report),
+      ...withAdvertise(advertised(host.name)),
     })),
-    links: labNetworks(links.networks, plans).map((network) => {
+    links: labNetworks(linkNetworks, plans).map((network) => {
       const cable = links.cables.get(network.name)
       return cable === undefined ? network : { ...network, link: cable }
     }),
+    ...(cluster && {
+      cluster: resolveCluster(
+        cluster,
+        labNetworks(shared, plans),
+        linked.get(cluster.sandbox?.name ?? '') ?? [],
+      ),
+    }),
   }
+}
+
+function withAdvertise(advertise: string | undefined) {
+  return advertise === undefined ? undefined : { advertise }
+}
+
+function hostsOn(link: string, { hosts }: Links): ReadonlySet<string> {
+  const there = hosts.filter(({ endpoints }) => endpoints.some(({ network }) => network === link))
+  return new Set(there.map(({ name }) => name))
 }
 
 function resolveUplink({ uplink, uplinkLink, path }: HostDraft, report: Report) {
@@ -80,16 +109,21 @@ interface Links {
 
 const NO_LINKS: Links = { networks: [], hosts: [], cables: new Map() }
 
-/** Each link becomes a network of the outer daemon, `left-right`, which its two hosts join in the order of the links. */
+/** Each link becomes a network of the outer daemon, `left-right`, which its hosts join in the order of the links. */
 function draftLinks(draft: LabDraft, report: Report): Links {
   const hosts = new Map(draft.hosts.map((host) => [host.name, host]))
   const used = new Set(draft.networks.map((network) => network.name))
+  for (const { name, path } of draft.links) {
+    if (name === undefined) continue
+    if (used.has(name)) report([...path, 'name'], `link '${name}' has the name of another network`)
+    used.add(name)
+  }
   const endpoints = new Map<string, SandboxDraft['endpoints'][number][]>()
   const networks: NetworkDraft[] = []
   const cables = new Map<string, Impairment>()
   for (const link of draft.links) {
     if (!checkLink(link, hosts, report)) continue
-    const name = freeName(link.between.join('-'), used)
+    const name = link.name ?? freeName(link.between.join('-'), used)
     const { subnet, mtu } = link
     networks.push({
       name,
@@ -103,11 +137,12 @@ function draftLinks(draft: LabDraft, report: Report): Links {
       },
     })
     const cable = resolveLink(link.link, [...link.path, 'link'], report)
+    checkDirections(link, report)
     if (cable !== undefined) cables.set(name, cable)
     const ends = cableEnds(cable)
     for (const [index, host] of link.between.entries()) {
       const joined = endpoints.get(host) ?? []
-      joined.push({ network: name, path: [...link.path, 'between', index], settings: {}, link: ends[index] })
+      joined.push({ network: name, path: [...link.path, 'between', index], settings: {}, link: ends[Math.min(index, 1)] })
       endpoints.set(host, joined)
     }
   }
@@ -125,17 +160,37 @@ function draftLinks(draft: LabDraft, report: Report): Links {
 }
 
 function checkLink(link: LinkDraft, hosts: ReadonlyMap<string, HostDraft>, report: Report): boolean {
-  if (link.between.length !== 2) return false
+  if (link.between.length < 2) return false
   for (const [index, host] of link.between.entries()) {
     if (hosts.has(host)) continue
     const hint = hosts.size === 0 ? undefined : () => didYouMean(host, [...hosts.keys()])
     report([...link.path, 'between', index], `there is no host '${host}'`, hint)
     return false
   }
-  const [one, other] = link.between
-  if (one !== other) return true
-  report([...link.path, 'between', 1], `host '${one}' is linked to itself`)
+  const twice = link.between.findIndex((host, index) => link.between.indexOf(host) !== index)
+  if (twice !== -1) {
+    report([...link.path, 'between', twice], `host '${link.between[twice]}' is linked to itself`)
+    return false
+  }
+  if (link.name !== undefined || link.between.join('-').length <= NAME_MAX) return true
+  report(link.path, 'the names of its hosts are too long for one of the link', 'give it a name')
   return false
+}
+
+/** Of more than two ends none is the other one. */
+function checkDirections({ between, link, path }: LinkDraft, report: Report): void {
+  if (between.length === 2) return
+  for (const direction of ['from', 'to'] as const) {
+    if (link?.[direction] === undefined) continue
+    const why = `a link between ${between.length} hosts is the same for all of them`
+    report([...path, 'link', direction], why, 'leave the direction out')
+  }
+}
+
+/** Whether a link between these hosts gets this name where the lab file gives it none. */
+export function isDefaultLinkName(name: string, between: readonly string[]): boolean {
+  const base = between.join('-')
+  return name === base || (name.startsWith(`${base}-`) && /^[2-9]\d*$|^1\d+$/.test(name.slice(base.length + 1)))
 }
 
 /** `name`, or `name-2` and so on where it is taken; takes it. */
@@ -242,20 +297,32 @@ function checkShared(sandbox: SandboxDraft, known: ReadonlySet<string>, report: 
   }
 }
 
+function plansByName({ networks }: ScopeDraft, plans: ReadonlyMap<NetworkDraft, NetworkPlan>) {
+  const byName = new Map<string, NetworkPlan>()
+  for (const draft of networks) {
+    const plan = plans.get(draft)
+    if (plan !== undefined) byName.set(draft.name, plan)
+  }
+  return byName
+}
+
+function reserveScope(
+  scope: ScopeDraft,
+  plans: ReadonlyMap<NetworkDraft, NetworkPlan>,
+  report: Report,
+): void {
+  const byName = plansByName(scope, plans)
+  for (const sandbox of scope.sandboxes) reserveFixed(sandbox, byName, report)
+}
+
 function resolveScope(
   scope: ScopeDraft,
   plans: ReadonlyMap<NetworkDraft, NetworkPlan>,
   folder: string,
   report: Report,
 ) {
-  const byName = new Map<string, NetworkPlan>()
-  for (const draft of scope.networks) {
-    const plan = plans.get(draft)
-    if (plan !== undefined) byName.set(draft.name, plan)
-  }
+  const byName = plansByName(scope, plans)
   const known = new Set(scope.networks.map((network) => network.name))
-  // What is fixed is reserved first, wherever it stands in the file.
-  for (const sandbox of scope.sandboxes) reserveFixed(sandbox, byName, report)
   return {
     sandboxes: scope.sandboxes.map((sandbox) => {
       const endpoints = sandbox.endpoints.flatMap((endpoint, index) => {

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { LAB_NAME_MAX } from '../limits.ts'
+import { clusterSchema } from './lab-schema-cluster.ts'
 import { linkFileSchema } from './lab-schema-link.ts'
 import { networkSchema } from './lab-schema-network.ts'
 import { sandboxSchema } from './lab-schema-sandbox.ts'
@@ -57,13 +58,22 @@ const hostSchema = z
 /** Short, since the path of its socket has the lab's name and its own. A host is a sandbox, which has two letters at least. */
 const hostName = nameUpTo(LAB_NAME_MAX, 2)
 
+const BETWEEN_ERROR = 'a list of two hosts or more'
+
 const linkSchema = z
   .strictObject(
     {
       between: z
-        .array(z.string({ error: "a host's name" }), { error: 'a list of two hosts' })
-        .length(2, { error: 'a list of two hosts' })
-        .meta({ description: 'The two hosts.', examples: [['left', 'right']] }),
+        .array(z.string({ error: "a host's name" }), { error: BETWEEN_ERROR })
+        .min(2, { error: BETWEEN_ERROR })
+        .meta({
+          description: 'The hosts: a link between two is a cable, and one between more is a LAN.',
+          examples: [['left', 'right']],
+        }),
+      name: name.optional().meta({
+        description: 'The name of the network that it is. Default: the names of the hosts, with hyphens between.',
+        examples: ['lan'],
+      }),
       subnet: subnet4.optional().meta({
         description:
           "The link's IPv4 subnet. Default: the lowest /24 from 10.0.0.0/24 on that no other link or network of the lab has.",
@@ -74,9 +84,9 @@ const linkSchema = z
         .meta({ description: 'The largest IP packet that a frame may carry, in bytes.', default: 1500 }),
       link: linkFileSchema.optional(),
     },
-    { error: 'a map of the settings between, subnet, mtu and link' },
+    { error: 'a map of the settings between, name, subnet, mtu and link' },
   )
-  .meta({ description: 'A cable between two hosts: a network of the outer daemon that joins them both.' })
+  .meta({ description: 'A link between hosts: a network of the outer daemon that joins them all.' })
 
 export const labFileSchema = z
   .strictObject(
@@ -106,8 +116,12 @@ export const labFileSchema = z
         .optional(),
       links: z
         .array(linkSchema, { error: 'a list of links, such as `- between: [left, right]`' })
-        .meta({ description: 'Cables between hosts.' })
+        .meta({ description: 'Links between hosts.' })
         .optional(),
+      cluster: clusterSchema.nullable().optional().meta({
+        description:
+          'Makes one cluster of the hosts, with networks that are on all of them: overlays. Empty, it is as by default.',
+      }),
     },
     { error: 'a map with the keys networks and sandboxes' },
   )

@@ -4,15 +4,21 @@ import { stringify } from 'yaml'
 import { DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../limits.ts'
 import type { Impairment } from './api/link.ts'
 import { formatIpAddress, parseCidr, parseIpAddress } from './ip-address.ts'
-import type { Lab, LabEndpoint, LabNetwork, LabSandbox, LabSubnet } from './lab.ts'
+import type { Lab, LabCluster, LabEndpoint, LabNetwork, LabSandbox, LabSubnet } from './lab.ts'
 import { linkFileOf } from './lab-link.ts'
+import { OWN_REGISTRY } from './lab-schema-cluster.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from './lab-sandbox.ts'
+import { isDefaultLinkName } from './lab-resolve.ts'
 import { LINK_LABEL } from './labs/labels.ts'
 import { macOfAddress } from './mac-address.ts'
+import { OVERLAY_OPTION } from './rules/overlay-options.ts'
+import { VXLAN_OPTION } from './rules/vxlan-options.ts'
+
+const BRIDGE = 'bridge'
 
 /** Whether the name is written: a file that is to be used under any name has none. */
 export function labText(lab: Lab, { named }: { readonly named: boolean }): string {
-  const { networks, sandboxes, hosts, links } = lab
+  const { networks, sandboxes, hosts, links, cluster } = lab
   return stringify(
     present({
       name: named ? lab.name : undefined,
@@ -21,6 +27,7 @@ export function labText(lab: Lab, { named }: { readonly named: boolean }): strin
         nullIfEmpty(present({ ...scopeFile(inner, guests), uplink: uplinkFile(uplink, uplinkLink) })),
       ),
       links: links.length === 0 ? undefined : sorted(links).map(linkFile),
+      cluster: cluster && clusterFile(cluster, named ? lab.name : undefined, links.length),
     }),
     { lineWidth: 0 },
   )
@@ -37,7 +44,7 @@ function networkFile(network: LabNetwork) {
   const others = subnets.filter((one) => one !== own).map(subnetFile)
   return nullIfEmpty(
     present({
-      driver: driver === 'bridge' ? undefined : driver,
+      driver: driver === BRIDGE ? undefined : driver,
       ...(own === undefined ? undefined : subnetFile(own)),
       subnets: others.length === 0 ? undefined : others,
       ipv4: ofIpv4.length === 0 ? false : undefined,
@@ -67,9 +74,39 @@ function uplinkFile(via: string | undefined, link: Impairment | undefined) {
   return via === undefined || link === undefined ? via : { via, link: linkFileOf(link) }
 }
 
-function linkFile({ subnets: [pool], mtu, labels, link }: Lab['links'][number]) {
+/** `name` is what the cluster has by default. */
+function clusterFile(cluster: LabCluster, name: string | undefined, links: number) {
+  const { sandbox } = cluster
+  return nullIfEmpty(
+    present({
+      name: cluster.name === name ? undefined : cluster.name,
+      registry:
+        sandbox === undefined
+          ? cluster.registry
+          : sandbox.name === OWN_REGISTRY
+            ? undefined
+            : { sandbox: sandbox.name },
+      link: links === 1 ? undefined : cluster.link,
+      networks: byName(cluster.networks, overlayFile),
+    }),
+  )
+}
+
+/** Their driver goes without saying. */
+function overlayFile({ options, ...network }: LabNetwork) {
+  const { [OVERLAY_OPTION.vni]: vni, ...others } = options
+  return networkFile({
+    ...network,
+    driver: BRIDGE,
+    options: vni === undefined ? others : { ...others, [VXLAN_OPTION.vni]: vni },
+  })
+}
+
+function linkFile({ name, subnets: [pool], mtu, labels, link }: Lab['links'][number]) {
+  const between = labels[LINK_LABEL]?.split(',') ?? []
   return present({
-    between: labels[LINK_LABEL]?.split(','),
+    between,
+    name: isDefaultLinkName(name, between) ? undefined : name,
     subnet: pool?.subnet,
     mtu: mtu === MTU_DEFAULT ? undefined : mtu,
     link: linkFileOf(link),

@@ -103,9 +103,28 @@ const labHostSchema = z.strictObject({
   /** The way out of its networks, in its text form. Missing where there is none. */
   uplink: text.optional(),
   uplinkLink: impairmentSchema.optional(),
+  /** By which the cluster's other hosts reach it. Missing where there is no cluster. */
+  advertise: text.optional(),
 })
 /** A sandbox in which a daemon of its own runs, with networks and sandboxes of its own. */
 export type LabHost = z.infer<typeof labHostSchema>
+
+const labClusterSchema = z.strictObject({
+  /** In the registry. */
+  name: text,
+  /** `etcd://10.9.0.4:2379`, without the cluster's name. */
+  registry: text,
+  /** The sandbox that the lab's own registry runs in, and its place on the link. Missing where the registry is another one. */
+  sandbox: z
+    .strictObject({ name: nameUpTo(LAB_NAME_MAX, 2), endpoints: z.array(labEndpointSchema) })
+    .optional(),
+  /** The network between the hosts that tunnels go over. */
+  link: text,
+  /** On all hosts. */
+  networks: z.array(labNetworkSchema),
+})
+/** What makes one cluster of a lab's hosts. */
+export type LabCluster = z.infer<typeof labClusterSchema>
 
 export const labSchema = z.strictObject({
   name: nameUpTo(LAB_NAME_MAX),
@@ -116,5 +135,11 @@ export const labSchema = z.strictObject({
   links: z.array(labNetworkSchema.extend({ labels: map, link: impairmentSchema.optional() })),
   /** What the daemon's uplink does to frames; missing where that is not the lab's to say. */
   uplinkLink: impairmentSchema.optional(),
+  cluster: labClusterSchema.optional(),
+  /**
+   * Networks of the cluster, on a host that another one makes them for: they are waited for. Where it is there, the cluster's networks are
+   * not this daemon's to make, to change or to remove.
+   */
+  awaited: z.array(labNetworkSchema).optional(),
 })
 export type Lab = z.infer<typeof labSchema>

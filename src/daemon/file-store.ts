@@ -124,7 +124,7 @@ export class FileStore implements Store {
       Buffer.from('],\n  "resting": ['),
       ...this.#list(model.resting),
       Buffer.from(
-        `]${field('uplink', model.uplink)}${field('uplinkImpairment', model.uplinkImpairment)}${field('services', model.services)}\n}\n`,
+        `]${field('uplink', model.uplink)}${field('uplinkImpairment', model.uplinkImpairment)}${field('services', model.services)}${field('cluster', model.cluster)}\n}\n`,
       ),
     ])
   }

@@ -3,6 +3,7 @@
  * path: a host has a network of its own, and shares the file system.
  *
  *     ROOT/hosts/LAB.HOST/{tapwire.sock,state.json,daemon.log,…}
+ *     ROOT/hosts/LAB.SANDBOX/etcd/              what the registry of the lab's cluster keeps
  */
 
 import { rm } from 'node:fs/promises'
@@ -12,8 +13,9 @@ import { fileURLToPath } from 'node:url'
 import type { ControlPlane } from '../control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { NAME_PATTERN } from '../control/lab-schema-values.ts'
-import type { LabHosts, LabService } from '../control/labs/labs.ts'
+import type { HostSettings, LabHosts, LabService } from '../control/labs/labs.ts'
 import { HOST_PROBE_TIMEOUT_MS, HOST_READY_TIMEOUT_MS, LAB_NAME_MAX, SOCKET_PATH_MAX } from '../limits.ts'
+import { etcdCommand } from './lab-registry.ts'
 import { RemoteLabs } from './remote-labs.ts'
 
 export interface HostDaemonOptions {
@@ -38,7 +40,7 @@ export class HostDaemons implements LabHosts {
   }
 
   /** Throws LAB_FILE_INVALID where the names are too long for a socket's path. */
-  command(lab: string, host: string, uplink?: string): readonly string[] {
+  command(lab: string, host: string, { uplink, cluster }: HostSettings = {}): readonly string[] {
     const { io } = this.#options
     this.#checkLength(lab, host)
     return [
@@ -50,7 +52,14 @@ export class HostDaemons implements LabHosts {
       this.socket(lab, host),
       ...(io === 'auto' ? [] : ['--io', io]),
       ...(uplink === undefined ? [] : ['--uplink', uplink]),
+      ...(cluster === undefined
+        ? []
+        : ['--cluster', cluster.registry, '--advertise', cluster.advertise, '--host-name', host]),
     ]
+  }
+
+  registry(lab: string, sandbox: string, address: string): readonly string[] {
+    return etcdCommand(this.#root(lab, sandbox), sandbox, address)
   }
 
   socket(lab: string, host: string): string {

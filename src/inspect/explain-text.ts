@@ -176,6 +176,8 @@ function wordOf(name: string, value: string | number | boolean): string {
     case 'kind':
       return KINDS[String(value)] ?? String(value)
     case 'ageS':
+      // What is told to the switch was never heard.
+      if (value === '') return ''
       return value === 0 ? 'a moment ago' : `${String(value)} s ago`
     case 'hosts':
       return value === 1 ? '' : String(value)

@@ -60,6 +60,7 @@ const noHosts = (): never => {
 /** A part of a lab is one daemon's. */
 const NO_HOSTS: LabHosts = {
   command: noHosts,
+  registry: noHosts,
   socket: noHosts,
   labs: async () => noHosts(),
   remove: async () => noHosts(),

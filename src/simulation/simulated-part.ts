@@ -1,10 +1,12 @@
 /** Which part of a lab is simulated: one data path is one daemon's. */
 
 import { ErrorCode, TapwireError } from '../control/errors.ts'
-import type { Lab, LabHost } from '../control/lab.ts'
-import { innerLab } from '../control/labs/labs.ts'
+import type { Lab, LabHost, LabNetwork } from '../control/lab.ts'
+import { innerLab } from '../control/labs/cluster.ts'
 import { BRIDGE_OPTION } from '../control/rules/bridge-options.ts'
+import { OVERLAY_OPTION } from '../control/rules/overlay-options.ts'
 import { formatUplink, parseUplink } from '../control/rules/uplink.ts'
+import { VXLAN_OPTION } from '../control/rules/vxlan-options.ts'
 import { didYouMean } from '../control/suggest.ts'
 import { MTU_DEFAULT } from '../limits.ts'
 
@@ -33,8 +35,25 @@ export function partOf(lab: Lab, { host: name, uplink }: PartOptions): Simulated
   }
   const host = lab.hosts.find((one) => one.name === name)
   if (host === undefined) throw unknown(lab.name, name, hosts)
-  const inner = innerLab(lab, host)
+  const { awaited = [], ...own } = innerLab(lab, host)
+  const inner = { ...own, networks: [...own.networks, ...awaited.map((one) => withPeers(one, host, lab))] }
   return { lab: inner, uplink: uplink ?? hostUplink(host) ?? uplinkOf(inner) }
+}
+
+/** Without a registry, the hosts that a network of the cluster goes on to are those of the lab. */
+function withPeers(network: LabNetwork, { advertise = '' }: LabHost, { hosts }: Lab): LabNetwork {
+  const { [OVERLAY_OPTION.vni]: vni = '', ...options } = network.options
+  const remotes = hosts.flatMap((host) => (host.advertise === advertise ? [] : (host.advertise ?? [])))
+  return {
+    ...network,
+    driver: 'vxlan',
+    options: {
+      ...options,
+      [VXLAN_OPTION.vni]: vni,
+      [VXLAN_OPTION.local]: advertise,
+      [VXLAN_OPTION.remote]: remotes.join(','),
+    },
+  }
 }
 
 const uplinkOf = ({ networks }: Lab): string =>

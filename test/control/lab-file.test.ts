@@ -848,7 +848,7 @@ links:
       "4:3: 'Right' is no name for a host; it must be 2 to 32 small letters, digits and hyphens, no hyphen at either end",
       "6:21: there is no host 'middle'; known: left, Right",
       "7:21: host 'left' is linked to itself",
-      '8:5: between must be a list of two hosts, not a list',
+      '8:5: between must be a list of two hosts or more, not a list',
     ],
   },
   {

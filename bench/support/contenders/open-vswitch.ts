@@ -1,13 +1,8 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { readFileSync } from 'node:fs'
 import type { Contender } from '../contender.ts'
-import { pinProcesses } from '../pin.ts'
-import { type Background, CommandError, run, start } from '../process.ts'
+import { logOf, startOpenVSwitch, vsctl } from '../open-vswitch.ts'
+import { CommandError } from '../process.ts'
 import { INTERFACE, type TestBed } from '../test-bed.ts'
-
-const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
-const START_MS = 5000
 
 /** Open vSwitch's userspace datapath, with a database and a run directory of its own. */
 function openVSwitch(id: string, title: string, ports: 'tap' | 'veth', description: string): Contender {
@@ -17,7 +12,7 @@ function openVSwitch(id: string, title: string, ports: 'tap' | 'veth', descripti
     description,
     needs: { 'openvswitch-switch': ['ovs-vswitchd', 'ovsdb-server', 'ovs-vsctl'] },
     async start(bed, folder) {
-      const daemons = await startDaemons(bed, folder)
+      const daemons = await startOpenVSwitch(folder, { namespace: bed.path('s'), segmentationOffload: true })
       try {
         await vsctl(folder, ['add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev'])
         for (const place of ['a', 'b'] as const) {
@@ -61,74 +56,11 @@ async function addVeth(bed: TestBed, folder: string, place: 'a' | 'b'): Promise<
   await vsctl(folder, ['add-port', 'br0', name])
 }
 
-interface Daemons {
-  readonly pids: readonly number[]
-  pin(core: number | undefined): Promise<void>
-  stop(): Promise<void>
-}
-
-async function startDaemons(bed: TestBed, folder: string): Promise<Daemons> {
-  mkdirSync(folder, { recursive: true })
-  const options = { namespace: bed.path('s'), environment: runDirectory(folder) }
-  const database = join(folder, 'conf.db')
-  await run('ovsdb-tool', ['create', database, SCHEMA])
-  const server = start(
-    'ovsdb-server',
-    [
-      database,
-      `--remote=punix:${socketOf(folder)}`,
-      `--unixctl=${join(folder, 'ovsdb.ctl')}`,
-      '-vconsole:off',
-    ],
-    options,
-  )
-  await waitFor(socketOf(folder), server)
-  await vsctl(folder, ['--no-wait', 'init'])
-  await vsctl(folder, ['--no-wait', 'set', 'Open_vSwitch', '.', 'other_config:userspace-tso-enable=true'])
-
-  const control = join(folder, 'vswitchd.ctl')
-  const vswitchd = start(
-    'ovs-vswitchd',
-    [`unix:${socketOf(folder)}`, `--unixctl=${control}`, `--log-file=${logOf(folder)}`, '-vconsole:off'],
-    options,
-  )
-  await waitFor(control, vswitchd)
-  return {
-    pids: [vswitchd.pid],
-    pin: (core) => pinProcesses([vswitchd.pid], core),
-    async stop() {
-      await vswitchd.stop()
-      await server.stop()
-    },
-  }
-}
-
 /** The setting asks; this line of the log says that it was granted. Without it the comparison would be unfair. */
 function checkSegmentationOffload(folder: string): void {
   if (!readFileSync(logOf(folder), 'utf8').includes('Segmentation Offloading support enabled'))
     throw new CommandError('ovs-vswitchd runs without userspace TSO')
 }
-
-function vsctl(folder: string, args: readonly string[]): Promise<string> {
-  return run('ovs-vsctl', [`--db=unix:${socketOf(folder)}`, '--timeout=10', ...args], {
-    environment: runDirectory(folder),
-  })
-}
-
-async function waitFor(path: string, daemon: Background): Promise<void> {
-  for (const end = Date.now() + START_MS; !existsSync(path); ) {
-    if (Date.now() > end) throw new CommandError(`process ${daemon.pid} did not make ${path}`)
-    await sleep(10)
-  }
-}
-
-const socketOf = (folder: string): string => join(folder, 'db.sock')
-const logOf = (folder: string): string => join(folder, 'vswitchd.log')
-const runDirectory = (folder: string): Record<string, string> => ({
-  OVS_RUNDIR: folder,
-  OVS_LOGDIR: folder,
-  OVS_DBDIR: folder,
-})
 
 export const openVSwitchTap = openVSwitch(
   'open-vswitch',

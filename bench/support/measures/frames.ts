@@ -2,7 +2,7 @@ import { buildReference } from '../build-reference.ts'
 import { check, type Measure } from '../measure.ts'
 import { FORWARDER_CORE, GENERATOR_CORE } from '../pin.ts'
 import { run } from '../process.ts'
-import { INTERFACE } from '../test-bed.ts'
+import { type Ends, INTERFACE } from '../test-bed.ts'
 
 const WARM_UP_MS = 500
 /** One frame in so many is compared byte by byte. */
@@ -24,7 +24,7 @@ interface FramesReport {
  * Frames of 60 bytes (64 on a wire) as fast as one core sends them, the forwarder bound to the other core. Frames
  * that arrived are counted, by the receiving interface.
  */
-export const frames: Measure = {
+export const frames: Measure<Ends> = {
   id: 'frames',
   title: '60-byte frames',
   async run(bed, forwarder, effort) {

@@ -1,6 +1,6 @@
 import { type IperfPath, iperf, iperfTcp } from '../iperf.ts'
 import { check, type Measure } from '../measure.ts'
-import { ADDRESS, INTERFACE, type TestBed } from '../test-bed.ts'
+import { ADDRESS, type Ends, INTERFACE } from '../test-bed.ts'
 
 const UDP_PAYLOAD = 1400
 
@@ -11,7 +11,7 @@ const UDP_PAYLOAD = 1400
  * CPU seconds per gigabyte come from the same run. The kernel bridge has no process, and what an interrupt does
  * counts for none, so the fair figure is the time of the whole machine, both ends included.
  */
-export const tcpOneStream: Measure = {
+export const tcpOneStream: Measure<Ends> = {
   id: 'tcp1',
   title: 'TCP, 1 stream',
   async run(bed, { pids }, effort) {
@@ -20,7 +20,7 @@ export const tcpOneStream: Measure = {
   },
 }
 
-export const tcpFourStreams: Measure = {
+export const tcpFourStreams: Measure<Ends> = {
   id: 'tcp4',
   title: 'TCP, 4 streams',
   async run(bed, { pids }, effort) {
@@ -29,7 +29,7 @@ export const tcpFourStreams: Measure = {
 }
 
 /** As many datagrams of 1400 bytes as a will send; what counts is what b gets. */
-export const udp: Measure = {
+export const udp: Measure<Ends> = {
   id: 'udp',
   title: 'UDP, 1400 B',
   async run(bed, { pids }, effort) {
@@ -43,6 +43,6 @@ export const udp: Measure = {
   },
 }
 
-function fromAToB(bed: TestBed): IperfPath {
+function fromAToB(bed: Ends): IperfPath {
   return { from: bed.path('a'), to: bed.path('b'), address: ADDRESS.b, arrivalInterface: INTERFACE }
 }

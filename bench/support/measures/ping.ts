@@ -2,12 +2,12 @@ import { check, type Measure } from '../measure.ts'
 import type { Figures } from '../metrics.ts'
 import { run } from '../process.ts'
 import { percentile } from '../statistics.ts'
-import { ADDRESS } from '../test-bed.ts'
+import { ADDRESS, type Ends } from '../test-bed.ts'
 
 const INTERVAL_S = 0.002
 
 /** Round trips of single ICMP echoes through an idle forwarder, 500 a second. */
-export const ping: Measure = {
+export const ping: Measure<Ends> = {
   id: 'ping',
   title: 'ping',
   run: (bed, _forwarder, effort) => pingFrom(bed.path('a'), ADDRESS.b, effort.pings),

@@ -71,6 +71,16 @@ export const labStatusSchema = z.object({
       endpoints: z.array(labEndpointStatus),
     }),
   ),
+  /** That the hosts are in; missing where they are in none. */
+  cluster: z
+    .object({
+      name: text,
+      /** The sandbox of the lab's own, or the address of another one. */
+      registry: z.union([z.object({ sandbox: text }), text]),
+      /** The network between the hosts. */
+      link: text,
+    })
+    .optional(),
 })
 export type LabStatus = z.infer<typeof labStatusSchema>
 

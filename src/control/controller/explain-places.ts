@@ -161,6 +161,8 @@ export class ExplainPlaces {
   }
 
   #destination(text: string, source: Source): string {
+    const remote = this.#remoteAt(text)
+    if (remote !== undefined) return remote
     const found = this.#sandboxAt(text)
     if (found === undefined) return this.#services.addressOf(text) ?? this.#address(text, source)
     const near = found.stations.find(({ network }) =>
@@ -206,6 +208,19 @@ export class ExplainPlaces {
       ErrorCode.notConnected,
       `container ${sandbox.name} has no IPv4 address on network ${network.name}`,
     )
+  }
+
+  /** Address of a sandbox that is on another host of the cluster, and on a network that is here as well. One that is here comes first. */
+  #remoteAt(text: string): string | undefined {
+    const { model, cluster } = this.#context
+    const [name, networkName] = splitAt(text)
+    if (cluster === undefined || isNoName(name) || this.#known(name) !== undefined) return undefined
+    for (const { id, name: known } of model.networks.values()) {
+      if (networkName !== undefined && networkName !== known) continue
+      const found = cluster.remotes(id).find(({ sandbox, ipv4 }) => sandbox.name === name && ipv4 !== undefined)
+      if (found !== undefined) return found.ipv4
+    }
+    return undefined
   }
 
   /** Words for addresses are names as well, where a sandbox has them. */
@@ -256,12 +271,14 @@ export class ExplainPlaces {
     )
   }
 
-  /** Who answers to ARP for an address on the network: the router, or a sandbox. */
+  /** Who answers to ARP for an address on the network: the router, or a sandbox; for one on another host the switch does. */
   #macOf({ network }: Station, address: string): string | undefined {
     const owner = this.#context.model
       .members(network.id)
       .find(({ endpoint }) => endpoint.joined?.ipv4?.address === address)
     if (owner !== undefined) return owner.endpoint.joined!.mac
+    const remote = this.#context.cluster?.remotes(network.id).find(({ ipv4 }) => ipv4 === address)
+    if (remote !== undefined) return remote.mac
     const gateway = bridgeGateway(network)
     const isRouters =
       gateway?.address === address || this.#services.virtualOwner(network.id, address) !== undefined

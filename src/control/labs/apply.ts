@@ -3,7 +3,7 @@
 import { LAB_PARALLEL } from '../../limits.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import type { LabPlan } from './plan.ts'
+import { isRegistry, type LabPlan } from './plan.ts'
 import type { LabPlane } from './present.ts'
 import type { Steps } from './steps.ts'
 
@@ -34,17 +34,22 @@ export async function applyPlan(plane: LabPlane, plan: LabPlan, options: ApplyOp
 
 function stagesOf(plane: LabPlane, plan: LabPlan, { beforeRemoval }: ApplyOptions): Stage[] {
   const own = plan.createSandboxes.filter(({ sharesWith }) => sharesWith === undefined)
+  const removal = (sandboxes: readonly SandboxInspect[]): Stage => ({
+    name: `Remove ${counted(sandboxes.length, 'sandbox')}`,
+    tasks: sandboxes.map((sandbox) => ({
+      what: `remove sandbox ${sandbox.Name}`,
+      run: async () => {
+        await beforeRemoval?.(sandbox)
+        await removeSandbox(plane, sandbox.Id)
+      },
+    })),
+  })
+  const start = (sandboxes: readonly Wanted[]): Stage =>
+    startStage('Start', sandboxes, (name) => plane.startSandbox(name))
   return [
-    {
-      name: `Remove ${counted(plan.removeSandboxes.length, 'sandbox')}`,
-      tasks: plan.removeSandboxes.map((sandbox) => ({
-        what: `remove sandbox ${sandbox.Name}`,
-        run: async () => {
-          await beforeRemoval?.(sandbox)
-          await removeSandbox(plane, sandbox.Id)
-        },
-      })),
-    },
+    // A registry outlives the hosts that ask it, and comes before them.
+    removal(plan.removeSandboxes.filter((sandbox) => !isRegistry(sandbox))),
+    removal(plan.removeSandboxes.filter(isRegistry)),
     {
       name: `Disconnect ${counted(plan.disconnect.length, 'endpoint')}`,
       tasks: plan.disconnect.map(({ sandbox, network }) => ({
@@ -80,8 +85,16 @@ function stagesOf(plane: LabPlane, plan: LabPlan, { beforeRemoval }: ApplyOption
         run: async () => void (await plane.setLink(place, impairment)),
       })),
     },
-    startStage('Start', plan.startSandboxes, (name) => plane.startSandbox(name)),
-    createStage(plane, own),
+    start(plan.startSandboxes.filter((sandbox) => sandbox.isRegistry)),
+    createStage(
+      plane,
+      own.filter((sandbox) => sandbox.isRegistry),
+    ),
+    start(plan.startSandboxes.filter((sandbox) => !sandbox.isRegistry)),
+    createStage(
+      plane,
+      own.filter((sandbox) => !sandbox.isRegistry),
+    ),
     // Those that share a network come after the ones whose it is, each only once that one runs.
     ...inOrderOfSharing(plan).map((layer) => createStage(plane, layer)),
   ]

@@ -15,8 +15,14 @@ export const HOST_LABEL = 'tapwire.lab.host'
 /** A host's way out, on the sandbox that it is. */
 export const UPLINK_LABEL = 'tapwire.lab.uplink'
 
-/** On the network that a link is: its two hosts, with a comma between them. */
+/** On the network that a link is: its hosts, with commas between them. */
 export const LINK_LABEL = 'tapwire.lab.link'
+
+/** The cluster's name, on the network that it is linked by, and on its hosts. */
+export const CLUSTER_LABEL = 'tapwire.lab.cluster'
+
+/** On that network: the registry's address, or `sandbox:` and the name of the one that the lab's own runs in. On that sandbox: its name. */
+export const REGISTRY_LABEL = 'tapwire.lab.registry'
 
 const OURS: ReadonlySet<string> = new Set([
   LAB_LABEL,
@@ -25,6 +31,8 @@ const OURS: ReadonlySet<string> = new Set([
   HOST_LABEL,
   UPLINK_LABEL,
   LINK_LABEL,
+  CLUSTER_LABEL,
+  REGISTRY_LABEL,
 ])
 
 /** Whether it is a label of labs, of today or of a later version: nobody else gives one. */

@@ -4,16 +4,17 @@ import type { LabAction, LabStatus, LabSummary } from '../api/lab.ts'
 import type { Impairment } from '../api/link.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import type { Lab, LabHost, LabSandbox } from '../lab.ts'
+import type { Lab, LabCluster, LabHost, LabSandbox } from '../lab.ts'
 import { parseLab } from '../lab-file.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from '../lab-sandbox.ts'
 import { labText } from '../lab-text.ts'
 import { isPredefinedNetwork } from '../rules/names.ts'
 import { didYouMean } from '../suggest.ts'
 import { applyPlan } from './apply.ts'
+import { awaitNetworks, emptyLab, innerLab, outlivesLab, registrySandbox, upHosts } from './cluster.ts'
 import { memberConflicts } from './conflicts.ts'
-import { LAB_LABEL, UPLINK_LABEL } from './labels.ts'
-import { hostName, isHost, type LabPlan, planLab, type Wanted } from './plan.ts'
+import { CLUSTER_LABEL, LAB_LABEL, UPLINK_LABEL } from './labels.ts'
+import { folderName, hostName, isHost, type LabPlan, planLab, type Wanted } from './plan.ts'
 import {
   type LabPlane,
   NOTHING_PRESENT,
@@ -44,13 +45,25 @@ export interface LabService {
 /** The daemons that run in a lab's hosts. */
 export interface LabHosts {
   /** Program and arguments of a host's daemon. */
-  command(lab: string, host: string, uplink?: string): readonly string[]
+  command(lab: string, host: string, settings?: HostSettings): readonly string[]
+  /**
+   * Program and arguments of the lab's own registry, which listens at `address`; `sandbox` is the one that it runs in. Throws
+   * REGISTRY_NOT_INSTALLED.
+   */
+  registry(lab: string, sandbox: string, address: string): readonly string[]
   /** Where that daemon listens. */
   socket(lab: string, host: string): string
   /** Its labs, once it answers. */
   labs(lab: string, host: string, signal?: AbortSignal): Promise<LabService>
-  /** Removes what a daemon that has ended kept. */
+  /** Removes what a daemon, or a registry, that has ended kept. */
   remove(lab: string, host: string): Promise<void>
+}
+
+/** What a host's daemon is told when it starts. */
+export interface HostSettings {
+  readonly uplink?: string | undefined
+  /** That it is in: `registry` with the cluster's name, and the address that the other hosts reach it at. */
+  readonly cluster?: { readonly registry: string; readonly advertise: string } | undefined
 }
 
 /** A host's daemon ends its own sandboxes first, each of which may take as long as others do. */
@@ -89,23 +102,28 @@ export class Labs implements LabService {
   async plan(lab: Lab): Promise<readonly LabAction[]> {
     const present = presentState(this.#plane)
     const { actions } = planLab(this.#wanted(lab), present)
-    const inner = await Promise.all(lab.hosts.map((host) => this.#planHost(lab, host, present, actions)))
+    const keeper = keeperOf(lab, actions)
+    const inner = await Promise.all(
+      lab.hosts.map((host) => this.#planHost(lab, host, keeper, present, actions)),
+    )
     return [...actions, ...inner.flat()]
   }
 
   up(lab: Lab, steps: Steps, signal?: AbortSignal): Promise<readonly LabAction[]> {
     return this.#alone(lab.name, async () => {
+      const wanted = this.#wanted(lab)
+      await awaitNetworks(wanted.awaited ?? [], () => this.#plane.listNetworks({}), signal)
       const present = presentState(this.#plane)
-      const plan = planLab(this.#wanted(lab), present)
+      const plan = planLab(wanted, present)
       await this.#apply(lab.name, plan, presentOfLab(present, lab.name), steps, signal)
-      const inner = await Promise.all(
-        lab.hosts.map(async (host) => {
-          const labs = await this.#hosts.labs(lab.name, host.name, signal)
-          const actions = await labs.up(innerLab(lab, host), stepsOf(host.name, steps), signal)
-          return actions.map((action) => ({ ...action, host: host.name }))
-        }),
+      const ready = await Promise.all(
+        lab.hosts.map(async (host) => ({
+          host,
+          labs: await this.#hosts.labs(lab.name, host.name, signal),
+        })),
       )
-      return [...plan.actions, ...inner.flat()]
+      const inner = await upHosts(lab, ready, keeperOf(lab, plan.actions), steps, signal)
+      return [...plan.actions, ...inner]
     })
   }
 
@@ -118,6 +136,7 @@ export class Labs implements LabService {
           hint: 'Disconnect it first with `tapwire network disconnect NETWORK SANDBOX`.',
         })
       }
+      if (outlivesLab(own)) await this.#downCluster(lab, own, steps, signal)
       const plan = planLab({ lab, networks: [], sandboxes: [] }, presentState(this.#plane))
       await this.#apply(lab, plan, own, steps, signal)
     })
@@ -163,31 +182,43 @@ export class Labs implements LabService {
     }
   }
 
-  #wanted({ name, networks, sandboxes, hosts, links, uplinkLink }: Lab): Wanted {
+  #wanted({ name, networks, sandboxes, hosts, links, uplinkLink, cluster, awaited }: Lab): Wanted {
+    const registry =
+      cluster && registrySandbox(cluster, (own, address) => this.#hosts.registry(name, own, address))
     return {
       lab: name,
       uplinkLink,
       networks: [...networks, ...links].map((network) => wantedNetwork(name, network)),
       sandboxes: [
+        ...(registry === undefined ? [] : [wantedSandbox(name, registry, 'registry')]),
         ...sandboxes.map((sandbox) => wantedSandbox(name, sandbox)),
-        ...hosts.map((host) => wantedSandbox(name, this.#hostSandbox(name, host), true)),
+        ...hosts.map((host) => wantedSandbox(name, this.#hostSandbox(name, host, cluster), 'host')),
       ],
+      awaited: awaited?.map((network) => wantedNetwork(name, network)),
     }
   }
 
-  #hostSandbox(lab: string, { name, endpoints, uplink }: LabHost): LabSandbox {
+  #hostSandbox(lab: string, host: LabHost, cluster: LabCluster | undefined): LabSandbox {
+    const { name, endpoints, uplink, advertise } = host
+    const joins =
+      cluster === undefined || advertise === undefined
+        ? undefined
+        : { registry: `${cluster.registry}/${cluster.name}`, advertise }
     return {
       name,
       networkMode: endpoints.length === 0 ? 'none' : 'networks',
       endpoints,
-      command: [...this.#hosts.command(lab, name, uplink)],
+      command: [...this.#hosts.command(lab, name, { uplink, cluster: joins })],
       environment: [],
       hostname: name,
       dns: [],
       dnsSearch: [],
       dnsOptions: [],
       extraHosts: [],
-      labels: uplink === undefined ? {} : { [UPLINK_LABEL]: uplink },
+      labels: {
+        ...(uplink === undefined ? undefined : { [UPLINK_LABEL]: uplink }),
+        ...(joins === undefined ? undefined : { [CLUSTER_LABEL]: cluster!.name }),
+      },
       ports: [],
       expose: [],
       stopSignal: STOP_SIGNAL,
@@ -199,6 +230,7 @@ export class Labs implements LabService {
   async #planHost(
     lab: Lab,
     host: LabHost,
+    keeper: string | undefined,
     present: Present,
     actions: readonly LabAction[],
   ): Promise<readonly LabAction[]> {
@@ -209,7 +241,7 @@ export class Labs implements LabService {
         name === host.name &&
         (action === 'create' || action === 'recreate' || action === 'start'),
     )
-    const inner = innerLab(lab, host)
+    const inner = innerLab(lab, host, keeper)
     const planned =
       isThere && !begins
         ? await (await this.#hosts.labs(lab.name, host.name)).plan(inner)
@@ -225,7 +257,7 @@ export class Labs implements LabService {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const running = new Map(own.sandboxes.map((sandbox) => [sandbox.Id, sandbox.State.Running]))
-    const going = plan.removeSandboxes.flatMap((sandbox) => hostName(sandbox) ?? [])
+    const going = plan.removeSandboxes.flatMap((sandbox) => folderName(sandbox) ?? [])
     await applyPlan(this.#plane, plan, {
       lab,
       steps,
@@ -233,7 +265,7 @@ export class Labs implements LabService {
       beforeRemoval: async (sandbox) => {
         const host = hostName(sandbox)
         if (host === undefined || running.get(sandbox.Id) !== true) return
-        await this.#downInside(lab, host, sandbox.Id, steps, signal)
+        await this.#downInside(lab, host, sandbox, steps, signal)
       },
     })
     await Promise.all(going.map((host) => this.#hosts.remove(lab, host)))
@@ -243,13 +275,16 @@ export class Labs implements LabService {
   async #downInside(
     lab: string,
     host: string,
-    id: string,
+    { Id: id, Config }: SandboxInspect,
     steps: Steps,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     try {
       const labs = await this.#hosts.labs(lab, host, signal)
-      await ifKnown(() => labs.down(lab, stepsOf(host, steps), signal))
+      const inner = stepsOf(host, steps)
+      // Of its cluster's networks other hosts may have sandboxes still.
+      if (CLUSTER_LABEL in Config.Labels) await labs.up(emptyLab(lab), inner, signal)
+      else await ifKnown(() => labs.down(lab, inner, signal))
     } catch (error) {
       if (!isUnreachable(error)) throw error
       await steps.step(`${host}: End by force`, async () => {
@@ -257,6 +292,25 @@ export class Labs implements LabService {
         return withoutStop(error.message)
       })
     }
+  }
+
+  /** Before its hosts go: of the cluster nothing may be left in its registry. */
+  async #downCluster(
+    lab: string,
+    own: Present,
+    steps: Steps,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const running = own.sandboxes.filter(({ State, Config }) => State.Running && CLUSTER_LABEL in Config.Labels)
+    const ready = await Promise.all(
+      running.map(async (sandbox) => {
+        const name = hostName(sandbox)!
+        return { labs: await this.#hosts.labs(lab, name, signal), steps: stepsOf(name, steps) }
+      }),
+    )
+    await Promise.all(ready.map(({ labs, steps: inner }) => labs.up(emptyLab(lab), inner, signal)))
+    const [keeper] = ready
+    if (keeper !== undefined) await ifKnown(() => keeper.labs.down(lab, keeper.steps, signal))
   }
 
   #known(lab: string): Present {
@@ -316,16 +370,15 @@ function nothingThere(): TapwireError {
   })
 }
 
-/** What a host's own daemon is to have. */
-export function innerLab(lab: Lab, { networks, sandboxes, uplink, uplinkLink }: LabHost): Lab {
-  return {
-    name: lab.name,
-    networks,
-    sandboxes,
-    hosts: [],
-    links: [],
-    ...(uplink === undefined ? undefined : { uplinkLink: uplinkLink ?? {} }),
-  }
+/** The host that makes the cluster's networks: one that knows those that are there. */
+function keeperOf({ cluster, hosts }: Lab, actions: readonly LabAction[]): string | undefined {
+  if (cluster === undefined) return undefined
+  const anew = new Set(
+    actions.flatMap(({ kind, action, name }) =>
+      kind === 'host' && (action === 'create' || action === 'recreate') ? name : [],
+    ),
+  )
+  return (hosts.find(({ name }) => !anew.has(name)) ?? hosts[0])?.name
 }
 
 function capitalized(text: string): string {

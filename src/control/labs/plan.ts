@@ -8,7 +8,7 @@ import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
 import { normalAddress } from '../lab-pool-plan.ts'
 import { impairmentText } from '../rules/impairment.ts'
 import { checkConflicts } from './conflicts.ts'
-import { DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL } from './labels.ts'
+import { DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL, REGISTRY_LABEL } from './labels.ts'
 import { type Present, presentOfLab } from './present.ts'
 import type { WantedNetwork, WantedSandbox } from './wanted.ts'
 
@@ -19,6 +19,8 @@ export interface Wanted {
   readonly sandboxes: readonly WantedSandbox[]
   /** Undefined: whatever it is. */
   readonly uplinkLink?: Impairment | undefined
+  /** Networks of the cluster that another host makes; undefined where this daemon's networks are all its own to make. */
+  readonly awaited?: readonly WantedNetwork[] | undefined
 }
 
 export interface LabPlan {
@@ -54,7 +56,7 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
   const own = presentOfLab(present, wanted.lab)
   const networks = compareNetworks(wanted, own)
   const sandboxes = compareSandboxes(wanted, own, present)
-  const remade = new Set(networks.recreated.map(({ name }) => name))
+  const remade = new Set([...networks.recreated, ...networks.elsewhere].map(({ name }) => name))
   const kept = sandboxes.kept.map(({ want, have }) => ({
     want,
     have,
@@ -107,16 +109,21 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
 
 const CHANGED = 'its settings have changed'
 
-function compareNetworks({ networks }: Wanted, own: Present) {
+function compareNetworks({ networks, awaited }: Wanted, own: Present) {
   const present = new Map(own.networks.map((network) => [network.Name, network]))
   const wantedNames = new Set(networks.map(({ name }) => name))
+  const isOther = ({ name, digest }: WantedNetwork): boolean => {
+    const have = present.get(name)
+    return have !== undefined && have.Labels[DIGEST_LABEL] !== digest
+  }
   return {
-    unwanted: own.networks.filter(({ Name }) => !wantedNames.has(Name)),
+    unwanted: own.networks.filter(
+      ({ Name, Scope }) => !wantedNames.has(Name) && (awaited === undefined || Scope === 'local'),
+    ),
     missing: networks.filter(({ name }) => !present.has(name)),
-    recreated: networks.filter(({ name, digest }) => {
-      const have = present.get(name)
-      return have !== undefined && have.Labels[DIGEST_LABEL] !== digest
-    }),
+    recreated: networks.filter(isOther),
+    /** By another host of the cluster. */
+    elsewhere: (awaited ?? []).filter(isOther),
   }
 }
 
@@ -262,6 +269,16 @@ export function isHost(sandbox: SandboxInspect): boolean {
 /** The host that it is, whatever the sandbox is called by now. */
 export function hostName({ Config }: SandboxInspect): string | undefined {
   return Config.Labels[HOST_LABEL]
+}
+
+/** Under which the lab keeps something of it: a host's daemon, or a registry. */
+export function folderName(sandbox: SandboxInspect): string | undefined {
+  return hostName(sandbox) ?? sandbox.Config.Labels[REGISTRY_LABEL]
+}
+
+/** Whether others need it: it comes before them, and goes after them. */
+export function isRegistry({ Config }: SandboxInspect): boolean {
+  return REGISTRY_LABEL in Config.Labels
 }
 
 function networkAction(action: LabAction['action'], name: string, reason?: string): LabAction {

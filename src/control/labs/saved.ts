@@ -3,19 +3,23 @@
  * fixed) is given out as for any lab file, so that the file says it, and the lab that comes up from it is saved as the same file.
  */
 
+import { isDeepStrictEqual } from 'node:util'
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml'
 import { MTU_MAX, MTU_MIN } from '../../limits.ts'
 import type { Impairment } from '../api/link.ts'
 import type { NetworkInspect } from '../api/network.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab, LabNetwork } from '../lab.ts'
+import { OVERLAY } from '../lab-cluster.ts'
 import { parseLab } from '../lab-file.ts'
 import { cableOf, linkFileOf } from '../lab-link.ts'
 import { LabFileError, type LabProblem } from '../lab-problem.ts'
+import { isDefaultLinkName } from '../lab-resolve.ts'
 import { LAB_PARTS } from '../lab-schema.ts'
 import { DNS_OPTION } from '../rules/dns-options.ts'
 import { isPredefinedNetwork } from '../rules/names.ts'
-import { HOST_LABEL, LINK_LABEL, UPLINK_LABEL, userLabels } from './labels.ts'
+import { presentCluster } from './cluster.ts'
+import { HOST_LABEL, LINK_LABEL, REGISTRY_LABEL, UPLINK_LABEL, userLabels } from './labels.ts'
 import type { Present } from './present.ts'
 import { MTU_OPTION, TRANSPARENT_OPTION } from './wanted.ts'
 
@@ -42,7 +46,9 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
       networkFile,
     ),
     sandboxes: byName(
-      present.sandboxes.filter(({ Config }) => !(HOST_LABEL in Config.Labels)),
+      present.sandboxes.filter(
+        ({ Config }) => !(HOST_LABEL in Config.Labels || REGISTRY_LABEL in Config.Labels),
+      ),
       (sandbox) => sandboxFile(sandbox, present),
     ),
     hosts: byName(
@@ -50,22 +56,35 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
       ({ Config }) => (UPLINK_LABEL in Config.Labels ? { uplink: Config.Labels[UPLINK_LABEL] } : null),
     ),
     links: links.length === 0 ? undefined : byOrder(links).map((link) => linkFile(link, present)),
+    cluster: presentCluster(links),
   }
   const { lab, leftOut } = parsed(name, stringify(file))
+  const shared = [...hosts.values()].flatMap(({ lab: inner }) => inner?.networks.filter(isOverlay) ?? [])
   return {
     lab: {
       ...lab,
+      ...(lab.cluster && { cluster: { ...lab.cluster, networks: firstOfEach(shared) } }),
       hosts: lab.hosts.map((host) => {
         const { lab: inner, uplinkLink } = hosts.get(host.name) ?? {}
         return {
           ...host,
-          ...(inner && { networks: inner.networks, sandboxes: inner.sandboxes }),
+          ...(inner && {
+            networks: lab.cluster ? inner.networks.filter((one) => !isOverlay(one)) : inner.networks,
+            sandboxes: inner.sandboxes,
+          }),
           ...(host.uplink !== undefined && uplinkLink !== undefined && { uplinkLink }),
         }
       }),
     },
     leftOut: [...leftOut, ...links.filter((link) => !cable(link, present).isWhole).map(cableLeftOut)],
   }
+}
+
+const isOverlay = ({ driver }: LabNetwork): boolean => driver === OVERLAY
+
+/** Every host of a cluster says the same of its networks. */
+function firstOfEach(networks: readonly LabNetwork[]): LabNetwork[] {
+  return [...new Map(networks.toReversed().map((network) => [network.name, network])).values()]
 }
 
 /** The lab that the file says, without the parts that a lab file cannot say: each round takes out those that are found. */
@@ -210,19 +229,26 @@ function linkFile(network: NetworkInspect, present: Present) {
   const mtu = Options[MTU_OPTION]
   return {
     between: Labels[LINK_LABEL]?.split(','),
+    name: linkName(network),
     subnet: IPAM.Config?.[0]?.Subnet,
     mtu: mtu === undefined ? undefined : Number(mtu),
     link: linkFileOf(cable(network, present).cable),
   }
 }
 
-/** What the ends of a cable do to frames is what the cable does. */
+/** Undefined where it follows from its hosts. */
+function linkName({ Name, Labels }: NetworkInspect): string | undefined {
+  return isDefaultLinkName(Name, (Labels[LINK_LABEL] ?? '').split(',')) ? undefined : Name
+}
+
+/** What the ends of a link do to frames is what the link does; of those behind the second all are as that one. */
 function cable({ Name, Labels }: NetworkInspect, { sandboxes }: Present) {
-  const [first, second] = (Labels[LINK_LABEL] ?? '').split(',').map((host) => {
+  const [first, second, ...others] = (Labels[LINK_LABEL] ?? '').split(',').map((host) => {
     const end = sandboxes.find(({ Config }) => Config.Labels[HOST_LABEL] === host)
     return end?.NetworkSettings.Networks[Name]?.Impairment
   })
-  return cableOf(first, second)
+  const { cable: whole, isWhole } = cableOf(first, second)
+  return { cable: whole, isWhole: isWhole && others.every((other) => isDeepStrictEqual(other, second)) }
 }
 
 function cableLeftOut({ Name }: NetworkInspect): string {

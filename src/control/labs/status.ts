@@ -2,6 +2,7 @@
 
 import type { LabStatus } from '../api/lab.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
+import { presentCluster } from './cluster.ts'
 import { hostName, isHost } from './plan.ts'
 import type { Present } from './present.ts'
 
@@ -11,6 +12,7 @@ type EndpointStatus = SandboxStatus['endpoints'][number]
 /** `own` is what the lab has made; `socketOf` tells where a host's daemon listens. */
 export function labStatus(lab: string, own: Present, socketOf: (host: string) => string): LabStatus {
   const sandboxes = own.sandboxes.toSorted(byName)
+  const cluster = presentCluster(own.networks)
   return {
     name: lab,
     networks: own.networks.toSorted(byName).map(({ Name, Driver, IPAM }) => ({
@@ -29,6 +31,7 @@ export function labStatus(lab: string, own: Present, socketOf: (host: string) =>
       socket: socketOf(hostName(host)!),
       endpoints: endpointsOf(host),
     })),
+    ...(cluster === undefined ? undefined : { cluster }),
   }
 }
 

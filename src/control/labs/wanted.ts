@@ -23,6 +23,8 @@ export interface WantedSandbox {
   readonly name: string
   /** Whether it is a host, in which a daemon runs. */
   readonly isHost: boolean
+  /** Whether it has the registry of the lab's cluster, which hosts need. */
+  readonly isRegistry: boolean
   readonly sandbox: LabSandbox
   readonly request: SandboxCreate
   readonly digest: string
@@ -71,7 +73,12 @@ function networkOptions({ options, mtu, transparent, dns, dnsTtlS }: LabNetwork)
   }
 }
 
-export function wantedSandbox(lab: string, sandbox: LabSandbox, isHost = false): WantedSandbox {
+export function wantedSandbox(
+  lab: string,
+  sandbox: LabSandbox,
+  role: 'plain' | 'host' | 'registry' = 'plain',
+): WantedSandbox {
+  const isHost = role === 'host'
   const { networkMode, endpoints, labels, name } = sandbox
   const hasEndpoints = networkMode === 'networks'
   const base = baseRequest(sandbox)
@@ -85,6 +92,7 @@ export function wantedSandbox(lab: string, sandbox: LabSandbox, isHost = false):
   return {
     name,
     isHost,
+    isRegistry: role === 'registry',
     sandbox,
     digest,
     endpointsDigest,

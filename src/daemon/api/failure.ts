@@ -60,6 +60,7 @@ const STATUS: Readonly<Record<Code, ContentfulStatusCode>> = {
   [ErrorCode.poolsExhausted]: 409,
   [ErrorCode.addressesExhausted]: 409,
   [ErrorCode.limitReached]: 409,
+  [ErrorCode.registryNotInstalled]: 409,
   [ErrorCode.labConflict]: 409,
   [ErrorCode.labAmbiguous]: 409,
   [ErrorCode.labNotUp]: 409,

@@ -88,6 +88,10 @@ export class MemoryHosts implements LabHosts {
     return ['daemon', `${lab}.${host}`]
   }
 
+  registry(_lab: string, sandbox: string, address: string): readonly string[] {
+    return ['registry', sandbox, address]
+  }
+
   socket(lab: string, host: string): string {
     return `/hosts/${lab}.${host}`
   }

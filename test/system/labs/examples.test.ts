@@ -7,12 +7,13 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { repositoryRoot } from '../../support/repository.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
+import { newFolder } from '../support/scene.ts'
 import { until } from '../support/until.ts'
 
 const EXAMPLES = join(repositoryRoot, 'examples')
 const FILES = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'))
 
-const skip = needsTap() || needs('ip', 'ping', 'curl', 'iperf3', 'busybox', 'python3', 'dig', 'dnsmasq')
+const skip = needsTap() || needs('etcd', 'ip', 'ping', 'curl', 'iperf3', 'busybox', 'python3', 'dig', 'dnsmasq')
 
 /** Each question is a program that starts. */
 const PAUSE_MS = 100
@@ -197,6 +198,39 @@ describe('examples', { skip }, () => {
       assert.notEqual(await code('phone', 'ping', '-c', '1', '-W', '0.3', '10.1.0.2'), 0)
       const again = await daemon.do('up', '--dry-run', join(EXAMPLES, 'impaired.yaml'))
       assert.match(again, /^change link phone@web \(delay 20ms ±5ms, loss 1%, rate 2mbit, seed 7\)$/)
+    },
+    'overlay.yaml': async () => {
+      const inside = (host: string, ...line: string[]): Promise<string> =>
+        daemon.do('-H', `overlay/${host}`, ...line)
+      const alice = (...line: string[]): Promise<string> => inside('one', 'exec', 'alice', ...line)
+      const curl = ['curl', '-s', '--retry', '5', '--retry-connrefused']
+      const tunnelled = join(newFolder(), 'lan.pcapng')
+      const between = daemon.begin('capture', 'lan', '--filter', 'udp port 4789 and greater 140', '-c', '4')
+      const written = daemon.begin('capture', 'lan', '--filter', 'udp port 4789', '-c', '2', '-w', tunnelled)
+      await Promise.all([between, written].map((program) => program.printed(/^Capturing at lan/)))
+      assert.match(await alice('ping', '-c', '1', 'carol'), / ttl=64 /)
+      const lines = (await between.end()).output
+      assert.match(lines, / VXLAN vni 4096: 10\.1\.0\.2 > 10\.1\.0\.4: ICMP echo request/)
+      await written.end()
+      assert.match(await daemon.do('dissect', tunnelled, '--tree'), /^Virtual Extensible LAN, network 4096$/m)
+      assert.equal(await alice('cat', '/sys/class/net/eth0/mtu'), '1450')
+      assert.match(await alice(...curl, 'http://bob/'), /^Hello 10\.1\.0\.2, this is bob at 10\.1\.0\.3/)
+      assert.match(await inside('one', 'overlay', 'peers'), /^three +10\.9\.0\.5 +web +1450 .*\n^two +10\.9\.0\.4 /m)
+      assert.match(await inside('one', 'dns', 'ls', 'web'), /^web +carol +sandbox +carol +10\.1\.0\.4 /m)
+      const explained = await daemon.attempt('-H', 'overlay/one', 'explain', 'alice', 'carol')
+      assert.match(explained.output, / into the tunnel to the host 10\.9\.0\.5, with network identifier 4096/)
+      const publish = 'published=8080,target=80'
+      const service = ['service', 'create', '--name', 'hello', '--replicas-of', 'app=hello', '-p', publish]
+      await inside('one', ...service)
+      assert.match(await alice(...curl, 'http://hello/'), /^Hello 10\.1\.0\.2, this is (?:bob|carol) /)
+      assert.match(
+        await answers('client', ...curl, 'http://10.9.0.3:8080/'),
+        /^Hello 10\.9\.0\.2, this is (?:bob|carol) at 10\.1\.0\.[34]/,
+      )
+      assert.match(await inside('two', 'service', 'ps', 'hello'), / bob +two +10\.1\.0\.3 +running/)
+      await daemon.do('stop', 'etcd')
+      assert.match(await inside('two', 'exec', 'bob', 'ping', '-c', '1', 'alice'), / ttl=64 /)
+      await daemon.do('start', 'etcd')
     },
     'two-hosts.yaml': async () => {
       await exec('left', 'ping', '-c', '1', '10.9.0.3')

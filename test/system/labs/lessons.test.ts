@@ -12,7 +12,7 @@ import { LessonText } from '../../support/lesson-variables.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { LESSONS, lessonNames, lessonParts, walkLesson } from '../support/lesson-walk.ts'
 
-const skip = needsTap() || needs('bash', 'ip', 'ping', 'curl', 'busybox', 'dig', 'sysctl')
+const skip = needsTap() || needs('bash', 'etcd', 'ip', 'ping', 'curl', 'busybox', 'dig', 'sysctl')
 
 /** How many are walked through at a time: most of the time one waits for programs to start. */
 const concurrency = 2
@@ -31,7 +31,7 @@ describe('lesson files', () => {
   it('have a lab each, and the index has them all', () => {
     const index = readFileSync(join(LESSONS, 'README.md'), 'utf8')
     const names = lessonNames()
-    assert.equal(names.length, 9)
+    assert.equal(names.length, 10)
     for (const name of names) {
       assert.ok(index.includes(`](${name})`), `${name} is not in the index`)
       assert.ok(existsSync(join(LESSONS, name.replace('.md', '.yaml'))), `${name} has no lab`)

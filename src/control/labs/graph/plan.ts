@@ -1,6 +1,6 @@
 /** What a drawing of a lab shows: panels of networks and sandboxes, and who is on what. */
 
-import type { Lab, LabEndpoint, LabNetwork, LabSandbox } from '../../lab.ts'
+import type { Lab, LabEndpoint, LabHost, LabNetwork, LabSandbox } from '../../lab.ts'
 
 /** What one daemon has: the lab's own, or a host's. */
 export interface Panel {
@@ -35,14 +35,28 @@ export function panelsOf(lab: Lab): readonly Panel[] {
     (host): GraphSandbox => ({
       name: host.name,
       kind: 'host',
-      note: `host of ${counted(host.networks.length, 'network')}, ${counted(host.sandboxes.length, 'sandbox')}`,
+      note: `host of ${counted(host.networks.length + sharedOf(lab, host).length, 'network')}, ${counted(host.sandboxes.length, 'sandbox')}`,
       edges: host.endpoints.map(edgeOf),
     }),
   )
   return [
-    panel('', [...lab.networks, ...lab.links], [...lab.sandboxes.map(sandboxOf), ...hosts]),
-    ...lab.hosts.map((host) => panel(host.name, host.networks, host.sandboxes.map(sandboxOf))),
+    panel('', [...lab.networks, ...lab.links], [...lab.sandboxes.map(sandboxOf), ...hosts, ...registryOf(lab)]),
+    ...lab.hosts.map((host) =>
+      panel(host.name, [...host.networks, ...sharedOf(lab, host)], host.sandboxes.map(sandboxOf)),
+    ),
   ].filter(({ networks, sandboxes }) => networks.length + sandboxes.length > 0)
+}
+
+/** What the host has of the cluster's networks: those that its sandboxes are on. */
+function sharedOf({ cluster }: Lab, { sandboxes }: LabHost): readonly LabNetwork[] {
+  const joined = new Set(sandboxes.flatMap(({ endpoints }) => endpoints.map(({ network }) => network)))
+  return (cluster?.networks ?? []).filter(({ name }) => joined.has(name))
+}
+
+function registryOf({ cluster }: Lab): GraphSandbox[] {
+  if (cluster?.sandbox === undefined) return []
+  const { name, endpoints } = cluster.sandbox
+  return [{ name, kind: 'sandbox', note: `registry of cluster ${cluster.name}`, edges: endpoints.map(edgeOf) }]
 }
 
 /** The default bridge, and networks that no lab makes, are there as far as somebody is on them. */
