@@ -1,5 +1,6 @@
 /** Gives back what hosts have that will never come back to do so: addresses, and the memory of them. */
 
+import type { HostForgotten } from '../api/cluster.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { RegistryCondition, RegistryOperation } from '../registry/registry.ts'
 import { printable } from '../rules/names.ts'
@@ -7,12 +8,6 @@ import { addressKey, hostKey, knownHostKey } from './cluster-keys.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { claimText } from './cluster-texts.ts'
 import { exactEntry, unchanged } from './exact-entry.ts'
-
-export interface HostForgotten {
-  /** Ids; a name may have been several hosts'. */
-  readonly hosts: readonly string[]
-  readonly addresses: readonly string[]
-}
 
 /** Claims that one transaction gives back. */
 const AT_ONCE = 60
