@@ -2,6 +2,7 @@
 
 export const HOSTS = 'hosts/'
 export const ADVERTISED = 'advertised/'
+export const HOST_IDS = 'host-ids/'
 export const KNOWN_HOSTS = 'known-hosts/'
 export const NETWORKS = 'networks/'
 export const NETWORK_NAMES = 'network-names/'
@@ -15,6 +16,7 @@ export const NETWORKS_CHANGED = 'networks-changed'
 
 export const hostKey = (name: string): string => HOSTS + name
 export const advertisedKey = (address: string): string => ADVERTISED + address
+export const hostIdKey = (id: string): string => HOST_IDS + id
 export const knownHostKey = (id: string): string => KNOWN_HOSTS + id
 export const networkKey = (id: string): string => NETWORKS + id
 export const networkNameKey = (name: string): string => NETWORK_NAMES + name

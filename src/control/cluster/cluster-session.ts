@@ -12,8 +12,9 @@
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryHealth } from '../registry/registry.ts'
+import { printable } from '../rules/names.ts'
 import { ClusterFollower } from './cluster-follower.ts'
-import { advertisedKey, hostKey, knownHostKey } from './cluster-keys.ts'
+import { advertisedKey, hostIdKey, hostKey, knownHostKey } from './cluster-keys.ts'
 import { ClusterLease } from './cluster-lease.ts'
 import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
 import { CLUSTER_VERSION, type ClusterEndpoint, type ClusterHost } from './cluster-records.ts'
@@ -256,27 +257,39 @@ export class ClusterSession {
     const { id, name, advertise } = this.#self
     let host: string | undefined
     let advertised: string | undefined
-    const twin = this.#conflict(undefined, undefined)
+    let named: string | undefined
+    const twin = this.#conflict(undefined, undefined, undefined)
     if (twin !== undefined) return twin
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const { succeeded } = await this.registry.commit({
-        when: [unchanged(hostKey(name), host), unchanged(advertisedKey(advertise), advertised)],
+        when: [
+          unchanged(hostKey(name), host),
+          unchanged(advertisedKey(advertise), advertised),
+          unchanged(hostIdKey(id), named),
+        ],
         do: [
           { put: hostKey(name), value: clusterText(this.#self), lease },
           { put: advertisedKey(advertise), value: id, lease },
+          { put: hostIdKey(id), value: name, lease },
           { put: knownHostKey(id), value: clusterText({ version: CLUSTER_VERSION, id, name }) },
         ],
       })
       if (succeeded) return undefined
       host = (await exactEntry(this.registry, hostKey(name)))?.value
       advertised = (await exactEntry(this.registry, advertisedKey(advertise)))?.value
-      const problem = this.#conflict(host, advertised)
+      named = (await exactEntry(this.registry, hostIdKey(id)))?.value
+      const problem = this.#conflict(host, advertised, named)
       if (problem !== undefined) return problem
     }
     throw new TapwireError(ErrorCode.registryUnavailable, 'the entry of this host changes all the time')
   }
 
-  #conflict(host: string | undefined, advertised: string | undefined): string | undefined {
+  /** By what the registry has of the host, its address and its id; and by what the view says. */
+  #conflict(
+    host: string | undefined,
+    advertised: string | undefined,
+    named: string | undefined,
+  ): string | undefined {
     const { id, name, advertise, udpPort } = this.#self
     const cluster = this.settings.name
     if (host !== undefined) {
@@ -287,8 +300,12 @@ export class ClusterSession {
         return `another host of cluster ${cluster} is called ${name}, and advertises ${parsed.value.advertise}`
       }
     }
-    const twin = [...this.view.hosts.values()].find((known) => known.id === id && known.name !== name)
-    if (twin !== undefined) return `host ${twin.name} of cluster ${cluster} has the id of this host`
+    const twin = [...this.view.hosts.values()].find((known) => known.id === id && known.name !== name)?.name
+    // The view is yet to hear of one that joins in this moment.
+    const other = twin ?? (named === name ? undefined : named)
+    if (other !== undefined) {
+      return `host ${printable(other)} of cluster ${cluster} has the id of this host: its root is a copy`
+    }
     const elsewhere = [...this.view.hosts.values()].find(
       (known) => known.id !== id && known.udpPort !== udpPort,
     )
@@ -296,8 +313,8 @@ export class ClusterSession {
       return `the tunnels of cluster ${cluster} are at UDP port ${elsewhere.udpPort}, this host's at ${udpPort}`
     }
     if (advertised === undefined || advertised === id) return undefined
-    const other = [...this.view.hosts.values()].find((known) => known.id === advertised)
-    return `another host of cluster ${cluster}${other === undefined ? '' : `, ${other.name},`} advertises the address ${advertise}`
+    const owner = [...this.view.hosts.values()].find((known) => known.id === advertised)
+    return `another host of cluster ${cluster}${owner === undefined ? '' : `, ${owner.name},`} advertises the address ${advertise}`
   }
 }
 
