@@ -10,6 +10,7 @@ export const VNIS = 'vnis/'
 export const ADDRESSES = 'addresses/'
 export const ENDPOINTS = 'endpoints/'
 export const SERVICES = 'services/'
+export const SERVICE_PORTS = 'service-ports/'
 export const SERVICE_NAMES = 'service-names/'
 /** Whoever adds a network puts it, so that of two who choose subnets at the same time one chooses again. */
 export const NETWORKS_CHANGED = 'networks-changed'
@@ -26,6 +27,8 @@ export const addressesOfKey = (network: string): string => `${ADDRESSES}${networ
 export const endpointKey = (network: string, id: string): string => `${ENDPOINTS}${network}/${id}`
 export const endpointsOfKey = (network: string): string => `${ENDPOINTS}${network}/`
 export const serviceKey = (id: string): string => SERVICES + id
+export const servicePortKey = (protocol: 'tcp' | 'udp', port: number): string =>
+  `${SERVICE_PORTS}${protocol}/${port}`
 export const serviceNameKey = (name: string): string => SERVICE_NAMES + name
 
 /** What a key is of; undefined for those that the view does not follow. */

@@ -14,6 +14,7 @@
  *     endpoints/NETWORK/ID               ClusterEndpoint    leased
  *     services/ID                        ClusterService
  *     service-names/NAME                 service id
+ *     service-ports/PROTOCOL/PORT        service id                    whose ingress port it is, on all hosts
  */
 
 export const CLUSTER_VERSION = 1

@@ -53,6 +53,8 @@ export type ClusterNews =
   | { readonly kind: 'regressed' }
   /** The view is complete. */
   | { readonly kind: 'synced' }
+  /** What the registry holds cannot be followed: there is too much of it, say. */
+  | { readonly kind: 'unlisted'; readonly problem: string }
   | { readonly kind: 'unreadable'; readonly key: string; readonly problem: string }
   /** An address of ours is another's. */
   | { readonly kind: 'lost'; readonly endpoint: ClusterEndpoint; readonly address: string }
@@ -76,6 +78,8 @@ export class ClusterSession {
   /** The lease that the host's own entry was put under last. */
   #placed: string | undefined
   #placing: Promise<void> | undefined
+  /** Why what the registry holds cannot be followed, as it was told. */
+  #followProblem = ''
   #again = false
   #cancelRetry: () => void = () => undefined
   readonly #ends: (() => void)[] = []
@@ -106,6 +110,7 @@ export class ClusterSession {
     })
     this.#follower = new ClusterFollower(registry, this.view, clock, {
       synced: (regressed) => this.#synced(regressed),
+      failed: (error) => this.#followFailed(error),
     })
   }
 
@@ -168,7 +173,14 @@ export class ClusterSession {
     return { lease, condition: { key: hostKey(name), value: clusterText(this.#self) } }
   }
 
+  #followFailed(error: unknown): void {
+    const problem = error instanceof Error ? error.message : String(error)
+    if (problem !== this.#followProblem) this.#parts.news({ kind: 'unlisted', problem })
+    this.#followProblem = problem
+  }
+
   #synced(regressed: boolean): void {
+    this.#followProblem = ''
     if (regressed) this.#parts.news({ kind: 'regressed' })
     this.#parts.news({ kind: 'synced' })
     const isThere = this.view.hosts.get(this.#self.name)?.id === this.#self.id

@@ -1,6 +1,7 @@
 /** A registry that holds what no Tapwire has put there: nothing of it stops a host, or takes from others what is theirs. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { ErrorCode, TapwireError } from '../../../src/control/errors.ts'
 import type { ClusterMachine } from './memory-cluster.ts'
 import { MemoryCluster, PREFIX } from './memory-cluster.ts'
 
@@ -307,5 +308,16 @@ describe('a host of a cluster', () => {
     const { cluster, hosts } = await scene()
     cluster.server.delayMs = 3_600_000
     await cluster.run(hosts[0]!.controller.shutdown({ liveRestore: false }), 5000)
+  })
+
+  it('says why it cannot follow what the registry holds, once', async () => {
+    const cluster = new MemoryCluster()
+    const one = cluster.add()
+    await one.boot(one.name, (registry) => {
+      registry.list = () =>
+        Promise.reject(new TapwireError(ErrorCode.limitReached, 'there is too much of it'))
+    })
+    await cluster.pass(120_000)
+    assert.deepEqual(one.daemon.warnings, ['what the registry of cluster test holds cannot be followed'])
   })
 })
