@@ -320,4 +320,34 @@ describe('a host of a cluster', () => {
     await cluster.pass(120_000)
     assert.deepEqual(one.daemon.warnings, ['what the registry of cluster test holds cannot be followed'])
   })
+
+  it('is not forgotten while it comes back', async () => {
+    for (let ms = 0; ms <= 600; ms += 50) {
+      const { cluster, hosts, network: lan } = await scene()
+      const [one, two] = hosts
+      const claimed = `${PREFIX}addresses/${lan}/${two!.addressOf('db', 'lan')}`
+      two!.kill()
+      await cluster.pass(30_000)
+      const told: string[] = []
+      cluster.server.connect().watch(PREFIX, cluster.server.revision + 1, {
+        changed: (changes) => {
+          for (const change of changes) {
+            if (change.kind === 'delete' && change.key === claimed) told.push('forgotten')
+            if (change.kind === 'put' && change.entry.key === `${PREFIX}hosts/b`) told.push('back')
+          }
+        },
+        lost: () => undefined,
+      })
+      cluster.server.delayMs = 100
+      const booted = two!.boot()
+      await cluster.pass(ms)
+      const forgotten = one!.controller.forgetHost('b').catch((error: TapwireError) => {
+        assert.equal(error.code, ErrorCode.hostPresent)
+      })
+      await cluster.run(Promise.all([booted, forgotten]))
+      await cluster.pass(5000)
+      assert.ok(['back', 'forgotten,back'].includes(String(told)), `${ms} ms behind its start: ${told}`)
+      cluster.assertAgreement()
+    }
+  })
 })
