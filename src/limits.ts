@@ -400,13 +400,6 @@ export const RETRY_MS = 10_000
 /** Milliseconds that a lab waits for the daemon of one of its hosts to answer. */
 export const HOST_READY_TIMEOUT_MS = 30_000
 
-/** Milliseconds that a host of a lab waits for a network of its cluster which another host has made: to have joined takes it a moment. */
-export const CLUSTER_NETWORK_TIMEOUT_MS = 10_000
-
-/** Milliseconds of a lab's registry, which has one member: it elects itself after the second, which etcd wants to be five times the first at least. */
-export const LAB_REGISTRY_HEARTBEAT_MS = 20
-export const LAB_REGISTRY_ELECTION_MS = 200
-
 /** Milliseconds between two looks whether the daemon of a host that does something still answers, and for its answer. */
 export const HOST_PROBE_INTERVAL_MS = 5000
 export const HOST_PROBE_TIMEOUT_MS = 10_000

@@ -165,6 +165,8 @@ export interface ControlPlane {
 
   /** How this host stands in its cluster; undefined where it is in none. */
   clusterStatus(): ClusterStatus | undefined
+  /** Resolves when this host has joined its cluster and has its networks; at once where it is in none. Throws REGISTRY_UNAVAILABLE. */
+  clusterJoined(): Promise<void>
   /** Gives back what hosts of this name (or id), which are away, have in the cluster. Throws NO_CLUSTER, OBJECT_UNKNOWN, HOST_PRESENT. */
   forgetHost(host: string): Promise<HostForgotten>
 

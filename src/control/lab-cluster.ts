@@ -52,7 +52,10 @@ export function planCluster(
   const linked = onLink(link.name)
   for (const { name, path } of hosts) {
     if (linked.has(name)) continue
-    report(path, `host '${name}' is not on link '${link.name}', by which the cluster's hosts reach one another`)
+    report(
+      path,
+      `host '${name}' is not on link '${link.name}', by which the cluster's hosts reach one another`,
+    )
   }
   const { name, registry } = chooseRegistry(cluster, labName, report)
   const own = 'sandbox' in registry ? registry.sandbox : undefined
@@ -159,19 +162,15 @@ function overlayNetworks({ networks }: ClusterDraft, report: Report): readonly N
     if ((settings.driver ?? OVERLAY) !== OVERLAY) {
       report([...path, 'driver'], `network '${name}' is the cluster's, and its driver is ${OVERLAY}`)
     }
-    if (vniOf(settings) === undefined) {
+    if (vniText(settings) === undefined) {
       while (vnis.has(next)) next += 1
       vnis.set(next, name)
       return { ...draft, settings: withOptions(settings, { [OVERLAY_OPTION.vni]: next }) }
     }
     const { [VXLAN_OPTION.vni]: short, ...options } = settings.options ?? {}
-    return {
-      ...draft,
-      settings: withOptions(
-        { ...settings, options },
-        short === undefined ? {} : { [OVERLAY_OPTION.vni]: short },
-      ),
-    }
+    const isRight = short !== undefined && vniOf(settings) !== undefined
+    const named = isRight ? { ...settings, options: { ...options, [OVERLAY_OPTION.vni]: short } } : settings
+    return { ...draft, settings: withOptions(named, {}) }
   })
 }
 
@@ -179,10 +178,14 @@ function withOptions(settings: NetworkFile, options: NonNullable<NetworkFile['op
   return { ...settings, driver: OVERLAY, options: { ...settings.options, ...options } }
 }
 
-/** Undefined where it is left to us, or is none. */
+/** Undefined where it is left to us, or is no number. */
 function vniOf(settings: NetworkFile | undefined): number | undefined {
-  const text = settings?.options?.[OVERLAY_OPTION.vni] ?? settings?.options?.[VXLAN_OPTION.vni]
-  return text === undefined ? undefined : Number(text)
+  const vni = Number(vniText(settings) ?? Number.NaN)
+  return Number.isInteger(vni) ? vni : undefined
+}
+
+function vniText(settings: NetworkFile | undefined): unknown {
+  return settings?.options?.[OVERLAY_OPTION.vni] ?? settings?.options?.[VXLAN_OPTION.vni]
 }
 
 function checkNames(own: readonly NetworkDraft[], shared: readonly NetworkDraft[], report: Report): void {

@@ -90,7 +90,8 @@ export class PoolPlan {
   /** The highest one that is free: what others get stays the same, however many there are. Undefined where none is left. */
   takeHighest(sandbox: string): IpAddress | undefined {
     let { value } = this.#lastUsable()
-    while (value > this.subnet.value && (this.#holders.has(value) || value === this.#gateway?.value)) value -= 1n
+    while (value > this.subnet.value && (this.#holders.has(value) || value === this.#gateway?.value))
+      value -= 1n
     if (value === this.subnet.value) return undefined
     this.#holders.set(value, `sandbox '${sandbox}'`)
     return { family: this.subnet.family, value }

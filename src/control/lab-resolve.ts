@@ -142,7 +142,12 @@ function draftLinks(draft: LabDraft, report: Report): Links {
     const ends = cableEnds(cable)
     for (const [index, host] of link.between.entries()) {
       const joined = endpoints.get(host) ?? []
-      joined.push({ network: name, path: [...link.path, 'between', index], settings: {}, link: ends[Math.min(index, 1)] })
+      joined.push({
+        network: name,
+        path: [...link.path, 'between', index],
+        settings: {},
+        link: ends[Math.min(index, 1)],
+      })
       endpoints.set(host, joined)
     }
   }
@@ -190,7 +195,9 @@ function checkDirections({ between, link, path }: LinkDraft, report: Report): vo
 /** Whether a link between these hosts gets this name where the lab file gives it none. */
 export function isDefaultLinkName(name: string, between: readonly string[]): boolean {
   const base = between.join('-')
-  return name === base || (name.startsWith(`${base}-`) && /^[2-9]\d*$|^1\d+$/.test(name.slice(base.length + 1)))
+  return (
+    name === base || (name.startsWith(`${base}-`) && /^[2-9]\d*$|^1\d+$/.test(name.slice(base.length + 1)))
+  )
 }
 
 /** `name`, or `name-2` and so on where it is taken; takes it. */

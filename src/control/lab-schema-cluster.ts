@@ -27,12 +27,10 @@ const ownRegistry = z.strictObject(
   { error: registryError },
 )
 
-const networks = z
-  .record(name, networkSchema.nullable(), { error: 'a map from names to networks' })
-  .meta({
-    description:
-      'The networks that all hosts of the cluster have, by name: sandboxes of every host can join them, with addresses of their own. Their driver is overlay.',
-  })
+const networks = z.record(name, networkSchema.nullable(), { error: 'a map from names to networks' }).meta({
+  description:
+    'The networks that all hosts of the cluster have, by name: sandboxes of every host can join them, with addresses of their own. Their driver is overlay.',
+})
 
 export const clusterSchema = z
   .strictObject(
@@ -45,7 +43,7 @@ export const clusterSchema = z
         .optional()
         .meta({
           description:
-            'Where the hosts keep what they have in common: etcd is one of the lab\'s own, which `up` starts in a sandbox on the link, at its highest address (it takes the program etcd: Debian\'s package etcd-server). Default: etcd.',
+            "Where the hosts keep what they have in common: etcd is one of the lab's own, which `up` starts in a sandbox on the link, at its highest address (it takes the program etcd: Debian's package etcd-server). Default: etcd.",
           examples: ['etcd', 'etcd://10.9.0.9:2379', { sandbox: 'etcd-1' }],
         }),
       link: name.optional().meta({

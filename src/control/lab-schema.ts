@@ -71,7 +71,8 @@ const linkSchema = z
           examples: [['left', 'right']],
         }),
       name: name.optional().meta({
-        description: 'The name of the network that it is. Default: the names of the hosts, with hyphens between.',
+        description:
+          'The name of the network that it is. Default: the names of the hosts, with hyphens between.',
         examples: ['lan'],
       }),
       subnet: subnet4.optional().meta({

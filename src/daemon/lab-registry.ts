@@ -6,12 +6,15 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
-import { LAB_REGISTRY_ELECTION_MS, LAB_REGISTRY_HEARTBEAT_MS } from '../limits.ts'
 
 const PROGRAM = 'etcd'
 const CLIENT_PORT = 2379
 /** Of other members, of which there are none: it listens where nobody reaches it. */
 const PEER = 'http://127.0.0.1:2380'
+
+/** It has nobody to hear from, and elects itself when the second is over, which etcd wants to be five times the first at least. */
+const HEARTBEAT_MS = 20
+const ELECTION_MS = 200
 
 /** Where a daemon that was started with little in its environment looks. */
 const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -32,9 +35,8 @@ export function etcdCommand(
     'listen-peer-urls': PEER,
     'initial-advertise-peer-urls': PEER,
     'initial-cluster': `${name}=${PEER}`,
-    // It has nobody to hear from, and elects itself when the time is over.
-    'heartbeat-interval': LAB_REGISTRY_HEARTBEAT_MS,
-    'election-timeout': LAB_REGISTRY_ELECTION_MS,
+    'heartbeat-interval': HEARTBEAT_MS,
+    'election-timeout': ELECTION_MS,
     logger: 'zap',
     'log-level': 'warn',
   }

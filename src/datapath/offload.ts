@@ -151,14 +151,9 @@ export class Segmenter {
   /** Where the arena is free again. */
   arenaNext = 0
 
-  /** Bytes of each segment's headers. */
-  headersSize = 0
-
   readonly #view: DataView
   readonly #bytes: Uint8Array
   readonly #arenaSize: number
-  /** The payload stays where it is. */
-  #isApart = false
 
   constructor(memory: FrameMemory) {
     this.#view = memory.view
@@ -174,62 +169,31 @@ export class Segmenter {
    * empty arena holds. Only with 0 it has written anything.
    */
   segment(offset: number, length: number, arenaFrom: number, arenaEnd: number): number {
-    this.#plan(offset, length)
-    this.#isApart = false
-    return this.#write(offset, length, VIRTIO_NET_HEADER_SIZE, this.segmentLength, arenaFrom, arenaEnd)
-  }
-
-  /**
-   * The same of the headers alone, each with `room` bytes in front, of which the caller says what they are for: the payload of segment i is to be sent from where it
-   * is, behind the super-frame's headers at i * (segmentLength - headersSize). What stands in a segment's checksum field is the sum of
-   * all that it covers but the payload, not complemented.
-   */
-  segmentHeaders(offset: number, length: number, room: number, arenaFrom: number, arenaEnd: number): number {
-    this.#plan(offset, length)
-    this.#isApart = true
-    return this.#write(offset, length, room, this.headersSize, arenaFrom, arenaEnd)
-  }
-
-  #plan(offset: number, length: number): void {
-    const view = this.#view
-    const header = offset - VIRTIO_NET_HEADER_SIZE
-    const transportStart = virtioNet.checksumStart(view, header)
-    const isTcp = virtioNet.gsoType(view, header) !== virtioNet.GSO_UDP_L4
-    const transportSize = isTcp ? tcp.headerSize(view, offset + transportStart) : udp.HEADER_SIZE
-    const headers = transportStart + transportSize
-    const payload = length - headers
-    const gsoSize = virtioNet.gsoSize(view, header)
-    const count = payload <= gsoSize ? 1 : Math.ceil(payload / gsoSize)
-    this.count = count
-    this.headersSize = headers
-    this.lastLength = length - (count - 1) * gsoSize
-    this.segmentLength = count === 1 ? this.lastLength : headers + gsoSize
-  }
-
-  /** `size`: bytes of a segment that are written. */
-  #write(
-    offset: number,
-    length: number,
-    room: number,
-    size: number,
-    arenaFrom: number,
-    arenaEnd: number,
-  ): number {
-    const { count } = this
-    const stride = aligned(room + size)
-    const from = aligned(arenaFrom)
-    if (count > SEGMENTS_MAX || count * stride > this.#arenaSize) return DropReason.segmentLimit
-    if (from + count * stride > arenaEnd) return SEGMENTS_DO_NOT_FIT
-
     const view = this.#view
     const header = offset - VIRTIO_NET_HEADER_SIZE
     const transport = offset + virtioNet.checksumStart(view, header)
     const isTcp = virtioNet.gsoType(view, header) !== virtioNet.GSO_UDP_L4
-    this.firstOffset = from + room
+    const transportSize = isTcp ? tcp.headerSize(view, transport) : udp.HEADER_SIZE
+    const headers = transport - offset + transportSize
+    const payload = length - headers
+    const gsoSize = virtioNet.gsoSize(view, header)
+
+    const count = payload <= gsoSize ? 1 : Math.ceil(payload / gsoSize)
+    const lastLength = length - (count - 1) * gsoSize
+    const segmentLength = count === 1 ? lastLength : headers + gsoSize
+    const stride = aligned(VIRTIO_NET_HEADER_SIZE + segmentLength)
+    const from = aligned(arenaFrom)
+    if (count > SEGMENTS_MAX || count * stride > this.#arenaSize) return DropReason.segmentLimit
+    if (from + count * stride > arenaEnd) return SEGMENTS_DO_NOT_FIT
+
+    this.count = count
+    this.firstOffset = from + VIRTIO_NET_HEADER_SIZE
     this.stride = stride
+    this.segmentLength = segmentLength
+    this.lastLength = lastLength
     this.arenaNext = from + count * stride
     for (let i = 0; i < count; i++) {
-      this.#copy(i, offset)
+      this.#copy(i, offset, headers)
       this.#finishNetwork(i)
       if (isTcp) this.#finishTcp(i, transport - offset, transport, length)
       else this.#finishUdp(i, transport - offset, transport, length)
@@ -245,15 +209,13 @@ export class Segmenter {
     return index === this.count - 1 ? this.lastLength : this.segmentLength
   }
 
-  /** Headers, and the payload's next part: `segmentLength - headersSize` is what each segment before took of it. */
-  #copy(index: number, offset: number): void {
-    const { headersSize } = this
+  /** Headers, and the payload's next part: `segmentLength - headers` is what each segment before took of it. */
+  #copy(index: number, offset: number, headers: number): void {
     const to = this.#offset(index)
-    this.#bytes.copyWithin(to, offset, offset + headersSize)
-    if (this.#isApart) return
-    const from = offset + headersSize + index * (this.segmentLength - headersSize)
+    const from = offset + headers + index * (this.segmentLength - headers)
     virtioNet.clear(this.#view, to - VIRTIO_NET_HEADER_SIZE)
-    this.#bytes.copyWithin(to + headersSize, from, from + this.#length(index) - headersSize)
+    this.#bytes.copyWithin(to, offset, offset + headers)
+    this.#bytes.copyWithin(to + headers, from, from + this.#length(index) - headers)
   }
 
   /** IPv4: total length, an identification of its own for each (RFC 6864, 4.1), header checksum. IPv6: payload length. */
@@ -289,13 +251,7 @@ export class Segmenter {
     const length = this.#length(index) - transportStart
     const partial = tcp.checksum(view, superTransport)
     tcp.setChecksum(view, transport, partialForLength(partial, superLength - transportStart, length))
-    tcp.setChecksum(
-      view,
-      transport,
-      this.#isApart
-        ? this.#headerSum(transport, transportStart)
-        : checksum.finish(checksum.sum(view, transport, length)),
-    )
+    tcp.setChecksum(view, transport, checksum.finish(checksum.sum(view, transport, length)))
   }
 
   #finishUdp(index: number, transportStart: number, superTransport: number, superLength: number): void {
@@ -305,17 +261,8 @@ export class Segmenter {
     const partial = udp.checksum(view, superTransport)
     udp.setLength(view, transport, length)
     udp.setChecksum(view, transport, partialForLength(partial, superLength - transportStart, length))
-    if (this.#isApart) {
-      udp.setChecksum(view, transport, this.#headerSum(transport, transportStart))
-      return
-    }
     const complete = checksum.finish(checksum.sum(view, transport, length))
     udp.setChecksum(view, transport, checksum.udpChecksum(complete))
-  }
-
-  /** Of a segment's transport header, with the pseudo-header's sum that stands in its checksum field. */
-  #headerSum(transport: number, transportStart: number): number {
-    return checksum.sum(this.#view, transport, this.headersSize - transportStart)
   }
 }
 

@@ -397,6 +397,8 @@ export class MemoryControlPlane implements ControlPlane {
     return { ...this.uplink(), Uplink: uplink }
   }
 
+  async clusterJoined(): Promise<void> {}
+
   clusterStatus(): ClusterStatus {
     this.calls.push(['clusterStatus'])
     return {

@@ -70,6 +70,12 @@ describe('a decision in words', () => {
       ],
       [
         'bridge',
+        'forward',
+        { mac: '02:00:00:00:00:01', interface: 'peer:192.0.2.3', entry: 'static' },
+        'Its target 02:00:00:00:00:01 is in the MAC table: it lives behind peer:192.0.2.3, a static entry.',
+      ],
+      [
+        'bridge',
         'flood',
         { ports: 4 },
         'Nobody is known to have its target address: the frame goes to all other ports, 4 in number.',

@@ -28,7 +28,11 @@ const VARIABLES: readonly Variable[] = [
   // Packets and replies in tapwire nat ls: how often a kernel acknowledges is its own affair.
   { kind: 'packets', pattern: /(?<= → .* )\d+ +\d+(?= +\d+ (?:s|min) )/g, measured: true },
   // What tapwire overlay peers counts: when a kernel asks anew whether it knows a MAC address still is its own affair.
-  { kind: 'traffic', pattern: /(?<= (?:s|ms|min) +(?:\d+ \/ \d+ \w+ +)?)\d+ \/ \d+ \w+(?= )/g, measured: true },
+  {
+    kind: 'traffic',
+    pattern: /(?<= (?:s|ms|min) +(?:\d+ \/ \d+ \w+ +)?)\d+ \/ \d+ \w+(?= )/g,
+    measured: true,
+  },
   { kind: 'time', pattern: /\b\d+(?:\.\d+)? (?:s|ms|µs|min)\b/g, measured: true },
   // How sure a neighbour's entry is, which changes by itself (`ip neigh`).
   { kind: 'state', pattern: /(?<=lladdr \S+ )(?:REACHABLE|STALE|DELAY|PROBE)\b/g, measured: true },

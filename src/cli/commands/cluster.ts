@@ -40,7 +40,7 @@ export function defineOverlayForget(command: Command, cli: Cli): void {
 }
 
 function formatStatus(status: ClusterStatus): string {
-  return `${[factsOf(status), hostsOf(status), networksOf(status)].filter((part) => part !== '').join('\n')}`
+  return [factsOf(status), hostsOf(status), networksOf(status)].filter((part) => part !== '').join('\n')
 }
 
 function factsOf({ cluster, host, state, problem, registry, waiting }: ClusterStatus): string {

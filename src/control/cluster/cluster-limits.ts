@@ -25,3 +25,6 @@ export const CLUSTER_CLAIM_TRIES_MAX = 16
 
 /** Own entries of a cluster that are put or taken back at the same time. */
 export const CLUSTER_PARALLEL = 8
+
+/** Milliseconds that a host of a lab waits for a network of its cluster which another host has made: to have joined takes it a moment. */
+export const CLUSTER_NETWORK_TIMEOUT_MS = 10_000

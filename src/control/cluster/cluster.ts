@@ -232,6 +232,12 @@ export class Cluster {
     }
   }
 
+  /** Resolves when this host has joined and has the networks that the cluster has by then. Throws REGISTRY_UNAVAILABLE. */
+  async joined(): Promise<void> {
+    await this.#ready()
+    await this.#networks.settle()
+  }
+
   /** A host that is about to join is waited for, for a while. */
   async #ready(): Promise<void> {
     if (this.session.membership.state === 'joining' || !this.session.isSynced) await this.#joined()

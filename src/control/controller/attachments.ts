@@ -129,7 +129,9 @@ export class Attachments {
     const sysctls = Object.assign({}, ...fresh.map(sysctlsOf)) as Record<string, string>
     if (Object.keys(sysctls).length > 0) await running.setSysctls(sysctls)
     const commands = [
-      ...fresh.flatMap(({ joined, settings }) => interfaceCommands(joined!, settings)),
+      ...fresh.flatMap(({ network, joined, settings }) =>
+        interfaceCommands(joined!, settings, this.#tunnelMtuOf(network)),
+      ),
       ...routeCommands(this.#routesOf(before), this.#routesOf(after)),
     ]
     if (commands.length > 0) await running.configure(commands)
@@ -288,6 +290,12 @@ export class Attachments {
       ])
     })
     return { ...endpoint, joined: { ...joined, ...place } }
+  }
+
+  /** Of a network that goes on behind a tunnel. */
+  #tunnelMtuOf(id: string): number | undefined {
+    const network = this.#context.model.network(id)!
+    return this.#context.drivers.get(network.driver).tunnelOf?.(network)?.mtu
   }
 
   #driverOf(sandbox: SandboxRecord, endpoint: EndpointRecord): DriverPart {

@@ -194,6 +194,11 @@ export class Controller implements ControlPlane {
     return this.#context.cluster?.status()
   }
 
+  /** Throws REGISTRY_UNAVAILABLE. */
+  async clusterJoined(): Promise<void> {
+    await this.#context.cluster?.joined()
+  }
+
   /** What hosts of this name (or id) have in the cluster is given back. Throws NO_CLUSTER, OBJECT_UNKNOWN, HOST_PRESENT. */
   forgetHost(host: string): Promise<HostForgotten> {
     return this.#context.operation(async () => {

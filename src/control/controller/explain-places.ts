@@ -217,7 +217,9 @@ export class ExplainPlaces {
     if (cluster === undefined || isNoName(name) || this.#known(name) !== undefined) return undefined
     for (const { id, name: known } of model.networks.values()) {
       if (networkName !== undefined && networkName !== known) continue
-      const found = cluster.remotes(id).find(({ sandbox, ipv4 }) => sandbox.name === name && ipv4 !== undefined)
+      const found = cluster
+        .remotes(id)
+        .find(({ sandbox, ipv4 }) => sandbox.name === name && ipv4 !== undefined)
       if (found !== undefined) return found.ipv4
     }
     return undefined

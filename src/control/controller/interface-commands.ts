@@ -1,5 +1,6 @@
 /** Addresses and routes of a sandbox as lines for `ip -batch`. Said twice they do no harm: a restarted daemon repeats them. */
 
+import { superFrameSize } from '../../datapath/tunnel/super-frame-size.ts'
 import type { EndpointSettings, InterfaceAddress, JoinedEndpoint } from '../model/records.ts'
 
 /** A default route: its next hop, and the interface that it goes out by. */
@@ -17,10 +18,11 @@ export interface DefaultRoutes {
 /** RFC 3927, 2.1 and RFC 4291, 2.5.6: how much of a link-local address is its prefix. */
 const LINK_LOCAL_PREFIX_LENGTH = { ipv4: 16, ipv6: 64 }
 
-/** Gives an interface its addresses, and takes it up. */
+/** Gives an interface its addresses, and takes it up. `tunnelMtu`: of the network, where it goes on behind a tunnel. */
 export function interfaceCommands(
   joined: JoinedEndpoint,
   settings: Pick<EndpointSettings, 'linkLocal'>,
+  tunnelMtu?: number,
 ): readonly string[] {
   const linkLocal = settings.linkLocal.map((address) => ({
     address,
@@ -29,13 +31,18 @@ export function interfaceCommands(
   const addresses = [joined.ipv4, joined.ipv6, ...linkLocal].filter((address) => address !== undefined)
   return [
     ...addresses.map((address) => addressCommand(joined.interface, address)),
+    ...(tunnelMtu === undefined ? [] : [superFrameCommand(joined.interface, tunnelMtu)]),
     `link set dev ${joined.interface} up`,
   ]
 }
 
-/** Lets an interface take packets of `mtu` bytes. */
-export function mtuCommand(name: string, mtu: number): string {
-  return `link set dev ${name} mtu ${mtu}`
+/** Lets an interface on a network that goes on behind a tunnel take packets of `mtu` bytes. */
+export function mtuCommands(name: string, mtu: number): readonly string[] {
+  return [`link set dev ${name} mtu ${mtu}`, superFrameCommand(name, mtu)]
+}
+
+function superFrameCommand(name: string, mtu: number): string {
+  return `link set dev ${name} gso_max_size ${superFrameSize(mtu)}`
 }
 
 /** Turns the routes `before` into `after`. `deleted` interfaces have taken their routes with them. */

@@ -2,7 +2,7 @@ import type { NetworkDriver } from '../drivers/driver.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import type { Context } from './context.ts'
-import { mtuCommand } from './interface-commands.ts'
+import { mtuCommands } from './interface-commands.ts'
 import type { Runs } from './runs.ts'
 
 /** Lets the interfaces of running sandboxes follow the MTU of their network, where that follows something else. */
@@ -42,7 +42,7 @@ export class NetworkMtus {
         const mtu = driver.tunnelOf?.(network)?.mtu
         if (running === undefined || port === undefined || mtu === undefined) return
         await this.#context.parts.fabric.setPortMtu(port, mtu)
-        await running.configure([mtuCommand(joined!.interface, mtu)])
+        await running.configure(mtuCommands(joined!.interface, mtu))
       })
     } catch (error) {
       this.#context.warn(error, `the MTU of a sandbox on network ${network.name} could not be changed`)

@@ -5,6 +5,7 @@ import type { Impairment } from '../api/link.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabCluster, LabHost, LabSandbox } from '../lab.ts'
+import { OVERLAY } from '../lab-cluster.ts'
 import { parseLab } from '../lab-file.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from '../lab-sandbox.ts'
 import { labText } from '../lab-text.ts'
@@ -100,8 +101,10 @@ export class Labs implements LabService {
   }
 
   async plan(lab: Lab): Promise<readonly LabAction[]> {
+    const wanted = this.#wanted(lab)
+    await this.#meetCluster(wanted)
     const present = presentState(this.#plane)
-    const { actions } = planLab(this.#wanted(lab), present)
+    const { actions } = planLab(wanted, present)
     const keeper = keeperOf(lab, actions)
     const inner = await Promise.all(
       lab.hosts.map((host) => this.#planHost(lab, host, keeper, present, actions)),
@@ -112,6 +115,7 @@ export class Labs implements LabService {
   up(lab: Lab, steps: Steps, signal?: AbortSignal): Promise<readonly LabAction[]> {
     return this.#alone(lab.name, async () => {
       const wanted = this.#wanted(lab)
+      await this.#meetCluster(wanted)
       await awaitNetworks(wanted.awaited ?? [], () => this.#plane.listNetworks({}), signal)
       const present = presentState(this.#plane)
       const plan = planLab(wanted, present)
@@ -159,6 +163,13 @@ export class Labs implements LabService {
 
   async uplinkLink(): Promise<Impairment | undefined> {
     return this.#plane.uplink().Impairment
+  }
+
+  /** Networks of the cluster that are not here may be there: a host that has just begun is yet to hear of them. */
+  async #meetCluster({ networks }: Wanted): Promise<void> {
+    const names = new Set(this.#plane.listNetworks({}).map(({ Name }) => Name))
+    const isMissing = networks.some(({ name, network }) => network.driver === OVERLAY && !names.has(name))
+    if (isMissing) await this.#plane.clusterJoined()
   }
 
   /** What a host has; nothing for other sandboxes. */
@@ -301,7 +312,9 @@ export class Labs implements LabService {
     steps: Steps,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const running = own.sandboxes.filter(({ State, Config }) => State.Running && CLUSTER_LABEL in Config.Labels)
+    const running = own.sandboxes.filter(
+      ({ State, Config }) => State.Running && CLUSTER_LABEL in Config.Labels,
+    )
     const ready = await Promise.all(
       running.map(async (sandbox) => {
         const name = hostName(sandbox)!

@@ -28,6 +28,7 @@ export type LabPlane = Pick<
   | 'removeSandbox'
   | 'listSandboxes'
   | 'inspectSandbox'
+  | 'clusterJoined'
   | 'uplink'
   | 'setLink'
 >

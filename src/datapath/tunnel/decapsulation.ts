@@ -71,6 +71,7 @@ const TCP_CONTROL_BITS = 13
 const { SYN } = tcp
 const ECN_MASK = 3
 const NO_ECN = 0
+const ECN_CARRIED = 1
 const TO_ALL = FLOOD
 const inFrameLength = saidLength
 const noteUnfinishedWork = noteUnfinished
@@ -249,10 +250,24 @@ export class Decapsulation {
       // A run that is open takes a place, and so does the frame that ends it.
       if (this.count + 2 > BURST_MAX || this.egress.free > this.arenaLimit) return false
       const length = Math.min(this.size, this.end - this.at)
-      this.takeDatagram(this.at, length)
+      if (!this.continuesRun(this.at, length)) this.takeDatagram(this.at, length)
       this.at += length
       if (this.sums !== 0) this.sums += 2
     }
+    return true
+  }
+
+  /**
+   * Whether the datagram has become part of the run for being like the run's first: from the same peer, with all that is decided of
+   * a frame the same.
+   */
+  private continuesRun(at: number, length: number): boolean {
+    const { merger, view } = this
+    // ECT(1) and CE are carried over, each for itself.
+    if (merger.count === 0 || this.sums === 0 || (this.tos & ECN_CARRIED) !== 0) return false
+    if (this.peer !== this.runPeer || view.getInt32(at + 4) >>> 8 !== this.vniWord) return false
+    if (!merger.next(at + VXLAN_HEADER_SIZE, length - VXLAN_HEADER_SIZE, this.sumAt())) return false
+    this.isTailInUse = true
     return true
   }
 

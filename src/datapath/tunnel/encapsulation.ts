@@ -14,7 +14,6 @@
  * While somebody looks on, all frames go as shared ones: what is told of is then the frame as it was.
  */
 
-import { UDP_PAYLOAD_MAX_IPV6 } from '../../limits.ts'
 import * as arp from '../../wire/arp.ts'
 import * as ethernet from '../../wire/ethernet.ts'
 import * as ipv4 from '../../wire/ipv4.ts'
@@ -36,6 +35,8 @@ import { clampMssOf } from '../rewrite.ts'
 import { GatherWriter } from './gather-writer.ts'
 import { InnerFlow, NO_NETWORK } from './inner-flow.ts'
 import type { PathMtu } from './path-mtu.ts'
+import { SegmentHeaders } from './segment-headers.ts'
+import { segmentsPerSend } from './super-frame-size.ts'
 import type { TunnelTables } from './tunnel-tables.ts'
 import * as tunnelTables from './tunnel-tables.ts'
 
@@ -69,12 +70,10 @@ const IPV4_TCP_HEADERS = ipv4.MIN_HEADER_SIZE + tcp.MIN_HEADER_SIZE
 const IPV6_TCP_HEADERS = ipv6.HEADER_SIZE + tcp.MIN_HEADER_SIZE
 const ECN_MASK = 3
 const NONE = -1
+const segmentsPerMessage = segmentsPerSend
 
 /** What a frame needs in front of it: the VXLAN header and the send word, to a multiple of 8. */
 const ROOM = 16
-/** Datagrams that the kernel cuts one message into (UDP_MAX_SEGMENTS of Linux before 6.9), and bytes of it, over either IP. */
-const SEND_SEGMENTS_MAX = 64
-const SEND_BYTES_MAX = UDP_PAYLOAD_MAX_IPV6
 
 /** From so many bytes on a checksum is left to the I/O backend: below, the record costs more. */
 const GATHER_CHECKSUM_MIN = 512
@@ -104,6 +103,7 @@ export class Encapsulation implements TunnelEgress {
   private readonly trail: Trail
   private readonly pathMtu: PathMtu
   private readonly segmenter: Segmenter
+  private readonly headers: SegmentHeaders
   private readonly fragmenter: Fragmenter
   private readonly flow: InnerFlow
   /** The frame is the router's, and gets another source. */
@@ -138,6 +138,7 @@ export class Encapsulation implements TunnelEgress {
     this.trail = parts.counters.trail
     this.pathMtu = parts.pathMtu
     this.segmenter = new Segmenter(parts.memory)
+    this.headers = new SegmentHeaders(parts.memory, ROOM)
     this.fragmenter = new Fragmenter(parts.memory)
     this.flow = new InnerFlow(parts.tables, parts.seed)
   }
@@ -325,42 +326,26 @@ export class Encapsulation implements TunnelEgress {
   }
 
   private sendSuper(port: number, offset: number, length: number, domain: number): void {
-    const { view, segmenter, egress } = this
-    const header = offset - VIRTIO_NET_HEADER_SIZE
-    const fieldOffset = checksumStart(view, header) + checksumOffset(view, header)
-    const isUdp = gsoType(view, header) === GSO_UDP_L4
-    if (segmenter.segmentHeaders(offset, length, ROOM, egress.free, egress.end) !== DropReason.none) {
+    const { headers, egress, gather } = this
+    if (!headers.begin(offset, length, egress.free, egress.end)) {
       this.counters.dropped(port, DropReason.segmentLimit)
       return
     }
-    egress.take(segmenter.arenaNext)
-    const { count, firstOffset, stride, headersSize, segmentLength, lastLength } = segmenter
-    const payloadSize = segmentLength - headersSize
-    const datagram = segmentLength + VXLAN_HEADER_SIZE
-    const perSend = Math.min(SEND_SEGMENTS_MAX, Math.max(1, Math.floor(SEND_BYTES_MAX / datagram)))
+    egress.take(headers.arenaNext)
+    const { count, firstOffset, stride, headersSize } = headers
+    if (this.isRouters) this.disguise(firstOffset, headersSize, domain)
+    this.encapsulate(firstOffset)
+    headers.finish(VXLAN_HEADER_SIZE)
+    const datagram = VXLAN_HEADER_SIZE + headersSize + headers.payloadSize
+    const perSend = segmentsPerMessage(datagram)
     this.counters.segmented(port, Math.ceil(count / perSend))
     for (let from = 0; from < count; from += perSend) {
       const to = Math.min(from + perSend, count)
       const first = firstOffset + from * stride - VXLAN_HEADER_SIZE
-      const record = this.gather.begin(to - from > 1 ? datagram : 0)
-      let bytes = 0
-      for (let i = from; i < to; i++) {
-        const at = firstOffset + i * stride
-        const size = i === count - 1 ? lastLength : segmentLength
-        const field = at + fieldOffset
-        if (this.isRouters) this.disguise(at, headersSize, domain)
-        this.encapsulate(at)
-        this.gather.add(record, at - VXLAN_HEADER_SIZE, headersSize + VXLAN_HEADER_SIZE, 0)
-        this.gather.add(
-          record,
-          offset + headersSize + i * payloadSize,
-          size - headersSize,
-          isUdp ? ~field : field,
-        )
-        bytes += size
-      }
+      const record = gather.begin(to - from > 1 ? datagram : 0)
+      const bytes = gather.addSegments(record, headers, from, to, VXLAN_HEADER_SIZE, offset)
       this.putSendWord(first, record)
-      egress.appendTunnelled(port, first, bytes + (to - from) * VXLAN_HEADER_SIZE, offset, bytes)
+      egress.appendTunnelled(port, first, bytes, offset, bytes - (to - from) * VXLAN_HEADER_SIZE)
     }
   }
 

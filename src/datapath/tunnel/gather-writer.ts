@@ -2,6 +2,7 @@ import { GATHER_WORDS_MAX } from '../../limits.ts'
 import type { Egress } from '../egress.ts'
 import type { FrameMemory } from '../frame-memory.ts'
 import * as frameMemory from '../frame-memory.ts'
+import type { SegmentHeaders } from './segment-headers.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
 const { GATHER_HEADER_WORDS, GATHER_PIECES, GATHER_SEGMENT_SIZE, PIECE_WORDS } = frameMemory
@@ -37,5 +38,38 @@ export class GatherWriter {
     gathers[piece + 2] = checksum
     gathers[record + GATHER_PIECES] = pieces + 1
     this.egress.takeGathers(piece + PIECE_WORDS)
+  }
+
+  /**
+   * Adds segments `from` to `to` (not included) of the super-frame at `offset` to the record that was begun last, each in two pieces: its headers with
+   * `prefix` bytes in front, and its payload, with which its checksum is to be completed. Returns the bytes of all.
+   */
+  addSegments(
+    record: number,
+    segments: SegmentHeaders,
+    from: number,
+    to: number,
+    prefix: number,
+    offset: number,
+  ): number {
+    const { gathers } = this
+    const { count, firstOffset, stride, headersSize, payloadSize, lastPayloadSize, field } = segments
+    let piece = record + GATHER_HEADER_WORDS
+    if (piece + (to - from) * 2 * PIECE_WORDS > GATHER_WORDS_MAX) return 0
+    for (let i = from; i < to; i++) {
+      const at = firstOffset + i * stride
+      gathers[piece] = at - prefix
+      gathers[piece + 1] = prefix + headersSize
+      gathers[piece + 2] = 0
+      gathers[piece + 3] = offset + headersSize + i * payloadSize
+      gathers[piece + 4] = i === count - 1 ? lastPayloadSize : payloadSize
+      // UDP's is said by the complement.
+      gathers[piece + 5] = segments.isTcp ? at + field : ~(at + field)
+      piece += 2 * PIECE_WORDS
+    }
+    gathers[record + GATHER_PIECES] = (to - from) * 2
+    this.egress.takeGathers(piece)
+    const payload = (to - from) * payloadSize - (to === count ? payloadSize - lastPayloadSize : 0)
+    return (to - from) * (prefix + headersSize) + payload
   }
 }

@@ -84,6 +84,9 @@ export class SegmentMerger {
   private nextSequence = 0
   private bytesOfPayload = 0
   private isVerified = false
+  /** Of IPv4's header, and of what TCP's checksum covers beside the datagram: see `addUpFirst`. */
+  private networkSum = 0
+  private restSum = 0
   /** A segment that ends the run has come: a shorter one, or one with PSH or FIN. */
   private isClosed = false
   private lastBits = 0
@@ -132,6 +135,39 @@ export class SegmentMerger {
     return (tcp.controlBits(view, transport) & ~(PSH | FIN | CWR | tcp.ECE)) === ACK
   }
 
+  /**
+   * Adds the inner frame at `offset` to the run, if it is the run's next segment and so like the first one, VXLAN header and all, that it need
+   * not be read: false, and nothing has changed, if not. Then it may still be another frame, or one that `extend` takes.
+   */
+  next(offset: number, length: number, datagramSum: number): boolean {
+    const { view, firstHeaders, firstVersion6 } = this
+    const first = this.offset
+    const payload = length - firstHeaders
+    if (payload <= 0 || !this.isVerified || this.isClosed || this.count === SEGMENTS_MAX) return false
+    const network = offset + ETHERNET_HEADER_SIZE
+    const word = view.getInt32(network)
+    const firstWord = view.getInt32(this.firstNetwork)
+    const isLong = firstVersion6
+      ? word === firstWord && view.getUint16(network + 4) === length - ETHERNET_HEADER_SIZE - IPV6_HEADER_SIZE
+      : ((word ^ firstWord) & ~0xffff) === 0 && (word & 0xffff) === length - ETHERNET_HEADER_SIZE
+    if (
+      !isLong ||
+      view.getInt32(offset - 8) !== view.getInt32(first - 8) ||
+      view.getInt32(offset - 4) !== view.getInt32(first - 4) ||
+      etherType(view, offset) !== etherType(view, first)
+    ) {
+      return false
+    }
+    this.network = network
+    this.transport = this.firstTransport + offset - first
+    this.headersSize = firstHeaders
+    this.payload = payload
+    this.isVersion6 = firstVersion6
+    if (!this.follows(offset) || !this.isRightAsFirst(length, datagramSum)) return false
+    this.add(offset)
+    return true
+  }
+
   /** Begins a run with the segment that was read. */
   begin(offset: number, length: number): void {
     const { view, transport } = this
@@ -169,10 +205,17 @@ export class SegmentMerger {
         return false
       }
       this.isVerified = true
+      this.addUpFirst()
     }
     const length = this.headersSize + this.payload
     if (!this.isRight(offset, length, this.network, this.transport, this.datagramSum, this.isVersion6))
       return false
+    this.add(offset)
+    return true
+  }
+
+  /** The segment that was found right becomes part of the run. */
+  private add(offset: number): void {
     if (this.count === 1) this.beginRecord()
     this.gather.add(this.record, offset + this.headersSize, this.payload, 0)
     const bits = tcp.controlBits(this.view, this.transport)
@@ -181,7 +224,6 @@ export class SegmentMerger {
     this.nextSequence = (this.nextSequence + this.payload) | 0
     this.isClosed = (bits & (PSH | FIN)) !== 0 || this.payload < this.segmentSize
     this.lastBits = bits
-    return true
   }
 
   /** Writes the super-frame's headers, which say how it is cut up. The run must have two segments or more; then there is none. */
@@ -298,6 +340,35 @@ export class SegmentMerger {
     if (datagramSum === NO_SUM) return sum(view, transport, size, pseudoHeader) === ZERO
     const before = sum(view, offset - VXLAN_HEADER_SIZE, transport - offset + VXLAN_HEADER_SIZE)
     return fold(datagramSum + (~before & 0xffff) + pseudoHeader) === ZERO
+  }
+
+  /** What the sums of all segments have in them that are like the first. */
+  private addUpFirst(): void {
+    const { view, firstNetwork, offset } = this
+    const before = sum(view, offset - VXLAN_HEADER_SIZE, VXLAN_HEADER_SIZE + ETHERNET_HEADER_SIZE)
+    if (this.firstVersion6) {
+      // The pseudo-header has the addresses and the length that IP's header has, too: what is left of both is this.
+      const rest = sum(view, firstNetwork, 4) + view.getUint16(firstNetwork + 6)
+      this.restSum = fold((~before & 0xffff) + (~fold(rest) & 0xffff) + TCP)
+      return
+    }
+    const addresses = sum(view, firstNetwork + 12, 8)
+    const others = view.getUint16(firstNetwork) + sum(view, firstNetwork + 6, 4)
+    this.networkSum = fold(addresses + others)
+    this.restSum = fold((~before & 0xffff) + addresses + TCP)
+  }
+
+  /** The same as `isRight`, of a segment that is like the first, in a few additions: the sum of a right header of IPv4 is zero. */
+  private isRightAsFirst(length: number, datagramSum: number): boolean {
+    const { view, network } = this
+    if (this.firstVersion6) return fold(datagramSum + this.restSum) === ZERO
+    const header =
+      this.networkSum +
+      view.getUint16(network + 2) +
+      view.getUint16(network + 4) +
+      view.getUint16(network + 10)
+    const size = length - ETHERNET_HEADER_SIZE - IPV4_HEADER_SIZE
+    return fold(header) === ZERO && fold(datagramSum + this.restSum + size) === ZERO
   }
 
   private beginRecord(): void {

@@ -3,6 +3,8 @@
 export interface MemoryTap {
   readonly mac: string
   mtu: number
+  /** gso_max_size. */
+  superFrameSize: number
   up: boolean
   /** Whether a switch has it open. */
   open: boolean
@@ -36,7 +38,15 @@ export class MemoryNamespace {
     if (there?.open === true) throw new Error(`${name}: Device or resource busy`)
     if (there !== undefined) Object.assign(there, { open: true, mtu })
     else {
-      this.#taps.set(name, { mac, mtu, up: false, open: true, addresses: new Set(), sysctls: new Map() })
+      this.#taps.set(name, {
+        mac,
+        mtu,
+        superFrameSize: 65_536,
+        up: false,
+        open: true,
+        addresses: new Set(),
+        sysctls: new Map(),
+      })
     }
   }
 
@@ -87,6 +97,11 @@ export class MemoryNamespace {
     const mtu = word(/^link set dev (\S+) mtu (\d+)$/)
     if (mtu !== undefined) {
       this.#tap(mtu[0]!).mtu = Number(mtu[1])
+      return
+    }
+    const superFrame = word(/^link set dev (\S+) gso_max_size (\d+)$/)
+    if (superFrame !== undefined) {
+      this.#tap(superFrame[0]!).superFrameSize = Number(superFrame[1])
       return
     }
     const deleted = word(/^link delete dev (\S+)$/)

@@ -143,6 +143,22 @@ describe('the MTU of a vxlan network', () => {
     return [...interfaces, ...ports, ...gateways].map(({ mtu }) => mtu)
   }
 
+  it("is what the interfaces' super-frames are made for, so that each is sent in one piece", async () => {
+    const { machine, daemon } = await boot()
+    await daemon.controller.createNetwork(AFAR)
+    await run(daemon, 'c1', 'afar')
+    await run(daemon, 'c2', 'bridge')
+    const sizes = (): number[] =>
+      [...machine.sandboxes.values()].flatMap(({ namespace }) =>
+        [...namespace.taps.values()].map(({ superFrameSize }) => superFrameSize),
+      )
+    // 44 segments of 1472 bytes are 64,768: one more and IP's length is exceeded. Each carries 1398 bytes.
+    assert.deepEqual(sizes(), [44 * 1398 + 321, 65_536])
+    daemon.fabric.tunnelling.changeWay('192.0.2.3', 1300)
+    await settled()
+    assert.deepEqual(sizes(), [49 * 1248 + 321, 65_536])
+  })
+
   it('is that of the narrowest way, and follows', async () => {
     const { machine, daemon } = await boot()
     await daemon.controller.createNetwork(AFAR)

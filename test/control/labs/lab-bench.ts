@@ -1,11 +1,15 @@
 /** A daemon in memory with its labs, and the daemons of its hosts, each on a machine of its own. */
 
 import type { LabAction } from '../../../src/control/api/lab.ts'
+import type { ClusterParts } from '../../../src/control/cluster/cluster.ts'
+import { PrefixedRegistry } from '../../../src/control/cluster/prefixed-registry.ts'
 import { ErrorCode, TapwireError } from '../../../src/control/errors.ts'
 import { parseLab } from '../../../src/control/lab-file.ts'
-import { type LabHosts, type LabService, Labs } from '../../../src/control/labs/labs.ts'
+import { type HostSettings, type LabHosts, type LabService, Labs } from '../../../src/control/labs/labs.ts'
 import { formatAction } from '../../../src/control/labs/plan.ts'
 import type { Steps } from '../../../src/control/labs/steps.ts'
+import { ManualClock } from '../../../src/control/registry/manual-clock.ts'
+import { MemoryRegistryServer } from '../../../src/control/registry/memory-registry.ts'
 import { type Daemon, MemoryMachine } from '../controller/memory-machine.ts'
 
 export class LabBench {
@@ -14,8 +18,9 @@ export class LabBench {
   readonly labs: Labs
   readonly hosts: MemoryHosts
 
-  static async start(): Promise<LabBench> {
-    const machine = new MemoryMachine()
+  static async start(name = '', cluster?: ClusterParts): Promise<LabBench> {
+    const machine = new MemoryMachine(name)
+    machine.cluster = cluster
     return new LabBench(machine, await machine.boot())
   }
 
@@ -83,9 +88,23 @@ export class MemoryHosts implements LabHosts {
   readonly benches = new Map<string, LabBench>()
   /** None of them answers. */
   silent = false
+  /** What all registries that hosts are told of are. */
+  readonly registries = new MemoryRegistryServer(new ManualClock())
+  readonly #clusters = new Map<string, ClusterParts>()
 
-  command(lab: string, host: string): readonly string[] {
-    return ['daemon', `${lab}.${host}`]
+  command(lab: string, host: string, { cluster }: HostSettings = {}): readonly string[] {
+    const key = `${lab}.${host}`
+    if (cluster === undefined) return ['daemon', key]
+    const { registry, advertise } = cluster
+    const name = registry.slice(registry.lastIndexOf('/') + 1)
+    this.#clusters.set(key, {
+      registry: new PrefixedRegistry(this.registries.connect(), `/${name}/`),
+      name,
+      hostName: host,
+      advertise,
+      udpPort: 4789,
+    })
+    return ['daemon', key, registry, advertise]
   }
 
   registry(_lab: string, sandbox: string, address: string): readonly string[] {
@@ -99,12 +118,14 @@ export class MemoryHosts implements LabHosts {
   async labs(lab: string, host: string): Promise<LabService> {
     if (this.silent) throw new TapwireError(ErrorCode.daemonUnreachable, 'It does not answer.')
     const key = `${lab}.${host}`
-    const bench = this.benches.get(key) ?? (await LabBench.start())
+    const bench = this.benches.get(key) ?? (await LabBench.start(host, this.#clusters.get(key)))
     this.benches.set(key, bench)
     return bench.labs
   }
 
   async remove(lab: string, host: string): Promise<void> {
-    this.benches.delete(`${lab}.${host}`)
+    const key = `${lab}.${host}`
+    await this.benches.get(key)?.daemon.controller.shutdown({ liveRestore: false })
+    this.benches.delete(key)
   }
 }

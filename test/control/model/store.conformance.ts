@@ -14,6 +14,14 @@ export interface StorePlace {
 
 const empty: ModelRecord = { networks: [], sandboxes: [], resting: [] }
 
+/** What is of the host itself, and of no network or sandbox. */
+const ofTheHost: ModelRecord = {
+  ...empty,
+  uplink: 'nic:eth0',
+  uplinkImpairment: { from: { delay: '1ms' } },
+  cluster: { host: 'ab'.repeat(32), revision: 7 },
+}
+
 export function itIsAStore(name: string, newPlace: () => StorePlace): void {
   const inPlace = (run: (place: StorePlace) => Promise<void>) => async () => {
     const place = newPlace()
@@ -37,7 +45,7 @@ export function itIsAStore(name: string, newPlace: () => StorePlace): void {
       inPlace(async (place) => {
         const store = place.open()
         store.load()
-        for (const model of [modelRecord(3), empty, modelRecord(1)]) {
+        for (const model of [modelRecord(3), empty, ofTheHost, modelRecord(1)]) {
           await store.save(() => model)
           assert.deepEqual(store.load(), model)
           assert.deepEqual(place.open().load(), model)

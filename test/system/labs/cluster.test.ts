@@ -86,10 +86,10 @@ describe('a lab whose hosts are a cluster', { skip }, () => {
     await daemon.kill()
     await daemon.again()
     const plan = await daemon.do('up', '--dry-run', write(LAB))
-    assert.deepEqual(plan.split('\n').filter((line) => !line.includes(':')), [
-      'start sandbox etcd',
-      'start host right',
-    ])
+    assert.deepEqual(
+      plan.split('\n').filter((line) => !line.includes(':')),
+      ['start sandbox etcd', 'start host right'],
+    )
     await daemon.do('up', file)
     await talk()
   })

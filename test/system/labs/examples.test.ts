@@ -13,7 +13,8 @@ import { until } from '../support/until.ts'
 const EXAMPLES = join(repositoryRoot, 'examples')
 const FILES = readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml'))
 
-const skip = needsTap() || needs('etcd', 'ip', 'ping', 'curl', 'iperf3', 'busybox', 'python3', 'dig', 'dnsmasq')
+const skip =
+  needsTap() || needs('etcd', 'ip', 'ping', 'curl', 'iperf3', 'busybox', 'python3', 'dig', 'dnsmasq')
 
 /** Each question is a program that starts. */
 const PAUSE_MS = 100
@@ -215,7 +216,10 @@ describe('examples', { skip }, () => {
       assert.match(await daemon.do('dissect', tunnelled, '--tree'), /^Virtual Extensible LAN, network 4096$/m)
       assert.equal(await alice('cat', '/sys/class/net/eth0/mtu'), '1450')
       assert.match(await alice(...curl, 'http://bob/'), /^Hello 10\.1\.0\.2, this is bob at 10\.1\.0\.3/)
-      assert.match(await inside('one', 'overlay', 'peers'), /^three +10\.9\.0\.5 +web +1450 .*\n^two +10\.9\.0\.4 /m)
+      assert.match(
+        await inside('one', 'overlay', 'peers'),
+        /^three +10\.9\.0\.5 +web +1450 .*\n^two +10\.9\.0\.4 /m,
+      )
       assert.match(await inside('one', 'dns', 'ls', 'web'), /^web +carol +sandbox +carol +10\.1\.0\.4 /m)
       const explained = await daemon.attempt('-H', 'overlay/one', 'explain', 'alice', 'carol')
       assert.match(explained.output, / into the tunnel to the host 10\.9\.0\.5, with network identifier 4096/)

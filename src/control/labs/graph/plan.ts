@@ -40,7 +40,11 @@ export function panelsOf(lab: Lab): readonly Panel[] {
     }),
   )
   return [
-    panel('', [...lab.networks, ...lab.links], [...lab.sandboxes.map(sandboxOf), ...hosts, ...registryOf(lab)]),
+    panel(
+      '',
+      [...lab.networks, ...lab.links],
+      [...lab.sandboxes.map(sandboxOf), ...hosts, ...registryOf(lab)],
+    ),
     ...lab.hosts.map((host) =>
       panel(host.name, [...host.networks, ...sharedOf(lab, host)], host.sandboxes.map(sandboxOf)),
     ),
@@ -56,7 +60,9 @@ function sharedOf({ cluster }: Lab, { sandboxes }: LabHost): readonly LabNetwork
 function registryOf({ cluster }: Lab): GraphSandbox[] {
   if (cluster?.sandbox === undefined) return []
   const { name, endpoints } = cluster.sandbox
-  return [{ name, kind: 'sandbox', note: `registry of cluster ${cluster.name}`, edges: endpoints.map(edgeOf) }]
+  return [
+    { name, kind: 'sandbox', note: `registry of cluster ${cluster.name}`, edges: endpoints.map(edgeOf) },
+  ]
 }
 
 /** The default bridge, and networks that no lab makes, are there as far as somebody is on them. */
