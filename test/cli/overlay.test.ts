@@ -177,7 +177,12 @@ wide      4096           7       2   yes
       out: text,
       err,
     } = await harness.tapwire([
-      '--host', `unix://${control.socket}`, 'overlay', 'forget', 'node-2', 'node-10',
+      '--host',
+      `unix://${control.socket}`,
+      'overlay',
+      'forget',
+      'node-2',
+      'node-10',
     ])
     assert.deepEqual([code, text], [1, 'node-10: 1 address given back\n'])
     assert.match(err, /host node-2 is in cluster lab/)

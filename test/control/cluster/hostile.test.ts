@@ -196,12 +196,17 @@ describe('in a registry with what no Tapwire has put there', () => {
     const [own] = [...hosts[0]!.controller.cluster!.endpoints(lan).values()]
     const endpoints = [
       ...['0.0.0.0', '255.255.255.255', '224.0.0.1', '10.0.1.0', '10.0.1.255'].map((ipv4) => ({ ipv4 })),
-      { ipv6: 'fe80::1' }, { ipv6: '::' }, { ipv4: undefined }, { host: 'nobody' }, { host: 'a' },
+      { ipv6: 'fe80::1' },
+      { ipv6: '::' },
+      { ipv4: undefined },
+      { host: 'nobody' },
+      { host: 'a' },
       { mac: own!.mac },
-        { mac: '02:42:0a:00:01:01' },
-        { routerMac: own!.mac },
-        { mac: '00:00:00:00:00:00' },
-      { names: [{ text: 'web', kind: 'sandbox' }] }, { ports: [{ protocol: 'tcp', first: 9, last: 2 }] },
+      { mac: '02:42:0a:00:01:01' },
+      { routerMac: own!.mac },
+      { mac: '00:00:00:00:00:00' },
+      { names: [{ text: 'web', kind: 'sandbox' }] },
+      { ports: [{ protocol: 'tcp', first: 9, last: 2 }] },
     ]
     for (const [number, more] of endpoints.entries()) {
       const id = ID('e', number)
@@ -222,23 +227,29 @@ describe('in a registry with what no Tapwire has put there', () => {
     ]
     for (const advertise of addresses) await put({ 'hosts/zed': host({ advertise }) })
     const networks = [
-      { pools: [] }, { name: 'lan' }, { name: 'bridge' }, { vni: 4096, options: { vni: '4096' } },
-      { options: {} }, { options: { vni: 'x', mtu: '99999999', 'tapwire.uplink': 'eth0' } },
+      { pools: [] },
+      { name: 'lan' },
+      { name: 'bridge' },
+      { vni: 4096, options: { vni: '4096' } },
+      { options: {} },
+      { options: { vni: 'x', mtu: '99999999', 'tapwire.uplink': 'eth0' } },
       ...[
         pool('10.0.8.0/24', '10.0.8.1', 6),
         pool('0.0.0.0/0', '0.0.0.0'),
         pool('fd00::/64', '10.0.1.1'),
       ].map((one) => ({ pools: [one] })),
-      { pools: [pool('10.0.10.0/32', '10.0.10.0')] }, { enableIPv4: false }, { id: ID('f') },
+      { pools: [pool('10.0.10.0/32', '10.0.10.0')] },
+      { enableIPv4: false },
+      { id: ID('f') },
     ]
     for (const [number, more] of networks.entries()) {
       await put({ [`networks/${ID('b', number)}`]: network(number, more) })
     }
     const services = [
       { virtualIp: '' },
-        { endpointMode: 'dnsrr', virtualIp: '' },
-        { network: ID('9') },
-        { name: 'tasks.web' },
+      { endpointMode: 'dnsrr', virtualIp: '' },
+      { network: ID('9') },
+      { name: 'tasks.web' },
       { ports: [{ protocol: 'tcp', published: 0, target: 1, mode: 'ingress' }] },
     ]
     for (const [number, more] of services.entries()) {
