@@ -290,7 +290,10 @@ export class ClusterSession {
       host = (await exactEntry(this.registry, hostKey(name)))?.value
       advertised = (await exactEntry(this.registry, advertisedKey(advertise)))?.value
       named = (await exactEntry(this.registry, hostIdKey(id)))?.value
-      const problem = this.#conflict(host, advertised, named)
+      // It was there, as ours, and is somebody's garbage now: of a host that has its lease, nobody else can have taken the name.
+      const isSpoilt =
+        this.#placed === lease && host !== undefined && 'problem' in parseClusterValue('host', host)
+      const problem = this.#conflict(isSpoilt ? undefined : host, advertised, named)
       if (problem !== undefined) return problem
     }
     throw new TapwireError(ErrorCode.registryUnavailable, 'the entry of this host changes all the time')

@@ -120,7 +120,7 @@ export class Cluster {
       warn: (error, message) => context.warn(error, message),
       later,
     })
-    driver.onStranger((network, address) => this.#telling.stranger(network, address))
+    driver.onStranger((network, address) => this.#strangerSeen(network, address))
   }
 
   get facts(): ClusterFacts {
@@ -331,6 +331,13 @@ export class Cluster {
     } catch (error) {
       context.warn(error, `${sandbox.name} could not be taken off network ${network.name}`)
     }
+  }
+
+  /** A host of the cluster is none: its frames have come before the word that it has an endpoint there, or before any word. */
+  #strangerSeen(network: NetworkRecord, address: string): void {
+    const { isSynced, view } = this.session
+    if (!isSynced || [...view.hosts.values()].some(({ advertise }) => advertise === address)) return
+    this.#telling.stranger(network, address)
   }
 
   #later(task: () => Promise<void>): void {
