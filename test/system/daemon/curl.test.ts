@@ -129,6 +129,8 @@ const REQUESTS: readonly (readonly [operation: string, asked: Asked])[] = [
   ['GET /overlay/networks', { has: '"network":"wide","driver":"vxlan","vni":4096' }],
   ['GET /overlay/peers', { path: '/overlay/peers?network=wide', has: '"peers":[' }],
   ['GET /overlay/peers', { path: '/overlay/peers?network=none-such', status: 404 }],
+  ['GET /cluster', { status: 400 }],
+  ['DELETE /cluster/hosts/{host}', { path: '/cluster/hosts/away', status: 400 }],
   [
     'POST /networks/{network}/frames',
     {
