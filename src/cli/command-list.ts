@@ -291,6 +291,16 @@ export const COMMANDS: readonly CommandEntry[] = [
         summary: 'list the hosts that they go on to',
         define: async () => (await import('./commands/overlay.ts')).defineOverlayPeers,
       },
+      {
+        name: 'status',
+        summary: 'show how this host stands in its cluster, and who else is there',
+        define: async () => (await import('./commands/cluster.ts')).defineOverlayStatus,
+      },
+      {
+        name: 'forget',
+        summary: 'give back the addresses of hosts that will not come back',
+        define: async () => (await import('./commands/cluster.ts')).defineOverlayForget,
+      },
     ],
   },
   {

@@ -1,6 +1,7 @@
 /** What could stand in place of the last word of a command line: for the completion of shells. */
 import { networkInterfaces } from 'node:os'
 import type { Argument, Option } from 'commander'
+import type { ClusterStatus } from '../control/api/cluster.ts'
 import type { DnsRecords } from '../control/api/dns.ts'
 import type { Links } from '../control/api/link.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
@@ -10,6 +11,7 @@ import { COMPLETION_TIMEOUT_MS } from '../limits.ts'
 import { apiClientOfRunning } from './api-client.ts'
 import type { Cli } from './cli.ts'
 import { COMMANDS } from './command-list.ts'
+import { plural } from './output.ts'
 import { addCommands, createProgram } from './program.ts'
 import type { ProgramCommand } from './program-command.ts'
 
@@ -111,6 +113,8 @@ async function valuesOf(cli: Cli, of: Argument | Option, { command }: Place): Pr
       return await networks(cli)
     case 'service':
       return await services(cli)
+    case 'away-host':
+      return await hostsAway(cli)
     case 'place':
       return command.name() === 'capture' ? await capturePlaces(cli) : await places(cli)
     case 'name':
@@ -211,6 +215,17 @@ async function networks(cli: Cli): Promise<Candidate[]> {
 async function services(cli: Cli): Promise<Candidate[]> {
   const all = await ask<ServiceInspect[]>(cli, '/services')
   return all.map(({ Name, Network }) => ({ value: Name, description: `service on ${Network.Name}` }))
+}
+
+/** Of the cluster: only they can be forgotten. */
+async function hostsAway(cli: Cli): Promise<Candidate[]> {
+  const { hosts } = await ask<ClusterStatus>(cli, '/cluster')
+  return hosts
+    .filter(({ present }) => !present)
+    .map(({ name, addresses }) => ({
+      value: name,
+      description: `away, with ${plural(addresses, 'address')}`,
+    }))
 }
 
 /** Of links. */

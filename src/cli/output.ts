@@ -63,5 +63,5 @@ export function formatCommand(words: readonly string[]): string {
 
 /** `1 network`, `2 networks`. */
 export function plural(value: number, noun: string): string {
-  return `${formatCount(value)} ${noun}${value === 1 ? '' : noun.endsWith('x') ? 'es' : 's'}`
+  return `${formatCount(value)} ${noun}${value === 1 ? '' : /[sx]$/.test(noun) ? 'es' : 's'}`
 }

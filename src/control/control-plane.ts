@@ -1,6 +1,7 @@
 /** What a client of the model can do: the API's handlers call it, and so do labs. References are names, ids or their beginnings. */
 
 import type { Duplex } from 'node:stream'
+import type { ClusterStatus, HostForgotten } from './api/cluster.ts'
 import type {
   DnsAnswer,
   DnsFlushed,
@@ -45,8 +46,6 @@ import type {
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from './api/switch.ts'
 import type { Event } from './api/system.ts'
 import type { Uplink } from './api/uplink.ts'
-import type { ClusterStatus } from './cluster/cluster-status.ts'
-import type { HostForgotten } from './cluster/forget-host.ts'
 import type { LinkDirections } from './rules/impairment.ts'
 
 /** As on Docker's API: `{ label: ['a=b', 'c'], driver: ['bridge'] }`; values of one key are alternatives but for labels. */

@@ -3,11 +3,13 @@
 import { readdirSync } from 'node:fs'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
+import type { ClusterStatus } from '../control/api/cluster.ts'
 import type { DnsStats } from '../control/api/dns.ts'
 import type { Link } from '../control/api/link.ts'
 import type { NatStats } from '../control/api/nat.ts'
 import type { NetworkInspect } from '../control/api/network.ts'
 import type { OverlayNetworks } from '../control/api/overlay.ts'
+import type { ServiceInspect } from '../control/api/service.ts'
 import type { Fdb, Stats } from '../control/api/switch.ts'
 import type { ControlPlane } from '../control/control-plane.ts'
 import type { EventLog } from '../control/event-log.ts'
@@ -19,7 +21,16 @@ import type { CaptureService, CaptureTotals } from './capture/capture-service.ts
 export interface MetricsSource {
   readonly control: Pick<
     ControlPlane,
-    'stats' | 'fdb' | 'natStats' | 'overlayNetworks' | 'dnsStats' | 'links' | 'listNetworks' | 'listSandboxes'
+    | 'stats'
+    | 'fdb'
+    | 'natStats'
+    | 'overlayNetworks'
+    | 'clusterStatus'
+    | 'listServices'
+    | 'dnsStats'
+    | 'links'
+    | 'listNetworks'
+    | 'listSandboxes'
   >
   readonly events: Pick<EventLog, 'published' | 'readers' | 'readersLost'>
   /** Frames of a port that were dropped, by DropReason. */
@@ -73,6 +84,8 @@ export class Metrics {
     addNameServers(sheet, dns)
     addLinks(sheet, links)
     addOverlays(sheet, control.overlayNetworks())
+    addCluster(sheet, control.clusterStatus())
+    addServices(sheet, control.listServices({}))
     addNetworks(sheet, control.listNetworks({}), fdb)
     this.#addSandboxes(sheet)
     this.#addEvents(sheet)
@@ -350,6 +363,50 @@ function addOverlays(sheet: Sheet, { networks }: OverlayNetworks): void {
     up(status.problem === '' ? 1 : 0, { network })
     peers(status.peers, { network })
     mtu(status.mtu, { network })
+  }
+}
+
+/** A daemon that is in no cluster tells nothing of one. */
+function addCluster(sheet: Sheet, status: ClusterStatus | undefined): void {
+  if (status === undefined) return
+  const { cluster, state, registry, revision, waiting, hosts, networks } = status
+  const gauge = (name: string, help: string, labels: readonly string[] = []) =>
+    sheet.gauge(`tapwire_cluster_${name}`, help, ['cluster', ...labels])
+  gauge('member', 'Whether this host is a member of its cluster (1) or not (0).')(
+    state === 'member' ? 1 : 0,
+    {
+      cluster,
+    },
+  )
+  gauge('registry_reachable', 'Whether the registry answers (1) or not (0).')(registry.reachable ? 1 : 0, {
+    cluster,
+  })
+  gauge('revision', 'Of the registry, as far as this host has heard.')(revision, { cluster })
+  gauge('waiting', 'Endpoints of this host that the cluster is yet to hear of.')(waiting, { cluster })
+  const set = gauge('hosts', 'Hosts of the cluster: those that are there, and those that are away.', [
+    'state',
+  ])
+  const present = hosts.filter((host) => host.present).length
+  set(present, { cluster, state: 'present' })
+  set(hosts.length - present, { cluster, state: 'away' })
+  gauge('networks', 'Networks of the cluster.')(networks.length, { cluster })
+  gauge('networks_missing', 'Networks of the cluster that are not on this host.')(
+    networks.filter(({ problem }) => problem !== '').length,
+    { cluster },
+  )
+}
+
+function addServices(sheet: Sheet, services: readonly ServiceInspect[]): void {
+  const labels = ['service', 'network']
+  const backends = sheet.gauge('tapwire_service_backends', 'Sandboxes that serve, on all hosts.', labels)
+  const up = sheet.gauge(
+    'tapwire_service_up',
+    'Whether a service is all that it should be on this host (1) or not (0).',
+    labels,
+  )
+  for (const { Name: service, Network, Tasks, Problem } of services) {
+    backends(Tasks.length, { service, network: Network.Name })
+    up(Problem === '' ? 1 : 0, { service, network: Network.Name })
   }
 }
 

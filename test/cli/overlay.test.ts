@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { ClusterStatus } from '../../src/control/api/cluster.ts'
 import type { OverlayNetworks, OverlayPeers } from '../../src/control/api/overlay.ts'
 import { CliHarness } from './cli-harness.ts'
-import { FakeControl } from './fake-control.ts'
+import { Failure, FakeControl } from './fake-control.ts'
 
 let harness: CliHarness
 let control: FakeControl
@@ -103,6 +104,90 @@ wide      vxlan       42   192.0.2.1   4789   1450       2   up
 `,
     )
     assert.deepEqual(JSON.parse(await out('overlay', 'ls', '--json')), NETWORKS)
+  })
+})
+
+const STATUS: ClusterStatus = {
+  cluster: 'lab',
+  host: { id: 'a', name: 'node-2', advertise: '192.0.2.2', udpPort: 4789 },
+  state: 'member',
+  problem: '',
+  registry: { reachable: false, since: '2026-01-02T03:04:05.000Z', problem: 'connection refused' },
+  revision: 17,
+  waiting: 1,
+  hosts: [
+    {
+      id: 'b',
+      name: 'node-10',
+      isSelf: false,
+      present: false,
+      advertise: '',
+      started: '',
+      endpoints: 0,
+      addresses: 1200,
+    },
+    {
+      id: 'a',
+      name: 'node-2',
+      isSelf: true,
+      present: true,
+      advertise: '192.0.2.2',
+      started: '',
+      endpoints: 2,
+      addresses: 2,
+    },
+  ],
+  networks: [
+    { id: 'n', name: 'wide', vni: 4096, endpoints: { 'node-2': 2, 'node-3': 5 }, problem: '' },
+    { id: 'm', name: 'red', vni: 4097, endpoints: {}, problem: 'network with name red already exists' },
+  ],
+}
+
+describe('a cluster', () => {
+  it('is shown by overlay status', async () => {
+    control.answers.set('GET /cluster', () => STATUS)
+    assert.equal(
+      await out('overlay', 'status'),
+      `Cluster:  lab
+Host:     node-2, 192.0.2.2 port 4789
+State:    member
+Registry: does not answer since 2026-01-02T03:04:05.000Z: connection refused
+Waiting:  1 endpoint of this host, until the registry hears of them
+
+HOST            ADDRESS     STATE   ENDPOINTS   ADDRESSES
+node-2 (this)   192.0.2.2   there           2           2
+node-10         -           away            0       1,200
+
+NETWORK    VNI   ENDPOINTS   HOSTS   HERE
+red       4097           0       0   no: network with name red already exists
+wide      4096           7       2   yes
+`,
+    )
+    assert.deepEqual(JSON.parse(await out('overlay', 'status', '--json')), STATUS)
+  })
+
+  it('forgets hosts one by one, and tells of each that it cannot', async () => {
+    control.answers.set('DELETE /cluster/hosts/node-10', () => ({ hosts: ['b'], addresses: ['10.0.1.2'] }))
+    control.answers.set(
+      'DELETE /cluster/hosts/node-2',
+      () => new Failure(409, 'host node-2 is in cluster lab'),
+    )
+    const {
+      code,
+      out: text,
+      err,
+    } = await harness.tapwire([
+      ...['--host', `unix://${control.socket}`, 'overlay', 'forget', 'node-2', 'node-10'],
+    ])
+    assert.deepEqual([code, text], [1, 'node-10: 1 address given back\n'])
+    assert.match(err, /host node-2 is in cluster lab/)
+  })
+
+  it('has its hosts that are away completed', async () => {
+    control.answers.set('GET /cluster', () => STATUS)
+    const words = ['--host', `unix://${control.socket}`, 'overlay', 'forget', '']
+    const { out: text } = await harness.tapwire(['complete', '--', ...words])
+    assert.equal(text, 'node-10\taway, with 1,200 addresses\n:4\n')
   })
 })
 

@@ -164,6 +164,12 @@ const REQUESTS: Readonly<Record<string, { path: string; body?: unknown; status: 
       status: 200,
       call: ['flushNatFlows', { protocol: 'udp', port: 0 }],
     },
+    'GET /cluster': { path: '/cluster', status: 200, call: ['clusterStatus'] },
+    'DELETE /cluster/hosts/{host}': {
+      path: '/cluster/hosts/node-3',
+      status: 200,
+      call: ['forgetHost', 'node-3'],
+    },
     'GET /overlay/networks': { path: '/overlay/networks', status: 200 },
     'GET /overlay/peers': {
       path: '/overlay/peers?network=afar',
@@ -284,11 +290,11 @@ describe('each operation of the API', () => {
     const harness = await new ApiHarness().furnished()
     for (const [operation, { path, body }] of Object.entries(REQUESTS)) {
       if (!/\{/.test(operation) || operation.endsWith('attach')) continue
-      const elsewhere = path.replace(/\/(net|box|shop)(?=[/?]|$)/, '/elsewhere')
+      const elsewhere = path.replace(/\/(net|box|shop|node-3)(?=[/?]|$)/, '/elsewhere')
       const answer = await send(harness, operation.split(' ')[0]!, elsewhere, body)
       const failure = (await answer.json()) as Failure
       assert.equal(answer.status, 404, operation)
-      assert.match(failure.message, /^No such (network|container): elsewhere$|^service elsewhere not found$/)
+      assert.match(failure.message, /^No such (network|container): elsewhere$|^service elsewhere not found$|^no host elsewhere /)
     }
   })
 

@@ -2,6 +2,7 @@
 
 import { EventEmitter, on } from 'node:events'
 import { type Duplex, PassThrough } from 'node:stream'
+import type { ClusterStatus, HostForgotten } from '../../src/control/api/cluster.ts'
 import type {
   DnsAnswer,
   DnsFlushed,
@@ -46,7 +47,6 @@ import type {
 import type { Fdb, FdbFlushed, Frames, FramesSent, Stats } from '../../src/control/api/switch.ts'
 import type { Event } from '../../src/control/api/system.ts'
 import type { Uplink } from '../../src/control/api/uplink.ts'
-import type { HostForgotten } from '../../src/control/cluster/forget-host.ts'
 import type {
   ControlPlane,
   EventOptions,
@@ -399,12 +399,26 @@ export class MemoryControlPlane implements ControlPlane {
 
   async clusterJoined(): Promise<void> {}
 
-  clusterStatus(): undefined {
+  clusterStatus(): ClusterStatus {
     this.calls.push(['clusterStatus'])
+    return {
+      cluster: 'lab',
+      host: { id: '', name: '', advertise: '', udpPort: 4789 },
+      state: 'joining',
+      problem: '',
+      registry: { reachable: false, since: '', problem: '' },
+      revision: 0,
+      waiting: 0,
+      hosts: [],
+      networks: [],
+    }
   }
 
   async forgetHost(host: string): Promise<HostForgotten> {
     this.calls.push(['forgetHost', host])
+    if (host !== 'node-3') {
+      throw new TapwireError(ErrorCode.objectUnknown, `no host ${host} has ever been in cluster lab`)
+    }
     return { hosts: [], addresses: [] }
   }
 

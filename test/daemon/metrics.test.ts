@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, it, type TestContext } from 'node:test'
+import type { ClusterStatus } from '../../src/control/api/cluster.ts'
 import type { NetworkInspect } from '../../src/control/api/network.ts'
 import type { OverlayNetworks } from '../../src/control/api/overlay.ts'
 import type { SandboxSummary } from '../../src/control/api/sandbox.ts'
+import type { ServiceInspect } from '../../src/control/api/service.ts'
 import type { Stats } from '../../src/control/api/switch.ts'
 import { Metrics, type MetricsSource } from '../../src/daemon/metrics.ts'
 import { DNS_VERDICTS } from '../../src/datapath/dns/dns-settings.ts'
@@ -61,6 +63,8 @@ function newSource(
     ports?: Stats['ports']
     networks?: NetworkInspect[]
     overlays?: OverlayNetworks['networks']
+    cluster?: ClusterStatus
+    services?: ServiceInspect[]
   } = {},
 ): MetricsSource {
   return {
@@ -88,6 +92,8 @@ function newSource(
         drops: [{ reason: 'device-queue-full', sentence: '', frames: 10 }],
       }),
       fdb: async () => ({ stations: [station('red'), station('red'), station('blue')] }),
+      clusterStatus: () => change.cluster,
+      listServices: () => change.services ?? [],
       overlayNetworks: () => ({ networks: change.overlays ?? [] }),
       natStats: async () => ({
         flows: 6,
@@ -273,6 +279,43 @@ describe('the metrics', () => {
     assert.match(text, /sandbox="one"/)
     assert.doesNotMatch(text, /sandbox="two"/)
     assert.doesNotMatch(text, /tapwire_network_endpoints\{/)
+  })
+
+  it('tell of the cluster and of services', async (t) => {
+    const host = { advertise: '', started: '', endpoints: 0, addresses: 0 }
+    const cluster: ClusterStatus = {
+      cluster: 'lab',
+      host: { id: 'a', name: 'one', advertise: '192.0.2.1', udpPort: 4789 },
+      state: 'member',
+      problem: '',
+      registry: { reachable: false, since: '', problem: 'connection refused' },
+      revision: 17,
+      waiting: 2,
+      hosts: [
+        { ...host, id: 'a', name: 'one', isSelf: true, present: true },
+        { ...host, id: 'b', name: 'two', isSelf: false, present: false },
+      ],
+      networks: [
+        { id: 'n', name: 'wide', vni: 4096, endpoints: {}, problem: '' },
+        { id: 'm', name: 'red', vni: 4097, endpoints: {}, problem: 'network with name red already exists' },
+      ],
+    }
+    const service = { Name: 'web', Network: { Name: 'wide' }, Tasks: [{}, {}], Problem: 'port 80 is taken' }
+    const services = [service as unknown as ServiceInspect]
+    const lines = (await newMetrics(t, newSource({ cluster, services })).render()).text.split('\n')
+    for (const line of [
+      'tapwire_cluster_member{cluster="lab"} 1',
+      'tapwire_cluster_registry_reachable{cluster="lab"} 0',
+      'tapwire_cluster_waiting{cluster="lab"} 2',
+      'tapwire_cluster_hosts{cluster="lab",state="present"} 1',
+      'tapwire_cluster_hosts{cluster="lab",state="away"} 1',
+      'tapwire_cluster_networks{cluster="lab"} 2',
+      'tapwire_cluster_networks_missing{cluster="lab"} 1',
+      'tapwire_service_backends{service="web",network="wide"} 2',
+      'tapwire_service_up{service="web",network="wide"} 0',
+    ]) {
+      assert.ok(lines.includes(line), line)
+    }
   })
 
   it('tell of networks behind a tunnel, and of so many peers apart', async (t) => {

@@ -5,6 +5,7 @@
  *                                       └► lost: regressed ─► list, and what is missing in it is held for its owners
  */
 
+import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryWatch } from '../registry/registry.ts'
 import { CLUSTER_LEASE_S, CLUSTER_RETRY_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
@@ -13,6 +14,8 @@ import type { ClusterView } from './cluster-view.ts'
 export interface FollowerListener {
   /** The view is complete, and goes on from here. `regressed`: the registry has lost some of what it knew. */
   synced(regressed: boolean): void
+  /** It cannot be had for another reason than that the registry is away. It is tried again. */
+  failed(error: unknown): void
 }
 
 interface Waiter {
@@ -103,8 +106,10 @@ export class ClusterFollower {
         },
       })
       this.#listener.synced(regressed)
-    } catch {
-      // Its health says why.
+    } catch (error) {
+      // That it is away its health says.
+      const isAway = error instanceof TapwireError && error.code === ErrorCode.registryUnavailable
+      if (!isAway) this.#listener.failed(error)
       this.#later(known)
     }
   }

@@ -2,6 +2,7 @@
 
 export const HOSTS = 'hosts/'
 export const ADVERTISED = 'advertised/'
+export const HOST_IDS = 'host-ids/'
 export const KNOWN_HOSTS = 'known-hosts/'
 export const NETWORKS = 'networks/'
 export const NETWORK_NAMES = 'network-names/'
@@ -9,12 +10,14 @@ export const VNIS = 'vnis/'
 export const ADDRESSES = 'addresses/'
 export const ENDPOINTS = 'endpoints/'
 export const SERVICES = 'services/'
+export const SERVICE_PORTS = 'service-ports/'
 export const SERVICE_NAMES = 'service-names/'
 /** Whoever adds a network puts it, so that of two who choose subnets at the same time one chooses again. */
 export const NETWORKS_CHANGED = 'networks-changed'
 
 export const hostKey = (name: string): string => HOSTS + name
 export const advertisedKey = (address: string): string => ADVERTISED + address
+export const hostIdKey = (id: string): string => HOST_IDS + id
 export const knownHostKey = (id: string): string => KNOWN_HOSTS + id
 export const networkKey = (id: string): string => NETWORKS + id
 export const networkNameKey = (name: string): string => NETWORK_NAMES + name
@@ -24,6 +27,8 @@ export const addressesOfKey = (network: string): string => `${ADDRESSES}${networ
 export const endpointKey = (network: string, id: string): string => `${ENDPOINTS}${network}/${id}`
 export const endpointsOfKey = (network: string): string => `${ENDPOINTS}${network}/`
 export const serviceKey = (id: string): string => SERVICES + id
+export const servicePortKey = (protocol: 'tcp' | 'udp', port: number): string =>
+  `${SERVICE_PORTS}${protocol}/${port}`
 export const serviceNameKey = (name: string): string => SERVICE_NAMES + name
 
 /** What a key is of; undefined for those that the view does not follow. */

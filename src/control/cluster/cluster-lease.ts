@@ -6,6 +6,7 @@
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry } from '../registry/registry.ts'
 import {
+  CLUSTER_ECHO_MS,
   CLUSTER_KEEP_ALIVE_S,
   CLUSTER_LEASE_S,
   CLUSTER_RETRY_MS,
@@ -52,11 +53,13 @@ export class ClusterLease {
     const lease = this.#id
     this.#id = undefined
     if (lease === undefined || !revoke) return
-    try {
-      await this.#registry.revokeLease(lease)
-    } catch {
-      // It ends by itself.
-    }
+    // Where the registry hangs it ends by itself, before any call of the registry would be given up.
+    let cancel = (): void => undefined
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#clock.after(CLUSTER_ECHO_MS, resolve)
+    })
+    await Promise.race([this.#registry.revokeLease(lease).catch(() => undefined), late])
+    cancel()
   }
 
   async #grant(): Promise<void> {

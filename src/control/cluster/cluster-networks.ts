@@ -141,6 +141,8 @@ export class ClusterNetworks {
     const local = new Map(this.#parts.local().map((network) => [network.id, network]))
     for (const network of local.values()) {
       if (session.view.networks.has(network.id) || this.#lost.has(network.id)) continue
+      // It is there, in words that this host does not understand: nothing follows from them.
+      if (session.view.isUnreadable(network.id)) continue
       await this.#try(
         network.id,
         () => this.#parts.giveUp(network),

@@ -4,6 +4,7 @@
  *
  *     hosts/NAME                         ClusterHost        leased      who is there, and where its tunnel ends
  *     advertised/ADDRESS                 host id            leased      so that no two hosts have one address
+ *     host-ids/ID                        name of the host   leased      so that of two with a copy of one root only one is there
  *     known-hosts/ID                     KnownHost                         so that one that is away can be forgotten by its name
  *     networks/ID                        ClusterNetwork
  *     network-names/NAME                 network id
@@ -13,6 +14,7 @@
  *     endpoints/NETWORK/ID               ClusterEndpoint    leased
  *     services/ID                        ClusterService
  *     service-names/NAME                 service id
+ *     service-ports/PROTOCOL/PORT        service id                    whose ingress port it is, on all hosts
  */
 
 export const CLUSTER_VERSION = 1

@@ -5,8 +5,9 @@ import { ErrorCode, TapwireError } from '../errors.ts'
 import type { AddressSpace } from '../ipam/address-space.ts'
 import type { ServicePort, ServiceRecord } from '../model/services.ts'
 import type { RegistryCondition, RegistryOperation } from '../registry/registry.ts'
-import { addressKey, networkKey, serviceKey, serviceNameKey } from './cluster-keys.ts'
+import { addressKey, networkKey, serviceKey, serviceNameKey, servicePortKey } from './cluster-keys.ts'
 import { CLUSTER_VERSION, type ClusterService } from './cluster-records.ts'
+import { parseClusterValue } from './cluster-schema.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { claimText, clusterText } from './cluster-texts.ts'
 import { exactEntry } from './exact-entry.ts'
@@ -14,8 +15,7 @@ import { exactEntry } from './exact-entry.ts'
 /** Addresses that are tried, while others claim the same ones. */
 const TRIES_MAX = 16
 
-/** `service-ports/tcp/5000`: the id of the service whose ingress port it is, on all hosts. */
-const portKey = ({ protocol, published }: ServicePort): string => `service-ports/${protocol}/${published}`
+const portKey = ({ protocol, published }: ServicePort): string => servicePortKey(protocol, published)
 
 export class ClusterServices implements ServiceShelf {
   readonly #session: Pick<ClusterSession, 'registry' | 'view' | 'requireMember' | 'echo'>
@@ -52,10 +52,7 @@ export class ClusterServices implements ServiceShelf {
     } finally {
       for (const address of others) this.#space.unallocate(network, address)
     }
-    throw new TapwireError(
-      ErrorCode.registryUnavailable,
-      'the cluster changes faster than its registry answers',
-    )
+    throw changesTooFast()
   }
 
   /** Throws REGISTRY_UNAVAILABLE, PORT_IN_USE; SERVICE_UNKNOWN where another has changed it meanwhile. */
@@ -80,21 +77,22 @@ export class ClusterServices implements ServiceShelf {
     )
   }
 
-  /** Throws REGISTRY_UNAVAILABLE. */
+  /** As it is by now: another host may have changed it, so that it has other ports. Throws REGISTRY_UNAVAILABLE. */
   async remove(service: ServiceRecord): Promise<void> {
     this.#session.requireMember()
-    const { id, name, network, virtualIp } = service
-    const operations: RegistryOperation[] = [
-      { delete: serviceKey(id) },
-      { delete: serviceNameKey(name) },
-      ...ingressOf(service).map((port) => ({ delete: portKey(port) })),
-    ]
-    if (virtualIp !== '') operations.push({ delete: addressKey(network, virtualIp) })
-    const { revision } = await this.#session.registry.commit({
-      when: [{ key: serviceNameKey(name), value: id }],
-      do: operations,
-    })
-    await this.#session.echo(revision)
+    const { registry } = this.#session
+    const key = serviceKey(service.id)
+    let [now, value] = [service, textOf(service)]
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const { succeeded, revision } = await registry.commit({ when: [{ key, value }], do: removalOf(now) })
+      if (succeeded) return this.#session.echo(revision)
+      const entry = await exactEntry(registry, key)
+      if (entry === undefined) return this.#session.echo(revision)
+      const parsed = parseClusterValue('service', entry.value)
+      if ('value' in parsed) now = parsed.value
+      value = entry.value
+    }
+    throw changesTooFast()
   }
 
   /** One that is free as far as anybody here knows. When it is the service's, the view says so, as it does of all that others have. */
@@ -143,6 +141,16 @@ export class ClusterServices implements ServiceShelf {
     }
   }
 }
+
+function removalOf(service: ServiceRecord): readonly RegistryOperation[] {
+  const { id, name, network, virtualIp } = service
+  const keys = [serviceKey(id), serviceNameKey(name), ...ingressOf(service).map(portKey)]
+  if (virtualIp !== '') keys.push(addressKey(network, virtualIp))
+  return keys.map((key) => ({ delete: key }))
+}
+
+const changesTooFast = (): TapwireError =>
+  new TapwireError(ErrorCode.registryUnavailable, 'the cluster changes faster than its registry answers')
 
 /** Docker's words. */
 export function serviceNameTaken(name: string): TapwireError {

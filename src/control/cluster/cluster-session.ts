@@ -12,8 +12,9 @@
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryHealth } from '../registry/registry.ts'
+import { printable } from '../rules/names.ts'
 import { ClusterFollower } from './cluster-follower.ts'
-import { advertisedKey, hostKey, knownHostKey } from './cluster-keys.ts'
+import { advertisedKey, hostIdKey, hostKey, knownHostKey } from './cluster-keys.ts'
 import { ClusterLease } from './cluster-lease.ts'
 import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
 import { CLUSTER_VERSION, type ClusterEndpoint, type ClusterHost } from './cluster-records.ts'
@@ -52,6 +53,8 @@ export type ClusterNews =
   | { readonly kind: 'regressed' }
   /** The view is complete. */
   | { readonly kind: 'synced' }
+  /** What the registry holds cannot be followed: there is too much of it, say. */
+  | { readonly kind: 'unlisted'; readonly problem: string }
   | { readonly kind: 'unreadable'; readonly key: string; readonly problem: string }
   /** An address of ours is another's. */
   | { readonly kind: 'lost'; readonly endpoint: ClusterEndpoint; readonly address: string }
@@ -75,6 +78,8 @@ export class ClusterSession {
   /** The lease that the host's own entry was put under last. */
   #placed: string | undefined
   #placing: Promise<void> | undefined
+  /** Why what the registry holds cannot be followed, as it was told. */
+  #followProblem = ''
   #again = false
   #cancelRetry: () => void = () => undefined
   readonly #ends: (() => void)[] = []
@@ -105,6 +110,7 @@ export class ClusterSession {
     })
     this.#follower = new ClusterFollower(registry, this.view, clock, {
       synced: (regressed) => this.#synced(regressed),
+      failed: (error) => this.#followFailed(error),
     })
   }
 
@@ -167,7 +173,14 @@ export class ClusterSession {
     return { lease, condition: { key: hostKey(name), value: clusterText(this.#self) } }
   }
 
+  #followFailed(error: unknown): void {
+    const problem = error instanceof Error ? error.message : String(error)
+    if (problem !== this.#followProblem) this.#parts.news({ kind: 'unlisted', problem })
+    this.#followProblem = problem
+  }
+
   #synced(regressed: boolean): void {
+    this.#followProblem = ''
     if (regressed) this.#parts.news({ kind: 'regressed' })
     this.#parts.news({ kind: 'synced' })
     const isThere = this.view.hosts.get(this.#self.name)?.id === this.#self.id
@@ -256,27 +269,39 @@ export class ClusterSession {
     const { id, name, advertise } = this.#self
     let host: string | undefined
     let advertised: string | undefined
-    const twin = this.#conflict(undefined, undefined)
+    let named: string | undefined
+    const twin = this.#conflict(undefined, undefined, undefined)
     if (twin !== undefined) return twin
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const { succeeded } = await this.registry.commit({
-        when: [unchanged(hostKey(name), host), unchanged(advertisedKey(advertise), advertised)],
+        when: [
+          unchanged(hostKey(name), host),
+          unchanged(advertisedKey(advertise), advertised),
+          unchanged(hostIdKey(id), named),
+        ],
         do: [
           { put: hostKey(name), value: clusterText(this.#self), lease },
           { put: advertisedKey(advertise), value: id, lease },
+          { put: hostIdKey(id), value: name, lease },
           { put: knownHostKey(id), value: clusterText({ version: CLUSTER_VERSION, id, name }) },
         ],
       })
       if (succeeded) return undefined
       host = (await exactEntry(this.registry, hostKey(name)))?.value
       advertised = (await exactEntry(this.registry, advertisedKey(advertise)))?.value
-      const problem = this.#conflict(host, advertised)
+      named = (await exactEntry(this.registry, hostIdKey(id)))?.value
+      const problem = this.#conflict(host, advertised, named)
       if (problem !== undefined) return problem
     }
     throw new TapwireError(ErrorCode.registryUnavailable, 'the entry of this host changes all the time')
   }
 
-  #conflict(host: string | undefined, advertised: string | undefined): string | undefined {
+  /** By what the registry has of the host, its address and its id; and by what the view says. */
+  #conflict(
+    host: string | undefined,
+    advertised: string | undefined,
+    named: string | undefined,
+  ): string | undefined {
     const { id, name, advertise, udpPort } = this.#self
     const cluster = this.settings.name
     if (host !== undefined) {
@@ -287,8 +312,12 @@ export class ClusterSession {
         return `another host of cluster ${cluster} is called ${name}, and advertises ${parsed.value.advertise}`
       }
     }
-    const twin = [...this.view.hosts.values()].find((known) => known.id === id && known.name !== name)
-    if (twin !== undefined) return `host ${twin.name} of cluster ${cluster} has the id of this host`
+    const twin = [...this.view.hosts.values()].find((known) => known.id === id && known.name !== name)?.name
+    // The view is yet to hear of one that joins in this moment.
+    const other = twin ?? (named === name ? undefined : named)
+    if (other !== undefined) {
+      return `host ${printable(other)} of cluster ${cluster} has the id of this host: its root is a copy`
+    }
     const elsewhere = [...this.view.hosts.values()].find(
       (known) => known.id !== id && known.udpPort !== udpPort,
     )
@@ -296,8 +325,8 @@ export class ClusterSession {
       return `the tunnels of cluster ${cluster} are at UDP port ${elsewhere.udpPort}, this host's at ${udpPort}`
     }
     if (advertised === undefined || advertised === id) return undefined
-    const other = [...this.view.hosts.values()].find((known) => known.id === advertised)
-    return `another host of cluster ${cluster}${other === undefined ? '' : `, ${other.name},`} advertises the address ${advertise}`
+    const owner = [...this.view.hosts.values()].find((known) => known.id === advertised)
+    return `another host of cluster ${cluster}${owner === undefined ? '' : `, ${owner.name},`} advertises the address ${advertise}`
   }
 }
 

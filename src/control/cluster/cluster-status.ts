@@ -1,57 +1,11 @@
 /** How a host stands in its cluster, for people. */
 
+import type { ClusterStatus } from '../api/cluster.ts'
 import type { ClusterNetworks } from './cluster-networks.ts'
 import type { ClusterSession } from './cluster-session.ts'
 
-export interface ClusterStatus {
-  readonly cluster: string
-  readonly host: {
-    readonly id: string
-    readonly name: string
-    readonly advertise: string
-    readonly udpPort: number
-  }
-  readonly state: 'joining' | 'member' | 'refused'
-  /** Why it is no member; empty where it is. */
-  readonly problem: string
-  readonly registry: {
-    readonly reachable: boolean
-    /** RFC 3339: since when; empty before the first call. */
-    readonly since: string
-    readonly problem: string
-  }
-  /** Of the registry, as far as this host has heard. */
-  readonly revision: number
-  /** Own endpoints that are yet to be told, or taken back. */
-  readonly waiting: number
-  readonly hosts: readonly ClusterHostStatus[]
-  readonly networks: readonly ClusterNetworkStatus[]
-}
-
-export interface ClusterHostStatus {
-  readonly id: string
-  readonly name: string
-  readonly isSelf: boolean
-  /** False: it is away, and may have addresses still. */
-  readonly present: boolean
-  /** Empty while it is away. */
-  readonly advertise: string
-  /** RFC 3339; empty while it is away. */
-  readonly started: string
-  readonly endpoints: number
-  /** Addresses that are its own in the cluster. */
-  readonly addresses: number
-}
-
-export interface ClusterNetworkStatus {
-  readonly id: string
-  readonly name: string
-  readonly vni: number
-  /** Endpoints by host. */
-  readonly endpoints: Readonly<Record<string, number>>
-  /** Why it is not on this host; empty where it is. */
-  readonly problem: string
-}
+type ClusterHostStatus = ClusterStatus['hosts'][number]
+type ClusterNetworkStatus = ClusterStatus['networks'][number]
 
 export function clusterStatus(session: ClusterSession, networks: ClusterNetworks): ClusterStatus {
   const { settings, membership, registry, view, own } = session
@@ -70,7 +24,7 @@ export function clusterStatus(session: ClusterSession, networks: ClusterNetworks
   }
 }
 
-function hostsOf({ view, settings }: ClusterSession): readonly ClusterHostStatus[] {
+function hostsOf({ view, settings }: ClusterSession): ClusterHostStatus[] {
   const endpoints = new Map<string, number>()
   const addresses = new Map<string, number>()
   for (const id of view.networks.keys()) {
@@ -96,10 +50,7 @@ function hostsOf({ view, settings }: ClusterSession): readonly ClusterHostStatus
   return all.toSorted((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
 }
 
-function networksOf(
-  { view }: ClusterSession,
-  { failures }: ClusterNetworks,
-): readonly ClusterNetworkStatus[] {
+function networksOf({ view }: ClusterSession, { failures }: ClusterNetworks): ClusterNetworkStatus[] {
   return [...view.networks.values()].map(({ id, name, vni }) => {
     const endpoints: Record<string, number> = {}
     for (const { host } of view.endpoints(id).values()) endpoints[host] = (endpoints[host] ?? 0) + 1

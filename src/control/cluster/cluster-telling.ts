@@ -31,6 +31,10 @@ export class ClusterTelling {
       case 'synced':
         this.#isComplete = true
         return
+      case 'unlisted':
+        return this.#warn('unreadable', `what the registry of cluster ${name} holds cannot be followed`, {
+          problem: news.problem,
+        })
       case 'unreadable':
         return this.#warn('unreadable', `an entry of cluster ${name} cannot be read, and is left alone`, {
           key: news.key,

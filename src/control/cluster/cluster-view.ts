@@ -80,6 +80,8 @@ export class ClusterView implements ClusterFacts {
   readonly #revisions = new Map<string, number>()
   /** Keys that the registry has lost with its memory, and that their owners are yet to put back. */
   readonly #held = new Map<string, ClusterKey>()
+  /** Keys of networks with a value that cannot be read: that of another version, say. */
+  readonly #unreadable = new Set<string>()
   readonly #listeners = new Set<ViewListener>()
   readonly #told = new Set<string>()
   readonly #tell: (key: string, problem: string) => void
@@ -136,6 +138,11 @@ export class ClusterView implements ClusterFacts {
     return this.#held.has(key)
   }
 
+  /** Whether there is a network of which this host cannot read what it is. */
+  isUnreadable(network: string): boolean {
+    return this.#unreadable.has(networkKey(network))
+  }
+
   get held(): Iterable<ClusterKey> {
     return this.#held.values()
   }
@@ -148,6 +155,8 @@ export class ClusterView implements ClusterFacts {
   /** All that there is, in place of what was. `hold`: what is not in it stays until `dropHeld`, or until it is put or deleted. */
   reset({ entries, revision }: RegistryListing, { hold = false } = {}): void {
     const present = new Set(entries.map(({ key }) => key))
+    for (const key of this.#unreadable) if (!present.has(key)) this.#unreadable.delete(key)
+    for (const key of this.#told) if (!present.has(key)) this.#told.delete(key)
     const changes: ViewChange[] = []
     for (const [text, key] of this.#all()) {
       if (present.has(text)) continue
@@ -189,9 +198,11 @@ export class ClusterView implements ClusterFacts {
     if ('problem' in parsed) {
       this.#tellOnce(text, parsed.problem)
       this.#remove(text, key, changes)
+      if (key.kind === 'network') this.#unreadable.add(text)
       return
     }
     this.#told.delete(text)
+    this.#unreadable.delete(text)
     this.#held.delete(text)
     if (key.kind === 'network' || key.kind === 'service') this.#revisions.set(text, revision)
     const change = this.#store(key, parsed.value)
@@ -207,6 +218,10 @@ export class ClusterView implements ClusterFacts {
 
   #remove(text: string, key: ClusterKey, changes: ViewChange[]): void {
     this.#held.delete(text)
+    // Those who follow networks have to hear of it also where there was none that could be read.
+    if (this.#unreadable.delete(text) && key.kind === 'network' && !this.#networks.has(key.id)) {
+      changes.push({ ...key, before: undefined, after: undefined })
+    }
     this.#revisions.delete(text)
     const change = this.#store(key, undefined)
     if (change !== undefined) changes.push(change)
@@ -304,6 +319,8 @@ export class ClusterView implements ClusterFacts {
   #share(text: string): string {
     const known = this.#shared.get(text)
     if (known !== undefined) return known
+    // Of networks that come and go: what is shared already stays so.
+    if (this.#shared.size >= SHARED_MAX) this.#shared.clear()
     this.#shared.set(text, text)
     return text
   }
@@ -314,6 +331,9 @@ export class ClusterView implements ClusterFacts {
     this.#tell(key, problem)
   }
 }
+
+/** Texts that are looked for to be shared. */
+const SHARED_MAX = 16_384
 
 const NONE = new Map<string, never>()
 const NO_LABELS: Readonly<Record<string, string>> = {}

@@ -7,6 +7,7 @@
  *          └──► remote endpoints ───► switch: peers, stations, names
  */
 
+import type { ClusterStatus, HostForgotten } from '../api/cluster.ts'
 import type { Connections } from '../controller/connections.ts'
 import type { Context } from '../controller/context.ts'
 import type { Names } from '../controller/names.ts'
@@ -25,10 +26,10 @@ import { CLUSTER_ECHO_MS } from './cluster-limits.ts'
 import { ClusterNetworks } from './cluster-networks.ts'
 import type { ClusterEndpoint } from './cluster-records.ts'
 import { type ClusterNews, ClusterSession } from './cluster-session.ts'
-import { type ClusterStatus, clusterStatus } from './cluster-status.ts'
+import { clusterStatus } from './cluster-status.ts'
 import { ClusterTelling } from './cluster-telling.ts'
 import type { ClusterFacts, ViewChange } from './cluster-view.ts'
-import { forgetHost, type HostForgotten } from './forget-host.ts'
+import { forgetHost } from './forget-host.ts'
 import { RemoteEndpoints } from './remote-endpoints.ts'
 import { restoreHeld } from './restore-held.ts'
 import { routerMac, shareOfHost } from './router-mac.ts'

@@ -1,18 +1,12 @@
 /** Gives back what hosts have that will never come back to do so: addresses, and the memory of them. */
 
+import type { HostForgotten } from '../api/cluster.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { RegistryCondition, RegistryOperation } from '../registry/registry.ts'
 import { printable } from '../rules/names.ts'
-import { addressKey, hostKey, knownHostKey } from './cluster-keys.ts'
+import { addressKey, hostIdKey, knownHostKey } from './cluster-keys.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { claimText } from './cluster-texts.ts'
-import { exactEntry, unchanged } from './exact-entry.ts'
-
-export interface HostForgotten {
-  /** Ids; a name may have been several hosts'. */
-  readonly hosts: readonly string[]
-  readonly addresses: readonly string[]
-}
 
 /** Claims that one transaction gives back. */
 const AT_ONCE = 60
@@ -34,9 +28,9 @@ export async function forgetHost(session: ClusterSession, reference: string): Pr
     })
   }
   const addresses: string[] = []
-  for (const { id, name } of away) {
-    // As long as it does not come back meanwhile. Another host may have its name.
-    const isAway = unchanged(hostKey(name), (await exactEntry(registry, hostKey(name)))?.value)
+  for (const { id } of away) {
+    // It may have come back, of which the view is yet to hear; or do so meanwhile.
+    const isAway = { key: hostIdKey(id), is: 'absent' } as const
     const claims = [...claimsOf(session, id)]
     for (let first = 0; first < claims.length; first += AT_ONCE) {
       const some = claims.slice(first, first + AT_ONCE)

@@ -33,9 +33,9 @@ export function planClusterNetwork(
   const { record, wanted } = plan
   const vni = chooseVni(overlayOptions(record.options).vni, facts)
   const space = new Ipam({ hostId: cluster, now: () => 0, defaultPools: CLUSTER_POOLS })
-  for (const other of facts.networks.values()) space.restoreNetwork(other.id, other.pools, {})
+  const overlapping = [...facts.networks.values()].flatMap((other) => takenBy(space, other))
   const underlay = [...facts.hosts.values()].map(({ advertise }) => advertise)
-  const pools = space.addNetwork(id, wanted!, [INGRESS_SUBNET, ...reserved, ...underlay])
+  const pools = space.addNetwork(id, wanted!, [INGRESS_SUBNET, ...reserved, ...underlay, ...overlapping])
   return {
     version: CLUSTER_VERSION,
     id,
@@ -49,6 +49,17 @@ export function planClusterNetwork(
     pools,
     options: withVni(record.options, vni),
     labels: record.labels,
+  }
+}
+
+/** Two that have overlapping subnets, or nonsense, are no reason to make no third one: of those the subnets are told, to stay clear of. */
+function takenBy(space: Ipam, { id, pools }: ClusterNetwork): readonly string[] {
+  try {
+    space.restoreNetwork(id, pools, {})
+    return []
+  } catch (error) {
+    if (!(error instanceof TapwireError)) throw error
+    return pools.map(({ subnet }) => subnet)
   }
 }
 

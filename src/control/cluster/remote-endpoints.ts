@@ -11,6 +11,7 @@ import type { OverlayPeers } from '../drivers/overlay-peers.ts'
 import type { RemoteStation } from '../drivers/tunnel-domains.ts'
 import type { FabricNamedHost } from '../model/names.ts'
 import type { NetworkRecord } from '../model/records.ts'
+import { isForEndpoints } from '../rules/endpoint-addresses.ts'
 import { networkNames } from '../rules/network-names.ts'
 import type { ClusterEndpoint } from './cluster-records.ts'
 import { addressesOf } from './cluster-texts.ts'
@@ -52,6 +53,7 @@ export class RemoteEndpoints {
   viewChanged(changes: readonly ViewChange[]): void {
     for (const change of changes) {
       if (change.kind === 'endpoint') this.#networks.get(change.network)?.mark(change.id)
+      else if (change.kind === 'claim') this.#claimChanged(change)
       else if (change.kind === 'host' && change.name !== this.#parts.host) {
         for (const network of this.#networks.values()) network.markHost(change.name)
       } else if (change.kind === 'service') {
@@ -59,6 +61,11 @@ export class RemoteEndpoints {
         this.#networks.get(network)?.markHosts()
       }
     }
+  }
+
+  #claimChanged({ network, before, after }: Extract<ViewChange, { kind: 'claim' }>): void {
+    const here = this.#networks.get(network)
+    for (const claim of [before, after]) if (claim !== undefined) here?.markClaimant(claim.owner)
   }
 
   /** An endpoint of ours may be gone, and with it what another one's MAC address was in the way of. */
@@ -96,6 +103,9 @@ class EndpointStation implements RemoteStation {
   }
 }
 
+/** Of one network, until all goes well again. */
+const FAILURES_TOLD_MAX = 16
+
 class RemoteNetwork {
   readonly #parts: RemoteParts
   readonly #network: NetworkRecord
@@ -107,6 +117,8 @@ class RemoteNetwork {
   readonly #dirtyHosts = new Set<string>()
   /** Endpoints whose MAC address one of ours has. */
   readonly #shadowed = new Set<string>()
+  /** What has failed, as it was told: the same is not told again while it goes on. */
+  readonly #failures = new Set<string>()
   #work: Promise<void> | undefined
   #ended = false
 
@@ -133,6 +145,11 @@ class RemoteNetwork {
     for (const id of this.#shadowed) this.#dirty.add(id)
     this.#shadowed.clear()
     this.#start()
+  }
+
+  /** An address may be its own by now, or no more. */
+  markClaimant(owner: string): void {
+    if (this.#told.has(owner) || this.#parts.view.endpoints(this.#network.id).has(owner)) this.mark(owner)
   }
 
   mark(id: string): void {
@@ -189,11 +206,19 @@ class RemoteNetwork {
       } catch (error) {
         if (host !== undefined) failed.hosts.add(host)
         else failed.endpoints.add(id!)
-        this.#parts.failed(error, this.#network)
+        this.#tell(error)
       }
     }
     for (const host of failed.hosts) this.#dirtyHosts.add(host)
     for (const id of failed.endpoints) this.#dirty.add(id)
+    if (failed.hosts.size + failed.endpoints.size === 0) this.#failures.clear()
+  }
+
+  #tell(error: unknown): void {
+    const text = String(error)
+    if (this.#failures.has(text) || this.#failures.size >= FAILURES_TOLD_MAX) return
+    this.#failures.add(text)
+    this.#parts.failed(error, this.#network)
   }
 
   async #settleHost(name: string): Promise<void> {
@@ -245,10 +270,19 @@ class RemoteNetwork {
     if (endpoint === undefined || endpoint.host === host || view.hosts.get(endpoint.host) === undefined) {
       return undefined
     }
+    if (!this.#hasItsAddresses(endpoint)) return undefined
     if (!peers.isOwnMac(this.#network.id, endpoint.mac)) return endpoint
     // It would take the frames of one of ours.
     this.#shadowed.add(id)
     return undefined
+  }
+
+  /** It has claimed them, as whoever goes by the rules does in the same moment; and none is the gateway's, or another network's. */
+  #hasItsAddresses(endpoint: ClusterEndpoint): boolean {
+    const claims = this.#parts.view.claims(this.#network.id)
+    return addressesOf(endpoint).every(
+      (address) => claims.get(address)?.owner === endpoint.id && isForEndpoints(this.#network, address),
+    )
   }
 
   /** What `wanted` will be told anew anyway may stay. */

@@ -1,4 +1,4 @@
-import { addressKey, networkKey, serviceKey, serviceNameKey } from './cluster-keys.ts'
+import { addressKey, networkKey, serviceKey, serviceNameKey, servicePortKey } from './cluster-keys.ts'
 import type { ClusterNetworks } from './cluster-networks.ts'
 import type { ClusterService } from './cluster-records.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -27,16 +27,19 @@ async function restoreService({ registry, view }: ClusterSession, service: Clust
   const claim = view.claims(network).get(virtualIp)
   const address = addressKey(network, virtualIp)
   const isLost = claim?.owner === id && view.isHeld(address)
+  const ports = service.ports.flatMap(({ mode, protocol, published }) =>
+    mode === 'ingress' ? [servicePortKey(protocol, published)] : [],
+  )
+  const keys = [serviceKey(id), serviceNameKey(name), ...ports, ...(isLost ? [address] : [])]
   await registry.commit({
     when: [
       { key: networkKey(network), is: 'present' },
-      { key: serviceKey(id), is: 'absent' },
-      { key: serviceNameKey(name), is: 'absent' },
-      ...(isLost ? [{ key: address, is: 'absent' } as const] : []),
+      ...keys.map((key) => ({ key, is: 'absent' }) as const),
     ],
     do: [
       { put: serviceKey(id), value: clusterText(service) },
       { put: serviceNameKey(name), value: id },
+      ...ports.map((put) => ({ put, value: id })),
       ...(isLost ? [{ put: address, value: claimText(claim) }] : []),
     ],
   })

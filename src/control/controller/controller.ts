@@ -1,6 +1,7 @@
 /** The control plane: Docker's container network model, on the switch and the sandboxes that the machine gives. */
 
 import type { Duplex } from 'node:stream'
+import type { ClusterStatus, HostForgotten } from '../api/cluster.ts'
 import type {
   DnsAnswer,
   DnsFlushed,
@@ -47,9 +48,7 @@ import type { Event } from '../api/system.ts'
 import type { Uplink } from '../api/uplink.ts'
 import { Cluster, type ClusterMachinery } from '../cluster/cluster.ts'
 import { noCluster } from '../cluster/cluster-error.ts'
-import type { ClusterStatus } from '../cluster/cluster-status.ts'
 import type { ClusterFacts } from '../cluster/cluster-view.ts'
-import type { HostForgotten } from '../cluster/forget-host.ts'
 import type { ControlPlane, EventOptions, Filters, LogOptions, SandboxListOptions } from '../control-plane.ts'
 import { BridgeDriver } from '../drivers/bridge.ts'
 import type { NetworkDriver } from '../drivers/driver.ts'

@@ -5,6 +5,7 @@ import type { Surroundings } from '../model/machine.ts'
 export class Retries {
   readonly #surroundings: Pick<Surroundings, 'after'>
   readonly #waiting = new Set<() => void>()
+  #over = false
 
   constructor(surroundings: Pick<Surroundings, 'after'>) {
     this.#surroundings = surroundings
@@ -12,6 +13,7 @@ export class Retries {
 
   /** The task deals with its own failures. */
   later(task: () => Promise<void>): void {
+    if (this.#over) return
     const cancel = this.#surroundings.after(RETRY_MS, () => {
       this.#waiting.delete(cancel)
       void task()
@@ -19,7 +21,9 @@ export class Retries {
     this.#waiting.add(cancel)
   }
 
+  /** For good: what is under way may fail yet. */
   cancelAll(): void {
+    this.#over = true
     for (const cancel of this.#waiting) cancel()
     this.#waiting.clear()
   }

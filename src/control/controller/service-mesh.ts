@@ -123,7 +123,7 @@ export class ServiceMesh {
       for (const [id] of this.#held) if (!seen.has(id)) await this.#bring(id, undefined)
       for (const [id, each] of seen) await this.#bring(id, each)
     }
-    if ([...this.#held.values()].some(({ problem }) => problem !== '')) this.#retryLater()
+    if (this.#started && [...this.#held.values()].some(({ problem }) => problem !== '')) this.#retryLater()
   }
 
   #retryLater(): void {
@@ -143,7 +143,7 @@ export class ServiceMesh {
     }
     this.#held.set(id, held)
     const wish = wishOf(seen)
-    const problems: unknown[] = []
+    const problems: unknown[] = seen?.problem === undefined ? [] : [seen.problem]
     const step = async (change: () => Promise<void>): Promise<void> => {
       try {
         await change()

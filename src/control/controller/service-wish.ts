@@ -10,6 +10,8 @@ export interface SeenService {
   /** Of its network; undefined where that is not here (any more). */
   readonly domain: number | undefined
   readonly backends: readonly ServiceMember[]
+  /** Why nothing of it can be here; undefined where it can. */
+  readonly problem?: Error | undefined
 }
 
 export interface ServiceWish {
@@ -38,7 +40,7 @@ const ALL = 'all'
 const LOCAL = 'local'
 
 export function wishOf(seen: SeenService | undefined): ServiceWish {
-  if (seen === undefined || seen.domain === undefined) return NOTHING
+  if (seen === undefined || seen.domain === undefined || seen.problem !== undefined) return NOTHING
   const { service, domain, backends } = seen
   const local = backends.filter(({ isLocal }) => isLocal)
   const group = (address: string, members: readonly ServiceMember[]): WishedGroup => ({

@@ -19,6 +19,7 @@ import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import type { ServicePort, ServiceRecord } from '../model/services.ts'
+import { isForEndpoints } from '../rules/endpoint-addresses.ts'
 import { bridgeGateway } from '../rules/gateway.ts'
 import { printable } from '../rules/names.ts'
 import { isRouted } from '../rules/routed-drivers.ts'
@@ -278,7 +279,17 @@ export class Services {
       service,
       domain: this.#registry.domainOf(service.network),
       backends: this.#backendsOf(service),
+      problem: this.#problemOf(service),
     }))
+  }
+
+  /** Others than Tapwire may have written what is in the cluster's registry: the gateway's own address is no service's, nor is an endpoint's. */
+  #problemOf({ id, network: networkId, virtualIp }: ServiceRecord): Error | undefined {
+    const network = this.#context.model.network(networkId)
+    if (virtualIp === '' || network === undefined || this.local.services.has(id)) return undefined
+    const owner = this.#session?.view.claims(networkId).get(virtualIp)?.owner
+    if (!virtualIp.includes(':') && owner === id && isForEndpoints(network, virtualIp)) return undefined
+    return new TapwireError(ErrorCode.serviceInvalid, `its virtual address ${virtualIp} is not its own`)
   }
 
   #backendsOf(service: ServiceRecord): readonly ServiceMember[] {

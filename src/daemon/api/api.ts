@@ -7,6 +7,7 @@ import { API_VERSION, API_VERSION_HEADER } from '../../control/api-version.ts'
 import { ErrorCode, TapwireError } from '../../control/errors.ts'
 import { REQUEST_BODY_MAX } from '../../limits.ts'
 import { describe, type Log } from '../log.ts'
+import { clusterRoutes } from './cluster.ts'
 import { dnsRoutes } from './dns.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
@@ -49,6 +50,7 @@ export function createApi(options: ApiOptions): Api {
   sandboxStreamRoutes(api, options)
   switchRoutes(api, options)
   overlayRoutes(api, options)
+  clusterRoutes(api, options)
   natRoutes(api, options)
   uplinkRoutes(api, options)
   linkRoutes(api, options)

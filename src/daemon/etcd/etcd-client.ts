@@ -50,6 +50,8 @@ export class EtcdClient {
   readonly #moved = new Set<() => void>()
   readonly #restarted = new Set<() => void>()
   #current = 0
+  /** A watch cannot begin: calls that are answered make no registry of it. */
+  #watchFails = false
   #closed = false
 
   constructor(
@@ -124,8 +126,20 @@ export class EtcdClient {
   }
 
   /** A watch could not begin. */
-  streamFailed(failure: EtcdFailure): void {
+  watchFailed(failure: EtcdFailure): void {
+    this.#watchFails = true
     this.#unreachable(failure, this.server)
+  }
+
+  /** It has begun. */
+  watchBegan(): void {
+    this.#watchFails = false
+    this.health.answered()
+  }
+
+  /** Nobody asks for it any more. */
+  watchClosed(): void {
+    this.#watchFails = false
   }
 
   /** Whether the registry's past, as far as it is known, is still its past. Rejects as `call` does. */
@@ -183,13 +197,13 @@ export class EtcdClient {
         mark,
         this.#parse(() => headerOf(answer)),
       )
-    this.health.answered()
+    this.#answered()
     return answer
   }
 
   #failed(error: unknown, at: number): EtcdFailure {
     if (!(error instanceof EtcdFailure)) throw error
-    if (error.kind === 'refused') this.health.answered()
+    if (error.kind === 'refused') this.#answered()
     else this.#moveOn(at)
     return error
   }
@@ -199,6 +213,10 @@ export class EtcdClient {
     if (this.#servers.length === 1 || this.#current !== from || this.#closed) return
     this.#current = (from + 1) % this.#servers.length
     for (const listener of this.#moved) listener()
+  }
+
+  #answered(): void {
+    if (!this.#watchFails) this.health.answered()
   }
 
   #unreachable(failure: EtcdFailure, server: string): string {

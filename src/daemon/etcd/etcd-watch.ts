@@ -63,6 +63,7 @@ export class EtcdWatch implements RegistryWatch {
   close(): void {
     if (this.#over) return
     this.#over = true
+    this.#client.watchClosed()
     clearTimeout(this.#timer)
     this.#stream?.close()
     for (const forget of this.#forget) forget()
@@ -135,6 +136,7 @@ export class EtcdWatch implements RegistryWatch {
 
   #begin(): void {
     this.#verified = true
+    this.#client.watchBegan()
     this.#retryMs = this.#client.times.retryMs[0]
     const early = this.#early
     this.#early = []
@@ -166,7 +168,7 @@ export class EtcdWatch implements RegistryWatch {
   /** A stream that had begun may have been cut by anything in between; the next one shows whether etcd is there. */
   #failed(error: unknown): void {
     if (this.#over) return
-    if (error instanceof EtcdFailure && !this.#verified) this.#client.streamFailed(error)
+    if (error instanceof EtcdFailure && !this.#verified) this.#client.watchFailed(error)
     const [, longest] = this.#client.times.retryMs
     this.#again(this.#retryMs)
     this.#retryMs = Math.min(longest, 2 * this.#retryMs)

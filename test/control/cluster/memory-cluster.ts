@@ -96,8 +96,13 @@ export class ClusterMachine {
     this.machine = new MemoryMachine(`${name}${index} `, cluster.clock)
   }
 
-  async boot(name = this.name): Promise<Daemon> {
+  /** `tamper`: with its registry, before anybody has it. */
+  async boot(
+    name = this.name,
+    tamper: (registry: MemoryRegistry) => void = () => undefined,
+  ): Promise<Daemon> {
     this.registry = this.#cluster.server.connect()
+    tamper(this.registry)
     this.machine.cluster = {
       registry: new PrefixedRegistry(this.registry, PREFIX),
       name: 'test',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ServiceCreate } from '../../../src/control/api/service.ts'
-import { type ClusterMachine, MemoryCluster } from './memory-cluster.ts'
+import { type ClusterMachine, MemoryCluster, PREFIX } from './memory-cluster.ts'
 
 const WEB: ServiceCreate = {
   Name: 'web',
@@ -87,6 +87,7 @@ describe('a service of a cluster', () => {
       false,
     )
   })
+
   it('loses the backends of a host that dies, when its lease ends, and has them again', async () => {
     const cluster = await scene()
     const [one, two, three] = cluster.hosts
@@ -108,6 +109,7 @@ describe('a service of a cluster', () => {
     await cluster.pass(1000)
     for (const host of cluster.hosts) assert.equal(switched(host)[0]!.split(' ').length, 4, host.name)
   })
+
   it('keeps its address from everybody, also while its maker is away', async () => {
     const cluster = await scene(2)
     const [one, two] = cluster.hosts
@@ -121,6 +123,7 @@ describe('a service of a cluster', () => {
     assert.notEqual(two!.addressOf('other', 'net'), virtual)
     assert.deepEqual(published(two!), [`5000 ${virtual}:80`])
   })
+
   it('has a name and ports that no other has, whichever host is asked, also at the same moment', async () => {
     const cluster = await scene(2)
     const [one, two] = cluster.hosts
@@ -140,6 +143,7 @@ describe('a service of a cluster', () => {
     const refused = ports.find((result) => result.status === 'rejected')
     assert.match(String(refused!.reason), /port '5000' is already in use by service '(one|two)'/)
   })
+
   it('can be changed from every host; while the registry is away it is not, and goes on', async () => {
     const cluster = await scene(2)
     const [one, two] = cluster.hosts
@@ -152,6 +156,7 @@ describe('a service of a cluster', () => {
     for (const host of cluster.hosts) assert.deepEqual(published(host), [`5443 ${virtual}:443`])
     await cluster.run(one!.controller.createService({ ...WEB, Name: 'again' }))
   })
+
   it('of mode host is published where it has a backend, and nowhere else', async () => {
     const cluster = await scene(2)
     const [one, two] = cluster.hosts
@@ -164,6 +169,7 @@ describe('a service of a cluster', () => {
     await cluster.settle()
     assert.deepEqual([published(one!).length, published(two!).length], [1, 1])
   })
+
   it('says where a port of it cannot be had, and has it everywhere else', async () => {
     const cluster = await scene(2)
     const [one, two] = cluster.hosts
@@ -175,5 +181,40 @@ describe('a service of a cluster', () => {
     two!.machine.busyPorts.clear()
     await cluster.pass(10_000)
     assert.equal(published(two!).length, 1)
+  })
+
+  it('leaves nothing behind when it is removed while another host changes it', async () => {
+    const cluster = await scene(2)
+    const [one, two] = cluster.hosts
+    await cluster.run(one!.controller.createService(WEB))
+    await cluster.settle()
+    cluster.server.delayMs = 50
+    const Ports = [{ TargetPort: 81, PublishedPort: 6000 }]
+    const both = [
+      one!.controller.updateService('web', { PublishAdd: Ports }),
+      two!.controller.removeService('web'),
+    ]
+    await cluster.run(Promise.allSettled(both))
+    await cluster.pass(1000)
+    const { entries } = await cluster.run(cluster.server.connect().list(`${PREFIX}service`))
+    assert.deepEqual(entries, [])
+  })
+
+  it('has its ports again behind a registry that was restored', async () => {
+    const cluster = await scene(2)
+    const [one, two] = cluster.hosts
+    const copy = cluster.server.copy()
+    await cluster.run(one!.controller.createService(WEB))
+    await cluster.settle()
+    cluster.server.restore(copy)
+    await cluster.pass(30_000)
+    assert.equal(one!.controller.inspectService('web').Problem, '')
+    const { entries } = await cluster.server.connect().list(`${PREFIX}service-ports/`)
+    assert.deepEqual(
+      entries.map(({ key }) => key),
+      [`${PREFIX}service-ports/tcp/5000`],
+    )
+    await cluster.run(two!.controller.removeService('web'))
+    assert.deepEqual((await cluster.server.connect().list(`${PREFIX}service`)).entries, [])
   })
 })

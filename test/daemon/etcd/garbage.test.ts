@@ -62,6 +62,29 @@ describe('a server that is no etcd', () => {
     server.stop()
   })
 
+  it('is away, and that is told once, while it answers calls and refuses to be watched', async () => {
+    let watches = 0
+    server.answer = (response, path) => {
+      if (path !== '/v3/watch') return void response.end(JSON.stringify({ header: HEADER }))
+      watches += 1
+      response.statusCode = 503
+      response.end()
+    }
+    const registry = connect()
+    const told: boolean[] = []
+    registry.onHealth(({ reachable }) => void told.push(reachable))
+    await registry.list('/a')
+    const watch = registry.watch('/a', 6, { changed: () => undefined, lost: () => undefined })
+    for (let seen = 1; seen <= 3; seen++) {
+      await until('another watch', () => watches > seen)
+      await registry.list('/a')
+    }
+    assert.deepEqual(told, [true, false])
+    watch.close()
+    await registry.list('/a')
+    assert.deepEqual(told, [true, false, true])
+  })
+
   const answers: Record<string, string> = {
     'no JSON': '<html>',
     'cut JSON': '{"header":',
