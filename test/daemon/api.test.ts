@@ -294,7 +294,10 @@ describe('each operation of the API', () => {
       const answer = await send(harness, operation.split(' ')[0]!, elsewhere, body)
       const failure = (await answer.json()) as Failure
       assert.equal(answer.status, 404, operation)
-      assert.match(failure.message, /^No such (network|container): elsewhere$|^service elsewhere not found$|^no host elsewhere /)
+      assert.match(
+        failure.message,
+        /^No such (network|container): elsewhere$|^service elsewhere not found$|^no host elsewhere /,
+      )
     }
   })
 

@@ -46,7 +46,7 @@ export const unavailable = (problem: string, hint?: string): TapwireError =>
     ErrorCode.registryUnavailable,
     `The registry of the cluster is not available: ${problem}.`,
     {
-      hint: hint ?? 'tapwire doctor shows what is wrong. What is there goes on working; changes wait for it.',
+      hint: hint ?? 'What is connected goes on; changes wait until it answers.',
     },
   )
 

@@ -222,6 +222,7 @@ describe('examples', { skip }, () => {
       )
       assert.match(await inside('one', 'dns', 'ls', 'web'), /^web +carol +sandbox +carol +10\.1\.0\.4 /m)
       const explained = await daemon.attempt('-H', 'overlay/one', 'explain', 'alice', 'carol')
+      assert.equal(explained.code, 0)
       assert.match(explained.output, / into the tunnel to the host 10\.9\.0\.5, with network identifier 4096/)
       const publish = 'published=8080,target=80'
       const service = ['service', 'create', '--name', 'hello', '--replicas-of', 'app=hello', '-p', publish]
