@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* linux/udp.h of Linux 5.0. */
+/* linux/udp.h of Linux 3.16 and 5.0. */
+#define OPTION_NO_CHECK6_RX 102
 #define OPTION_UDP_GRO 104
 
 /* Any port will do to ask for a route. */
@@ -71,7 +72,9 @@ static int set_family(int fd, const struct udp_socket_options *options)
 	return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0 ||
 	                       set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO) < 0 ||
 	                       set_option(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, (int)options->ttl) < 0 ||
-	                       set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, options->receives) < 0
+	                       set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, options->receives) < 0 ||
+	                       /* RFC 7348, 4.1: a checksum of zero "MUST be accepted"; RFC 6935 has it for IPv6. */
+	                       set_option(fd, IPPROTO_UDP, OPTION_NO_CHECK6_RX, options->receives) < 0
 	               ? -1
 	               : 0;
 }

@@ -31,7 +31,7 @@ await runMain(async () => {
   if (name === undefined || !names().includes(name)) {
     if (name !== undefined && name !== '--help') console.error(`There is no benchmark "${name}".\n`)
     console.error('npm run bench -- NAME [OPTION…]\n')
-    for (const one of names()) console.error(`  ${one.padEnd(12)}${summary(one)}`)
+    for (const one of names()) console.error(`  ${one.padEnd(16)}${summary(one)}`)
     return name === '--help' ? 0 : 2
   }
   await setup()

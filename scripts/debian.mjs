@@ -67,6 +67,7 @@ export const PACKAGES = {
     'etcd-client',
     'etcd-server',
     'openssl',
+    'openvswitch-switch',
     'musl-tools',
     'traceroute',
     'tcpdump',

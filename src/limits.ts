@@ -1,5 +1,5 @@
 /**
- * Every maximum of Tapwire, in one file. Nothing grows without a bound: what meets its bound is evicted,
+ * Every maximum of Tapwire, in one file, however long it becomes. Nothing grows without a bound: what meets its bound is evicted,
  * refused or dropped, and the place that does so counts it. Sizes are bytes, times carry their unit.
  */
 
@@ -232,6 +232,11 @@ export const PORT_EVENTS_MAX = 64
 export const MTU_MIN = 576
 export const MTU_MAX = 65_521
 export const MTU_DEFAULT = 1500
+/**
+ * The same of the way to a peer, of which anybody may say that it is narrow who can forge an ICMP error: Linux believes no less than 552 bytes
+ * (net.ipv4.route.min_pmtu), of which a tunnel takes 70 at most. Frames beyond it are fragmented, or refused with an ICMP error.
+ */
+export const PEER_MTU_MIN = 256
 
 /**
  * Buffers of a packet socket. The kernel fills the first while a burst is worked on: some 10 ms of small frames at a million a
@@ -598,6 +603,7 @@ export const STORY_DEPARTURES_SHOWN_MAX = 8
 export const STORY_WAITING_MAX = 256
 /** Packets of one instant, or frames that wait, among which a capture's stories look for what belongs together: a flood to the largest network that is captured whole. */
 export const STORY_TOGETHER_MAX = 1024
+
 /**
  * What one transaction of the registry has at most: conditions, and operations, as etcd takes by default (--max-txn-ops); bytes of keys and
  * values, which as base64 with what is around each stay below etcd's 1.5 MiB (--max-request-bytes), that counts them plain. And bytes of a key.
@@ -607,3 +613,65 @@ export const REGISTRY_TRANSACTION_SIZE_MAX = 1024 * 1024
 export const REGISTRY_KEY_SIZE_MAX = 4096
 /** Servers in the address of a cluster: etcd advises against more than seven members. */
 export const REGISTRY_ADDRESSES_MAX = 16
+/** Connections to one server of the registry, beside those of watches: a daemon asks for one thing after the other, and keeps its leases. */
+export const REGISTRY_CONNECTIONS_MAX = 8
+/** Entries that are asked for at once, and entries of a list in all: addresses and endpoints of a cluster of a thousand hosts. */
+export const REGISTRY_PAGE_ENTRIES = 1000
+export const REGISTRY_ENTRIES_MAX = 1_000_000
+/** Bytes of one answer: the entries of a page have some hundred each. One alone, of the largest there can be, has room. */
+export const REGISTRY_ANSWER_SIZE_MAX = 32 * 1024 * 1024
+/** Bytes of a line of a watch, which etcd asked for fragments makes some 1.5 MiB long, as base64 a third more; and events that it tells of at once. */
+export const REGISTRY_LINE_SIZE_MAX = 16 * 1024 * 1024
+export const REGISTRY_EVENTS_MAX = 262_144
+/** UDP ports that tunnels are received at: as Docker has them, below those that tunnels are sent from (RFC 7348, 5). */
+export const DATA_PATH_PORT_MIN = 1024
+export const DATA_PATH_PORT_MAX = 49_151
+/** Seconds that the lease lives which doctor tries a registry with, should it be cut off before it gives it back. */
+export const DOCTOR_LEASE_S = 5
+
+/** Characters of one value in a cluster's registry: an endpoint with the most labels and names that it may have. */
+export const CLUSTER_VALUE_MAX = 256 * 1024
+
+/** VXLAN network identifiers that a cluster chooses begin where Docker's do, behind all VLANs. */
+export const CLUSTER_VNI_FIRST = 4096
+
+/**
+ * Seconds for which what a host puts in the registry outlives it, and between two signs of life: two may be lost. What ends the wait
+ * for an answer is the registry's own.
+ */
+export const CLUSTER_LEASE_S = 10
+export const CLUSTER_KEEP_ALIVE_S = 3
+
+/** Milliseconds after which a host that could not join its cluster, or lost its registry, tries again: at first, and at most. */
+export const CLUSTER_RETRY_MS = 500
+export const CLUSTER_RETRY_MS_MAX = 10_000
+
+/** Milliseconds that a change waits for its own echo, after which it goes on without. */
+export const CLUSTER_ECHO_MS = 1000
+
+/** Addresses that are tried for one endpoint while others take them at the same time. */
+export const CLUSTER_CLAIM_TRIES_MAX = 16
+
+/** Own entries of a cluster that are put or taken back at the same time. */
+export const CLUSTER_PARALLEL = 8
+
+/** Milliseconds that a host of a lab waits for a network of its cluster which another host has made: to have joined takes it a moment. */
+export const CLUSTER_NETWORK_TIMEOUT_MS = 10_000
+
+/**
+ * Services of one engine, and backends of one: each new connection computes a score for every backend, some 5 ns each. Connections that one
+ * turn looks at for backends that have gone (0.1 ms), and resets that may wait to be sent.
+ */
+export const SERVICES_MAX = 4096
+export const SERVICE_BACKENDS_MAX = 1024
+export const SERVICE_SWEEP_MAX = 4096
+export const SERVICE_RESETS_MAX = 65_536
+/** Seconds that one waits for an answer to ARP. */
+export const SERVICE_RESET_WAIT_S = 4
+/** Published ports of one service, each with a socket on every host. */
+export const SERVICE_PORTS_MAX = 1024
+/** Ports that are given to those who ask for none, as Docker's swarm has them. */
+export const SERVICE_FIRST_PORT = 30_000
+export const SERVICE_LAST_PORT = 32_767
+/** Milliseconds after which what could not be done for a service is tried again. */
+export const SERVICE_RETRY_MS = 5000

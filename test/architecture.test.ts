@@ -7,6 +7,7 @@ import {
   findCycle,
   type ImportTable,
   importsOf,
+  LIMITS,
   LINES_MAX,
   LINES_TARGET,
   lineCount,
@@ -54,7 +55,7 @@ describe('the sources', () => {
   it('import only what the table allows', (t) => {
     for (const { path, text } of sources) {
       const lines = lineCount(text)
-      if (lines > LINES_TARGET && lines <= LINES_MAX)
+      if (lines > LINES_TARGET && lines <= LINES_MAX && path !== LIMITS)
         t.diagnostic(`${path} has ${lines} lines; the target is ${LINES_TARGET}`)
     }
     assert.deepEqual(violations(sources, TABLE), [])
@@ -119,6 +120,7 @@ describe('the check of the sources', () => {
     ],
     ['src/daemon/engine.ts', "new Worker(new URL('./engine-worker.js', import.meta.url))\n"],
     ['src/wire/udp.ts', '\n'.repeat(LINES_MAX)],
+    [LIMITS, '\n'.repeat(2 * LINES_MAX)],
   ]
   for (const [path, text] of allowed) {
     it(`accepts ${JSON.stringify(text.slice(0, 50))} in ${path}`, () =>

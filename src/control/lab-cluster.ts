@@ -5,7 +5,7 @@
  *      └────────┴─────────┴────────┘   the link: tunnels between the hosts, and what they ask the registry
  */
 
-import { CLUSTER_VNI_FIRST } from './cluster/cluster-limits.ts'
+import { CLUSTER_VNI_FIRST } from '../limits.ts'
 import type { LabCluster, LabEndpoint } from './lab.ts'
 import type { ClusterDraft, LabDraft, NetworkDraft, SandboxDraft } from './lab-draft.ts'
 import type { Report } from './lab-pool-plan.ts'

@@ -5,8 +5,9 @@ import type { ClusterOptions } from '../control/cluster/cluster-options.ts'
 import { clusterPrefix } from '../control/cluster/cluster-options.ts'
 import { TapwireError } from '../control/errors.ts'
 import type { Registry } from '../control/registry/registry.ts'
-import { DOCTOR_LEASE_S } from '../control/registry/registry-limits.ts'
 import { formatClusterAddress } from '../control/rules/cluster-address.ts'
+import { DOCTOR_LEASE_S } from '../limits.ts'
+import { UNAVAILABLE_HINT } from './etcd/etcd-failure.ts'
 import type { EtcdStatus } from './etcd/etcd-registry.ts'
 import { openRegistry } from './etcd/open-registry.ts'
 
@@ -25,7 +26,10 @@ export async function checkRegistry(options: ClusterOptions): Promise<DoctorChec
     }
   } catch (error) {
     if (!(error instanceof TapwireError)) throw error
-    const hint = error.hint ?? `Look whether ${formatClusterAddress(options.address)} is right.`
+    const hint =
+      error.hint === undefined || error.hint === UNAVAILABLE_HINT
+        ? `Look whether ${formatClusterAddress(options.address)} is right, and etcd runs there. What is there goes on working; changes wait for it.`
+        : error.hint
     return { name: NAME, state: 'fail', detail: error.message, hint }
   }
 }

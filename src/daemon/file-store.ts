@@ -115,17 +115,17 @@ export class FileStore implements Store {
   }
 
   /** Bytes and no text: to join and to encode a thousand records anew takes longer than to copy them. */
-  #format(model: ModelRecord): Uint8Array {
+  #format({ networks, sandboxes, resting, ...others }: ModelRecord): Uint8Array {
     return Buffer.concat([
       Buffer.from(`{\n  "version": ${MODEL_VERSION},\n  "networks": [`),
-      ...this.#list(model.networks),
+      ...this.#list(networks),
       Buffer.from('],\n  "sandboxes": ['),
-      ...this.#list(model.sandboxes),
+      ...this.#list(sandboxes),
       Buffer.from('],\n  "resting": ['),
-      ...this.#list(model.resting),
-      Buffer.from(
-        `]${field('uplink', model.uplink)}${field('uplinkImpairment', model.uplinkImpairment)}${field('services', model.services)}${field('cluster', model.cluster)}\n}\n`,
-      ),
+      ...this.#list(resting),
+      Buffer.from(']'),
+      ...Object.entries(others).map(([name, value]) => Buffer.from(field(name, value))),
+      Buffer.from('\n}\n'),
     ])
   }
 

@@ -31,7 +31,7 @@ const {
   RESULT,
   VIRTIO_NET_HEADER_SIZE,
 } = frameMemory
-const { IMPAIRED, PLAIN, TUNNEL } = portTable
+const { IMPAIRED, OUTWARD, PLAIN, TUNNEL } = portTable
 
 const NONE = -1
 
@@ -48,6 +48,8 @@ const GATHERS_ROOM = 16 * 1024
 export interface TunnelEgress {
   /** `isShared`: the frame goes to others, too, or somebody looks on; it stays as it is, but for a checksum that is completed. */
   send(port: number, offset: number, length: number, isShared: boolean): void
+  /** Whether the frame is VXLAN to a tunnel endpoint: where that listens, it would take it for one of this host's. */
+  isRecursive(offset: number, length: number): boolean
   /** The list has been carried out: what stood in the arena is gone. */
   forget(): void
 }
@@ -197,6 +199,8 @@ export class Egress {
   /** Sends what has the link to the port behind it already. */
   deliver(port: number, offset: number, length: number): void {
     if ((this.plain[port]! & TUNNEL) !== 0) this.sendTunnelled(port, offset, length)
+    else if ((this.plain[port]! & OUTWARD) !== 0 && this.tunnels!.isRecursive(offset, length))
+      this.counters.dropped(port, DropReason.tunnelRecursion)
     else if ((this.plain[port]! & PLAIN) === 0) this.append(port, offset, length)
     else this.sendPlain(port, offset, length)
   }

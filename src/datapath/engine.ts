@@ -316,7 +316,7 @@ export class Engine {
     this.icc.host[port] = settings.host === true ? 1 : 0
     const { domain, station } = settings
     if (station === undefined) return
-    this.tunnels.remotes.yieldTo(domain, station)
+    this.tunnels.remotes.release(domain, station)
     this.stations.addStatic(domain, station.high, station.low, port)
   }
 

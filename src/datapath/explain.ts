@@ -21,7 +21,7 @@ import { LinkDirection } from './impairment/impairment-settings.ts'
 import type { Impairments } from './impairment/impairments.ts'
 import { NO_INTERFACE } from './interface-table.ts'
 import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
-import { NO_DOMAIN, type PortTable } from './port-table.ts'
+import { NO_DOMAIN, OUTWARD, type PortTable } from './port-table.ts'
 import type { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
 import type { ExplainedStep } from './router-settings.ts'
@@ -208,6 +208,13 @@ class Explanation {
     }
     if (!this.#link(port, LinkDirection.to)) return
     if (explainEncapsulation(tunnels, this.#steps, port, this.#offset, this.#length)) return
+    if (
+      (ports.plain[port]! & OUTWARD) !== 0 &&
+      tunnels.encapsulation.isRecursive(this.#offset, this.#length)
+    ) {
+      this.#steps.drop('egress', DropReason.tunnelRecursion, { port, domain })
+      return
+    }
     this.#steps.say('egress', 'transmit', { port, domain: ports.domain[port]! })
   }
 }

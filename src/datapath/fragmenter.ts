@@ -59,7 +59,7 @@ export class Fragmenter {
    * of which the frame is no part. A checksum that NEEDS_CSUM left open is finished first, in the frame itself.
    *
    * The frame must have passed `offloadReason` and `ipv4.check`, and have no gso_type (cut it into segments before); the
-   * packet must end within the 65,535 bytes of its datagram; `mtu` is MTU_MIN at least. A packet that is a fragment itself
+   * packet must end within the 65,535 bytes of its datagram; `mtu` is PEER_MTU_MIN at least, less two VLAN tags. A packet that is a fragment itself
    * becomes smaller ones. One that is not too long comes out as one.
    *
    * Returns false, and has written nothing there, where the arena has too little room left.

@@ -46,7 +46,7 @@ export const RESULT = 3
  * Ports of a tunnel carry more than a frame.
  *
  * Received: the frame is the payload of a UDP datagram, or of several of one size, `segmentSize` bytes each but the last, that came as
- * one (UDP_GRO). Word 3 of its descriptor is where `TUNNEL_FACTS_SIZE` bytes stand that say more of it:
+ * one (UDP_GRO). Word 3 of its descriptor is where 32 bytes stand that say more of it:
  *
  *     | segment size int32, 0: one datagram | source port int32 | source address 16 | outer TOS int32 | sums int32 |
  *
@@ -58,7 +58,6 @@ export const RESULT = 3
  *
  *     | source socket, bits 0 to 7 | outer TOS, bits 8 to 15 | 1 + where its gather record is, or 0: bits 16 to 31 |
  */
-export const TUNNEL_FACTS_SIZE = 32
 export const FACT_SEGMENT_SIZE = 0
 export const FACT_SOURCE_PORT = 4
 export const FACT_SOURCE_ADDRESS = 8

@@ -14,6 +14,7 @@ export const NO_DOMAIN = -1
 export const PLAIN = 1
 export const IMPAIRED = 2
 export const TUNNEL = 4
+export const OUTWARD = 8
 
 /** Values of `PortTable.oneWay`. */
 export const FROM_LAN = 1
@@ -50,7 +51,8 @@ export class PortTable {
   /** By port: the longest untagged Ethernet frame, in bytes. */
   readonly frameMax = new Int32Array(PORTS_MAX)
   /**
-   * By port: PLAIN where the device takes no offloads, IMPAIRED where the link to it is, TUNNEL where it is a peer. 0, of most, is all
+   * By port: PLAIN where the device takes no offloads, IMPAIRED where the link to it is, TUNNEL where it is a peer, OUTWARD
+   * where the LAN is behind it, and other hosts' tunnel endpoints in that. 0, of most, is all
    * that egress looks at.
    */
   readonly plain = new Uint8Array(PORTS_MAX)
@@ -120,8 +122,9 @@ export class PortTable {
     this.domain[port] = settings.domain
     this.frameMax[port] = ETHERNET_HEADER_SIZE + settings.mtu
     const isPeer = settings.peer === true
-    this.plain[port] = isPeer ? TUNNEL : settings.plain ? PLAIN : 0
-    this.oneWay[port] = isPeer ? FROM_PEER : settings.lan === true ? FROM_LAN : 0
+    const isLan = settings.lan === true
+    this.plain[port] = isPeer ? TUNNEL : (settings.plain ? PLAIN : 0) | (isLan ? OUTWARD : 0)
+    this.oneWay[port] = isPeer ? FROM_PEER : isLan ? FROM_LAN : 0
     this.#setMembers(settings.domain, Int32Array.of(...members, port))
   }
 

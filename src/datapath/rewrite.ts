@@ -193,16 +193,16 @@ export function clampMss(
   mss: number,
 ): boolean {
   if (ipv4.protocol(view, network) !== TCP || ipv4.fragmentOffset(view, network) > 0) return false
-  return clampMssOf(view, offset, transport, end, mss)
+  return clampMssOf(view, transport, end, mss, isPartial(view, offset, transport))
 }
 
-/** The same of the TCP header at `transport`, whatever it is carried by. */
+/** The same of the TCP header at `transport`, whatever it is carried by. `isLeftOpen`: its checksum is still to be done. */
 export function clampMssOf(
   view: DataView,
-  offset: number,
   transport: number,
   end: number,
   mss: number,
+  isLeftOpen: boolean,
 ): boolean {
   if (!tcp.check(view, transport, end) || (tcp.controlBits(view, transport) & tcp.SYN) === 0) return false
   const optionsEnd = transport + tcp.headerSize(view, transport)
@@ -219,7 +219,7 @@ export function clampMssOf(
     if (size < 2 || at + size > optionsEnd) break
     // Of several, receivers take the last: each is clamped.
     if (kind === OPTION_MSS && size === OPTION_MSS_SIZE && view.getUint16(at + 2) > mss) {
-      lowerMss(view, offset, transport, at + 2, mss)
+      lowerMss(view, transport, at + 2, mss, isLeftOpen)
       clamped = true
     }
     at += size
@@ -231,11 +231,11 @@ export function clampMssOf(
  * At an odd distance from the header's start the value's bytes belong to two words of the sum, the high byte to the low
  * half of the first. In ones-complement arithmetic that is the value with its bytes swapped (RFC 1071, 2(B)).
  */
-function lowerMss(view: DataView, offset: number, transport: number, field: number, mss: number): void {
+function lowerMss(view: DataView, transport: number, field: number, mss: number, isLeftOpen: boolean): void {
   const odd = ((field - transport) & 1) !== 0
   const before = view.getUint16(field)
   view.setUint16(field, mss)
-  if (isPartial(view, offset, transport)) return
+  if (isLeftOpen) return
   const checksum = tcp.checksum(view, transport)
   tcp.setChecksum(
     view,

@@ -126,6 +126,19 @@ describe('sockets of a tunnel', { skip }, () => {
     closeUdpTunnel(tunnel)
   })
 
+  it('takes datagrams without a checksum, as tunnels may send them, also over IPv6 (RFC 7348, 4.1, RFC 6935)', () => {
+    for (const [family, option, local, address] of [
+      ['AF_INET', '(socket.SOL_SOCKET, 11, 1)', NEAR, ADDRESSES.near.ipv4],
+      ['AF_INET6', '(socket.IPPROTO_UDP, 101, 1)', NEAR_IPV6, ADDRESSES.near.ipv6],
+    ] as const) {
+      const tunnel = openUdpTunnel(near({ local, sources: 1 }))
+      const program = `import socket; s = socket.socket(socket.${family}, socket.SOCK_DGRAM); s.setsockopt${option}; s.sendto(b"none", ("${address}", 4789))`
+      underlay!.far.exec('python3', '-c', program)
+      assert.equal(readWhenThere(tunnel.descriptor), 4)
+      closeUdpTunnel(tunnel)
+    }
+  })
+
   /** The size of the next datagram; what was sent just now may take the kernel a moment. */
   function readWhenThere(descriptor: number): number {
     for (const end = Date.now() + 5000; ; ) {

@@ -18,11 +18,14 @@ export interface FolderRule {
 
 export type ImportTable = Readonly<Record<string, FolderRule>>
 
-/** The longest source file that is accepted. Beyond LINES_TARGET a file should be looked at. */
+/**
+ * The longest source file that is accepted, and from which on one should be looked at. But for LIMITS: a table of constants, each with its reason,
+ * in which one looks one up; in two files one would look in two.
+ */
 export const LINES_MAX = 600
 export const LINES_TARGET = 500
 
-const LIMITS = 'src/limits.ts'
+export const LIMITS = 'src/limits.ts'
 const INDEX = 'src/index.ts'
 
 /** Everything that is wrong with `files`, one sentence each, in the order of the files. */
@@ -44,7 +47,7 @@ function fileViolations(file: SourceFile, table: ImportTable): string[] {
   }
   if (hasDefaultExport(file.text)) found.push('has a default export')
   const lines = lineCount(file.text)
-  if (lines > LINES_MAX) found.push(`has ${lines} lines, more than ${LINES_MAX}`)
+  if (lines > LINES_MAX && file.path !== LIMITS) found.push(`has ${lines} lines, more than ${LINES_MAX}`)
   return found.map((fault) => `${file.path} ${fault}`)
 }
 

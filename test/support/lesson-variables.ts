@@ -16,6 +16,8 @@ interface Variable {
 const NUMBER = String.raw`\d+(?:\.\d+)?`
 
 const VARIABLES: readonly Variable[] = [
+  // Of a packet in tapwire dissect --tree: the day on which the lesson is walked.
+  { kind: 'date', pattern: /\b\d{4}-\d\d-\d\d(?=T\d\d:\d\d:)/g, measured: true },
   // 12:00:00.000001, of the day, and 0.000123 behind a line's begin, where --time is relative or delta.
   { kind: 'time', pattern: /(?<=^|[\sT])\d\d:\d\d:\d\d\.\d{6,9}(?=[\sZ])/gm, measured: true },
   { kind: 'time', pattern: /(?<=^ *)\d+\.\d{6,9}(?= )/gm, measured: true },

@@ -61,6 +61,10 @@ describe('what means nothing', () => {
   it('is of each kind', () => {
     same('12:00:00.000001 a > b', '23:59:59.123456789 a > b')
     same(
+      'Packet 1, 2026-11-21T23:59:59.123456789Z, 42 bytes',
+      'Packet 1, 2027-01-01T12:00:00.000001000Z, 42 bytes',
+    )
+    same(
       '64 bytes from 10.1.0.3: icmp_seq=1 ttl=64 time=6.35 ms',
       '64 bytes from 10.1.0.3: icmp_seq=1 ttl=64 time=108 ms',
     )

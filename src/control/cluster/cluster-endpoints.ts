@@ -4,6 +4,7 @@
  *     reserve (here) ─► claim and publish (one transaction) ─► taken by another host: choose another address ─► claim …
  */
 
+import { CLUSTER_CLAIM_TRIES_MAX } from '../../limits.ts'
 import type { Undo } from '../controller/undo.ts'
 import type { DriverEndpoint } from '../drivers/driver.ts'
 import type { OverlayDriver } from '../drivers/overlay.ts'
@@ -17,7 +18,6 @@ import { servicesOf } from '../rules/services.ts'
 import type { ClusterAddresses } from './cluster-addresses.ts'
 import { ofCluster } from './cluster-error.ts'
 import { addressKey } from './cluster-keys.ts'
-import { CLUSTER_CLAIM_TRIES_MAX } from './cluster-limits.ts'
 import { CLUSTER_VERSION, type ClusterEndpoint } from './cluster-records.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { routerMac } from './router-mac.ts'

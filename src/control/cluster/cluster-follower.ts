@@ -5,10 +5,10 @@
  *                                       └► lost: regressed ─► list, and what is missing in it is held for its owners
  */
 
+import { CLUSTER_LEASE_S, CLUSTER_RETRY_MS, CLUSTER_RETRY_MS_MAX } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryWatch } from '../registry/registry.ts'
-import { CLUSTER_LEASE_S, CLUSTER_RETRY_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
 import type { ClusterView } from './cluster-view.ts'
 
 export interface FollowerListener {

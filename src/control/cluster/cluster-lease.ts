@@ -3,15 +3,15 @@
  * lives is for the registry to say.
  */
 
-import type { Surroundings } from '../model/machine.ts'
-import type { Registry } from '../registry/registry.ts'
 import {
   CLUSTER_ECHO_MS,
   CLUSTER_KEEP_ALIVE_S,
   CLUSTER_LEASE_S,
   CLUSTER_RETRY_MS,
   CLUSTER_RETRY_MS_MAX,
-} from './cluster-limits.ts'
+} from '../../limits.ts'
+import type { Surroundings } from '../model/machine.ts'
+import type { Registry } from '../registry/registry.ts'
 
 export class ClusterLease {
   readonly #registry: Registry

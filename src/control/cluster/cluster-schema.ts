@@ -4,11 +4,10 @@
  */
 
 import { z } from 'zod'
-import { NAMES_PER_HOST_MAX } from '../../limits.ts'
+import { CLUSTER_VALUE_MAX, NAMES_PER_HOST_MAX } from '../../limits.ts'
 import { formatIpAddress, formatSubnet, parseCidr, parseIpAddress, subnetOf } from '../ip-address.ts'
 import { nameKey } from '../rules/endpoint-names.ts'
 import { VNI_MAX } from '../rules/vxlan-options.ts'
-import { CLUSTER_VALUE_MAX } from './cluster-limits.ts'
 import {
   type AddressClaim,
   CLUSTER_VERSION,

@@ -9,6 +9,7 @@
  * it sees the cluster, and has nothing in it.
  */
 
+import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryHealth } from '../registry/registry.ts'
@@ -16,7 +17,6 @@ import { printable } from '../rules/names.ts'
 import { ClusterFollower } from './cluster-follower.ts'
 import { advertisedKey, hostIdKey, hostKey, knownHostKey } from './cluster-keys.ts'
 import { ClusterLease } from './cluster-lease.ts'
-import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
 import { CLUSTER_VERSION, type ClusterEndpoint, type ClusterHost } from './cluster-records.ts'
 import { parseClusterValue } from './cluster-schema.ts'
 import { clusterText } from './cluster-texts.ts'
@@ -306,9 +306,12 @@ export class ClusterSession {
     const cluster = this.settings.name
     if (host !== undefined) {
       const parsed = parseClusterValue('host', host)
-      if ('problem' in parsed)
-        return `in cluster ${cluster}, what is known of a host ${name} cannot be read: ${parsed.problem}`
-      if (parsed.value.id !== id) {
+      if ('problem' in parsed) {
+        // Nobody else can have taken the name of a host that was there and has its lease still: somebody has spoilt it.
+        const isOurs = this.#placed !== undefined && this.#placed === this.#lease.id
+        if (!isOurs)
+          return `in cluster ${cluster}, what is known of a host ${name} cannot be read: ${parsed.problem}`
+      } else if (parsed.value.id !== id) {
         return `another host of cluster ${cluster} is called ${name}, and advertises ${parsed.value.advertise}`
       }
     }

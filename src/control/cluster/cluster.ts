@@ -7,6 +7,7 @@
  *          └──► remote endpoints ───► switch: peers, stations, names
  */
 
+import { CLUSTER_ECHO_MS } from '../../limits.ts'
 import type { ClusterStatus, HostForgotten } from '../api/cluster.ts'
 import type { Connections } from '../controller/connections.ts'
 import type { Context } from '../controller/context.ts'
@@ -22,7 +23,6 @@ import type { NetworkPlan } from '../rules/network-create.ts'
 import { ClusterAddresses } from './cluster-addresses.ts'
 import { ClusterEndpoints } from './cluster-endpoints.ts'
 import { clusterAway, ofCluster } from './cluster-error.ts'
-import { CLUSTER_ECHO_MS } from './cluster-limits.ts'
 import { ClusterNetworks } from './cluster-networks.ts'
 import type { ClusterEndpoint } from './cluster-records.ts'
 import { type ClusterNews, ClusterSession } from './cluster-session.ts'
@@ -120,7 +120,7 @@ export class Cluster {
       warn: (error, message) => context.warn(error, message),
       later,
     })
-    driver.onStranger((network, address) => this.#telling.stranger(network, address))
+    driver.onStranger((network, address) => this.#strangerSeen(network, address))
   }
 
   get facts(): ClusterFacts {
@@ -331,6 +331,13 @@ export class Cluster {
     } catch (error) {
       context.warn(error, `${sandbox.name} could not be taken off network ${network.name}`)
     }
+  }
+
+  /** A host of the cluster is none: its frames have come before the word that it has an endpoint there, or before any word. */
+  #strangerSeen(network: NetworkRecord, address: string): void {
+    const { isSynced, view } = this.session
+    if (!isSynced || [...view.hosts.values()].some(({ advertise }) => advertise === address)) return
+    this.#telling.stranger(network, address)
   }
 
   #later(task: () => Promise<void>): void {

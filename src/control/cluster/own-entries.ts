@@ -7,12 +7,12 @@
  *     new lease    ─┘         └► withdraw: both are given back
  */
 
+import { CLUSTER_PARALLEL, CLUSTER_RETRY_MS, CLUSTER_RETRY_MS_MAX } from '../../limits.ts'
 import { KeyedLock } from '../controller/keyed-lock.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
 import type { Registry, RegistryCondition, RegistryOperation } from '../registry/registry.ts'
 import { addressKey, endpointKey, networkKey } from './cluster-keys.ts'
-import { CLUSTER_PARALLEL, CLUSTER_RETRY_MS, CLUSTER_RETRY_MS_MAX } from './cluster-limits.ts'
 import type { ClusterEndpoint } from './cluster-records.ts'
 import { parseClusterValue } from './cluster-schema.ts'
 import { addressesOf, claimText, clusterText } from './cluster-texts.ts'

@@ -1,5 +1,6 @@
 /** What a network of the cluster gets beyond what its creator asked for: a VNI and subnets that no other one of the cluster has. */
 
+import { CLUSTER_VNI_FIRST } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { Ipam } from '../ipam/ipam.ts'
 import type { DefaultPool } from '../ipam/pool-chooser.ts'
@@ -7,7 +8,6 @@ import type { NetworkRecord } from '../model/records.ts'
 import type { NetworkPlan } from '../rules/network-create.ts'
 import { overlayOptions, withVni } from '../rules/overlay-options.ts'
 import { VNI_MAX } from '../rules/vxlan-options.ts'
-import { CLUSTER_VNI_FIRST } from './cluster-limits.ts'
 import { CLUSTER_VERSION, type ClusterNetwork } from './cluster-records.ts'
 import type { ClusterFacts } from './cluster-view.ts'
 

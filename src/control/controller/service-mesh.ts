@@ -10,7 +10,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import { SERVICE_RETRY_MS, SERVICES_MAX } from '../../datapath/services/service-limits.ts'
+import { SERVICE_RETRY_MS, SERVICES_MAX } from '../../limits.ts'
 import { NumberPool } from '../drivers/number-pool.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { HostPortReservation } from '../model/machine.ts'

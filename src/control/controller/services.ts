@@ -3,7 +3,7 @@
  * cluster where the network is the cluster's; what of them is to be on this host, the mesh sees to.
  */
 
-import { SERVICE_FIRST_PORT, SERVICE_LAST_PORT } from '../../datapath/services/service-limits.ts'
+import { SERVICE_FIRST_PORT, SERVICE_LAST_PORT } from '../../limits.ts'
 import type {
   ServiceCreate,
   ServiceCreated,

@@ -7,9 +7,9 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { CLUSTER_NETWORK_TIMEOUT_MS } from '../../limits.ts'
 import type { LabAction } from '../api/lab.ts'
 import type { NetworkInspect } from '../api/network.ts'
-import { CLUSTER_NETWORK_TIMEOUT_MS } from '../cluster/cluster-limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabHost, LabSandbox } from '../lab.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from '../lab-sandbox.ts'

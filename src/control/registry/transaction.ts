@@ -1,12 +1,12 @@
 /** What a transaction may be, whichever registry takes it. */
 
-import { ErrorCode, TapwireError } from '../errors.ts'
-import type { RegistryCondition, RegistryOperation, RegistryTransaction } from './registry.ts'
 import {
   REGISTRY_KEY_SIZE_MAX,
   REGISTRY_TRANSACTION_OPERATIONS_MAX,
   REGISTRY_TRANSACTION_SIZE_MAX,
-} from './registry-limits.ts'
+} from '../../limits.ts'
+import { ErrorCode, TapwireError } from '../errors.ts'
+import type { RegistryCondition, RegistryOperation, RegistryTransaction } from './registry.ts'
 
 /** Throws LIMIT_REACHED where it is too large, and RangeError where it is none: a key that is empty, or named twice. */
 export function checkTransaction({ when, do: operations }: RegistryTransaction): void {

@@ -7,9 +7,9 @@
  *     etcds://etcd.example:2379/blue         over TLS
  */
 
+import { REGISTRY_ADDRESSES_MAX } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { parseIpAddress } from '../ip-address.ts'
-import { REGISTRY_ADDRESSES_MAX } from '../registry/registry-limits.ts'
 import { printable } from './names.ts'
 
 export interface ClusterAddress {

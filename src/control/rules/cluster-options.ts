@@ -1,9 +1,10 @@
 /** What a daemon is told of its cluster, by its command line and its configuration file together: whether it is enough, and fits together. */
 
+import { DATA_PATH_PORT_MAX, DATA_PATH_PORT_MIN } from '../../limits.ts'
 import type { ClusterOptions } from '../cluster/cluster-options.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { type IpAddress, parseIpAddress } from '../ip-address.ts'
-import { DATA_PATH_PORT_MAX, DATA_PATH_PORT_MIN } from '../registry/registry-limits.ts'
+import { isMapped } from './address-kinds.ts'
 import { parseClusterAddress } from './cluster-address.ts'
 import { printable } from './names.ts'
 
@@ -77,7 +78,9 @@ function advertised(text: string | undefined): string {
 }
 
 /** RFC 6890: nobody has the unspecified ones, those of groups, or the broadcast; a link-local one says nothing without its interface. */
-function isUnicast({ family, value }: IpAddress): boolean {
+function isUnicast(address: IpAddress): boolean {
+  const { family, value } = address
+  if (isMapped(address)) return false
   if (family === 6) return value !== 0n && value >> 120n !== 0xffn && value >> 118n !== 0x3fan
   const first = Number(value >> 24n)
   return first !== 0 && first < 224

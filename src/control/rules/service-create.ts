@@ -1,6 +1,6 @@
 /** What a service may be: requests, checked and in normal form. The texts are Docker's where it has one. */
 
-import { SERVICE_PORTS_MAX } from '../../datapath/services/service-limits.ts'
+import { SERVICE_PORTS_MAX } from '../../limits.ts'
 import type { ServiceCreate, ServicePortConfig, ServiceUpdate } from '../api/service.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { ServicePort, ServiceRecord } from '../model/services.ts'

@@ -3,7 +3,7 @@
 import { VXLAN_PEERS_MAX } from '../../limits.ts'
 import type { Defaults } from '../defaults.ts'
 import { type IpAddress, type IpFamily, normalAddress, parseIpAddress } from '../ip-address.ts'
-import { isMulticast, isUnspecified } from './address-kinds.ts'
+import { isMapped, isMulticast, isUnspecified } from './address-kinds.ts'
 import { BRIDGE_OPTION, bridgeOptions, checkBridgeOptions, type NetworkTraits } from './bridge-options.ts'
 import { badOption, checkBoolean, checkInteger, type OptionCheck, parseBoolean } from './option-values.ts'
 
@@ -95,7 +95,9 @@ export function checkTunnelOptions(
 /** The one that an address is of; undefined where it is none, or nobody's. */
 export function tunnelFamily(address: string): IpFamily | undefined {
   const parsed = parseIpAddress(address)
-  return parsed === undefined || isMulticast(parsed) || isUnspecified(parsed) ? undefined : parsed.family
+  return parsed === undefined || isMapped(parsed) || isMulticast(parsed) || isUnspecified(parsed)
+    ? undefined
+    : parsed.family
 }
 
 const CHECKS: Readonly<Record<string, OptionCheck>> = {
@@ -159,6 +161,7 @@ function checkEndpoint(name: string, value: string): string | undefined {
   if (isMulticast(address)) {
     return badOption(name, value, 'a multicast address: name the hosts, frames are sent to each of them')
   }
+  if (isMapped(address)) return badOption(name, value, 'an address of IPv4: write it as one')
   return isUnspecified(address) ? badOption(name, value, 'the address of no host') : undefined
 }
 

@@ -1,8 +1,8 @@
 /** Calls to a registry of several servers: to one of them for as long as it answers, then to the next. */
 
 import { HealthRecord } from '../../control/registry/health-record.ts'
-import { REGISTRY_ANSWER_SIZE_MAX } from '../../control/registry/registry-limits.ts'
 import type { ClusterServer } from '../../control/rules/cluster-address.ts'
+import { REGISTRY_ANSWER_SIZE_MAX } from '../../limits.ts'
 import { EtcdConnections, type Stream, type StreamLimits, type StreamListener } from './etcd-connection.ts'
 import { EtcdFailure, GrpcCode, garbage, unavailable } from './etcd-failure.ts'
 import { EtcdHistory, type EtcdMark, isSameEntry } from './etcd-history.ts'

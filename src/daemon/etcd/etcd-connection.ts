@@ -2,8 +2,8 @@
 
 import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
-import { REGISTRY_CONNECTIONS_MAX } from '../../control/registry/registry-limits.ts'
 import { type ClusterServer, formatServer } from '../../control/rules/cluster-address.ts'
+import { REGISTRY_CONNECTIONS_MAX } from '../../limits.ts'
 import { CUT, EtcdFailure, failureOfGrpc, failureOfSocket, failureOfStatus } from './etcd-failure.ts'
 import { EtcdGarbage, type Json, objectOf, parseJson } from './etcd-text.ts'
 import { JsonLines } from './json-lines.ts'

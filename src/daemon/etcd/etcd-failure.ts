@@ -41,12 +41,15 @@ export class EtcdFailure extends Error {
   }
 }
 
+export const UNAVAILABLE_HINT =
+  'tapwire doctor shows what is wrong. What is there goes on working; changes wait for it.'
+
 export const unavailable = (problem: string, hint?: string): TapwireError =>
   new TapwireError(
     ErrorCode.registryUnavailable,
     `The registry of the cluster is not available: ${problem}.`,
     {
-      hint: hint ?? 'What is connected goes on; changes wait until it answers.',
+      hint: hint ?? UNAVAILABLE_HINT,
     },
   )
 

@@ -12,9 +12,9 @@ import type {
   RegistryTransaction,
   RegistryWatch,
 } from '../../control/registry/registry.ts'
-import { REGISTRY_ENTRIES_MAX, REGISTRY_PAGE_ENTRIES } from '../../control/registry/registry-limits.ts'
 import { checkKey, checkTransaction } from '../../control/registry/transaction.ts'
 import type { ClusterServer } from '../../control/rules/cluster-address.ts'
+import { REGISTRY_ENTRIES_MAX, REGISTRY_PAGE_ENTRIES } from '../../limits.ts'
 import { type CallOptions, ETCD_TIMES, EtcdClient, type EtcdTimes, READ } from './etcd-client.ts'
 import { resultOf } from './etcd-connection.ts'
 import { EtcdFailure, GrpcCode, garbage, unavailable } from './etcd-failure.ts'

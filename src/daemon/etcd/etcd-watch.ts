@@ -13,7 +13,7 @@
 import { TapwireError } from '../../control/errors.ts'
 import type { RegistryChange, RegistryListener, RegistryWatch } from '../../control/registry/registry.ts'
 import { revisionOf } from '../../control/registry/registry-change.ts'
-import { REGISTRY_EVENTS_MAX, REGISTRY_LINE_SIZE_MAX } from '../../control/registry/registry-limits.ts'
+import { REGISTRY_EVENTS_MAX, REGISTRY_LINE_SIZE_MAX } from '../../limits.ts'
 import type { EtcdClient } from './etcd-client.ts'
 import type { Stream } from './etcd-connection.ts'
 import { EtcdFailure } from './etcd-failure.ts'

@@ -28,6 +28,7 @@ import type {
   FabricTunnels,
 } from '../../control/model/tunnels.ts'
 import { tunnelMtuDefault } from '../../control/rules/tunnel-mtu.ts'
+import { MTU_MAX, PEER_MTU_MIN } from '../../limits.ts'
 import type { Datapath } from '../datapath.ts'
 import type { Log } from '../log.ts'
 import { type TunnelMachine, tunnelMachine } from './tunnel-machine.ts'
@@ -256,7 +257,9 @@ export class Tunnels implements FabricTunnels {
 
   #wayTo({ settings: { local } }: Tunnel, address: string): number | undefined {
     try {
-      return this.#machine.wayTo(local, address)
+      const mtu = this.#machine.wayTo(local, address)
+      // Not as narrow as that: what is too long all the same is lost, and not everything.
+      return mtu === undefined ? undefined : Math.max(PEER_MTU_MIN, Math.min(MTU_MAX, mtu))
     } catch (error) {
       this.#log.warn({ err: error, peer: address }, 'the way to a peer could not be looked at')
       return undefined

@@ -7,6 +7,7 @@
  * connection: it is led to another backend, which resets it, or is refused.
  */
 
+import { SERVICE_RESET_WAIT_S, SERVICE_RESETS_MAX, SERVICE_SWEEP_MAX } from '../../limits.ts'
 import { composeResetOf, RESET_FRAME_SIZE } from '../../protocols/tcp-reset.ts'
 import type { ConnectionTable } from '../../tables/connection-table.ts'
 import { NeighbourState } from '../../tables/neighbour-table.ts'
@@ -25,7 +26,6 @@ import * as packets from '../packets.ts'
 import type { PortTable } from '../port-table.ts'
 import { ROUTER_PORT } from '../router-port.ts'
 import { isOpen } from '../tcp-tracking.ts'
-import { SERVICE_RESET_WAIT_S, SERVICE_RESETS_MAX, SERVICE_SWEEP_MAX } from './service-limits.ts'
 import type { ServiceTable } from './service-table.ts'
 
 const { CONTROL, TRANSPORT } = packets

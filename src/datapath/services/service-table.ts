@@ -10,8 +10,8 @@
  * hosts find the same one, and so does the daemon that comes after a restart. Only the first packet of a connection asks.
  */
 
+import { SERVICE_BACKENDS_MAX, SERVICES_MAX } from '../../limits.ts'
 import { scramble } from '../../tables/scramble.ts'
-import { SERVICE_BACKENDS_MAX, SERVICES_MAX } from './service-limits.ts'
 import type { ServiceSettings } from './service-settings.ts'
 
 const NONE = -1

@@ -19,9 +19,6 @@ import { BURST_MAX, PORTS_MAX } from '../../limits.ts'
 import type { MacTable } from '../../tables/mac-table.ts'
 import * as arp from '../../wire/arp.ts'
 import * as ethernet from '../../wire/ethernet.ts'
-import * as ipv4 from '../../wire/ipv4.ts'
-import * as ipv6 from '../../wire/ipv6.ts'
-import * as tcp from '../../wire/tcp.ts'
 import * as virtioNet from '../../wire/virtio-net.ts'
 import * as vxlan from '../../wire/vxlan.ts'
 import { type Bridge, FLOOD } from '../bridge.ts'
@@ -37,10 +34,10 @@ import type { Impairments } from '../impairment/impairments.ts'
 import { type InterfaceTable, NO_INTERFACE } from '../interface-table.ts'
 import type { PortTable } from '../port-table.ts'
 import * as portTable from '../port-table.ts'
-import { clampMssOf } from '../rewrite.ts'
 import { carryCongestion, ECN_DROPPED } from './congestion.ts'
 import { NO_SUM, SegmentMerger } from './segment-merger.ts'
 import type { Strangers } from './strangers.ts'
+import { clampSyn } from './syn-clamp.ts'
 import type { TunnelTables } from './tunnel-tables.ts'
 import { noteUnfinished, saidLength } from './unfinished.ts'
 
@@ -59,22 +56,17 @@ const {
   VIRTIO_NET_HEADER_SIZE,
 } = frameMemory
 const { FROM_PEER } = portTable
-const { etherType, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP, TYPE_IPV4, TYPE_IPV6 } = ethernet
+const { etherType, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
 const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
 const VXLAN_HEADER_SIZE = vxlan.HEADER_SIZE
 const FLAG_VALID = vxlan.FLAG_VALID
-const IPV4_HEADER_SIZE = ipv4.MIN_HEADER_SIZE
-const IPV6_HEADER_SIZE = ipv6.HEADER_SIZE
-const TCP_HEADER_SIZE = tcp.MIN_HEADER_SIZE
-const TCP_PROTOCOL = 6
-const TCP_CONTROL_BITS = 13
-const { SYN } = tcp
 const ECN_MASK = 3
 const NO_ECN = 0
 const ECN_CARRIED = 1
 const TO_ALL = FLOOD
 const inFrameLength = saidLength
 const noteUnfinishedWork = noteUnfinished
+const clampTheSyn = clampSyn
 const NONE = -1
 const US_PER_S = 1_000_000
 
@@ -381,34 +373,7 @@ export class Decapsulation {
     ) {
       this.undisguise(offset, length, domain)
     }
-    const type = etherType(view, offset)
-    const network = offset + ETHERNET_HEADER_SIZE
-    if (type === TYPE_IPV4) {
-      if (length < ETHERNET_HEADER_SIZE + IPV4_HEADER_SIZE || view.getUint8(network + 9) !== TCP_PROTOCOL)
-        return
-      const transport = network + ((view.getUint8(network) & 0x0f) << 2)
-      if ((view.getUint16(network + 6) & 0x1fff) === 0) {
-        this.clamp(offset, length, transport, tables.mtu[peer]! - IPV4_HEADER_SIZE - TCP_HEADER_SIZE)
-      }
-    } else if (type === TYPE_IPV6) {
-      if (length < ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE || view.getUint8(network + 6) !== TCP_PROTOCOL)
-        return
-      const mss = tables.mtu[peer]! - IPV6_HEADER_SIZE - TCP_HEADER_SIZE
-      this.clamp(offset, length, network + IPV6_HEADER_SIZE, mss)
-    }
-  }
-
-  private clamp(offset: number, length: number, transport: number, mss: number): void {
-    const { view } = this
-    const end = offset + length
-    if (end - transport < TCP_HEADER_SIZE) return
-    if ((view.getUint8(transport + TCP_CONTROL_BITS) & SYN) === 0) return
-    // What stands where the virtio-net header will be is none, and its flags are none.
-    const header = offset - VIRTIO_NET_HEADER_SIZE
-    const before = view.getUint8(header)
-    view.setUint8(header, 0)
-    clampMssOf(view, offset, transport, end, mss)
-    view.setUint8(header, before)
+    clampTheSyn(view, offset, length, tables.mtu[peer]!)
   }
 
   /** To this host's router: it knows itself by the gateway's address, also in an answer to what it has asked. */

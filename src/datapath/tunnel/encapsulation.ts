@@ -31,7 +31,7 @@ import * as frameMemory from '../frame-memory.ts'
 import { type InterfaceTable, NO_INTERFACE } from '../interface-table.ts'
 import { completeChecksum, Segmenter } from '../offload.ts'
 import type { PortTable } from '../port-table.ts'
-import { clampMssOf } from '../rewrite.ts'
+import { clampMssOf, isPartial } from '../rewrite.ts'
 import { GatherWriter } from './gather-writer.ts'
 import { InnerFlow, NO_NETWORK } from './inner-flow.ts'
 import type { PathMtu } from './path-mtu.ts'
@@ -145,6 +145,12 @@ export class Encapsulation implements TunnelEgress {
 
   forget(): void {
     this.copied = NONE
+  }
+
+  isRecursive(offset: number, length: number): boolean {
+    if (this.tables.count === 0) return false
+    this.flow.read(this.view, offset, length)
+    return this.flow.isRecursive
   }
 
   send(port: number, offset: number, length: number, isShared: boolean): void {
@@ -306,7 +312,8 @@ export class Encapsulation implements TunnelEgress {
     const { syn, version } = this.flow
     if (syn === 0) return
     const mss = mtu - (version === 4 ? IPV4_TCP_HEADERS : IPV6_TCP_HEADERS)
-    clampMssOf(this.view, at, at + syn - original, at + length, mss)
+    const transport = at + syn - original
+    clampMssOf(this.view, transport, at + length, mss, isPartial(this.view, at, transport))
   }
 
   /**

@@ -126,8 +126,11 @@ export class InnerFlow {
     let isWhole = true
     if (protocol !== TCP && protocol !== UDP) {
       const walk = ipv6.check(view, network, end) ? ipv6.upperLayer(view, network) : ipv6.NO_UPPER_LAYER
-      if (walk === ipv6.NO_UPPER_LAYER) protocol = 0
-      else {
+      if (walk === ipv6.NO_UPPER_LAYER) {
+        protocol = 0
+        // A receiver may walk further than we do.
+        this.isRecursive = this.isHost6(view, network)
+      } else {
         protocol = ipv6.upperProtocol(walk)
         transport = network + ipv6.upperOffset(walk)
         isWhole = !ipv6.isFragment(view, network, ipv6.upperOffset(walk))
@@ -157,6 +160,15 @@ export class InnerFlow {
   private readControl(view: DataView, transport: number, end: number, isWhole: boolean): void {
     if (!isWhole || end - transport < TCP_HEADER_SIZE) return
     if ((view.getUint8(transport + TCP_CONTROL_BITS) & SYN) !== 0) this.syn = transport
+  }
+
+  private isHost6(view: DataView, network: number): boolean {
+    return this.tables.isHost(
+      view.getInt32(network + 24),
+      view.getInt32(network + 28),
+      view.getInt32(network + 32),
+      view.getInt32(network + 36),
+    )
   }
 
   private isEndpoint6(view: DataView, network: number, port: number): boolean {

@@ -7,7 +7,7 @@
  */
 
 import { DOMAINS_MAX, NEIGHBOURS_MAX, NEIGHBOURS_PER_DOMAIN, REMOTE_ADDRESSES_MAX } from '../../limits.ts'
-import type { MacTable } from '../../tables/mac-table.ts'
+import { LearnResult, type MacTable } from '../../tables/mac-table.ts'
 import type { NeighbourTable } from '../../tables/neighbour-table.ts'
 import { NeighbourState } from '../../tables/neighbour-table.ts'
 import { TupleTable } from '../../tables/tuple-table.ts'
@@ -71,7 +71,9 @@ export class RemoteStations {
     const remote: Remote = { ...settings, mac }
     if (settings.ipv4.length > room) throw new RangeError('there is no room for another remote station')
     this.remote(domain).set(keyOf(mac), remote)
-    this.place(domain, remote)
+    if (this.place(domain, remote)) return
+    this.set(domain, mac, undefined)
+    throw new RangeError('there is no room for another remote station')
   }
 
   /** The peer goes, and who is behind it. */
@@ -85,8 +87,8 @@ export class RemoteStations {
     for (const { mac } of this.remotes.get(domain)?.values() ?? []) this.set(domain, mac, undefined)
   }
 
-  /** A station is to be entered at a port of this host: it is no peer's any more. */
-  yieldTo(domain: number, station: MacAddress): void {
+  /** A station is no peer's any more. One of this host's stays. */
+  release(domain: number, station: MacAddress): void {
     const port = this.stations.lookup(domain, station.high, station.low, 0)
     if (port >= 0 && this.ports.oneWay[port] === FROM_PEER)
       this.stations.remove(domain, station.high, station.low)
@@ -111,27 +113,28 @@ export class RemoteStations {
     return remotes
   }
 
-  private place(domain: number, remote: Remote): void {
+  /** False where there is no room for it. */
+  private place(domain: number, remote: Remote): boolean {
     for (const address of remote.ipv4)
       this.addresses.set(domain, address, 0, 0, 0, remote.mac.high, remote.mac.low)
-    this.placeStations(domain, remote)
+    if (!this.placeStations(domain, remote)) return false
     this.placeNeighbours(domain, remote)
+    return true
   }
 
-  private placeStations(domain: number, { mac, port, routerMac }: Remote): void {
-    this.bind(domain, mac, port)
-    if (routerMac !== undefined) this.bind(domain, routerMac, port)
+  private placeStations(domain: number, { mac, port, routerMac }: Remote): boolean {
+    return this.bind(domain, mac, port) && (routerMac === undefined || this.bind(domain, routerMac, port))
   }
 
-  /** What lives on a port of this host stays there. */
-  private bind(domain: number, { high, low }: MacAddress, port: number): void {
+  /** What lives on a port of this host stays there. False where there is no room for it. */
+  private bind(domain: number, { high, low }: MacAddress, port: number): boolean {
     const { stations } = this
     if (stations.isStatic(domain, high, low)) {
       const holder = stations.lookup(domain, high, low, 0)
-      if (this.ports.oneWay[holder] !== FROM_PEER || holder === port) return
+      if (this.ports.oneWay[holder] !== FROM_PEER || holder === port) return true
       stations.remove(domain, high, low)
     }
-    stations.addStatic(domain, high, low, port)
+    return stations.addStatic(domain, high, low, port) !== LearnResult.refused
   }
 
   private placeNeighbours(domain: number, { ipv4, mac, routerMac }: Remote): void {
@@ -148,13 +151,10 @@ export class RemoteStations {
     }
   }
 
-  private withdraw(domain: number, { mac, port, ipv4, routerMac }: Remote): void {
-    const { stations } = this
+  private withdraw(domain: number, { mac, ipv4, routerMac }: Remote): void {
     for (const address of ipv4) this.withdrawAddress(domain, address, mac)
-    if (stations.lookup(domain, mac.high, mac.low, 0) === port) stations.remove(domain, mac.high, mac.low)
-    if (routerMac !== undefined && !this.hasRouter(domain, routerMac)) {
-      stations.remove(domain, routerMac.high, routerMac.low)
-    }
+    this.release(domain, mac)
+    if (routerMac !== undefined && !this.hasRouter(domain, routerMac)) this.release(domain, routerMac)
   }
 
   /** Unless it is another station's by now. */

@@ -48,7 +48,7 @@ export interface PeerSettings {
   readonly domain: number
   /** Of its tunnel endpoint. */
   readonly address: Uint8Array
-  /** Bytes of an inner IP packet that the way to it takes. */
+  /** Bytes of an inner IP packet that the way to it takes: from PEER_MTU_MIN on. */
   readonly mtu: number
 }
 

@@ -6,7 +6,7 @@
  *     frame to a peer's port          port ─► domain ─► tunnel, VNI
  */
 
-import { DOMAINS_MAX, MTU_MAX, MTU_MIN, PORTS_MAX, TUNNELS_MAX } from '../../limits.ts'
+import { DOMAINS_MAX, MTU_MAX, PEER_MTU_MIN, PORTS_MAX, TUNNELS_MAX } from '../../limits.ts'
 import { TupleTable } from '../../tables/tuple-table.ts'
 import type { OverlaySettings, PeerSettings, TunnelSettings } from './tunnel-settings.ts'
 
@@ -136,7 +136,7 @@ export class TunnelTables {
   addPeer(port: number, settings: PeerSettings): void {
     const { domain, address, mtu } = settings
     requireAddress(address)
-    requireRange('MTU', mtu, MTU_MIN, MTU_MAX)
+    requireRange('MTU', mtu, PEER_MTU_MIN, MTU_MAX)
     const tunnel = this.tunnelSettings.get(this.tunnel[domain] ?? NO_TUNNEL)
     if (tunnel === undefined) throw new Error(`domain ${domain} does not go on behind a tunnel`)
     const [a, b, c, d] = wordsOf(address)
@@ -150,7 +150,7 @@ export class TunnelTables {
 
   setMtu(port: number, mtu: number): void {
     if (!this.peerSettings.has(port)) throw new Error(`port ${port} is no peer`)
-    requireRange('MTU', mtu, MTU_MIN, MTU_MAX)
+    requireRange('MTU', mtu, PEER_MTU_MIN, MTU_MAX)
     this.mtu[port] = mtu
   }
 
@@ -171,6 +171,13 @@ export class TunnelTables {
   /** Whether UDP to this address and port is for a tunnel endpoint. */
   isEndpoint(a: number, b: number, c: number, d: number, udpPort: number): boolean {
     return this.udpPorts[udpPort] !== 0 && this.endpoints.find(a, b, c, d, udpPort) >= 0
+  }
+
+  /** Whether there is a tunnel endpoint at this address, by whatever port. */
+  isHost(a: number, b: number, c: number, d: number): boolean {
+    for (const { udpPort } of this.tunnelSettings.values())
+      if (this.isEndpoint(a, b, c, d, udpPort)) return true
+    return false
   }
 
   private countEndpoint(address: Uint8Array, udpPort: number, change: number): void {

@@ -44,6 +44,20 @@ export function saidLength(view: DataView, offset: number, end: number): number 
   return ETHERNET_HEADER_SIZE + IPV6_HEADER_SIZE + view.getUint16(network + 4)
 }
 
+/** Whether the TCP header at `transport`, which is complete, has the sum of the pseudo-header alone for its checksum. */
+export function isLeftOpen(view: DataView, network: number, transport: number): boolean {
+  const isVersion4 = view.getUint8(network) >>> 4 === 4
+  const end = isVersion4
+    ? network + view.getUint16(network + 2)
+    : network + IPV6_HEADER_SIZE + view.getUint16(network + 4)
+  const size = end - transport
+  if (size < TCP_HEADER_SIZE) return false
+  const pseudoHeader = isVersion4
+    ? pseudoHeaderIpv4(view, network, TCP, size)
+    : pseudoHeaderIpv6(view, network, TCP, size)
+  return view.getUint16(transport + TCP_CHECKSUM) === pseudoHeader
+}
+
 /**
  * Lets the virtio-net header of the frame, which is all zeroes, say what is left to be done. `mtu`: what the way to the peer takes, which
  * segments have been made for; `segmentSize`: theirs, where it is known, else 0.

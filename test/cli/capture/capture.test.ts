@@ -120,8 +120,12 @@ describe('tapwire capture', () => {
     const refused = await tapwire(['-w', '-'], { terminal })
     assert.equal(refused.code, 1)
     assert.match(refused.err, /A capture is no text for a terminal\.\n.*leave -w away/)
+    // Once: a second Ctrl-C ends it without the answer.
+    let interrupted = false
     const onWrite = (text: string): void => {
-      if (/[12] packets?, \d+ B, 0 dropped by the buffer/.test(text)) harness.interrupt('SIGINT')
+      if (interrupted || !/[12] packets?, \d+ B, 0 dropped by the buffer/.test(text)) return
+      interrupted = true
+      harness.interrupt('SIGINT')
     }
     const { code, err } = await tapwire(['-w', file()], { terminal, onWrite })
     assert.equal(code, 0, err)

@@ -250,4 +250,55 @@ describe('an entry of the registry that cannot be read', () => {
     const { entries } = await registry.list(`${PREFIX}addresses/`)
     assert.equal(entries.length, 1)
   })
+
+  it('is put again where it is of a host that is there, and left alone where another one may have put it', async () => {
+    const { cluster, hosts } = await withNetwork(2)
+    await hosts[0]!.start('web', 'lan')
+    await cluster.settle()
+    const registry = cluster.server.connect()
+    const spoil = (value: string): Promise<unknown> =>
+      registry.commit({ when: [], do: [{ put: `${PREFIX}hosts/a`, value }] })
+    for (const value of ['garbage', '{"version":2}']) {
+      await spoil(value)
+      await cluster.settle()
+      assert.deepEqual([...hosts[1]!.controller.cluster!.hosts.keys()].toSorted(), ['a', 'b'])
+      cluster.assertAgreement()
+    }
+    hosts[0]!.registry.fault = 'unreachable'
+    await cluster.pass(30_000)
+    await spoil('{"version":2}')
+    hosts[0]!.registry.fault = 'none'
+    await cluster.pass(20_000)
+    assert.deepEqual([...hosts[1]!.controller.cluster!.hosts.keys()], ['b'])
+    assert.match(hosts[0]!.controller.clusterStatus()!.problem, /what is known of a host a cannot be read/)
+    await registry.commit({ when: [], do: [{ delete: `${PREFIX}hosts/a` }] })
+    await cluster.pass(20_000)
+    cluster.assertAgreement()
+  })
+})
+
+describe('who sends for a network and is no peer of it', () => {
+  it('is told of, unless it is a host of the cluster, or may be', async () => {
+    const { cluster, hosts } = await withNetwork(2)
+    const [host, other] = hosts
+    const strangers = (): number => host!.daemon.events.filter(({ Action }) => Action === 'stranger').length
+    const seen = (address: string): void => {
+      const { tunnelling } = host!.daemon.fabric
+      const [domain] = tunnelling.overlays.keys()
+      tunnelling.tell({ kind: 'stranger', domain: domain!, address })
+    }
+    seen(other!.advertise)
+    assert.equal(strangers(), 0)
+    seen('198.51.100.9')
+    assert.equal(strangers(), 1)
+    cluster.server.fault = 'unreachable'
+    host!.kill()
+    await host!.boot()
+    seen(other!.advertise)
+    assert.equal(strangers(), 0)
+    cluster.server.fault = 'none'
+    await cluster.pass(20_000)
+    seen('198.51.100.9')
+    assert.equal(strangers(), 1)
+  })
 })

@@ -100,5 +100,13 @@ export const modelRecord = (sandboxes: number): ModelRecord => ({
   networks: [networkRecord(1)],
   sandboxes: Array.from({ length: sandboxes }, (_, index) => sandboxRecord(index)),
   resting: [{ network: idOf(1), address: '10.1.7.8', untilMs: 1_800_000_000_000 }],
-  ...(sandboxes > 0 && { uplink: 'nic:eth0', uplinkImpairment: { to: { rate: '1mbit' } } }),
+  ...(sandboxes > 0 && others),
 })
+
+/** All that a model may be without. */
+const others: Required<Omit<ModelRecord, 'networks' | 'sandboxes' | 'resting'>> = {
+  uplink: 'nic:eth0',
+  uplinkImpairment: { to: { rate: '1mbit' } },
+  services: [],
+  cluster: { host: idOf(7), revision: 42 },
+}

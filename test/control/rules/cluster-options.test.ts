@@ -139,12 +139,19 @@ describe('the settings of a host in a cluster', () => {
       [{ ...GIVEN, cluster: 'etcd:/x' }, /does not begin with/],
       [{ cluster: 'etcd://a' }, /takes advertise/, /--advertise 192\.0\.2\.1/],
       [{ ...GIVEN, advertise: 'eth0' }, /advertise is an address, not 'eth0'/, /--advertise/],
-      ...['0.0.0.0', '0.1.2.3', '224.0.0.1', '255.255.255.255', '::', 'ff02::1', 'fe80::1'].map(
-        (advertise): [ClusterSettings, RegExp] => [
-          { ...GIVEN, advertise },
-          /is no address that others reach/,
-        ],
-      ),
+      ...[
+        '0.0.0.0',
+        '0.1.2.3',
+        '224.0.0.1',
+        '255.255.255.255',
+        '::',
+        'ff02::1',
+        'fe80::1',
+        '::ffff:192.0.2.1',
+      ].map((advertise): [ClusterSettings, RegExp] => [
+        { ...GIVEN, advertise },
+        /is no address that others reach/,
+      ]),
       [{ ...GIVEN, dataPathPort: 1023 }, /from 1024 to 49151, not 1023/],
       [{ ...GIVEN, dataPathPort: 49_152 }, /from 1024 to 49151/],
       [{ ...GIVEN, dataPathPort: 4789.5 }, /from 1024 to 49151/],

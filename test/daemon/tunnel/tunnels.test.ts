@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { underlayBytes, underlayText } from '../../../src/control/fabric/underlay-address.ts'
 import { normalAddress } from '../../../src/control/ip-address.ts'
 import type { FabricTunnel } from '../../../src/control/model/tunnels.ts'
+import { PEER_MTU_MIN } from '../../../src/limits.ts'
 import { MemoryUnderlay } from './memory-underlay.ts'
 
 const TUNNEL: FabricTunnel = { port: 3, local: '192.0.2.1', udpPort: 4789, ttl: 64, dscp: 'inherit' }
@@ -110,6 +111,13 @@ describe('the way to a peer', () => {
     underlay.tunnels.wayNarrowed()
     await underlay.tunnels.settled()
     assert.deepEqual(underlay.mtus(), { '192.0.2.2': 1300 })
+  })
+
+  it('is never said to be narrower than what the switch can fragment for', async () => {
+    const underlay = await withPeer()
+    underlay.ways.set('192.0.2.2', 18)
+    await underlay.pass()
+    assert.deepEqual(underlay.mtus(), { '192.0.2.2': PEER_MTU_MIN })
   })
 
   it('that is not there leaves the switch what it had', async () => {

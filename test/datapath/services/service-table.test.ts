@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { SERVICE_BACKENDS_MAX, SERVICES_MAX } from '../../../src/datapath/services/service-limits.ts'
 import { pickBackend, type Service, ServiceTable } from '../../../src/datapath/services/service-table.ts'
+import { SERVICE_BACKENDS_MAX, SERVICES_MAX } from '../../../src/limits.ts'
 
 const TCP = 6
 const service = (backends: readonly number[], seed = 7): Service => ({

@@ -42,6 +42,13 @@ sandboxes:
 `
 const LAB = parseLab(LAB_FILE, 'lab.yaml')
 
+const WEB = { Name: 'web', Network: 'net', Endpoints: ['box'] }
+const WIDE = {
+  Name: 'wide',
+  Driver: 'vxlan',
+  Options: { vni: '4096', remote: '127.0.0.2', local: '127.0.0.1' },
+}
+
 /** One after the other: what one makes, the next ones use. */
 const REQUESTS: readonly (readonly [operation: string, asked: Asked])[] = [
   ['GET /version', { has: '"SandboxesRunning":0' }],
@@ -102,6 +109,26 @@ const REQUESTS: readonly (readonly [operation: string, asked: Asked])[] = [
   ['GET /nat/flows', { path: '/nat/flows?protocol=tcp&sandbox=box&limit=10', has: '"total":0' }],
   ['GET /nat/flows', { path: '/nat/flows?port=65536', status: 400, has: 'from 0 to 65535' }],
   ['DELETE /nat/flows', { path: '/nat/flows?network=net', has: '"Flows":0' }],
+  ['POST /services', { body: WEB, status: 201, has: '"ID":"' }],
+  ['POST /services', { body: WEB, status: 409, has: 'web' }],
+  ['POST /services', { body: { ...WEB, Name: 'web2', Network: 'none-such' }, status: 404 }],
+  ['POST /services', { body: { ...WEB, EndpointMode: 'both' }, status: 400 }],
+  ['GET /services', { path: '/services?filters=%7B%22name%22%3A%5B%22web%22%5D%7D', has: '"Name":"web"' }],
+  ['GET /services/{service}', { path: '/services/web', has: '"EndpointMode":"vip"' }],
+  ['GET /services/{service}', { path: '/services/none-such', status: 404 }],
+  ['GET /services/{service}/tasks', { path: '/services/web/tasks', has: '"Name":"box"' }],
+  [
+    'POST /services/{service}/update',
+    { path: '/services/web/update', body: { LabelAdd: { a: 'b' } }, status: 204 },
+  ],
+  ['POST /services/{service}/update', { path: '/services/web/update', body: { Name: 'x' }, status: 400 }],
+  ['DELETE /services/{service}', { path: '/services/web', status: 204 }],
+  ['DELETE /services/{service}', { path: '/services/web', status: 404 }],
+  ['POST /networks', { body: WIDE, status: 201 }],
+  ['POST /networks', { body: { ...WIDE, Name: 'wide2' }, status: 409, has: 'VNI_IN_USE' }],
+  ['GET /overlay/networks', { has: '"network":"wide","driver":"vxlan","vni":4096' }],
+  ['GET /overlay/peers', { path: '/overlay/peers?network=wide', has: '"peers":[' }],
+  ['GET /overlay/peers', { path: '/overlay/peers?network=none-such', status: 404 }],
   [
     'POST /networks/{network}/frames',
     {

@@ -10,7 +10,9 @@ import { type Etcd, needsEtcd, startEtcd } from '../support/etcd.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
 
-const TIMES: EtcdTimes = { ...ETCD_TIMES, callMs: 400, pulseMs: 100, retryMs: [5, 50] }
+const TIMES: EtcdTimes = { ...ETCD_TIMES, pulseMs: 100, retryMs: [5, 50] }
+/** Where nothing answers for as long as the test waits for that to be found. */
+const SILENCE: EtcdTimes = { ...TIMES, callMs: 400 }
 
 insideNamespace(
   import.meta.url,
@@ -63,7 +65,7 @@ insideNamespace(
       })
 
       it('a stopped one is noticed, and what was under leases has ended when it goes on', async () => {
-        const [registry, at, told] = [connect(), place(), new Told()]
+        const [registry, at, told] = [connect([etcd], SILENCE), place(), new Told()]
         const lease = await registry.grantLease(1)
         const { revision } = await registry.commit({ when: [], do: [put(`${at}a`, '1', lease)] })
         registry.watch(at, revision, told.listener)
@@ -191,7 +193,7 @@ insideNamespace(
         const [at, told] = [place(), new Told()]
         const gone = { host: '127.0.0.1', port: 1 }
         const held = await TcpProxy.start(etcd.port)
-        const registry = connect([gone, held, etcd])
+        const registry = connect([gone, held, etcd], SILENCE)
         // Nothing has left before a connection is there: also what must not happen twice is tried elsewhere.
         const revision = await write(registry, `${at}a`, '1')
         registry.watch(at, revision, told.listener)

@@ -87,6 +87,7 @@ insideNamespace(
           away.detail,
           /The registry of the cluster is not available: http:\/\/127\.0\.0\.1:1: nobody listens there/,
         )
+        assert.match(away.hint ?? '', /^Look whether etcd:\/\/127\.0\.0\.1:1\/default is right/)
       })
     })
   },

@@ -10,14 +10,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { ServiceInspect } from '../../../src/control/api/service.ts'
 import { NetworkNamespace } from '../../support/network-namespace.ts'
-import { needsTap } from '../../support/requirements.ts'
+import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { type Etcd, needsEtcd, startEtcd } from '../support/etcd.ts'
 import { run } from '../support/program.ts'
 import { Station } from '../support/station.ts'
 import { until } from '../support/until.ts'
 
-const skip = needsTap() || needsEtcd()
+const skip = needsTap() || needsEtcd() || needs('ip')
 const HOSTS = { one: ['203.0.113.2', '203.0.113.1'], two: ['198.51.100.2', '198.51.100.1'] } as const
 type Host = keyof typeof HOSTS
 const NAMES = Object.keys(HOSTS) as Host[]

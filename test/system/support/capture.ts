@@ -6,7 +6,9 @@ export class Capture {
 
   /** Resolves when tcpdump listens: no later frame is missed. */
   static async start(place: Place, interfaceName: string, filter: string): Promise<Capture> {
-    const options = ['-i', interfaceName, '-Q', 'in', '-n', '-e', '-l', '-A', '--immediate-mode']
+    // By default there is room for 32 frames that come at once.
+    const buffer = ['-B', '16384', '-s', '2048']
+    const options = ['-i', interfaceName, '-Q', 'in', '-n', '-e', '-l', '-A', '--immediate-mode', ...buffer]
     const capture = new Capture(new Program(place, 'tcpdump', ...options, filter))
     await capture.#program.printed(/listening on/)
     return capture

@@ -2,13 +2,14 @@
  * Two ends of one TCP connection, which must lose nothing:
  *
  *     node numbered-stream.js echo PORT             sends back what it is sent
- *     node numbered-stream.js talk ADDRESS PORT     sends numbers of four bytes, checks that they come back in order
+ *     node numbered-stream.js talk ADDRESS PORT [PAUSE_MS]
+ *                                                   sends numbers of four bytes, checks that they come back in order
  *
  * The talk prints a dot for each kilobyte that came back. After SIGTERM it sends no more, waits for the rest, and ends with 0.
  */
 import { connect, createServer } from 'node:net'
 
-const [mode, first, second] = process.argv.slice(2)
+const [mode, first, second, pauseMs = '1'] = process.argv.slice(2)
 
 /** Bytes on the way at most: enough that some are under way at any moment. */
 const WINDOW = 64 * 1024
@@ -53,7 +54,7 @@ function talk(host: string, port: number): void {
   socket.on('data', (data: Buffer) => {
     check(data)
     // Not faster than anybody can read the dots.
-    setTimeout(send, 1)
+    setTimeout(send, Number(pauseMs))
   })
   socket.on('error', (error) => fail(error.message))
   socket.on('close', () => {

@@ -23,9 +23,10 @@ export interface Underlay {
 export const UNDERLAY4: Underlay = { left: '192.0.2.1', right: '192.0.2.2', prefixLength: 24, mtu: 1500 }
 export const UNDERLAY6: Underlay = { left: '2001:db8::1', right: '2001:db8::2', prefixLength: 64, mtu: 1500 }
 
-/** The network that both have, with addresses of its own on each side. */
-export const SUBNET = '10.9.0.0/24'
-const RANGES = { left: '10.9.0.0/25', right: '10.9.0.128/25' }
+/** Networks that both have, by name, each with addresses of its own on each side: `wide` is the one that is meant unless another is named. */
+const SUBNETS = { wide: '10.9.0', other: '10.10.0', learned: '10.11.0' } as const
+const RANGES = { left: '0/25', right: '128/25' } as const
+export type NetworkName = keyof typeof SUBNETS
 export const VNI = 42
 
 export type Side = 'left' | 'right'
@@ -88,48 +89,43 @@ export class TunnelScene {
     return this.daemons.get(side)!
   }
 
-  /** The network `wide` of a side's daemon. */
+  /** A network of a side's daemon. */
   async network(
     side: Side,
     options: Readonly<Record<string, string>> = {},
-    more: object = {},
+    name: NetworkName = 'wide',
   ): Promise<void> {
+    const prefix = SUBNETS[name]
+    const ranges = { Subnet: `${prefix}.0/24`, IPRange: `${prefix}.${RANGES[side]}`, Gateway: `${prefix}.1` }
     await this.daemon(side).call('POST', '/networks', {
-      Name: 'wide',
+      Name: name,
       Driver: 'vxlan',
-      IPAM: { Config: [{ Subnet: SUBNET, IPRange: RANGES[side], Gateway: '10.9.0.1' }] },
+      IPAM: { Config: [ranges] },
       Options: { vni: String(VNI), remote: this.underlay[OTHER[side]], ...options },
-      ...more,
     })
   }
 
   /** Makes a sandbox on it and starts it; its address. */
-  async sandbox(side: Side, name: string, options: Readonly<Record<string, string>> = {}): Promise<string> {
+  async sandbox(
+    side: Side,
+    name: string,
+    options: Readonly<Record<string, string>> = {},
+    network: NetworkName = 'wide',
+  ): Promise<string> {
     const id = await this.daemon(side).run(name, {
-      HostConfig: { NetworkMode: 'wide' },
-      NetworkingConfig: { EndpointsConfig: { wide: { DriverOpts: { ...options } } } },
+      HostConfig: { NetworkMode: network },
+      NetworkingConfig: { EndpointsConfig: { [network]: { DriverOpts: { ...options } } } },
     })
     this.#places.set(name, this.daemon(side).place(id))
-    return (await this.daemon(side).endpoint(name, 'wide')).IPAddress
+    return (await this.daemon(side).endpoint(name, network)).IPAddress
   }
 
-  /** The kernel's own, on the right: a vxlan device in a bridge that has `address`. */
-  kernel(address: string, ...more: readonly string[]): void {
+  /** The kernel's own, on the right: a vxlan device in a bridge that has `address`. Where a daemon has a UDP port there, it needs another one. */
+  kernel(address: string, udpPort = 4789): void {
     const { left, right } = this.underlay
-    const ends = ['local', right, 'remote', left, 'dstport', '4789']
-    this.right.ip(
-      'link',
-      'add',
-      'vxlan0',
-      'type',
-      'vxlan',
-      'id',
-      String(VNI),
-      'dev',
-      'eth0',
-      ...ends,
-      ...more,
-    )
+    const ends = ['local', right, 'remote', left, 'dstport', String(udpPort)]
+    const device = ['vxlan0', 'type', 'vxlan', 'id', String(VNI), 'dev', 'eth0', ...ends]
+    this.right.ip('link', 'add', ...device)
     this.right.ip('link', 'add', 'br0', 'type', 'bridge')
     this.right.ip('link', 'set', 'vxlan0', 'master', 'br0', 'up')
     this.right.ip('address', 'add', `${address}/24`, 'dev', 'br0')

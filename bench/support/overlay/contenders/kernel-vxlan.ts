@@ -20,11 +20,9 @@ function kernelVxlan(
       for (const side of SIDES) {
         const { host, sandbox, local, remote } = side
         const identifier = ['id', String(NETWORK_IDENTIFIER), 'dstport', '4789']
+        const ends = ['local', local, 'remote', remote, 'dev', UNDERLAY]
         await bed.ip(host, ['link', 'add', 'br0', 'type', 'bridge'])
-        await bed.ip(host, [
-          ...['link', 'add', TUNNEL, 'type', 'vxlan', ...identifier],
-          ...['local', local, 'remote', remote, 'dev', UNDERLAY],
-        ])
+        await bed.ip(host, ['link', 'add', TUNNEL, 'type', 'vxlan', ...identifier, ...ends])
         const peer = ['peer', 'name', INTERFACE, 'netns', bed.name(sandbox)]
         await bed.ip(host, ['link', 'add', 'port', 'type', 'veth', ...peer])
         if (!offloads) await withoutTunnelOffloads(bed, host)
