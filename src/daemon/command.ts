@@ -54,7 +54,7 @@ try {
   process.exit(await main(process.argv.slice(2)))
 } catch (error) {
   const { message, hint } = failureOf(error)
-  process.stderr.write(`tapwire: ${message}\n${hint === undefined ? '' : `${hint}\n`}`)
+  process.stderr.write(`tapwire: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`)
   process.exit(EXIT_USAGE)
 }
 

@@ -200,7 +200,7 @@ class Daemon {
       Networks: model.control.listNetworks({}).length,
       Sandboxes: sandboxes.length,
       SandboxesRunning: sandboxes.filter(({ State }) => State === 'running').length,
-      ...(cluster && { Cluster: clusterVersion(cluster, model.registryHealth?.()) }),
+      ...(cluster && { Cluster: clusterVersion(cluster, model.control.clusterStatus()) }),
     }
   }
 }

@@ -2,7 +2,6 @@
 
 import type { SystemPruned } from '../control/api/system.ts'
 import type { ControlPlane } from '../control/control-plane.ts'
-import type { RegistryHealth } from '../control/registry/registry.ts'
 import type { Api, RouteContext } from './api/routes.ts'
 import type { Configuration } from './configuration.ts'
 import type { Datapath } from './datapath.ts'
@@ -11,8 +10,6 @@ import type { RootPaths } from './root-directory.ts'
 
 export interface RunningModel {
   readonly control: ControlPlane
-  /** How the registry of the cluster is found; absent where there is no cluster. */
-  readonly registryHealth?: () => RegistryHealth
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>
   /** Removes what daemons that died have left behind. */
   prune(options: { readonly all: boolean }): Promise<SystemPruned>

@@ -401,6 +401,7 @@ Delivered.
     const last: readonly [outcome: ExplainAnswer['outcome'], code: number, verdict: string][] = [
       ['dropped', 1, 'Dropped: other-network.'],
       ['answered', 0, 'Answered by the router.'],
+      ['tunnelled', 0, 'Sent to another host, which takes it from there.'],
       ['unknown', 1, 'How it would end is not known.'],
     ]
     const drop = step('policy', 'drop', 'The networks are kept apart.', 'other-network')

@@ -26,11 +26,14 @@ export function defineDoctor(command: Command, cli: Cli): void {
     })
 }
 
-/** The daemon is what needs the machine, so its program does the looking. */
+/**
+ * The daemon is what needs the machine, so its program does the looking. The registry of a daemon that is named by --host may be
+ * out of reach from here (that of a host of a lab is on a link of the lab): what that daemon says of it has to do.
+ */
 async function examine(cli: Cli, cluster: ClusterVersion | undefined): Promise<DoctorCheck[]> {
   const { stdout, problem } = await runDoctor(
     cli,
-    cluster === undefined ? rootArgs(cli) : clusterArgs(cluster),
+    cluster === undefined || cli.globals.host !== undefined ? rootArgs(cli) : clusterArgs(cluster),
   )
   try {
     return (JSON.parse(stdout) as { checks: DoctorCheck[] }).checks

@@ -14,7 +14,7 @@ const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const
 
 const ENDS = `
 Source and destination:
-  web                a sandbox
+  web                a sandbox; as a destination also a service, and a sandbox of another host of the cluster
   web@blue           its place on this network
   172.18.0.2         a sandbox's address, or one beyond the uplink
   internet           any address beyond the uplink
@@ -25,8 +25,8 @@ export function defineExplain(command: Command, cli: Cli): void {
     .description(
       'Tells hop by hop what the data path would decide about the first packet from one place to another, and why. ' +
         'The data path itself is asked; nothing is sent, and nothing learned. The packet is a TCP SYN or a UDP datagram where ' +
-        'a port is given, and an ICMP echo request where not. The exit code is 0 where the packet arrives or is answered, ' +
-        'and 1 where not.\n\n' +
+        'a port is given, and an ICMP echo request where not. The exit code is 0 where the packet arrives, is answered ' +
+        'or goes through a tunnel to another host, and 1 where not.\n\n' +
         'Of a capture, frame by frame: how it arrived, what was learned and decided and by which row of which table, which bytes ' +
         'changed, and where it left or why it did not. With --lab its frames go through the data path of a lab that is only simulated; ' +
         "without, Tapwire's own captures tell what became of them, and of others the packets are shown.\n\n" +
@@ -127,7 +127,7 @@ async function explainPacket(
   const answer = await apiClient(cli).post<ExplainAnswer>('/explain', { body })
   if (options.json === true) printJson(cli, answer)
   else cli.stdout.write(formatExplanation(cli, answer))
-  if (answer.outcome !== 'delivered' && answer.outcome !== 'answered') cli.exitCode = EXIT_FAILED
+  if (!arrives(answer.outcome)) cli.exitCode = EXIT_FAILED
 }
 
 async function explainCapture(cli: Cli, path: string, options: ExplainOptions): Promise<void> {
@@ -187,11 +187,13 @@ function portOf(text: string): number {
   return port
 }
 
+/** What is in a tunnel counts as well: all that this host can do for it is done. */
+const arrives = (outcome: ExplainAnswer['outcome']): boolean => outcome !== 'dropped' && outcome !== 'unknown'
+
 function formatExplanation(cli: Cli, { packet, steps, outcome }: ExplainAnswer): string {
   const colors = colorsFor(cli, cli.stdout)
-  const arrives = outcome === 'delivered' || outcome === 'answered'
   const verdict = verdictOf(outcome, steps)
-  return `${titleOf(packet)}\n\n${formatSteps(cli, steps)}\n${arrives ? colors.green(verdict) : colors.red(verdict)}\n`
+  return `${titleOf(packet)}\n\n${formatSteps(cli, steps)}\n${arrives(outcome) ? colors.green(verdict) : colors.red(verdict)}\n`
 }
 
 function titleOf(packet: ExplainAnswer['packet']): string {
@@ -207,6 +209,8 @@ function verdictOf(outcome: ExplainAnswer['outcome'], steps: ExplainAnswer['step
       return 'Delivered.'
     case 'answered':
       return 'Answered by the router.'
+    case 'tunnelled':
+      return 'Sent to another host, which takes it from there.'
     case 'dropped': {
       const reason = steps.find((step) => step.reason !== undefined)?.reason
       return `Dropped${reason === undefined ? '' : `: ${reason}`}.`

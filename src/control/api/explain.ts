@@ -46,8 +46,11 @@ export const explanationSchema = z.object({
     network: text,
   }),
   steps: z.array(explanationStepSchema),
-  /** Answered: by the router itself, with an echo reply for example. Unknown: the way goes on where nobody can look. */
-  outcome: z.enum(['delivered', 'answered', 'dropped', 'unknown']),
+  /**
+   * Answered: by the router itself, with an echo reply for example. Tunnelled: it goes on to another host, whose daemon knows the
+   * rest. Unknown: the way goes on where nobody can look.
+   */
+  outcome: z.enum(['delivered', 'answered', 'tunnelled', 'dropped', 'unknown']),
 })
 /** With a sentence for each step, as people read it. */
 export type ExplainAnswer = z.infer<typeof explanationSchema>

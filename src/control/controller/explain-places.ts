@@ -163,8 +163,10 @@ export class ExplainPlaces {
   #destination(text: string, source: Source): string {
     const remote = this.#remoteAt(text)
     if (remote !== undefined) return remote
+    const service = this.#known(text) === undefined ? this.#services.addressOf(text) : undefined
+    if (service !== undefined) return service
     const found = this.#sandboxAt(text)
-    if (found === undefined) return this.#services.addressOf(text) ?? this.#address(text, source)
+    if (found === undefined) return this.#address(text, source)
     const near = found.stations.find(({ network }) =>
       source.kind === 'sandbox' ? source.stations.some((one) => one.network.id === network.id) : false,
     )

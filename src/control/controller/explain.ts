@@ -108,6 +108,7 @@ function outcomeOf(steps: readonly ExplanationStep[]): Explanation['outcome'] {
   if (steps.some(({ verdict }) => verdict === 'drop')) return 'dropped'
   // The gateway's name server answers in any case, if only after it has asked outside.
   if (last.stage === 'answer' || last.stage === 'names') return 'answered'
+  if (last.stage === 'tunnel' && last.verdict === 'encapsulate') return 'tunnelled'
   return DELIVERED.has(`${last.stage} ${last.verdict}`) ? 'delivered' : 'unknown'
 }
 

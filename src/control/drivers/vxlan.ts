@@ -15,8 +15,9 @@ import type { Fabric, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
 import { vxlanDriver as vxlanRules } from '../rules/built-in-drivers.ts'
+import { badOption } from '../rules/option-values.ts'
 import { tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
-import { vxlanOptions } from '../rules/vxlan-options.ts'
+import { VXLAN_OPTION, vxlanOptions } from '../rules/vxlan-options.ts'
 import { BridgeDomains } from './bridge-domains.ts'
 import { BridgeEndpoints } from './bridge-endpoints.ts'
 import type {
@@ -145,6 +146,7 @@ export class VxlanDriver implements NetworkDriver {
         hint: "Name the address of this host's own that is to be sent from: -o local=ADDRESS",
       })
     }
+    if (!patient) checkIsAnother(network, local)
     await this.#tunnels.add(network, planOf(network, local), { patient })
     try {
       for (const remote of vxlanOptions(network.options).remotes) {
@@ -241,6 +243,15 @@ function planOf(network: NetworkRecord, local: string): TunnelPlan {
     overlay: { vni, learns, floods, suppressesArp: false },
     mtu,
   }
+}
+
+/** What the options cannot say where the route decides on the address here: a host would send to itself. Throws TUNNEL_UNUSABLE. */
+function checkIsAnother({ options }: NetworkRecord, local: string): void {
+  if (!vxlanOptions(options).remotes.includes(local)) return
+  throw new TapwireError(
+    ErrorCode.tunnelUnusable,
+    badOption(VXLAN_OPTION.remote, local, "this host's own address"),
+  )
 }
 
 /** Before anything is known of the ways. */

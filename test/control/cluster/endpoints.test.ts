@@ -42,6 +42,16 @@ describe('an endpoint on a network of the cluster', () => {
     assert.equal(overlay!.routerMac, endpoint!.routerMac)
   })
 
+  it('is where a packet can be explained to, as far as into the tunnel', async () => {
+    const { cluster, hosts } = await withNetwork(2)
+    await hosts[0]!.start('web', 'lan')
+    await hosts[1]!.start('db', 'lan')
+    await cluster.settle()
+    const explained = await hosts[0]!.controller.explain({ source: 'web', destination: 'db' })
+    assert.equal(explained.packet.destination, hosts[1]!.addressOf('db', 'lan'))
+    assert.deepEqual([explained.steps.at(-1)!.verdict, explained.outcome], ['encapsulate', 'tunnelled'])
+  })
+
   it('is a station that the switch never forgets, and guarded', async () => {
     const { hosts } = await withNetwork(1)
     await hosts[0]!.start('web', 'lan')

@@ -21,12 +21,14 @@ import {
 import { parseIpv4 } from '../../../src/wire/address.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as ipv4 from '../../../src/wire/ipv4.ts'
+import type { MemoryTunnels } from './memory-tunnels.ts'
 
 /** What the router sees of the switch. */
 export interface MemorySwitch {
   readonly ports: ReadonlyMap<number, FabricPort>
   readonly gateways: ReadonlyMap<number, FabricGateway>
   readonly uplinkSpec: UplinkSpec | undefined
+  readonly tunnelling: Pick<MemoryTunnels, 'remotes'>
 }
 
 const UPLINK_MAC = '02:00:00:00:99:01'
@@ -122,6 +124,12 @@ export class MemoryRouter {
     if (station !== undefined) {
       const forward = { stage: 'bridge', verdict: 'forward', values: { mac, port: station.port, domain } }
       return [...way, forward, transmit(station.port, domain)]
+    }
+    const remote = this.#switch.tunnelling.remotes.get(`${domain} ${mac}`)
+    if (remote !== undefined) {
+      const values = { port: remote.port, domain }
+      const forward = { stage: 'bridge', verdict: 'forward', values: { mac, ...values } }
+      return [...way, forward, { stage: 'tunnel', verdict: 'encapsulate', values }]
     }
     return [
       ...way,

@@ -50,6 +50,15 @@ const fails = (promise: Promise<unknown>, message: string | RegExp): Promise<voi
   assert.rejects(promise, { message })
 
 describe('a service', () => {
+  it('can be the destination of a packet that is explained, by its name', async () => {
+    const { daemon } = await booted()
+    await daemon.controller.createService(WEB)
+    const { packet } = await daemon.controller.explain({ source: 'c1', destination: 'web', port: 80 })
+    assert.equal(packet.destination, '10.1.0.5')
+    const unknown = daemon.controller.explain({ source: 'c1', destination: 'shop', port: 80 })
+    await fails(unknown, 'No such container: shop')
+  })
+
   it('has an address of its network, the sandboxes with its label for backends, and names for all of that', async () => {
     const { daemon } = await booted()
     await daemon.controller.createService(WEB)

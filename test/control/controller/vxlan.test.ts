@@ -60,6 +60,16 @@ describe('a vxlan network', () => {
     assert.equal(tunnels(daemon)[0]!.local, '198.51.100.7')
   })
 
+  it('is refused where the route to the first host leads to this one, and leaves nothing', async () => {
+    const { machine, daemon } = await boot()
+    daemon.fabric.tunnelling.local = '192.0.2.2'
+    await assert.rejects(daemon.controller.createNetwork(network('n', { vni: '1', remote: '192.0.2.2' })), {
+      code: 'TUNNEL_UNUSABLE',
+      message: "failed to parse remote value: 192.0.2.2 (this host's own address)",
+    })
+    assertConsistent(daemon, machine)
+  })
+
   it('is refused where there is no route, and leaves nothing', async () => {
     const { machine, daemon } = await boot()
     daemon.fabric.tunnelling.local = undefined

@@ -221,7 +221,11 @@ describe('examples', { skip }, () => {
         /^three +10\.9\.0\.5 +web +1450 .*\n^two +10\.9\.0\.4 /m,
       )
       assert.match(await inside('one', 'dns', 'ls', 'web'), /^web +carol +sandbox +carol +10\.1\.0\.4 /m)
+      const doctor = await daemon.attempt('-H', 'overlay/one', 'doctor')
+      assert.match(doctor.output, /^ok +daemon in cluster +one reaches the registry since /m)
+      assert.doesNotMatch(doctor.output, /^fail +registry/m)
       const explained = await daemon.attempt('-H', 'overlay/one', 'explain', 'alice', 'carol')
+      assert.equal(explained.code, 0)
       assert.match(explained.output, / into the tunnel to the host 10\.9\.0\.5, with network identifier 4096/)
       const publish = 'published=8080,target=80'
       const service = ['service', 'create', '--name', 'hello', '--replicas-of', 'app=hello', '-p', publish]
