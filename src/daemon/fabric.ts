@@ -1,5 +1,6 @@
 /** The switch as the model asks for it, on the data path's worker. Its TAPs are persistent, so that they outlive the daemon. */
 
+import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { impairmentCounts } from '../control/fabric/fabric-impairments.ts'
 import { countReasons, fabricStats } from '../control/fabric/fabric-stats.ts'
 import {
@@ -65,6 +66,7 @@ import type { WayOut } from './dns/outside.ts'
 import { openHostInterface } from './host-interface.ts'
 import { LastingPorts } from './lasting-ports.ts'
 import type { Log } from './log.ts'
+import { isOwnNamespace } from './namespace.ts'
 import { openParent, releaseParent } from './parent-interface.ts'
 import { run } from './program.ts'
 import type { RelayAttachment } from './relay/relay-attachment.ts'
@@ -122,8 +124,7 @@ export class DatapathFabric implements Fabric {
 
   async addPort(port: FabricPort): Promise<void> {
     if (port.host === true) await this.#addHostPort(port)
-    // It is taken up again by the next daemon.
-    else await this.#datapath.addPort({ ...port, ...sourceSettings(port), persistent: true })
+    else await this.#addSandboxPort(port)
     this.#ports.add(port.port)
   }
 
@@ -197,6 +198,17 @@ export class DatapathFabric implements Fabric {
 
   onTunnel(listener: (news: FabricTunnelNews) => void): () => void {
     return this.#tunnels.onTunnel(listener)
+  }
+
+  /** Its TAP is taken up again by the next daemon. None is ever made among the machine's own interfaces. */
+  async #addSandboxPort(port: FabricPort): Promise<void> {
+    if (isOwnNamespace(port.namespace)) {
+      throw new TapwireError(
+        ErrorCode.sandboxEnded,
+        `The sandbox of ${port.name} has ended: its network is gone.`,
+      )
+    }
+    await this.#datapath.addPort({ ...port, ...sourceSettings(port), persistent: true })
   }
 
   #addHostPort(port: FabricPort): Promise<void> {
