@@ -10,6 +10,7 @@ import { ControlDaemon, linkOf } from '../support/control-daemon.ts'
 import { isAlive } from '../support/leftovers.ts'
 import { Program, run } from '../support/program.ts'
 import { namespacePath, newFolder, newNamespaceName } from '../support/scene.ts'
+import { until } from '../support/until.ts'
 
 /** A process that leaves its shim's process tree, and one that stays in it. */
 const COMMAND = ['sh', '-c', 'setsid sleep 1000 & exec sleep 1001']
@@ -114,6 +115,7 @@ describe('system prune', { skip: !isInside }, () => {
     const holder = Number(linkOf(id)!.split('/')[2])
     await dead.kill()
     process.kill(holder, 'SIGKILL')
+    await until('the shim has ended', () => !isAlive(holder))
     await prune()
     assert.equal(linkOf(id), undefined)
     assert.deepEqual(dead.traces().processes, [])
