@@ -1,5 +1,5 @@
 /**
- * Random and mutated frames through the engine, ten million unless told otherwise. Whatever they are, it must not throw,
+ * Random and mutated frames through the engine, two million unless told otherwise. Whatever they are, it must not throw,
  * must name no byte outside of the frame memory, must keep networks apart, must leave alone what it passes on,
  * and must account for every frame.
  *
@@ -29,7 +29,7 @@ import { FrameMutator } from '../support/frame-mutator.ts'
 import { Random } from '../support/random.ts'
 import { assertAllAccountedFor } from '../support/scenario.ts'
 
-const FRAMES = Number(process.env['TAPWIRE_FUZZ_FRAMES'] ?? 10_000_000)
+const FRAMES = Number(process.env['TAPWIRE_FUZZ_FRAMES'] ?? 2_000_000)
 const SEED = Number(process.env['TAPWIRE_FUZZ_SEED'] ?? randomInt(1, 2 ** 31))
 
 const NOWHERE = -1

@@ -18,7 +18,7 @@ import { run } from './support/program.ts'
 import { namespacePath, newNamespaceName } from './support/scene.ts'
 import { until } from './support/until.ts'
 
-const MEGABYTES = Number(process.env['TAPWIRE_TRANSFER_MB'] ?? 20)
+const MEGABYTES = Number(process.env['TAPWIRE_TRANSFER_MB'] ?? 8)
 const BYTES = MEGABYTES * 1_000_000
 const MTUS = [576, 1500, 9000] as const
 const SANDBOXES = ['a', 'b', 'p'] as const
