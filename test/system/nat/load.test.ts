@@ -15,7 +15,7 @@ import { namespacePath } from '../support/scene.ts'
 
 const FILE = '1000000000'
 const CONNECTIONS = 2000
-const FLOOD = Number(process.env['TAPWIRE_FLOOD_PACKETS'] ?? 100_000)
+const FLOOD = Number(process.env['TAPWIRE_FLOOD_PACKETS'] ?? 250_000)
 
 const skip = needsTap() || needs('ip', 'cc', 'nsenter', 'setpriv')
 
