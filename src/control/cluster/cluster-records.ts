@@ -17,6 +17,8 @@
  *     service-ports/PROTOCOL/PORT        service id                    whose ingress port it is, on all hosts
  */
 
+import type { ServiceRecord } from '../model/services.ts'
+
 export const CLUSTER_VERSION = 1
 
 interface Versioned {
@@ -98,26 +100,5 @@ export interface ClusterEndpoint extends Versioned {
   readonly routerMac: string
 }
 
-export interface ClusterService extends Versioned {
-  readonly id: string
-  readonly name: string
-  readonly created: string
-  readonly network: string
-  /** `vip`: one virtual address, and a backend for each connection; `dnsrr`: the name leads to all backends. */
-  readonly endpointMode: 'vip' | 'dnsrr'
-  /** Empty for dnsrr. */
-  readonly virtualIp: string
-  /** Backends are the endpoints of the network whose sandbox has one of these labels (`key` or `key=value`), or one of these names. */
-  readonly replicasOf: readonly string[]
-  readonly endpoints: readonly string[]
-  readonly ports: readonly ServicePort[]
-  readonly labels: Readonly<Record<string, string>>
-}
-
-export interface ServicePort {
-  readonly protocol: 'tcp' | 'udp'
-  /** 0: not published. */
-  readonly published: number
-  readonly target: number
-  readonly mode: 'ingress' | 'host'
-}
+/** The same as without a cluster, but for its version. */
+export type ClusterService = Versioned & ServiceRecord

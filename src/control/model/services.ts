@@ -21,7 +21,7 @@ export interface ServiceRecord {
 
 export interface ServicePort {
   readonly protocol: 'tcp' | 'udp'
-  /** Of the machine. */
+  /** Of the machine; 0: not published. */
   readonly published: number
   /** Of the backends. */
   readonly target: number
