@@ -87,7 +87,7 @@ describe('checksums', { skip }, () => {
         await send(sandbox, 'internet', INTERNET, '9000')
         await scene.on(sandbox, 'ping', '-n', '-c', '2', '-i', '0.01', '-s', '3001', FAR)
         // Errors about translated datagrams: the time, and then the port, is exceeded.
-        await scene.on(sandbox, 'traceroute', '-n', '-q', '1', '-N', '1', '-w', '5', '-m', '3', FAR)
+        await scene.on(sandbox, 'traceroute', '-n', '-q', '1', '-N', '1', '-w', '45', '-m', '3', FAR)
       }
       for (const from of ['internet', ...SANDBOXES]) {
         await send(from, 'web', HOST, '9000')

@@ -15,7 +15,7 @@ const STREAM = join(repositoryRoot, 'dist/test/system/support/numbered-stream.js
 /** Between one piece of a stream and the next. */
 const PAUSE_MS = '10'
 const MOVED = '203.0.113.99'
-const ping = ['ping', '-n', '-c', '1', '-W', '1'] as const
+const ping = ['ping', '-n', '-c', '1'] as const
 
 const skip = needsTap() || needs('ip', 'ping', 'nsenter', 'setpriv')
 
@@ -47,7 +47,8 @@ for (const io of ['io_uring', 'epoll'] as const) {
       return !Up && reason.test(Reason)
     }
     const isUp = async (): Promise<boolean> => (await uplink()).Up
-    const reachesOut = async (): Promise<boolean> => (await scene.attempt('red', ...ping, FAR)).code === 0
+    const reachesOut = async (): Promise<boolean> =>
+      (await scene.attempt('red', ...ping, '-W', '1', FAR)).code === 0
     /** A new connection, and a line there and back. */
     const passes = async (from: string, to: string): Promise<void> => {
       const { handle } = await station(from).call('connect', to, '0.0.0.0:0')
@@ -79,7 +80,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
       scene.host.ip('link', 'set', 'eth0', 'down')
       await until('it says that it is down', isDown(/eth0 is down/))
       assert.match(await scene.daemon.do('uplink', 'ls'), /nic:eth0 +down .*eth0 is down/)
-      const { output } = await scene.attempt('red', ...ping, FAR)
+      const { output } = await scene.attempt('red', ...ping, '-W', '45', FAR)
       assert.match(output, /Net Unreachable/)
       await scene.dropped('uplink-down', before)
       scene.host.ip('link', 'set', 'eth0', 'up')

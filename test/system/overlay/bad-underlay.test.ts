@@ -90,7 +90,8 @@ describe('a tunnel over a network that is bad', { skip }, () => {
     const args = ['-n', '-c', String(ECHOES), '-i', '0.002', '-w', '40', '-s', '1000', HOSTS.right.address]
     const { output } = await attempt(places.get('red')!, 'ping', ...args)
     assert.doesNotMatch(output, /wrong data|wrong total length|truncated|BAD CHECKSUM/)
-    assert.equal(Number(/ (\d+) received/.exec(output)?.[1]), ECHOES)
+    // Several may have come at once.
+    assert.ok(Number(/ (\d+) received/.exec(output)?.[1]) >= ECHOES, output)
     return {
       sent: Number(/(\d+) packets transmitted/.exec(output)?.[1]),
       again: Number(/\+(\d+) duplicates/.exec(output)?.[1] ?? 0),

@@ -19,7 +19,7 @@ const skip =
 
 /** The last datagram is in fragments where those before it are: these have no ports to hash, and are another flow for the tunnel. */
 const BYTES = '402000'
-const ping = ['ping', '-n', '-i', '0.01', '-W', '5'] as const
+const ping = ['ping', '-n', '-i', '0.01', '-W', '45'] as const
 
 /** Of the payload: the smallest, around what passes in one piece by either family, and what is sent in fragments. */
 const SIZES = ['0', '1', '18', '1402', '1403', '1422', '1423', '4000', '20000'] as const
