@@ -186,6 +186,7 @@ async function measureMemory(hosts: readonly ClusterHost[], server: MemoryRegist
   return bytes / remotes
 }
 
+/** Bytes, with those of typed arrays, which lie beside the heap. */
 function heap(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
