@@ -12,7 +12,7 @@
 import { CLUSTER_ECHO_MS, CLUSTER_RETRY_MS_MAX } from '../../limits.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Surroundings } from '../model/machine.ts'
-import type { Registry, RegistryHealth } from '../registry/registry.ts'
+import type { Registry, RegistryEntry, RegistryHealth } from '../registry/registry.ts'
 import { printable } from '../rules/names.ts'
 import { ClusterFollower } from './cluster-follower.ts'
 import { advertisedKey, hostIdKey, hostKey, knownHostKey } from './cluster-keys.ts'
@@ -267,7 +267,7 @@ export class ClusterSession {
   /** Undefined where it is there now; else why it must not be. Throws REGISTRY_UNAVAILABLE. */
   async #put(lease: string): Promise<string | undefined> {
     const { id, name, advertise } = this.#self
-    let host: string | undefined
+    let host: RegistryEntry | undefined
     let advertised: string | undefined
     let named: string | undefined
     const twin = this.#conflict(undefined, undefined, undefined)
@@ -275,7 +275,7 @@ export class ClusterSession {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const { succeeded } = await this.registry.commit({
         when: [
-          unchanged(hostKey(name), host),
+          unchanged(hostKey(name), host?.value),
           unchanged(advertisedKey(advertise), advertised),
           unchanged(hostIdKey(id), named),
         ],
@@ -287,7 +287,7 @@ export class ClusterSession {
         ],
       })
       if (succeeded) return undefined
-      host = (await exactEntry(this.registry, hostKey(name)))?.value
+      host = await exactEntry(this.registry, hostKey(name))
       advertised = (await exactEntry(this.registry, advertisedKey(advertise)))?.value
       named = (await exactEntry(this.registry, hostIdKey(id)))?.value
       const problem = this.#conflict(host, advertised, named)
@@ -298,19 +298,19 @@ export class ClusterSession {
 
   /** By what the registry has of the host, its address and its id; and by what the view says. */
   #conflict(
-    host: string | undefined,
+    host: RegistryEntry | undefined,
     advertised: string | undefined,
     named: string | undefined,
   ): string | undefined {
     const { id, name, advertise, udpPort } = this.#self
     const cluster = this.settings.name
     if (host !== undefined) {
-      const parsed = parseClusterValue('host', host)
+      const parsed = parseClusterValue('host', host.value)
       if ('problem' in parsed) {
-        // Nobody else can have taken the name of a host that was there and has its lease still: somebody has spoilt it.
-        const isOurs = this.#placed !== undefined && this.#placed === this.#lease.id
-        if (!isOurs)
+        // A host lives by its lease. What has none was put by hand; left alone, it would keep this host out for ever.
+        if (host.lease !== '' && host.lease !== this.#lease.id) {
           return `in cluster ${cluster}, what is known of a host ${name} cannot be read: ${parsed.problem}`
+        }
       } else if (parsed.value.id !== id) {
         return `another host of cluster ${cluster} is called ${name}, and advertises ${parsed.value.advertise}`
       }

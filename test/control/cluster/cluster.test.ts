@@ -256,17 +256,24 @@ describe('an entry of the registry that cannot be read', () => {
     await hosts[0]!.start('web', 'lan')
     await cluster.settle()
     const registry = cluster.server.connect()
-    const spoil = (value: string): Promise<unknown> =>
-      registry.commit({ when: [], do: [{ put: `${PREFIX}hosts/a`, value }] })
+    const spoil = (value: string, lease?: string): Promise<unknown> =>
+      registry.commit({ when: [], do: [{ put: `${PREFIX}hosts/a`, value, lease }] })
     for (const value of ['garbage', '{"version":2}']) {
       await spoil(value)
       await cluster.settle()
       assert.deepEqual([...hosts[1]!.controller.cluster!.hosts.keys()].toSorted(), ['a', 'b'])
       cluster.assertAgreement()
     }
+    // Away for so long that the host's lease has ended: by hand, nobody lives there; by a lease, somebody does.
     hosts[0]!.registry.fault = 'unreachable'
     await cluster.pass(30_000)
     await spoil('{"version":2}')
+    hosts[0]!.registry.fault = 'none'
+    await cluster.pass(20_000)
+    cluster.assertAgreement()
+    hosts[0]!.registry.fault = 'unreachable'
+    await cluster.pass(30_000)
+    await spoil('{"version":2}', await registry.grantLease(3600))
     hosts[0]!.registry.fault = 'none'
     await cluster.pass(20_000)
     assert.deepEqual([...hosts[1]!.controller.cluster!.hosts.keys()], ['b'])

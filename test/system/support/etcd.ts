@@ -1,6 +1,6 @@
 /** An etcd of a test's own, on loopback in a network namespace of the test's own, or in another one that the test made. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { needs, type Skip } from '../../support/requirements.ts'
@@ -19,6 +19,8 @@ export interface EtcdOptions {
 
 export const needsEtcd = (): Skip => needs('etcd', 'etcdctl', 'nsenter', 'setpriv')
 
+/** It waits for the disk at each change, and a disk that others write to lets it wait for longer than leases live. */
+const MEMORY = '/dev/shm'
 const PORT = 2379
 const NAME = 'one'
 const ENVIRONMENT = { ETCDCTL_API: '3' }
@@ -34,7 +36,7 @@ export class Etcd {
   readonly port: number
   readonly #options: EtcdOptions
   readonly #place: Place
-  readonly #folder = mkdtempSync(join(tmpdir(), 'tapwire-etcd-'))
+  readonly #folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'tapwire-etcd-'))
   #data = join(this.#folder, 'data')
   #restored = 0
   #program: Program | undefined
