@@ -24,6 +24,11 @@ const PREFIX = '/tapwire/bench/'
 const TURN_MS = 5
 /** Births of one host that are under way at a time. */
 const AT_A_TIME = 32
+/** Hosts that are counted when memory is: what else comes and goes in the heap is shared by them. */
+const OBSERVERS = 4
+/** Milliseconds in which a host that knows all comes to rest; and one whose endpoints say where they are, for some seconds from their birth. */
+const REST_MS = 100
+const REST_OF_BIRTHS_MS = 5000
 /** Births of all hosts between two words on how far it is. */
 const BIRTHS_TOLD = 500
 
@@ -54,7 +59,7 @@ export async function measureCluster(
   const filledS = (performance.now() - begun) / 1000
   tell(`${births} births more`)
   const latencies = await measureBirths(hosts, births, () => server.revision)
-  tell('one more host')
+  tell('some more hosts')
   const bytesPerRemote = await measureMemory(hosts, server)
   for (const { controller } of hosts) await controller.shutdown({ liveRestore: true })
   return {
@@ -169,21 +174,29 @@ async function measureBirths(
 }
 
 /**
- * One more host, which has no endpoint: what it takes is for the others' endpoints. Its registry is a copy, of which the others know nothing:
- * what they would take to remember it is none of its own.
+ * Some more hosts, which have no endpoints: what they take is for the others' endpoints. Their registry is a copy, of which the others know
+ * nothing: what those would take to remember them is none of it. The first one is not counted: it finds out what is to be compiled.
  */
 async function measureMemory(hosts: readonly ClusterHost[], server: MemoryRegistryServer): Promise<number> {
   const remotes = hosts[0]!.stations + hosts[0]!.controller.listSandboxes({ all: true, filters: {} }).length
   const copy = standingServer()
   copy.restore(server.copy())
+  const observers: ClusterHost[] = []
+  const observe = async (): Promise<void> => {
+    const observer = hostOf(hosts.length + observers.length, copy.connect())
+    observers.push(observer)
+    await observer.controller.recover()
+    await until(() => observer.stations === remotes, TURN_MS)
+    await wait(REST_MS)
+  }
+  await observe()
+  // What is given back by then would be taken for something that the observers do not take.
+  await wait(REST_OF_BIRTHS_MS)
   const before = heap()
-  const observer = hostOf(hosts.length, copy.connect())
-  await observer.controller.recover()
-  await until(() => observer.stations === remotes, TURN_MS)
-  await wait(100)
+  for (let index = 0; index < OBSERVERS; index++) await observe()
   const bytes = heap() - before
-  await observer.controller.shutdown({ liveRestore: true })
-  return bytes / remotes
+  for (const { controller } of observers) await controller.shutdown({ liveRestore: true })
+  return bytes / (OBSERVERS * remotes)
 }
 
 /** Bytes, with those of typed arrays, which lie beside the heap. */

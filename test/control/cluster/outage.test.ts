@@ -59,7 +59,7 @@ describe('behind a minute without the registry', () => {
       const births = hosts.map((host) =>
         host.controller.startSandbox(`late-${host.name}`).then(
           () => 'born',
-          (error: { code?: string }) => error.code,
+          (error: unknown) => (error as { readonly code?: string }).code,
         ),
       )
       await cluster.pass(CALL_MS * 1.5)
