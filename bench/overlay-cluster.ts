@@ -29,8 +29,8 @@ const USAGE = `npm run bench -- overlay-cluster [OPTION…]
   --endpoints N   endpoints of each host, ${ENDPOINTS} unless told
   --json          prints the result as JSON
 
-The cluster in memory takes the time of all its hosts, one after the other: half a minute where nothing else is told. Then ${ETCD.hosts} hosts with
-${ETCD.endpoints} endpoints each agree by way of an etcd, where there is one.`
+The cluster in memory takes the time of all its hosts, one after the other: where nothing else is told, half a minute of a processor that nobody
+else uses. Then ${ETCD.hosts} hosts with ${ETCD.endpoints} endpoints each agree by way of an etcd, where there is one.`
 
 interface Options {
   readonly hosts: number
