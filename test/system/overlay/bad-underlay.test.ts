@@ -174,6 +174,10 @@ describe('a tunnel over a network that is bad', { skip }, () => {
     }))
 
   it('that turns bits over: what is damaged ends at the outer checksum', async () => {
+    const damage = async (): Promise<number[]> =>
+      (await Promise.all(SIDES.map(drops))).flatMap((counts) => DAMAGED.map((reason) => counts[reason] ?? 0))
+    // What came while a host had its tunnel, and not its network yet, is counted already.
+    const before = await damage()
     await badly(['--corrupt', '3%'], async () => {
       assert.ok((await echo()).sent > ECHOES)
       await stream()
@@ -181,14 +185,7 @@ describe('a tunnel over a network that is bad', { skip }, () => {
     })
     const errors = await Promise.all(SIDES.map((side) => checksumErrors(places.get(side)!)))
     assert.match(errors.flat().join(), /Udp\.InCsumErrors/)
-    const taken = (await Promise.all(SIDES.map(drops))).flatMap((counts) =>
-      DAMAGED.map((reason) => counts[reason] ?? 0),
-    )
-    assert.deepEqual(
-      taken,
-      taken.map(() => 0),
-      'damaged headers of the tunnel',
-    )
+    assert.deepEqual(await damage(), before, 'damaged headers of the tunnel')
   })
 
   it('that goes away and comes back, as a cable and as an interface', async () => {
