@@ -118,20 +118,21 @@ const STRIDE = Number(process.env['TAPWIRE_TURNS'] ?? 4)
 const TURNS_MAX = 120
 
 /** Resolves some turns behind the beginning of an operation, for the second one to begin. */
-type Wait = (begun: Promise<unknown>) => Promise<void>
+type Wait = (begun: Promise<unknown>) => Promise<unknown>
 
 /** Tries one moment of an operation after the other, from its beginning to its end. `attempt` is to wait once. */
 async function atEachMoment(attempt: (wait: Wait, moment: string) => Promise<void>): Promise<void> {
   let wasOver = false
   for (let apart = 0; apart < TURNS_MAX && !wasOver; apart += STRIDE) {
-    const wait: Wait = async (begun) => {
-      let isOver = false
-      void Promise.allSettled([begun]).then(() => (isOver = true))
-      for (let turn = 0; turn < apart; turn++) await Promise.resolve()
-      wasOver = isOver
-    }
-    await attempt(wait, `${apart} turns apart`)
+    await attempt(async (begun) => (wasOver = await isOverAfter(apart, begun)), `${apart} turns apart`)
   }
+}
+
+async function isOverAfter(turns: number, begun: Promise<unknown>): Promise<boolean> {
+  let isOver = false
+  void Promise.allSettled([begun]).then(() => (isOver = true))
+  for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+  return isOver
 }
 
 /** Some wait a moment to hear of an end: they do so side by side. */
