@@ -30,7 +30,7 @@ describe('what is taken from a sandbox by force', { skip: needsTap() || needs('i
       '-c',
       '1',
       '-W',
-      '5',
+      '45',
       (await daemon.endpoint('neighbour', 'blue')).IPAddress,
     )
   const ended = async (id: string): Promise<number> => {

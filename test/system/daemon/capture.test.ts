@@ -175,8 +175,10 @@ describe('captures', { skip }, () => {
   it('show what an impaired link loses, in either direction', async () => {
     const recording = await capture('place=client&drops=true&filter=icmp')
     for (const way of ['from', 'to']) {
+      const before = await scene.drops()
       await scene.daemon.call('PUT', '/links/client', { [way]: { loss: '100%' } })
       await scene.attempt('client', 'ping', '-c', '1', '-W', '1', INTERNET)
+      await scene.dropped('link-loss', before)
     }
     await scene.daemon.call('DELETE', '/links/client')
     await stop(recording)
