@@ -117,14 +117,14 @@ const STRIDE = Number(process.env['TAPWIRE_TURNS'] ?? 4)
 /** More than an operation takes that waits for nothing. */
 const TURNS_MAX = 120
 
-/** Resolves some turns behind the beginning of an operation, for the second one to begin. */
-type Wait = (begun: Promise<unknown>) => Promise<unknown>
+/** Resolves some turns behind the beginning of an operation, for the second one to begin: to whether the first is over by then. */
+type Wait = (begun: Promise<unknown>) => Promise<boolean>
 
-/** Tries one moment of an operation after the other, from its beginning to its end. `attempt` is to wait once. */
-async function atEachMoment(attempt: (wait: Wait, moment: string) => Promise<void>): Promise<void> {
-  let wasOver = false
-  for (let apart = 0; apart < TURNS_MAX && !wasOver; apart += STRIDE) {
-    await attempt(async (begun) => (wasOver = await isOverAfter(apart, begun)), `${apart} turns apart`)
+/** Tries one moment of an operation after the other, from its beginning to its end. `attempt` waits once, and hands on what it is told. */
+async function atEachMoment(attempt: (wait: Wait, moment: string) => Promise<boolean>): Promise<void> {
+  for (let apart = 0; apart < TURNS_MAX; apart += STRIDE) {
+    const wasOver = await attempt((begun) => isOverAfter(apart, begun), `${apart} turns apart`)
+    if (wasOver) return
   }
 }
 
@@ -149,7 +149,7 @@ describe('two clients, of whom one changes what the other has begun with', { con
       await controller.createSandbox('c1', { Cmd: ['serve'], HostConfig: { NetworkMode: 'stays' } })
       await controller.connect('goes', { Container: 'c1' })
       const removed = controller.removeNetwork('goes')
-      await wait(removed)
+      const wasOver = await wait(removed)
       const [, started] = await Promise.allSettled([removed, controller.startSandbox('c1')])
       assert.equal(started.status, 'rejected')
       const { Networks } = controller.inspectSandbox('c1').NetworkSettings
@@ -158,6 +158,7 @@ describe('two clients, of whom one changes what the other has begun with', { con
       assertConsistent(daemon, machine)
       await controller.createNetwork({ Name: 'goes' })
       await controller.startSandbox('c1')
+      return wasOver
     })
   })
 
@@ -212,7 +213,7 @@ describe('two clients, of whom one changes what the other has begun with', { con
       (controller) => controller.startSandbox('comes'),
     ],
   }
-  const race = async ([first, other]: readonly [Act, Act], failing: number, wait: Wait): Promise<void> => {
+  const race = async ([first, other]: readonly [Act, Act], failing: number, wait: Wait): Promise<boolean> => {
     const machine = new MemoryMachine()
     const daemon = await machine.boot()
     const { controller } = daemon
@@ -225,7 +226,7 @@ describe('two clients, of whom one changes what the other has begun with', { con
     await controller.startSandbox('runs')
     machine.failSaves([failing])
     const begun = first(controller)
-    await wait(begun)
+    const wasOver = await wait(begun)
     await Promise.allSettled([begun, other(controller)])
     await settled()
     machine.failSaves([])
@@ -235,6 +236,7 @@ describe('two clients, of whom one changes what the other has begun with', { con
     await assertNamesTaken(daemon)
     await controller.stopSandbox('runs', {})
     assertConsistent(daemon, machine)
+    return wasOver
   }
   for (const [what, pair] of Object.entries(pairs)) {
     it(`${what}, whichever change cannot be kept`, async () => {
@@ -263,11 +265,12 @@ describe('two clients, of whom one changes what the other has begun with', { con
         await controller.connect('back', { Container: 'web' })
         if (!['is started', 'fails to start'].includes(what)) await controller.startSandbox('web')
         const operated = Promise.allSettled([operate(controller)])
-        await wait(operated)
+        const wasOver = await wait(operated)
         await controller.renameSandbox('db', 'data')
         await operated
         const { Networks } = controller.inspectSandbox('web').NetworkSettings
         assert.deepEqual(Networks['front']!.Links, ['data:store'], moment)
+        return wasOver
       })
     })
   }

@@ -109,13 +109,31 @@ describe('captures', { skip }, () => {
       await rows(
         file,
         'frame',
-        ...['frame.interface_name', 'ip.src', 'ip.dst', 'tcp.dstport', 'frame.packet_flags_direction'],
-        ...['frame.comment', 'frame.len', 'ip.checksum.status', 'tcp.checksum.status', 'tcp.flags.syn'],
-        ...['tcp.flags.ack', 'icmp.type'],
+        'frame.interface_name',
+        'ip.src',
+        'ip.dst',
+        'tcp.dstport',
+        'frame.packet_flags_direction',
+        'frame.comment',
+        'frame.len',
+        'ip.checksum.status',
+        'tcp.checksum.status',
+        'tcp.flags.syn',
+        'tcp.flags.ack',
+        'icmp.type',
       )
     ).map(([where, source, destination, port, direction, comment = '', length, ip, tcp, syn, ack, icmp]) => ({
-      ...{ where, source, destination, port, direction, comment },
-      ...{ length, ip, tcp, beginsConnection: isSet(syn) && !isSet(ack), icmp },
+      where,
+      source,
+      destination,
+      port,
+      direction,
+      comment,
+      length,
+      ip,
+      tcp,
+      beginsConnection: isSet(syn) && !isSet(ack),
+      icmp,
     }))
     assert.ok(all.length > 2 * (BULK / 1460), String(all.length))
     for (const { length, ip, tcp } of all) {
