@@ -1,6 +1,6 @@
 /**
  * Commands of our command line in this process: to start one for each would take longer than most of them do. That the program itself
- * starts and ends as it should is seen where one is started: by the lessons, by what goes on, by commands whose input or signals matter.
+ * starts and ends as it should is seen where one is started: by the lessons' pipelines, by what goes on, by commands whose input or signals matter.
  */
 
 import { Readable } from 'node:stream'
