@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { EndpointInspect, SandboxCreate, SandboxInspect } from '../../../src/control/api/sandbox.ts'
 import { repositoryRoot } from '../../support/repository.ts'
-import { runOwn } from './own-command.ts'
+import { OwnCommand, runOwn } from './own-command.ts'
 import { type Outcome, type Place, Program, run } from './program.ts'
 import { namespacePath, newFolder } from './scene.ts'
 
@@ -96,6 +96,11 @@ export class ControlDaemon {
   /** A command of the command line, to its end, in this process. */
   attempt(...args: readonly string[]): Promise<Outcome> {
     return runOwn(DAEMON, '--socket', this.socket, ...args)
+  }
+
+  /** One that goes on, in this process, with both streams together. */
+  beginOwn(...args: readonly string[]): OwnCommand {
+    return new OwnCommand(DAEMON, ['--socket', this.socket, ...args], { together: true })
   }
 
   /** One that must succeed; its standard output without the last line's end. */

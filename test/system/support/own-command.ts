@@ -11,24 +11,48 @@ import { DEADLINE_MS, type Outcome } from './program.ts'
 
 /** Runs a command to its end, as Program does a program: without input, and told of no signal. `args` are those behind `tapwire`. */
 export async function runOwn(daemonProgram: string, ...args: readonly string[]): Promise<Outcome> {
-  const [output, errors] = [new Recorder(), new Recorder()]
-  const over = new AbortController()
-  const ended = runCli(args, {
-    env: { ...process.env, LC_ALL: 'C' },
-    stdin: Readable.from([]),
-    stdout: output,
-    stderr: errors,
-    daemonProgram,
-    onSignal: () => () => {},
-    onInterrupt: () => () => {},
-  })
-  try {
-    const code = await Promise.race([ended, delay(DEADLINE_MS, undefined, { signal: over.signal })])
-    if (code === undefined) throw new Error(`${args.join(' ')} does not end: ${errors.text}${output.text}`)
-    return { code, output: output.text, errors: errors.text }
-  } finally {
-    over.abort()
-    // The delay rejects then, and nobody waits for it any more.
+  const command = new OwnCommand(daemonProgram, args)
+  const code = await command.end()
+  return { code, output: command.output.text, errors: command.errors.text }
+}
+
+/** A command that goes on, in this process. */
+export class OwnCommand {
+  readonly output = new Recorder()
+  readonly errors: Recorder
+  readonly #args: readonly string[]
+  readonly #ended: Promise<number>
+
+  /** Where `together`, both streams are `output`, in the order in which they are written to. */
+  constructor(daemonProgram: string, args: readonly string[], { together = false } = {}) {
+    this.#args = args
+    this.errors = together ? this.output : new Recorder()
+    this.#ended = runCli(args, {
+      env: { ...process.env, LC_ALL: 'C' },
+      stdin: Readable.from([]),
+      stdout: this.output,
+      stderr: this.errors,
+      daemonProgram,
+      onSignal: () => () => {},
+      onInterrupt: () => () => {},
+    })
+  }
+
+  /** Resolves to its exit code; rejects where it takes too long. */
+  async end(): Promise<number> {
+    const over = new AbortController()
+    try {
+      const code = await Promise.race([this.#ended, delay(DEADLINE_MS, undefined, { signal: over.signal })])
+      if (code === undefined) throw new Error(`${this.#args.join(' ')} does not end: ${this.#said}`)
+      return code
+    } finally {
+      over.abort()
+      // The delay rejects then, and nobody waits for it any more.
+    }
+  }
+
+  get #said(): string {
+    return `${this.errors.text}${this.output.text}`
   }
 }
 
