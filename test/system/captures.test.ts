@@ -10,6 +10,7 @@ import { type CaptureContents, readCapture } from '../support/capture-contents.t
 import { needs, needsTap } from '../support/requirements.ts'
 import { needsScapy, scapy } from '../support/scapy.ts'
 import { HOST, INTERNET, NatScene } from './support/nat-scene.ts'
+import type { OwnCommand } from './support/own-command.ts'
 import { attempt, type Place, Program, run } from './support/program.ts'
 import { newFolder } from './support/scene.ts'
 import { until } from './support/until.ts'
@@ -61,10 +62,18 @@ describe('tapwire capture', { skip }, () => {
     scene.on('internet', 'sh', '-c', `head -c ${size} /dev/zero | socat -u - TCP:${HOST}:8080`)
 
   /** A capture that has begun. */
-  async function begin(...args: readonly string[]): Promise<Program> {
-    const program = scene.daemon.begin('capture', ...args)
-    await program.printed(/Capturing at/)
-    return program
+  async function begin(...args: readonly string[]): Promise<OwnCommand> {
+    return begun(scene.daemon.beginOwn('capture', ...args))
+  }
+
+  /** As a program, which can get a signal. */
+  async function beginProgram(...args: readonly string[]): Promise<Program> {
+    return begun(scene.daemon.begin('capture', ...args))
+  }
+
+  async function begun<T extends OwnCommand | Program>(capture: T): Promise<T> {
+    await capture.printed(/Capturing at/)
+    return capture
   }
 
   /** What the file tells, if it is right. */
@@ -83,12 +92,12 @@ describe('tapwire capture', { skip }, () => {
       arrivals: ['web', 'red', '--pre-nat', '--raw'],
     }
     const files = Object.keys(kinds).map((name) => inFolder(`${name}.pcapng`))
-    const programs = await Promise.all(Object.values(kinds).map((args, i) => begin(...args, '-w', files[i]!)))
+    const begun = await Promise.all(Object.values(kinds).map((args, i) => begin(...args, '-w', files[i]!)))
     await ping()
     await send(20_000)
     await scene.on('web', 'ping', '-c', '1', INTERNET)
     await scene.attempt('client', 'ping', '-c', '1', '-W', '0.2', WEB)
-    const outcomes = await Promise.all(programs.map((program) => program.stop('SIGINT')))
+    const outcomes = await Promise.all(begun.map((one) => one.interrupt()))
 
     const contents = files.map(read)
     const all = Object.keys(kinds).map((name, i) => [name, contents[i]!.packets.length] as const)
@@ -165,9 +174,9 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
   }
 
   it('shows packets as lines while they pass', async () => {
-    const program = await begin('blue', '--filter', 'icmp and host web', '-c', '2')
+    const begun = await begin('blue', '--filter', 'icmp and host web', '-c', '2')
     await ping()
-    const { code, output } = await program.end()
+    const { code, output } = await begun.end()
     assert.equal(code, 0)
     assert.match(output, /^\d\d:\d\d:\d\d\.\d{9} \[app\.eth0@blue in\] app > web: ICMP echo request.*\n/)
     assert.match(output, /\n\S+ \[web\.eth0@blue out\] app > web: ICMP echo request.*\n$/)
@@ -211,7 +220,7 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
 
   it('keeps to a ring of files, each of which can be read, and all together', async () => {
     const size = 300_000
-    const program = await begin('web', '-w', inFolder('ring.pcapng'), '--ring', '300kB×3')
+    const program = await beginProgram('web', '-w', inFolder('ring.pcapng'), '--ring', '300kB×3')
     await send(BULK)
     const { code, errors } = await program.stop('SIGTERM')
     assert.equal(code, 0, errors)
@@ -248,7 +257,7 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
   })
 
   it('ends with a client that is killed', async () => {
-    const program = await begin('-w', inFolder('killed.pcapng'))
+    const program = await beginProgram('-w', inFolder('killed.pcapng'))
     assert.equal((await captures()).length, 1)
     await program.stop('SIGKILL')
     await none()
@@ -299,7 +308,7 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
 
   it('tells that the daemon was killed, with a file that is whole up to there', async () => {
     const file = inFolder('daemon.pcapng')
-    const program = await begin('-w', file)
+    const program = await beginProgram('-w', file)
     await ping(3)
     await until('they are in the file', async () => read(file).packets.length >= 6)
     await scene.daemon.kill()

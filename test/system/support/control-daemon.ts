@@ -98,9 +98,9 @@ export class ControlDaemon {
     return runOwn(DAEMON, '--socket', this.socket, ...args)
   }
 
-  /** One that goes on, in this process, with both streams together. */
+  /** One that goes on, in this process. */
   beginOwn(...args: readonly string[]): OwnCommand {
-    return new OwnCommand(DAEMON, ['--socket', this.socket, ...args], { together: true })
+    return new OwnCommand(DAEMON, ['--socket', this.socket, ...args])
   }
 
   /** One that must succeed; its standard output without the last line's end. */
@@ -110,7 +110,7 @@ export class ControlDaemon {
     return output.trimEnd()
   }
 
-  /** A command that goes on. */
+  /** One that goes on, as a program, which can get a signal. */
   begin(...args: readonly string[]): Program {
     return new Program({}, ...this.line(...args))
   }

@@ -116,7 +116,7 @@ class LessonShell {
     const [first, ...args] = plainWords(line) ?? []
     if (first === 'tapwire') {
       const own = this.#daemon.beginOwn(...args)
-      const output = (): string => own.output.text
+      const output = (): string => own.said
       return { output, end: () => own.end().then(output) }
     }
     const program = new Program(this.#place, 'bash', '-c', `exec 2>&1\n${line}`)
