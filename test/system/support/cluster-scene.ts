@@ -22,7 +22,7 @@ const REGISTRY = '192.0.2.254'
 const NETWORK = 'wide'
 const STREAM = join(import.meta.dirname, 'numbered-stream.js')
 /** Milliseconds between what a stream sends, of which it then sends a window. */
-const PACE_MS = '100'
+const PACE_MS = '250'
 
 export const MACHINES = { one: '192.0.2.1', two: '192.0.2.2', three: '192.0.2.3' } as const
 export type Machine = keyof typeof MACHINES

@@ -42,12 +42,13 @@ function talk(host: string, port: number): void {
   const check = (data: Buffer): void => {
     const bytes = Buffer.concat([rest, data])
     const whole = bytes.length - (bytes.length % 4)
+    const before = Math.floor(received / CHUNK)
     for (let at = 0; at < whole; at += 4) {
       const number = bytes.readUInt32BE(at)
       if (number !== received / 4) fail(`${received / 4} was to come back, and ${number} came`)
       received += 4
-      if (received % CHUNK === 0) process.stdout.write('.')
     }
+    process.stdout.write('.'.repeat(Math.floor(received / CHUNK) - before))
     rest = bytes.subarray(whole)
   }
   socket.on('connect', send)
