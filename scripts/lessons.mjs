@@ -27,10 +27,15 @@ await runMain(async () => {
   const { mergeLesson } = await import('../dist/test/support/lesson-variables.js')
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
-  for (const name of walk.lessonNames()) {
-    if (positionals.length > 0 && !positionals.some((begin) => name.startsWith(begin))) continue
-    const { parts } = await step(name, () => walk.walkLesson(name))
-    const merged = formatLesson(mergeLesson(walk.lessonParts(name), parts))
-    writeFileSync(join(walk.LESSONS, name), merged)
+  const home = await walk.LessonHome.open()
+  try {
+    for (const name of walk.lessonNames()) {
+      if (positionals.length > 0 && !positionals.some((begin) => name.startsWith(begin))) continue
+      const { parts } = await step(name, () => home.walk(name))
+      const merged = formatLesson(mergeLesson(walk.lessonParts(name), parts))
+      writeFileSync(join(walk.LESSONS, name), merged)
+    }
+  } finally {
+    await home.close()
   }
 })

@@ -8,8 +8,7 @@ import { needs, needsTap } from '../support/requirements.ts'
 import { isRunning, namespacesOf, until } from './support/bench-run.ts'
 
 const BENCH = join(repositoryRoot, 'dist/bench/l2.js')
-const skip =
-  needsTap() || needs('ip', 'nsenter', 'setpriv', 'taskset', 'sysctl', 'ping', 'iperf3', 'cc', 'pgrep')
+const skip = needsTap() || needs('ip', 'nsenter', 'setpriv', 'taskset', 'sysctl', 'ping', 'iperf3', 'cc')
 
 interface Output {
   readonly contenders: readonly {

@@ -11,19 +11,7 @@ import { needs, needsRoot } from '../support/requirements.ts'
 import { isRunning, namespacesOf, until } from './support/bench-run.ts'
 
 const BENCH = join(repositoryRoot, 'dist/bench/nat.js')
-const programs = [
-  'ip',
-  'nsenter',
-  'setpriv',
-  'taskset',
-  'sysctl',
-  'ping',
-  'iperf3',
-  'cc',
-  'pgrep',
-  'iptables',
-  'wrk',
-]
+const programs = ['ip', 'nsenter', 'setpriv', 'taskset', 'sysctl', 'ping', 'iperf3', 'cc', 'iptables', 'wrk']
 const skip = needsRoot() || needs(...programs)
 
 interface Output {

@@ -10,7 +10,8 @@ import { type CaptureContents, readCapture } from '../support/capture-contents.t
 import { needs, needsTap } from '../support/requirements.ts'
 import { needsScapy, scapy } from '../support/scapy.ts'
 import { HOST, INTERNET, NatScene } from './support/nat-scene.ts'
-import { attempt, Program, run } from './support/program.ts'
+import type { OwnCommand } from './support/own-command.ts'
+import { attempt, type Place, Program, run } from './support/program.ts'
 import { newFolder } from './support/scene.ts'
 import { until } from './support/until.ts'
 
@@ -47,6 +48,12 @@ describe('tapwire capture', { skip }, () => {
   after(() => scene.stop())
 
   const inFolder = (name: string): string => join(folder, name)
+  /** For tshark, without the programs that Wireshark brings itself, all of which it would run each time; nothing is in its folder at first. */
+  const alone = (): Place => {
+    const home = newFolder()
+    const environment = { HOME: home, XDG_CONFIG_HOME: join(home, '.config'), WIRESHARK_EXTCAP_DIR: home }
+    return { environment }
+  }
   const captures = (): Promise<readonly CaptureSummary[]> => scene.daemon.call('GET', '/captures')
   const none = () => until('no capture is left', async () => (await captures()).length === 0)
   const ping = (count = 1) => scene.on('app', 'ping', '-n', '-c', String(count), '-i', '0.05', WEB)
@@ -55,10 +62,18 @@ describe('tapwire capture', { skip }, () => {
     scene.on('internet', 'sh', '-c', `head -c ${size} /dev/zero | socat -u - TCP:${HOST}:8080`)
 
   /** A capture that has begun. */
-  async function begin(...args: readonly string[]): Promise<Program> {
-    const program = scene.daemon.begin('capture', ...args)
-    await program.printed(/Capturing at/)
-    return program
+  async function begin(...args: readonly string[]): Promise<OwnCommand> {
+    return begun(scene.daemon.beginOwn('capture', ...args))
+  }
+
+  /** As a program, which can get a signal. */
+  async function beginProgram(...args: readonly string[]): Promise<Program> {
+    return begun(scene.daemon.begin('capture', ...args))
+  }
+
+  async function begun<T extends OwnCommand | Program>(capture: T): Promise<T> {
+    await capture.printed(/Capturing at/)
+    return capture
   }
 
   /** What the file tells, if it is right. */
@@ -77,12 +92,12 @@ describe('tapwire capture', { skip }, () => {
       arrivals: ['web', 'red', '--pre-nat', '--raw'],
     }
     const files = Object.keys(kinds).map((name) => inFolder(`${name}.pcapng`))
-    const programs = await Promise.all(Object.values(kinds).map((args, i) => begin(...args, '-w', files[i]!)))
+    const begun = await Promise.all(Object.values(kinds).map((args, i) => begin(...args, '-w', files[i]!)))
     await ping()
     await send(20_000)
     await scene.on('web', 'ping', '-c', '1', INTERNET)
     await scene.attempt('client', 'ping', '-c', '1', '-W', '0.2', WEB)
-    const outcomes = await Promise.all(programs.map((program) => program.stop('SIGINT')))
+    const outcomes = await Promise.all(begun.map((one) => one.interrupt()))
 
     const contents = files.map(read)
     const all = Object.keys(kinds).map((name, i) => [name, contents[i]!.packets.length] as const)
@@ -108,31 +123,33 @@ describe('tapwire capture', { skip }, () => {
   })
 
   async function readByOthers(files: readonly string[], contents: readonly CaptureContents[]): Promise<void> {
-    const told = await Promise.all(
-      files.map(async (file) => {
-        const fields = ['frame.time_epoch', 'frame.cap_len', 'frame.len'].flatMap((field) => ['-e', field])
-        const again = `${file}.again`
-        return {
-          tshark: await attempt({}, 'tshark', '-n', '-r', file, '-T', 'fields', ...fields),
-          capinfos: await attempt({}, 'capinfos', '-c', '-M', file),
-          editcap: await attempt({}, 'editcap', file, again),
-          again,
-        }
-      }),
+    const reads = async (...line: [string, ...string[]]): Promise<string> => {
+      const { code, output, errors } = await attempt({}, ...line)
+      assert.equal(code, 0, errors)
+      assert.doesNotMatch(errors, /appears|damaged|corrupt|cut short|isn't/)
+      return output
+    }
+    const counts = await reads('capinfos', '-c', '-M', ...files)
+    assert.deepEqual(
+      Array.from(counts.matchAll(/^Number of packets: +(\d+)$/gm), ([, count]) => Number(count)),
+      contents.map(({ packets }) => packets.length),
     )
-    for (const [i, { tshark, capinfos, editcap, again }] of told.entries()) {
-      const { packets } = contents[i]!
-      const rows = packets.map(({ seconds, nanoseconds, bytes, originalLength }) =>
-        [`${seconds}.${String(nanoseconds).padStart(9, '0')}`, bytes.length / 2, originalLength].join('\t'),
-      )
-      assert.deepEqual(tshark.output.trimEnd().split('\n'), rows)
-      assert.match(capinfos.output, new RegExp(`^Number of packets: +${packets.length}$`, 'm'))
-      for (const { code, errors } of [tshark, capinfos, editcap]) {
-        assert.equal(code, 0, errors)
-        assert.doesNotMatch(errors, /appears|damaged|corrupt|cut short|isn't/)
-      }
+    for (const [i, { packets }] of contents.entries()) {
+      const again = `${files[i]!}.again`
+      await reads('editcap', files[i]!, again)
       assert.deepEqual(read(again).packets, packets)
     }
+    // One behind the other: to start tshark takes longer than to read them.
+    const all = inFolder('all.pcapng')
+    await reads('mergecap', '-a', '-w', all, ...files)
+    const fields = ['frame.time_epoch', 'frame.cap_len', 'frame.len'].flatMap((field) => ['-e', field])
+    const rows = contents.flatMap(({ packets }) =>
+      packets.map(({ seconds, nanoseconds, bytes, originalLength }) =>
+        [`${seconds}.${String(nanoseconds).padStart(9, '0')}`, bytes.length / 2, originalLength].join('\t'),
+      ),
+    )
+    const told = await reads('tshark', '-n', '-r', all, '-T', 'fields', ...fields)
+    assert.deepEqual(told.trimEnd().split('\n'), rows)
     const program = `
 import logging
 complaints = []
@@ -157,9 +174,9 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
   }
 
   it('shows packets as lines while they pass', async () => {
-    const program = await begin('blue', '--filter', 'icmp and host web', '-c', '2')
+    const begun = await begin('blue', '--filter', 'icmp and host web', '-c', '2')
     await ping()
-    const { code, output } = await program.end()
+    const { code, output } = await begun.end()
     assert.equal(code, 0)
     assert.match(output, /^\d\d:\d\d:\d\d\.\d{9} \[app\.eth0@blue in\] app > web: ICMP echo request.*\n/)
     assert.match(output, /\n\S+ \[web\.eth0@blue out\] app > web: ICMP echo request.*\n$/)
@@ -183,7 +200,7 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
   it('is shown by tshark while it goes on, and ends with it', async () => {
     const line = scene.daemon.line('capture', 'any', '-w', '-').map((word) => `'${word}'`)
     const left = `{ ${line.join(' ')}; echo "code $?" >&2; }`
-    const program = new Program({}, 'sh', '-c', `${left} | tshark -l -n -i - -Y icmp`)
+    const program = new Program(alone(), 'sh', '-c', `${left} | tshark -l -n -i - -Y icmp`)
     await program.printed(/Capturing at/)
     await program.printed(/Capture started/)
     await ping()
@@ -203,7 +220,7 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
 
   it('keeps to a ring of files, each of which can be read, and all together', async () => {
     const size = 300_000
-    const program = await begin('web', '-w', inFolder('ring.pcapng'), '--ring', '300kB×3')
+    const program = await beginProgram('web', '-w', inFolder('ring.pcapng'), '--ring', '300kB×3')
     await send(BULK)
     const { code, errors } = await program.stop('SIGTERM')
     assert.equal(code, 0, errors)
@@ -240,18 +257,14 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
   })
 
   it('ends with a client that is killed', async () => {
-    const program = await begin('-w', inFolder('killed.pcapng'))
+    const program = await beginProgram('-w', inFolder('killed.pcapng'))
     assert.equal((await captures()).length, 1)
     await program.stop('SIGKILL')
     await none()
   })
 
   it('is what tshark captures at the interfaces that it finds', async () => {
-    const home = inFolder('home')
-    mkdirSync(home)
-    // Without the programs that Wireshark brings itself, all of which it would run each time.
-    const environment = { HOME: home, XDG_CONFIG_HOME: join(home, '.config'), WIRESHARK_EXTCAP_DIR: home }
-    const own = { environment }
+    const own = alone()
     await run(own, ...scene.daemon.line('extcap', 'install'))
     const list = await run(own, 'tshark', '-D')
     for (const name of ['tapwire-any', 'tapwire-uplink', 'tapwire-network-blue', 'tapwire-sandbox-web']) {
@@ -295,7 +308,7 @@ answer = {'frames': [[[d.hex(), m.wirelen] for d, m in RawPcapNgReader(path)] fo
 
   it('tells that the daemon was killed, with a file that is whole up to there', async () => {
     const file = inFolder('daemon.pcapng')
-    const program = await begin('-w', file)
+    const program = await beginProgram('-w', file)
     await ping(3)
     await until('they are in the file', async () => read(file).packets.length >= 6)
     await scene.daemon.kill()

@@ -18,7 +18,7 @@ import { run } from './support/program.ts'
 import { namespacePath, newNamespaceName } from './support/scene.ts'
 import { until } from './support/until.ts'
 
-const MEGABYTES = Number(process.env['TAPWIRE_TRANSFER_MB'] ?? 8)
+const MEGABYTES = Number(process.env['TAPWIRE_TRANSFER_MB'] ?? 3)
 const BYTES = MEGABYTES * 1_000_000
 const MTUS = [576, 1500, 9000] as const
 const SANDBOXES = ['a', 'b', 'p'] as const
@@ -177,8 +177,8 @@ class Switch {
   /** Turns a feature off or on, and makes sure that it is. */
   async #turn(sandbox: Sandbox, mtu: number, feature: Feature, state: 'on' | 'off'): Promise<void> {
     const place = { namespace: this.#namespaces[sandbox] }
-    await run(place, 'ethtool', '-K', `m${mtu}`, feature, state)
-    const features = await run(place, 'ethtool', '-k', `m${mtu}`)
+    const script = `ethtool -K m${mtu} ${feature} ${state} && ethtool -k m${mtu}`
+    const features = await run(place, 'sh', '-c', script)
     assert.match(
       features,
       new RegExp(`^\\s*${FEATURES[feature]}: ${state}\\b`, 'm'),
@@ -189,11 +189,14 @@ class Switch {
 
 const skip = needsTap() || needs('ip', 'ethtool', 'cc', 'nsenter', 'setpriv')
 
+let transfer: string | undefined
+
 for (const io of ['io_uring', 'epoll'] as const) {
   describe(`${MEGABYTES} MB over ${io}`, { skip }, () => {
     let network: Switch
     before(async () => {
-      network = await Switch.start(io, compile('transfer'))
+      transfer ??= compile('transfer')
+      network = await Switch.start(io, transfer)
     })
     after(() => network.stop())
 

@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Namespaces of the benchmark that process `pid` made. */
@@ -9,11 +8,24 @@ export function namespacesOf(pid: number): string[] {
 
 /** Whether a process has `part` in its command line. */
 export function isRunning(part: string): boolean {
-  return spawnSync('pgrep', ['-f', part]).status === 0
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return processes.some((pid) => commandLine(pid).includes(part))
 }
 
-/** Resolves when `holds` does, and rejects when that takes longer than ten seconds. */
+/** Empty for one that has ended. */
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
+
+/** What nothing here takes, on a machine that is busy with other tests. */
+const DEADLINE_MS = 60_000
+
+/** Resolves when `holds` does, and rejects when that takes too long. */
 export async function until(holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !holds(); await sleep(20))
+  for (const end = Date.now() + DEADLINE_MS; !holds(); await sleep(20))
     if (Date.now() > end) throw new Error(`not in time: ${holds.toString()}`)
 }

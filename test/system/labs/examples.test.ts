@@ -206,8 +206,24 @@ describe('examples', { skip }, () => {
       const alice = (...line: string[]): Promise<string> => inside('one', 'exec', 'alice', ...line)
       const curl = ['curl', '-s', '--retry', '5', '--retry-connrefused']
       const tunnelled = join(newFolder(), 'lan.pcapng')
-      const between = daemon.begin('capture', 'lan', '--filter', 'udp port 4789 and greater 140', '-c', '4')
-      const written = daemon.begin('capture', 'lan', '--filter', 'udp port 4789', '-c', '2', '-w', tunnelled)
+      const between = daemon.beginOwn(
+        'capture',
+        'lan',
+        '--filter',
+        'udp port 4789 and greater 140',
+        '-c',
+        '4',
+      )
+      const written = daemon.beginOwn(
+        'capture',
+        'lan',
+        '--filter',
+        'udp port 4789',
+        '-c',
+        '2',
+        '-w',
+        tunnelled,
+      )
       await Promise.all([between, written].map((program) => program.printed(/^Capturing at lan/)))
       assert.match(await alice('ping', '-c', '1', 'carol'), / ttl=64 /)
       const lines = (await between.end()).output

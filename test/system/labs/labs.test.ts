@@ -14,6 +14,9 @@ import { until } from '../support/until.ts'
 
 const skip = needsTap() || needs('ip', 'ping', 'nsenter', 'setpriv')
 
+/** Of a large lab. */
+const MANY = Number(process.env['TAPWIRE_LAB_SANDBOXES'] ?? 60)
+
 const NOTHING = { folders: [], links: [], shims: [], processes: [] }
 
 const file = join(newFolder(), 'lab.yaml')
@@ -128,13 +131,13 @@ sandboxes:
     await daemon.do('network', 'rm', 'mine')
   })
 
-  it('of 200 sandboxes comes up, is complete, and goes down', async () => {
-    const names = Array.from({ length: 200 }, (_, index) => `sandbox${index}`)
+  it(`of ${MANY} sandboxes comes up, is complete, and goes down`, async () => {
+    const names = Array.from({ length: MANY }, (_, index) => `sandbox${index}`)
     const sandboxes = names.map((name) => `  ${name}: { networks: [web] }\n`).join('')
     await daemon.do('up', write(`networks: { web: { subnet: 10.71.0.0/24 } }\nsandboxes:\n${sandboxes}`))
     const found = (await status(daemon)).sandboxes
     assert.deepEqual(found.map(({ name }) => name).toSorted(), names.toSorted())
-    assert.equal(new Set(found.map(({ endpoints }) => endpoints[0]!.address)).size, 200)
+    assert.equal(new Set(found.map(({ endpoints }) => endpoints[0]!.address)).size, MANY)
     await daemon.do(
       'exec',
       'sandbox0',
@@ -142,7 +145,7 @@ sandboxes:
       '-q',
       '-c',
       '1',
-      found.find(({ name }) => name === 'sandbox199')!.endpoints[0]!.address,
+      found.find(({ name }) => name === names.at(-1))!.endpoints[0]!.address,
     )
     await daemon.do('down', 'lab')
     assert.deepEqual(daemon.traces(), NOTHING)

@@ -6,21 +6,24 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { formatLesson, type LessonPart } from '../../support/lesson.ts'
 import { LessonText } from '../../support/lesson-variables.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
-import { LESSONS, lessonNames, lessonParts, walkLesson } from '../support/lesson-walk.ts'
+import { LESSONS, LessonHome, lessonNames, lessonParts } from '../support/lesson-walk.ts'
 
 const skip = needsTap() || needs('bash', 'etcd', 'ip', 'ping', 'curl', 'busybox', 'dig', 'sysctl')
 
-/** How many are walked through at a time: most of the time one waits for programs to start. */
-const concurrency = 2
+describe('lessons', { skip }, () => {
+  let home: LessonHome
+  before(async () => {
+    home = await LessonHome.open()
+  })
+  after(() => home.close())
 
-describe('lessons', { skip, concurrency }, () => {
   for (const name of lessonNames()) {
     it(name, async () => {
-      const { parts, traces } = await walkLesson(name)
+      const { parts, traces } = await home.walk(name)
       assert.equal(plainText(parts), plainText(lessonParts(name)))
       assert.deepEqual(traces, { folders: [], links: [], shims: [], processes: [] })
     })

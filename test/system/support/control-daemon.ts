@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { EndpointInspect, SandboxCreate, SandboxInspect } from '../../../src/control/api/sandbox.ts'
 import { repositoryRoot } from '../../support/repository.ts'
-import { runOwn } from './own-command.ts'
+import { OwnCommand, runOwn } from './own-command.ts'
 import { type Outcome, type Place, Program, run } from './program.ts'
 import { namespacePath, newFolder } from './scene.ts'
 
@@ -98,6 +98,11 @@ export class ControlDaemon {
     return runOwn(DAEMON, '--socket', this.socket, ...args)
   }
 
+  /** One that goes on, in this process. */
+  beginOwn(...args: readonly string[]): OwnCommand {
+    return new OwnCommand(DAEMON, ['--socket', this.socket, ...args])
+  }
+
   /** One that must succeed; its standard output without the last line's end. */
   async do(...args: readonly string[]): Promise<string> {
     const { code, output, errors } = await this.attempt(...args)
@@ -105,7 +110,7 @@ export class ControlDaemon {
     return output.trimEnd()
   }
 
-  /** A command that goes on. */
+  /** One that goes on, as a program, which can get a signal. */
   begin(...args: readonly string[]): Program {
     return new Program({}, ...this.line(...args))
   }

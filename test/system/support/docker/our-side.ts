@@ -4,6 +4,7 @@
  *     CLI ──socket── daemon in a namespace of its own ── sandboxes         no route out of any of them
  */
 
+import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -20,6 +21,8 @@ const MAIN = join(repositoryRoot, 'dist/src/cli/main.js')
 const DAEMON = join(repositoryRoot, 'dist/src/daemon/main.js')
 /** Of the command line: nothing of it is a sandbox's but what is asked for. */
 const ENVIRONMENT: NodeJS.ProcessEnv = { NO_COLOR: '1' }
+
+const OWN_NETWORKS = ['network', 'ls', '-q', '--filter', 'type=custom'] as const
 
 export class OurSide {
   readonly #root = newFolder()
@@ -66,6 +69,22 @@ export class OurSide {
   async stop(): Promise<void> {
     await this.#daemon.stop()
     this.#namespace.remove()
+  }
+
+  /** Removes all that was made: who comes next finds a daemon as it was at first. */
+  async clear(): Promise<void> {
+    const sandboxes = await this.#ids('ps', '-aq')
+    if (sandboxes.length > 0) await this.ask(['rm', '-f', ...sandboxes])
+    // Another time for configuration networks, which go when those are gone that have them.
+    for (let times = 0; times < 2; times++) {
+      const networks = await this.#ids(...OWN_NETWORKS)
+      if (networks.length > 0) await this.ask(['network', 'rm', ...networks])
+    }
+    assert.deepEqual([await this.#ids('ps', '-aq'), await this.#ids(...OWN_NETWORKS)], [[], []])
+  }
+
+  async #ids(...words: readonly string[]): Promise<string[]> {
+    return (await this.ask(words)).stdout.split('\n').filter((id) => id !== '')
   }
 }
 
