@@ -53,7 +53,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'flow began': 'It begins connection #{number}, which the table now has.',
   'flow part': 'It belongs to connection #{number}.',
   'service choose':
-    'It is for service[ {service} at] {address}[, which has chosen {backend} for it][, of {backends} backends].',
+    'It is for service[ {service} at] {address}[, which has chosen {backend}][ ({sandbox})][ on host {host}][ for it, of {backends} backends][: its score {score}, a hash of the flow and the backend, is the highest][; the next is {nextScore}, of {next}].',
   'service reply':
     'It is the answer of a backend to a client of the service: the router puts the address in that the client has asked.',
   'route return': 'The router of another host has sent what it answers: it goes back there.',
@@ -66,6 +66,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'Its source[ {oldAddress}][:{oldPort}][ (identifier {oldIdentifier})] becomes {address}[:{port}][ (identifier {identifier})][, by {by}].',
   'route match': 'The route {prefix} leads to[ network {network}][ {place}][, by the next hop {nextHop}].',
   'neighbour known': '{address} has the MAC address {mac}[, says the ARP table ({state})].',
+  'neighbour remote':
+    '{address} is on another host: packets of this router for it go to the router of that host[ {host}], whose MAC address in the tunnel is {mac}.',
   'neighbour note': 'The router notes in its ARP table that {address} has the MAC address {mac}.',
   'neighbour unknown':
     'The MAC address of {address} is not known: the packet waits while the router asks for it by ARP.',
@@ -74,7 +76,14 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'tunnel decapsulate':
     'It comes out of the tunnel from the host {address}[, with network identifier {vni}].',
   'tunnel encapsulate':
-    'It goes into the tunnel to the host {address}[, with network identifier {vni}][, on network {network}].',
+    'It goes into the tunnel to the host[ {host} at] {address}[, with network identifier {vni}][, on network {network}][, in {pieces}][, as a UDP packet of {outerLength} bytes from {local} to port {udpPort}][; its source port is number {source} of {sources}, by the hash of the flow][. The way takes packets of up to {mtu} bytes].',
+  'tunnel replicate':
+    'A copy goes into the tunnel to each host that is a peer on the network (head-end replication): {addresses}[ and {more} more][, with network identifier {vni}].',
+  'tunnel leave-out': 'None goes to {addresses}[ and {more} more]: {cause}.',
+  'tunnel keep':
+    'What is for everybody, or for a station that nobody knows, stays on this host: the network does not flood, so none goes to the other hosts[, {peers} in number].',
+  'tunnel split-horizon':
+    'What came from a host goes to no other one (split horizon)[, of which there are {peers}].',
   'tunnel suppress':
     '{address} is on another host and has the MAC address {mac}: the switch answers in its place.',
   'answer echo-reply': 'The router answers with an echo reply.',
@@ -190,6 +199,11 @@ function wordOf(name: string, value: string | number | boolean): string {
       return microseconds(Number(value))
     case 'jitterUs':
       return value === 0 ? '' : microseconds(Number(value))
+    case 'score':
+    case 'nextScore':
+      return value === '' ? '' : (Number(value) / 2 ** 32).toFixed(3)
+    case 'more':
+      return value === 0 ? '' : String(value)
     case 'waiting':
       return value === 0 ? '' : `${String(value)} ${value === 1 ? 'frame' : 'frames'}`
     case 'rate':
