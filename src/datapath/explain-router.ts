@@ -395,7 +395,8 @@ export class RouterExplanation {
     const { impairment } = this.#parts
     const link = impairment.impaired(port, LinkDirection.to)
     if (!explainLink(link, this.#rows[EXTRA_ROW + LENGTH]!, this.#steps)) return
-    if (explainRoutedEncapsulation(this.#parts.tunnels, this.#steps, port, this.#rows[EXTRA_ROW + LENGTH]!)) return
+    if (explainRoutedEncapsulation(this.#parts.tunnels, this.#steps, port, this.#rows[EXTRA_ROW + LENGTH]!))
+      return
     this.#steps.say('egress', 'transmit', { port, domain: this.#parts.ports.domain[port]! })
   }
 }

@@ -20,8 +20,22 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'The address {address} is its own: the kernel of {sandbox} delivers it without sending anything.',
   'kernel drop': 'The kernel of {sandbox} has no route to {address}: "Network is unreachable".',
   'kernel unresolved':
-    'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox has this address.',
-  'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}).',
+    'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox that is known here has this address.',
+  'kernel answered': 'So the kernel of {sandbox} sends the packet to {mac}.',
+  'kernel guess':
+    'If {nextHop} has the MAC address that follows from it, as sandboxes have, then {mac} answers, which the switch has heard, and the packet goes there.',
+  'kernel wait':
+    'Whoever has {nextHop} answers, and the packet goes there; if nobody does, the kernel of {sandbox} gives up: "No route to host".',
+  'kernel fragment':
+    'Its interface takes packets of up to {mtu} bytes: the kernel of {sandbox} sends the {size} bytes in {fragments} fragments, of which this is the first.',
+  'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}[, as {says} has it]).',
+  'host elsewhere':
+    '{sandbox} is on host {host}, whose daemon can tell the beginning of the way. The frame comes here by the tunnel[, on network {network}].',
+  'cluster stale':
+    'The registry of the cluster has not answered[ since {since}]: of other hosts is known what it said before.',
+  'cluster outside': 'This host is no member of its cluster: {problem}.',
+  'cluster away':
+    '{address} is an address of the host {host}, which is away: nobody else gets it, and nobody answers for it.',
   'uplink arrive': 'It comes from {address}, by the uplink[ {interface}].',
   'link may-double': 'The link[ {way} {interface}][ of {sandbox}] doubles {duplicate}.',
   'link may-lose': 'The link[ {way} {interface}][ of {sandbox}] loses {loss}.',
@@ -40,7 +54,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'learn moved':
     'The switch learns from it that {mac} lives behind {interface}[ of {sandbox}], and no more behind {oldInterface}[ of {oldSandbox}].',
   'bridge forward':
-    'Its target[ {mac}] is in the MAC table: it lives behind {interface}[ of {sandbox}][, last heard {ageS}][, a {entry} entry].',
+    'Its target[ {mac}] is in the MAC table: it lives behind {interface}[ of {sandbox}][ (host {host})][, last heard {ageS}][, a {entry} entry].',
   'bridge flood':
     'Nobody is known to have its target address[ {mac}]: the frame goes to all other ports[, {ports} in number].',
   'bridge router': 'Its target[ {mac}] is an address of the router, which takes it.',
@@ -74,7 +88,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'neighbour answer': '{sandbox} answers, and the packet goes on to {interface}.',
   'egress transmit': 'It leaves[ by {interface}][ of {sandbox}][, on network {network}][, {place}].',
   'tunnel decapsulate':
-    'It comes out of the tunnel from the host {address}[, with network identifier {vni}].',
+    'It comes out of the tunnel from the host[ {host} at] {address}[, with network identifier {vni}].',
   'tunnel encapsulate':
     'It goes into the tunnel to the host[ {host} at] {address}[, with network identifier {vni}][, on network {network}][, in {pieces}][, as a UDP packet of {outerLength} bytes from {local} to port {udpPort}][; its source port is number {source} of {sources}, by the hash of the flow][. The way takes packets of up to {mtu} bytes].',
   'tunnel replicate':
@@ -95,6 +109,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'names search': 'The question is for {name}[, type {type}].',
   'names link': '{name} is a link of the sandbox that asks, and stands for {target}[ on network {network}].',
   'names match': '{name} is {kind}[ on network {network}][, that of {hosts} sandboxes].',
+  'names choose':
+    'The packet goes to the first address of the answer, {address}[ ({sandbox})][ on host {host}][, of {answers}: {addresses}][ and {more} more][; the next answer begins with {next}].',
   'names miss': 'Nothing is called {name}[ on network {network}].',
   'names answer': 'The answer is what the name has of the type that was asked for.',
   'names empty': 'The answer is empty: no error, and nothing of the type that was asked for.',

@@ -164,6 +164,12 @@ export class Services {
     return this.#find(name)?.virtualIp || undefined
   }
 
+  /** The service of this name: its network, and how many backends it has. */
+  named(name: string): { readonly network: string; readonly backends: number } | undefined {
+    const service = this.#find(name)
+    return service && { network: service.network, backends: this.#backendsOf(service).length }
+  }
+
   /** What people call the switch's number of one; empty where it is nobody's. */
   nameOf(number: number): string {
     const id = this.mesh.serviceOf(number)
