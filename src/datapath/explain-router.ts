@@ -195,15 +195,19 @@ export class RouterExplanation {
   }
 
   #published(mapping: number): void {
-    const { portMap, admission } = this.#router
+    const { portMap, admission, services } = this.#router
     const rows = this.#rows
+    const target = portMap.targetAddress(mapping)
+    const domain = portMap.targetDomain(mapping)
+    // A service without a virtual address has one that stands in no packet.
+    const isTold = services.find(target) === undefined || services.isVirtual(domain, target)
     this.#steps.say('published-port', 'match', {
       id: portMap.id(mapping),
       address: formatIpv4(rows[EXTRA_ROW + DESTINATION]!),
       port: rows[EXTRA_ROW + PORTS]! & 0xffff,
-      targetAddress: formatIpv4(portMap.targetAddress(mapping)),
+      ...(isTold && { targetAddress: formatIpv4(target) }),
       targetPort: admission.ports & 0xffff,
-      domain: portMap.targetDomain(mapping),
+      domain,
     })
   }
 
@@ -217,7 +221,7 @@ export class RouterExplanation {
     const [best, next] = ranked
     this.#steps.say('service', 'choose', {
       service: id,
-      address: formatIpv4(service.address),
+      ...(services.isVirtual(service.domain, service.address) && { address: formatIpv4(service.address) }),
       backend: formatIpv4(admission.destination),
       backends: ranked.length,
       score: best!.score,

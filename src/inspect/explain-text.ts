@@ -57,6 +57,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'Its target[ {mac}] is in the MAC table: it lives behind {interface}[ of {sandbox}][ (host {host})][, last heard {ageS}][, a {entry} entry].',
   'bridge flood':
     'Nobody is known to have its target address[ {mac}]: the frame goes to all other ports[, {ports} in number].',
+  'bridge flood group':
+    'Its target {mac} is an address of many: the frame goes to all other ports[, {ports} in number].',
   'bridge router': 'Its target[ {mac}] is an address of the router, which takes it.',
   'bridge arp': 'The router reads the ARP packet as well.',
   'router packet': 'The router looks at the packet[ from {source} to {destination}, with a TTL of {ttl}].',
@@ -67,12 +69,14 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'flow began': 'It begins connection #{number}, which the table now has.',
   'flow part': 'It belongs to connection #{number}.',
   'service choose':
-    'It is for service[ {service} at] {address}[, which has chosen {backend}][ ({sandbox})][ on host {host}][ for it, of {backends} backends][: its score {score}, a hash of the flow and the backend, is the highest][; the next is {nextScore}, of {next}].',
+    'It is for service[ {service}][ at {address}][, which has chosen {backend}][ ({sandbox})][ on host {host}][ for it, of {backends} backends][: its score {score}, a hash of the flow and the backend, is the highest][; the next is {nextScore}, of {next}].',
+  'service closed':
+    'Port {port} is published by service {service} in the mode {mode}, and is not open here: {problem}.',
   'service reply':
     'It is the answer of a backend to a client of the service: the router puts the address in that the client has asked.',
   'route return': 'The router of another host has sent what it answers: it goes back there.',
   'published-port match':
-    'It is meant for the published port[ {address}:{port}], which leads to {targetAddress}[:{targetPort}][ on network {network}].',
+    'It is meant for the published port[ {address}:{port}][, which leads to {targetAddress}:{targetPort}][ on network {network}].',
   'policy accept': 'What comes from {from} may go to {to}.',
   'destination-nat translate':
     'Its destination[ {oldAddress}][:{oldPort}][ (identifier {oldIdentifier})] becomes {address}[:{port}][ (identifier {identifier})][, by {by}].',
@@ -81,7 +85,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'route match': 'The route {prefix} leads to[ network {network}][ {place}][, by the next hop {nextHop}].',
   'neighbour known': '{address} has the MAC address {mac}[, says the ARP table ({state})].',
   'neighbour remote':
-    '{address} is on another host: packets of this router for it go to the router of that host[ {host}], whose MAC address in the tunnel is {mac}.',
+    '{address} is on another host[, {host}]: this router hands packets for it to the router there, whose MAC address in the tunnel is {mac}.',
   'neighbour note': 'The router notes in its ARP table that {address} has the MAC address {mac}.',
   'neighbour unknown':
     'The MAC address of {address} is not known: the packet waits while the router asks for it by ARP.',
@@ -135,12 +139,14 @@ const KINDS: Readonly<Record<string, string>> = {
   alias: 'an alias',
   'short-id': 'a short id',
   hostname: 'a host name',
+  service: 'the name of a service',
 }
 
 export function explainSentence(step: DecisionStep): string {
   const { stage, verdict, reason } = step
   if (verdict === 'drop' && reason !== undefined) return dropSentence(reason, step)
-  const template = SENTENCES[`${stage} ${verdict}`]
+  const kind = step.values['group'] === true ? ' group' : ''
+  const template = SENTENCES[`${stage} ${verdict}${kind}`]
   return (template && fill(template, step)) ?? plainSentence(step)
 }
 

@@ -197,7 +197,10 @@ function parseDestination(text: string): Omit<ExplainRequest, 'source'> {
   const colon = place.indexOf(':')
   if (colon === -1) return { destination: place, ...(protocol && { protocol }) }
   if (place.includes(':', colon + 1))
-    throw usage(`'${place}' is no IPv4 address: the router does not route IPv6`)
+    throw usage(
+      `'${place}' is no IPv4 address: the router does not route IPv6`,
+      'Between sandboxes of one network IPv6 passes by MAC address alone: `tapwire explain --follow` tells of it.',
+    )
   const port = portOf(place.slice(colon + 1))
   return { destination: place.slice(0, colon), port, ...(protocol && { protocol }) }
 }

@@ -32,12 +32,15 @@ import { SwitchNames } from './switch-names.ts'
 const SOURCE_PORT = 49_152
 const IPV4_HEADER_SIZE = 20
 
+/** Reasons for which a packet to an address of ours is dropped, which nobody has published anything for. */
+const NOBODYS: ReadonlySet<string> = new Set(['port-closed', 'not-ours'])
+
 type Packet = Explanation['packet']
 
 export interface ExplainParts {
   readonly context: Context
   readonly registry: SwitchRegistry
-  readonly services: Pick<Services, 'addressOf' | 'named' | 'nameOf' | 'virtualOwner'>
+  readonly services: Pick<Services, 'addressOf' | 'closedPort' | 'named' | 'nameOf' | 'virtualOwner'>
   readonly dns: Pick<Dns, 'query' | 'records'>
 }
 
@@ -103,7 +106,7 @@ class Question {
     const whole = explainFrame({ ...packet, ...hop, sourcePort, payload, size: this.#request.size })
     const { frame, steps: cut } = this.#cut(whole, hop)
     const steps = await this.#decide(hop.port, frame)
-    const told = [...cut, ...steps.map((step) => this.#named(step))]
+    const told = [...cut, ...steps.map((step) => this.#named(step)), ...this.#closed(steps)]
     const last = steps.at(-1)
     if (last?.stage !== 'neighbour' || last.verdict !== 'unknown') return told
     return [...told, ...this.#asked(last)]
@@ -138,6 +141,14 @@ class Question {
       frame: firstFragment(frame, mtu),
       steps: [{ stage: 'kernel', verdict: 'fragment', values }],
     }
+  }
+
+  /** What was published for the packet, and is not open here. */
+  #closed(steps: readonly ExplainStep[]): readonly ExplanationStep[] {
+    if (!NOBODYS.has(steps.at(-1)?.reason ?? '')) return []
+    const { protocol, destinationPort: port } = this.#packet
+    const closed = this.#parts.services.closedPort(protocol, port)
+    return closed === undefined ? [] : [{ stage: 'service', verdict: 'closed', values: { ...closed, port } }]
   }
 
   /** MAC addresses that Docker and Tapwire give follow from the address: a station that the switch has heard with it. */
