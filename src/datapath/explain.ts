@@ -198,7 +198,11 @@ class Explanation {
     const others = [...members].filter((port) => port !== this.#port)
     explainStaying(tunnels, ports, this.#steps, this.#port, domain)
     if (others.length > 0) {
-      this.#steps.say('bridge', 'flood', { ...values, ports: others.length, ...(isForMany && { group: true }) })
+      this.#steps.say('bridge', 'flood', {
+        ...values,
+        ports: others.length,
+        ...(isForMany && { group: true }),
+      })
       explainReplication(tunnels, this.#steps, others, this.#offset, this.#length)
     } else this.#steps.drop('bridge', isKept ? DropReason.iccDisabled : DropReason.noOtherPort, values)
   }

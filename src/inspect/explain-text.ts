@@ -69,7 +69,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'flow began': 'It begins connection #{number}, which the table now has.',
   'flow part': 'It belongs to connection #{number}.',
   'service choose':
-    'It is for service[ {service}][ at {address}][, which has chosen {backend}][ ({sandbox})][ on host {host}][ for it, of {backends} backends][: its score {score}, a hash of the flow and the backend, is the highest][; the next is {nextScore}, of {next}].',
+    'It is for service[ {service}][ at {address}][, which has chosen {backend}][ ({sandbox})][ on host {host}][ for it, of {backends} backends][: its score {score}, a hash of the flow and the backend, is the highest, before {nextScore} of {next}].',
   'service closed':
     'Port {port} is published by service {service} in the mode {mode}, and is not open here: {problem}.',
   'service reply':
@@ -211,6 +211,7 @@ function wordOf(name: string, value: string | number | boolean): string {
       if (value === '') return ''
       return value === 0 ? 'a moment ago' : `${String(value)} s ago`
     case 'hosts':
+    case 'backends':
       return value === 1 ? '' : String(value)
     case 'loss':
     case 'duplicate':

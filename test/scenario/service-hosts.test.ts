@@ -155,6 +155,32 @@ describe('a backend on another host', () => {
       '1.1< tcp 10.1.0.2:4000>10.1.0.3:80 ack ttl=62',
     )
   })
+  it('is told of before: which one by its score, and that its host has a router of its own', () => {
+    const hosts = new Hosts()
+    hosts.serve('10.1.0.3', '10.1.0.4')
+    const { engine } = hosts.scene.hosts[0]!
+    const seen = new Set<unknown>()
+    for (let port = 4000; port < 4016; port++) {
+      const line = `tcp 10.1.0.2:${port}>10.1.0.100:80 syn`
+      const steps = engine.explain(1, packetFrame(line, GATEWAY).frame, 1)
+      const valuesOf = (stage: string) => steps.find((step) => step.stage === stage)!.values
+      const { backend, score, nextScore, next } = valuesOf('service')
+      assert.ok(Number(score) > Number(nextScore))
+      assert.deepEqual([backend, next].toSorted(), ['10.1.0.3', '10.1.0.4'])
+      const host = backend === '10.1.0.3' ? 1 : 2
+      assert.deepEqual(valuesOf('neighbour'), {
+        address: backend,
+        mac: formatMac(routerOf(host).high, routerOf(host).low),
+        domain: 1,
+      })
+      assert.equal(steps.find(({ stage }) => stage === 'neighbour')!.verdict, 'remote')
+      hosts.send(0, 1, line)
+      assert.match(hosts.left().join(), new RegExp(`^${host}\\.1< tcp [0-9.:]+>${String(backend)}:80 syn`))
+      assert.equal(valuesOf('tunnel')['outerLength'], 28 + hosts.scene.wire.at(-1)!.payload.length)
+      seen.add(backend)
+    }
+    assert.equal(seen.size, 2)
+  })
   it('sees the client that has come in by any host, and answers by that host', () => {
     const hosts = new Hosts()
     hosts.serve('10.1.0.3')

@@ -6,9 +6,8 @@ import * as ipv4 from '../../wire/ipv4.ts'
 /** Offsets count units of 8 bytes. */
 const UNIT_MASK = ~7
 
-/** How many fragments a packet of `size` bytes makes. Its header has no options. */
-export const fragmentsOf = (size: number, mtu: number): number =>
-  Math.ceil((size - ipv4.MIN_HEADER_SIZE) / payloadOf(mtu))
+/** How many fragments a packet makes that has `size` bytes, more than the MTU, and no options. The last one may fill the MTU. */
+export const fragmentsOf = (size: number, mtu: number): number => 1 + Math.ceil((size - mtu) / payloadOf(mtu))
 
 /** Of a frame whose packet, without options, is longer than the MTU: Don't Fragment is no longer set in it, More Fragments is. */
 export function firstFragment(frame: Uint8Array, mtu: number): Uint8Array {
