@@ -90,7 +90,7 @@ describe('the frame that is explained', () => {
     const hex = Buffer.from(arpFrame(asker)).toString('hex')
     const [nobody, address, target] = ['000000000000', '0a010002', '0a010009']
     const mac = '02420a010002'
-    assert.equal(hex, `ffffffffffff${mac}0806${'0001080006040001'}${mac}${address}${nobody}${target}`)
+    assert.equal(hex, `ffffffffffff${mac}08060001080006040001${mac}${address}${nobody}${target}`)
     assert.equal(hex.length, 2 * (ethernet.HEADER_SIZE + arp.PACKET_SIZE))
   })
 
