@@ -11,8 +11,13 @@ export class Progress {
     if (this.#live) process.stderr.write(`\r\x1b[2K${text} …`)
   }
 
-  line(text: string): void {
+  /** What was going on is over. */
+  clear(): void {
     if (this.#live) process.stderr.write('\r\x1b[2K')
+  }
+
+  line(text: string): void {
+    this.clear()
     process.stderr.write(`${text}\n`)
   }
 

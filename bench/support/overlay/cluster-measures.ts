@@ -10,18 +10,30 @@ import { setImmediate as immediate, setTimeout as wait } from 'node:timers/promi
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { PrefixedRegistry } from '../../../src/control/cluster/prefixed-registry.ts'
+import { ManualClock } from '../../../src/control/registry/manual-clock.ts'
 import { MemoryRegistryServer } from '../../../src/control/registry/memory-registry.ts'
 import type { Registry } from '../../../src/control/registry/registry.ts'
 import { ClusterHost } from './cluster-host.ts'
+import { ReceivedRegistry } from './received-registry.ts'
 
 const NETWORK = 'lan'
-const SUBNET = '10.64.0.0/18'
+const SUBNET = '172.28.0.0/18'
 const UDP_PORT = 4789
 const PREFIX = '/tapwire/bench/'
 /** Milliseconds between two looks whether something has come about. */
 const TURN_MS = 5
 /** Births of one host that are under way at a time. */
 const AT_A_TIME = 32
+/** Hosts that are counted when memory is: what else comes and goes in the heap is shared by them. */
+const OBSERVERS = 4
+/** Milliseconds in which a host that knows all comes to rest; and one whose endpoints say where they are, for some seconds from their birth. */
+const REST_MS = 100
+const REST_OF_BIRTHS_MS = 5000
+/** Births of all hosts between two words on how far it is. */
+const BIRTHS_TOLD = 500
+
+/** Is told what is going on. */
+export type Tell = (text: string) => void
 
 export interface ClusterMeasures {
   readonly hosts: number
@@ -38,19 +50,16 @@ export async function measureCluster(
   hostCount: number,
   endpointsPerHost: number,
   births: number,
+  tell: Tell,
 ): Promise<ClusterMeasures> {
-  const server = new MemoryRegistryServer({
-    now: () => Date.now(),
-    after: (ms, callback) => {
-      const timer = setTimeout(callback, ms)
-      return () => clearTimeout(timer)
-    },
-  })
+  const server = standingServer()
   const begun = performance.now()
   const hosts = await startHosts(hostCount, () => server.connect())
-  await fill(hosts, endpointsPerHost)
+  await fill(hosts, endpointsPerHost, tell)
   const filledS = (performance.now() - begun) / 1000
+  tell(`${births} births more`)
   const latencies = await measureBirths(hosts, births, () => server.revision)
+  tell('some more hosts')
   const bytesPerRemote = await measureMemory(hosts, server)
   for (const { controller } of hosts) await controller.shutdown({ liveRestore: true })
   return {
@@ -71,14 +80,21 @@ export async function measureConvergence(
   hostCount: number,
   endpointsPerHost: number,
   connect: () => Registry,
+  tell: Tell,
 ): Promise<number> {
   const begun = performance.now()
   const hosts = await startHosts(hostCount, connect)
-  await fill(hosts, endpointsPerHost)
+  await fill(hosts, endpointsPerHost, tell)
   const seconds = (performance.now() - begun) / 1000
   for (const { controller } of hosts) await controller.shutdown({ liveRestore: false })
   return seconds
 }
+
+/**
+ * Its clock stands: all hosts share the event loop with it, which filling them keeps busy for longer than a lease lasts, so that their signs of
+ * life would come too late, other than those of hosts that have a processor each.
+ */
+const standingServer = (): MemoryRegistryServer => new MemoryRegistryServer(new ManualClock())
 
 async function startHosts(count: number, connect: () => Registry): Promise<ClusterHost[]> {
   const hosts = Array.from({ length: count }, (_, index) => hostOf(index, connect()))
@@ -99,7 +115,7 @@ async function startHosts(count: number, connect: () => Registry): Promise<Clust
 function hostOf(index: number, registry: Registry): ClusterHost {
   const name = `host-${index}`
   return new ClusterHost(name, {
-    registry: new PrefixedRegistry(registry, PREFIX),
+    registry: new PrefixedRegistry(new ReceivedRegistry(registry), PREFIX),
     name: 'bench',
     hostName: name,
     advertise: `192.0.${2 + (index >> 7)}.${1 + (index & 0x7f)}`,
@@ -107,12 +123,16 @@ function hostOf(index: number, registry: Registry): ClusterHost {
   })
 }
 
-async function fill(hosts: readonly ClusterHost[], endpointsPerHost: number): Promise<void> {
+async function fill(hosts: readonly ClusterHost[], endpointsPerHost: number, tell: Tell): Promise<void> {
+  let born = 0
   await Promise.all(
     hosts.map(async (host) => {
       const numbers = Array.from({ length: endpointsPerHost }, (_, index) => index).values()
       const worker = async (): Promise<void> => {
-        for (const number of numbers) await host.start(`${host.name}-${number}`, NETWORK)
+        for (const number of numbers) {
+          await host.start(`sandbox-${host.name}-${number}`, NETWORK)
+          if (++born % BIRTHS_TOLD === 0) tell(`${born} of ${hosts.length * endpointsPerHost} endpoints`)
+        }
       }
       await Promise.all(Array.from({ length: AT_A_TIME }, worker))
     }),
@@ -137,7 +157,7 @@ async function measureBirths(
     }
     const before = revision()
     let committedAt = 0
-    const born = home.start(`late-${birth}`, NETWORK)
+    const born = home.start(`sandbox-late-${birth}`, NETWORK)
     // Whoever is told first is told behind the commit: what that took counts from the last moment before it.
     while (committedAt === 0) {
       const now = performance.now()
@@ -153,25 +173,40 @@ async function measureBirths(
   return latencies.toSorted((a, b) => a - b)
 }
 
-/** One more host, which has no endpoint: what it takes is for the others' endpoints. */
+/**
+ * Some more hosts, which have no endpoints: what they take is for the others' endpoints. Their registry is a copy, of which the others know
+ * nothing: what those would take to remember them is none of it. The first one is not counted: it finds out what is to be compiled.
+ */
 async function measureMemory(hosts: readonly ClusterHost[], server: MemoryRegistryServer): Promise<number> {
   const remotes = hosts[0]!.stations + hosts[0]!.controller.listSandboxes({ all: true, filters: {} }).length
+  const copy = standingServer()
+  copy.restore(server.copy())
+  const observers: ClusterHost[] = []
+  const observe = async (): Promise<void> => {
+    const observer = hostOf(hosts.length + observers.length, copy.connect())
+    observers.push(observer)
+    await observer.controller.recover()
+    await until(() => observer.stations === remotes, TURN_MS)
+    await wait(REST_MS)
+  }
+  await observe()
+  // What is given back by then would be taken for something that the observers do not take.
+  await wait(REST_OF_BIRTHS_MS)
   const before = heap()
-  const observer = hostOf(hosts.length, server.connect())
-  await observer.controller.recover()
-  await until(() => observer.stations === remotes, TURN_MS)
-  await wait(100)
+  for (let index = 0; index < OBSERVERS; index++) await observe()
   const bytes = heap() - before
-  await observer.controller.shutdown({ liveRestore: true })
-  return bytes / remotes
+  for (const { controller } of observers) await controller.shutdown({ liveRestore: true })
+  return bytes / (OBSERVERS * remotes)
 }
 
+/** Bytes, with those of typed arrays, which lie beside the heap. */
 function heap(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   collect()
   collect()
-  return process.memoryUsage().heapUsed
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 /** Looks each turn of the event loop, or where a registry elsewhere needs the processor, every `ms`. */

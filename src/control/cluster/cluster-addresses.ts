@@ -4,6 +4,7 @@
  */
 
 import { ErrorCode, TapwireError } from '../errors.ts'
+import { AddressSet } from '../ipam/address-set.ts'
 import type { AddressSpace } from '../ipam/address-space.ts'
 import type { AddressClaim } from './cluster-records.ts'
 import type { ClusterView } from './cluster-view.ts'
@@ -13,7 +14,7 @@ export class ClusterAddresses {
   readonly #space: AddressSpace
   readonly #host: string
   /** Addresses that are leased here because others have them; by network, of those that are on this host. */
-  readonly #theirs = new Map<string, Set<string>>()
+  readonly #theirs = new Map<string, AddressSet>()
 
   /** `host`: id of this one. */
   constructor(view: ClusterView, space: AddressSpace, host: string) {
@@ -24,7 +25,7 @@ export class ClusterAddresses {
 
   /** Its pools are there. */
   networkCame(network: string): void {
-    this.#theirs.set(network, new Set())
+    this.#theirs.set(network, new AddressSet())
     for (const address of this.#view.claims(network).keys()) this.settle(network, address)
   }
 

@@ -30,6 +30,7 @@ import type {
   KnownHost,
 } from './cluster-records.ts'
 import { type ClusterValues, parseClusterValue } from './cluster-schema.ts'
+import { CompactValues } from './compact-values.ts'
 
 /** Undefined `before`: it is new; undefined `after`: it is no more. */
 export type ViewChange =
@@ -85,8 +86,7 @@ export class ClusterView implements ClusterFacts {
   readonly #listeners = new Set<ViewListener>()
   readonly #told = new Set<string>()
   readonly #tell: (key: string, problem: string) => void
-  /** Texts that many values share: names of hosts, ids of networks, routers' MAC addresses. */
-  readonly #shared = new Map<string, string>()
+  readonly #compact = new CompactValues()
   #revision = 0
 
   /** `tell`: a value cannot be read, and is left alone; called once for a key. */
@@ -263,21 +263,9 @@ export class ClusterView implements ClusterFacts {
     key: Extract<ClusterKey, { kind: 'endpoint' }>,
     value: ClusterEndpoint | undefined,
   ): ViewChange | undefined {
-    const all = mapOf(this.#endpoints, this.#share(key.network))
-    // There are thousands of them: what their claims or their neighbours say as well is kept once.
+    const all = mapOf(this.#endpoints, this.#compact.share(key.network))
     const owner = value && this.claims(key.network).get(value.ipv4 ?? value.ipv6 ?? '')?.owner
-    const compact = value && {
-      ...value,
-      id: owner === value.id ? owner : value.id,
-      network: this.#share(value.network),
-      host: this.#share(value.host),
-      routerMac: this.#share(value.routerMac),
-      sandbox: isEmpty(value.sandbox.labels) ? { ...value.sandbox, labels: NO_LABELS } : value.sandbox,
-      names: value.names.map((name) =>
-        name.text === value.sandbox.name ? { ...name, text: value.sandbox.name } : name,
-      ),
-      ports: value.ports.length === 0 ? NO_PORTS : value.ports,
-    }
+    const compact = value && this.#compact.endpoint(value, owner)
     const change = stored(all, compact?.id ?? key.id, compact, { ...key })
     if (all.size === 0) this.#endpoints.delete(key.network)
     return change
@@ -287,13 +275,9 @@ export class ClusterView implements ClusterFacts {
     key: Extract<ClusterKey, { kind: 'claim' }>,
     value: AddressClaim | undefined,
   ): ViewChange | undefined {
-    const all = mapOf(this.#claims, this.#share(key.network))
+    const all = mapOf(this.#claims, this.#compact.share(key.network))
     const endpoint = value && this.endpoints(key.network).get(value.owner)
-    const compact = value && {
-      ...value,
-      host: this.#share(value.host),
-      owner: endpoint?.id ?? value.owner,
-    }
+    const compact = value && this.#compact.claim(value, endpoint?.id)
     const address = normalAddress(key.address)
     if (address === undefined) return undefined
     const change = stored(all, address, compact, { ...key, address })
@@ -316,15 +300,6 @@ export class ClusterView implements ClusterFacts {
     }
   }
 
-  #share(text: string): string {
-    const known = this.#shared.get(text)
-    if (known !== undefined) return known
-    // Of networks that come and go: what is shared already stays so.
-    if (this.#shared.size >= SHARED_MAX) this.#shared.clear()
-    this.#shared.set(text, text)
-    return text
-  }
-
   #tellOnce(key: string, problem: string): void {
     if (this.#told.has(key) || this.#told.size >= PROBLEMS_TOLD_MAX) return
     this.#told.add(key)
@@ -332,14 +307,7 @@ export class ClusterView implements ClusterFacts {
   }
 }
 
-/** Texts that are looked for to be shared. */
-const SHARED_MAX = 16_384
-
 const NONE = new Map<string, never>()
-const NO_LABELS: Readonly<Record<string, string>> = {}
-const NO_PORTS: ClusterEndpoint['ports'] = []
-
-const isEmpty = (map: Readonly<Record<string, string>>): boolean => Object.keys(map).length === 0
 
 function mapOf<T>(maps: Map<string, Map<string, T>>, key: string): Map<string, T> {
   const known = maps.get(key)

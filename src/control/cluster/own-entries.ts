@@ -49,6 +49,8 @@ export type Assertion =
 interface Own {
   readonly endpoint: ClusterEndpoint
   readonly text: string
+  /** It is being added: whether it gets its addresses is for who adds it to say, who may choose others. */
+  isNew: boolean
 }
 
 interface Leaving {
@@ -95,17 +97,21 @@ export class OwnEntries {
 
   /** A new endpoint, with addresses that nobody has claimed. It is put when this resolves. Throws REGISTRY_UNAVAILABLE. */
   add(endpoint: ClusterEndpoint): Promise<Assertion> {
-    const own = { endpoint, text: clusterText(endpoint) }
+    const own = { endpoint, text: clusterText(endpoint), isNew: true }
     this.#own.set(endpoint.id, own)
     this.#leaving.delete(endpoint.id)
-    return this.#lock.run(endpoint.id, () => this.#assert(own))
+    return this.#lock.run(endpoint.id, async () => {
+      const assertion = await this.#assert(own)
+      own.isNew = assertion.outcome !== 'done'
+      return assertion
+    })
   }
 
   /** An endpoint as it is from here on; told when that is possible. */
   set(endpoint: ClusterEndpoint): void {
     const text = clusterText(endpoint)
     if (this.#own.get(endpoint.id)?.text === text) return
-    this.#own.set(endpoint.id, { endpoint, text })
+    this.#own.set(endpoint.id, { endpoint, text, isNew: false })
     this.#leaving.delete(endpoint.id)
     this.#mark(endpoint.id)
   }
@@ -194,8 +200,10 @@ export class OwnEntries {
   async #settleLocked(id: string): Promise<void> {
     const own = this.#own.get(id)
     if (own === undefined) return this.#withdraw(id)
+    if (own.isNew) return
     const assertion = await this.#assert(own)
-    if (assertion.outcome !== 'taken' || this.#own.get(id) === undefined) return
+    // It may have been given up, or another one be in its place by now.
+    if (assertion.outcome !== 'taken' || this.#own.get(id) !== own) return
     this.delete(id)
     this.#parts.lost(own.endpoint, assertion.address)
   }

@@ -248,12 +248,13 @@ class RemoteNetwork {
     if (wanted === undefined || told === wanted) return
     const address = this.#parts.view.hosts.get(wanted.host)!.advertise
     await this.#peer(wanted.host, address)
-    this.#told.set(id, wanted)
+    // Its own id: `id` may be a piece of a key of the registry, and keep all of it.
+    this.#told.set(wanted.id, wanted)
     try {
       await this.#put(wanted, address)
     } catch (error) {
       // It was told in part, so that what was told is not what is wanted.
-      this.#told.set(id, { ...wanted })
+      this.#told.set(wanted.id, { ...wanted })
       throw error
     }
   }

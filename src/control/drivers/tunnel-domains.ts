@@ -14,7 +14,7 @@ import type { Fabric } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import type { FabricOverlay, FabricTunnelNews } from '../model/tunnels.ts'
 import { IPV6_MTU_MIN, tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
-import type { TunnelPeer, TunnelStatus } from './driver.ts'
+import type { TunnelStatus } from './driver.ts'
 import type { SwitchPeer, SwitchPort, SwitchRegistry } from './switch-registry.ts'
 import type { OpenTunnel, TunnelPool, TunnelWish } from './tunnel-pool.ts'
 
@@ -41,6 +41,8 @@ interface Peer {
   readonly entry: SwitchPort
   /** Undefined while there is no way. */
   mtu: number | undefined
+  /** Counted as they come and go: there are thousands of stations, and every sandbox that starts asks for its network's status. */
+  stations: number
 }
 
 interface TunnelDomain {
@@ -134,7 +136,7 @@ export class TunnelDomains {
         const { mtu } = await this.#fabric.addPeer({ port, domain: to.domain, address: normal })
         const peer = { address: normal, host: host ?? normal }
         const entry = { port, interface: interfaceOf(normal), network: to.network, endpoint: undefined, peer }
-        to.peers.set(normal, { entry, mtu })
+        to.peers.set(normal, { entry, mtu, stations: 0 })
         this.#registry.setPort(entry)
       } catch (error) {
         this.#registry.giveBackPort(port)
@@ -165,10 +167,15 @@ export class TunnelDomains {
   setRemote(network: string, mac: string, remote: RemoteStation | undefined): Promise<void> {
     return this.#change(network, async () => {
       const domain = this.#domains.get(network)
-      if (domain === undefined || (remote === undefined && !domain.remotes.has(mac))) return
+      const before = domain?.remotes.get(mac)
+      if (domain === undefined || (remote === undefined && before === undefined)) return
       await this.#setRemote(domain, mac, remote)
+      if (before !== undefined) peerOf(domain, before).stations -= 1
       if (remote === undefined) domain.remotes.delete(mac)
-      else domain.remotes.set(mac, remote)
+      else {
+        domain.remotes.set(mac, remote)
+        peerOf(domain, remote).stations += 1
+      }
     })
   }
 
@@ -189,20 +196,11 @@ export class TunnelDomains {
       udpPort,
       mtu,
       problem: state?.problem ?? '',
-      peers: this.#withEndpoints(domain),
+      peers: [...domain.peers.values()].map(({ entry, stations }) => ({
+        ...entry.peer!,
+        endpoints: stations,
+      })),
     }
-  }
-
-  #withEndpoints({ peers, remotes }: TunnelDomain): readonly TunnelPeer[] {
-    const counts = new Map<string, number>()
-    for (const { peer } of remotes.values()) {
-      const address = normalAddress(peer)
-      counts.set(address, (counts.get(address) ?? 0) + 1)
-    }
-    return [...peers.values()].map(({ entry }) => ({
-      ...entry.peer!,
-      endpoints: counts.get(entry.peer!.address) ?? 0,
-    }))
   }
 
   isPeer(network: string, address: string): boolean {
@@ -223,23 +221,20 @@ export class TunnelDomains {
   }
 
   /** The host that has the address is called something else now. */
-  #rename({ peers }: TunnelDomain, { entry, mtu }: Peer, host: string | undefined): void {
+  #rename({ peers }: TunnelDomain, peer: Peer, host: string | undefined): void {
+    const { entry } = peer
     const { address } = entry.peer!
     if (host === undefined || host === entry.peer!.host) return
     const renamed = { ...entry, peer: { address, host } }
-    peers.set(address, { entry: renamed, mtu })
+    peers.set(address, { ...peer, entry: renamed })
     this.#registry.setPort(renamed)
   }
 
-  async #setRemote(
-    { domain, peers }: TunnelDomain,
-    mac: string,
-    remote: RemoteStation | undefined,
-  ): Promise<void> {
-    if (remote === undefined) return this.#fabric.setRemote(domain, mac, undefined)
-    const { port } = peers.get(normalAddress(remote.peer))!.entry
+  async #setRemote(to: TunnelDomain, mac: string, remote: RemoteStation | undefined): Promise<void> {
+    if (remote === undefined) return this.#fabric.setRemote(to.domain, mac, undefined)
+    const { port } = peerOf(to, remote).entry
     const { addresses, routerMac } = remote
-    await this.#fabric.setRemote(domain, mac, { port, addresses, routerMac })
+    await this.#fabric.setRemote(to.domain, mac, { port, addresses, routerMac })
   }
 
   /** All of it as it was: the switch has forgotten it. */
@@ -276,6 +271,9 @@ export class TunnelDomains {
     return this.#lock.run(network, () => attempt(() => undefined, change))
   }
 }
+
+/** The one that a station is behind. */
+const peerOf = ({ peers }: TunnelDomain, { peer }: RemoteStation): Peer => peers.get(normalAddress(peer))!
 
 /**
  * The smallest of the ways to its peers; without any, what the tunnel's interface takes; without that, what it was, and at first what a tunnel

@@ -62,11 +62,17 @@ export class MemoryRegistryServer {
     return this.#fault
   }
 
-  /** Like a registry that has started again where it answers after not having answered: every lease has its whole time once more. */
+  /**
+   * Like a registry that has ended where nobody reaches it: no lease runs out. And that has started again where it answers after not having
+   * answered: every lease has its whole time once more.
+   */
   set fault(fault: RegistryFault) {
-    const returns = this.#fault !== 'none' && fault === 'none'
+    const before = this.#fault
     this.#fault = fault
-    if (returns) for (const lease of this.#leases.keys()) this.#startLease(lease)
+    for (const [lease, { cancel }] of this.#leases) {
+      if (fault === 'unreachable') cancel()
+      else if (before !== 'none') this.#startLease(lease)
+    }
     this.#faultChanged()
   }
 

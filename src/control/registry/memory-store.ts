@@ -11,6 +11,7 @@ import type {
   RegistryTransaction,
 } from './registry.ts'
 import { keyOfChange } from './registry-change.ts'
+import { compareKeys, SortedKeys } from './sorted-keys.ts'
 import { checkTransaction } from './transaction.ts'
 
 /** A registry that nobody has written to yet is at revision 1: etcd's is. */
@@ -34,6 +35,7 @@ export class MemoryStore {
   /** Changes of this revision, and of those before, are forgotten. */
   #compacted = 0
   #entries = new Map<string, RegistryEntry>()
+  #keys = new SortedKeys()
   /** One for each revision behind #compacted, in order. */
   #history: RevisionChanges[] = []
   /** Keys of each lease that has been granted and is still there. */
@@ -48,8 +50,8 @@ export class MemoryStore {
   }
 
   list(prefix: string): RegistryListing {
-    const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix))
-    return { revision: this.#revision, entries: entries.toSorted((a, b) => compareKeys(a.key, b.key)) }
+    const entries = this.#keys.withPrefix(prefix).map((key) => this.#entries.get(key)!)
+    return { revision: this.#revision, entries }
   }
 
   /** Throws REGISTRY_LEASE_UNKNOWN, and what `checkTransaction` does. */
@@ -104,14 +106,14 @@ export class MemoryStore {
     this.#revision = copy.revision
     this.#compacted = copy.compacted
     this.#entries = new Map(copy.entries)
+    this.#keys = new SortedKeys(copy.entries.keys())
     this.#history = [...copy.history]
     this.#leases.clear()
     for (const { key, lease } of this.#entries.values()) if (lease !== '') this.#attach(key, lease)
   }
 
   #holds(condition: RegistryCondition): boolean {
-    if ('prefix' in condition)
-      return ![...this.#entries.keys()].some((key) => key.startsWith(condition.prefix))
+    if ('prefix' in condition) return !this.#keys.hasPrefix(condition.prefix)
     const entry = this.#entries.get(condition.key)
     if ('is' in condition) return (entry === undefined) === (condition.is === 'absent')
     // What is not there is at revision 0, and equals no value.
@@ -129,9 +131,7 @@ export class MemoryStore {
     if ('put' in operation)
       return [this.#put(operation.put, operation.value, operation.lease ?? '', revision)]
     if ('delete' in operation) return this.#delete(operation.delete, revision)
-    const { deletePrefix } = operation
-    const keys = [...this.#entries.keys()].filter((key) => key.startsWith(deletePrefix))
-    return keys.toSorted(compareKeys).flatMap((key) => this.#delete(key, revision))
+    return this.#keys.withPrefix(operation.deletePrefix).flatMap((key) => this.#delete(key, revision))
   }
 
   #put(key: string, value: string, lease: string, revision: number): RegistryChange {
@@ -139,6 +139,7 @@ export class MemoryStore {
     if (before !== undefined) this.#leases.get(before.lease)?.delete(key)
     const entry = { key, value, revision, created: before?.created ?? revision, lease }
     this.#entries.set(key, entry)
+    if (before === undefined) this.#keys.add(key)
     if (lease !== '') this.#attach(key, lease)
     return { kind: 'put', entry }
   }
@@ -147,6 +148,7 @@ export class MemoryStore {
     const entry = this.#entries.get(key)
     if (entry === undefined) return []
     this.#entries.delete(key)
+    this.#keys.delete(key)
     this.#leases.get(entry.lease)?.delete(key)
     return [{ kind: 'delete', key, revision }]
   }
@@ -168,19 +170,3 @@ export const leaseUnknown = (): TapwireError =>
     ErrorCode.registryLeaseUnknown,
     'The lease that an entry of the registry was to be under has ended.',
   )
-
-/**
- * In the order of their bytes, as etcd sorts, which is the order of code points. UTF-16 has the halves of those above U+FFFF (from D800 on)
- * before E000..FFFF.
- */
-function compareKeys(a: string, b: string): number {
-  const length = Math.min(a.length, b.length)
-  for (let at = 0; at < length; at++) {
-    const left = a.charCodeAt(at)
-    const right = b.charCodeAt(at)
-    if (left !== right) return rank(left) - rank(right)
-  }
-  return a.length - b.length
-}
-
-const rank = (unit: number): number => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit)
