@@ -15,6 +15,9 @@ import {
 import type { Lab, LabEndpoint } from '../../src/control/lab.ts'
 import { parseLab } from '../../src/control/lab-file.ts'
 import { LabFileError } from '../../src/control/lab-problem.ts'
+import { randomRuns } from '../support/random-runs.ts'
+
+const RUNS = randomRuns(150)
 
 function subnetFrom(text: string): Subnet {
   const cidr = parseCidr(text)!
@@ -103,9 +106,9 @@ describe('a lab that parses', () => {
           assert.equal(new Set(macs).size, macs.length, `MAC addresses of ${name}: ${macs.join(' ')}`)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: RUNS },
     )
-    assert.ok(parsed >= 60, `only ${parsed} of 300 files made a lab`)
+    assert.ok(parsed >= RUNS / 5, `only ${parsed} of ${RUNS} files made a lab`)
   })
 
   it('keeps what is fixed, takes the lowest free address for the rest, and joins no overlapping networks', () => {
@@ -130,7 +133,7 @@ describe('a lab that parses', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: RUNS },
     )
   })
 })
@@ -181,7 +184,7 @@ describe('a lab file', () => {
     })).any
     fc.assert(
       fc.property(value, (file) => void labOf(file)),
-      { numRuns: 500 },
+      { numRuns: RUNS },
     )
   })
 
@@ -220,7 +223,7 @@ describe('a lab file', () => {
           assert.ok(error instanceof LabFileError, String(error))
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 3 * RUNS },
     )
   })
 })

@@ -22,6 +22,7 @@ import { planPublishing } from '../../src/control/rules/publish-plan.ts'
 import { FileStore } from '../../src/daemon/file-store.ts'
 import { modelRecord, networkRecord, sandboxRecord } from '../control/model/records.ts'
 import { itIsAStore } from '../control/model/store.conformance.ts'
+import { randomRuns } from '../support/random-runs.ts'
 import { needs, needsRoot } from '../support/requirements.ts'
 
 const SAVER = fileURLToPath(new URL('support/saver.js', import.meta.url))
@@ -232,11 +233,13 @@ describe('a state file that cannot be read', () => {
   })
 })
 
+const ROUNDS = randomRuns(6)
+
 describe('a daemon that is killed', () => {
   it('has kept at least what it acknowledged, wherever in a save it was', async (t) => {
     const folder = newFolder(t)
     let least = 0
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const child = spawn(process.execPath, [SAVER, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
       const exited = new Promise((resolve) => child.once('exit', resolve))
       // Killed at a different moment of a save each time: some turns of the event loop after it said a number.
@@ -244,7 +247,7 @@ describe('a daemon that is killed', () => {
       for await (const line of createInterface({ input: child.stdout })) {
         least = Math.max(least, Number(line))
         if (least < stopAt || child.killed) continue
-        for (let turn = 0; turn < round * 40; turn++) await new Promise(setImmediate)
+        for (let turn = 0; turn < round * 80; turn++) await new Promise(setImmediate)
         child.kill('SIGKILL')
       }
       await exited
@@ -254,7 +257,7 @@ describe('a daemon that is killed', () => {
       assert.ok(readdirSync(folder).every((name) => /^state\.json(\.previous)?$/.test(name)))
       least = kept
     }
-    assert.ok(least >= 12)
+    assert.ok(least >= ROUNDS)
   })
 })
 

@@ -510,7 +510,7 @@ function throughTheSwitch(): void {
       for (const host of ['localhost', '127.0.0.1', '[::1]']) {
         const { stdout } = await promisify(execFile)(
           'curl',
-          ['-sS', '--max-time', '20', `http://${host}:3000/`],
+          ['-sS', '--max-time', '60', `http://${host}:3000/`],
           {
             env: plainEnvironment(),
           },

@@ -50,7 +50,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
      * From the first namespace to the second, one by one: after a first answer ping waits for the last one twice as long as that took, and no
      * longer. `waitS`: for each.
      */
-    function ping(count: number, waitS = 1): Pings {
+    function ping(count: number, waitS = 45): Pings {
       const times: number[] = []
       for (let i = 0; i < count; i++) {
         const args = ['-n', '-W', String(waitS), '-c', '1', '10.88.0.2']

@@ -10,6 +10,7 @@ import { LogFile } from '../../src/daemon/log-file.ts'
 import { readLog } from '../../src/daemon/log-reader.ts'
 import { openDescriptors } from '../support/descriptors.ts'
 import { Random } from '../support/random.ts'
+import { randomRuns } from '../support/random-runs.ts'
 
 const START_MS = Date.parse('2026-01-02T03:04:05Z')
 const ALL: LogOptions = { follow: false, stdout: true, stderr: true }
@@ -183,7 +184,7 @@ describe('a log', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: randomRuns(30) },
     )
   })
 })
@@ -224,7 +225,7 @@ describe('a log that is followed', () => {
           writer.remove()
         }
       }),
-      { numRuns: 30 },
+      { numRuns: randomRuns(15) },
     )
   })
 

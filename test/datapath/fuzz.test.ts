@@ -29,7 +29,7 @@ import { FrameMutator } from '../support/frame-mutator.ts'
 import { Random } from '../support/random.ts'
 import { assertAllAccountedFor } from '../support/scenario.ts'
 
-const FRAMES = Number(process.env['TAPWIRE_FUZZ_FRAMES'] ?? 2_000_000)
+const FRAMES = Number(process.env['TAPWIRE_FUZZ_FRAMES'] ?? 1_000_000)
 const SEED = Number(process.env['TAPWIRE_FUZZ_SEED'] ?? randomInt(1, 2 ** 31))
 
 const NOWHERE = -1

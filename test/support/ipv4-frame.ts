@@ -58,7 +58,7 @@ const SOURCE = [0x02, 0x42, 0x0a, 0x01, 0x00, 0x02]
 export const be16 = (value: number): number[] => [(value >>> 8) & 0xff, value & 0xff]
 export const be32 = (value: number): number[] => [...be16(value >>> 16), ...be16(value)]
 export const joined = (...parts: readonly Iterable<number>[]): Uint8Array =>
-  Uint8Array.from(parts.flatMap((part) => Array.from(part)))
+  new Uint8Array(Buffer.concat(parts.map((part) => Uint8Array.from(part))))
 
 /** Where in a frame the upper header begins. */
 export const upperStart = (spec: Ipv4FrameSpec): number => ETHERNET_SIZE + 20 + spec.ipOptions.length

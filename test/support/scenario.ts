@@ -41,6 +41,9 @@ import { MTU_DEFAULT } from '../../src/limits.ts'
 import { MemoryFrameIo, type QueuedFrame } from '../../src/ports/memory-frame-io.ts'
 import { frameOf, frameText } from './frame-text.ts'
 
+/** Tables are made for each test anew; where their default size matters, a test says so. */
+const SMALL = { stations: 4096, connections: 8192, connectionsPerOwner: 4096 }
+
 /** A data path over plain memory, with a clock that stands until it is told. */
 export class Scenario {
   readonly io = new MemoryFrameIo()
@@ -51,7 +54,7 @@ export class Scenario {
   readonly #ports = new Set<number>()
 
   constructor(options: Partial<EngineOptions> = {}) {
-    this.engine = new Engine(this.io.memory, { seed: 1, ...options })
+    this.engine = new Engine(this.io.memory, { seed: 1, ...SMALL, ...options })
   }
 
   get ports(): readonly number[] {

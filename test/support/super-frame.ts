@@ -50,7 +50,7 @@ const ADDRESSES_6 = Uint8Array.from([
 const PROTOCOL = { tcp: 6, udp: 17 }
 
 const bytesOf = (...parts: readonly Iterable<number>[]): Uint8Array =>
-  Uint8Array.from(parts.flatMap((part) => Array.from(part)))
+  new Uint8Array(Buffer.concat(parts.map((part) => Uint8Array.from(part))))
 const be16 = (value: number): number[] => [(value >>> 8) & 0xff, value & 0xff]
 const be32 = (value: number): number[] => [...be16(value >>> 16), ...be16(value)]
 

@@ -267,7 +267,7 @@ describe('NameTable: maxima', () => {
 describe('NameTable: for months', () => {
   const HOSTS = 32
   const NAME_BYTES = 1024
-  const OPERATIONS = 1_000_000
+  const OPERATIONS = 250_000
 
   /** What one host may be: one name or two, short ones mostly. No two hosts share a name. */
   function variantsOf(host: number): { settings: NamedHost; size: number }[] {

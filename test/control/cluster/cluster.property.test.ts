@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
 import type { MemoryRegistryCopy } from '../../../src/control/registry/memory-registry.ts'
+import { randomRuns } from '../../support/random-runs.ts'
 import { type ClusterMachine, MemoryCluster } from './memory-cluster.ts'
 
 const HOSTS = 3
@@ -77,7 +78,7 @@ it('any history of hosts, registry and operations ends in agreement', async () =
       for (const each of history) await world.happen(each)
       await world.end()
     }),
-    { numRuns: Number(process.env['CLUSTER_RUNS'] ?? 25) },
+    { numRuns: randomRuns(15) },
   )
 })
 

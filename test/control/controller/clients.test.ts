@@ -109,16 +109,38 @@ describe('two clients that want the same', () => {
   })
 })
 
-/** As far apart as two operations can be that are under way at the same time, in turns of the event loop's microtasks. */
-const TURNS = 40
+/**
+ * Turns of the event loop's microtasks from one try to the next, in which the second operation begins later and later behind the first:
+ * with `TAPWIRE_TURNS=1` at each moment of the first one.
+ */
+const STRIDE = Number(process.env['TAPWIRE_TURNS'] ?? 4)
+/** More than an operation takes that waits for nothing. */
+const TURNS_MAX = 120
 
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await Promise.resolve()
+/** Resolves some turns behind the beginning of an operation, for the second one to begin: to whether the first is over by then. */
+type Wait = (begun: Promise<unknown>) => Promise<boolean>
+
+/** Tries one moment of an operation after the other, from its beginning to its end. `attempt` waits once, and hands on what it is told. */
+async function atEachMoment(attempt: (wait: Wait, moment: string) => Promise<boolean>): Promise<void> {
+  for (let apart = 0; apart < TURNS_MAX; apart += STRIDE) {
+    const wasOver = await attempt((begun) => isOverAfter(apart, begun), `${apart} turns apart`)
+    if (wasOver) return
+  }
 }
 
-describe('two clients, of whom one changes what the other has begun with', () => {
+async function isOverAfter(turns: number, begun: Promise<unknown>): Promise<boolean> {
+  let isOver = false
+  void Promise.allSettled([begun]).then(() => (isOver = true))
+  for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+  return isOver
+}
+
+/** Some wait a moment to hear of an end: they do so side by side. */
+const concurrency = 8
+
+describe('two clients, of whom one changes what the other has begun with', { concurrency }, () => {
   it('a network is removed under a start that it makes fail: the sandbox waits for another one of its name', async () => {
-    for (let apart = 0; apart < TURNS; apart++) {
+    await atEachMoment(async (wait, moment) => {
       const machine = new MemoryMachine()
       const daemon = await machine.boot()
       const { controller } = daemon
@@ -127,16 +149,17 @@ describe('two clients, of whom one changes what the other has begun with', () =>
       await controller.createSandbox('c1', { Cmd: ['serve'], HostConfig: { NetworkMode: 'stays' } })
       await controller.connect('goes', { Container: 'c1' })
       const removed = controller.removeNetwork('goes')
-      await turns(apart)
+      const wasOver = await wait(removed)
       const [, started] = await Promise.allSettled([removed, controller.startSandbox('c1')])
       assert.equal(started.status, 'rejected')
       const { Networks } = controller.inspectSandbox('c1').NetworkSettings
-      assert.deepEqual(Object.keys(Networks), ['goes', 'stays'], `${apart} turns apart`)
+      assert.deepEqual(Object.keys(Networks), ['goes', 'stays'], moment)
       await settled()
       assertConsistent(daemon, machine)
       await controller.createNetwork({ Name: 'goes' })
       await controller.startSandbox('c1')
-    }
+      return wasOver
+    })
   })
 
   type Act = (controller: Controller) => Promise<unknown>
@@ -190,7 +213,7 @@ describe('two clients, of whom one changes what the other has begun with', () =>
       (controller) => controller.startSandbox('comes'),
     ],
   }
-  const race = async ([first, other]: readonly [Act, Act], apart: number, failing: number): Promise<void> => {
+  const race = async ([first, other]: readonly [Act, Act], failing: number, wait: Wait): Promise<boolean> => {
     const machine = new MemoryMachine()
     const daemon = await machine.boot()
     const { controller } = daemon
@@ -203,7 +226,7 @@ describe('two clients, of whom one changes what the other has begun with', () =>
     await controller.startSandbox('runs')
     machine.failSaves([failing])
     const begun = first(controller)
-    await turns(apart)
+    const wasOver = await wait(begun)
     await Promise.allSettled([begun, other(controller)])
     await settled()
     machine.failSaves([])
@@ -213,12 +236,11 @@ describe('two clients, of whom one changes what the other has begun with', () =>
     await assertNamesTaken(daemon)
     await controller.stopSandbox('runs', {})
     assertConsistent(daemon, machine)
+    return wasOver
   }
   for (const [what, pair] of Object.entries(pairs)) {
     it(`${what}, whichever change cannot be kept`, async () => {
-      for (const failing of [0, 1, 2]) {
-        await Promise.all(Array.from({ length: TURNS / 2 }, (_, index) => race(pair, 2 * index, failing)))
-      }
+      await Promise.all([0, 1, 2].map((failing) => atEachMoment((wait) => race(pair, failing, wait))))
     })
   }
 
@@ -232,7 +254,7 @@ describe('two clients, of whom one changes what the other has begun with', () =>
   }
   for (const [what, operate] of Object.entries(operations)) {
     it(`a sandbox is renamed while one that links to it ${what}: the link follows`, async () => {
-      for (let apart = 0; apart < TURNS; apart++) {
+      await atEachMoment(async (wait, moment) => {
         const { controller } = await new MemoryMachine().boot()
         for (const Name of ['front', 'back']) await controller.createNetwork({ Name })
         await controller.createSandbox('db', { Cmd: ['serve'], HostConfig: { NetworkMode: 'front' } })
@@ -243,12 +265,13 @@ describe('two clients, of whom one changes what the other has begun with', () =>
         await controller.connect('back', { Container: 'web' })
         if (!['is started', 'fails to start'].includes(what)) await controller.startSandbox('web')
         const operated = Promise.allSettled([operate(controller)])
-        await turns(apart)
+        const wasOver = await wait(operated)
         await controller.renameSandbox('db', 'data')
         await operated
         const { Networks } = controller.inspectSandbox('web').NetworkSettings
-        assert.deepEqual(Networks['front']!.Links, ['data:store'], `${apart} turns apart`)
-      }
+        assert.deepEqual(Networks['front']!.Links, ['data:store'], moment)
+        return wasOver
+      })
     })
   }
 

@@ -2,6 +2,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Controller } from '../../../src/control/controller/controller.ts'
 import { TapwireError } from '../../../src/control/errors.ts'
+import { randomRuns } from '../../support/random-runs.ts'
 import { InjectedFailure, MemoryMachine, settled } from './memory-machine.ts'
 import { assertConsistent, assertNamesTaken } from './snapshot.ts'
 
@@ -140,11 +141,11 @@ describe('any operations of several clients', () => {
   it('leave model, machine, switch and addresses in agreement', async () => {
     await fc.assert(
       fc.asyncProperty(wishes, (list) => play(list, [])),
-      { numRuns: 100 },
+      { numRuns: randomRuns(40) },
     )
   })
 
   it('do so as well where the model cannot always be written', async () => {
-    await fc.assert(fc.asyncProperty(wishes, failures, play), { numRuns: 100 })
+    await fc.assert(fc.asyncProperty(wishes, failures, play), { numRuns: randomRuns(40) })
   })
 })

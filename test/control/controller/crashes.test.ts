@@ -25,7 +25,8 @@ describe('a daemon that dies in the middle of an operation', () => {
       const steps = [...whole.machine.steps]
 
       for (const [index, step] of steps.entries()) {
-        for (const early of [true, false]) {
+        // To die behind one step is to die before the next, of which the last has none.
+        for (const early of index + 1 === steps.length ? [true, false] : [true]) {
           const { machine, daemon } = await arranged(operation)
           machine.dieAt(index + 1, early)
           let acknowledged = false

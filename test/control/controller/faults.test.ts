@@ -23,7 +23,10 @@ async function stepsOf(operation: Operation): Promise<readonly string[]> {
   return [...machine.steps]
 }
 
-describe('an operation of which one step fails', () => {
+/** Some wait a moment to hear of an end: they do so side by side. */
+const concurrency = 8
+
+describe('an operation of which one step fails', { concurrency }, () => {
   for (const operation of OPERATIONS.filter(({ final }) => final !== true)) {
     it(`leaves nothing: ${operation.name}`, async (t) => {
       const steps = await stepsOf(operation)
@@ -46,7 +49,7 @@ describe('an operation of which one step fails', () => {
   }
 })
 
-describe('an operation of which a step fails behind which there is no way back', () => {
+describe('an operation of which a step fails behind which there is no way back', { concurrency }, () => {
   for (const operation of OPERATIONS.filter(({ final }) => final === true)) {
     it(`goes on to its end: ${operation.name}`, async () => {
       const steps = await stepsOf(operation)

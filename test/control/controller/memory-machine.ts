@@ -135,11 +135,11 @@ export class MemoryMachine implements MemoryProcesses {
     const events: Daemon['events'] = []
     let model = (): ModelRecord => ({ networks: [], sandboxes: [], resting: [] })
     const store: Store = {
-      load: () => structuredClone(this.disk),
+      load: () => this.disk,
       save: (read) => {
         model = read
         return step('save', () => {
-          this.disk = structuredClone(read())
+          this.disk = frozen(read())
         })
       },
     }
@@ -172,7 +172,7 @@ export class MemoryMachine implements MemoryProcesses {
       hostPorts,
       warnings,
       events,
-      model: () => structuredClone(model()),
+      model: () => frozen(model()),
     }
   }
 
@@ -249,6 +249,16 @@ export class MemoryMachine implements MemoryProcesses {
       return apply()
     }
   }
+}
+
+/**
+ * A model that nobody can change any more: as good as a copy of each record, of which a thousand operations would make millions. Who
+ * changes a record in place, and not the model by a new one, throws.
+ */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const part of Object.values(value)) frozen(part)
+  return Object.freeze(value)
 }
 
 /** Everything that can go on without time or another event has gone on. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { TapwireError } from '../../../src/control/errors.ts'
+import { randomRuns } from '../../support/random-runs.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
 import { assertConsistent } from './snapshot.ts'
 
@@ -313,7 +314,7 @@ describe('any sequence of operations', () => {
           return { model, real: { machine, daemon } }
         }, sequence),
       ),
-      { numRuns: 60 },
+      { numRuns: randomRuns(30) },
     )
   })
 })

@@ -209,7 +209,7 @@ function mutated(random: Random, frame: Uint8Array): Uint8Array {
 }
 
 describe('mutated captures', () => {
-  const count = Number(process.env['TAPWIRE_FUZZ_PACKETS'] ?? 300)
+  const count = Number(process.env['TAPWIRE_FUZZ_PACKETS'] ?? 100)
 
   it(`end a replay with a result, or with the offset of what is wrong (${count} of them)`, async () => {
     const scene = await SimulatedScene.start('demo')

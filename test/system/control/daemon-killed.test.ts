@@ -24,8 +24,8 @@ describe('a daemon that is killed', { skip: needsTap() || needs('ip') }, () => {
     const { IPAddress } = await daemon.endpoint('server', 'blue')
     const echo = new Program(daemon.place(server), process.execPath, STREAM, 'echo', '7777')
     await echo.printed(/listening/)
-    const talk = new Program(daemon.place(client), process.execPath, STREAM, 'talk', IPAddress, '7777')
-    for (const round of [1, 2, 3]) {
+    const talk = new Program(daemon.place(client), process.execPath, STREAM, 'talk', IPAddress, '7777', '5')
+    for (const round of [1, 2]) {
       await moves(talk)
       await daemon.kill()
       await daemon.again()
@@ -38,49 +38,62 @@ describe('a daemon that is killed', { skip: needsTap() || needs('ip') }, () => {
     await echo.stop()
   })
 
-  it('leaves a command that goes on printing, and the log has all of it', async () => {
-    const script = 'trap "echo last; exit 3" TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done'
-    await daemon.run('printer', on('blue', 'sh', '-c', script))
-    await daemon.kill()
-    await daemon.again()
-    const follow = daemon.begin('logs', '-f', 'printer')
-    await follow.printed(/\d/)
-    await daemon.do('stop', 'printer')
-    const lines = (await follow.end()).output.trimEnd().split('\n')
-    assert.equal(lines.pop(), 'last')
-    assert.deepEqual(lines.map(Number), [...lines.keys()])
-    assert.equal((await daemon.inspect('printer')).State.ExitCode, 3)
-  })
-
-  it('ends the command line that was attached to it, and the command goes on', async () => {
-    await daemon.run('watched', on('blue', 'sh', '-c', 'while :; do echo tick; sleep 0.02; done'))
-    const client = daemon.begin('attach', 'watched')
-    await client.printed(/tick/)
-    await daemon.kill()
-    const { code, errors } = await client.end()
-    assert.notEqual(code, 0)
-    assert.match(errors, /^tapwire: /)
-    await daemon.again()
-    assert.equal((await daemon.inspect('watched')).State.Status, 'running')
-    await daemon.do('rm', '-f', 'watched')
-  })
-
-  it('has published what it acknowledged: settings of each kind are there as they were', async () => {
-    await daemon.network('full', '10.72.0.0/24', {
-      Labels: { a: 'b' },
-      EnableIPv6: true,
-      Options: { 'com.docker.network.driver.mtu': '1400' },
+  describe('leaves to the next one', () => {
+    let attached: Program
+    let settings: unknown
+    before(async () => {
+      const count = 'trap "echo last; exit 3" TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done'
+      await daemon.run('printer', on('blue', 'sh', '-c', count))
+      await daemon.run('watched', on('blue', 'sh', '-c', 'while :; do echo tick; sleep 0.05; done'))
+      attached = daemon.begin('attach', 'watched')
+      await attached.printed(/tick/)
+      await makeWhole()
+      settings = await seen()
+      await daemon.kill()
+      await attached.end()
+      await daemon.again()
     })
-    await daemon.run('whole', {
-      Cmd: ['sleep', '1000'],
-      Env: ['A=1'],
-      Labels: { c: 'd' },
-      Hostname: 'whole-host',
-      HostConfig: { NetworkMode: 'full', Dns: ['10.0.0.53'], ExtraHosts: ['other:10.9.9.9'] },
-      NetworkingConfig: { EndpointsConfig: { full: { Aliases: ['w'], GwPriority: 3 } } },
+
+    it('a command that goes on printing, and the log has all of it', async () => {
+      const follow = daemon.begin('logs', '-f', 'printer')
+      await follow.printed(/\d/)
+      await daemon.do('stop', 'printer')
+      const lines = (await follow.end()).output.trimEnd().split('\n')
+      assert.equal(lines.pop(), 'last')
+      assert.deepEqual(lines.map(Number), [...lines.keys()])
+      assert.equal((await daemon.inspect('printer')).State.ExitCode, 3)
     })
-    await daemon.connect('blue', 'whole', { IPAMConfig: { IPv4Address: '10.71.0.99' } })
-    await daemon.call('POST', '/sandboxes?name=stopped', { Cmd: ['true'] })
+
+    it('a command that goes on, the command line that was attached to it has ended', async () => {
+      const { code, errors } = await attached.end()
+      assert.notEqual(code, 0)
+      assert.match(errors, /^tapwire: /)
+      assert.equal((await daemon.inspect('watched')).State.Status, 'running')
+      await daemon.do('rm', '-f', 'watched')
+    })
+
+    it('what it acknowledged: settings of each kind are there as they were', async () => {
+      assert.deepEqual(await seen(), settings)
+    })
+
+    async function makeWhole(): Promise<void> {
+      await daemon.network('full', '10.72.0.0/24', {
+        Labels: { a: 'b' },
+        EnableIPv6: true,
+        Options: { 'com.docker.network.driver.mtu': '1400' },
+      })
+      await daemon.run('whole', {
+        Cmd: ['sleep', '1000'],
+        Env: ['A=1'],
+        Labels: { c: 'd' },
+        Hostname: 'whole-host',
+        HostConfig: { NetworkMode: 'full', Dns: ['10.0.0.53'], ExtraHosts: ['other:10.9.9.9'] },
+        NetworkingConfig: { EndpointsConfig: { full: { Aliases: ['w'], GwPriority: 3 } } },
+      })
+      await daemon.connect('blue', 'whole', { IPAMConfig: { IPv4Address: '10.71.0.99' } })
+      await daemon.call('POST', '/sandboxes?name=stopped', { Cmd: ['true'] })
+    }
+
     const seen = async (): Promise<unknown> => ({
       sandboxes: await Promise.all(['whole', 'stopped', 'server'].map((name) => daemon.inspect(name))),
       network: await daemon.call('GET', '/networks/full'),
@@ -88,10 +101,6 @@ describe('a daemon that is killed', { skip: needsTap() || needs('ip') }, () => {
       interfaces: withoutProbing(await daemon.inside('whole', 'ip', '-o', 'address')),
       routes: await daemon.inside('whole', 'ip', 'route'),
     })
-    const before = await seen()
-    await daemon.kill()
-    await daemon.again()
-    assert.deepEqual(await seen(), before)
   })
 })
 

@@ -34,7 +34,7 @@ describe("the machine's own end of a network", { skip: needsTap() || needs('ip',
     home.remove()
   })
 
-  const ping = ['ping', '-n', '-c', '1', '-W', '5'] as const
+  const ping = ['ping', '-n', '-c', '1', '-W', '45'] as const
   const addresses = (): string[] => {
     const [link] = JSON.parse(home.ip('-j', '-4', 'address', 'show', 'dev', 'br-open')) as {
       addr_info: { local: string; prefixlen: number }[]

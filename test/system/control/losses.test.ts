@@ -30,7 +30,7 @@ describe('what is taken from a sandbox by force', { skip: needsTap() || needs('i
       '-c',
       '1',
       '-W',
-      '5',
+      '45',
       (await daemon.endpoint('neighbour', 'blue')).IPAddress,
     )
   const ended = async (id: string): Promise<number> => {
@@ -115,64 +115,78 @@ describe('what is taken from a sandbox by force', { skip: needsTap() || needs('i
     noTraces(id)
   })
 
-  it('its interface while no daemon runs: the next one makes it anew', async () => {
-    const id = await sandbox('mended', ['sleep', '1000'])
-    await daemon.connect('green', 'mended')
-    const pid = (await daemon.inspect(id)).State.Pid
-    await daemon.kill()
-    await run(daemon.place(id), 'ip', 'link', 'delete', 'eth1')
-    await run(daemon.place(id), 'ip', 'link', 'delete', 'eth0')
-    await daemon.again()
-    assert.equal((await daemon.inspect(id)).State.Pid, pid)
-    await reaches('mended')
-    const route = await daemon.inside('mended', 'ip', 'route', 'show', 'default')
-    assert.equal(route.trim(), 'default via 10.71.0.1 dev eth0')
-    await daemon.disconnect('green', 'mended')
-  })
-
-  it("its namespace's name: it goes on, is connected, and the next daemon makes the name again", async () => {
+  it("its namespace's name: it goes on, and is connected", async () => {
     const id = await sandbox('nameless', ['sleep', '1000'])
-    const target = linkOf(id)
     rmSync(namespacePath(`tw-${id.slice(0, 12)}`))
     await reaches('nameless')
     await daemon.connect('green', 'nameless')
     await daemon.disconnect('green', 'nameless')
-    await daemon.kill()
-    rmSync(namespacePath(`tw-${id.slice(0, 12)}`), { force: true })
-    await daemon.again()
-    assert.equal(linkOf(id), target)
-    await reaches('nameless')
     await daemon.do('rm', '-f', 'nameless')
     noTraces(id)
   })
 
-  it('its shim while no daemon runs: the next one knows that it has ended', async () => {
-    const id = await sandbox('lost', ['sh', '-c', 'setsid sleep 1000 & exec sleep 1001'])
-    const shim = shimOf(id)
-    await until('the command has forked', () => residents(shim).length === 3)
-    await daemon.kill()
-    process.kill(shim, 'SIGKILL')
-    await daemon.again()
-    assert.equal(await ended(id), 255)
-    noTraces(id)
-  })
-
-  it('its command while no daemon runs: the next one knows how it ended', async () => {
-    const id = await sandbox('told', ['sh', '-c', 'trap "exit 23" TERM; while :; do sleep 0.02; done'])
-    const { Pid } = (await daemon.inspect(id)).State
-    await daemon.kill()
-    process.kill(Pid, 'SIGTERM')
-    const exit = join(daemon.root, 'sandboxes', id.slice(0, 12), 'exit')
-    await until('the shim has noted the exit', () => {
-      try {
-        return readFileSync(exit, 'utf8').endsWith('\n')
-      } catch {
-        return false
+  describe('while no daemon runs', () => {
+    const ids: Record<string, string> = {}
+    const pids: Record<string, number> = {}
+    let target: string | undefined
+    before(async () => {
+      const commands = {
+        mended: ['sleep', '1000'],
+        renamed: ['sleep', '1000'],
+        lost: ['sh', '-c', 'setsid sleep 1000 & exec sleep 1001'],
+        told: ['sh', '-c', 'trap "exit 23" TERM; while :; do sleep 0.02; done'],
       }
+      for (const [name, command] of Object.entries(commands)) {
+        const id = (ids[name] = await sandbox(name, command))
+        pids[name] = (await daemon.inspect(id)).State.Pid
+      }
+      const { mended, renamed, lost, told } = ids as Record<keyof typeof commands, string>
+      await daemon.connect('green', 'mended')
+      target = linkOf(renamed)
+      const shim = shimOf(lost)
+      await until('the command has forked', () => residents(shim).length === 3)
+
+      await daemon.kill()
+      await run(daemon.place(mended), 'ip', 'link', 'delete', 'eth1')
+      await run(daemon.place(mended), 'ip', 'link', 'delete', 'eth0')
+      rmSync(namespacePath(`tw-${renamed.slice(0, 12)}`), { force: true })
+      process.kill(shim, 'SIGKILL')
+      process.kill(pids['told']!, 'SIGTERM')
+      const exit = join(daemon.root, 'sandboxes', told.slice(0, 12), 'exit')
+      await until('the shim has noted the exit', () => {
+        try {
+          return readFileSync(exit, 'utf8').endsWith('\n')
+        } catch {
+          return false
+        }
+      })
+      await daemon.again()
     })
-    await daemon.again()
-    assert.equal(await ended(id), 23)
-    noTraces(id)
+
+    it('its interface: the next one makes it anew', async () => {
+      assert.equal((await daemon.inspect('mended')).State.Pid, pids['mended'])
+      await reaches('mended')
+      const route = await daemon.inside('mended', 'ip', 'route', 'show', 'default')
+      assert.equal(route.trim(), 'default via 10.71.0.1 dev eth0')
+      await daemon.disconnect('green', 'mended')
+    })
+
+    it("its namespace's name: the next one makes the name again", async () => {
+      assert.equal(linkOf(ids['renamed']!), target)
+      await reaches('renamed')
+      await daemon.do('rm', '-f', 'renamed')
+      noTraces(ids['renamed']!)
+    })
+
+    it('its shim: the next one knows that it has ended', async () => {
+      assert.equal(await ended(ids['lost']!), 255)
+      noTraces(ids['lost']!)
+    })
+
+    it('its command: the next one knows how it ended', async () => {
+      assert.equal(await ended(ids['told']!), 23)
+      noTraces(ids['told']!)
+    })
   })
 })
 

@@ -85,8 +85,8 @@ describe('a daemon without an uplink', {
     const page = async (): Promise<boolean> =>
       (await attempt(at, 'curl', '-s', '-m', '2', 'http://localhost:8080/')).code === 0
     await until('the page is there', page)
-    await run(at, 'curl', '-s', '-m', '5', '-o', '/dev/null', 'http://203.0.113.7:8080/')
-    await run(at, 'curl', '-s', '-g', '-m', '5', '-o', '/dev/null', 'http://[::1]:8080/')
+    await run(at, 'curl', '-s', '-m', '45', '-o', '/dev/null', 'http://203.0.113.7:8080/')
+    await run(at, 'curl', '-s', '-g', '-m', '45', '-o', '/dev/null', 'http://[::1]:8080/')
     await run(at, 'sh', '-c', 'echo hello | nc -u -w 1 127.0.0.1 5300')
 
     // From the sandboxes to all sorts of places.

@@ -58,7 +58,7 @@ describe('a macvlan network', { skip: needsTap() || needs('ip', 'ping', 'nc') },
   const onLan = (...command: [string, ...string[]]): Promise<string> =>
     run({ namespace: lan.name }, ...command)
   const address = async (name: string): Promise<string> => (await daemon.endpoint(name, 'lan')).IPAddress
-  const ping = ['ping', '-n', '-c', '1', '-W', '5'] as const
+  const ping = ['ping', '-n', '-c', '1', '-W', '45'] as const
   const reaches = async (): Promise<boolean> =>
     (await attempt(daemon.place(sandboxes.get('one')!), 'ping', '-n', '-c', '1', '-W', '1', '10.9.0.1'))
       .code === 0

@@ -50,7 +50,7 @@ describe('system prune', { skip: !isInside }, () => {
 
   const prune = (): Promise<SystemPruned> => daemon.call('POST', '/system/prune')
 
-  it('spares a root that still has its state, and says so', async () => {
+  it('spares a root that still has its state, and says so, and removes what its daemon left without', async () => {
     const away = await ControlDaemon.start()
     const id = await away.run('one', { Cmd: COMMAND })
     await away.kill()
@@ -66,7 +66,11 @@ describe('system prune', { skip: !isInside }, () => {
     assert.deepEqual([all.Sandboxes, all.RootsSpared], [[id.slice(0, 12)], []])
     await away.again()
     assert.equal((await away.inspect(id)).State.Status, 'exited')
-    await away.stop()
+
+    await away.call('POST', `/sandboxes/${id}/start`)
+    await assertRemoved(away, [id, await away.run('two')], () => {
+      for (const name of ['state.json', 'state.json.previous']) rmSync(join(away.root, name), { force: true })
+    })
   })
 
   it('leaves a program alone that only says it is a shim, and the folder that it names', async () => {
@@ -85,44 +89,13 @@ describe('system prune', { skip: !isInside }, () => {
     await liar.stop()
   })
 
-  for (const rootStays of [true, false]) {
-    it(`removes what a killed daemon has left, its root ${rootStays ? 'without its state' : 'removed as well'}`, async () => {
-      const dead = await ControlDaemon.start()
-      const ids = [await dead.run('one', { Cmd: COMMAND }), await dead.run('two')]
-      const pids = await Promise.all(ids.map(async (id) => (await dead.inspect(id)).State.Pid))
-      await dead.kill()
-      if (!rootStays) rmSync(dead.root, { recursive: true })
-      for (const name of ['state.json', 'state.json.previous']) rmSync(join(dead.root, name), { force: true })
-
-      const { code, output } = await daemon.attempt('system', 'prune', '-f')
-      assert.equal(code, 0)
-      for (const id of ids) {
-        assert.equal(linkOf(id), undefined)
-        assert.ok(output.includes(id.slice(0, 12)), output)
-      }
-      assert.deepEqual(pids.filter(isAlive), [])
-      const { shims, processes } = dead.traces()
-      assert.deepEqual({ shims, processes }, { shims: [], processes: [] })
-      await stays()
-    })
-  }
-
-  it('removes what a shim left that was killed after its daemon', async () => {
+  it('removes what a killed daemon has left whose root was removed', async () => {
     const dead = await ControlDaemon.start()
-    const id = await dead.run('one', { Cmd: COMMAND })
-    const { shims } = dead.traces()
-    assert.deepEqual(shims, [id.slice(0, 12)])
-    const holder = Number(linkOf(id)!.split('/')[2])
-    await dead.kill()
-    process.kill(holder, 'SIGKILL')
-    await until('the shim has ended', () => !isAlive(holder))
-    await prune()
-    assert.equal(linkOf(id), undefined)
-    assert.deepEqual(dead.traces().processes, [])
-    await stays()
+    const ids = [await dead.run('one', { Cmd: COMMAND }), await dead.run('two')]
+    await assertRemoved(dead, ids, () => rmSync(dead.root, { recursive: true }))
   })
 
-  it('leaves what another daemon runs, and what one may take up that has just been started again', async () => {
+  it('leaves what another daemon runs, and what one may take up that has just been started again, but not what is left of a shim', async () => {
     const other = await ControlDaemon.start()
     const id = await other.run('other', { Cmd: COMMAND })
     assert.deepEqual(await prune(), {
@@ -138,7 +111,17 @@ describe('system prune', { skip: !isInside }, () => {
     await other.again()
     await prune()
     assert.equal((await other.inspect(id)).State.Status, 'running')
-    await other.stop()
+
+    // A shim that is killed after its daemon.
+    assert.deepEqual(other.traces().shims, [id.slice(0, 12)])
+    const holder = Number(linkOf(id)!.split('/')[2])
+    await other.kill()
+    process.kill(holder, 'SIGKILL')
+    await until('the shim has ended', () => !isAlive(holder))
+    await prune()
+    assert.equal(linkOf(id), undefined)
+    assert.deepEqual(other.traces().processes, [])
+    await stays()
   })
 
   it('leaves namespaces, links, TAPs and processes that are not ours', async () => {
@@ -171,6 +154,27 @@ describe('system prune', { skip: !isInside }, () => {
     }
     await stays()
   })
+
+  /** What a daemon leaves that is killed, and whose root is then changed, is pruned. */
+  async function assertRemoved(
+    dead: ControlDaemon,
+    ids: readonly string[],
+    change: () => void,
+  ): Promise<void> {
+    const pids = await Promise.all(ids.map(async (id) => (await dead.inspect(id)).State.Pid))
+    await dead.kill()
+    change()
+    const { code, output } = await daemon.attempt('system', 'prune', '-f')
+    assert.equal(code, 0)
+    for (const id of ids) {
+      assert.equal(linkOf(id), undefined)
+      assert.ok(output.includes(id.slice(0, 12)), output)
+    }
+    assert.deepEqual(pids.filter(isAlive), [])
+    const { shims, processes } = dead.traces()
+    assert.deepEqual({ shims, processes }, { shims: [], processes: [] })
+    await stays()
+  }
 
   /** The pruning daemon's own sandbox. */
   async function stays(): Promise<void> {

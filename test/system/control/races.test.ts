@@ -3,8 +3,9 @@ import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { needsTap } from '../../support/requirements.ts'
 import { type Answer, ControlDaemon } from '../support/control-daemon.ts'
-import { attempt } from '../support/program.ts'
 import { until } from '../support/until.ts'
+
+const CLIENTS = 20
 
 describe('clients at the same time', { skip: needsTap() }, () => {
   let daemon: ControlDaemon
@@ -13,12 +14,13 @@ describe('clients at the same time', { skip: needsTap() }, () => {
   })
   after(() => daemon.stop())
 
-  const fifty = <T>(task: (index: number) => Promise<T>): Promise<T[]> =>
-    Promise.all(Array.from({ length: 50 }, (_, index) => task(index)))
+  /** All at once. */
+  const crowd = <T>(task: (index: number) => Promise<T>): Promise<T[]> =>
+    Promise.all(Array.from({ length: CLIENTS }, (_, index) => task(index)))
   const messageOf = ({ body }: Answer): string => (JSON.parse(body) as { message: string }).message
 
   it('have one winner of a name, and the others are told whose it is', async () => {
-    const answers = await fifty(() => daemon.ask('POST', '/sandboxes?name=wanted', {}))
+    const answers = await crowd(() => daemon.ask('POST', '/sandboxes?name=wanted', {}))
     const won = answers.filter(({ status }) => status === 201)
     assert.equal(won.length, 1)
     const { Id } = JSON.parse(won[0]!.body) as { Id: string }
@@ -33,8 +35,8 @@ describe('clients at the same time', { skip: needsTap() }, () => {
   })
 
   it('have one winner of a name on the command line, and 125 for those who lost it', async () => {
-    const line = daemon.line('run', '-d', '--name', 'raced', 'sleep', '1000')
-    const outcomes = await Promise.all(Array.from({ length: 6 }, () => attempt({}, ...line)))
+    const line = ['run', '-d', '--name', 'raced', 'sleep', '1000']
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => daemon.attempt(...line)))
     const codes = outcomes.map(({ code }) => code).toSorted((one, other) => one! - other!)
     assert.deepEqual(codes, [0, 125, 125, 125, 125, 125])
     for (const { code, errors } of outcomes) {
@@ -48,7 +50,7 @@ describe('clients at the same time', { skip: needsTap() }, () => {
     await daemon.network('narrow', '10.76.0.0/24')
     const EndpointsConfig = { narrow: { IPAMConfig: { IPv4Address: '10.76.0.77' } } }
     const request = { HostConfig: { NetworkMode: 'narrow' }, NetworkingConfig: { EndpointsConfig } }
-    const ids = await fifty(async (index) => {
+    const ids = await crowd(async (index) => {
       const { Id } = await daemon.call<{ Id: string }>('POST', `/sandboxes?name=address${index}`, request)
       return Id
     })
@@ -69,22 +71,22 @@ describe('clients at the same time', { skip: needsTap() }, () => {
   it('never get the same address of the pool', async () => {
     await daemon.network('pooled', '10.77.0.0/24')
     const HostConfig = { NetworkMode: 'pooled' }
-    const ids = await fifty((index) => daemon.run(`pool${index}`, { HostConfig }))
+    const ids = await crowd((index) => daemon.run(`pool${index}`, { HostConfig }))
     const addresses = await Promise.all(
       ids.map(async (id) => (await daemon.endpoint(id, 'pooled')).IPAddress),
     )
-    assert.equal(new Set(addresses).size, 50)
+    assert.equal(new Set(addresses).size, CLIENTS)
     await Promise.all(ids.map((id) => daemon.call('DELETE', `/sandboxes/${id}?force=true`)))
   })
 
   it('have one winner of a network name, and of a subnet', async () => {
-    const names = await fifty(() => daemon.ask('POST', '/networks', { Name: 'only' }))
+    const names = await crowd(() => daemon.ask('POST', '/networks', { Name: 'only' }))
     assert.equal(names.filter(({ status }) => status === 201).length, 1)
     const losers = names.filter(({ status }) => status !== 201)
     assert.deepEqual(new Set(losers.map(messageOf)), new Set(['network with name only already exists']))
 
     const Config = [{ Subnet: '10.78.0.0/24' }]
-    const subnets = await fifty((index) =>
+    const subnets = await crowd((index) =>
       daemon.ask('POST', '/networks', { Name: `subnet${index}`, IPAM: { Config } }),
     )
     assert.equal(subnets.filter(({ status }) => status === 201).length, 1)
@@ -96,7 +98,7 @@ describe('clients at the same time', { skip: needsTap() }, () => {
 
   it('start, stop and remove one sandbox, and it is gone in the end', async () => {
     await daemon.call('POST', '/sandboxes?name=torn', { Cmd: ['sleep', '1000'] })
-    const answers = await fifty((index) =>
+    const answers = await crowd((index) =>
       index % 3 === 0
         ? daemon.ask('POST', '/sandboxes/torn/start')
         : index % 3 === 1

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Random } from '../../support/random.ts'
+import { randomRuns } from '../../support/random-runs.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { checkMachine } from '../support/machine-check.ts'
 import { RandomClient } from '../support/random-client.ts'
 import { until } from '../support/until.ts'
 
-const DURATION_MS = 8_000
+const KILLS = randomRuns(4)
 const CLIENTS = 3
 
 describe('a daemon that is killed at any moment', { skip: needsTap() || needs('ip', 'ping') }, () => {
@@ -26,13 +27,11 @@ describe('a daemon that is killed at any moment', { skip: needsTap() || needs('i
     )
     const acknowledged = (): number =>
       clients.flatMap(({ history }) => history).filter((line) => line === '  done').length
-    const end = performance.now() + DURATION_MS
-    let rounds = 0
-    for (; performance.now() < end; rounds++) {
+    for (let round = 0; round < KILLS; round++) {
       const before = acknowledged()
       const work = Promise.all(clients.map((client) => client.work()))
       // Every other time something is acknowledged before, however slow the machine is.
-      const begun = rounds % 2 === 0 && until('something is acknowledged', () => acknowledged() > before)
+      const begun = round % 2 === 0 && until('something is acknowledged', () => acknowledged() > before)
       await Promise.race([work, Promise.resolve(begun).then(() => pause(random.below(600)))])
       await Promise.all([daemon.kill(), work])
       // Sometimes also while it makes good what the last kill left.
@@ -45,7 +44,7 @@ describe('a daemon that is killed at any moment', { skip: needsTap() || needs('i
       for (const client of clients) await client.check()
       await checkMachine(daemon)
     }
-    test.diagnostic(`${rounds} kills, ${acknowledged()} acknowledged operations`)
-    assert.ok(acknowledged() >= rounds / 2)
+    test.diagnostic(`${KILLS} kills, ${acknowledged()} acknowledged operations`)
+    assert.ok(acknowledged() >= KILLS / 2)
   })
 })

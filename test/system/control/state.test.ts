@@ -21,34 +21,21 @@ describe('the state file', { skip: needsTap() }, () => {
   })
   after(() => daemon.stop())
 
-  const newer = (text: string): string => JSON.stringify({ ...(JSON.parse(text) as object), version: 1000 })
-  const cases: [string, (text: string) => string, RegExp][] = [
-    ['cut short', (text) => text.slice(0, text.length / 2), /ends in the middle/],
-    ['empty', () => '', /ends in the middle/],
-    ['no JSON', (text) => text.replace(':', '='), /is not valid JSON/],
-    [
-      'of another shape',
-      () => '{"version":1,"networks":7,"sandboxes":[],"resting":[]}',
-      /is damaged \(networks: /,
-    ],
-    ['newer', newer, /was written by a newer Tapwire: it has schema version 1000/],
-  ]
-  for (const [name, change, message] of cases) {
-    it(`is refused by name where it is ${name}, and both files stay as they are`, async () => {
-      const state = join(daemon.root, 'state.json')
-      const previous = readFileSync(`${state}.previous`)
-      const bad = change(good)
-      writeFileSync(state, bad)
-      const refused = new ControlDaemon({ root: daemon.root })
-      const { code, errors } = await refused.program.end()
-      assert.equal(code, 1)
-      assert.ok(errors.includes(state), errors)
-      assert.match(errors, message)
-      assert.equal(readFileSync(state, 'utf8'), bad)
-      assert.deepEqual(readFileSync(`${state}.previous`), previous)
-      assert.ok(isAlive(pid), 'the sandbox that runs')
-    })
-  }
+  /** What else it can be damaged by is in test/daemon/file-store.test.ts. */
+  it('is refused by name where it is damaged, and both files stay as they are', async () => {
+    const state = join(daemon.root, 'state.json')
+    const previous = readFileSync(`${state}.previous`)
+    const bad = good.slice(0, good.length / 2)
+    writeFileSync(state, bad)
+    const refused = new ControlDaemon({ root: daemon.root })
+    const { code, errors } = await refused.program.end()
+    assert.equal(code, 1)
+    assert.ok(errors.includes(state), errors)
+    assert.match(errors, /ends in the middle/)
+    assert.equal(readFileSync(state, 'utf8'), bad)
+    assert.deepEqual(readFileSync(`${state}.previous`), previous)
+    assert.ok(isAlive(pid), 'the sandbox that runs')
+  })
 
   it('is refused where it is missing and the copy is there', async () => {
     rmSync(join(daemon.root, 'state.json'))

@@ -101,7 +101,7 @@ describe('an uplink', { skip: needsTap() || needs('ip', 'ss', 'ping', 'nc') }, (
     await daemon.run('web')
     await daemon.do('link', 'set', 'uplink', '--delay', '30ms')
     const roundTripMs = async (): Promise<number> => {
-      const { output } = await daemon.attempt('exec', 'web', 'ping', '-c', '1', '-W', '5', '203.0.113.1')
+      const { output } = await daemon.attempt('exec', 'web', 'ping', '-c', '1', '-W', '45', '203.0.113.1')
       return Number(/ time=([\d.]+) ms/.exec(output)?.[1])
     }
     assert.ok((await roundTripMs()) >= 60)

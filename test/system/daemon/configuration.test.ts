@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import type { NetworkInspect } from '../../../src/control/api/network.ts'
 import type { SandboxCreate } from '../../../src/control/api/sandbox.ts'
 import type { Event } from '../../../src/control/api/system.ts'
@@ -78,12 +78,53 @@ describe('daemon.json', { skip: needsTap() }, () => {
     assert.match(hosts, /^192\.0\.2\.9\tup$/m)
   })
 
-  it('is read again at SIGHUP, and what cannot change is said', async () => {
-    await startWith({})
+  it("says the way out of all networks and the machine's resolv.conf, and the command line says them before", async () => {
+    const root = newFolder()
+    const folder = newFolder()
+    const [own, other] = [join(folder, 'own.conf'), join(folder, 'other.conf')]
+    writeFileSync(own, 'nameserver 192.0.2.1\nsearch own.example\n')
+    writeFileSync(other, 'nameserver 192.0.2.2\n')
+    writeFileSync(join(root, 'daemon.json'), JSON.stringify({ uplink: 'nic:nowhere0', 'resolv-conf': own }))
+    // The machine's own interfaces are nowhere near.
+    const script = 'exec unshare --net -- "$@"'
+    daemon = await ControlDaemon.start({ root, script })
+    const { Uplink: wanted, Up, Reason } = await daemon.call<Uplink>('GET', '/uplink')
+    assert.deepEqual([wanted, Up], ['nic:nowhere0', false])
+    assert.match(Reason, /nowhere0/)
+    assert.match(await fileOf('resolv.conf', {}), /^nameserver 192\.0\.2\.1\nsearch own\.example$/m)
+    assert.match(daemon.program.errors, /"servers":\["192\.0\.2\.1"\].*the name servers of the machine/)
+    await daemon.stop()
+
+    daemon = await ControlDaemon.start({ root, script, args: ['--uplink', 'none', '--resolv-conf', other] })
+    assert.equal((await daemon.call<Uplink>('GET', '/uplink')).Uplink, 'none')
+    assert.match(await fileOf('resolv.conf', {}), /^nameserver 192\.0\.2\.2$/m)
+    await reloadWith('{"uplink": "nci"}', /the configuration was not reloaded/)
+    assert.match(daemon.program.errors, /uplink of the file is an invalid uplink 'nci': unknown kind 'nci'/)
+    await reloadWith('{"resolv-conf": "own.conf"}', /resolv-conf of the file must be an absolute path/)
+  })
+})
+
+describe('daemon.json, read again at SIGHUP', { skip: needsTap() }, () => {
+  before(() => startWith({}))
+  after(() => daemon.stop())
+
+  it('changes nothing where it is invalid', async () => {
+    await reloadWith('{"mtu": 9000, "dns": ["nowhere"]}', /the configuration was not reloaded/)
+    assert.match(daemon.program.errors, /dns\[0\] of the file must be an IP address/)
+    await reloadWith('{"log-level": "warn", "mtuu": 1}', /not reloaded/)
+    await reloadWith('{"mtu": 9000', /the configuration was not reloaded/)
+    await daemon.call('POST', '/networks', { Name: 'before' })
+    assert.equal(await mtuOf('before'), 1500)
+    assert.deepEqual(
+      (await daemonEvents()).map(({ Action }) => Action),
+      ['start'],
+    )
+  })
+
+  it('says what is so from then on, and what cannot change is said', async () => {
     const gateway = (await network('bridge')).IPAM.Config?.[0]?.Gateway
     const request = { HostConfig: { ExtraHosts: ['up:host-gateway'] } }
     assert.match(await fileOf('hosts', request), new RegExp(`^${gateway}\tup$`, 'm'))
-    await daemon.call('POST', '/networks', { Name: 'before' })
     const changed = { mtu: 1400, dns: ['192.0.2.1'], 'host-gateway-ip': '192.0.2.9', 'address-rest': 0 }
     await reloadWith(JSON.stringify(changed), /"settings":\["address-rest"\].*when the daemon starts again/)
     await daemon.call('POST', '/networks', { Name: 'after' })
@@ -99,21 +140,13 @@ describe('daemon.json', { skip: needsTap() }, () => {
     assert.equal(events[1]!.Actor.Attributes['mtu'], '1400')
   })
 
-  it('that is invalid at SIGHUP changes nothing', async () => {
-    await startWith({ mtu: 1400 })
-    await reloadWith('{"mtu": 9000, "dns": ["nowhere"]}', /the configuration was not reloaded/)
-    assert.match(daemon.program.errors, /dns\[0\] of the file must be an IP address/)
-    await daemon.call('POST', '/networks', { Name: 'net' })
-    assert.equal((await network('net')).Options[MTU], '1400')
-    await reloadWith('{"mtu": 9000', /the configuration was not reloaded/)
-    assert.deepEqual(
-      (await daemonEvents()).map(({ Action }) => Action),
-      ['start'],
-    )
+  it('says how much is logged', async () => {
+    await reloadWith('{"log-level": "warn", "address-rest": 1}', /when the daemon starts again/)
+    assert.doesNotMatch(daemon.program.errors, /the configuration was reloaded/)
+    await reloadWith('{"log-level": "info"}', /the configuration was reloaded/)
   })
 
   it('says whether sandboxes stay when the daemon ends', async () => {
-    await startWith({})
     await reloadWith('{"live-restore": true}', /the configuration was reloaded/)
     const id = await daemon.run('box', { Cmd: ['sleep', '1000'] })
     const { State } = await daemon.inspect(id)
@@ -121,44 +154,5 @@ describe('daemon.json', { skip: needsTap() }, () => {
     await daemon.again()
     assert.equal((await daemon.inspect(id)).State.Pid, State.Pid)
     await daemon.call('DELETE', `/sandboxes/${id}?force=1`)
-  })
-
-  it('says the way out of all networks, and the command line says it before', async () => {
-    const root = newFolder()
-    writeFileSync(join(root, 'daemon.json'), '{"uplink": "nic:nowhere0"}')
-    // The machine's own interfaces are nowhere near.
-    const script = 'exec unshare --net -- "$@"'
-    daemon = await ControlDaemon.start({ root, script })
-    const { Uplink: wanted, Up, Reason } = await daemon.call<Uplink>('GET', '/uplink')
-    assert.deepEqual([wanted, Up], ['nic:nowhere0', false])
-    assert.match(Reason, /nowhere0/)
-    await daemon.stop()
-    daemon = await ControlDaemon.start({ root, script, args: ['--uplink', 'none'] })
-    assert.equal((await daemon.call<Uplink>('GET', '/uplink')).Uplink, 'none')
-    await reloadWith('{"uplink": "nci"}', /the configuration was not reloaded/)
-    assert.match(daemon.program.errors, /uplink of the file is an invalid uplink 'nci': unknown kind 'nci'/)
-  })
-
-  it("names the machine's resolv.conf, and the command line names it before", async () => {
-    const root = newFolder()
-    const folder = newFolder()
-    const [own, other] = [join(folder, 'own.conf'), join(folder, 'other.conf')]
-    writeFileSync(own, 'nameserver 192.0.2.1\nsearch own.example\n')
-    writeFileSync(other, 'nameserver 192.0.2.2\n')
-    writeFileSync(join(root, 'daemon.json'), JSON.stringify({ 'resolv-conf': own }))
-    daemon = await ControlDaemon.start({ root })
-    assert.match(await fileOf('resolv.conf', {}), /^nameserver 192\.0\.2\.1\nsearch own\.example$/m)
-    assert.match(daemon.program.errors, /"servers":\["192\.0\.2\.1"\].*the name servers of the machine/)
-    await daemon.stop()
-    daemon = await ControlDaemon.start({ root, args: ['--resolv-conf', other] })
-    assert.match(await fileOf('resolv.conf', {}), /^nameserver 192\.0\.2\.2$/m)
-    await reloadWith('{"resolv-conf": "own.conf"}', /resolv-conf of the file must be an absolute path/)
-  })
-
-  it('says how much is logged', async () => {
-    await startWith({})
-    await reloadWith('{"log-level": "warn", "mtuu": 1}', /not reloaded/)
-    await reloadWith('{"log-level": "warn", "address-rest": 1}', /when the daemon starts again/)
-    assert.doesNotMatch(daemon.program.errors, /the configuration was reloaded/)
   })
 })

@@ -236,7 +236,7 @@ describe('curl', { skip: needsTap() || needs('curl', 'unshare') }, () => {
     const json = body === undefined ? [] : ['-d', JSON.stringify(body)]
     const typed = body === undefined && !args.includes('-d') ? [] : ['-H', 'Content-Type: application/json']
     const url = `http://localhost${(path ?? template).replace('NOW', String(Date.now() / 1000))}`
-    const line = ['--silent', '--show-error', '--globoff', '--max-time', '30', '--unix-socket', daemon.socket]
+    const line = ['--silent', '--show-error', '--globoff', '--max-time', '60', '--unix-socket', daemon.socket]
     line.push('--request', method, ...typed, ...json, ...args)
     line.push('--write-out', '\n%{http_code} %{content_type}', url)
     const { output, errors } = await attempt({}, 'curl', ...line)

@@ -267,7 +267,7 @@ describe('names, by the table of what Docker does', { skip }, () => {
     const { output } = await scene.on('mute', 'cat', '/etc/resolv.conf')
     assert.deepEqual(output.match(/^nameserver .*/gm), ['nameserver 192.0.2.53'])
     for (const options of [[], ['+tcp']]) {
-      const args = ['-r', '+tries=1', '+time=5', ...options, '@10.81.7.1', 'mute']
+      const args = ['-r', '+tries=1', '+time=40', ...options, '@10.81.7.1', 'mute']
       assert.match((await scene.on('mute', 'dig', ...args)).output, /connection refused/)
     }
   })
@@ -283,7 +283,7 @@ describe('names, by the table of what Docker does', { skip }, () => {
       'dig',
       '-r',
       '+tries=1',
-      '+time=5',
+      '+time=40',
       `@${Gateway}`,
       'other',
     )

@@ -81,34 +81,30 @@ describe('a name server that is ill-treated', { skip }, () => {
 
   it('answers all of 4,000 questions a second', async () => {
     const questions = ['web A', 'app.front A', 'hostile AAAA', '2.1.86.10.in-addr.arpa PTR', 'web HTTPS']
-    const { output } = await perf('app', questions, '-Q', '4000', '-l', '2', '-t', '20').end()
+    const { output } = await perf('app', questions, '-Q', '4000', '-l', '1', '-t', '20').end()
     assert.match(output, /Queries completed: +\d+ \(100\.00%\)/)
     assert.match(output, /Response codes: +NOERROR \d+ \(100\.00%\)/)
   })
 
   it('answers every question while what is asked for comes and goes', async () => {
-    const asking = perf(
-      'app',
-      ['web A', '2.1.86.10.in-addr.arpa PTR', 'app A'],
-      '-Q',
-      '2000',
-      '-l',
-      '2',
-      '-t',
-      '20',
-    )
-    const { udp } = await stats()
-    await until('it has begun to ask', async () => (await stats()).udp > udp)
-    while (asking.child.exitCode === null) {
-      await scene.daemon.disconnect('front', 'web')
-      await scene.daemon.connect('front', 'web', { IPAMConfig: { IPv4Address: '10.86.1.2' } })
+    const questions = ['web A', '2.1.86.10.in-addr.arpa PTR', 'app A']
+    // Nobody's name meanwhile: the server outside knows it. It is asked, and what it says is kept.
+    const isKnownOutside = async (): Promise<boolean> => {
+      const { forwarded, cached } = (await stats()).verdicts
+      return forwarded! > 0 && cached! > 0
     }
-    const { output } = await asking.end()
-    assert.match(output, /Queries completed: +\d+ \(100\.00%\)/)
-    assert.match(output, /Response codes: +NOERROR \d+ \(100\.00%\)/)
-    // Nobody's name meanwhile: the server outside knows it.
-    const { forwarded, cached } = (await stats()).verdicts
-    assert.ok(forwarded! > 0 && cached! > 0)
+    do {
+      const { udp } = await stats()
+      const asking = perf('app', questions, '-Q', '2000', '-l', '1', '-t', '20')
+      await until('it has begun to ask', async () => (await stats()).udp > udp)
+      while (asking.child.exitCode === null) {
+        await scene.daemon.disconnect('front', 'web')
+        await scene.daemon.connect('front', 'web', { IPAMConfig: { IPv4Address: '10.86.1.2' } })
+      }
+      const { output } = await asking.end()
+      assert.match(output, /Queries completed: +\d+ \(100\.00%\)/)
+      assert.match(output, /Response codes: +NOERROR \d+ \(100\.00%\)/)
+    } while (!(await isKnownOutside()))
     await answers('web A', 'web. 5 IN A 10.86.1.2')
   })
 
@@ -116,7 +112,7 @@ describe('a name server that is ill-treated', { skip }, () => {
     const sockets = (): number =>
       descriptors(scene.daemon.pid).filter((path) => path.startsWith('socket:')).length
     const before = { sockets: sockets(), memory: memory() }
-    const slow = scene.begin('hostile', process.execPath, SLOW_CLIENT, GATEWAY, '400')
+    const slow = scene.begin('hostile', process.execPath, SLOW_CLIENT, GATEWAY, '200')
     await slow.printed(/sent/)
     for (let i = 0; i < 10; i++) {
       await answers('web A +tcp', 'web. 5 IN A 10.86.1.2')
@@ -136,7 +132,7 @@ describe('a name server that is ill-treated', { skip }, () => {
     }
     await ask('app', kept)
     const { cache: before } = await stats()
-    await ask('hostile', randomNames(2 * DNS_CACHE_PER_RESOLVER_MAX, ['absent', 'some']))
+    await ask('hostile', randomNames(1.25 * DNS_CACHE_PER_RESOLVER_MAX, ['absent', 'some']))
     const { cache: full } = await stats()
     assert.ok(full.evicted > 0)
     assert.ok(full.entries - before.entries <= DNS_CACHE_PER_RESOLVER_MAX, `${full.entries} are kept`)
@@ -148,18 +144,17 @@ describe('a name server that is ill-treated', { skip }, () => {
   it('100,000 random names of one sandbox do not keep another one from its answers', async () => {
     const before = memory()
     const names = randomNames(100_000, ['silent', 'absent', 'some'])
-    const flood = perf('hostile', names, '-n', '1', '-Q', '40000', '-q', '800', '-t', '1', '-c', '20')
+    const flood = perf('hostile', names, '-n', '1', '-Q', '40000', '-q', '800', '-t', '40', '-c', '20')
     await until('the flood has come', async () => (await stats()).verdicts['refused']! > 1000)
     const questions = Array.from({ length: 400 }, (_, i) => ['web A', 'web.front AAAA', `fine${i}.test A`])
-    const { output } = await perf('app', questions.flat(), '-n', '1', '-Q', '600', '-t', '20').end()
+    const { output } = await perf('app', questions.flat(), '-n', '1', '-t', '20').end()
     assert.match(output, /Queries completed: +1200 \(100\.00%\)/)
     assert.match(output, /Response codes: +NOERROR 1200 \(100\.00%\)/)
     const { output: said } = await flood.end()
     assert.match(said, /Queries sent: +100000$/m)
     assert.match(said, /REFUSED \d{5,}/)
-    // Of those none is answered that wait for the silent server.
-    const [, lost] = /Queries lost: +(\d+)/.exec(said)!
-    assert.ok(Number(lost) <= DNS_FORWARDS_PER_RESOLVER_MAX, `${lost} are lost`)
+    // Those that wait for the silent server are answered in the end, as not known.
+    assert.match(said, /Queries lost: +0 /)
     const { pending } = await stats()
     assert.ok(pending <= DNS_FORWARDS_PER_RESOLVER_MAX, `${pending} wait`)
     assert.ok(memory() - before < 100 * MEBIBYTE, `${(memory() - before) / MEBIBYTE} MiB more`)

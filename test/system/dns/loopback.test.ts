@@ -78,7 +78,7 @@ describe('names at the loopback', { skip }, () => {
     await answers('six-app', 'six-web A')
     const { output: found } = await scene.on('six-app', 'getent', 'ahosts', 'six-web')
     assert.match(found, /^fd00:84:6::10 +STREAM/)
-    const { code } = await scene.on('six-app', 'ping', '-c', '1', '-W', '5', 'six-web.six')
+    const { code } = await scene.on('six-app', 'ping', '-c', '1', '-W', '45', 'six-web.six')
     assert.equal(code, 0)
     await scene.daemon.do('rm', '-f', 'six-app', 'six-web')
   })
@@ -90,9 +90,9 @@ describe('names at the loopback', { skip }, () => {
       .split('\n')
       .map((line) => line.split(/\s+/)[4])
     assert.deepEqual(places, ['127.0.0.11:53', '127.0.0.11:53'])
-    const { code } = await scene.on('loop-app', 'ping', '-n', '-c', '1', '-W', '5', '10.84.1.10')
+    const { code } = await scene.on('loop-app', 'ping', '-n', '-c', '1', '-W', '45', '10.84.1.10')
     assert.equal(code, 0)
-    const dig = ['-r', '+tries=1', '+time=5'] as const
+    const dig = ['-r', '+tries=1', '+time=40'] as const
     const { output: said } = await scene.on('loop-app', 'dig', ...dig, '@10.84.1.10', 'loop-web')
     assert.match(said, /connection refused/)
   })

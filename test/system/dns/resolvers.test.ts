@@ -177,9 +177,9 @@ describe('resolvers of other programs', { skip }, () => {
 
   it('ping finds by name', async () => {
     for (const name of ['web', 'www.front']) {
-      assert.match(await output('app', 'ping', '-c', '1', '-W', '5', name), /\(10\.82\.1\.2\).* 1 received/s)
+      assert.match(await output('app', 'ping', '-c', '1', '-W', '45', name), /\(10\.82\.1\.2\).* 1 received/s)
     }
-    assert.match(await output('pair', 'ping', '-6', '-n', '-c', '1', '-W', '5', 'twin'), /fd00:82:2::2/)
+    assert.match(await output('pair', 'ping', '-6', '-n', '-c', '1', '-W', '45', 'twin'), /fd00:82:2::2/)
   })
 
   for (const [library, compiler] of [

@@ -128,7 +128,7 @@ for (const [uplink, spec] of Object.entries(UPLINKS)) {
 
     it('ICMP: identifiers, and errors about datagrams', async () => {
       const dump = await scene.capture('internet', 'icmp[icmptype] == icmp-echo', outside)
-      const ping = ['ping', '-n', '-c', '1', '-W', '5', '-e', '4242', FAR] as const
+      const ping = ['ping', '-n', '-c', '1', '-W', '45', '-e', '4242', FAR] as const
       await scene.on('red', ...ping)
       await scene.on('blue', ...ping)
       await dump.has('echo request[^]*echo request')
@@ -136,7 +136,7 @@ for (const [uplink, spec] of Object.entries(UPLINKS)) {
       const [one, two] = [...dump.text.matchAll(/echo request, id (\d+)/g)].map(([, id]) => id)
       is('ICMP identifier', one === '4242' ? 'preserved where it is free' : 'another')
       assert.notEqual(one, two)
-      const said = await scene.on('red', 'traceroute', '-n', '-U', '-q', '1', '-w', '5', '-m', '3', FAR)
+      const said = await scene.on('red', 'traceroute', '-n', '-U', '-q', '1', '-w', '45', '-m', '3', FAR)
       is('ICMP errors', new RegExp(`\\s${FAR}\\s`).test(said) ? 'translated' : 'lost')
     })
 
@@ -149,7 +149,7 @@ for (const [uplink, spec] of Object.entries(UPLINKS)) {
       const before = await scene.drops()
       void internet.call('connect', mapped, `${FARTHER}:0`).catch(() => undefined)
       await scene.dropped(uplink === 'shared' ? 'not-ours' : 'port-closed', before)
-      await scene.on('internet', 'ping', '-n', '-c', '1', '-W', '5', address)
+      await scene.on('internet', 'ping', '-n', '-c', '1', '-W', '45', address)
       await answers.has('echo reply')
       await answers.stop()
       const port = portOf(mapped)

@@ -53,7 +53,7 @@ describe('isolation', { skip }, () => {
     assert.notEqual(code, 0, `${from} reaches ${to}`)
     await scene.dropped(reason, before, frames)
   }
-  const reaches = (from: string, to: string): Promise<string> => scene.on(from, ...ping, '5', to)
+  const reaches = (from: string, to: string): Promise<string> => scene.on(from, ...ping, '45', to)
 
   it('keeps networks apart, both ways, and their gateways', async () => {
     const red = await scene.daemon.endpoint('red1', 'red')
@@ -88,7 +88,7 @@ describe('isolation', { skip }, () => {
       .call('connect', `${HOST}:8080`, '0.0.0.0:0')
       .catch(() => undefined)
     await scene.dropped('network-internal', before)
-    const { output } = await scene.attempt('closed1', ...ping, '1', FAR)
+    const { output } = await scene.attempt('closed1', ...ping, '45', FAR)
     assert.match(output, /Packet filtered/)
   })
 
@@ -184,7 +184,7 @@ describe('isolation', { skip }, () => {
       await scene.on('lax1', 'ip', 'link', 'set', 'eth0', 'up')
       await reaches('lax1', target)
       await scene.on('lax1', 'ip', 'address', 'add', `${other}/16`, 'dev', 'eth0')
-      await scene.on('lax1', ...ping, '5', '-I', other, target)
+      await scene.on('lax1', ...ping, '45', '-I', other, target)
     })
   })
 })

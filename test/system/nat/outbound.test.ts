@@ -61,7 +61,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
     it('a ping is answered, by the gateway, the next router and those behind it', async () => {
       const gateway = (await scene.on('red', 'ip', 'route', 'show', 'default')).split(' ')[2]!
       for (const address of [gateway, INTERNET, FAR, BEYOND]) {
-        const said = await scene.on('red', 'ping', '-n', '-c', '1', '-W', '5', address)
+        const said = await scene.on('red', 'ping', '-n', '-c', '1', '-W', '45', address)
         assert.match(said, / 0% packet loss/)
       }
     })
@@ -75,7 +75,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
           'curl',
           '-s',
           '-m',
-          '20',
+          '45',
           '-w',
           '%{size_download}',
           '-o',
@@ -104,7 +104,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
       ['TCP', '-T'],
     ] as const) {
       it(`traceroute by ${kind} names the gateway, the next router and the end`, async () => {
-        const options = ['-n', '-q', '1', '-N', '1', '-w', '5', '-m', '5', option]
+        const options = ['-n', '-q', '1', '-N', '1', '-w', '45', '-m', '5', option]
         const said = await scene.on('red', 'traceroute', ...options, BEYOND)
         const gateway = (await scene.on('red', 'ip', 'route', 'show', 'default')).split(' ')[2]!
         const hops = said
@@ -121,7 +121,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
     ] as const) {
       it(`${teller} says that ${mtu} bytes are the most, and the sandbox's kernel believes it`, async () => {
         const size = mtu - IP_HEADERS.icmp
-        const ping = ['ping', '-n', '-c', '1', '-W', '5', '-M', 'do', '-s'] as const
+        const ping = ['ping', '-n', '-c', '1', '-W', '45', '-M', 'do', '-s'] as const
         await scene.on('red', ...ping, String(size), address)
         for (const sandbox of ['red', 'jumbo']) {
           const { code, output } = await scene.attempt(sandbox, ...ping, String(size + 1), address)
@@ -162,7 +162,7 @@ for (const io of ['io_uring', 'epoll'] as const) {
             '-c',
             '1',
             '-W',
-            '5',
+            '45',
             '-M',
             'dont',
             '-s',
@@ -175,9 +175,9 @@ for (const io of ['io_uring', 'epoll'] as const) {
     }
 
     it('carries IP options, but no routes of the sender', async () => {
-      const record = await scene.on('red', 'ping', '-n', '-c', '1', '-W', '5', '-R', INTERNET)
+      const record = await scene.on('red', 'ping', '-n', '-c', '1', '-W', '45', '-R', INTERNET)
       assert.match(record, new RegExp(`RR:[^]*\\s${INTERNET}\\s`))
-      await scene.on('red', 'ping', '-n', '-c', '1', '-W', '5', '-T', 'tsonly', INTERNET)
+      await scene.on('red', 'ping', '-n', '-c', '1', '-W', '45', '-T', 'tsonly', INTERNET)
       const before = await scene.drops()
       await scene.attempt('red', 'traceroute', '-n', '-q', '1', '-m', '1', '-w', '0.1', '-g', INTERNET, FAR)
       await scene.dropped('ip-source-route', before)

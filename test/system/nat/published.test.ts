@@ -102,7 +102,7 @@ describe('published ports', { skip }, () => {
         'curl',
         '-s',
         '-m',
-        '20',
+        '45',
         ...options,
         '-o',
         '/dev/null',

@@ -90,7 +90,7 @@ describe('a service', { skip }, () => {
     assert.deepEqual(await names('tasks.web'), [...addresses.keys()].toSorted())
   })
   it('answers ping', async () => {
-    await scene.on('client', 'ping', '-c', '1', '-W', '5', virtual)
+    await scene.on('client', 'ping', '-c', '1', '-W', '45', virtual)
   })
   it('is reached from outside, whose addresses its sandboxes see, and by the machine’s own programs', async () => {
     assert.equal(await peer(internet, `${HOST}:5000`, `${INTERNET}:4001`), `${INTERNET}:4001`)

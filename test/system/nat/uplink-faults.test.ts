@@ -8,23 +8,31 @@ import { repositoryRoot } from '../../support/repository.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { FAR, HOST, NatScene } from '../support/nat-scene.ts'
 import type { Program } from '../support/program.ts'
+import type { Station } from '../support/station.ts'
 import { until } from '../support/until.ts'
 
 const STREAM = join(repositoryRoot, 'dist/test/system/support/numbered-stream.js')
+/** Between one piece of a stream and the next. */
+const PAUSE_MS = '10'
 const MOVED = '203.0.113.99'
-const ping = ['ping', '-n', '-c', '1', '-W', '1'] as const
+const ping = ['ping', '-n', '-c', '1'] as const
 
 const skip = needsTap() || needs('ip', 'ping', 'nsenter', 'setpriv')
 
 for (const io of ['io_uring', 'epoll'] as const) {
   describe(`an uplink over ${io}`, { skip }, () => {
     let scene: NatScene
+    const stations = new Map<string, Station>()
+    const station = (name: string): Station => stations.get(name)!
     before(async () => {
       scene = await NatScene.start({ io })
-      await scene.sandbox('web', 'bridge', ['8080:80'])
+      await scene.sandbox('web', 'bridge', ['8080:80', '8081:81'])
       await scene.sandbox('red')
-      await begin('web', 'echo', '80')
-      await begin('internet', 'echo', '80')
+      for (const name of ['host', 'internet', 'red', 'web']) stations.set(name, await scene.station(name))
+      for (const name of ['web', 'internet']) {
+        await begin(name, 'echo', '80')
+        await station(name).call('mirrorLines', await station(name).call('listen', '0.0.0.0:81'))
+      }
     })
     after(() => scene.stop())
 
@@ -39,11 +47,14 @@ for (const io of ['io_uring', 'epoll'] as const) {
       return !Up && reason.test(Reason)
     }
     const isUp = async (): Promise<boolean> => (await uplink()).Up
-    const reachesOut = async (): Promise<boolean> => (await scene.attempt('red', ...ping, FAR)).code === 0
-    /** A few kilobytes there and back. */
-    const passes = async (from: string, ...to: readonly string[]): Promise<void> => {
-      const talk = await begin(from, 'talk', ...to)
-      await end(talk)
+    const reachesOut = async (): Promise<boolean> =>
+      (await scene.attempt('red', ...ping, '-W', '1', FAR)).code === 0
+    /** A new connection, and a line there and back. */
+    const passes = async (from: string, to: string): Promise<void> => {
+      const { handle } = await station(from).call('connect', to, '0.0.0.0:0')
+      await station(from).call('write', handle, 'there')
+      assert.match(await station(from).call('read', handle), /^there /)
+      await station(from).call('close', handle)
     }
     const end = async (talk: Program): Promise<void> => {
       const { code, output, errors } = await talk.stop('SIGTERM')
@@ -62,14 +73,14 @@ for (const io of ['io_uring', 'epoll'] as const) {
 
     it('that is down says so, and who sends is told; connections outlive it', async () => {
       const [out, into] = await Promise.all([
-        begin('red', 'talk', FAR, '80'),
-        begin('internet', 'talk', HOST, '8080'),
+        begin('red', 'talk', FAR, '80', PAUSE_MS),
+        begin('internet', 'talk', HOST, '8080', PAUSE_MS),
       ])
       const before = await scene.drops()
       scene.host.ip('link', 'set', 'eth0', 'down')
       await until('it says that it is down', isDown(/eth0 is down/))
       assert.match(await scene.daemon.do('uplink', 'ls'), /nic:eth0 +down .*eth0 is down/)
-      const { output } = await scene.attempt('red', ...ping, FAR)
+      const { output } = await scene.attempt('red', ...ping, '-W', '45', FAR)
       assert.match(output, /Net Unreachable/)
       await scene.dropped('uplink-down', before)
       scene.host.ip('link', 'set', 'eth0', 'up')
@@ -82,14 +93,14 @@ for (const io of ['io_uring', 'epoll'] as const) {
     })
 
     it('that is gone says so, and is taken up when there is one of its name again', async () => {
-      const into = await begin('internet', 'talk', HOST, '8080')
+      const into = await begin('internet', 'talk', HOST, '8080', PAUSE_MS)
       scene.host.ip('link', 'delete', 'eth0')
       await until('it says that it is gone', isDown(/there is no interface eth0/))
       scene.plug()
       await until('it is up', isUp)
       await until('the internet is reached', reachesOut)
-      await passes('red', FAR, '80')
-      await passes('internet', HOST, '8080')
+      await passes('red', `${FAR}:81`)
+      await passes('internet', `${HOST}:8081`)
       await grown(into)
       await end(into)
     })
@@ -98,15 +109,15 @@ for (const io of ['io_uring', 'epoll'] as const) {
       move(HOST, MOVED)
       await until('it has the new address', async () => (await uplink()).Address.startsWith(`${MOVED}/`))
       await until('the internet is reached', reachesOut)
-      await passes('internet', MOVED, '8080')
-      await passes('red', FAR, '80')
+      await passes('internet', `${MOVED}:8081`)
+      await passes('red', `${FAR}:81`)
       move(MOVED, HOST)
       await until('it has the old address', async () => (await uplink()).Address.startsWith(`${HOST}/`))
-      await passes('internet', HOST, '8080')
+      await passes('internet', `${HOST}:8081`)
     })
 
     it('is there again with the next daemon, as are published ports and the connections to them', async () => {
-      const [internet, web] = await Promise.all([scene.station('internet'), scene.station('web')])
+      const [internet, web] = [station('internet'), station('web')]
       await scene.daemon.do('port', 'add', 'web', '8090:90')
       const listener = await web.call('listen', '0.0.0.0:90')
       const client = await internet.call('connect', `${HOST}:8090`, '0.0.0.0:0')
@@ -122,9 +133,9 @@ for (const io of ['io_uring', 'epoll'] as const) {
       assert.equal(await web.call('read', server.handle), 'after')
       await web.call('write', server.handle, 'back')
       assert.equal(await internet.call('read', client.handle), 'back')
-      await passes('internet', HOST, '8080')
-      await passes('host', '127.0.0.1', '8080')
-      await passes('red', FAR, '80')
+      await passes('internet', `${HOST}:8081`)
+      await passes('host', '127.0.0.1:8081')
+      await passes('red', `${FAR}:81`)
     })
   })
 }

@@ -11,7 +11,7 @@ import { until } from '../support/until.ts'
 const skip = needsTap() || needsEtcd() || needs('dig', 'ip', 'ping', 'nsenter', 'setpriv', 'ss')
 
 const PORT = 2379
-const ping = ['ping', '-n', '-i', '0.05', '-W', '5', '-c', '3'] as const
+const ping = ['ping', '-n', '-i', '0.05', '-W', '45', '-c', '3'] as const
 
 describe('two daemons in a cluster', { skip }, () => {
   let scene: TunnelScene

@@ -17,7 +17,7 @@ const skip =
 
 const STATION = '10.9.0.200'
 const MTU = { 4: 1450, 6: 1430 } as const
-const ping = ['ping', '-n', '-i', '0.01', '-W', '5', '-M', 'dont'] as const
+const ping = ['ping', '-n', '-i', '0.01', '-W', '45', '-M', 'dont'] as const
 const STREAM = '2000000'
 
 describe('a vxlan network to Open vSwitch', { skip }, () => {

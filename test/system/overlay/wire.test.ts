@@ -148,7 +148,7 @@ describe('the cable between two hosts', { skip }, () => {
             '-i',
             '0.01',
             '-W',
-            '5',
+            '45',
             '-M',
             'dont',
             ...args,
@@ -285,7 +285,7 @@ describe('the cable between two hosts', { skip }, () => {
       namespacePath(place(RED, side as Side).namespace!),
     )
     const own = addresses(RED, 'left')[4]
-    await run(place(RED, 'left'), 'ping', '-c', '1', '-W', '5', '10.100.0.1')
+    await run(place(RED, 'left'), 'ping', '-c', '1', '-W', '45', '10.100.0.1')
     const neighbours = JSON.parse(await run(place(RED, 'left'), 'ip', '-j', 'neighbour')) as {
       dst: string
       lladdr: string

@@ -1,10 +1,8 @@
 /*
- * Packets to one address, as fast as the interface takes them, from a socket of the caller's network namespace:
+ * Packets to one address, as fast as the interface takes them, from a socket of the caller's network namespace, until it is ended:
  *
- *     flood syn ADDRESS COUNT     TCP SYN segments, each from and to other ports
- *     flood udp ADDRESS COUNT     datagrams, each from or to another port
- *
- * Prints how many were sent.
+ *     flood syn ADDRESS     TCP SYN segments, each from and to other ports
+ *     flood udp ADDRESS     datagrams, each from or to another port
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -63,16 +61,16 @@ static struct in_addr own_address(const struct sockaddr_in *target)
 	return own.sin_addr;
 }
 
-static void flood_syn(const struct sockaddr_in *target, uint32_t count)
+static _Noreturn void flood_syn(const struct sockaddr_in *target)
 {
 	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_TCP);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)target, sizeof(*target)) < 0)
 		fail("socket");
 	struct in_addr own = own_address(target);
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0;; i++) {
 		struct tcphdr tcp = {
 			.source = htons((uint16_t)(FIRST_PORT + i % PORTS)),
-			.dest = htons((uint16_t)(1 + i / PORTS)),
+			.dest = htons((uint16_t)(1 + i / PORTS % UINT16_MAX)),
 			.seq = htonl(i),
 			.doff = sizeof(tcp) / 4,
 			.syn = 1,
@@ -84,7 +82,7 @@ static void flood_syn(const struct sockaddr_in *target, uint32_t count)
 }
 
 /* All ports of the target in turn, each time from another socket. */
-static void flood_udp(const struct sockaddr_in *target, uint32_t count)
+static _Noreturn void flood_udp(const struct sockaddr_in *target)
 {
 	int sockets[SOURCES_UDP];
 	for (int i = 0; i < SOURCES_UDP; i++) {
@@ -93,7 +91,7 @@ static void flood_udp(const struct sockaddr_in *target, uint32_t count)
 			fail("socket");
 	}
 	struct sockaddr_in to = *target;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0;; i++) {
 		to.sin_port = htons((uint16_t)(FIRST_PORT + i % PORTS));
 		int fd = sockets[i / PORTS % SOURCES_UDP];
 		must_send(sendto(fd, "scan", 4, 0, (struct sockaddr *)&to, sizeof(to)));
@@ -103,16 +101,12 @@ static void flood_udp(const struct sockaddr_in *target, uint32_t count)
 int main(int argc, char **argv)
 {
 	struct sockaddr_in target = { .sin_family = AF_INET };
-	if (argc != 4 || inet_pton(AF_INET, argv[2], &target.sin_addr) != 1) {
-		fprintf(stderr, "flood syn|udp ADDRESS COUNT\n");
+	if (argc != 3 || inet_pton(AF_INET, argv[2], &target.sin_addr) != 1) {
+		fprintf(stderr, "flood syn|udp ADDRESS\n");
 		return 2;
 	}
-	uint32_t count = (uint32_t)strtoul(argv[3], NULL, 10);
 	target.sin_port = htons(9);
 	if (strcmp(argv[1], "syn") == 0)
-		flood_syn(&target, count);
-	else
-		flood_udp(&target, count);
-	printf("%u sent\n", count);
-	return 0;
+		flood_syn(&target);
+	flood_udp(&target);
 }

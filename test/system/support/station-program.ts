@@ -38,6 +38,9 @@ interface Stream {
   readonly ended: Promise<string>
 }
 
+/** Room for all that connect before this process gets to see them: where there is none, the kernel resets some of those that it has let in. */
+const BACKLOG = 4096
+
 let handles = 0
 const datagramSockets = new Map<
   number,
@@ -116,7 +119,7 @@ const methods = {
       const arrivals = new Arrivals<number>()
       const server = createServer((socket) => arrivals.put(take(socket)))
       server.once('error', reject)
-      server.listen(port, host, () => {
+      server.listen(port, host, BACKLOG, () => {
         listeners.set(++handles, { server, arrivals })
         resolve(handles)
       })
