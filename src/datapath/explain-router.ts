@@ -22,13 +22,14 @@ import * as packets from './packets.ts'
 import type { PortTable } from './port-table.ts'
 import type { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
+import { rankBackends } from './services/service-table.ts'
 import { FLOW_STATES } from './tcp-tracking.ts'
 import { explainRoutedEncapsulation } from './tunnel/explain-tunnel.ts'
 import type { Tunnels } from './tunnel/tunnels.ts'
 
 const { DESTINATION, DOMAIN, END, EXPIRED, EXTRA_ROW, ICMP_ERROR, LATER_FRAGMENT, LENGTH, NETWORK, OFFSET } =
   packets
-const { PORT, PORTS, SOURCE, TRAITS } = packets
+const { PORT, PORTS, PROTOCOL, SOURCE, TRAITS } = packets
 
 const NONE = -1
 const TTL = 8
@@ -194,28 +195,38 @@ export class RouterExplanation {
   }
 
   #published(mapping: number): void {
-    const { portMap, admission } = this.#router
+    const { portMap, admission, services } = this.#router
     const rows = this.#rows
+    const target = portMap.targetAddress(mapping)
+    const domain = portMap.targetDomain(mapping)
+    // A service without a virtual address has one that stands in no packet.
+    const isTold = services.find(target) === undefined || services.isVirtual(domain, target)
     this.#steps.say('published-port', 'match', {
       id: portMap.id(mapping),
       address: formatIpv4(rows[EXTRA_ROW + DESTINATION]!),
       port: rows[EXTRA_ROW + PORTS]! & 0xffff,
-      targetAddress: formatIpv4(portMap.targetAddress(mapping)),
+      ...(isTold && { targetAddress: formatIpv4(target) }),
       targetPort: admission.ports & 0xffff,
-      domain: portMap.targetDomain(mapping),
+      domain,
     })
   }
 
   /** Which backend the flow gets. */
   #backend(id: number): void {
     const { services, admission } = this.#router
-    const { domain, address, backends } = services.get(id)!
+    const rows = this.#rows
+    const service = services.get(id)!
+    const ports = (rows[EXTRA_ROW + PORTS]! & ~0xffff) | (admission.ports & 0xffff)
+    const ranked = rankBackends(service, rows[EXTRA_ROW + PROTOCOL]!, rows[EXTRA_ROW + SOURCE]!, ports)
+    const [best, next] = ranked
     this.#steps.say('service', 'choose', {
       service: id,
-      address: formatIpv4(address),
+      ...(services.isVirtual(service.domain, service.address) && { address: formatIpv4(service.address) }),
       backend: formatIpv4(admission.destination),
-      backends: backends.length,
-      domain,
+      backends: ranked.length,
+      score: best!.score,
+      ...(next !== undefined && { next: formatIpv4(next.address), nextScore: next.score }),
+      domain: service.domain,
     })
   }
 
@@ -359,7 +370,9 @@ export class RouterExplanation {
     const low = neighbours.macLow(index)
     const mac = formatMac(high, low)
     const state = STATE_NAMES[neighbours.state(index)]!
-    this.#steps.say('neighbour', 'known', { address, mac, state, domain: egress })
+    const isRouter = this.#parts.tunnels.remotes.isBehindRouter(egress, neighbours.address(index), high, low)
+    if (isRouter) this.#steps.say('neighbour', 'remote', { address, mac, domain: egress })
+    else this.#steps.say('neighbour', 'known', { address, mac, state, domain: egress })
     const verdict = this.#parts.bridge.decide(high, low, ROUTER_PORT, egress, this.#nowS)
     const mtu = this.#router.link.peerMtu(index, egress, this.#nowS)
     const length = this.#rows[EXTRA_ROW + END]! - this.#rows[EXTRA_ROW + NETWORK]!
@@ -386,7 +399,8 @@ export class RouterExplanation {
     const { impairment } = this.#parts
     const link = impairment.impaired(port, LinkDirection.to)
     if (!explainLink(link, this.#rows[EXTRA_ROW + LENGTH]!, this.#steps)) return
-    if (explainRoutedEncapsulation(this.#parts.tunnels, this.#steps, port)) return
+    if (explainRoutedEncapsulation(this.#parts.tunnels, this.#steps, port, this.#rows[EXTRA_ROW + LENGTH]!))
+      return
     this.#steps.say('egress', 'transmit', { port, domain: this.#parts.ports.domain[port]! })
   }
 }

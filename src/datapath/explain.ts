@@ -25,7 +25,13 @@ import { NO_DOMAIN, OUTWARD, type PortTable } from './port-table.ts'
 import type { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
 import type { ExplainedStep } from './router-settings.ts'
-import { explainDecapsulation, explainEncapsulation, explainSuppression } from './tunnel/explain-tunnel.ts'
+import {
+  explainDecapsulation,
+  explainEncapsulation,
+  explainReplication,
+  explainStaying,
+  explainSuppression,
+} from './tunnel/explain-tunnel.ts'
 import type { Tunnels } from './tunnel/tunnels.ts'
 
 export interface ExplainParts {
@@ -189,9 +195,16 @@ class Explanation {
     const isKept = ports.icc[domain] === 0 && !icc.allowsFlood(memory.view, this.#offset, this.#port)
     const reached = ports.floodMembers(domain, this.#port)
     const members = isKept ? icc.hostsAmong(reached) : reached
-    const others = members.filter((port) => port !== this.#port).length
-    if (others > 0) this.#steps.say('bridge', 'flood', { ...values, ports: others })
-    else this.#steps.drop('bridge', isKept ? DropReason.iccDisabled : DropReason.noOtherPort, values)
+    const others = [...members].filter((port) => port !== this.#port)
+    explainStaying(tunnels, ports, this.#steps, this.#port, domain)
+    if (others.length > 0) {
+      this.#steps.say('bridge', 'flood', {
+        ...values,
+        ports: others.length,
+        ...(isForMany && { group: true }),
+      })
+      explainReplication(tunnels, this.#steps, others, this.#offset, this.#length)
+    } else this.#steps.drop('bridge', isKept ? DropReason.iccDisabled : DropReason.noOtherPort, values)
   }
 
   #switch(domain: number, port: number, values: StepValues): void {

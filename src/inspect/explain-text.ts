@@ -20,8 +20,22 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'The address {address} is its own: the kernel of {sandbox} delivers it without sending anything.',
   'kernel drop': 'The kernel of {sandbox} has no route to {address}: "Network is unreachable".',
   'kernel unresolved':
-    'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox has this address.',
-  'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}).',
+    'The kernel of {sandbox} asks for {nextHop} by ARP on network {network}, where no sandbox that is known here has this address.',
+  'kernel answered': 'So the kernel of {sandbox} sends the packet to {mac}.',
+  'kernel guess':
+    'If {nextHop} has the MAC address that follows from it, as sandboxes have, then {mac} answers, which the switch has heard, and the packet goes there.',
+  'kernel wait':
+    'Whoever has {nextHop} answers, and the packet goes there; if nobody does, the kernel of {sandbox} gives up: "No route to host".',
+  'kernel fragment':
+    'Its interface takes packets of up to {mtu} bytes: the kernel of {sandbox} sends the {size} bytes in {fragments} fragments, of which this is the first.',
+  'kernel send': 'The kernel of {sandbox} sends it by {interface} to {nextHop} ({mac}[, as {says} has it]).',
+  'host elsewhere':
+    '{sandbox} is on host {host}, whose daemon can tell the beginning of the way. The frame comes here by the tunnel[, on network {network}].',
+  'cluster stale':
+    'The registry of the cluster has not answered[ since {since}]: of other hosts is known what it said before.',
+  'cluster outside': 'This host is no member of its cluster: {problem}.',
+  'cluster away':
+    '{address} is an address of the host {host}, which is away: nobody else gets it, and nobody answers for it.',
   'uplink arrive': 'It comes from {address}, by the uplink[ {interface}].',
   'link may-double': 'The link[ {way} {interface}][ of {sandbox}] doubles {duplicate}.',
   'link may-lose': 'The link[ {way} {interface}][ of {sandbox}] loses {loss}.',
@@ -40,9 +54,11 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'learn moved':
     'The switch learns from it that {mac} lives behind {interface}[ of {sandbox}], and no more behind {oldInterface}[ of {oldSandbox}].',
   'bridge forward':
-    'Its target[ {mac}] is in the MAC table: it lives behind {interface}[ of {sandbox}][, last heard {ageS}][, a {entry} entry].',
+    'Its target[ {mac}] is in the MAC table: it lives behind {interface}[ of {sandbox}][ (host {host})][, last heard {ageS}][, a {entry} entry].',
   'bridge flood':
     'Nobody is known to have its target address[ {mac}]: the frame goes to all other ports[, {ports} in number].',
+  'bridge flood group':
+    'Its target {mac} is an address of many: the frame goes to all other ports[, {ports} in number].',
   'bridge router': 'Its target[ {mac}] is an address of the router, which takes it.',
   'bridge arp': 'The router reads the ARP packet as well.',
   'router packet': 'The router looks at the packet[ from {source} to {destination}, with a TTL of {ttl}].',
@@ -53,12 +69,14 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'flow began': 'It begins connection #{number}, which the table now has.',
   'flow part': 'It belongs to connection #{number}.',
   'service choose':
-    'It is for service[ {service} at] {address}[, which has chosen {backend} for it][, of {backends} backends].',
+    'It is for service[ {service}][ at {address}][, which has chosen {backend}][ ({sandbox})][ on host {host}][ for it, of {backends} backends][: its score {score}, a hash of the flow and the backend, is the highest, before {nextScore} of {next}].',
+  'service closed':
+    'Port {port} is published by service {service} in the mode {mode}, and is not open here: {problem}.',
   'service reply':
     'It is the answer of a backend to a client of the service: the router puts the address in that the client has asked.',
   'route return': 'The router of another host has sent what it answers: it goes back there.',
   'published-port match':
-    'It is meant for the published port[ {address}:{port}], which leads to {targetAddress}[:{targetPort}][ on network {network}].',
+    'It is meant for the published port[ {address}:{port}][, which leads to {targetAddress}:{targetPort}][ on network {network}].',
   'policy accept': 'What comes from {from} may go to {to}.',
   'destination-nat translate':
     'Its destination[ {oldAddress}][:{oldPort}][ (identifier {oldIdentifier})] becomes {address}[:{port}][ (identifier {identifier})][, by {by}].',
@@ -66,15 +84,24 @@ const SENTENCES: Readonly<Record<string, string>> = {
     'Its source[ {oldAddress}][:{oldPort}][ (identifier {oldIdentifier})] becomes {address}[:{port}][ (identifier {identifier})][, by {by}].',
   'route match': 'The route {prefix} leads to[ network {network}][ {place}][, by the next hop {nextHop}].',
   'neighbour known': '{address} has the MAC address {mac}[, says the ARP table ({state})].',
+  'neighbour remote':
+    '{address} is on another host[, {host}]: this router hands packets for it to the router there, whose MAC address in the tunnel is {mac}.',
   'neighbour note': 'The router notes in its ARP table that {address} has the MAC address {mac}.',
   'neighbour unknown':
     'The MAC address of {address} is not known: the packet waits while the router asks for it by ARP.',
   'neighbour answer': '{sandbox} answers, and the packet goes on to {interface}.',
   'egress transmit': 'It leaves[ by {interface}][ of {sandbox}][, on network {network}][, {place}].',
   'tunnel decapsulate':
-    'It comes out of the tunnel from the host {address}[, with network identifier {vni}].',
+    'It comes out of the tunnel from the host[ {host} at] {address}[, with network identifier {vni}].',
   'tunnel encapsulate':
-    'It goes into the tunnel to the host {address}[, with network identifier {vni}][, on network {network}].',
+    'It goes into the tunnel to the host[ {host} at] {address}[, with network identifier {vni}][, on network {network}][, in {pieces}][, as a UDP packet of {outerLength} bytes from {local} to port {udpPort}][; its source port is number {source} of {sources}, by the hash of the flow][. The way takes packets of up to {mtu} bytes].',
+  'tunnel replicate':
+    'A copy goes into the tunnel to each host that is a peer on the network (head-end replication): {addresses}[ and {more} more][, with network identifier {vni}].',
+  'tunnel leave-out': 'None goes to {addresses}[ and {more} more]: {cause}.',
+  'tunnel keep':
+    'What is for everybody, or for a station that nobody knows, stays on this host: the network does not flood, so none goes to the other hosts[, {peers} in number].',
+  'tunnel split-horizon':
+    'What came from a host goes to no other one (split horizon)[, of which there are {peers}].',
   'tunnel suppress':
     '{address} is on another host and has the MAC address {mac}: the switch answers in its place.',
   'answer echo-reply': 'The router answers with an echo reply.',
@@ -86,6 +113,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'names search': 'The question is for {name}[, type {type}].',
   'names link': '{name} is a link of the sandbox that asks, and stands for {target}[ on network {network}].',
   'names match': '{name} is {kind}[ on network {network}][, that of {hosts} sandboxes].',
+  'names choose':
+    'The packet goes to the first address of the answer, {address}[ ({sandbox})][ on host {host}][, of {answers}: {addresses}][ and {more} more][; the next answer begins with {next}].',
   'names miss': 'Nothing is called {name}[ on network {network}].',
   'names answer': 'The answer is what the name has of the type that was asked for.',
   'names empty': 'The answer is empty: no error, and nothing of the type that was asked for.',
@@ -110,12 +139,14 @@ const KINDS: Readonly<Record<string, string>> = {
   alias: 'an alias',
   'short-id': 'a short id',
   hostname: 'a host name',
+  service: 'the name of a service',
 }
 
 export function explainSentence(step: DecisionStep): string {
   const { stage, verdict, reason } = step
   if (verdict === 'drop' && reason !== undefined) return dropSentence(reason, step)
-  const template = SENTENCES[`${stage} ${verdict}`]
+  const kind = step.values['group'] === true ? ' group' : ''
+  const template = SENTENCES[`${stage} ${verdict}${kind}`]
   return (template && fill(template, step)) ?? plainSentence(step)
 }
 
@@ -180,6 +211,7 @@ function wordOf(name: string, value: string | number | boolean): string {
       if (value === '') return ''
       return value === 0 ? 'a moment ago' : `${String(value)} s ago`
     case 'hosts':
+    case 'backends':
       return value === 1 ? '' : String(value)
     case 'loss':
     case 'duplicate':
@@ -190,6 +222,11 @@ function wordOf(name: string, value: string | number | boolean): string {
       return microseconds(Number(value))
     case 'jitterUs':
       return value === 0 ? '' : microseconds(Number(value))
+    case 'score':
+    case 'nextScore':
+      return value === '' ? '' : (Number(value) / 2 ** 32).toFixed(3)
+    case 'more':
+      return value === 0 ? '' : String(value)
     case 'waiting':
       return value === 0 ? '' : `${String(value)} ${value === 1 ? 'frame' : 'frames'}`
     case 'rate':

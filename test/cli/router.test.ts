@@ -397,6 +397,31 @@ Delivered.
     assert.deepEqual(await asks('internet/icmp'), { source, destination: 'internet', protocol: 'icmp' })
   })
 
+  it('asks for a size, a source port and a MAC address', async () => {
+    serve({})
+    await out('explain', 'web', 'db/icmp', '--size', '1500', '--mac', '02:42:0a:01:00:09')
+    const body = { source: 'web', destination: 'db', protocol: 'icmp' }
+    assert.deepEqual(control.seen.at(-1)!.body, { ...body, size: 1500, mac: '02:42:0a:01:00:09' })
+    await out('explain', 'web', 'db:80', '--source-port', '50000')
+    assert.deepEqual(control.seen.at(-1)!.body, {
+      source: 'web',
+      destination: 'db',
+      port: 80,
+      sourcePort: 50_000,
+    })
+    for (const [option, value] of [
+      ['--size', '27'],
+      ['--size', '65536'],
+      ['--source-port', '0'],
+    ] as const) {
+      const { code, err } = await tapwire(['explain', 'web', 'db', option, value])
+      assert.equal(code, 125, err)
+      assert.match(err, /It must be from/)
+    }
+    const { err } = await tapwire(['explain', '--follow', 'web', '--size', '100'])
+    assert.match(err, /told of as it passes/)
+  })
+
   it('ends with 1 where the packet does not arrive', async () => {
     const last: readonly [outcome: ExplainAnswer['outcome'], code: number, verdict: string][] = [
       ['dropped', 1, 'Dropped: other-network.'],

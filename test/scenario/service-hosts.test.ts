@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { DropReason } from '../../src/datapath/drop-reason.ts'
 import { InterfaceKind, SERVICE_OWNER } from '../../src/datapath/router-settings.ts'
+import { explainSentence } from '../../src/inspect/explain-text.ts'
 import { formatMac } from '../../src/wire/address.ts'
 import { gatewayInterface } from '../support/gateway-interface.ts'
 import { address, MAC_HIGH, packetFrame, packetLine } from '../support/packet-text.ts'
@@ -76,7 +77,7 @@ class Hosts {
     }
   }
 
-  publish(): void {
+  publish(targetAddress: number = address('10.1.0.100')): void {
     for (const { engine } of this.scene.hosts) {
       engine.publish({
         id: 1,
@@ -84,7 +85,7 @@ class Hosts {
         address: 0,
         first: 5000,
         last: 5000,
-        targetAddress: address('10.1.0.100'),
+        targetAddress,
         targetFirst: 80,
         targetDomain: 1,
         owner: SERVICE_OWNER,
@@ -154,6 +155,48 @@ describe('a backend on another host', () => {
       'tcp 10.1.0.2:4000>10.1.0.100:80 ack',
       '1.1< tcp 10.1.0.2:4000>10.1.0.3:80 ack ttl=62',
     )
+  })
+  it('is told of before: which one by its score, and that its host has a router of its own', () => {
+    const hosts = new Hosts()
+    hosts.serve('10.1.0.3', '10.1.0.4')
+    const { engine } = hosts.scene.hosts[0]!
+    const seen = new Set<unknown>()
+    for (let port = 4000; port < 4016; port++) {
+      const line = `tcp 10.1.0.2:${port}>10.1.0.100:80 syn`
+      const steps = engine.explain(1, packetFrame(line, GATEWAY).frame, 1)
+      const valuesOf = (stage: string) => steps.find((step) => step.stage === stage)!.values
+      const { backend, score, nextScore, next } = valuesOf('service')
+      assert.ok(Number(score) > Number(nextScore))
+      assert.deepEqual(new Set([backend, next]), new Set(['10.1.0.3', '10.1.0.4']))
+      const host = backend === '10.1.0.3' ? 1 : 2
+      assert.deepEqual(valuesOf('neighbour'), {
+        address: backend,
+        mac: formatMac(routerOf(host).high, routerOf(host).low),
+        domain: 1,
+      })
+      assert.equal(steps.find(({ stage }) => stage === 'neighbour')!.verdict, 'remote')
+      hosts.send(0, 1, line)
+      assert.match(hosts.left().join(), new RegExp(`^${host}\\.1< tcp [0-9.:]+>${String(backend)}:80 syn`))
+      assert.equal(valuesOf('tunnel')['outerLength'], 28 + hosts.scene.wire.at(-1)!.payload.length)
+      seen.add(backend)
+    }
+    assert.equal(seen.size, 2)
+  })
+  it('is told of without an address that stands in no packet, where the service has no virtual one', () => {
+    const hosts = new Hosts()
+    const { engine } = hosts.scene.hosts[0]!
+    const nowhere = address('0.0.0.4')
+    const backends = [{ address: address('10.1.0.2'), owner: 1 }]
+    engine.setService({ id: 1, domain: 1, address: nowhere, seed: 7, backends })
+    hosts.publish(nowhere)
+    const { frame } = packetFrame('tcp 9.9.9.9:700>192.0.2.1:5000 syn', address('192.0.2.1'))
+    const steps = engine.explain(UPLINK_PORT, frame, 1)
+    const told = steps.filter(({ stage }) => stage === 'published-port' || stage === 'service')
+    assert.deepEqual(told.map(explainSentence), [
+      'It is meant for the published port 192.0.2.1:5000.',
+      'It is for service 1, which has chosen 10.1.0.2.',
+    ])
+    assert.equal(steps.at(-1)!.stage, 'egress')
   })
   it('sees the client that has come in by any host, and answers by that host', () => {
     const hosts = new Hosts()

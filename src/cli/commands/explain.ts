@@ -14,7 +14,8 @@ const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const
 
 const ENDS = `
 Source and destination:
-  web                a sandbox; as a destination also a service, and a sandbox of another host of the cluster
+  web                a sandbox, also of another host of the cluster; as a destination also a service, or another name that
+                     DNS knows: tasks.web, an alias
   web@blue           its place on this network
   172.18.0.2         a sandbox's address, or one beyond the uplink
   internet           any address beyond the uplink
@@ -59,6 +60,9 @@ export function defineExplain(command: Command, cli: Cli): void {
     .option('--filter <expression>', 'with --follow: which frames, as tcpdump takes it')
     .option('-c, --count <number>', 'with --follow: end after so many frames', parseCount)
     .option('--format <format>', `of frames: ${STORY_FORMATS.join(', ')}`, parseStoryFormat)
+    .option('--size <bytes>', 'of a packet of icmp or udp: bytes of the IP packet', parseBytes)
+    .option('--source-port <port>', 'of a packet of tcp or udp: where it comes from', parsePort)
+    .option('--mac <address>', "of a packet: the next hop's MAC address, as `ip neigh` has it at the source")
     .option('--json', 'the same as --format json')
     .option('--markdown', 'the same as --format markdown')
     .option('--html', 'the same as --format html: a page for class, in one file')
@@ -71,6 +75,7 @@ export function defineExplain(command: Command, cli: Cli): void {
         'tapwire explain web internet',
         'tapwire explain web gateway:53/udp',
         'tapwire explain internet uplink:8080',
+        'tapwire explain web 10.1.0.9 --size 1500',
         'tapwire explain capture.pcapng --packet 7',
         'tapwire explain capture.pcapng --lab lab.yaml --html -o page.html',
         "tapwire explain --follow web --filter 'tcp port 80'",
@@ -96,6 +101,9 @@ interface ExplainOptions extends FormatOptions {
   readonly filter?: string
   readonly count?: number
   readonly output?: string
+  readonly size?: number
+  readonly sourcePort?: number
+  readonly mac?: string
 }
 
 const WHAT_HINT =
@@ -104,6 +112,7 @@ const WHAT_HINT =
 const OF_CAPTURES = ['lab', 'packet', 'fromPort', 'labHost', 'uplink', 'answerArp', 'seed', 'output'] as const
 const OF_FOLLOWING = ['filter', 'count'] as const
 const OF_FRAMES = ['format', 'markdown', 'html'] as const
+const OF_PACKETS = ['size', 'sourcePort', 'mac'] as const
 
 /** Throws USAGE where one of the options that mean nothing here is given. */
 function refuse(options: ExplainOptions, names: readonly (keyof ExplainOptions)[], why: string): void {
@@ -123,7 +132,9 @@ async function explainPacket(
     [...OF_CAPTURES, ...OF_FOLLOWING, ...OF_FRAMES],
     'From one place to another there is one packet, which no file has.',
   )
-  const body = { source, ...parseDestination(destination) }
+  const { size, sourcePort, mac } = options
+  const more = { ...(size && { size }), ...(sourcePort && { sourcePort }), ...(mac && { mac }) }
+  const body = { source, ...parseDestination(destination), ...more }
   const answer = await apiClient(cli).post<ExplainAnswer>('/explain', { body })
   if (options.json === true) printJson(cli, answer)
   else cli.stdout.write(formatExplanation(cli, answer))
@@ -131,7 +142,7 @@ async function explainPacket(
 }
 
 async function explainCapture(cli: Cli, path: string, options: ExplainOptions): Promise<void> {
-  refuse(options, OF_FOLLOWING, 'A capture is told of as it is.')
+  refuse(options, [...OF_FOLLOWING, ...OF_PACKETS], 'A capture is told of as it is.')
   if (path !== '-' && !existsSync(path)) throw usage(`There is no file '${path}'.`, WHAT_HINT)
   const { explainFile } = await import('../explain-file.ts')
   await explainFile(cli, path, { ...options, range: options.packet, format: storyFormat(options) })
@@ -142,7 +153,11 @@ async function follow(
   given: readonly (string | undefined)[],
   options: ExplainOptions,
 ): Promise<void> {
-  refuse(options, OF_CAPTURES, 'What passes is told of as it passes, on the standard output.')
+  refuse(
+    options,
+    [...OF_CAPTURES, ...OF_PACKETS],
+    'What passes is told of as it passes, on the standard output.',
+  )
   const places = given.filter((place) => place !== undefined)
   if (places.length === 0) throw usage('Whom to follow?', 'Name a sandbox or a network, or `any`.')
   const { filter, count } = options
@@ -154,6 +169,18 @@ function parsePackets(text: string): PacketRange {
   const range = parsePacketRange(text)
   if (range === undefined) throw new InvalidArgumentError('It is a number from 1, or a range as 7-9.')
   return range
+}
+
+function parseBytes(text: string): number {
+  const size = parseInteger(text)
+  if (size >= 28 && size <= 65_535) return size
+  throw new InvalidArgumentError('It must be from 28 to 65535.')
+}
+
+function parsePort(text: string): number {
+  const port = parseInteger(text)
+  if (port >= 1 && port <= 65_535) return port
+  throw new InvalidArgumentError('It must be from 1 to 65535.')
 }
 
 function parseCount(text: string): number {
@@ -170,7 +197,10 @@ function parseDestination(text: string): Omit<ExplainRequest, 'source'> {
   const colon = place.indexOf(':')
   if (colon === -1) return { destination: place, ...(protocol && { protocol }) }
   if (place.includes(':', colon + 1))
-    throw usage(`'${place}' is no IPv4 address: the router does not route IPv6`)
+    throw usage(
+      `'${place}' is no IPv4 address: the router does not route IPv6`,
+      'Between sandboxes of one network IPv6 passes by MAC address alone: `tapwire explain --follow` tells of it.',
+    )
   const port = portOf(place.slice(colon + 1))
   return { destination: place.slice(0, colon), port, ...(protocol && { protocol }) }
 }

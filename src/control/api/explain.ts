@@ -14,6 +14,12 @@ export const explainRequestSchema = z.strictObject({
   port: z.int().min(1).max(65_535).optional(),
   /** ICMP echo unless given. */
   protocol: z.enum(['tcp', 'udp', 'icmp']).optional(),
+  /** Of TCP and UDP; 49152 unless given. Another one is another flow: a service may choose another backend for it. */
+  sourcePort: z.int().min(1).max(65_535).optional(),
+  /** Bytes of the IP packet, of ICMP and UDP; no more than the headers unless given. */
+  size: z.int().min(28).max(65_535).optional(),
+  /** Of the next hop, as the source's kernel knows it; found out unless given. */
+  mac: text.optional(),
 })
 export type ExplainRequest = z.infer<typeof explainRequestSchema>
 
@@ -21,7 +27,7 @@ const values = z.record(text, z.union([text, z.number(), z.boolean()]))
 
 /** One decision on the way. */
 export const explanationStepSchema = z.object({
-  /** `kernel` is the source's own; then the data path's: ingress, guard, bridge, router, flow, … */
+  /** `names` and `kernel` are the source's own, `cluster` is what is known of other hosts; then the data path's: ingress, guard, bridge, router, flow, … */
   stage: text,
   /** accept, drop, forward, flood, translate, … */
   verdict: text,

@@ -152,8 +152,8 @@ export class Controller implements ControlPlane {
     this.#router = new Router(context, registry, this.#services)
     this.#uplinks = new Uplinks(context)
     this.#impairments = new Impairments(context, this.#runs, registry)
-    this.#explain = new Explain(context, registry, this.#services)
     this.#dns = new Dns(context, this.#runs, registry, this.#services)
+    this.#explain = new Explain({ context, registry, services: this.#services, dns: this.#dns })
   }
 
   /** Makes the machine and the stored model agree. Throws STATE_INVALID where the model cannot be read. */

@@ -217,6 +217,14 @@ export class Dns {
     return all.find(({ id }) => id === remote)?.sandbox.name ?? ''
   }
 
+  /** Names of services are aliases to the switch. */
+  #isService(domain: unknown, name: unknown): boolean {
+    const network = typeof domain === 'number' ? this.#registry.networkOf(domain) : undefined
+    if (network === undefined || typeof name !== 'string') return false
+    const key = nameKey(name)
+    return this.#services.addressesOn(network).some((service) => nameKey(service.name) === key)
+  }
+
   #nameOf(resolver: number): string {
     return this.#names.ownerOf(resolver)?.name ?? ''
   }
@@ -224,12 +232,14 @@ export class Dns {
   /** With what people call the switch's numbers. */
   #named({ stage, verdict, reason, values }: ExplainStep, names: SwitchNames): ExplanationStep {
     const { domain, host, ...rest } = values
+    const isService = verdict === 'match' && this.#isService(domain, values['name'])
     return {
       stage,
       verdict,
       ...(reason !== undefined && { reason }),
       values: {
         ...rest,
+        ...(isService && { kind: 'service' }),
         ...(typeof domain === 'number' && { network: names.network(domain) }),
         ...(typeof host === 'number' && { sandbox: this.#nameOfHost(host) }),
       },

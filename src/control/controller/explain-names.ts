@@ -6,6 +6,8 @@ import type { SwitchNames } from './switch-names.ts'
 
 /** Stages whose `port` is one of the switch; elsewhere it is one of TCP or UDP, or ICMP's identifier. */
 const SWITCH_STAGES: ReadonlySet<string> = new Set(['link', 'ingress', 'bridge', 'egress'])
+/** There the port's name says no more than the address. */
+const TUNNEL_STAGE = 'tunnel'
 const NAT_STAGES: ReadonlySet<string> = new Set(['source-nat', 'destination-nat'])
 
 /** `domain` becomes `network`, or `place` where it is none. `isIcmp`: the packet has an identifier for its ports. */
@@ -31,8 +33,12 @@ function placeOf(domain: number, names: SwitchNames): ExplanationStep['values'] 
 
 function portOf(stage: string, port: number, isIcmp: boolean, names: SwitchNames): ExplanationStep['values'] {
   if (SWITCH_STAGES.has(stage)) {
-    const { sandbox, interface: name } = names.port(port)
-    return { port, interface: name, sandbox }
+    const { sandbox, interface: name, host } = names.port(port)
+    return { port, interface: name, sandbox, ...(host !== '' && { host }) }
+  }
+  if (stage === TUNNEL_STAGE) {
+    const { host } = names.port(port)
+    return { port, ...(host !== '' && { host }) }
   }
   return NAT_STAGES.has(stage) && isIcmp ? { identifier: port } : { port }
 }

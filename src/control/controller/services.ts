@@ -164,6 +164,31 @@ export class Services {
     return this.#find(name)?.virtualIp || undefined
   }
 
+  /** The service of this name: its network, and how many backends it has. */
+  named(name: string): { readonly network: string; readonly backends: number } | undefined {
+    const service = this.#find(name)
+    return service && { network: service.network, backends: this.#backendsOf(service).length }
+  }
+
+  /** Why a published port of a service is not open on this host; undefined where it is, or no service has it. */
+  closedPort(
+    protocol: string,
+    number: number,
+  ): { readonly service: string; readonly mode: string; readonly problem: string } | undefined {
+    for (const service of this.#all()) {
+      const port = service.ports.find((one) => one.protocol === protocol && one.published === number)
+      if (port === undefined) continue
+      const { name: called, id } = service
+      const problem = this.mesh.problemOf(id)
+      if (problem !== '') return { service: called, mode: port.mode, problem }
+      const hasOwn = this.#backendsOf(service).some(({ isLocal }) => isLocal)
+      return port.mode === 'host' && !hasOwn
+        ? { service: called, mode: port.mode, problem: 'none of its backends is on this host' }
+        : undefined
+    }
+    return undefined
+  }
+
   /** What people call the switch's number of one; empty where it is nobody's. */
   nameOf(number: number): string {
     const id = this.mesh.serviceOf(number)

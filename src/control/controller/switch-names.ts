@@ -1,5 +1,5 @@
 import { ROUTER_PORT } from '../../datapath/router-port.ts'
-import type { SwitchRegistry } from '../drivers/switch-registry.ts'
+import type { SwitchPeer, SwitchRegistry } from '../drivers/switch-registry.ts'
 import type { UplinkState } from '../model/machine.ts'
 import type { Context } from './context.ts'
 
@@ -8,7 +8,14 @@ interface PortNames {
   readonly network: string
   readonly sandbox: string
   readonly interface: string
+  /** Of a port that is another host: its name; empty where nobody has told it. */
+  readonly host: string
 }
+
+const NO_NAMES: PortNames = { network: '', sandbox: '', interface: '', host: '' }
+
+const hostOf = (peer: SwitchPeer | undefined): string =>
+  peer === undefined || peer.host === peer.address ? '' : peer.host
 
 /** What the numbers of the switch are called by people, as they are at the moment. */
 export class SwitchNames {
@@ -45,13 +52,14 @@ export class SwitchNames {
   }
 
   port(port: number): PortNames {
-    if (port === ROUTER_PORT) return { network: '', sandbox: '', interface: 'gateway' }
-    if (port === this.#uplink.port) return { network: '', sandbox: '', interface: this.#uplink.interface }
+    if (port === ROUTER_PORT) return { ...NO_NAMES, interface: 'gateway' }
+    if (port === this.#uplink.port) return { ...NO_NAMES, interface: this.#uplink.interface }
     const owner = this.#registry.portOf(port)
     return {
       network: owner?.network.name ?? '',
       sandbox: (owner?.endpoint && this.#context.model.sandbox(owner.endpoint.sandbox)?.name) ?? '',
       interface: owner?.interface ?? '',
+      host: hostOf(owner?.peer),
     }
   }
 }

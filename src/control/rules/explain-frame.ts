@@ -20,6 +20,8 @@ export interface ExplainPacket {
   readonly destinationPort: number
   /** Of a UDP datagram; nothing unless given. */
   readonly payload?: Uint8Array | undefined
+  /** Bytes of the IP packet, with zeros behind the payload; those that it needs where it needs more. Not of TCP. */
+  readonly size?: number | undefined
 }
 
 /** The default of Linux (net.ipv4.ip_default_ttl). */
@@ -29,7 +31,8 @@ const MAXIMUM_SEGMENT_SIZE = Uint8Array.of(2, 4, 1460 >>> 8, 1460 & 0xff)
 const WINDOW = 64_240
 
 const PROTOCOL_NUMBERS = { tcp: TCP, udp: UDP, icmp: ICMP } as const
-const MESSAGE_SIZES = {
+/** Bytes of the headers behind that of IP. */
+export const MESSAGE_SIZES = {
   tcp: tcp.MIN_HEADER_SIZE + MAXIMUM_SEGMENT_SIZE.length,
   udp: udp.HEADER_SIZE,
   icmp: icmp.HEADER_SIZE,
@@ -50,8 +53,14 @@ export function explainFrame(packet: ExplainPacket): Uint8Array {
 
 const NO_PAYLOAD = new Uint8Array()
 
-const payloadOf = ({ protocol, payload = NO_PAYLOAD }: ExplainPacket): Uint8Array =>
-  protocol === 'udp' ? payload : NO_PAYLOAD
+function payloadOf({ protocol, payload = NO_PAYLOAD, size = 0 }: ExplainPacket): Uint8Array {
+  const given = protocol === 'udp' ? payload : NO_PAYLOAD
+  const room = size - ipv4.MIN_HEADER_SIZE - MESSAGE_SIZES[protocol]
+  if (protocol === 'tcp' || room <= given.length) return given
+  const filled = new Uint8Array(room)
+  filled.set(given)
+  return filled
+}
 
 function putHeader(view: DataView, at: number, packet: ExplainPacket, size: number): number {
   const { source, destination, protocol } = packet
@@ -103,10 +112,10 @@ const PUT_MESSAGE: Readonly<Record<ExplainPacket['protocol'], PutMessage>> = {
     new Uint8Array(view.buffer).set(payload, at + udp.HEADER_SIZE)
     udp.fillChecksum(view, at, pseudoHeader)
   },
-  icmp: (view, at, { sourcePort }) => {
+  icmp: (view, at, packet) => {
     icmp.emit({ type: icmp.TYPE_ECHO, code: 0, checksum: 0, rest: 0 }, view, at)
-    icmp.setIdentifier(view, at, sourcePort)
+    icmp.setIdentifier(view, at, packet.sourcePort)
     icmp.setSequenceNumber(view, at, 1)
-    icmp.fillChecksum(view, at, at + MESSAGE_SIZES.icmp)
+    icmp.fillChecksum(view, at, at + MESSAGE_SIZES.icmp + payloadOf(packet).length)
   },
 }

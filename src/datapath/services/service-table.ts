@@ -106,11 +106,11 @@ export function pickBackend(
   source: number,
   ports: number,
 ): number {
-  const flow = scramble(scramble(scramble(seed, source), ports), protocol)
+  const flow = flowOf(seed, protocol, source, ports)
   let best = NONE
   let highest = -1
   for (let i = 0; i < backends.length; i++) {
-    const score = scramble(flow, backends[i]!) >>> 0
+    const score = scoreOf(flow, backends[i]!)
     // Of two with the same score the lower address, in whatever order they stand.
     if (score < highest || (score === highest && backends[i]! > backends[best]!)) continue
     best = i
@@ -118,3 +118,20 @@ export function pickBackend(
   }
   return best
 }
+
+/** What `pickBackend` chooses by: all backends, the highest score first, which is the one that it picks. Scores are below 2^32. */
+export function rankBackends(
+  { backends, seed }: Service,
+  protocol: number,
+  source: number,
+  ports: number,
+): readonly { readonly address: number; readonly score: number }[] {
+  const flow = flowOf(seed, protocol, source, ports)
+  const scored = Array.from(backends, (address) => ({ address, score: scoreOf(flow, address) }))
+  return scored.toSorted((one, other) => other.score - one.score || one.address - other.address)
+}
+
+const flowOf = (seed: number, protocol: number, source: number, ports: number): number =>
+  scramble(scramble(scramble(seed, source), ports), protocol)
+
+const scoreOf = (flow: number, backend: number): number => scramble(flow, backend) >>> 0

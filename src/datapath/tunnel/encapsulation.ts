@@ -89,6 +89,14 @@ export interface EncapsulationParts {
   readonly seed: number
 }
 
+/** How a frame goes into a tunnel. */
+export interface TunnelledShape {
+  /** From 0. */
+  readonly source: number
+  /** Undefined where it stays whole. */
+  readonly pieces: 'segments' | 'fragments' | undefined
+}
+
 export class Encapsulation implements TunnelEgress {
   private readonly view: DataView
   private readonly bytes: Uint8Array
@@ -196,6 +204,14 @@ export class Encapsulation implements TunnelEgress {
     return isLong && !this.isCut(offset, length, isSuper) ? DropReason.fragmentationNeeded : DropReason.none
   }
 
+  /** Of the frame that `decide` has found nothing against: the socket that it is sent from, of as many as the tunnel has, and in what it goes. */
+  shape(port: number, offset: number, length: number): TunnelledShape {
+    const isSuper = gsoType(this.view, offset - VIRTIO_NET_HEADER_SIZE) !== GSO_NONE
+    const isLong = this.longest(offset, length, isSuper) > this.tables.mtu[port]!
+    const source = this.sourceOf(this.tables.tunnel[this.domains[port]!]!)
+    return { source, pieces: isSuper ? 'segments' : isLong ? 'fragments' : undefined }
+  }
+
   /** Bytes behind the Ethernet header, of a super-frame those of its longest segment. */
   private longest(offset: number, length: number, isSuper: boolean): number {
     if (!isSuper) return length - ETHERNET_HEADER_SIZE
@@ -241,9 +257,13 @@ export class Encapsulation implements TunnelEgress {
     const dscp = tables.dscp[tunnel]!
     // RFC 6040, 4.1, normal mode: the inner ECN is the outer one.
     const tos = dscp === INHERITED ? flow.typeOfService : (dscp << 2) | (flow.typeOfService & ECN_MASK)
-    const source = ((flow.hash >>> 16) * tables.sources[tunnel]!) >>> 16
-    this.sendWord = source | (tos << SEND_TOS_SHIFT)
+    this.sendWord = this.sourceOf(tunnel) | (tos << SEND_TOS_SHIFT)
     this.vniWord = tables.networkIdentifier[domain]! << 8
+  }
+
+  /** One for all packets of a flow, so that the underlay keeps them in order (RFC 7348, 5). */
+  private sourceOf(tunnel: number): number {
+    return ((this.flow.hash >>> 16) * this.tables.sources[tunnel]!) >>> 16
   }
 
   /** The VXLAN header of the frame at `offset`; returns where it is. */

@@ -1,9 +1,14 @@
 import { arpPacket } from '../../protocols/arp.ts'
 import { formatIpv4, formatIpv6, formatMac, ipv4At } from '../../wire/address.ts'
 import * as ethernet from '../../wire/ethernet.ts'
-import { DropReason } from '../drop-reason.ts'
+import * as ipv4 from '../../wire/ipv4.ts'
+import * as ipv6 from '../../wire/ipv6.ts'
+import * as udp from '../../wire/udp.ts'
+import * as vxlan from '../../wire/vxlan.ts'
+import { DROP_REASONS, DropReason } from '../drop-reason.ts'
 import type { ExplainedSteps, StepValues } from '../explained-steps.ts'
 import type { FrameMemory } from '../frame-memory.ts'
+import { FROM_PEER, type PortTable } from '../port-table.ts'
 import { MAPPED, type TunnelTables, wordsOf } from './tunnel-tables.ts'
 import type { Tunnels } from './tunnels.ts'
 
@@ -19,6 +24,19 @@ export function formatUnderlay(address: Uint8Array): string {
 function peerValues(tables: TunnelTables, port: number): StepValues {
   const { domain, address } = tables.peer(port)!
   return { port, domain, address: formatUnderlay(address), vni: tables.networkIdentifier[domain]! }
+}
+
+/** Of what stands around a frame of `length` bytes to a peer: `outerLength` is that of the IP packet. */
+function outerValues(tables: TunnelTables, port: number, length: number): StepValues {
+  const { domain } = tables.peer(port)!
+  const { local, udpPort } = tables.tunnelOf(tables.tunnel[domain]!)!
+  const [a, b, c] = wordsOf(local)
+  const ipHeader = a === 0 && b === 0 && c === MAPPED ? ipv4.MIN_HEADER_SIZE : ipv6.HEADER_SIZE
+  return {
+    local: formatUnderlay(local),
+    udpPort,
+    outerLength: ipHeader + udp.HEADER_SIZE + vxlan.HEADER_SIZE + length,
+  }
 }
 
 /** A frame from a peer. False where it gets no further. */
@@ -49,14 +67,20 @@ export function explainEncapsulation(
   offset: number,
   length: number,
 ): boolean {
-  if (tables.peer(port) === undefined) return false
+  const peer = tables.peer(port)
+  if (peer === undefined) return false
   const reason = encapsulation.decide(port, offset, length)
   const values = { ...peerValues(tables, port), mtu: tables.mtu[port]! }
   // The MTU is that of the packet in the frame.
   if (reason === DropReason.fragmentationNeeded) {
     steps.drop('tunnel', reason, { ...values, length: length - ethernet.HEADER_SIZE })
   } else if (reason !== DropReason.none) steps.drop('tunnel', reason, values)
-  else steps.say('tunnel', 'encapsulate', values)
+  else {
+    const { source, pieces } = encapsulation.shape(port, offset, length)
+    const whole = pieces === undefined ? outerValues(tables, port, length) : { pieces }
+    const sources = tables.sources[tables.tunnel[peer.domain]!]!
+    steps.say('tunnel', 'encapsulate', { ...values, ...whole, source: source + 1, sources })
+  }
   return true
 }
 
@@ -65,13 +89,58 @@ export function explainRoutedEncapsulation(
   { tables }: Tunnels,
   steps: ExplainedSteps,
   port: number,
+  length: number,
 ): boolean {
   const peer = tables.peer(port)
   if (peer === undefined) return false
-  const values = { ...peerValues(tables, port), mtu: tables.mtu[port]! }
+  const mtu = tables.mtu[port]!
+  const values = { ...peerValues(tables, port), mtu }
+  const isWhole = length - ethernet.HEADER_SIZE <= mtu
+  const whole = isWhole ? outerValues(tables, port, length) : { pieces: 'fragments' }
   if (tables.hasRouter[peer.domain] === 0) steps.drop('tunnel', DropReason.routerNotTunnelled, values)
-  else steps.say('tunnel', 'encapsulate', values)
+  else steps.say('tunnel', 'encapsulate', { ...values, ...whole })
   return true
+}
+
+/** Addresses of peers that a step names; of more it says how many there are. */
+const PEERS_TOLD_MAX = 8
+
+/** What is flooded: why it goes to no peer, where there are some. */
+export function explainStaying(
+  { tables }: Tunnels,
+  ports: PortTable,
+  steps: ExplainedSteps,
+  port: number,
+  domain: number,
+): void {
+  const peers = ports.members(domain).filter((one) => one !== port && tables.peer(one) !== undefined).length
+  if (peers === 0) return
+  if (ports.oneWay[port] === FROM_PEER) steps.say('tunnel', 'split-horizon', { domain, peers })
+  else if (ports.keepsFloods[domain] === 1) steps.say('tunnel', 'keep', { domain, peers })
+}
+
+/** The ports that a frame is flooded to: which of them are peers, each of which gets a copy (head-end replication). */
+export function explainReplication(
+  { tables, encapsulation }: Tunnels,
+  steps: ExplainedSteps,
+  reached: readonly number[],
+  offset: number,
+  length: number,
+): void {
+  const byReason = new Map<number, number[]>()
+  for (const port of reached) {
+    if (tables.peer(port) === undefined) continue
+    const reason = encapsulation.decide(port, offset, length)
+    byReason.set(reason, [...(byReason.get(reason) ?? []), port])
+  }
+  for (const [reason, ports] of byReason) {
+    const addresses = ports.slice(0, PEERS_TOLD_MAX).map((port) => formatUnderlay(tables.peer(port)!.address))
+    const more = ports.length - addresses.length
+    const { domain, vni } = peerValues(tables, ports[0]!)
+    const values = { domain: domain!, addresses: addresses.join(', '), more, peers: ports.length }
+    if (reason === DropReason.none) steps.say('tunnel', 'replicate', { ...values, vni: vni! })
+    else steps.say('tunnel', 'leave-out', { ...values, cause: DROP_REASONS[reason]!.name })
+  }
 }
 
 /** A frame for everybody. True where it is answered instead of that. */

@@ -104,6 +104,12 @@ export class RemoteStations {
     for (const remote of this.remotes.get(domain)?.values() ?? []) this.placeNeighbours(domain, remote)
   }
 
+  /** Whether the neighbour at this MAC address is the router of the host that a remote station is on, and not the station. */
+  isBehindRouter(domain: number, address: number, high: number, low: number): boolean {
+    const slot = this.addresses.find(domain, address, 0, 0, 0)
+    return slot >= 0 && (this.addresses.value(slot) !== high || this.addresses.value2(slot) !== low)
+  }
+
   private remote(domain: number): Remotes {
     let remotes = this.remotes.get(domain)
     if (remotes === undefined) {

@@ -52,6 +52,62 @@ describe('an endpoint on a network of the cluster', () => {
     assert.deepEqual([explained.steps.at(-1)!.verdict, explained.outcome], ['encapsulate', 'tunnelled'])
   })
 
+  it('is where the rest of the way of its packets can be explained, from the tunnel on', async () => {
+    const { cluster, hosts } = await withNetwork(3)
+    await hosts[0]!.start('web', 'lan')
+    await hosts[1]!.start('db', 'lan')
+    await hosts[2]!.start('far', 'lan')
+    await cluster.settle()
+    const { controller, fabric } = hosts[0]!.daemon
+    for (const source of ['db', hosts[1]!.addressOf('db', 'lan')]) {
+      const { packet, steps } = await controller.explain({ source, destination: 'web' })
+      assert.deepEqual(
+        [packet.source, packet.sandbox, packet.network],
+        [hosts[1]!.addressOf('db', 'lan'), 'db', 'lan'],
+      )
+      assert.deepEqual(steps[0], {
+        stage: 'host',
+        verdict: 'elsewhere',
+        values: { sandbox: 'db', host: 'b', network: 'lan' },
+      })
+      const peer = fabric.tunnelling.peers.get(fabric.router.explained.at(-1)!.port)
+      assert.equal(peer?.address, hosts[1]!.advertise)
+    }
+    await assert.rejects(controller.explain({ source: 'db', destination: 'far' }), {
+      code: 'BAD_REQUEST',
+      hint: 'Ask the daemon of host b.',
+    })
+  })
+
+  it('is explained with a doubt while the registry is away, and not at all while its host is', async () => {
+    const { cluster, hosts, network } = await withNetwork(2)
+    await hosts[0]!.start('web', 'lan')
+    await hosts[1]!.start('db', 'lan')
+    await cluster.settle()
+    const { controller } = hosts[0]!
+    const address = hosts[1]!.addressOf('db', 'lan')
+    hosts[1]!.kill()
+    await cluster.pass(11_000)
+    assert.equal(controller.cluster!.endpoints(network).size, 1)
+    await assert.rejects(
+      controller.explain({ source: 'web', destination: 'db' }),
+      (error: Error & { hint?: string }) => {
+        assert.match(
+          `${error.message} ${error.hint}`,
+          /^No such container: db What was on hosts that are away .*: b\./,
+        )
+        return true
+      },
+    )
+    const gone = await controller.explain({ source: 'web', destination: address })
+    assert.deepEqual(gone.steps[0], { stage: 'cluster', verdict: 'away', values: { address, host: 'b' } })
+    assert.equal(gone.outcome, 'unknown')
+    cluster.server.fault = 'unreachable'
+    await cluster.pass(20_000)
+    const stale = await controller.explain({ source: 'web', destination: address })
+    assert.deepEqual([stale.steps[0]!.stage, stale.steps[0]!.verdict], ['cluster', 'stale'])
+  })
+
   it('is a station that the switch never forgets, and guarded', async () => {
     const { hosts } = await withNetwork(1)
     await hosts[0]!.start('web', 'lan')

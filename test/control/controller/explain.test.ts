@@ -5,6 +5,7 @@ import { parseIpAddress } from '../../../src/control/ip-address.ts'
 import { macOfAddress } from '../../../src/control/mac-address.ts'
 import { sampleQuestion } from '../../../src/control/rules/sample-question.ts'
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../../../src/limits.ts'
+import * as arp from '../../../src/wire/arp.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as ipv4 from '../../../src/wire/ipv4.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
@@ -216,7 +217,118 @@ describe('a packet that its kernel keeps', () => {
     const daemon = await scene()
     const nobody = addressOf(daemon, 'web', 'net').replace(/\d+$/, '200')
     const { outcome, steps } = await daemon.controller.explain({ source: 'web', destination: nobody })
-    assert.deepEqual([outcome, stagesOf(steps)], ['unknown', ['kernel unresolved']])
+    const way = ['kernel unresolved', 'ingress accept', 'bridge flood', 'kernel wait']
+    assert.deepEqual([outcome, stagesOf(steps)], ['unknown', way])
+    const { frame } = daemon.fabric.router.explained.at(-1)!
+    const question = arp.parse(new DataView(frame.buffer), ethernet.HEADER_SIZE, frame.length)!
+    assert.deepEqual(question, {
+      operation: arp.OPERATION_REQUEST,
+      senderHardware: macOf(daemon, 'web', 'net'),
+      senderProtocol: addressOf(daemon, 'web', 'net'),
+      targetHardware: '00:00:00:00:00:00',
+      targetProtocol: nobody,
+    })
+  })
+})
+
+describe('a station that no sandbox is', () => {
+  const MAC = '02:00:00:00:00:99'
+
+  /** Where it would be on the network of web. */
+  async function stranger(): Promise<{ daemon: Daemon; address: string; domain: number }> {
+    const daemon = await scene()
+    const address = addressOf(daemon, 'web', 'net').replace(/\d+$/, '200')
+    const port = [...daemon.fabric.ports.values()].find(({ mac }) => mac === macOf(daemon, 'web', 'net'))!
+    return { daemon, address, domain: port.domain }
+  }
+
+  it('is where the ARP table of the gateway says', async () => {
+    const { daemon, address, domain } = await stranger()
+    daemon.fabric.router.neighbours = [{ domain, address, mac: MAC, state: 'reachable' }]
+    const { steps } = await daemon.controller.explain({ source: 'web', destination: address })
+    assert.deepEqual([stagesOf(steps)[0], asked(daemon).target], ['kernel send', MAC])
+    assert.equal(steps[0]!.values['says'], "the gateway's ARP table")
+  })
+
+  it('is where the user says', async () => {
+    const { daemon, address } = await stranger()
+    const request = { source: 'web', destination: address, mac: MAC.toUpperCase() }
+    const { steps } = await daemon.controller.explain(request)
+    assert.deepEqual([stagesOf(steps)[0], asked(daemon).target], ['kernel send', MAC])
+    assert.equal('says' in steps[0]!.values, false)
+  })
+
+  it('is taken for the one that the switch has heard with the MAC address that the address makes', async () => {
+    const { daemon, address, domain } = await stranger()
+    const mac = macOfAddress(parseIpAddress(address)!)
+    daemon.fabric.learned.push({ domain, port: 7, mac, ageS: 3, static: false })
+    const { steps } = await daemon.controller.explain({ source: 'web', destination: address })
+    assert.deepEqual(stagesOf(steps).slice(0, 5), [
+      'kernel unresolved',
+      'ingress accept',
+      'bridge flood',
+      'kernel guess',
+      'ingress accept',
+    ])
+    assert.equal(asked(daemon).target, mac)
+  })
+
+  it('is behind the router, where that answers', async () => {
+    const { daemon, address } = await stranger()
+    const { router } = daemon.fabric
+    const real = router.explain.bind(router)
+    router.explain = (port, frame) => {
+      const steps = real(port, frame)
+      return steps.at(-1)?.verdict === 'flood'
+        ? [{ stage: 'answer', verdict: 'arp-reply', values: { domain: 1 } }]
+        : steps
+    }
+    const { steps } = await daemon.controller.explain({ source: 'web', destination: address })
+    assert.deepEqual(stagesOf(steps).slice(0, 3), [
+      'kernel unresolved',
+      'answer arp-reply',
+      'kernel answered',
+    ])
+    const gateway = daemon.controller.inspectSandbox('web').NetworkSettings.Networks['net']!.Gateway
+    assert.equal(asked(daemon).target, macOfAddress(parseIpAddress(gateway)!))
+  })
+
+  it('gets nothing where the question for it is dropped', async () => {
+    const { daemon, address } = await stranger()
+    const dropped = { stage: 'bridge', verdict: 'drop', reason: 'no-other-port', values: {} }
+    daemon.fabric.router.explain = () => [dropped]
+    const { steps, outcome } = await daemon.controller.explain({ source: 'web', destination: address })
+    assert.deepEqual([outcome, stagesOf(steps)], ['dropped', ['kernel unresolved', 'bridge drop']])
+  })
+})
+
+describe('a packet of some size', () => {
+  const MTU = 1500
+
+  it('is that long', async () => {
+    const daemon = await scene()
+    for (const protocol of ['icmp', 'udp'] as const) {
+      const port = protocol === 'udp' ? { port: 9 } : {}
+      const request = { source: 'web', destination: 'db', protocol, size: MTU, ...port }
+      const { steps } = await daemon.controller.explain(request)
+      const { frame } = daemon.fabric.router.explained.at(-1)!
+      assert.equal(frame.length, ethernet.HEADER_SIZE + MTU)
+      assert.equal(stagesOf(steps).includes('kernel fragment'), false)
+    }
+  })
+
+  it('goes in fragments where the interface takes less, of which the first is asked about', async () => {
+    const daemon = await scene()
+    const request = { source: 'web', destination: 'db', size: 4000 }
+    const { steps } = await daemon.controller.explain(request)
+    assert.deepEqual(stagesOf(steps).slice(0, 2), ['kernel send', 'kernel fragment'])
+    assert.deepEqual(steps[1]!.values, { sandbox: 'web', size: 4000, mtu: MTU, fragments: 3 })
+    const { frame } = daemon.fabric.router.explained.at(-1)!
+    const packet = ipv4.parse(new DataView(frame.buffer), ethernet.HEADER_SIZE, frame.length)!
+    assert.deepEqual(
+      [packet.totalLength, packet.moreFragments, packet.dontFragment, packet.fragmentOffset],
+      [MTU, true, false, 0],
+    )
   })
 })
 
@@ -265,6 +377,9 @@ describe('what cannot be explained', () => {
       'BAD_REQUEST',
       'icmp has no ports, so none can be asked for',
     ],
+    [{ source: 'web', destination: 'db', sourcePort: 7 }, 'BAD_REQUEST', /icmp has no ports/],
+    [{ source: 'web', destination: 'db', port: 7, size: 100 }, 'BAD_REQUEST', /the first packet of TCP/],
+    [{ source: 'web', destination: 'db', mac: '02:42' }, 'BAD_REQUEST', 'invalid MAC address: 02:42'],
     [{ source: 'nobody', destination: 'db' }, 'SANDBOX_UNKNOWN', 'No such container: nobody'],
     [{ source: 'web', destination: 'db@nowhere' }, 'NETWORK_UNKNOWN', 'network nowhere not found'],
     [

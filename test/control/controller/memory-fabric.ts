@@ -233,14 +233,18 @@ export class MemoryFabric implements Fabric {
     this.#gone(number)
   }
 
+  /** Stations that are no ports', which a test puts in. */
+  readonly learned: FabricStation[] = []
+
   async stations(): Promise<readonly FabricStation[]> {
-    return [...this.ports.values()].map(({ port, domain, mac }) => ({
+    const own = [...this.ports.values()].map(({ port, domain, mac }) => ({
       port,
       domain,
       mac,
       ageS: 1,
       static: false,
     }))
+    return [...own, ...this.learned]
   }
 
   /** Every port has one station. */

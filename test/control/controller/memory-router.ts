@@ -19,6 +19,7 @@ import {
   UPLINK_PORT,
 } from '../../../src/limits.ts'
 import { parseIpv4 } from '../../../src/wire/address.ts'
+import * as arp from '../../../src/wire/arp.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as ipv4 from '../../../src/wire/ipv4.ts'
 import type { MemoryTunnels } from './memory-tunnels.ts'
@@ -28,7 +29,7 @@ export interface MemorySwitch {
   readonly ports: ReadonlyMap<number, FabricPort>
   readonly gateways: ReadonlyMap<number, FabricGateway>
   readonly uplinkSpec: UplinkSpec | undefined
-  readonly tunnelling: Pick<MemoryTunnels, 'remotes'>
+  readonly tunnelling: Pick<MemoryTunnels, 'peers' | 'remotes'>
 }
 
 const UPLINK_MAC = '02:00:00:00:99:01'
@@ -112,8 +113,11 @@ export class MemoryRouter {
     this.explained.push({ port, frame })
     const view = new DataView(frame.buffer, frame.byteOffset)
     const { target: mac, source } = ethernet.parse(view, 0, frame.length)!
+    const peer = this.#switch.tunnelling.peers.get(port)
+    const domain = port === UPLINK_PORT ? UPLINK_DOMAIN : (peer ?? this.#switch.ports.get(port)!).domain
+    const question = arp.parse(view, ethernet.HEADER_SIZE, frame.length)
+    if (question !== undefined) return this.#asked(question, port, domain)
     const packet = ipv4.parse(view, ethernet.HEADER_SIZE, frame.length)!
-    const domain = port === UPLINK_PORT ? UPLINK_DOMAIN : this.#switch.ports.get(port)!.domain
     const way: ExplainStep[] = [
       { stage: 'ingress', verdict: 'accept', values: { port, domain, length: frame.length } },
       { stage: 'guard', verdict: 'accept', values: { mac: source, address: packet.source } },
@@ -136,6 +140,26 @@ export class MemoryRouter {
       { stage: 'bridge', verdict: 'router', values: { mac, domain } },
       ...this.#routed(packet, domain),
     ]
+  }
+
+  /** A question by ARP goes to all others, unless the switch has been told who has the address. */
+  #asked({ targetProtocol }: arp.Arp, port: number, domain: number): ExplainStep[] {
+    const ingress: ExplainStep = { stage: 'ingress', verdict: 'accept', values: { port, domain } }
+    const told = [...this.#switch.tunnelling.remotes].find(
+      ([key, { addresses }]) => key.startsWith(`${domain} `) && addresses.includes(targetProtocol),
+    )
+    if (told !== undefined) {
+      const mac = told[0].split(' ')[1]!
+      return [
+        ingress,
+        { stage: 'tunnel', verdict: 'suppress', values: { domain, address: targetProtocol, mac } },
+      ]
+    }
+    const others = [...this.#switch.ports.values()].filter(
+      (one) => one.domain === domain && one.port !== port,
+    )
+    const flood = { domain, mac: 'ff:ff:ff:ff:ff:ff', ports: others.length }
+    return [ingress, { stage: 'bridge', verdict: 'flood', values: flood }]
   }
 
   #routed({ source, destination, timeToLive: ttl }: ipv4.Ipv4, domain: number): ExplainStep[] {

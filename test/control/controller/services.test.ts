@@ -59,6 +59,76 @@ describe('a service', () => {
     await fails(unknown, 'No such container: shop')
   })
 
+  it('without a virtual address is explained as DNS answers: to the first backend that it names', async () => {
+    const { daemon } = await booted()
+    const { controller, fabric } = daemon
+    await controller.createService({ ...WEB, EndpointMode: 'dnsrr' })
+    const record = (data: string) => ({ name: 'web.', type: 'A', ttlS: 600, data })
+    const answers = [record('10.1.0.3'), record('10.1.0.2')]
+    const steps = [
+      { stage: 'names', verdict: 'match', values: { name: 'web', kind: 'alias', domain: 1, host: 9 } },
+    ]
+    for (const name of ['web', 'tasks.web', 'web@front']) {
+      fabric.resolution = { ...fabric.resolution, rcode: 'NOERROR', verdict: 'answered', answers, steps }
+      const told = await controller.explain({ source: 'c1', destination: name, port: 80 })
+      assert.equal(told.packet.destination, '10.1.0.3')
+      assert.equal(fabric.questions.at(-1)!.name, name.replace('@', '.'))
+      const [match, choose, kernel] = told.steps
+      assert.equal(match!.values['kind'], 'service')
+      assert.deepEqual(choose!.values, {
+        address: '10.1.0.3',
+        sandbox: 'b1',
+        host: '',
+        addresses: '10.1.0.3, 10.1.0.2',
+        more: 0,
+        answers: 2,
+        next: '10.1.0.2',
+      })
+      assert.deepEqual([kernel!.stage, kernel!.values['nextHop']], ['kernel', '10.1.0.3'])
+    }
+  })
+  it('without a virtual address has none that could be explained to, where DNS has none', async () => {
+    const { daemon } = await booted()
+    const { controller, fabric } = daemon
+    await controller.createNetwork({ Name: 'back' })
+    await controller.createSandbox('far', { Cmd: ['serve'], HostConfig: { NetworkMode: 'back' } })
+    await controller.startSandbox('far')
+    await controller.createService({ ...WEB, EndpointMode: 'dnsrr' })
+    const none: ServiceCreate = { ...WEB, Name: 'none', ReplicasOf: ['app=none'], Network: 'front' }
+    await controller.createService({ ...none, EndpointMode: 'dnsrr' })
+    const explain = (source: string, destination: string) => controller.explain({ source, destination })
+    await fails(explain('far', 'web'), 'container far is not on network front, where the name web is known')
+    await fails(
+      explain('c1', 'tasks.none'),
+      /service none has no backend, so DNS has no address for the name tasks.none/,
+    )
+    await controller.setUplink('tap:up0,address=203.0.113.10/24,gateway=203.0.113.254')
+    await fails(
+      explain('internet', 'web'),
+      /known to sandboxes on network front alone, and the packet comes from outside/,
+    )
+    assert.deepEqual(fabric.questions, [], 'nobody was asked')
+  })
+  it('that has published a port where no backend is says so', async () => {
+    const { daemon } = await booted()
+    const { controller, fabric } = daemon
+    await controller.setUplink('tap:up0,address=203.0.113.10/24,gateway=203.0.113.254')
+    const Ports = [{ TargetPort: 80, PublishedPort: 5000, PublishMode: 'host' as const }]
+    await controller.createService({ Name: 'none', ReplicasOf: ['app=none'], Network: 'front', Ports })
+    fabric.router.explain = () => [{ stage: 'policy', verdict: 'drop', reason: 'not-ours', values: {} }]
+    const told = async (port: number) => {
+      const { steps, outcome } = await controller.explain({ source: 'internet', destination: 'uplink', port })
+      assert.equal(outcome, 'dropped')
+      return steps.at(-1)!
+    }
+    assert.deepEqual((await told(5000)).values, {
+      service: 'none',
+      mode: 'host',
+      problem: 'none of its backends is on this host',
+      port: 5000,
+    })
+    assert.equal((await told(5001)).stage, 'policy')
+  })
   it('has an address of its network, the sandboxes with its label for backends, and names for all of that', async () => {
     const { daemon } = await booted()
     await daemon.controller.createService(WEB)

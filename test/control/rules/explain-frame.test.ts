@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { explainFrame } from '../../../src/control/rules/explain-frame.ts'
+import { arpFrame } from '../../../src/control/rules/arp-frame.ts'
+import { explainFrame, MESSAGE_SIZES } from '../../../src/control/rules/explain-frame.ts'
+import { firstFragment, fragmentsOf } from '../../../src/control/rules/first-fragment.ts'
+import * as arp from '../../../src/wire/arp.ts'
 import { pseudoHeaderIpv4 } from '../../../src/wire/checksum.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
 import * as icmp from '../../../src/wire/icmp.ts'
@@ -41,6 +44,54 @@ describe('the frame that is explained', () => {
         checkMessage[packet.protocol](view, frame.length, packet)
       }),
     )
+  })
+
+  it('has the size that is asked for, where its headers leave room for it', () => {
+    fc.assert(
+      fc.property(packets, fc.integer({ min: 28, max: 65_535 }), (packet, size) => {
+        const frame = explainFrame({ ...packet, size })
+        if (packet.protocol === 'tcp') return assert.deepEqual(frame, explainFrame(packet))
+        assert.equal(frame.length, ethernet.HEADER_SIZE + size)
+        const view = new DataView(frame.buffer)
+        assert.equal(ipv4.parse(view, ethernet.HEADER_SIZE, frame.length)!.totalLength, size)
+        assert.ok(frame.subarray(HEADERS + MESSAGE_SIZES[packet.protocol]).every((byte) => byte === 0))
+        checkMessage[packet.protocol](view, frame.length, packet)
+      }),
+    )
+  })
+
+  it('is cut to a first fragment as the MTU has it', () => {
+    const sizes = fc.tuple(fc.integer({ min: 68, max: 9000 }), fc.integer({ min: 1, max: 50_000 }))
+    fc.assert(
+      fc.property(packets, sizes, (packet, [mtu, more]) => {
+        fc.pre(packet.protocol !== 'tcp')
+        const size = mtu + more
+        const whole = explainFrame({ ...packet, size })
+        const frame = firstFragment(whole, mtu)
+        const view = new DataView(frame.buffer)
+        const header = ipv4.parse(view, ethernet.HEADER_SIZE, frame.length)!
+        const payload = header.totalLength - ipv4.MIN_HEADER_SIZE
+        assert.ok(header.totalLength <= mtu && header.totalLength > mtu - 8)
+        assert.equal(payload % 8, 0)
+        assert.equal(frame.length, ethernet.HEADER_SIZE + header.totalLength)
+        assert.deepEqual([header.moreFragments, header.dontFragment, header.fragmentOffset], [true, false, 0])
+        assert.ok(ipv4.checksumValid(view, ethernet.HEADER_SIZE))
+        assert.deepEqual(frame.subarray(HEADERS), whole.subarray(HEADERS, frame.length))
+        let count = 1
+        // The last one may fill the MTU.
+        for (let left = size; left > mtu; left -= payload) count++
+        assert.equal(fragmentsOf(size, mtu), count)
+      }),
+    )
+  })
+
+  it('may be a question by ARP first', () => {
+    const asker = { sourceMac: '02:42:0a:01:00:02', source: '10.1.0.2', nextHop: '10.1.0.9' }
+    const hex = Buffer.from(arpFrame(asker)).toString('hex')
+    const [nobody, address, target] = ['000000000000', '0a010002', '0a010009']
+    const mac = '02420a010002'
+    assert.equal(hex, `ffffffffffff${mac}08060001080006040001${mac}${address}${nobody}${target}`)
+    assert.equal(hex.length, 2 * (ethernet.HEADER_SIZE + arp.PACKET_SIZE))
   })
 
   it('carries what a datagram is to carry, and nothing in other packets', () => {

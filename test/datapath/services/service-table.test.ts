@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { pickBackend, type Service, ServiceTable } from '../../../src/datapath/services/service-table.ts'
+import {
+  pickBackend,
+  rankBackends,
+  type Service,
+  ServiceTable,
+} from '../../../src/datapath/services/service-table.ts'
 import { SERVICE_BACKENDS_MAX, SERVICES_MAX } from '../../../src/limits.ts'
 
 const TCP = 6
@@ -55,6 +60,22 @@ describe('the backend of a flow', () => {
     // Six standard deviations of a binomial distribution.
     for (const backend of all)
       assert.ok(Math.abs(counts.get(backend)! - 2000) < 240, String(counts.get(backend)))
+  })
+  it('is the first of all by their scores', () => {
+    fc.assert(
+      fc.property(backends, flow, (all, each) => {
+        const ranked = rankBackends(service(all), TCP, each.source, each.ports)
+        assert.equal(ranked[0]!.address, chosen(service(all), each))
+        assert.deepEqual(
+          ranked.map(({ address }) => address).toSorted((a, b) => a - b),
+          all.toSorted((a, b) => a - b),
+        )
+        for (const [index, { score }] of ranked.entries()) {
+          assert.ok(score >= 0 && score < 2 ** 32)
+          if (index > 0) assert.ok(score <= ranked[index - 1]!.score)
+        }
+      }),
+    )
   })
   it('is none where there is none', () => {
     assert.equal(pickBackend(service([]), TCP, 1, 2), -1)

@@ -434,6 +434,123 @@ describe('what explain says of tunnels', () => {
   })
 })
 
+describe('what explain says of what stands around a frame', () => {
+  it('is the source and the length that it then has', () => {
+    const scene = new TunnelScene(2)
+    const [here] = scene.hosts
+    here!.tap(1)
+    here!.engine.setRemote(1, stationOf('10.1.0.3'), { port: peerOf(1), ipv4: [] })
+    const sources = new Set<unknown>()
+    for (let port = 1; port <= 64; port++) {
+      const datagram = packet(`udp 10.1.0.2:${port}>10.1.0.3:2 len=${port}`)
+      const { values } = here!.engine.explain(1, datagram, here!.nowS).at(-1)!
+      here!.io.inject(1, datagram)
+      here!.run()
+      const [sent] = here!.io.collectDatagrams(TUNNEL)
+      assert.deepEqual(
+        [values['source'], values['sources'], values['outerLength'], values['udpPort'], values['local']],
+        [sent!.source + 1, 16, 28 + sent!.payload.length, sent!.udpPort, '10.0.0.1'],
+      )
+      sources.add(values['source'])
+    }
+    assert.ok(sources.size > 8)
+  })
+
+  it('is in what pieces it goes, where it is too long', () => {
+    const scene = new TunnelScene(2, { mtu: 1000 })
+    const [here] = scene.hosts
+    here!.tap(1)
+    here!.engine.setRemote(1, stationOf('10.1.0.3'), { port: peerOf(1), ipv4: [] })
+    const long = here!.engine.explain(1, packet('udp 10.1.0.2:1>10.1.0.3:2 len=1200'), 1).at(-1)!
+    assert.deepEqual([long.values['pieces'], 'outerLength' in long.values], ['fragments', false])
+    const { frame: super_, virtioHeader } = packetFrame(
+      'tcp 10.1.0.2:1>10.1.0.3:2 ack len=4000 gso=900 partial',
+      address('10.1.0.3'),
+    )
+    const cut = here!.engine.explain(1, super_, 1, { virtioHeader }).at(-1)!
+    assert.deepEqual([cut.verdict, cut.values['pieces']], ['encapsulate', 'segments'])
+  })
+})
+
+describe('what explain says of what is flooded', () => {
+  const question = packet('arp 10.1.0.2 asks 10.1.0.9')
+  const told = (steps: readonly ExplainedStep[]): unknown[] =>
+    steps
+      .filter(({ stage, verdict }) => stage === 'tunnel' || verdict === 'flood' || verdict === 'drop')
+      .map(({ verdict, values, reason }) => [
+        verdict,
+        reason ?? values['addresses'] ?? values['peers'] ?? values['ports'],
+      ])
+
+  it('is to which hosts a copy goes', () => {
+    const scene = new TunnelScene(4)
+    const [here] = scene.hosts
+    here!.tap(1)
+    const steps = here!.engine.explain(1, question, 1)
+    assert.deepEqual(told(steps), [
+      ['flood', 3],
+      ['replicate', '10.0.0.2, 10.0.0.3, 10.0.0.4'],
+    ])
+    assert.equal(steps.find(({ verdict }) => verdict === 'flood')!.values['group'], true)
+    here!.io.inject(1, question)
+    here!.run()
+    assert.equal(here!.io.collectDatagrams(TUNNEL).length, 3)
+    const unknown = here!.engine.explain(1, packet('udp 10.1.0.2:1>10.1.0.9:2'), 1)
+    assert.deepEqual(told(unknown), told(steps))
+    assert.equal('group' in unknown.find(({ verdict }) => verdict === 'flood')!.values, false)
+  })
+
+  it('is which hosts get none, and why', () => {
+    const scene = new TunnelScene(2, { mtu: 1000 })
+    const [here] = scene.hosts
+    here!.tap(1)
+    here!.peer(7)
+    const long = packet('udp 10.1.0.2:1>10.1.0.9:2 len=1200 df')
+    const steps = here!.engine.explain(1, long, 1)
+    assert.deepEqual(told(steps), [
+      ['flood', 2],
+      ['leave-out', '10.0.0.2'],
+      ['replicate', '10.0.0.8'],
+    ])
+    assert.match(explainSentence(steps.at(-2)!), /^None goes to 10\.0\.0\.2: fragmentation-needed\.$/)
+  })
+
+  it('is that it stays here, on a network that does not flood', () => {
+    const scene = new TunnelScene(3, { overlay: { floods: false } })
+    const [here] = scene.hosts
+    here!.tap(1)
+    assert.deepEqual(told(here!.engine.explain(1, question, 1)), [
+      ['keep', 2],
+      ['drop', 'no-other-port'],
+    ])
+    here!.tap(2)
+    assert.deepEqual(told(here!.engine.explain(1, question, 1)), [
+      ['keep', 2],
+      ['flood', 1],
+    ])
+  })
+
+  it('is that what came from a host goes to no other one', () => {
+    const scene = new TunnelScene(3)
+    const [here] = scene.hosts
+    here!.tap(1)
+    assert.deepEqual(told(here!.engine.explain(peerOf(1), question, 1)), [
+      ['decapsulate', undefined],
+      ['split-horizon', 1],
+      ['flood', 1],
+    ])
+  })
+
+  it('names a few hosts, and counts the others', () => {
+    const scene = new TunnelScene(12)
+    const [here] = scene.hosts
+    here!.tap(1)
+    const last = here!.engine.explain(1, question, 1).at(-1)!
+    assert.deepEqual([last.values['peers'], last.values['more']], [11, 3])
+    assert.match(explainSentence(last), /10\.0\.0\.9 and 3 more, with network identifier/)
+  })
+})
+
 describe('who looks on', () => {
   it('sees the frames in the tunnel, super-frames in segments, and that they leave', () => {
     const scene = new TunnelScene(2)

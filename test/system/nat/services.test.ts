@@ -128,7 +128,10 @@ describe('a service', { skip }, () => {
   })
   it('is explained, and listed', async () => {
     const text = await scene.daemon.do('explain', 'client', `${virtual}:80`)
-    assert.match(text, /It is for service web at \S+, which has chosen \S+ for it, of 2 backends\./)
+    assert.match(
+      text,
+      /It is for service web at \S+, which has chosen \S+ \(\S+\) for it, of 2 backends: its score/,
+    )
     assert.match(await scene.daemon.do('service', 'ls'), /web\s+vip\s+2\s+blue\s+\S+\s+\*:5000->80\/tcp/)
     const tasks = await scene.daemon.call<ServiceTask[]>('GET', '/services/web/tasks')
     assert.deepEqual(tasks.map(({ Name }) => Name).toSorted(), ['web1', 'web3'])

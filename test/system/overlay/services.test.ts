@@ -8,6 +8,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { ExplainAnswer } from '../../../src/control/api/explain.ts'
 import type { ServiceInspect } from '../../../src/control/api/service.ts'
 import { NetworkNamespace } from '../../support/network-namespace.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
@@ -17,7 +18,7 @@ import { run } from '../support/program.ts'
 import { Station } from '../support/station.ts'
 import { until } from '../support/until.ts'
 
-const skip = needsTap() || needsEtcd() || needs('ip')
+const skip = needsTap() || needsEtcd() || needs('ip', 'dig')
 const HOSTS = { one: ['203.0.113.2', '203.0.113.1'], two: ['198.51.100.2', '198.51.100.1'] } as const
 type Host = keyof typeof HOSTS
 const NAMES = Object.keys(HOSTS) as Host[]
@@ -140,6 +141,46 @@ describe('a service of two machines', { skip }, () => {
   it('has its names on both machines', async () => {
     const text = await daemon('one').do('exec', 'client', 'getent', 'ahostsv4', 'tasks.web')
     assert.deepEqual(new Set(text.split('\n').map((line) => line.split(' ')[0])), new Set([backend]))
+  })
+  it('is explained: the backend and its host, and there the rest of the way', async () => {
+    const text = await daemon('one').do('explain', 'client', 'web:80')
+    assert.match(text, new RegExp(`has chosen ${backend} \\(back\\) on host two\\.`))
+    assert.match(
+      text,
+      new RegExp(`${backend} is on another host, two: this router hands packets for it to the router`),
+    )
+    assert.match(
+      text,
+      /It goes into the tunnel to the host two at 198\.51\.100\.2, .*from 203\.0\.113\.2 to port 4789/,
+    )
+    const rest = await daemon('two').do('explain', 'client', 'back:80')
+    assert.match(
+      rest,
+      /client is on host one.*\n.*It comes out of the tunnel from the host one at 203\.0\.113\.2/,
+    )
+    assert.match(rest, /Delivered\.$/)
+  })
+  it('without a virtual address is explained to the backend that DNS names first, in its turn', async () => {
+    const create = ['service', 'create', '--name', 'turns', '--network', 'wide', '--endpoint-mode', 'dnsrr']
+    await daemon('one').do(...create, '--endpoint', 'back', '--endpoint', 'client')
+    const { Id } = await daemon('one').inspect('client')
+    const { Gateway } = await daemon('one').endpoint('client', 'wide')
+    const explained = async (name: string): Promise<string> => {
+      const answer = await daemon('one').do('explain', 'client', name, '--json')
+      return (JSON.parse(answer) as ExplainAnswer).packet.destination
+    }
+    for (const name of ['turns', 'tasks.turns']) {
+      const seen = new Set<string>()
+      for (let turn = 0; turn < 4; turn++) {
+        const first = await explained(name)
+        assert.equal(await explained(name), first, 'an explanation is no turn')
+        const answer = await run(daemon('one').place(Id), 'dig', '+short', `@${Gateway}`, name)
+        assert.equal(answer.split('\n')[0], first)
+        seen.add(first)
+      }
+      assert.equal(seen.size, 2)
+    }
+    await daemon('one').do('service', 'rm', 'turns')
   })
   it('resets what is open when its sandbox on the other machine ends', async () => {
     const { handle } = await client.call('connect', `${virtual}:80`, '0.0.0.0:4005')
