@@ -109,3 +109,20 @@ describe('listing', () => {
     }
   })
 })
+
+describe('a network that is about to come', () => {
+  it('is shown before it can be joined, which is told', async () => {
+    const daemon = await new MemoryMachine().boot()
+    const { controller } = daemon
+    const made = controller.createNetwork({ Name: 'net' })
+    const shown = () => controller.listNetworks({}).find(({ Name }) => Name === 'net')?.Id
+    for (let turn = 0; shown() === undefined && turn < 1000; turn++) await Promise.resolve()
+    assert.equal(controller.canJoin(shown()!), false)
+    const refused = controller.createSandbox('c1', { HostConfig: { NetworkMode: 'net' } })
+    await assert.rejects(refused, { message: 'network net not found' })
+    await made
+    assert.equal(controller.canJoin(shown()!), true)
+    assert.equal(controller.canJoin('nobody'), false)
+    await run(daemon, 'c1')
+  })
+})
