@@ -668,6 +668,8 @@ export const SERVICE_SWEEP_MAX = 4096
 export const SERVICE_RESETS_MAX = 65_536
 /** Seconds that one waits for an answer to ARP. */
 export const SERVICE_RESET_WAIT_S = 4
+/** Letters of a service's name, which is a label of a domain name (RFC 1035, 2.3.4). */
+export const SERVICE_NAME_MAX = 63
 /** Published ports of one service, each with a socket on every host. */
 export const SERVICE_PORTS_MAX = 1024
 /** Ports that are given to those who ask for none, as Docker's swarm has them. */

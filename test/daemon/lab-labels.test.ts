@@ -34,6 +34,8 @@ describe('the labels of labs', () => {
       for (const [path, body] of [
         ['/sandboxes?name=x', { Labels }],
         ['/networks', { Name: 'x', Labels }],
+        ['/services', { Name: 'x', Endpoints: ['box'], Labels }],
+        ['/services/shop/update', { LabelAdd: Labels }],
       ] as const) {
         const { status, text } = await ask('POST', path, body)
         assert.equal(status, 400, path)

@@ -23,6 +23,8 @@ export const serviceCreateSchema = z.strictObject({
   /** That its backends are on; where absent the only one that they are on. */
   Network: text.optional(),
   EndpointMode: z.enum(['vip', 'dnsrr']).optional(),
+  /** An IPv4 address of the network; any that is free where absent. */
+  VirtualIP: text.optional(),
   /** Sandboxes with one of these labels, `key` or `key=value`, are backends. */
   ReplicasOf: absent(z.array(text)),
   /** And those of these names. */

@@ -33,7 +33,10 @@ export class ClusterServices implements ServiceShelf {
     return this.#session.view.services
   }
 
-  /** Throws REGISTRY_UNAVAILABLE, NAME_TAKEN, PORT_IN_USE, ADDRESSES_EXHAUSTED, NETWORK_UNKNOWN. */
+  /**
+   * Throws REGISTRY_UNAVAILABLE, NAME_TAKEN, PORT_IN_USE, ADDRESSES_EXHAUSTED, NETWORK_UNKNOWN; ADDRESS_IN_USE, ADDRESS_OUT_OF_RANGE where it
+   * asks for an address.
+   */
   async add(service: ServiceRecord): Promise<ServiceRecord> {
     this.#session.requireMember()
     const { network } = service
@@ -45,6 +48,7 @@ export class ClusterServices implements ServiceShelf {
         if (added !== undefined) return added
         await this.#refuse(service)
         if (virtualIp === '') continue
+        if (service.virtualIp !== '') throw addressInUse(virtualIp)
         // Somebody has it, of whom we are yet to hear.
         this.#space.allocate(network, 4, virtualIp)
         others.push(virtualIp)
@@ -96,9 +100,9 @@ export class ClusterServices implements ServiceShelf {
   }
 
   /** One that is free as far as anybody here knows. When it is the service's, the view says so, as it does of all that others have. */
-  #freeAddress({ network, endpointMode }: ServiceRecord): string {
+  #freeAddress({ network, endpointMode, virtualIp: wanted }: ServiceRecord): string {
     if (endpointMode === 'dnsrr') return ''
-    const { address } = this.#space.allocate(network, 4)
+    const { address } = this.#space.allocate(network, 4, wanted === '' ? undefined : wanted)
     this.#space.unallocate(network, address)
     return address
   }
@@ -151,6 +155,11 @@ function removalOf(service: ServiceRecord): readonly RegistryOperation[] {
 
 const changesTooFast = (): TapwireError =>
   new TapwireError(ErrorCode.registryUnavailable, 'the cluster changes faster than its registry answers')
+
+const addressInUse = (address: string): TapwireError =>
+  new TapwireError(ErrorCode.addressInUse, 'Address already in use', {
+    hint: `${address} is taken on another host. Choose another address, or none.`,
+  })
 
 /** Docker's words. */
 export function serviceNameTaken(name: string): TapwireError {

@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 /** Where services are kept. */
 export interface ServiceShelf {
   readonly services: ReadonlyMap<string, ServiceRecord>
-  /** With a virtual address of its own, where it is to have one. Its name is reserved when this returns. */
+  /** With a virtual address, where it is to have one: the one that it has already, or any. Its name is reserved when this returns. */
   add(service: ServiceRecord): Promise<ServiceRecord>
   /** In the place of `before`. */
   replace(before: ServiceRecord, after: ServiceRecord): Promise<void>
@@ -25,14 +25,14 @@ export class LocalServices implements ServiceShelf {
     return this.#context.model.services
   }
 
-  /** Throws ADDRESSES_EXHAUSTED. */
+  /** Throws ADDRESSES_EXHAUSTED; ADDRESS_IN_USE, ADDRESS_OUT_OF_RANGE where it asks for one. */
   add(service: ServiceRecord): Promise<ServiceRecord> {
     const { addresses } = this.#context.parts
-    const { network, endpointMode } = service
+    const { network, endpointMode, virtualIp: wanted } = service
     return this.#context.attempt(async (undo) => {
       let virtualIp = ''
       if (endpointMode === 'vip') {
-        virtualIp = addresses.allocate(network, 4).address
+        virtualIp = addresses.allocate(network, 4, wanted === '' ? undefined : wanted).address
         undo.add(() => addresses.unallocate(network, virtualIp))
       }
       const added = { ...service, virtualIp }

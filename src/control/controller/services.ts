@@ -20,11 +20,10 @@ import { ErrorCode, TapwireError } from '../errors.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import type { ServicePort, ServiceRecord } from '../model/services.ts'
 import { isForEndpoints } from '../rules/endpoint-addresses.ts'
-import { bridgeGateway } from '../rules/gateway.ts'
 import { printable } from '../rules/names.ts'
-import { isRouted } from '../rules/routed-drivers.ts'
 import { planService, type ServicePlan, updateService } from '../rules/service-create.ts'
 import { isBackend, type ServiceMember } from '../rules/service-members.ts'
+import { canHaveServices } from '../rules/service-networks.ts'
 import { conjunction, hasLabels } from '../views/list-filters.ts'
 import { inspectService, taskOf } from '../views/service-inspect.ts'
 import type { Context } from './context.ts'
@@ -81,7 +80,6 @@ export class Services {
         ports,
         created: this.#context.timestamp(),
         network: network.id,
-        virtualIp: '',
       })
       await this.#settled(service, () => shelf.remove(service, true))
       this.#event('create', service)
@@ -248,17 +246,16 @@ export class Services {
     )
   }
 
-  /** Its router has to be there, and IPv4. */
   #refuseNetwork(network: NetworkRecord, { endpointMode }: ServicePlan): void {
-    const pool = network.ipam.pools.find(({ family }) => family === 4)
-    const hasGateway =
-      network.driver === 'bridge' ? bridgeGateway(network) !== undefined : pool?.gateway !== undefined
-    if (hasGateway && isRouted(network.driver) && !network.configOnly) return
-    throw new TapwireError(
-      ErrorCode.serviceInvalid,
-      `network ${network.name} cannot have services${endpointMode === 'vip' ? ' with a virtual address' : ''}: it has no IPv4 gateway of Tapwire's`,
-      { hint: 'Networks of the drivers bridge, vxlan and overlay have one, unless they are isolated.' },
-    )
+    const { driver, options, ipam, configOnly } = network
+    const gateway = ipam.pools.find(({ family }) => family === 4)?.gateway
+    if (configOnly || !canHaveServices({ driver, options, gateway })) {
+      throw new TapwireError(
+        ErrorCode.serviceInvalid,
+        `network ${network.name} cannot have services${endpointMode === 'vip' ? ' with a virtual address' : ''}: it has no IPv4 gateway of Tapwire's`,
+        { hint: 'Networks of the drivers bridge, vxlan and overlay have one, unless they are isolated.' },
+      )
+    }
   }
 
   /** Those without a number get one that is free here and in the cluster. Throws PORT_IN_USE, PORTS_EXHAUSTED. */

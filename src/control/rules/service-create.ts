@@ -1,16 +1,17 @@
 /** What a service may be: requests, checked and in normal form. The texts are Docker's where it has one. */
 
-import { SERVICE_PORTS_MAX } from '../../limits.ts'
+import { SERVICE_NAME_MAX, SERVICE_PORTS_MAX } from '../../limits.ts'
 import type { ServiceCreate, ServicePortConfig, ServiceUpdate } from '../api/service.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
+import { parseIpAddress } from '../ip-address.ts'
 import type { ServicePort, ServiceRecord } from '../model/services.ts'
 import { printable } from './names.ts'
 import { isPublishable } from './publish-plan.ts'
 
-/** Of a record, what its user says. */
+/** Of a record, what its user says; the virtual address is empty where it may be any. */
 export type ServicePlan = Pick<
   ServiceRecord,
-  'name' | 'endpointMode' | 'replicasOf' | 'endpoints' | 'ports' | 'labels'
+  'name' | 'endpointMode' | 'virtualIp' | 'replicasOf' | 'endpoints' | 'ports' | 'labels'
 >
 
 /** Throws NAME_INVALID, SERVICE_INVALID, PORT_INVALID. Ports that are to be chosen have 0. */
@@ -23,9 +24,19 @@ export function planService(request: ServiceCreate): ServicePlan {
   }
   checkLabels(replicasOf)
   const endpointMode = request.EndpointMode ?? 'vip'
-  const ports = (request.Ports ?? []).map(portOf)
+  const virtualIp = request.VirtualIP ?? ''
+  if (virtualIp !== '') checkAddress(virtualIp, endpointMode)
+  const ports = (request.Ports ?? []).map(planServicePort)
   checkPorts(ports, endpointMode)
-  return { name: request.Name, endpointMode, replicasOf, endpoints, ports, labels: request.Labels ?? {} }
+  return {
+    name: request.Name,
+    endpointMode,
+    virtualIp,
+    replicasOf,
+    endpoints,
+    ports,
+    labels: request.Labels ?? {},
+  }
 }
 
 /** The record as it is to be. Throws what `planService` throws, and PORT_NOT_PUBLISHED. */
@@ -41,7 +52,7 @@ export function updateService(service: ServiceRecord, request: ServiceUpdate): S
     }
     ports = rest
   }
-  ports = [...ports, ...(request.PublishAdd ?? []).map(portOf)]
+  ports = [...ports, ...(request.PublishAdd ?? []).map(planServicePort)]
   checkPorts(ports, service.endpointMode)
   const replicasOf = request.ReplicasOf ? unique(request.ReplicasOf) : service.replicasOf
   checkLabels(replicasOf)
@@ -58,14 +69,15 @@ export function updateService(service: ServiceRecord, request: ServiceUpdate): S
 
 /** It is a label of a domain name (RFC 1123, 2.1). */
 function checkServiceName(name: string): void {
-  if (/^[a-zA-Z0-9]([a-zA-Z0-9-_]{0,61}[a-zA-Z0-9])?$/.test(name)) return
+  if (name.length <= SERVICE_NAME_MAX && /^[a-zA-Z0-9]([a-zA-Z0-9-_]*[a-zA-Z0-9])?$/.test(name)) return
   throw new TapwireError(
     ErrorCode.nameInvalid,
     `name must be valid as a DNS name component: ${printable(name)}`,
   )
 }
 
-function portOf({
+/** Throws PORT_INVALID. One that is to be chosen has 0. */
+export function planServicePort({
   Protocol = 'tcp',
   TargetPort,
   PublishedPort = 0,
@@ -81,6 +93,12 @@ function portOf({
     throw new TapwireError(ErrorCode.portInvalid, `invalid port: ${PublishedPort}:${TargetPort}`)
   }
   return { protocol: Protocol, published: PublishedPort, target: TargetPort, mode: PublishMode }
+}
+
+function checkAddress(address: string, endpointMode: ServiceRecord['endpointMode']): void {
+  if (endpointMode === 'dnsrr') throw invalid('with dnsrr there is no virtual address')
+  if (parseIpAddress(address)?.family === 4) return
+  throw invalid(`invalid virtual address: ${printable(address)}`, 'It is an IPv4 address of the network.')
 }
 
 function checkPorts(ports: readonly ServicePort[], endpointMode: ServiceRecord['endpointMode']): void {

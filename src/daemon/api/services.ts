@@ -6,6 +6,7 @@ import {
   serviceTaskSchema,
   serviceUpdateSchema,
 } from '../../control/api/service.ts'
+import { refuseLabLabels } from './lab-labels.ts'
 import { type Api, body, filters, json, nothing, type RouteContext, route, serve } from './routes.ts'
 
 const Service = serviceInspectSchema.meta({ id: 'Service' })
@@ -70,11 +71,17 @@ const remove = route({
 
 export function serviceRoutes(api: Api, { control }: RouteContext): void {
   serve(api, list, (c) => c.json([...control.listServices(c.req.valid('query').filters)], 200))
-  serve(api, create, async (c) => c.json(await control.createService(c.req.valid('json')), 201))
+  serve(api, create, async (c) => {
+    const request = c.req.valid('json')
+    refuseLabLabels(request.Labels)
+    return c.json(await control.createService(request), 201)
+  })
   serve(api, inspect, (c) => c.json(control.inspectService(c.req.valid('param').service), 200))
   serve(api, tasks, (c) => c.json([...control.serviceTasks(c.req.valid('param').service)], 200))
   serve(api, update, async (c) => {
-    await control.updateService(c.req.valid('param').service, c.req.valid('json'))
+    const request = c.req.valid('json')
+    refuseLabLabels(request.LabelAdd)
+    await control.updateService(c.req.valid('param').service, request)
     return c.body(null, 204)
   })
   serve(api, remove, async (c) => {

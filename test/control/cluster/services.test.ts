@@ -124,6 +124,24 @@ describe('a service of a cluster', () => {
     assert.deepEqual(published(two!), [`5000 ${virtual}:80`])
   })
 
+  it('has the address that it asks for, unless another host has it', async () => {
+    const cluster = await scene(2)
+    const [one, two] = cluster.hosts
+    const taken = two!.addressOf('web-b', 'net')
+    await fails(
+      cluster.run(one!.controller.createService({ ...WEB, VirtualIP: taken })),
+      'Address already in use',
+    )
+    await cluster.run(one!.controller.createService({ ...WEB, VirtualIP: '10.0.9.254' }))
+    await cluster.settle()
+    assert.equal(two!.controller.inspectService('web').VirtualIP, '10.0.9.254/24')
+    await fails(two!.startAt('thief', 'net', '10.0.9.254'), /Address already in use/)
+    await fails(
+      cluster.run(two!.controller.createService({ ...WEB, Name: 'too', Ports: [], VirtualIP: '10.0.9.254' })),
+      'Address already in use',
+    )
+  })
+
   it('has a name and ports that no other has, whichever host is asked, also at the same moment', async () => {
     const cluster = await scene(2)
     const [one, two] = cluster.hosts

@@ -173,6 +173,21 @@ describe('a service', () => {
     assert.deepEqual(switched(daemon), ['10.1.0.5: 10.1.0.6'])
     assert.deepEqual(named(daemon), ['tasks.web 10.1.0.6', 'web 10.1.0.5'])
   })
+  it('has the address that it asks for, where that is one of its network and nobody has it', async () => {
+    const { machine, daemon } = await booted()
+    const asks = (VirtualIP: string, more: Partial<ServiceCreate> = {}): Promise<unknown> =>
+      daemon.controller.createService({ ...WEB, Network: 'front', VirtualIP, ...more })
+    await fails(asks('10.1.0.2'), 'Address already in use')
+    await fails(asks('10.1.0.1'), 'Address already in use')
+    await fails(asks('10.2.0.9'), 'requested address is out of range')
+    await fails(asks('x'), 'invalid virtual address: x')
+    await fails(asks('fd00::1'), 'invalid virtual address: fd00::1')
+    await fails(asks('10.1.0.9', { EndpointMode: 'dnsrr' }), 'with dnsrr there is no virtual address')
+    await asks('10.1.0.254')
+    assert.deepEqual(switched(daemon), ['10.1.0.254: 10.1.0.2 10.1.0.3'])
+    machine.die()
+    assert.deepEqual(switched(await machine.boot()), ['10.1.0.254: 10.1.0.2 10.1.0.3'])
+  })
   it('without a virtual address is a name for all of them', async () => {
     const { daemon } = await booted()
     await daemon.controller.createService({ ...WEB, EndpointMode: 'dnsrr' })
