@@ -9,6 +9,7 @@ import { colorsFor } from './colors.ts'
 import { followLab } from './labs.ts'
 import { examples } from './options.ts'
 import { formatTable, printJson } from './output.ts'
+import { servicePlace } from './service-text.ts'
 
 interface UpOptions {
   readonly dryRun?: true
@@ -93,6 +94,11 @@ function describeUp(cli: Cli, status: LabStatus): void {
     cli.stdout.write(formatTable(['SANDBOX', 'INTERFACE', 'NETWORK', 'ADDRESS', 'MAC'], rows))
     cli.stdout.write('\n')
   }
+  const services = status.services.map((service) => [service.name, service.network, ...servicePlace(service)])
+  if (services.length > 0) {
+    cli.stdout.write(formatTable(['SERVICE', 'NETWORK', 'ADDRESS', 'PORTS'], services))
+    cli.stdout.write('\n')
+  }
   cli.stdout.write(
     `Try the following:\n${whatToTry(status)
       .map((line) => `  ${line}\n`)
@@ -102,6 +108,7 @@ function describeUp(cli: Cli, status: LabStatus): void {
 
 function whatToTry(status: LabStatus): string[] {
   const ping = pingOf(status)
+  const [service] = status.services
   const sandbox = ownSandboxes(status).find(({ state }) => state === 'idle' || state === 'running')
   const [host] = status.hosts
   return [
@@ -111,6 +118,7 @@ function whatToTry(status: LabStatus): string[] {
     ...(host === undefined || status.cluster === undefined
       ? []
       : [`tapwire -H ${status.name}/${host.name} overlay peers`]),
+    ...(service === undefined ? [] : [`tapwire service ps ${service.name}`]),
     'tapwire fdb ls',
     'tapwire stats --watch',
     `tapwire down ${status.name}`,

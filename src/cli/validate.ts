@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import type { Lab, LabEndpoint, LabHost, LabNetwork, LabSandbox } from '../control/lab.ts'
+import type { Lab, LabEndpoint, LabHost, LabNetwork, LabSandbox, LabService } from '../control/lab.ts'
 import { loadLab } from '../control/lab-file.ts'
 import { LabFileError } from '../control/lab-problem.ts'
 import type { Cli } from './cli.ts'
 import { formatCommand, formatTable, plural, printJson } from './output.ts'
+import { servicePlace } from './service-text.ts'
 
 export function defineValidate(command: Command, cli: Cli): void {
   command
@@ -37,6 +38,14 @@ function describeLab(cli: Cli, path: string, lab: Lab): void {
   const places = [lab, ...lab.hosts]
   const sum = (size: (place: Lab | LabHost) => number): number =>
     places.reduce((total, place) => total + size(place), 0)
+  const within = (place: Lab | LabHost, name: string): string =>
+    place === lab ? name : `${place.name}: ${name}`
+  const services = [
+    ...(lab.cluster?.services ?? []).map((service) => serviceRow(service, service.name)),
+    ...places.flatMap((place) =>
+      (place.services ?? []).map((service) => serviceRow(service, within(place, service.name))),
+    ),
+  ]
   const counts = [
     ...(lab.hosts.length === 0 ? [] : [plural(lab.hosts.length, 'host'), plural(lab.links.length, 'link')]),
     plural(
@@ -51,10 +60,9 @@ function describeLab(cli: Cli, path: string, lab: Lab): void {
       sum(({ sandboxes }) => sandboxes.reduce((total, { endpoints }) => total + endpoints.length, 0)),
       'endpoint',
     ),
+    ...(services.length === 0 ? [] : [plural(services.length, 'service')]),
   ]
   cli.stdout.write(`${path} is valid: lab ${lab.name} with ${counts.join(', ')}.\n\n`)
-  const within = (place: Lab | LabHost, name: string): string =>
-    place === lab ? name : `${place.name}: ${name}`
   cli.stdout.write(
     formatTable(
       ['NETWORK', 'SUBNET', 'GATEWAY', 'MTU'],
@@ -78,6 +86,14 @@ function describeLab(cli: Cli, path: string, lab: Lab): void {
       ],
     ),
   )
+  if (services.length === 0) return
+  cli.stdout.write('\n')
+  cli.stdout.write(formatTable(['SERVICE', 'NETWORK', 'ADDRESS', 'PORTS', 'SERVED BY'], services))
+}
+
+function serviceRow(service: LabService, name: string): Row {
+  const served = [...service.replicasOf, ...service.endpoints].join(', ')
+  return [name, service.network, ...servicePlace(service), served]
 }
 
 type Row = readonly (string | number)[]

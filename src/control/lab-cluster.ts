@@ -99,7 +99,7 @@ export function planCluster(
 /** `endpoints` are those of the registry's sandbox. */
 export function resolveCluster(
   { name, registry, link, sandbox }: ClusterPlan,
-  networks: LabCluster['networks'],
+  shared: Pick<LabCluster, 'networks' | 'services'>,
   endpoints: readonly LabEndpoint[],
 ): LabCluster {
   const address = 'address' in registry ? registry.address : `etcd://${endpoints[0]?.address}:${ETCD_PORT}`
@@ -108,7 +108,7 @@ export function resolveCluster(
     registry: address,
     ...(sandbox === undefined ? undefined : { sandbox: { name: sandbox.name, endpoints: [...endpoints] } }),
     link: link.name,
-    networks,
+    ...shared,
   }
 }
 

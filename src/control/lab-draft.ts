@@ -10,12 +10,14 @@ import { type ClusterFile, clusterSchema } from './lab-schema-cluster.ts'
 import { type LinkFile, linkFileSchema } from './lab-schema-link.ts'
 import { type NetworkFile, networkSchema } from './lab-schema-network.ts'
 import { type EndpointFile, endpointSchema, type SandboxFile, sandboxSchema } from './lab-schema-sandbox.ts'
+import { type ServiceFile, serviceSchema } from './lab-schema-service.ts'
 import { mtu, name as nameSchema, subnet4 } from './lab-schema-values.ts'
 
 /** What one daemon is to have. */
 export interface ScopeDraft {
   readonly networks: readonly NetworkDraft[]
   readonly sandboxes: readonly SandboxDraft[]
+  readonly services: readonly ServiceDraft[]
 }
 
 export interface LabDraft extends ScopeDraft {
@@ -49,6 +51,15 @@ export interface EndpointDraft {
   readonly link?: Impairment | undefined
   /** It gets the highest free address of the subnet. */
   readonly isLast?: true
+}
+
+export interface ServiceDraft {
+  readonly name: string
+  readonly path: LabPath
+  /** Each of which fits the schema. */
+  readonly settings: Partial<ServiceFile>
+  /** Keys of settings that do not fit it; all of them where it is no map. */
+  readonly unfit: ReadonlySet<string>
 }
 
 export interface HostDraft extends ScopeDraft {
@@ -119,11 +130,14 @@ function draftNetworks(value: unknown, owner: LabPath): NetworkDraft[] {
 }
 
 function draftScope(value: unknown, path: LabPath): ScopeDraft {
-  const { networks, sandboxes } = mapOf(value)
+  const { networks, sandboxes, services } = mapOf(value)
   return {
     networks: draftNetworks(networks, path),
     sandboxes: Object.entries(mapOf(sandboxes)).map(([name, settings]) =>
       draftSandbox(name, settings, [...path, 'sandboxes', name]),
+    ),
+    services: Object.entries(mapOf(services)).map(([name, settings]) =>
+      draftService(name, settings, [...path, 'services', name]),
     ),
   }
 }
@@ -145,6 +159,13 @@ function draftSandbox(name: string, value: unknown, owner: LabPath): SandboxDraf
     }),
     settings: fitting(sandboxSchema.shape, others),
   }
+}
+
+function draftService(name: string, value: unknown, path: LabPath): ServiceDraft {
+  const given = mapOf(value)
+  const settings = fitting(serviceSchema.shape, given)
+  const said = given === value ? given : serviceSchema.shape
+  return { name, path, settings, unfit: new Set(Object.keys(said).filter((key) => !(key in settings))) }
 }
 
 /** The settings of a map that fit their schemas, one by one. */

@@ -37,7 +37,7 @@ function reserveAddress(
   const path = [...endpoint.path, key]
   const pool = plan.poolOf(address)
   if (pool === undefined) report(path, `network '${plan.name}' has no IPv${family}`)
-  else pool.reserve(address, sandbox.name, path, report)
+  else pool.reserve(address, `sandbox '${sandbox.name}'`, path, report)
 }
 
 function reserveMac(
@@ -120,8 +120,9 @@ function addressOn(
   const parsed = fixed === undefined ? undefined : parseIpAddress(fixed)
   const pool = parsed === undefined ? plan.firstPool(family) : plan.poolOf(parsed)
   if (pool === undefined) return undefined
-  const last = endpoint.isLast === true ? pool.takeHighest(sandbox.name) : undefined
-  const address = parsed ?? last ?? pool.takeLowest(sandbox.name, endpoint.path, report)
+  const holder = `sandbox '${sandbox.name}'`
+  const take = endpoint.isLast === true ? 'takeHighest' : 'takeLowest'
+  const address = parsed ?? pool[take](holder, endpoint.path, report)
   return address === undefined ? 'none' : { address, prefixLength: pool.subnet.prefixLength }
 }
 

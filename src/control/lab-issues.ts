@@ -66,7 +66,12 @@ function invalidKey(issue: z.core.$ZodIssueInvalidKey, root: unknown, path: LabP
 }
 
 /** What stands in the lab file's maps from names. */
-const NOUNS: Readonly<Record<string, string>> = { networks: 'network', sandboxes: 'sandbox', hosts: 'host' }
+const NOUNS: Readonly<Record<string, string>> = {
+  networks: 'network',
+  sandboxes: 'sandbox',
+  services: 'service',
+  hosts: 'host',
+}
 
 function wrongValue(expected: string, root: unknown, path: LabPath): LabIssue {
   const value = valueAt(root, path)

@@ -92,15 +92,19 @@ export class NetworkPlan {
     return this.pools.find((pool) => contains(pool.subnet, address)) ?? this.firstPool(address.family)
   }
 
+  get driver(): string {
+    return this.#settings.driver ?? BRIDGE
+  }
+
   firstPool(family: IpFamily): PoolPlan | undefined {
     return this.pools.find((pool) => pool.subnet.family === family)
   }
 
   toLabNetwork(): LabNetwork {
-    const { driver, internal, mtu, transparent, dns, dns_ttl: dnsTtlS, options, labels } = this.#settings
+    const { internal, mtu, transparent, dns, dns_ttl: dnsTtlS, options, labels } = this.#settings
     return {
       name: this.name,
-      driver: driver ?? BRIDGE,
+      driver: this.driver,
       subnets: this.pools.map((pool) => pool.toLabSubnet()),
       internal: internal ?? false,
       mtu: mtu ?? MTU_DEFAULT,

@@ -37,6 +37,8 @@ export class PoolPlan {
   readonly #range: Subnet
   readonly #holders = new Map<bigint, string>()
   #next: bigint
+  /** None above it is free. */
+  #highest: bigint
   #isFullReported = false
 
   /** `wantsGateway`: one is kept free, although the lab file names none. */
@@ -49,6 +51,7 @@ export class PoolPlan {
     this.#gateway = given ?? (wantsGateway ? { family: subnet.family, value: subnet.value + 1n } : undefined)
     this.#range = range === undefined ? subnet : subnetOf(range.address, range.prefixLength)
     this.#next = this.#range.value > subnet.value ? this.#range.value : subnet.value + 1n
+    this.#highest = this.#lastUsable().value
   }
 
   /** Checks what the subnet's own settings say, and keeps the addresses that others have. */
@@ -62,38 +65,41 @@ export class PoolPlan {
     }
   }
 
-  /** Gives a sandbox the address that the lab file wants for it. Fixed addresses come before all lowest free ones. */
-  reserve(address: IpAddress, sandbox: string, path: LabPath, report: Report): void {
-    this.#take(address, `sandbox '${sandbox}'`, path, report)
+  /** Gives the holder (`sandbox 'alice'`) the address that the lab file wants for it. Fixed addresses come before all others. */
+  reserve(
+    address: IpAddress,
+    holder: string,
+    path: LabPath,
+    report: Report,
+    otherwise: string = LEAVE_OUT,
+  ): void {
+    this.#take(address, holder, path, report, otherwise)
   }
 
   /** The lowest address that is free; undefined, told once, where none is left. */
-  takeLowest(sandbox: string, path: LabPath, report: Report): IpAddress | undefined {
+  takeLowest(holder: string, path: LabPath, report: Report): IpAddress | undefined {
     const last = lastAddress(this.#range).value
     const beyond = last === this.#lastUsable().value + 1n ? last : last + 1n
     while (this.#holders.has(this.#next) || this.#next === this.#gateway?.value) this.#next += 1n
     if (this.#next < beyond) {
-      this.#holders.set(this.#next, `sandbox '${sandbox}'`)
+      this.#holders.set(this.#next, holder)
       return { family: this.subnet.family, value: this.#next }
     }
-    if (!this.#isFullReported) {
-      report(
-        path,
-        `network '${this.#network}' (${formatSubnet(this.#range)}) has no address left for sandbox '${sandbox}'`,
-        'give it a larger subnet',
-      )
-    }
-    this.#isFullReported = true
+    this.#reportFull(this.#range, holder, path, report)
     return undefined
   }
 
-  /** The highest one that is free: what others get stays the same, however many there are. Undefined where none is left. */
-  takeHighest(sandbox: string): IpAddress | undefined {
-    let { value } = this.#lastUsable()
+  /** The highest one that is free: what others get stays the same, however many there are. Undefined, told once, where none is left. */
+  takeHighest(holder: string, path: LabPath, report: Report): IpAddress | undefined {
+    let value = this.#highest
     while (value > this.subnet.value && (this.#holders.has(value) || value === this.#gateway?.value))
       value -= 1n
-    if (value === this.subnet.value) return undefined
-    this.#holders.set(value, `sandbox '${sandbox}'`)
+    this.#highest = value
+    if (value === this.subnet.value) {
+      this.#reportFull(this.subnet, holder, path, report)
+      return undefined
+    }
+    this.#holders.set(value, holder)
     return { family: this.subnet.family, value }
   }
 
@@ -107,17 +113,34 @@ export class PoolPlan {
     }
   }
 
-  #take(address: IpAddress, holder: string, path: LabPath, report: Report): void {
+  #take(
+    address: IpAddress,
+    holder: string,
+    path: LabPath,
+    report: Report,
+    otherwise: string = LEAVE_OUT,
+  ): void {
     if (!this.#isStation(address, 'address', path, report)) return
     const text = formatIpAddress(address)
     const other = this.#holders.get(address.value)
     if (address.value === this.#gateway?.value) {
-      report(path, `address ${text} is the gateway of network '${this.#network}'`, LEAVE_OUT)
+      report(path, `address ${text} is the gateway of network '${this.#network}'`, otherwise)
     } else if (other !== undefined) {
-      report(path, `address ${text} is taken by ${other}`, LEAVE_OUT)
+      report(path, `address ${text} is taken by ${other}`, otherwise)
     } else {
       this.#holders.set(address.value, holder)
     }
+  }
+
+  #reportFull(range: Subnet, holder: string, path: LabPath, report: Report): void {
+    if (!this.#isFullReported) {
+      report(
+        path,
+        `network '${this.#network}' (${formatSubnet(range)}) has no address left for ${holder}`,
+        'give it a larger subnet',
+      )
+    }
+    this.#isFullReported = true
   }
 
   #checkRange(path: LabPath, report: Report): void {

@@ -14,13 +14,14 @@ import { compareBigint, LINK_POOL, NETWORK_POOL, type NetworkPlan, planNetworks 
 import type { Report } from './lab-pool-plan.ts'
 import type { LabPath } from './lab-problem.ts'
 import { resolveSandbox } from './lab-sandbox.ts'
+import { reserveServices } from './lab-service.ts'
+import { planServices, resolvePlan } from './lab-service-plan.ts'
 import { LINK_LABEL } from './labs/labels.ts'
 import { BRIDGE_OPTION } from './rules/bridge-options.ts'
-import { isPredefinedNetwork } from './rules/names.ts'
+import { DEFAULT_BRIDGE, isPredefinedNetwork } from './rules/names.ts'
 import { didYouMean } from './suggest.ts'
 
-/** The network that is there without being made; joined without settings. */
-const DEFAULT_BRIDGE = 'bridge'
+type Scope = Pick<ScopeDraft, 'networks' | 'sandboxes'>
 
 /** The lab, which is only to be used where nothing was reported. `folder` is the lab file's. */
 export function resolveLab(draft: LabDraft, name: string, folder: string, report: Report): Lab {
@@ -39,18 +40,22 @@ export function resolveLab(draft: LabDraft, name: string, folder: string, report
     report,
   )
   checkHosts(draft, report)
+  const outer = {
+    networks: [...draft.networks, ...linkNetworks],
+    sandboxes: [...draft.sandboxes, ...links.hosts, ...registry],
+  }
+  const services = planServices(draft, outer, shared, report)
   const scopes = [
-    {
-      networks: [...draft.networks, ...linkNetworks],
-      sandboxes: [...draft.sandboxes, ...links.hosts, ...registry],
-    },
+    outer,
     ...draft.hosts.map(({ networks, sandboxes }) => ({ networks: [...networks, ...shared], sandboxes })),
   ]
   for (const scope of scopes) checkScope(scope, plans, report)
   if (cluster !== undefined) checkOverlaps([cluster.link, ...shared], plans, report)
   // What is fixed is reserved first, wherever it stands in the file: networks of the cluster are those of several hosts.
   for (const scope of scopes) reserveScope(scope, plans, report)
+  reserveServices(services.all, plans, report)
   const [resolvedOuter, ...resolvedHosts] = scopes.map((scope) => resolveScope(scope, plans, folder, report))
+  const served = resolvePlan(services, plans, report)
   const { sandboxes } = resolvedOuter!
   const linked = new Map(sandboxes.slice(draft.sandboxes.length).map((host) => [host.name, host.endpoints]))
   const advertised = (host: string) =>
@@ -59,11 +64,13 @@ export function resolveLab(draft: LabDraft, name: string, folder: string, report
     name,
     networks: labNetworks(draft.networks, plans),
     sandboxes: sandboxes.slice(0, draft.sandboxes.length),
+    ...served.own,
     hosts: draft.hosts.map((host, index) => ({
       name: host.name,
       endpoints: linked.get(host.name) ?? [],
       networks: labNetworks(host.networks, plans),
       sandboxes: resolvedHosts[index]!.sandboxes,
+      ...served.hosts[index],
       ...resolveUplink(host, report),
       ...withAdvertise(advertised(host.name)),
     })),
@@ -74,7 +81,7 @@ export function resolveLab(draft: LabDraft, name: string, folder: string, report
     ...(cluster && {
       cluster: resolveCluster(
         cluster,
-        labNetworks(shared, plans),
+        { networks: labNetworks(shared, plans), ...served.cluster },
         linked.get(cluster.sandbox?.name ?? '') ?? [],
       ),
     }),
@@ -216,7 +223,7 @@ function checkHosts(draft: LabDraft, report: Report): void {
   }
 }
 
-function checkScope(scope: ScopeDraft, plans: ReadonlyMap<NetworkDraft, NetworkPlan>, report: Report): void {
+function checkScope(scope: Scope, plans: ReadonlyMap<NetworkDraft, NetworkPlan>, report: Report): void {
   checkCounts(scope, report)
   checkOverlaps(scope.networks, plans, report)
   for (const { name, path } of scope.networks) {
@@ -230,7 +237,7 @@ function checkScope(scope: ScopeDraft, plans: ReadonlyMap<NetworkDraft, NetworkP
   }
 }
 
-function checkCounts(scope: ScopeDraft, report: Report): void {
+function checkCounts(scope: Scope, report: Report): void {
   if (scope.networks.length > DOMAINS_MAX) {
     const { path } = scope.networks[DOMAINS_MAX]!
     report(path, `the lab has ${scope.networks.length} networks, and one switch takes ${DOMAINS_MAX}`)
@@ -304,7 +311,7 @@ function checkShared(sandbox: SandboxDraft, known: ReadonlySet<string>, report: 
   }
 }
 
-function plansByName({ networks }: ScopeDraft, plans: ReadonlyMap<NetworkDraft, NetworkPlan>) {
+function plansByName({ networks }: Scope, plans: ReadonlyMap<NetworkDraft, NetworkPlan>) {
   const byName = new Map<string, NetworkPlan>()
   for (const draft of networks) {
     const plan = plans.get(draft)
@@ -313,17 +320,13 @@ function plansByName({ networks }: ScopeDraft, plans: ReadonlyMap<NetworkDraft, 
   return byName
 }
 
-function reserveScope(
-  scope: ScopeDraft,
-  plans: ReadonlyMap<NetworkDraft, NetworkPlan>,
-  report: Report,
-): void {
+function reserveScope(scope: Scope, plans: ReadonlyMap<NetworkDraft, NetworkPlan>, report: Report): void {
   const byName = plansByName(scope, plans)
   for (const sandbox of scope.sandboxes) reserveFixed(sandbox, byName, report)
 }
 
 function resolveScope(
-  scope: ScopeDraft,
+  scope: Scope,
   plans: ReadonlyMap<NetworkDraft, NetworkPlan>,
   folder: string,
   report: Report,

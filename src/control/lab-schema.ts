@@ -10,10 +10,11 @@ import { clusterSchema } from './lab-schema-cluster.ts'
 import { linkFileSchema } from './lab-schema-link.ts'
 import { networkSchema } from './lab-schema-network.ts'
 import { sandboxSchema } from './lab-schema-sandbox.ts'
+import { serviceName, serviceSchema } from './lab-schema-service.ts'
 import { anyKeyOf, mtu, name, nameUpTo, sandboxName, subnet4, uplink } from './lab-schema-values.ts'
 
 /** A lab file has at least one of them. */
-export const LAB_PARTS = ['networks', 'sandboxes', 'hosts'] as const
+export const LAB_PARTS = ['networks', 'sandboxes', 'services', 'hosts'] as const
 
 const networks = z
   .record(name, networkSchema.nullable(), { error: 'a map from names to networks' })
@@ -22,6 +23,10 @@ const networks = z
 const sandboxes = z
   .record(sandboxName, sandboxSchema, { error: 'a map from names to sandboxes' })
   .meta({ description: 'The sandboxes by name.' })
+
+const services = z
+  .record(serviceName, serviceSchema, { error: 'a map from names to services' })
+  .meta({ description: 'The services by name.' })
 
 const uplinkWithLink = z.strictObject(
   {
@@ -46,9 +51,10 @@ const hostSchema = z
     {
       networks: networks.optional(),
       sandboxes: sandboxes.optional(),
+      services: services.optional(),
       uplink: uplinkSchema.optional(),
     },
-    { error: 'a map of the settings networks, sandboxes and uplink, or empty' },
+    { error: 'a map of the settings networks, sandboxes, services and uplink, or empty' },
   )
   .meta({
     description:
@@ -106,6 +112,16 @@ export const labFileSchema = z
       sandboxes: sandboxes
         .refine(notEmpty, { error: 'a map with at least one sandbox, such as `alice: { networks: [web] }`' })
         .meta({ description: 'The sandboxes by name.', minProperties: 1 })
+        .optional(),
+      services: services
+        .refine(notEmpty, {
+          error: 'a map with at least one service, such as `web: { network: web, replicas_of: app=web }`',
+        })
+        .meta({
+          description:
+            "The services by name, on networks of the lab or of its cluster; those on a cluster's network are on all hosts.",
+          minProperties: 1,
+        })
         .optional(),
       hosts: z
         .record(hostName, hostSchema.nullable(), { error: 'a map from names to hosts' })

@@ -4,7 +4,16 @@ import { stringify } from 'yaml'
 import { DNS_TTL_S_DEFAULT, MTU_DEFAULT } from '../limits.ts'
 import type { Impairment } from './api/link.ts'
 import { formatIpAddress, parseCidr, parseIpAddress } from './ip-address.ts'
-import type { Lab, LabCluster, LabEndpoint, LabNetwork, LabSandbox, LabSubnet } from './lab.ts'
+import type {
+  Lab,
+  LabCluster,
+  LabEndpoint,
+  LabNetwork,
+  LabSandbox,
+  LabService,
+  LabServicePort,
+  LabSubnet,
+} from './lab.ts'
 import { linkFileOf } from './lab-link.ts'
 import { isDefaultLinkName } from './lab-resolve.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from './lab-sandbox.ts'
@@ -18,13 +27,13 @@ const BRIDGE = 'bridge'
 
 /** Whether the name is written: a file that is to be used under any name has none. */
 export function labText(lab: Lab, { named }: { readonly named: boolean }): string {
-  const { networks, sandboxes, hosts, links, cluster } = lab
+  const { networks, sandboxes, services = [], hosts, links, cluster } = lab
   return stringify(
     present({
       name: named ? lab.name : undefined,
-      ...scopeFile(networks, sandboxes),
-      hosts: byName(hosts, ({ networks: inner, sandboxes: guests, uplink, uplinkLink }) =>
-        nullIfEmpty(present({ ...scopeFile(inner, guests), uplink: uplinkFile(uplink, uplinkLink) })),
+      ...scopeFile({ networks, sandboxes, services: [...services, ...(cluster?.services ?? [])] }),
+      hosts: byName(hosts, ({ uplink, uplinkLink, ...host }) =>
+        nullIfEmpty(present({ ...scopeFile(host), uplink: uplinkFile(uplink, uplinkLink) })),
       ),
       links: links.length === 0 ? undefined : sorted(links).map(linkFile),
       cluster: cluster && clusterFile(cluster, named ? lab.name : undefined, links.length),
@@ -33,8 +42,12 @@ export function labText(lab: Lab, { named }: { readonly named: boolean }): strin
   )
 }
 
-function scopeFile(networks: readonly LabNetwork[], sandboxes: readonly LabSandbox[]) {
-  return present({ networks: byName(networks, networkFile), sandboxes: byName(sandboxes, sandboxFile) })
+function scopeFile({ networks, sandboxes, services = [] }: Pick<Lab, 'networks' | 'sandboxes' | 'services'>) {
+  return present({
+    networks: byName(networks, networkFile),
+    sandboxes: byName(sandboxes, sandboxFile),
+    services: byName(services, serviceFile),
+  })
 }
 
 function networkFile(network: LabNetwork) {
@@ -138,6 +151,29 @@ function sandboxFile(sandbox: LabSandbox) {
   })
 }
 
+export function serviceFile(service: Omit<LabService, 'name'>) {
+  const { network, endpointMode, address, replicasOf, endpoints, ports, labels } = service
+  const [replica] = replicasOf
+  return present({
+    network,
+    replicas_of: replicasOf.length === 1 ? replica : undefinedIfNone(replicasOf),
+    endpoints: undefinedIfNone(endpoints),
+    endpoint_mode: endpointMode === 'vip' ? undefined : endpointMode,
+    address,
+    ports: undefinedIfNone(ports.map(servicePortFile)),
+    labels: undefinedIfEmpty(labels),
+  })
+}
+
+/** `8080:80`; as a map where that cannot say it. */
+function servicePortFile({ target, published, protocol, mode }: LabServicePort): unknown {
+  if (mode === 'ingress') {
+    const port = published === undefined ? `${target}` : `${published}:${target}`
+    return protocol === 'tcp' ? port : `${port}/${protocol}`
+  }
+  return present({ target, published, protocol: protocol === 'tcp' ? undefined : protocol, mode })
+}
+
 function endpointFile({ address, ipv6, mac, aliases, gwPriority, options, link }: LabEndpoint) {
   const parsed = parseIpAddress(address ?? ipv6 ?? '')
   const defaultMac = parsed === undefined ? undefined : macOfAddress(parsed)
@@ -176,6 +212,6 @@ function undefinedIfEmpty(values: Readonly<Record<string, string>>) {
   return Object.fromEntries(Object.entries(values).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function undefinedIfNone(values: readonly string[]) {
+function undefinedIfNone<T>(values: readonly T[]) {
   return values.length === 0 ? undefined : values
 }

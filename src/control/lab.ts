@@ -94,12 +94,39 @@ const labSandboxSchema = z.strictObject({
 })
 export type LabSandbox = z.infer<typeof labSandboxSchema>
 
+const labServiceSchema = z.strictObject({
+  name: text,
+  network: text,
+  endpointMode: z.enum(['vip', 'dnsrr']),
+  /** The virtual one. Missing for dnsrr, and on a network whose subnets the lab does not know. */
+  address: text.optional(),
+  /** `key`, or `key=value`. */
+  replicasOf: texts,
+  /** Names of sandboxes. */
+  endpoints: texts,
+  ports: z.array(
+    z.strictObject({
+      protocol: z.enum(['tcp', 'udp']),
+      target: z.int(),
+      /** Missing where the daemon is to choose it. */
+      published: z.int().optional(),
+      mode: z.enum(['ingress', 'host']),
+    }),
+  ),
+  labels: userLabelMap,
+})
+/** One name and one address for several sandboxes. */
+export type LabService = z.infer<typeof labServiceSchema>
+export type LabServicePort = LabService['ports'][number]
+
 const labHostSchema = z.strictObject({
   name: nameUpTo(LAB_NAME_MAX, 2),
   /** Its places on the links. */
   endpoints: z.array(labEndpointSchema),
   networks: z.array(labNetworkSchema),
   sandboxes: z.array(labSandboxSchema),
+  /** On its own networks. Missing where there are none. */
+  services: z.array(labServiceSchema).optional(),
   /** The way out of its networks, in its text form. Missing where there is none. */
   uplink: text.optional(),
   uplinkLink: impairmentSchema.optional(),
@@ -122,6 +149,8 @@ const labClusterSchema = z.strictObject({
   link: text,
   /** On all hosts. */
   networks: z.array(labNetworkSchema),
+  /** On those networks. Missing where there are none. */
+  services: z.array(labServiceSchema).optional(),
 })
 /** What makes one cluster of a lab's hosts. */
 export type LabCluster = z.infer<typeof labClusterSchema>
@@ -130,6 +159,8 @@ export const labSchema = z.strictObject({
   name: nameUpTo(LAB_NAME_MAX),
   networks: z.array(labNetworkSchema),
   sandboxes: z.array(labSandboxSchema),
+  /** On the lab's own networks. Missing where there are none. */
+  services: z.array(labServiceSchema).optional(),
   hosts: z.array(labHostSchema),
   /** Networks between hosts, which a label tells. */
   links: z.array(labNetworkSchema.extend({ labels: map, link: impairmentSchema.optional() })),

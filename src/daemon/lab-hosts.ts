@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import type { ControlPlane } from '../control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { NAME_PATTERN } from '../control/lab-schema-values.ts'
-import type { HostSettings, LabHosts, LabService } from '../control/labs/labs.ts'
+import type { DaemonLabs, HostSettings, LabHosts } from '../control/labs/labs.ts'
 import { HOST_PROBE_TIMEOUT_MS, HOST_READY_TIMEOUT_MS, LAB_NAME_MAX, SOCKET_PATH_MAX } from '../limits.ts'
 import { etcdCommand } from './lab-registry.ts'
 import { RemoteLabs } from './remote-labs.ts'
@@ -67,7 +67,7 @@ export class HostDaemons implements LabHosts {
   }
 
   /** Waits until the host's daemon answers; throws where it has ended, or does not answer in time. */
-  async labs(lab: string, host: string, signal?: AbortSignal): Promise<LabService> {
+  async labs(lab: string, host: string, signal?: AbortSignal): Promise<DaemonLabs> {
     const { readyTimeoutMs = HOST_READY_TIMEOUT_MS } = this.#options
     const labs = new RemoteLabs({ socket: this.socket(lab, host), name: `host '${host}'` })
     const end = performance.now() + readyTimeoutMs

@@ -11,7 +11,7 @@ import { progressSchema } from '../control/api/progress.ts'
 import { uplinkSchema } from '../control/api/uplink.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import type { Lab } from '../control/lab.ts'
-import type { LabService } from '../control/labs/labs.ts'
+import type { DaemonLabs } from '../control/labs/labs.ts'
 import type { Steps } from '../control/labs/steps.ts'
 import { HOST_PROBE_INTERVAL_MS, HOST_PROBE_TIMEOUT_MS } from '../limits.ts'
 
@@ -27,7 +27,7 @@ export interface RemoteLabsOptions {
  * All methods throw DAEMON_UNREACHABLE where the daemon is not there, goes away, or hangs: what it does may take long, and so
  * it is looked all the while whether it answers at all.
  */
-export class RemoteLabs implements LabService {
+export class RemoteLabs implements DaemonLabs {
   readonly #socket: string
   readonly #name: string
   readonly #probeIntervalMs: number

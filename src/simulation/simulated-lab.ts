@@ -95,7 +95,7 @@ export class SimulatedLab {
   static async start(lab: Lab, options: SimulatedLabOptions = {}): Promise<SimulatedLab> {
     const { seed = 0, hostId = 'simulation' } = options
     const part = partOf(lab, options)
-    const warnings: string[] = []
+    const warnings = [...part.warnings]
     const datapath = new SimulatedDatapath({ seed })
     const surroundings = new SimulatedSurroundings(seed, () => datapath.nowMs)
     const fabric = new SimulatedFabric(datapath, () => surroundings.now())

@@ -1,10 +1,11 @@
 /** Which part of a lab is simulated: one data path is one daemon's. */
 
 import { ErrorCode, TapwireError } from '../control/errors.ts'
-import type { Lab, LabHost, LabNetwork } from '../control/lab.ts'
+import type { Lab, LabHost, LabNetwork, LabService } from '../control/lab.ts'
 import { innerLab } from '../control/labs/cluster.ts'
 import { BRIDGE_OPTION } from '../control/rules/bridge-options.ts'
 import { OVERLAY_OPTION } from '../control/rules/overlay-options.ts'
+import { isBackend } from '../control/rules/service-members.ts'
 import { formatUplink, parseUplink } from '../control/rules/uplink.ts'
 import { VXLAN_OPTION } from '../control/rules/vxlan-options.ts'
 import { didYouMean } from '../control/suggest.ts'
@@ -14,6 +15,8 @@ export interface SimulatedPart {
   readonly lab: Lab
   /** In its text form; `none` where a network of the lab plays the world. */
   readonly uplink: string
+  /** What of it is not simulated. */
+  readonly warnings: readonly string[]
 }
 
 export interface PartOptions {
@@ -31,13 +34,18 @@ export function partOf(lab: Lab, { host: name, uplink }: PartOptions): Simulated
   const hosts = lab.hosts.map((host) => host.name)
   if (name === undefined) {
     if (hosts.length > 0) throw several(lab.name, hosts)
-    return { lab, uplink: uplink ?? uplinkOf(lab) }
+    return { lab, uplink: uplink ?? uplinkOf(lab), warnings: [] }
   }
   const host = lab.hosts.find((one) => one.name === name)
   if (host === undefined) throw unknown(lab.name, name, hosts)
   const { awaited = [], ...own } = innerLab(lab, host)
-  const inner = { ...own, networks: [...own.networks, ...awaited.map((one) => withPeers(one, host, lab))] }
-  return { lab: inner, uplink: uplink ?? hostUplink(host) ?? uplinkOf(inner) }
+  const shared = sharedServices(lab, host)
+  const inner = {
+    ...own,
+    networks: [...own.networks, ...awaited.map((one) => withPeers(one, host, lab))],
+    services: [...(own.services ?? []), ...shared.services],
+  }
+  return { lab: inner, uplink: uplink ?? hostUplink(host) ?? uplinkOf(inner), warnings: shared.warnings }
 }
 
 /** Without a registry, the hosts that a network of the cluster goes on to are those of the lab. */
@@ -53,6 +61,30 @@ function withPeers(network: LabNetwork, { advertise = '' }: LabHost, { hosts }: 
       [VXLAN_OPTION.local]: advertise,
       [VXLAN_OPTION.remote]: remotes.join(','),
     },
+  }
+}
+
+/** Of the cluster's: those that no other host has a part in, of which nothing would be known here. */
+function sharedServices(
+  { cluster, hosts }: Lab,
+  host: LabHost,
+): { readonly services: readonly LabService[]; readonly warnings: readonly string[] } {
+  const all = cluster?.services ?? []
+  const others = hosts.filter((one) => one !== host).flatMap(({ sandboxes }) => sandboxes)
+  const isElsewhere = (service: LabService): boolean =>
+    others.some(
+      (sandbox) =>
+        isBackend(service, { ...sandbox, sandbox: '' }) &&
+        sandbox.endpoints.some(({ network }) => network === service.network),
+    )
+  return {
+    services: all.filter((service) => !isElsewhere(service)),
+    warnings: all
+      .filter(isElsewhere)
+      .map(
+        ({ name }) =>
+          `service ${name} is not simulated: sandboxes of other hosts serve, and which of them gets a flow is not known here`,
+      ),
   }
 }
 

@@ -67,6 +67,7 @@ const STATUS: LabStatus = {
     { name: 'alice', id: 'a1', namespace: '', state: 'idle', endpoints: [endpoint('web', '10.1.0.2')] },
     { name: 'bob', id: 'b0', namespace: '', state: 'running', endpoints: [endpoint('web', '10.1.0.3')] },
   ],
+  services: [],
   hosts: [{ name: 'left', id: 'c0', state: 'running', socket: '/nowhere/left.sock', endpoints: [] }],
 }
 
@@ -92,6 +93,24 @@ Try the following:
   tapwire down demo
 `,
     )
+  })
+
+  it('shows the services of the lab', async () => {
+    const service = {
+      name: 'shop',
+      id: 'e0',
+      network: 'web',
+      endpointMode: 'vip',
+      address: '10.1.0.254',
+    } as const
+    const port = { protocol: 'tcp', target: 80, published: 5000, mode: 'ingress' } as const
+    control.answers.set('GET /labs/demo', () => ({ ...STATUS, services: [{ ...service, ports: [port] }] }))
+    const { out } = await tapwire(['up', labFile])
+    assert.match(
+      out,
+      /\n\nSERVICE {3}NETWORK {3}ADDRESS {6}PORTS\nshop {6}web {7}10\.1\.0\.254 {3}\*:5000->80\/tcp\n\nTry /,
+    )
+    assert.match(out, /^ {2}tapwire service ps shop$/m)
   })
 
   it('sends the whole lab, with every address given out', async () => {

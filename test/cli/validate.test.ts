@@ -56,6 +56,33 @@ left: alice   eth0        web          10.1.0.2/24   02:42:0a:01:00:02
     )
   })
 
+  it('shows services, of the lab, its cluster and its hosts, where there are any', async () => {
+    const services = join(harness.folder, 'services.yaml')
+    writeFileSync(
+      services,
+      `hosts:
+  left:
+    networks: { own: }
+    sandboxes: { alice: { networks: [web, own], labels: { app: shop } } }
+    services: { near: { network: own, endpoints: [alice], replicas_of: app, endpoint_mode: dnsrr } }
+  right:
+links: [{ between: [left, right] }]
+cluster: { networks: { web: { subnet: 10.81.0.0/24 } } }
+services: { shop: { replicas_of: app=shop, ports: ["80:8080", "53/udp", { target: 1, published: 2, mode: host }] } }
+`,
+    )
+    const { out } = await harness.tapwire(['validate', services])
+    assert.match(out, / 1 sandbox, 2 endpoints, 2 services\.\n/)
+    assert.ok(
+      out.endsWith(`
+SERVICE      NETWORK   ADDRESS       PORTS                                          SERVED BY
+shop         web       10.81.0.254   *:80->8080/tcp, *->53/udp, *:2->1/tcp (host)   app=shop
+left: near   own       -                                                            app, alice
+`),
+      out,
+    )
+  })
+
   it('tells all problems on standard error, one a line', async () => {
     const { code, out, err } = await harness.tapwire(['validate', bad])
     assert.deepEqual([code, out], [1, ''])

@@ -434,7 +434,7 @@ const BAD: readonly { readonly what: string; readonly text: string; readonly say
   {
     what: 'missing keys',
     text: 'name: x\n',
-    says: ['1:1: the file has none of the keys networks, sandboxes, hosts'],
+    says: ['1:1: the file has none of the keys networks, sandboxes, services, hosts'],
   },
   {
     what: 'empty maps',

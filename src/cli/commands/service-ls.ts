@@ -8,6 +8,7 @@ import { goTime } from '../format/time.ts'
 import { naturalOrder } from '../natural-order.ts'
 import { collect, examples, FORMAT_HELP, filtersOf } from '../options.ts'
 import { printable } from '../output.ts'
+import { servicePortText } from '../service-text.ts'
 
 interface LsOptions {
   readonly filter?: readonly string[]
@@ -72,15 +73,14 @@ const SERVICES: Listing<ServiceInspect> = {
   },
 }
 
-/** Docker's words; of mode host there is not one on every machine. */
 function portText({
-  PublishedPort,
-  TargetPort,
+  PublishedPort: published,
+  TargetPort: target,
   Protocol,
   PublishMode,
 }: ServiceInspect['Ports'][number]): string {
-  const port = `*:${PublishedPort}->${TargetPort}/${Protocol}`
-  return PublishMode === 'host' ? `${port} (host)` : port
+  const protocol = Protocol === 'udp' ? 'udp' : 'tcp'
+  return servicePortText({ protocol, target, published, mode: PublishMode === 'host' ? 'host' : 'ingress' })
 }
 
 const tasksListing = (trunc: boolean): Listing<ServiceTask> => ({

@@ -8,8 +8,8 @@ const text = z.string()
 /** One thing that has to be done for a lab to be as its file says. */
 export const labActionSchema = z.object({
   action: z.enum(['create', 'recreate', 'remove', 'start', 'connect', 'disconnect', 'change']),
-  kind: z.enum(['network', 'sandbox', 'host', 'link']),
-  /** Of the network; of the sandbox or host, also where it is connected or disconnected; of a link its place, `web@blue`. */
+  kind: z.enum(['network', 'sandbox', 'service', 'host', 'link']),
+  /** Of the network or service; of the sandbox or host, also where it is connected or disconnected; of a link its place, `web@blue`. */
   name: text,
   /** That the sandbox is connected to, or disconnected from. */
   network: text.optional(),
@@ -59,6 +59,24 @@ export const labStatusSchema = z.object({
       exitCode: z.int().optional(),
       command: z.array(text).optional(),
       endpoints: z.array(labEndpointStatus),
+    }),
+  ),
+  services: z.array(
+    z.object({
+      name: text,
+      id: text,
+      network: text,
+      endpointMode: z.enum(['vip', 'dnsrr']),
+      /** The virtual one; missing for dnsrr. */
+      address: text.optional(),
+      ports: z.array(
+        z.object({
+          protocol: z.enum(['tcp', 'udp']),
+          target: z.int(),
+          published: z.int(),
+          mode: z.enum(['ingress', 'host']),
+        }),
+      ),
     }),
   ),
   hosts: z.array(

@@ -2,9 +2,11 @@
 
 import { LAB_PARALLEL } from '../../limits.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
+import type { ServiceUpdate } from '../api/service.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import { isRegistry, type LabPlan } from './plan.ts'
 import type { LabPlane } from './present.ts'
+import { choosesPorts, type ServiceChange, type WantedService } from './services.ts'
 import type { Steps } from './steps.ts'
 
 /** One thing to do; `what` completes "could not …". */
@@ -47,6 +49,14 @@ function stagesOf(plane: LabPlane, plan: LabPlan, { beforeRemoval }: ApplyOption
   const start = (sandboxes: readonly Wanted[]): Stage =>
     startStage('Start', sandboxes, (name) => plane.startSandbox(name))
   return [
+    {
+      name: `Remove ${counted(plan.removeServices.length, 'service')}`,
+      tasks: plan.removeServices.map(({ ID, Name }) => ({
+        what: `remove service ${Name}`,
+        run: () => plane.removeService(ID),
+      })),
+    },
+    changeStage(plane, 'Take ports from', plan.releasePorts, ({ release }) => release),
     // A registry outlives the hosts that ask it, and comes before them.
     removal(plan.removeSandboxes.filter((sandbox) => !isRegistry(sandbox))),
     removal(plan.removeSandboxes.filter(isRegistry)),
@@ -85,6 +95,11 @@ function stagesOf(plane: LabPlane, plan: LabPlan, { beforeRemoval }: ApplyOption
         run: async () => void (await plane.setLink(place, impairment)),
       })),
     },
+    changeStage(plane, 'Change', plan.changeServices, ({ change }) => change),
+    serviceStage(
+      plane,
+      plan.createServices.filter((service) => !choosesPorts(service)),
+    ),
     start(plan.startSandboxes.filter((sandbox) => sandbox.isRegistry)),
     createStage(
       plane,
@@ -97,6 +112,8 @@ function stagesOf(plane: LabPlane, plan: LabPlan, { beforeRemoval }: ApplyOption
     ),
     // Those that share a network come after the ones whose it is, each only once that one runs.
     ...inOrderOfSharing(plan).map((layer) => createStage(plane, layer)),
+    // Sandboxes have the ports that they ask for by then, and none of those is chosen.
+    serviceStage(plane, plan.createServices.filter(choosesPorts)),
   ]
 }
 
@@ -108,6 +125,31 @@ function createStage(plane: LabPlane, sandboxes: readonly Wanted[]): Stage {
     await plane.createSandbox(name, requests.get(name)!)
     await plane.startSandbox(name)
   })
+}
+
+function serviceStage(plane: LabPlane, services: readonly WantedService[]): Stage {
+  return {
+    name: `Make ${counted(services.length, 'service')}`,
+    tasks: services.map(({ name, request }) => ({
+      what: `make service ${name}`,
+      run: async () => void (await plane.createService(request)),
+    })),
+  }
+}
+
+function changeStage(
+  plane: LabPlane,
+  verb: string,
+  changes: readonly ServiceChange[],
+  update: (change: ServiceChange) => ServiceUpdate | undefined,
+): Stage {
+  return {
+    name: `${verb} ${counted(changes.length, 'service')}`,
+    tasks: changes.map((change) => ({
+      what: `${verb.toLowerCase()} service ${change.have.Name}`,
+      run: () => plane.updateService(change.have.ID, update(change) ?? {}),
+    })),
+  }
 }
 
 function startStage(

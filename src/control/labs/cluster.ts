@@ -14,7 +14,7 @@ import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabHost, LabSandbox } from '../lab.ts'
 import { STOP_SIGNAL, STOP_TIMEOUT_S } from '../lab-sandbox.ts'
 import { CLUSTER_LABEL, DIGEST_LABEL, LINK_LABEL, REGISTRY_LABEL } from './labels.ts'
-import type { LabService } from './labs.ts'
+import type { DaemonLabs } from './labs.ts'
 import type { Present } from './present.ts'
 import { type Steps, stepsOf } from './steps.ts'
 import type { WantedNetwork } from './wanted.ts'
@@ -22,7 +22,7 @@ import type { WantedNetwork } from './wanted.ts'
 /** A host, and the labs of its daemon, which answers. */
 export interface ReadyHost {
   readonly host: LabHost
-  readonly labs: LabService
+  readonly labs: DaemonLabs
 }
 
 /** Brings up what is in the hosts; `keeper` is one that was there before, if any was. */
@@ -57,10 +57,12 @@ export function innerLab(lab: Lab, host: LabHost, keeper?: string): Lab {
   const { networks, sandboxes, uplink, uplinkLink } = host
   const shared = lab.cluster?.networks
   const isKeeper = host.name === keeper
+  const services = [...(host.services ?? []), ...((isKeeper ? lab.cluster?.services : undefined) ?? [])]
   return {
     name: lab.name,
     networks: shared !== undefined && isKeeper ? [...networks, ...shared] : networks,
     sandboxes,
+    ...(services.length === 0 ? undefined : { services }),
     hosts: [],
     links: [],
     ...(uplink === undefined ? undefined : { uplinkLink: uplinkLink ?? {} }),

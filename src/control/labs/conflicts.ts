@@ -13,6 +13,7 @@ export function checkConflicts(wanted: Wanted, present: Present, removed: readon
     ...nameConflicts(wanted, present),
     ...subnetConflicts(wanted, present),
     ...memberConflicts(wanted.lab, present, removed),
+    ...serviceConflicts(wanted.lab, present, removed),
   ]
   if (found.length === 0) return
   const [first, ...others] = found
@@ -31,9 +32,10 @@ export function checkConflicts(wanted: Wanted, present: Present, removed: readon
   )
 }
 
-function nameConflicts({ lab, networks, sandboxes }: Wanted, present: Present): string[] {
+function nameConflicts({ lab, networks, sandboxes, services }: Wanted, present: Present): string[] {
   const networkNames = new Set(networks.map(({ name }) => name))
   const sandboxNames = new Set(sandboxes.map(({ name }) => name))
+  const serviceNames = new Set(services.map(({ name }) => name))
   return [
     ...present.networks
       .filter(({ Name, Labels }) => networkNames.has(Name) && Labels[LAB_LABEL] !== lab)
@@ -41,6 +43,9 @@ function nameConflicts({ lab, networks, sandboxes }: Wanted, present: Present): 
     ...present.sandboxes
       .filter(({ Name, Config }) => sandboxNames.has(Name) && Config.Labels[LAB_LABEL] !== lab)
       .map(({ Name, Config }) => `there is a sandbox '${Name}' ${ownerOf(Config.Labels)}`),
+    ...present.services
+      .filter(({ Name, Labels }) => serviceNames.has(Name) && Labels[LAB_LABEL] !== lab)
+      .map(({ Name, Labels }) => `there is a service '${Name}' ${ownerOf(Labels)}`),
   ]
 }
 
@@ -81,5 +86,20 @@ export function memberConflicts(lab: string, present: Present, removed: readonly
           (network) =>
             `network '${network}' has to go, and sandbox '${Name}' ${ownerOf(Config.Labels)} is on it`,
         ),
+    )
+}
+
+/** Services of others on networks that have to go. */
+export function serviceConflicts(
+  lab: string,
+  present: Present,
+  removed: readonly NetworkInspect[],
+): string[] {
+  const ids = new Set(removed.map(({ Id }) => Id))
+  return present.services
+    .filter(({ Labels, Network }) => Labels[LAB_LABEL] !== lab && ids.has(Network.ID))
+    .map(
+      ({ Name, Labels, Network }) =>
+        `network '${Network.Name}' has to go, and service '${Name}' ${ownerOf(Labels)} is on it`,
     )
 }

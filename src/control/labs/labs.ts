@@ -2,6 +2,7 @@
 
 import type { LabAction, LabStatus, LabSummary } from '../api/lab.ts'
 import type { Impairment } from '../api/link.ts'
+import type { NetworkInspect } from '../api/network.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabCluster, LabHost, LabSandbox } from '../lab.ts'
@@ -13,7 +14,7 @@ import { isPredefinedNetwork } from '../rules/names.ts'
 import { didYouMean } from '../suggest.ts'
 import { applyPlan } from './apply.ts'
 import { awaitNetworks, emptyLab, innerLab, outlivesLab, registrySandbox, upHosts } from './cluster.ts'
-import { memberConflicts } from './conflicts.ts'
+import { memberConflicts, serviceConflicts } from './conflicts.ts'
 import { CLUSTER_LABEL, LAB_LABEL, UPLINK_LABEL } from './labels.ts'
 import { folderName, hostName, isHost, type LabPlan, planLab, type Wanted } from './plan.ts'
 import {
@@ -25,12 +26,13 @@ import {
   presentState,
 } from './present.ts'
 import { hasContent, leftOutOf, leftOutText, type Saved, type SavedHost, savedLab } from './saved.ts'
+import { wantedService } from './services.ts'
 import { labStatus } from './status.ts'
 import { type Steps, stepsOf } from './steps.ts'
 import { wantedNetwork, wantedSandbox } from './wanted.ts'
 
 /** The labs of one daemon: this one, or the one that a host runs. */
-export interface LabService {
+export interface DaemonLabs {
   /** What `up` would do. Throws LAB_CONFLICT where it could not. */
   plan(lab: Lab): Promise<readonly LabAction[]>
   /** Does it, and resolves to what was done. Throws LAB_CONFLICT and does nothing, or LAB_INCOMPLETE. */
@@ -55,7 +57,7 @@ export interface LabHosts {
   /** Where that daemon listens. */
   socket(lab: string, host: string): string
   /** Its labs, once it answers. */
-  labs(lab: string, host: string, signal?: AbortSignal): Promise<LabService>
+  labs(lab: string, host: string, signal?: AbortSignal): Promise<DaemonLabs>
   /** Removes what a daemon, or a registry, that has ended kept. */
   remove(lab: string, host: string): Promise<void>
 }
@@ -70,7 +72,7 @@ export interface HostSettings {
 /** A host's daemon ends its own sandboxes first, each of which may take as long as others do. */
 const HOST_STOP_TIMEOUT_S = 3 * STOP_TIMEOUT_S
 
-export class Labs implements LabService {
+export class Labs implements DaemonLabs {
   readonly #plane: LabPlane
   readonly #hosts: LabHosts
   /** What is under way for each lab; the next one waits for it. */
@@ -116,7 +118,7 @@ export class Labs implements LabService {
     return this.#alone(lab.name, async () => {
       const wanted = this.#wanted(lab)
       await this.#meetCluster(wanted)
-      await awaitNetworks(wanted.awaited ?? [], () => this.#plane.listNetworks({}), signal)
+      await awaitNetworks(wanted.awaited ?? [], () => this.#joinable(), signal)
       const present = presentState(this.#plane)
       const plan = planLab(wanted, present)
       await this.#apply(lab.name, plan, presentOfLab(present, lab.name), steps, signal)
@@ -134,21 +136,17 @@ export class Labs implements LabService {
   down(lab: string, steps: Steps, signal?: AbortSignal): Promise<void> {
     return this.#alone(lab, async () => {
       const own = this.#known(lab)
-      const conflict = memberConflicts(lab, presentState(this.#plane), own.networks)[0]
-      if (conflict !== undefined) {
-        throw new TapwireError(ErrorCode.labConflict, `Lab '${lab}' cannot be taken down: ${conflict}.`, {
-          hint: 'Disconnect it first with `tapwire network disconnect NETWORK SANDBOX`.',
-        })
-      }
+      refuseOthers(lab, presentState(this.#plane), own)
       if (outlivesLab(own)) await this.#downCluster(lab, own, steps, signal)
-      const plan = planLab({ lab, networks: [], sandboxes: [] }, presentState(this.#plane))
+      const plan = planLab({ lab, networks: [], sandboxes: [], services: [] }, presentState(this.#plane))
       await this.#apply(lab, plan, own, steps, signal)
     })
   }
 
   async save(lab: string | undefined): Promise<string> {
     const present = lab === undefined ? presentState(this.#plane) : this.#known(lab)
-    if (present.sandboxes.length + present.networks.filter(isMade).length === 0) throw nothingThere()
+    const count = present.sandboxes.length + present.services.length + present.networks.filter(isMade).length
+    if (count === 0) throw nothingThere()
     const inner = new Map<string, SavedHost>()
     const leftOut: string[] = []
     for (const sandbox of present.sandboxes) {
@@ -172,6 +170,10 @@ export class Labs implements LabService {
     if (isMissing) await this.#plane.clusterJoined()
   }
 
+  #joinable(): readonly NetworkInspect[] {
+    return this.#plane.listNetworks({}).filter(({ Id }) => this.#plane.canJoin(Id))
+  }
+
   /** What a host has; nothing for other sandboxes. */
   async #saveInside(sandbox: SandboxInspect): Promise<SavedHost & Pick<Saved, 'leftOut'>> {
     const host = hostName(sandbox)
@@ -193,7 +195,7 @@ export class Labs implements LabService {
     }
   }
 
-  #wanted({ name, networks, sandboxes, hosts, links, uplinkLink, cluster, awaited }: Lab): Wanted {
+  #wanted({ name, networks, sandboxes, services, hosts, links, uplinkLink, cluster, awaited }: Lab): Wanted {
     const registry =
       cluster && registrySandbox(cluster, (own, address) => this.#hosts.registry(name, own, address))
     return {
@@ -205,6 +207,7 @@ export class Labs implements LabService {
         ...sandboxes.map((sandbox) => wantedSandbox(name, sandbox)),
         ...hosts.map((host) => wantedSandbox(name, this.#hostSandbox(name, host, cluster), 'host')),
       ],
+      services: (services ?? []).map((service) => wantedService(name, service)),
       awaited: awaited?.map((network) => wantedNetwork(name, network)),
     }
   }
@@ -329,7 +332,7 @@ export class Labs implements LabService {
   #known(lab: string): Present {
     const present = presentState(this.#plane)
     const own = presentOfLab(present, lab)
-    if (own.networks.length + own.sandboxes.length > 0) return own
+    if (own.networks.length + own.sandboxes.length + own.services.length > 0) return own
     const known = presentLabs(present)
     throw new TapwireError(ErrorCode.labUnknown, `There is no lab '${lab}'.`, {
       hint: known.length === 0 ? 'No lab is up.' : capitalized(didYouMean(lab, known)),
@@ -347,6 +350,20 @@ export class Labs implements LabService {
       if (this.#busy.get(lab) === mine) this.#busy.delete(lab)
     }
   }
+}
+
+/** Throws LAB_CONFLICT where others are on networks of the lab. */
+function refuseOthers(lab: string, present: Present, { networks }: Present): void {
+  const [member] = memberConflicts(lab, present, networks)
+  const [service] = serviceConflicts(lab, present, networks)
+  const conflict = member ?? service
+  if (conflict === undefined) return
+  throw new TapwireError(ErrorCode.labConflict, `Lab '${lab}' cannot be taken down: ${conflict}.`, {
+    hint:
+      member === undefined
+        ? 'Remove it first with `tapwire service rm SERVICE`.'
+        : 'Disconnect it first with `tapwire network disconnect NETWORK SANDBOX`.',
+  })
 }
 
 function isUnreachable(error: unknown): error is TapwireError {

@@ -5,11 +5,13 @@ import type { LabAction } from '../api/lab.ts'
 import type { Impairment } from '../api/link.ts'
 import type { EndpointConfig, NetworkInspect } from '../api/network.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
+import type { ServiceInspect } from '../api/service.ts'
 import { normalAddress } from '../lab-pool-plan.ts'
 import { impairmentText } from '../rules/impairment.ts'
 import { checkConflicts } from './conflicts.ts'
 import { DIGEST_LABEL, ENDPOINTS_LABEL, HOST_LABEL, REGISTRY_LABEL } from './labels.ts'
 import { type Present, presentOfLab } from './present.ts'
+import { compareServices, type ServiceChange, type WantedService } from './services.ts'
 import type { WantedNetwork, WantedSandbox } from './wanted.ts'
 
 /** What one daemon is to have of a lab. */
@@ -17,6 +19,7 @@ export interface Wanted {
   readonly lab: string
   readonly networks: readonly WantedNetwork[]
   readonly sandboxes: readonly WantedSandbox[]
+  readonly services: readonly WantedService[]
   /** Undefined: whatever it is. */
   readonly uplinkLink?: Impairment | undefined
   /** Networks of the cluster that another host makes; undefined where this daemon's networks are all its own to make. */
@@ -30,6 +33,9 @@ export interface LabPlan {
    * Those of one kind, and all of a sandbox's or network's, can be done at the same time; the kinds are done in this order,
    * so that what is in the way (a name, an address, an endpoint on a network) goes before what needs the place comes.
    */
+  readonly removeServices: readonly ServiceInspect[]
+  /** That give up ports. */
+  readonly releasePorts: readonly ServiceChange[]
   readonly removeSandboxes: readonly SandboxInspect[]
   readonly disconnect: readonly { readonly sandbox: SandboxInspect; readonly network: string }[]
   readonly removeNetworks: readonly NetworkInspect[]
@@ -41,6 +47,8 @@ export interface LabPlan {
   }[]
   /** Of endpoints that stay, and of the uplink. */
   readonly changeLinks: readonly LinkChange[]
+  readonly changeServices: readonly ServiceChange[]
+  readonly createServices: readonly WantedService[]
   /** Made, and started. */
   readonly createSandboxes: readonly WantedSandbox[]
   readonly startSandboxes: readonly WantedSandbox[]
@@ -73,8 +81,10 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
     ...networks.recreated.map(({ name }) => own.networks.find((network) => network.Name === name)!),
   ]
   checkConflicts(wanted, present, removeNetworks)
+  const services = compareServices(wanted.services, ownServices(wanted, own), remade)
   return {
     actions: [
+      ...services.unwanted.map(({ Name }) => serviceAction('remove', Name)),
       ...sandboxes.unwanted.map((have) => sandboxAction('remove', have.Name, isHost(have))),
       ...kept.flatMap(({ want, disconnect, reasons }) =>
         disconnect.map((network) => endpointAction('disconnect', want, network, reasons)),
@@ -86,12 +96,17 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
         connect.map(([network]) => endpointAction('connect', want, network, reasons)),
       ),
       ...changeLinks.map(linkAction),
+      ...services.changed.map(({ have, reason }) => serviceAction('change', have.Name, reason)),
+      ...services.missing.map(({ name }) => serviceAction('create', name)),
+      ...services.recreated.map(({ want, reason }) => serviceAction('recreate', want.name, reason)),
       ...sandboxes.missing.map((want) => sandboxAction('create', want.name, want.isHost)),
       ...sandboxes.recreated.map(({ want, reason }) =>
         sandboxAction('recreate', want.name, want.isHost, reason),
       ),
       ...sandboxes.stopped.map((want) => sandboxAction('start', want.name, want.isHost)),
     ],
+    removeServices: [...services.unwanted, ...services.recreated.map(({ have }) => have)],
+    releasePorts: services.changed.filter(({ release }) => release !== undefined),
     removeSandboxes: [...sandboxes.unwanted, ...sandboxes.recreated.map(({ have }) => have)],
     disconnect: kept.flatMap(({ have, disconnect }) =>
       disconnect.map((network) => ({ sandbox: have, network })),
@@ -102,9 +117,16 @@ export function planLab(wanted: Wanted, present: Present): LabPlan {
       connect.map(([network, config]) => ({ sandbox: have, network, config })),
     ),
     changeLinks,
+    changeServices: services.changed.filter(({ change }) => change !== undefined),
+    createServices: [...services.missing, ...services.recreated.map(({ want }) => want)],
     createSandboxes: [...sandboxes.missing, ...sandboxes.recreated.map(({ want }) => want)],
     startSandboxes: sandboxes.stopped,
   }
+}
+
+/** Those of the cluster are another host's to change where its networks are. */
+function ownServices({ awaited }: Wanted, { services }: Present): readonly ServiceInspect[] {
+  return services.filter(({ Scope }) => awaited === undefined || Scope === 'local')
 }
 
 const CHANGED = 'its settings have changed'
@@ -283,6 +305,10 @@ export function isRegistry({ Config }: SandboxInspect): boolean {
 
 function networkAction(action: LabAction['action'], name: string, reason?: string): LabAction {
   return { action, kind: 'network', name, ...(reason === undefined ? undefined : { reason }) }
+}
+
+function serviceAction(action: LabAction['action'], name: string, reason?: string): LabAction {
+  return { action, kind: 'service', name, ...(reason === undefined ? undefined : { reason }) }
 }
 
 function linkAction({ place, impairment }: LinkChange): LabAction {

@@ -3,12 +3,15 @@
 import type { Impairment } from '../api/link.ts'
 import type { NetworkInspect } from '../api/network.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
+import type { ServiceInspect } from '../api/service.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { LAB_LABEL } from './labels.ts'
 
 export interface Present {
   readonly networks: readonly NetworkInspect[]
   readonly sandboxes: readonly SandboxInspect[]
+  /** With those of the cluster that the daemon is in. */
+  readonly services: readonly ServiceInspect[]
   /** What the uplink's link does to frames. */
   readonly uplinkLink?: Impairment | undefined
 }
@@ -28,7 +31,12 @@ export type LabPlane = Pick<
   | 'removeSandbox'
   | 'listSandboxes'
   | 'inspectSandbox'
+  | 'createService'
+  | 'updateService'
+  | 'removeService'
+  | 'listServices'
   | 'clusterJoined'
+  | 'canJoin'
   | 'uplink'
   | 'setLink'
 >
@@ -40,17 +48,19 @@ export function presentState(plane: LabPlane): Present {
       .listSandboxes({ all: true, filters: {} })
       .map(({ Id }) => plane.inspectSandbox(Id))
       .map((sandbox) => ({ ...sandbox, Name: sandbox.Name.replace(/^\//, '') })),
+    services: plane.listServices({}),
     uplinkLink: plane.uplink().Impairment,
   }
 }
 
-export const NOTHING_PRESENT: Present = { networks: [], sandboxes: [] }
+export const NOTHING_PRESENT: Present = { networks: [], sandboxes: [], services: [] }
 
 /** The part of the present state that a lab has made. */
 export function presentOfLab(present: Present, lab: string): Present {
   return {
     networks: present.networks.filter((network) => network.Labels[LAB_LABEL] === lab),
     sandboxes: present.sandboxes.filter((sandbox) => sandbox.Config.Labels[LAB_LABEL] === lab),
+    services: present.services.filter((service) => service.Labels[LAB_LABEL] === lab),
   }
 }
 
@@ -59,6 +69,7 @@ export function presentLabs(present: Present): string[] {
   const labels = [
     ...present.networks.map((network) => network.Labels),
     ...present.sandboxes.map((sandbox) => sandbox.Config.Labels),
+    ...present.services.map((service) => service.Labels),
   ]
   return [...new Set(labels.flatMap((one) => one[LAB_LABEL] ?? []))].toSorted()
 }

@@ -21,6 +21,7 @@ import { isPredefinedNetwork } from '../rules/names.ts'
 import { presentCluster } from './cluster.ts'
 import { HOST_LABEL, LINK_LABEL, REGISTRY_LABEL, UPLINK_LABEL, userLabels } from './labels.ts'
 import type { Present } from './present.ts'
+import { servicesFile, sharedServices } from './saved-services.ts'
 import { MTU_OPTION, TRANSPARENT_OPTION } from './wanted.ts'
 
 export interface Saved {
@@ -39,6 +40,7 @@ export interface SavedHost {
 export function savedLab(name: string, present: Present, hosts: ReadonlyMap<string, SavedHost>): Saved {
   const made = present.networks.filter((network) => !isPredefinedNetwork(network.Name) && !network.ConfigOnly)
   const links = made.filter((network) => LINK_LABEL in network.Labels)
+  const services = servicesFile(present)
   const file = {
     name,
     networks: byName(
@@ -51,6 +53,7 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
       ),
       (sandbox) => sandboxFile(sandbox, present),
     ),
+    services: services.file,
     hosts: byName(
       present.sandboxes.filter(({ Config }) => HOST_LABEL in Config.Labels),
       ({ Config }) => (UPLINK_LABEL in Config.Labels ? { uplink: Config.Labels[UPLINK_LABEL] } : null),
@@ -59,24 +62,38 @@ export function savedLab(name: string, present: Present, hosts: ReadonlyMap<stri
     cluster: presentCluster(links),
   }
   const { lab, leftOut } = parsed(name, stringify(file))
-  const shared = [...hosts.values()].flatMap(({ lab: inner }) => inner?.networks.filter(isOverlay) ?? [])
+  const insides = [...hosts.values()].flatMap(({ lab: inner }) => inner ?? [])
+  const networks = firstOfEach(insides.flatMap((inner) => inner.networks.filter(isOverlay)))
+  const shared = sharedServices(insides, networks, lab)
   return {
     lab: {
       ...lab,
-      ...(lab.cluster && { cluster: { ...lab.cluster, networks: firstOfEach(shared) } }),
+      ...(lab.cluster && { cluster: { ...lab.cluster, networks, services: shared.services } }),
       hosts: lab.hosts.map((host) => {
         const { lab: inner, uplinkLink } = hosts.get(host.name) ?? {}
         return {
           ...host,
-          ...(inner && {
-            networks: lab.cluster ? inner.networks.filter((one) => !isOverlay(one)) : inner.networks,
-            sandboxes: inner.sandboxes,
-          }),
+          ...(inner && insideOf(inner, lab.cluster === undefined ? [] : networks)),
           ...(host.uplink !== undefined && uplinkLink !== undefined && { uplinkLink }),
         }
       }),
     },
-    leftOut: [...leftOut, ...links.filter((link) => !cable(link, present).isWhole).map(cableLeftOut)],
+    leftOut: [
+      ...services.leftOut,
+      ...leftOut,
+      ...(lab.cluster === undefined ? [] : shared.leftOut),
+      ...links.filter((link) => !cable(link, present).isWhole).map(cableLeftOut),
+    ],
+  }
+}
+
+/** What a host has without that which all hosts have. */
+function insideOf({ networks, sandboxes, services = [] }: Lab, shared: readonly LabNetwork[]) {
+  const names = new Set(shared.map(({ name }) => name))
+  return {
+    networks: networks.filter(({ name }) => !names.has(name)),
+    sandboxes,
+    services: services.filter(({ network }) => !names.has(network)),
   }
 }
 
@@ -105,7 +122,7 @@ function parsed(name: string, text: string): Saved {
   }
 }
 
-/** Whether a lab file has any networks, sandboxes or hosts. */
+/** Whether a lab file has any networks, sandboxes, services or hosts. */
 export function hasContent(text: string): boolean {
   const file: unknown = parseDocument(text).toJS()
   return LAB_PARTS.some((part) => Object.keys(Object(Object(file)[part])).length > 0)
@@ -114,6 +131,7 @@ export function hasContent(text: string): boolean {
 const SINGULAR: Readonly<Record<string, string>> = {
   networks: 'Network',
   sandboxes: 'Sandbox',
+  services: 'Service',
   hosts: 'Host',
   links: 'Link',
 }
@@ -124,7 +142,7 @@ function withoutProblems(text: string, problems: readonly LabProblem[]): { text:
   const file = parseDocument(text, { lineCounter: lines })
   const leftOut: string[] = []
   const lost = new Set<unknown>()
-  for (const part of ['networks', 'links', 'hosts', 'sandboxes']) {
+  for (const part of ['networks', 'links', 'hosts', 'sandboxes', 'services']) {
     for (const { key, name, range } of partsOf(file.get(part))) {
       const [from, to] = range.map((at) => lines.linePos(at).line)
       const problem = problems.find(({ line }) => line === from || (line > from! && line < to!))

@@ -2,9 +2,11 @@
 
 import type { LabStatus } from '../api/lab.ts'
 import type { EndpointInspect, SandboxInspect } from '../api/sandbox.ts'
+import type { ServiceInspect } from '../api/service.ts'
 import { presentCluster } from './cluster.ts'
 import { hostName, isHost } from './plan.ts'
 import type { Present } from './present.ts'
+import { addressOf, labPort } from './services.ts'
 
 type SandboxStatus = LabStatus['sandboxes'][number]
 type EndpointStatus = SandboxStatus['endpoints'][number]
@@ -24,6 +26,7 @@ export function labStatus(lab: string, own: Present, socketOf: (host: string) =>
       })),
     })),
     sandboxes: sandboxes.filter((sandbox) => !isHost(sandbox)).map(sandboxStatus),
+    services: own.services.toSorted(byName).map(serviceStatus),
     hosts: sandboxes.filter(isHost).map((host) => ({
       name: host.Name,
       id: host.Id,
@@ -38,6 +41,18 @@ export function labStatus(lab: string, own: Present, socketOf: (host: string) =>
 /** They are made at the same time: the order in which that ends says nothing. */
 const byName = (a: { readonly Name: string }, b: { readonly Name: string }): number =>
   a.Name.localeCompare(b.Name, 'en', { numeric: true })
+
+function serviceStatus(service: ServiceInspect): LabStatus['services'][number] {
+  const { Name, ID, Network, EndpointMode, VirtualIP, Ports } = service
+  return {
+    name: Name,
+    id: ID,
+    network: Network.Name,
+    endpointMode: EndpointMode,
+    ...(VirtualIP === '' ? undefined : { address: addressOf(service) }),
+    ports: Ports.map(labPort),
+  }
+}
 
 function sandboxStatus(sandbox: SandboxInspect): SandboxStatus {
   const { Id, Name, State, Config, NetworkSettings } = sandbox

@@ -8,6 +8,9 @@ const ALLOWED = '[a-zA-Z0-9][a-zA-Z0-9_.-]'
 /** The networks that are there from the start. `default` is another word for `bridge`, and no one's name. */
 export const BUILT_IN_NETWORKS = ['bridge', 'host', 'none'] as const
 
+/** Joined without anybody's having made it. */
+export const DEFAULT_BRIDGE = 'bridge'
+
 /** Whether no one may create or remove a network of this name. */
 export function isPredefinedNetwork(name: string): boolean {
   return name === 'default' || BUILT_IN_NETWORKS.some((builtIn) => builtIn === name)

@@ -5,7 +5,7 @@ import type { ClusterParts } from '../../../src/control/cluster/cluster.ts'
 import { PrefixedRegistry } from '../../../src/control/cluster/prefixed-registry.ts'
 import { ErrorCode, TapwireError } from '../../../src/control/errors.ts'
 import { parseLab } from '../../../src/control/lab-file.ts'
-import { type HostSettings, type LabHosts, type LabService, Labs } from '../../../src/control/labs/labs.ts'
+import { type DaemonLabs, type HostSettings, type LabHosts, Labs } from '../../../src/control/labs/labs.ts'
 import { formatAction } from '../../../src/control/labs/plan.ts'
 import type { Steps } from '../../../src/control/labs/steps.ts'
 import { ManualClock } from '../../../src/control/registry/manual-clock.ts'
@@ -115,7 +115,7 @@ export class MemoryHosts implements LabHosts {
     return `/hosts/${lab}.${host}`
   }
 
-  async labs(lab: string, host: string): Promise<LabService> {
+  async labs(lab: string, host: string): Promise<DaemonLabs> {
     if (this.silent) throw new TapwireError(ErrorCode.daemonUnreachable, 'It does not answer.')
     const key = `${lab}.${host}`
     const bench = this.benches.get(key) ?? (await LabBench.start(host, this.#clusters.get(key)))
