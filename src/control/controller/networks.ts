@@ -44,7 +44,7 @@ export class Networks {
       const id = this.#context.newId()
       this.#reserveName(plan.record.name, id, undo)
       // Nobody joins it before it is kept.
-      undo.always(this.#context.closeNetwork(id))
+      undo.always(this.#context.closeNetwork(id, 'being made'))
       const pools = plan.wanted === undefined ? plan.kept : await this.#choosePools(id, plan.wanted, undo)
       const network: NetworkRecord = {
         ...plan.record,
@@ -62,7 +62,7 @@ export class Networks {
     const { addresses } = this.#context.parts
     return this.#context.attempt(async (undo) => {
       this.#reserveName(network.name, network.id, undo)
-      undo.always(this.#context.closeNetwork(network.id))
+      undo.always(this.#context.closeNetwork(network.id, 'being made'))
       addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options, begin)
       undo.add(() => addresses.removeNetwork(network.id))
       await this.#establish(undo, network)
@@ -109,10 +109,12 @@ export class Networks {
     this.#context.networkEvent('create', network)
   }
 
-  /** Those that the filters let through, without members and status. */
+  /** Those that the filters let through, without members and status. What is listed can be joined, or is about to go. */
   list(filters: Filters): readonly NetworkInspect[] {
     const passes = networkFilter(filters, (id) => this.#context.isJoined(id))
-    return [...this.#context.model.networks.values()].filter(passes).map(summarizeNetwork)
+    return [...this.#context.model.networks.values()]
+      .filter((network) => !this.#context.isBeingMade(network.id) && passes(network))
+      .map(summarizeNetwork)
   }
 
   inspect(reference: string): NetworkInspect {
@@ -166,7 +168,7 @@ export class Networks {
   async #remove(network: NetworkRecord): Promise<void> {
     this.#refuseRemoval(network)
     // Nobody joins it before it is gone, or whole again.
-    const open = this.#context.closeNetwork(network.id)
+    const open = this.#context.closeNetwork(network.id, 'being removed')
     try {
       await this.#removeClosed(network)
     } finally {

@@ -42,6 +42,21 @@ describe('a network that was removed from under a sandbox', () => {
   }
 })
 
+describe('a network that is being made', () => {
+  it('is listed from the moment on at which it can be joined', async () => {
+    const { controller } = await new MemoryMachine().boot()
+    const isListed = (): boolean => controller.listNetworks({}).some(({ Name }) => Name === 'net')
+    const making = controller.createNetwork({ Name: 'net' })
+    let over = false
+    while (!isListed()) {
+      assert.ok(!over)
+      over = await Promise.race([making.then(() => true), Promise.resolve(false)])
+    }
+    await controller.createSandbox('web', { Cmd: ['serve'], HostConfig: { NetworkMode: 'net' } })
+    await making
+  })
+})
+
 describe('an address', () => {
   // .2 and .3 are all that there is beside network, gateway and a broadcast address.
   it('that rests goes back to the sandbox that had it, and to no other', async () => {
