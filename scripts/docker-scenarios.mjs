@@ -681,7 +681,7 @@ export const SCENARIOS = [
       'run -d --cidfile /nosuch/folder/id IMAGE sleep 1000',
       'run -t IMAGE true',
       'run -it --name no-terminal IMAGE true',
-      'ps -a --filter name=mac --filter name=no-terminal --format {{.Names}}-{{.State}}',
+      'ps -a --filter name=-mac --filter name=no-terminal --format {{.Names}}-{{.State}}',
     ],
   },
   {

@@ -167,8 +167,6 @@ export interface ControlPlane {
   clusterStatus(): ClusterStatus | undefined
   /** Resolves when this host has joined its cluster and has its networks; at once where it is in none. Throws REGISTRY_UNAVAILABLE. */
   clusterJoined(): Promise<void>
-  /** Whether a network, by its id, can be joined: not while it is about to come or to go. */
-  canJoin(network: string): boolean
   /** Gives back what hosts of this name (or id), which are away, have in the cluster. Throws NO_CLUSTER, OBJECT_UNKNOWN, HOST_PRESENT. */
   forgetHost(host: string): Promise<HostForgotten>
 

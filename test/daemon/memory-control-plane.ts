@@ -398,9 +398,6 @@ export class MemoryControlPlane implements ControlPlane {
   }
 
   async clusterJoined(): Promise<void> {}
-  canJoin(): boolean {
-    return true
-  }
 
   clusterStatus(): ClusterStatus {
     this.calls.push(['clusterStatus'])

@@ -45,8 +45,6 @@ export interface ControllerLog {
   warn(details: object, message: string): void
 }
 
-type NetworkClosure = 'being made' | 'being removed'
-
 /** What the operations share: the model, who may change what at the same time, and how a change is kept. */
 export class Context {
   readonly parts: ControllerParts
@@ -60,8 +58,8 @@ export class Context {
   cluster: Cluster | undefined
   /** Networks that sandboxes are about to join, or to leave, so that nobody removes them meanwhile; how many by network. */
   readonly #joining = new Map<string, number>()
-  /** Networks that nobody joins meanwhile. */
-  readonly #closed = new Map<string, NetworkClosure>()
+  /** Networks that are being made or removed, so that nobody joins them meanwhile. */
+  readonly #closed = new Set<string>()
   /** Operations that are under way. */
   readonly #operations = new Set<Promise<unknown>>()
   /** What the events of a sandbox have in common, so that a log full of them has its labels once. */
@@ -106,11 +104,6 @@ export class Context {
     return this.#closed.has(network)
   }
 
-  /** Whether it is yet to be kept, so that it may come to nothing. */
-  isBeingMade(network: string): boolean {
-    return this.#closed.get(network) === 'being made'
-  }
-
   /** Holds a network against its removal; the function returned lets go. */
   holdNetwork(network: string): () => void {
     this.#joining.set(network, (this.#joining.get(network) ?? 0) + 1)
@@ -122,8 +115,8 @@ export class Context {
   }
 
   /** Keeps everybody from joining a network; the function returned lets them again. */
-  closeNetwork(network: string, because: NetworkClosure): () => void {
-    this.#closed.set(network, because)
+  closeNetwork(network: string): () => void {
+    this.#closed.add(network)
     return () => {
       this.#closed.delete(network)
     }

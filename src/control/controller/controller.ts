@@ -199,10 +199,6 @@ export class Controller implements ControlPlane {
     await this.#context.cluster?.joined()
   }
 
-  canJoin(network: string): boolean {
-    return this.#context.model.network(network) !== undefined && !this.#context.isClosed(network)
-  }
-
   /** What hosts of this name (or id) have in the cluster is given back. Throws NO_CLUSTER, OBJECT_UNKNOWN, HOST_PRESENT. */
   forgetHost(host: string): Promise<HostForgotten> {
     return this.#context.operation(async () => {

@@ -44,7 +44,7 @@ export class Networks {
       const id = this.#context.newId()
       this.#reserveName(plan.record.name, id, undo)
       // Nobody joins it before it is kept.
-      undo.always(this.#context.closeNetwork(id, 'being made'))
+      undo.always(this.#context.closeNetwork(id))
       const pools = plan.wanted === undefined ? plan.kept : await this.#choosePools(id, plan.wanted, undo)
       const network: NetworkRecord = {
         ...plan.record,
@@ -62,7 +62,7 @@ export class Networks {
     const { addresses } = this.#context.parts
     return this.#context.attempt(async (undo) => {
       this.#reserveName(network.name, network.id, undo)
-      undo.always(this.#context.closeNetwork(network.id, 'being made'))
+      undo.always(this.#context.closeNetwork(network.id))
       addresses.restoreNetwork(network.id, network.ipam.pools, network.ipam.options, begin)
       undo.add(() => addresses.removeNetwork(network.id))
       await this.#establish(undo, network)
@@ -109,11 +109,11 @@ export class Networks {
     this.#context.networkEvent('create', network)
   }
 
-  /** Those that the filters let through, without members and status. What is listed can be joined, or is about to go. */
+  /** Those that the filters let through, without members and status. What is listed can be joined. */
   list(filters: Filters): readonly NetworkInspect[] {
     const passes = networkFilter(filters, (id) => this.#context.isJoined(id))
     return [...this.#context.model.networks.values()]
-      .filter((network) => !this.#context.isBeingMade(network.id) && passes(network))
+      .filter((network) => !this.#context.isClosed(network.id) && passes(network))
       .map(summarizeNetwork)
   }
 
@@ -168,7 +168,7 @@ export class Networks {
   async #remove(network: NetworkRecord): Promise<void> {
     this.#refuseRemoval(network)
     // Nobody joins it before it is gone, or whole again.
-    const open = this.#context.closeNetwork(network.id, 'being removed')
+    const open = this.#context.closeNetwork(network.id)
     try {
       await this.#removeClosed(network)
     } finally {

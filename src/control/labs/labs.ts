@@ -2,7 +2,6 @@
 
 import type { LabAction, LabStatus, LabSummary } from '../api/lab.ts'
 import type { Impairment } from '../api/link.ts'
-import type { NetworkInspect } from '../api/network.ts'
 import type { SandboxInspect } from '../api/sandbox.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
 import type { Lab, LabCluster, LabHost, LabSandbox } from '../lab.ts'
@@ -118,7 +117,7 @@ export class Labs implements DaemonLabs {
     return this.#alone(lab.name, async () => {
       const wanted = this.#wanted(lab)
       await this.#meetCluster(wanted)
-      await awaitNetworks(wanted.awaited ?? [], () => this.#joinable(), signal)
+      await awaitNetworks(wanted.awaited ?? [], () => this.#plane.listNetworks({}), signal)
       const present = presentState(this.#plane)
       const plan = planLab(wanted, present)
       await this.#apply(lab.name, plan, presentOfLab(present, lab.name), steps, signal)
@@ -168,10 +167,6 @@ export class Labs implements DaemonLabs {
     const names = new Set(this.#plane.listNetworks({}).map(({ Name }) => Name))
     const isMissing = networks.some(({ name, network }) => network.driver === OVERLAY && !names.has(name))
     if (isMissing) await this.#plane.clusterJoined()
-  }
-
-  #joinable(): readonly NetworkInspect[] {
-    return this.#plane.listNetworks({}).filter(({ Id }) => this.#plane.canJoin(Id))
   }
 
   /** What a host has; nothing for other sandboxes. */

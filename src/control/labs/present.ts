@@ -36,7 +36,6 @@ export type LabPlane = Pick<
   | 'removeService'
   | 'listServices'
   | 'clusterJoined'
-  | 'canJoin'
   | 'uplink'
   | 'setLink'
 >

@@ -178,7 +178,7 @@ describe('captures', { skip }, () => {
   })
 
   it('of what is dropped say why', async () => {
-    const recording = await capture('place=client&drops=true')
+    const recording = await capture('place=client&drops=true&filter=icmp')
     await scene.attempt('client', 'ping', '-c', '1', '-W', '1', '10.77.1.2')
     await scene.on('client', 'ping', '-c', '1', INTERNET)
     await stop(recording)
