@@ -3,7 +3,7 @@
  * cluster where the network is the cluster's; what of them is to be on this host, the mesh sees to.
  */
 
-import { SERVICE_FIRST_PORT, SERVICE_LAST_PORT } from '../../limits.ts'
+import { SERVICE_FIRST_PORT, SERVICE_LAST_PORT, SERVICES_MAX } from '../../limits.ts'
 import type {
   ServiceCreate,
   ServiceCreated,
@@ -27,11 +27,18 @@ import { canHaveServices } from '../rules/service-networks.ts'
 import { conjunction, hasLabels } from '../views/list-filters.ts'
 import { inspectService, taskOf } from '../views/service-inspect.ts'
 import type { Context } from './context.ts'
+import { KeyedLock } from './keyed-lock.ts'
 import { LocalServices, type ServiceShelf } from './local-services.ts'
 import type { Names } from './names.ts'
 import type { Publications } from './publications.ts'
 import { ServiceMesh } from './service-mesh.ts'
 import type { SeenService } from './service-wish.ts'
+
+/** A service, and where it is kept. */
+interface PlacedService {
+  readonly service: ServiceRecord
+  readonly shelf: ServiceShelf
+}
 
 export class Services {
   readonly mesh: ServiceMesh
@@ -39,6 +46,8 @@ export class Services {
   readonly #context: Context
   readonly #registry: SwitchRegistry
   readonly #publications: Publications
+  /** By service: who changes one finds it as it stays, not as another change has it that may yet be taken back. */
+  readonly #lock = new KeyedLock()
   #session: ClusterSession | undefined
   #cluster: ClusterServices | undefined
 
@@ -68,46 +77,64 @@ export class Services {
     const plan = planService(request)
     const network = this.#networkOf(request.Network, plan)
     this.#refuseNetwork(network, plan)
-    const shelf = this.#shelfOf(network)
-    if (this.#find(plan.name) !== undefined) throw serviceNameTaken(plan.name)
     const id = this.#context.newId()
-    const ports = this.#choosePorts(plan.ports, id)
     const release = this.#context.holdNetwork(network.id)
     try {
-      const service = await shelf.add({
-        ...plan,
-        id,
-        ports,
-        created: this.#context.timestamp(),
-        network: network.id,
-      })
-      await this.#settled(service, () => shelf.remove(service, true))
-      this.#event('create', service)
+      await this.#lock.run(id, () => this.#create(plan, id, network))
       return { ID: id }
     } finally {
       release()
     }
   }
 
-  async update(reference: string, request: ServiceUpdate): Promise<void> {
-    const { service, shelf } = this.#get(reference)
-    const wanted = updateService(service, request)
-    const kept = new Set(service.ports)
-    const added = this.#choosePorts(
-      wanted.ports.filter((port) => !kept.has(port)),
-      service.id,
-    )
-    const after = { ...wanted, ports: [...wanted.ports.filter((port) => kept.has(port)), ...added] }
-    await shelf.replace(service, after)
-    await this.#settled(after, () => shelf.replace(after, service))
-    this.#event('update', after)
+  async #create(plan: ServicePlan, id: string, network: NetworkRecord): Promise<void> {
+    if (this.#find(plan.name) !== undefined) throw serviceNameTaken(plan.name)
+    if (this.#all().length >= SERVICES_MAX) {
+      throw new TapwireError(
+        ErrorCode.limitReached,
+        `there are ${SERVICES_MAX} services, and no more are possible`,
+        { hint: "Remove one: 'tapwire service ls' lists them." },
+      )
+    }
+    const shelf = this.#shelfOf(network)
+    const ports = this.#choosePorts(plan.ports, id)
+    const created = this.#context.timestamp()
+    const service = await shelf.add({ ...plan, id, ports, created, network: network.id })
+    await this.#settled(service, '', () => shelf.remove(service, true))
+    this.#event('create', service)
   }
 
-  async remove(reference: string): Promise<void> {
-    const { service, shelf } = this.#get(reference)
-    await shelf.remove(service)
-    await this.mesh.settle()
-    this.#event('remove', service)
+  update(reference: string, request: ServiceUpdate): Promise<void> {
+    return this.#alone(reference, async ({ service, shelf }) => {
+      const wanted = updateService(service, request)
+      const kept = new Set(service.ports)
+      const added = this.#choosePorts(
+        wanted.ports.filter((port) => !kept.has(port)),
+        service.id,
+      )
+      const after = { ...wanted, ports: [...wanted.ports.filter((port) => kept.has(port)), ...added] }
+      const problem = this.mesh.problemOf(service.id)
+      await shelf.replace(service, after)
+      await this.#settled(after, problem, () => shelf.replace(after, service))
+      this.#event('update', after)
+    })
+  }
+
+  remove(reference: string): Promise<void> {
+    return this.#alone(reference, async ({ service, shelf }) => {
+      await shelf.remove(service)
+      await this.mesh.settle()
+      this.#event('remove', service)
+    })
+  }
+
+  /** Changes a service when nobody else does. Throws SERVICE_UNKNOWN, also where it has gone meanwhile; REFERENCE_AMBIGUOUS. */
+  async #alone(reference: string, change: (placed: PlacedService) => Promise<void>): Promise<void> {
+    const { id } = this.#get(reference).service
+    await this.#lock.run(id, () => {
+      if (!this.#all().some((service) => service.id === id)) throw serviceUnknown(reference)
+      return change(this.#get(id))
+    })
   }
 
   list(filters: Filters): readonly ServiceInspect[] {
@@ -207,7 +234,7 @@ export class Services {
   }
 
   /** By name, id or the beginning of an id. Throws SERVICE_UNKNOWN, REFERENCE_AMBIGUOUS. */
-  #get(reference: string): { readonly service: ServiceRecord; readonly shelf: ServiceShelf } {
+  #get(reference: string): PlacedService {
     const all = this.#all()
     const named = all.filter(({ name, id }) => name === reference || id === reference)
     const begun = all.filter(({ id }) => reference !== '' && id.startsWith(reference))
@@ -219,7 +246,7 @@ export class Services {
         `service ${shown} is ambiguous (${found.length} matches found on ID prefix)`,
       )
     const [service] = found
-    if (service === undefined) throw new TapwireError(ErrorCode.serviceUnknown, `service ${shown} not found`)
+    if (service === undefined) throw serviceUnknown(reference)
     const isLocal = this.local.services.has(service.id)
     return { service, shelf: isLocal ? this.local : this.#cluster! }
   }
@@ -228,9 +255,9 @@ export class Services {
     return scope === 'swarm' && this.#cluster !== undefined ? this.#cluster : this.local
   }
 
-  /** The one that is named; or the only one that its backends are on. */
+  /** The one that is named; or the only one that its backends are on. Nobody removes a network that has some. */
   #networkOf(reference: string | undefined, plan: ServicePlan): NetworkRecord {
-    if (reference !== undefined) return this.#context.findNetwork(reference)
+    if (reference !== undefined) return this.#context.findNetworkToJoin(reference)
     const { model } = this.#context
     const networks = [...model.networks.values()].filter(({ id }) =>
       this.#membersOf(id).some((member) => isBackend(plan, member)),
@@ -285,12 +312,12 @@ export class Services {
     return this.#publications.hostPortChoice.isTaken(range)
   }
 
-  /** Who asks for a port that this machine cannot give is told, and nothing is left. */
-  async #settled({ id }: ServiceRecord, revert: () => Promise<void>): Promise<void> {
+  /** Who asks for a port that this machine cannot give is told, and nothing is left. What was wrong `before` is no fault of the change. */
+  async #settled({ id }: ServiceRecord, before: string, revert: () => Promise<void>): Promise<void> {
     // It has begun when the record changed.
     await this.mesh.idle()
     const failure = this.mesh.failureOf(id)
-    if (failure === undefined) return
+    if (failure === undefined || this.mesh.problemOf(id) === before) return
     await revert()
     await this.mesh.settle()
     throw failure
@@ -305,13 +332,19 @@ export class Services {
     }))
   }
 
-  /** Others than Tapwire may have written what is in the cluster's registry: the gateway's own address is no service's, nor is an endpoint's. */
+  /**
+   * Others than Tapwire may have written what is in the cluster's registry: no service is on a network that is this host's alone, and neither the
+   * gateway's own address nor an endpoint's is a service's.
+   */
   #problemOf({ id, network: networkId, virtualIp }: ServiceRecord): Error | undefined {
     const network = this.#context.model.network(networkId)
-    if (virtualIp === '' || network === undefined || this.local.services.has(id)) return undefined
+    if (network === undefined || this.local.services.has(id)) return undefined
+    const invalid = (why: string): Error => new TapwireError(ErrorCode.serviceInvalid, why)
+    if (network.scope !== 'swarm') return invalid(`its network ${network.name} is not one of the cluster`)
+    if (virtualIp === '') return undefined
     const owner = this.#session?.view.claims(networkId).get(virtualIp)?.owner
     if (!virtualIp.includes(':') && owner === id && isForEndpoints(network, virtualIp)) return undefined
-    return new TapwireError(ErrorCode.serviceInvalid, `its virtual address ${virtualIp} is not its own`)
+    return invalid(`its virtual address ${virtualIp} is not its own`)
   }
 
   #backendsOf(service: ServiceRecord): readonly ServiceMember[] {
@@ -379,3 +412,7 @@ export class Services {
     })
   }
 }
+
+/** Docker's words. */
+const serviceUnknown = (reference: string): TapwireError =>
+  new TapwireError(ErrorCode.serviceUnknown, `service ${printable(reference)} not found`)

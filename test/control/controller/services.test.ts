@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ServiceCreate } from '../../../src/control/api/service.ts'
+import { SERVICES_MAX } from '../../../src/limits.ts'
 import { type Daemon, MemoryMachine, settled } from './memory-machine.ts'
 
 const WEB: ServiceCreate = { Name: 'web', ReplicasOf: ['app=web'] }
@@ -311,6 +312,15 @@ describe('published ports of a service', () => {
     assert.deepEqual(published(next), [])
     assert.match(next.controller.inspectService('web').Problem, /5000/)
     assert.deepEqual(next.warnings, ['service web is not all that it should be on this host'])
+    machine.busyPorts.add('6000/tcp')
+    const { controller } = next
+    await controller.updateService('web', { LabelAdd: { tier: 'front' } })
+    assert.deepEqual(controller.inspectService('web').Labels, { tier: 'front' }, 'all else can be changed')
+    await fails(
+      controller.updateService('web', { PublishAdd: [{ TargetPort: 81, PublishedPort: 6000 }] }),
+      /failed to bind host port/,
+    )
+    assert.equal(controller.inspectService('web').Ports.length, 1)
     machine.busyPorts.clear()
     await machine.pass(5000)
     assert.deepEqual(published(next), ['5000/tcp 10.1.0.5:80 -1'])
@@ -318,7 +328,87 @@ describe('published ports of a service', () => {
   })
 })
 
+describe('two clients at the same moment', () => {
+  const BUSY = { TargetPort: 80, PublishedPort: 5000 }
+  const NO_PORT = /failed to bind host port/
+
+  it('a change that fails takes nothing of another one with it, and leaves nothing', async () => {
+    const { machine, daemon } = await booted()
+    const { controller } = daemon
+    await controller.createService(WEB)
+    machine.busyPorts.add('5000/tcp')
+    const failing = controller.updateService('web', { PublishAdd: [BUSY] })
+    const other = controller.updateService('web', { LabelAdd: { tier: 'front' } })
+    await fails(failing, NO_PORT)
+    await other
+    const { Ports, Labels } = controller.inspectService('web')
+    assert.deepEqual([Ports, Labels], [[], { tier: 'front' }])
+  })
+  it('one that is removed does not come back with a change that fails, nor does its address go twice', async () => {
+    const { machine, daemon } = await booted()
+    const { controller } = daemon
+    await controller.createService(WEB)
+    machine.busyPorts.add('5000/tcp')
+    const failing = controller.updateService('web', { PublishAdd: [BUSY] })
+    const removed = controller.removeService('web')
+    await fails(failing, NO_PORT)
+    await removed
+    assert.deepEqual(controller.listServices({}), [])
+    const making = controller.createService({ ...WEB, Ports: [BUSY] })
+    const gone = controller.removeService('web')
+    await fails(making, NO_PORT)
+    await fails(gone, 'service web not found')
+    assert.deepEqual(machine.disk!.services ?? [], [])
+  })
+  it('none is made on a network that goes, or that is not there for sure', async () => {
+    const { machine, daemon } = await booted()
+    const { controller } = daemon
+    const back = { Name: 'back', IPAM: { Config: [{ Subnet: '10.2.0.0/24' }] } }
+    const onBack: ServiceCreate = { ...WEB, Network: 'back' }
+    await controller.createNetwork(back)
+    const going = controller.removeNetwork('back')
+    await fails(controller.createService(onBack), 'network back not found')
+    await going
+    machine.failSaves([1])
+    const coming = controller.createNetwork(back)
+    const making: Promise<unknown>[] = []
+    while (making.length === 0) {
+      await Promise.resolve()
+      // As soon as it is in the model.
+      if (daemon.model().networks.some(({ name }) => name === 'back'))
+        making.push(controller.createService(onBack))
+    }
+    await fails(making[0]!, 'network back not found')
+    await fails(coming, /save/)
+    assert.deepEqual(controller.listServices({}), [])
+  })
+})
+
 describe('what a service cannot be', () => {
+  it('one more than the switch takes, though it be nothing but a name', async () => {
+    const { machine } = await booted()
+    machine.die()
+    const [like] = machine.disk!.sandboxes
+    const network = like!.endpoints[0]!.network
+    const services = Array.from({ length: SERVICES_MAX }, (_, index) => ({
+      id: index.toString(16).padStart(64, '0'),
+      name: `s${index}`,
+      created: '2026-01-01T00:00:00Z',
+      network,
+      endpointMode: 'dnsrr' as const,
+      virtualIp: '',
+      replicasOf: ['app=none'],
+      endpoints: [],
+      ports: [],
+      labels: {},
+    }))
+    machine.disk = { ...machine.disk!, services }
+    const { controller } = await machine.boot()
+    const one: ServiceCreate = { ...WEB, Network: 'front', EndpointMode: 'dnsrr' }
+    await fails(controller.createService(one), `there are ${SERVICES_MAX} services, and no more are possible`)
+    await controller.removeService('s7')
+    await controller.createService(one)
+  })
   const refusals: readonly [string, ServiceCreate, string | RegExp][] = [
     ['without backends', { Name: 'x' }, 'a service needs backends'],
     ['with a wrong name', { ...WEB, Name: 'a.b' }, 'name must be valid as a DNS name component: a.b'],
