@@ -119,7 +119,7 @@ const serviceSchema = z.object({
   ports: z.array(
     z.object({
       protocol: z.enum(['tcp', 'udp']),
-      published: z.int().min(0).max(65_535),
+      published: port,
       target: port,
       mode: z.enum(['ingress', 'host']),
     }),

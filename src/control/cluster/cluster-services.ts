@@ -47,7 +47,7 @@ export class ClusterServices implements ServiceShelf {
         const added = await this.#tryAdd({ ...service, virtualIp })
         if (added !== undefined) return added
         await this.#refuse(service)
-        if (virtualIp === '') continue
+        if (virtualIp === '' || !(await this.#isClaimed(network, virtualIp))) continue
         if (service.virtualIp !== '') throw addressInUse(virtualIp)
         // Somebody has it, of whom we are yet to hear.
         this.#space.allocate(network, 4, virtualIp)
@@ -125,6 +125,10 @@ export class ClusterServices implements ServiceShelf {
     if (!succeeded) return undefined
     await this.#session.echo(revision)
     return service
+  }
+
+  async #isClaimed(network: string, address: string): Promise<boolean> {
+    return (await exactEntry(this.#session.registry, addressKey(network, address))) !== undefined
   }
 
   /** Throws where another address would not help. */

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ServiceCreate } from '../../../src/control/api/service.ts'
+import { networkKey, serviceNameKey } from '../../../src/control/cluster/cluster-keys.ts'
+import { ClusterServices } from '../../../src/control/cluster/cluster-services.ts'
+import { ClusterView } from '../../../src/control/cluster/cluster-view.ts'
+import { Ipam } from '../../../src/control/ipam/ipam.ts'
+import { ManualClock } from '../../../src/control/registry/manual-clock.ts'
+import { MemoryRegistryServer } from '../../../src/control/registry/memory-registry.ts'
+import type { Registry, RegistryTransaction } from '../../../src/control/registry/registry.ts'
 import { type ClusterMachine, MemoryCluster, PREFIX } from './memory-cluster.ts'
 
 const WEB: ServiceCreate = {
@@ -142,6 +149,57 @@ describe('a service of a cluster', () => {
     )
   })
 
+  it('has that address also where another one gives up its name in the same moment', async () => {
+    const clock = new ManualClock()
+    const registry = new MemoryRegistryServer(clock).connect()
+    const network = 'e'.repeat(64)
+    const name = serviceNameKey('web')
+    await registry.commit({ when: [], do: [{ put: networkKey(network), value: '' }] })
+    let commits = 0
+    /** The name is another's while the first transaction is decided, and nobody's when it is asked why. */
+    const meanwhile: Registry = Object.assign(Object.create(registry) as Registry, {
+      list: (prefix: string) => registry.list(prefix),
+      commit: async (transaction: RegistryTransaction) => {
+        if (commits++ > 0) return registry.commit(transaction)
+        await registry.commit({ when: [], do: [{ put: name, value: 'x' }] })
+        const result = await registry.commit(transaction)
+        await registry.commit({ when: [], do: [{ delete: name }] })
+        return result
+      },
+    })
+    const space = new Ipam({ hostId: 'a', now: () => 0 })
+    const pool = {
+      family: 4,
+      subnet: '10.0.9.0/24',
+      gatewayGiven: false,
+      subnetGiven: true,
+      auxiliary: {},
+    } as const
+    space.restoreNetwork(network, [pool], {})
+    const services = new ClusterServices(
+      {
+        registry: meanwhile,
+        view: new ClusterView(() => assert.fail('nothing is unreadable')),
+        requireMember: () => undefined,
+        echo: () => Promise.resolve(),
+      },
+      space,
+    )
+    const added = await services.add({
+      id: '1'.repeat(64),
+      name: 'web',
+      created: '2026-01-01T00:00:00Z',
+      network,
+      endpointMode: 'vip',
+      virtualIp: '10.0.9.254',
+      replicasOf: ['app=web'],
+      endpoints: [],
+      ports: [],
+      labels: {},
+    })
+    assert.deepEqual([added.virtualIp, commits], ['10.0.9.254', 2])
+  })
+
   it('has a name and ports that no other has, whichever host is asked, also at the same moment', async () => {
     const cluster = await scene(2)
     const [one, two] = cluster.hosts
@@ -234,5 +292,57 @@ describe('a service of a cluster', () => {
     )
     await cluster.run(two!.controller.removeService('web'))
     assert.deepEqual((await cluster.server.connect().list(`${PREFIX}service`)).entries, [])
+  })
+})
+
+describe('a service that somebody has written into the registry', () => {
+  it('is not on a network of one host alone, nor at a port that is none', async () => {
+    const cluster = await scene(1)
+    const [one] = cluster.hosts
+    await one!.controller.createNetwork({ Name: 'own', IPAM: { Config: [{ Subnet: '10.5.0.0/24' }] } })
+    await one!.start('mine', 'own', { Labels: { app: 'mine' } })
+    const network = one!.controller.inspectNetwork('own').Id
+    const [id, other] = ['a'.repeat(64), 'b'.repeat(64)]
+    const record = (more: object): string =>
+      JSON.stringify({
+        version: 1,
+        id,
+        name: 'web',
+        created: '',
+        network,
+        endpointMode: 'vip',
+        virtualIp: '10.5.0.77',
+        replicasOf: ['app=mine'],
+        endpoints: [],
+        ports: [{ protocol: 'tcp', published: 5000, target: 80, mode: 'ingress' }],
+        labels: {},
+        ...more,
+      })
+    const chosen = {
+      id: other,
+      name: 'zero',
+      network: one!.controller.inspectNetwork('net').Id,
+      virtualIp: '',
+      endpointMode: 'dnsrr',
+      replicasOf: ['app=web'],
+      ports: [{ protocol: 'tcp', published: 0, target: 80, mode: 'host' }],
+    }
+    const claim = JSON.stringify({ version: 1, host: '', owner: id })
+    await cluster.server.connect().commit({
+      when: [],
+      do: [
+        { put: `${PREFIX}services/${id}`, value: record({}) },
+        { put: `${PREFIX}addresses/${network}/10.5.0.77`, value: claim },
+        { put: `${PREFIX}services/${other}`, value: record(chosen) },
+      ],
+    })
+    await cluster.settle()
+    assert.deepEqual([switched(one!), published(one!), named(one!)], [[], [], []])
+    assert.deepEqual(
+      one!.controller.listServices({}).map(({ Name, Problem }) => `${Name}: ${Problem}`),
+      ['web: its network own is not one of the cluster'],
+    )
+    await cluster.run(one!.controller.updateService('web', { LabelAdd: { a: 'b' } }))
+    await cluster.run(one!.controller.removeService('web'))
   })
 })
