@@ -18,18 +18,21 @@ export interface PlacedPort {
 }
 
 export function servicePorts({ name, path, settings }: ServiceDraft, report: Report): readonly PlacedPort[] {
-  const ports = (settings.ports ?? []).flatMap((written, index) => {
+  const ports: PlacedPort[] = []
+  for (const [index, written] of (settings.ports ?? []).entries()) {
     const at = [...path, 'ports', index]
     const read = readPorts(written, at, report).map((port) => ({ path: at, port: labPort(port) }))
     if (settings.endpoint_mode === 'dnsrr' && read.some(({ port }) => port.mode === 'ingress')) {
       const why = `service '${name}' has the endpoint_mode dnsrr, and so no port of the mode ingress`
       report(at, why, 'write it as { published: 8080, target: 80, mode: host }')
     }
-    return read
-  })
-  if (ports.length > SERVICE_PORTS_MAX) {
-    const why = `service '${name}' publishes ${ports.length} ports, and one service can have ${SERVICE_PORTS_MAX}`
-    report(ports[SERVICE_PORTS_MAX]!.path, why)
+    // A range of a few letters is thousands of ports: none is kept, nor is anything said of each.
+    if (ports.length + read.length > SERVICE_PORTS_MAX) {
+      const why = `service '${name}' publishes more ports than the ${SERVICE_PORTS_MAX} that one service can have`
+      report(at, why, 'publish a smaller range, or make several services')
+      break
+    }
+    ports.push(...read)
   }
   return ports
 }

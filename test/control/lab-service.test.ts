@@ -227,6 +227,20 @@ const WRONG: readonly { what: string; text: string; says: readonly string[] }[] 
     ],
   },
   {
+    what: 'more ports than a service can have, of a range of a few letters, once',
+    text: `${LAB}services:\n${['a', 'b']
+      .map(
+        (name) =>
+          `  ${name}: { network: web, replicas_of: app, ports: ["80:80", "1-65535:1-65535", "1-65535:1-65535"] }\n`,
+      )
+      .join('')}`,
+    says: [
+      "9:57: service 'a' publishes more ports than the 1024 that one service can have; publish a smaller range, or make several services",
+      "10:48: service 'a' publishes port 80/tcp already",
+      "10:57: service 'b' publishes more ports than the 1024 that one service can have; publish a smaller range, or make several services",
+    ],
+  },
+  {
     what: 'what does not go with dnsrr',
     text: `${LAB}services:\n  a: { network: web, replicas_of: app, endpoint_mode: dnsrr, address: 10.1.0.9, ports: ["80:80"] }\n`,
     says: [
