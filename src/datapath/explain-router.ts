@@ -398,9 +398,10 @@ export class RouterExplanation {
   #transmit(port: number): void {
     const { impairment } = this.#parts
     const link = impairment.impaired(port, LinkDirection.to)
-    if (!explainLink(link, this.#rows[EXTRA_ROW + LENGTH]!, this.#steps)) return
-    if (explainRoutedEncapsulation(this.#parts.tunnels, this.#steps, port, this.#rows[EXTRA_ROW + LENGTH]!))
-      return
+    const offset = this.#rows[EXTRA_ROW + OFFSET]!
+    const length = this.#rows[EXTRA_ROW + LENGTH]!
+    if (!explainLink(link, length, this.#steps)) return
+    if (explainRoutedEncapsulation(this.#parts.tunnels, this.#steps, port, offset, length)) return
     this.#steps.say('egress', 'transmit', { port, domain: this.#parts.ports.domain[port]! })
   }
 }

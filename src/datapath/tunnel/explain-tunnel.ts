@@ -86,17 +86,18 @@ export function explainEncapsulation(
 
 /** The same of a packet of the router's, which has been judged by its length. */
 export function explainRoutedEncapsulation(
-  { tables }: Tunnels,
+  { tables, encapsulation }: Tunnels,
   steps: ExplainedSteps,
   port: number,
+  offset: number,
   length: number,
 ): boolean {
   const peer = tables.peer(port)
   if (peer === undefined) return false
-  const mtu = tables.mtu[port]!
-  const values = { ...peerValues(tables, port), mtu }
-  const isWhole = length - ethernet.HEADER_SIZE <= mtu
-  const whole = isWhole ? outerValues(tables, port, length) : { pieces: 'fragments' }
+  const values = { ...peerValues(tables, port), mtu: tables.mtu[port]! }
+  // Its source is not told: it follows from the addresses that the packet leaves with, and it stands here as it came.
+  const { pieces } = encapsulation.shape(port, offset, length)
+  const whole = pieces === undefined ? outerValues(tables, port, length) : { pieces }
   if (tables.hasRouter[peer.domain] === 0) steps.drop('tunnel', DropReason.routerNotTunnelled, values)
   else steps.say('tunnel', 'encapsulate', { ...values, ...whole })
   return true
@@ -133,7 +134,8 @@ export function explainReplication(
     const reason = encapsulation.decide(port, offset, length)
     byReason.set(reason, [...(byReason.get(reason) ?? []), port])
   }
-  for (const [reason, ports] of byReason) {
+  // What is done after what is not: the last word is what becomes of the frame.
+  for (const [reason, ports] of [...byReason].toSorted(([one], [other]) => other - one)) {
     const addresses = ports.slice(0, PEERS_TOLD_MAX).map((port) => formatUnderlay(tables.peer(port)!.address))
     const more = ports.length - addresses.length
     const { domain, vni } = peerValues(tables, ports[0]!)

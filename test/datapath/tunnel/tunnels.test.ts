@@ -354,6 +354,39 @@ describe('the router behind a tunnel', () => {
     assert.equal(scene.collect(1, 1).length, 2)
   })
 
+  it('explains in what pieces a packet goes there, as it then goes', () => {
+    const scene = routed()
+    const [here] = scene.hosts
+    const { engine, io } = here!
+    engine.setRemote(1, stationOf('10.1.0.3'), {
+      port: peerOf(1),
+      ipv4: [address('10.1.0.3')],
+      routerMac: mac(routers[1]),
+    })
+    engine.setService({
+      id: 1,
+      domain: 1,
+      address: address('10.1.0.100'),
+      seed: 1,
+      backends: [{ address: address('10.1.0.3'), owner: peerOf(1) }],
+    })
+    const { frame: super_, virtioHeader } = packetFrame(
+      'tcp 10.1.0.2:1>10.1.0.100:80 ack len=4000 gso=900 partial',
+      address('10.1.0.1'),
+    )
+    const whole = packet('tcp 10.1.0.2:2>10.1.0.100:80 ack len=400 via=10.1.0.1')
+    const told = (bytes: Uint8Array, header?: Uint8Array) => {
+      const options = header === undefined ? {} : { virtioHeader: header }
+      const { stage, verdict, values } = engine.explain(1, bytes, here!.nowS, options).at(-1)!
+      return [`${stage} ${verdict}`, values['pieces']]
+    }
+    assert.deepEqual(told(whole), ['tunnel encapsulate', undefined])
+    assert.deepEqual(told(super_, virtioHeader), ['tunnel encapsulate', 'segments'])
+    io.inject(1, super_, virtioHeader)
+    here!.run()
+    assert.equal(io.collectDatagrams(TUNNEL).length, 5)
+  })
+
   it('gets in what was for its address there', () => {
     const scene = routed()
     const inner = Uint8Array.from(packet('echo 10.1.0.2>10.1.0.1 id=7'))
@@ -505,14 +538,25 @@ describe('what explain says of what is flooded', () => {
     const [here] = scene.hosts
     here!.tap(1)
     here!.peer(7)
+    here!.peer(8)
+    here!.engine.setPeerMtu(peerOf(8), 1000)
     const long = packet('udp 10.1.0.2:1>10.1.0.9:2 len=1200 df')
     const steps = here!.engine.explain(1, long, 1)
     assert.deepEqual(told(steps), [
-      ['flood', 2],
-      ['leave-out', '10.0.0.2'],
+      ['flood', 3],
+      ['leave-out', '10.0.0.2, 10.0.0.9'],
       ['replicate', '10.0.0.8'],
     ])
-    assert.match(explainSentence(steps.at(-2)!), /^None goes to 10\.0\.0\.2: fragmentation-needed\.$/)
+    assert.match(
+      explainSentence(steps.at(-2)!),
+      /^None goes to 10\.0\.0\.2, 10\.0\.0\.9: fragmentation-needed\.$/,
+    )
+    here!.engine.removePort(peerOf(1))
+    const order = here!.engine
+      .explain(1, long, 1)
+      .map(({ verdict }) => verdict)
+      .slice(-3)
+    assert.deepEqual(order, ['flood', 'leave-out', 'replicate'], 'what is done comes last')
   })
 
   it('is that it stays here, on a network that does not flood', () => {
