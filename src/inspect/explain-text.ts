@@ -37,6 +37,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'cluster away':
     '{address} is an address of the host {host}, which is away: nobody else gets it, and nobody answers for it.',
   'uplink arrive': 'It comes from {address}, by the uplink[ {interface}].',
+  'uplink fragment':
+    'By there come packets of up to {mtu} bytes: the {size} bytes come in {fragments} fragments, of which this is the first.',
   'link may-double': 'The link[ {way} {interface}][ of {sandbox}] doubles {duplicate}.',
   'link may-lose': 'The link[ {way} {interface}][ of {sandbox}] loses {loss}.',
   'link may-corrupt': 'The link[ {way} {interface}][ of {sandbox}] turns one bit over of {corrupt}.',

@@ -27,8 +27,8 @@ export interface Hop {
   readonly targetMac: string
   /** Of the switch. */
   readonly port: number
-  /** Of the interface that it leaves its kernel by; undefined where that is not known. */
-  readonly mtu?: number | undefined
+  /** Of the interface that it leaves its kernel by; of the uplink where it comes by that. */
+  readonly mtu: number
 }
 
 /** What the kernel asks by ARP before it can send the packet. */
@@ -149,7 +149,8 @@ export class ExplainHops {
         { hint: `Ask the daemon of host ${host}.` },
       )
     }
-    const hop = { sourceMac: endpoint.mac, targetMac: target.endpoint.joined!.mac, port }
+    const targetMac = target.endpoint.joined!.mac
+    const hop = { sourceMac: endpoint.mac, targetMac, port, mtu: this.#mtuOf(network) }
     const values = { sandbox: sandbox.name, host, network: network.name }
     return {
       place: { address: endpoint.ipv4!, sandbox: sandbox.name, network: network.name, hop },
@@ -177,7 +178,8 @@ export class ExplainHops {
     const known = neighbours.find(
       (one) => one.domain === uplink.domain && [address, uplink.gateway].includes(one.address),
     )
-    const hop = { sourceMac: known?.mac || NEIGHBOUR_MAC, targetMac: uplink.mac, port: uplink.port }
+    const sourceMac = known?.mac || NEIGHBOUR_MAC
+    const hop = { sourceMac, targetMac: uplink.mac, port: uplink.port, mtu: uplink.mtu }
     const values = { interface: uplink.interface, address }
     return {
       place: { address, sandbox: '', network: '', hop },

@@ -135,12 +135,12 @@ class Question {
   /** What the source's interface does not take whole, its kernel sends in fragments: the first one is asked about. */
   #cut(frame: Uint8Array, { mtu }: Hop): { frame: Uint8Array; steps: readonly ExplanationStep[] } {
     const { size } = this.#request
-    if (size === undefined || mtu === undefined || size <= mtu) return { frame, steps: [] }
-    const values = { sandbox: this.#packet.sandbox, size, mtu, fragments: fragmentsOf(size, mtu) }
-    return {
-      frame: firstFragment(frame, mtu),
-      steps: [{ stage: 'kernel', verdict: 'fragment', values }],
-    }
+    if (size === undefined || size <= mtu) return { frame, steps: [] }
+    const { sandbox } = this.#packet
+    const values = { sandbox, size, mtu, fragments: fragmentsOf(size, mtu) }
+    // Whose kernel or router it was that cut a packet of the world is not known.
+    const stage = sandbox === '' ? 'uplink' : 'kernel'
+    return { frame: firstFragment(frame, mtu), steps: [{ stage, verdict: 'fragment', values }] }
   }
 
   /** What was published for the packet, and is not open here. */

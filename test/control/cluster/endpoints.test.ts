@@ -73,6 +73,11 @@ describe('an endpoint on a network of the cluster', () => {
       const peer = fabric.tunnelling.peers.get(fabric.router.explained.at(-1)!.port)
       assert.equal(peer?.address, hosts[1]!.advertise)
     }
+    const long = await controller.explain({ source: 'db', destination: 'web', size: 4000 })
+    assert.deepEqual(
+      long.steps.slice(0, 2).map(({ stage, verdict }) => `${stage} ${verdict}`),
+      ['host elsewhere', 'kernel fragment'],
+    )
     await assert.rejects(controller.explain({ source: 'db', destination: 'far' }), {
       code: 'BAD_REQUEST',
       hint: 'Ask the daemon of host b.',

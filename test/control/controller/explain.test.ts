@@ -4,6 +4,7 @@ import type { ExplainRequest } from '../../../src/control/api/explain.ts'
 import { parseIpAddress } from '../../../src/control/ip-address.ts'
 import { macOfAddress } from '../../../src/control/mac-address.ts'
 import { sampleQuestion } from '../../../src/control/rules/sample-question.ts'
+import { explainSentence } from '../../../src/inspect/explain-text.ts'
 import { UPLINK_DOMAIN, UPLINK_PORT } from '../../../src/limits.ts'
 import * as arp from '../../../src/wire/arp.ts'
 import * as ethernet from '../../../src/wire/ethernet.ts'
@@ -329,6 +330,24 @@ describe('a packet of some size', () => {
       [packet.totalLength, packet.moreFragments, packet.dontFragment, packet.fragmentOffset],
       [MTU, true, false, 0],
     )
+  })
+
+  it('comes in fragments from the world, as the uplink takes them', async () => {
+    const daemon = await scene()
+    const { controller, fabric } = daemon
+    await controller.setUplink(`${UPLINK},mtu=1400`)
+    const request = {
+      source: 'internet',
+      destination: 'uplink',
+      protocol: 'udp',
+      port: 9,
+      size: 3000,
+    } as const
+    const { steps } = await controller.explain(request)
+    assert.deepEqual(stagesOf(steps).slice(0, 2), ['uplink arrive', 'uplink fragment'])
+    assert.match(explainSentence(steps[1]!), /up to 1400 bytes: the 3000 bytes come in 3 fragments/)
+    const { frame } = fabric.router.explained.at(-1)!
+    assert.ok(frame.length <= ethernet.HEADER_SIZE + 1400)
   })
 })
 
