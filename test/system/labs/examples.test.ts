@@ -242,7 +242,10 @@ describe('examples', { skip }, () => {
       assert.doesNotMatch(doctor.output, /^fail +registry/m)
       const explained = await daemon.attempt('-H', 'overlay/one', 'explain', 'alice', 'carol')
       assert.equal(explained.code, 0)
-      assert.match(explained.output, / into the tunnel to the host three at 10\.9\.0\.5, with network identifier 4096/)
+      assert.match(
+        explained.output,
+        / into the tunnel to the host three at 10\.9\.0\.5, with network identifier 4096/,
+      )
       assert.match(await alice(...curl, 'http://hello/'), /^Hello 10\.1\.0\.2, this is (?:bob|carol) /)
       assert.match(
         await answers('client', ...curl, 'http://10.9.0.3:8080/'),
