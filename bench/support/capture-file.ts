@@ -211,7 +211,8 @@ class TrafficMaker {
   }
 
   #call(client: Host, server: Host): void {
-    const port = 10_000 + this.#random.below(10_000)
+    // Between the ports that tcpdump takes for those of AppleTalk (16512 to 16639) and of access points (12222).
+    const port = 14_000 + this.#random.below(2_000)
     for (let times = 4; times > 0; times--) {
       this.#udp(client, server, port, 5004, this.#noise(172))
       this.#udp(server, client, 5004, port, this.#noise(172))

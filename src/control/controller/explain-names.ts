@@ -32,13 +32,12 @@ function placeOf(domain: number, names: SwitchNames): ExplanationStep['values'] 
 }
 
 function portOf(stage: string, port: number, isIcmp: boolean, names: SwitchNames): ExplanationStep['values'] {
+  const host = names.host(port)
+  const named = host === '' ? { port } : { port, host }
+  if (stage === TUNNEL_STAGE) return named
   if (SWITCH_STAGES.has(stage)) {
-    const { sandbox, interface: name, host } = names.port(port)
-    return { port, interface: name, sandbox, ...(host !== '' && { host }) }
-  }
-  if (stage === TUNNEL_STAGE) {
-    const { host } = names.port(port)
-    return { port, ...(host !== '' && { host }) }
+    const { sandbox, interface: name } = names.port(port)
+    return { ...named, interface: name, sandbox }
   }
   return NAT_STAGES.has(stage) && isIcmp ? { identifier: port } : { port }
 }

@@ -8,11 +8,9 @@ interface PortNames {
   readonly network: string
   readonly sandbox: string
   readonly interface: string
-  /** Of a port that is another host: its name; empty where nobody has told it. */
-  readonly host: string
 }
 
-const NO_NAMES: PortNames = { network: '', sandbox: '', interface: '', host: '' }
+const NO_NAMES: PortNames = { network: '', sandbox: '', interface: '' }
 
 const hostOf = (peer: SwitchPeer | undefined): string =>
   peer === undefined || peer.host === peer.address ? '' : peer.host
@@ -59,7 +57,11 @@ export class SwitchNames {
       network: owner?.network.name ?? '',
       sandbox: (owner?.endpoint && this.#context.model.sandbox(owner.endpoint.sandbox)?.name) ?? '',
       interface: owner?.interface ?? '',
-      host: hostOf(owner?.peer),
     }
+  }
+
+  /** The name of the host that a port leads to; empty where it leads to none, and where nobody has told the name. */
+  host(port: number): string {
+    return hostOf(this.#registry.portOf(port)?.peer)
   }
 }

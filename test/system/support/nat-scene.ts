@@ -54,6 +54,9 @@ export class NatScene {
     this.internet = new NetworkNamespace()
     this.host.ip('link', 'set', 'lo', 'up')
     this.internet.ip('link', 'set', 'lo', 'up')
+    // Their kernels say no more than once a second, otherwise, that a port is closed.
+    for (const machine of [this.host, this.internet])
+      machine.exec('sysctl', '-qw', 'net.ipv4.icmp_ratelimit=0')
     for (const address of [FAR, FARTHER]) this.internet.ip('address', 'add', `${address}/32`, 'dev', 'lo')
     this.plug()
   }
