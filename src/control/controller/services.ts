@@ -13,7 +13,6 @@ import type {
 } from '../api/service.ts'
 import { ClusterServices, serviceNameTaken, servicePortTaken } from '../cluster/cluster-services.ts'
 import type { ClusterSession } from '../cluster/cluster-session.ts'
-import type { ClusterFacts } from '../cluster/cluster-view.ts'
 import type { Filters } from '../control-plane.ts'
 import type { SwitchRegistry } from '../drivers/switch-registry.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
@@ -31,6 +30,7 @@ import { KeyedLock } from './keyed-lock.ts'
 import { LocalServices, type ServiceShelf } from './local-services.ts'
 import type { Names } from './names.ts'
 import type { Publications } from './publications.ts'
+import { ServiceBackends } from './service-backends.ts'
 import { ServiceMesh } from './service-mesh.ts'
 import type { SeenService } from './service-wish.ts'
 
@@ -46,6 +46,7 @@ export class Services {
   readonly #context: Context
   readonly #registry: SwitchRegistry
   readonly #publications: Publications
+  readonly #backends: ServiceBackends
   /** By service: who changes one finds it as it stays, not as another change has it that may yet be taken back. */
   readonly #lock = new KeyedLock()
   #session: ClusterSession | undefined
@@ -55,6 +56,7 @@ export class Services {
     this.#context = context
     this.#registry = registry
     this.#publications = publications
+    this.#backends = new ServiceBackends(context, registry, () => this.#session)
     this.local = new LocalServices(context)
     this.mesh = new ServiceMesh({ context, names, publications, seen: () => this.#seen() })
   }
@@ -144,17 +146,17 @@ export class Services {
       mode: (values) => (service) => values.includes(service.endpointMode),
       name: (values) => (service) => values.some((value) => service.name.includes(value)),
     })
-    return this.#all()
-      .filter(passes)
-      .map((service) => this.#inspect(service))
+    const found = this.#all().filter(passes)
+    return this.#backends.ofEach(found).map(([service, backends]) => this.#inspect(service, backends))
   }
 
   inspect(reference: string): ServiceInspect {
-    return this.#inspect(this.#get(reference).service)
+    const { service } = this.#get(reference)
+    return this.#inspect(service, this.#backends.of(service))
   }
 
   tasks(reference: string): readonly ServiceTask[] {
-    return this.#backendsOf(this.#get(reference).service).map(taskOf)
+    return this.#backends.of(this.#get(reference).service).map(taskOf)
   }
 
   /** Names of those on a network. */
@@ -166,13 +168,9 @@ export class Services {
   addressesOn(
     network: string,
   ): readonly { readonly name: string; readonly sandbox: string; readonly address: string }[] {
-    return this.#all().flatMap((service) => {
-      if (service.network !== network) return []
-      const { name, virtualIp } = service
-      const backends = this.#backendsOf(service).map((member) => ({
-        sandbox: member.name,
-        address: member.address,
-      }))
+    const there = this.#all().filter((service) => service.network === network)
+    return this.#backends.ofEach(there).flatMap(([{ name, virtualIp }, members]) => {
+      const backends = members.map((member) => ({ sandbox: member.name, address: member.address }))
       const tasks = backends.map((backend) => ({ name: `tasks.${name}`, ...backend }))
       const all = backends.map((backend) => ({ name, ...backend }))
       return [...(virtualIp === '' ? all : [{ name, sandbox: '', address: virtualIp }]), ...tasks]
@@ -192,7 +190,7 @@ export class Services {
   /** The service of this name: its network, and how many backends it has. */
   named(name: string): { readonly network: string; readonly backends: number } | undefined {
     const service = this.#find(name)
-    return service && { network: service.network, backends: this.#backendsOf(service).length }
+    return service && { network: service.network, backends: this.#backends.of(service).length }
   }
 
   /** Why a published port of a service is not open on this host; undefined where it is, or no service has it. */
@@ -206,7 +204,7 @@ export class Services {
       const { name: called, id } = service
       const problem = this.mesh.problemOf(id)
       if (problem !== '') return { service: called, mode: port.mode, problem }
-      const hasOwn = this.#backendsOf(service).some(({ isLocal }) => isLocal)
+      const hasOwn = this.#backends.of(service).some(({ isLocal }) => isLocal)
       return port.mode === 'host' && !hasOwn
         ? { service: called, mode: port.mode, problem: 'none of its backends is on this host' }
         : undefined
@@ -220,9 +218,9 @@ export class Services {
     return this.#all().find((service) => service.id === id)?.name ?? ''
   }
 
-  #inspect(service: ServiceRecord): ServiceInspect {
+  #inspect(service: ServiceRecord, backends: readonly ServiceMember[]): ServiceInspect {
     const network = this.#context.model.network(service.network)
-    return inspectService(service, network, this.#backendsOf(service), this.mesh.problemOf(service.id))
+    return inspectService(service, network, backends, this.mesh.problemOf(service.id))
   }
 
   #all(): readonly ServiceRecord[] {
@@ -260,7 +258,7 @@ export class Services {
     if (reference !== undefined) return this.#context.findNetworkToJoin(reference)
     const { model } = this.#context
     const networks = [...model.networks.values()].filter(({ id }) =>
-      this.#membersOf(id).some((member) => isBackend(plan, member)),
+      this.#backends.members(id).some((member) => isBackend(plan, member)),
     )
     if (networks.length === 1) return networks[0]!
     const names = networks.map(({ name }) => name).join(', ')
@@ -324,10 +322,10 @@ export class Services {
   }
 
   #seen(): readonly SeenService[] {
-    return this.#all().map((service) => ({
+    return this.#backends.ofEach(this.#all()).map(([service, backends]) => ({
       service,
       domain: this.#registry.domainOf(service.network),
-      backends: this.#backendsOf(service),
+      backends,
       problem: this.#problemOf(service),
     }))
   }
@@ -345,60 +343,6 @@ export class Services {
     const owner = this.#session?.view.claims(networkId).get(virtualIp)?.owner
     if (!virtualIp.includes(':') && owner === id && isForEndpoints(network, virtualIp)) return undefined
     return invalid(`its virtual address ${virtualIp} is not its own`)
-  }
-
-  #backendsOf(service: ServiceRecord): readonly ServiceMember[] {
-    return this.#membersOf(service.network).filter((member) => isBackend(service, member))
-  }
-
-  /** Of a network: those here by the model, those on other hosts by the cluster. */
-  #membersOf(network: string): readonly ServiceMember[] {
-    const { model } = this.#context
-    const own = this.#session?.settings.host.name ?? ''
-    const local = model.members(network).flatMap(({ sandbox, endpoint: { joined } }): ServiceMember[] => {
-      if (joined?.ipv4 === undefined || sandbox.state.status !== 'running') return []
-      return [
-        {
-          endpoint: joined.id,
-          sandbox: sandbox.id,
-          name: sandbox.name,
-          labels: sandbox.config.labels,
-          address: joined.ipv4.address,
-          host: own,
-          port: this.#registry.portOfEndpoint(joined.id)?.port,
-          isLocal: true,
-        },
-      ]
-    })
-    return this.#session === undefined
-      ? local
-      : [...local, ...this.#remoteMembers(this.#session.view, network, own)]
-  }
-
-  #remoteMembers(facts: ClusterFacts, network: string, own: string): readonly ServiceMember[] {
-    const peers = new Map(
-      this.#registry
-        .ports()
-        .flatMap(({ peer, port, network: { id } }) =>
-          peer === undefined || id !== network ? [] : [[peer.address, port] as const],
-        ),
-    )
-    return [...facts.endpoints(network).values()].flatMap(({ id, host, sandbox, ipv4 }): ServiceMember[] => {
-      if (host === own || ipv4 === undefined) return []
-      const advertise = facts.hosts.get(host)?.advertise ?? ''
-      return [
-        {
-          endpoint: id,
-          sandbox: sandbox.id,
-          name: sandbox.name,
-          labels: sandbox.labels,
-          address: ipv4,
-          host,
-          port: peers.get(advertise),
-          isLocal: false,
-        },
-      ]
-    })
   }
 
   #event(action: string, { id, name, network }: ServiceRecord): void {
