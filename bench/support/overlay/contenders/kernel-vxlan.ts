@@ -57,7 +57,7 @@ export const kernelVxlanOffloaded = kernelVxlan(
 
 export const kernelVxlanPlain = kernelVxlan(
   'kernel-plain',
-  'Kernel VXLAN, no tunnel offloads',
-  'the same where the link between the hosts takes no super-frames of tunnels',
+  'Kernel VXLAN, plain',
+  'the same without tunnel offloads: the link between the hosts takes no super-frames of tunnels',
   false,
 )
