@@ -61,7 +61,7 @@ export class PoolPlan {
     this.#checkRange([...path, 'range'], report)
     for (const [name, text] of Object.entries(aux)) {
       const address = parseIpAddress(text)
-      if (address !== undefined) this.#take(address, `'${name}'`, [...path, 'aux', name], report)
+      if (address !== undefined) this.reserve(address, `'${name}'`, [...path, 'aux', name], report)
     }
   }
 
@@ -73,7 +73,16 @@ export class PoolPlan {
     report: Report,
     otherwise: string = LEAVE_OUT,
   ): void {
-    this.#take(address, holder, path, report, otherwise)
+    if (!this.#isStation(address, 'address', path, report)) return
+    const text = formatIpAddress(address)
+    const other = this.#holders.get(address.value)
+    if (address.value === this.#gateway?.value) {
+      report(path, `address ${text} is the gateway of network '${this.#network}'`, otherwise)
+    } else if (other !== undefined) {
+      report(path, `address ${text} is taken by ${other}`, otherwise)
+    } else {
+      this.#holders.set(address.value, holder)
+    }
   }
 
   /** The lowest address that is free; undefined, told once, where none is left. */
@@ -110,25 +119,6 @@ export class PoolPlan {
       ...(range === undefined ? undefined : { range: formatSubnet(this.#range) }),
       ...(this.#gateway === undefined ? undefined : { gateway: formatIpAddress(this.#gateway) }),
       aux: Object.fromEntries(Object.entries(aux).map(([name, text]) => [name, normalAddress(text)])),
-    }
-  }
-
-  #take(
-    address: IpAddress,
-    holder: string,
-    path: LabPath,
-    report: Report,
-    otherwise: string = LEAVE_OUT,
-  ): void {
-    if (!this.#isStation(address, 'address', path, report)) return
-    const text = formatIpAddress(address)
-    const other = this.#holders.get(address.value)
-    if (address.value === this.#gateway?.value) {
-      report(path, `address ${text} is the gateway of network '${this.#network}'`, otherwise)
-    } else if (other !== undefined) {
-      report(path, `address ${text} is taken by ${other}`, otherwise)
-    } else {
-      this.#holders.set(address.value, holder)
     }
   }
 

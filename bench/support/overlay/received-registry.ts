@@ -3,63 +3,31 @@
  * this process, so that none would take any memory for what it keeps of them.
  */
 
+import { PrefixedRegistry } from '../../../src/control/cluster/prefixed-registry.ts'
 import type {
   Registry,
   RegistryChange,
-  RegistryCommit,
   RegistryEntry,
-  RegistryHealth,
   RegistryListener,
   RegistryListing,
-  RegistryTransaction,
   RegistryWatch,
 } from '../../../src/control/registry/registry.ts'
 
-export class ReceivedRegistry implements Registry {
-  readonly #registry: Registry
-
+export class ReceivedRegistry extends PrefixedRegistry {
   constructor(registry: Registry) {
-    this.#registry = registry
+    super(registry, '')
   }
 
-  async list(prefix: string): Promise<RegistryListing> {
-    const { entries, revision } = await this.#registry.list(prefix)
+  override async list(prefix: string): Promise<RegistryListing> {
+    const { entries, revision } = await super.list(prefix)
     return { entries: entries.map(receivedEntry), revision }
   }
 
-  watch(prefix: string, from: number, listener: RegistryListener): RegistryWatch {
-    return this.#registry.watch(prefix, from, {
+  override watch(prefix: string, from: number, listener: RegistryListener): RegistryWatch {
+    return super.watch(prefix, from, {
       changed: (changes, revision) => listener.changed(changes.map(receivedChange), revision),
       lost: (reason) => listener.lost(reason),
     })
-  }
-
-  commit(transaction: RegistryTransaction): Promise<RegistryCommit> {
-    return this.#registry.commit(transaction)
-  }
-
-  grantLease(ttlS: number): Promise<string> {
-    return this.#registry.grantLease(ttlS)
-  }
-
-  keepLeaseAlive(lease: string): Promise<boolean> {
-    return this.#registry.keepLeaseAlive(lease)
-  }
-
-  revokeLease(lease: string): Promise<void> {
-    return this.#registry.revokeLease(lease)
-  }
-
-  get health(): RegistryHealth {
-    return this.#registry.health
-  }
-
-  onHealth(listener: (health: RegistryHealth) => void): () => void {
-    return this.#registry.onHealth(listener)
-  }
-
-  close(): void {
-    this.#registry.close()
   }
 }
 
