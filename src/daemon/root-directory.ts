@@ -70,11 +70,16 @@ export class RootDirectory {
     try {
       makeDirectories(paths.root, ROOT_MODE)
       refuseForeign(paths.root)
-      makeDirectories(paths.sandboxes, SANDBOXES_MODE)
-      makeDirectories(dirname(paths.socket), SOCKET_DIRECTORY_MODE)
-      // Not for appending: the process id goes to the file's beginning.
+      // Not for appending: the process id goes to the file's beginning. It is what others know a root by, so it is there before all else.
       descriptor = openSync(paths.pid, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE)
     } catch (error) {
+      throw unusable(paths.root, error)
+    }
+    try {
+      makeDirectories(paths.sandboxes, SANDBOXES_MODE)
+      makeDirectories(dirname(paths.socket), SOCKET_DIRECTORY_MODE)
+    } catch (error) {
+      closeSync(descriptor)
       throw unusable(paths.root, error)
     }
     await lockOrClose(descriptor, paths)

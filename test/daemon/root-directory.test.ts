@@ -31,6 +31,16 @@ describe('a root', () => {
     await assertRefused(file, `The root ${file} cannot be used: it is no folder.`)
   })
 
+  it('in which a daemon has begun, and got no further, is known as one by the next', async () => {
+    const file = join(root, 'daemon.log')
+    writeFileSync(file, '')
+    await assert.rejects(RootDirectory.take(rootPaths(root, join(file, 'run', 'tapwire.sock'))), {
+      code: 'ROOT_UNUSABLE',
+    })
+    const directory = await RootDirectory.take(rootPaths(root))
+    directory.leave()
+  })
+
   it('with an invalid configuration is refused with the place', () => {
     const { configuration } = rootPaths(root)
     writeFileSync(configuration, '{"mtuu": 9000}')
