@@ -10,6 +10,7 @@ import { makeRoomForInlining } from '../src/simulation/inlining.ts'
 import { buildReference } from './support/build-reference.ts'
 import { busyShare } from './support/cpu.ts'
 import { RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
+import { heapGrowth } from './support/heap-growth.ts'
 import { describeMachine, type Machine, machineLine } from './support/machine.ts'
 import { readMemoryOptions } from './support/memory-options.ts'
 import { run } from './support/process.ts'
@@ -91,9 +92,9 @@ class Measurement {
     const traffic = new SwitchedTraffic(this.shape)
     const samples: number[] = []
     for (let sample = 0; sample < SAMPLES; sample++) {
-      const own = growth(() => time(() => undefined))
+      const own = heapGrowth(() => time(() => undefined))
       let ns = 0
-      const grown = growth(() => (ns = time(() => traffic.round(BURSTS))))
+      const grown = heapGrowth(() => (ns = time(() => traffic.round(BURSTS))))
       samples.push(ns / FRAMES_PER_SAMPLE)
       // The heap shrinks only by a garbage collection, which says that something has been allocated, but not how much.
       if (grown >= 0) this.#allocated = Math.min(this.#allocated, Math.max(0, grown - own))
@@ -219,14 +220,6 @@ function time(work: () => void): number {
   const start = process.hrtime.bigint()
   work()
   return Number(process.hrtime.bigint() - start)
-}
-
-/** Bytes by which the heap and the array buffers grow while `work` runs, and what it takes to find out. */
-function growth(work: () => void): number {
-  const before = process.memoryUsage()
-  work()
-  const after = process.memoryUsage()
-  return after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers
 }
 
 try {

@@ -25,6 +25,7 @@ import * as connectionEntries from './connection-entries.ts'
 import { ConnectionIndex } from './connection-index.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
+import { requireInteger } from './require-integer.ts'
 import { DEALT, TimerWheel } from './timer-wheel.ts'
 
 export { WARM_STEP } from './connection-index.ts'
@@ -95,21 +96,17 @@ export class ConnectionTable extends ConnectionIndex {
 
   /** Throws RangeError where an option is out of its range. */
   constructor(options: ConnectionTableOptions) {
-    requireInteger('capacity', options.capacity, CONNECTIONS_MAX)
-    super(options.capacity, options.seed)
-    requireInteger('owners', options.owners, PORTS_MAX)
-    requireInteger('connectionsPerOwner', options.connectionsPerOwner, CONNECTIONS_MAX)
-    this.capacity = options.capacity
-    this.owners = options.owners
-    this.connectionsPerOwner = options.connectionsPerOwner
+    const integer = requireInteger.bind(undefined, 'ConnectionTable')
+    const capacity = integer('capacity', options.capacity, 1, CONNECTIONS_MAX)
+    super(capacity, options.seed)
+    this.capacity = capacity
+    this.owners = integer('owners', options.owners, 1, PORTS_MAX)
+    this.connectionsPerOwner = integer('connectionsPerOwner', options.connectionsPerOwner, 1, CONNECTIONS_MAX)
 
-    this.lists = new LinkedLists(options.capacity, 2 * options.owners)
-    this.unconfirmed = new PortRanking(
-      options.owners,
-      Math.min(options.connectionsPerOwner, options.capacity),
-    )
-    this.held = new Int32Array(options.owners)
-    this.wheel = new TimerWheel(options.capacity)
+    this.lists = new LinkedLists(capacity, 2 * this.owners)
+    this.unconfirmed = new PortRanking(this.owners, Math.min(this.connectionsPerOwner, capacity))
+    this.held = new Int32Array(this.owners)
+    this.wheel = new TimerWheel(capacity)
   }
 
   /**
@@ -314,9 +311,4 @@ export class ConnectionTable extends ConnectionIndex {
   private advanceTimer(flow: number, deadlineS: number): void {
     if (deadlineS < this.wheel.deadlineOf(flow)) this.wheel.set(flow, deadlineS)
   }
-}
-
-function requireInteger(name: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return
-  throw new RangeError(`ConnectionTable: ${name} is ${value}; it must be an integer from 1 to ${max}`)
 }

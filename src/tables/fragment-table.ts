@@ -24,6 +24,7 @@ import { HashChains } from './hash-chains.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
+import { requireInteger } from './require-integer.ts'
 
 export interface FragmentTableOptions {
   /** Datagrams that the table holds at most: 1 to FRAGMENTED_DATAGRAMS_MAX. */
@@ -72,18 +73,18 @@ export class FragmentTable {
 
   /** Throws RangeError where an option is out of its range. */
   constructor(options: FragmentTableOptions) {
-    requireInteger('capacity', options.capacity, FRAGMENTED_DATAGRAMS_MAX)
-    requireInteger('owners', options.owners, PORTS_MAX)
-    requireInteger('perOwner', options.perOwner, FRAGMENTED_DATAGRAMS_MAX)
-    this.capacity = options.capacity
-    this.perOwner = Math.min(options.perOwner, options.capacity)
-    this.words = new Int32Array(options.capacity * ENTRY_WORDS)
+    const integer = requireInteger.bind(undefined, 'FragmentTable')
+    const capacity = integer('capacity', options.capacity, 1, FRAGMENTED_DATAGRAMS_MAX)
+    const owners = integer('owners', options.owners, 1, PORTS_MAX)
+    this.capacity = capacity
+    this.perOwner = Math.min(integer('perOwner', options.perOwner, 1, FRAGMENTED_DATAGRAMS_MAX), capacity)
+    this.words = new Int32Array(capacity * ENTRY_WORDS)
     this.hash = new KeyedHash(options.seed)
-    this.chains = new HashChains(options.capacity)
-    this.ages = new LinkedLists(options.capacity, 2)
-    this.owned = new LinkedLists(options.capacity, options.owners)
-    this.ranking = new PortRanking(options.owners, this.perOwner)
-    for (let entry = 0; entry < options.capacity; entry++) this.ages.append(FREE, entry)
+    this.chains = new HashChains(capacity)
+    this.ages = new LinkedLists(capacity, 2)
+    this.owned = new LinkedLists(capacity, owners)
+    this.ranking = new PortRanking(owners, this.perOwner)
+    for (let entry = 0; entry < capacity; entry++) this.ages.append(FREE, entry)
   }
 
   /** Datagrams that the owner holds. */
@@ -220,9 +221,4 @@ export class FragmentTable {
     if (this.ranking.countOf(owner) === 0) this.ownersHolding--
     this.size--
   }
-}
-
-function requireInteger(name: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return
-  throw new RangeError(`FragmentTable: ${name} is ${value}; it must be an integer from 1 to ${max}`)
 }

@@ -12,6 +12,7 @@
 
 import { FRAME_PEN_SIZE_MAX, PORTS_MAX } from '../limits.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
+import { requireInteger } from './require-integer.ts'
 
 export interface FramePenOptions {
   readonly slotCount: number
@@ -61,17 +62,18 @@ export class FramePen {
 
   /** Throws RangeError where an option is out of its range. */
   constructor(options: FramePenOptions) {
-    const { slotCount, slotSize, lists, owners } = options
-    for (const [name, value] of Object.entries(options)) requireInteger(name, value)
-    if (slotCount * slotSize > FRAME_PEN_SIZE_MAX || owners > PORTS_MAX) {
-      throw new RangeError(
-        `FramePen: ${slotCount} slots of ${slotSize} bytes for ${owners} owners are too many`,
-      )
+    const integer = requireInteger.bind(undefined, 'FramePen')
+    const slotCount = integer('slotCount', options.slotCount, 1, FRAME_PEN_SIZE_MAX)
+    const slotSize = integer('slotSize', options.slotSize, 1, FRAME_PEN_SIZE_MAX)
+    const lists = integer('lists', options.lists, 1, FRAME_PEN_SIZE_MAX)
+    const owners = integer('owners', options.owners, 1, PORTS_MAX)
+    if (slotCount * slotSize > FRAME_PEN_SIZE_MAX) {
+      throw new RangeError(`FramePen: ${slotCount} slots of ${slotSize} bytes are too many`)
     }
     this.slotCount = slotCount
     this.slotSize = slotSize
-    this.perList = options.perList
-    this.perOwner = options.perOwner
+    this.perList = integer('perList', options.perList, 1, FRAME_PEN_SIZE_MAX)
+    this.perOwner = integer('perOwner', options.perOwner, 1, FRAME_PEN_SIZE_MAX)
     const buffer = new ArrayBuffer(slotCount * slotSize)
     this.bytes = new Uint8Array(buffer)
     this.view = new DataView(buffer)
@@ -217,9 +219,4 @@ export class FramePen {
     }
     return before - this.size
   }
-}
-
-function requireInteger(name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 1) return
-  throw new RangeError(`FramePen: ${name} is ${value}; it must be an integer from 1`)
 }

@@ -20,6 +20,7 @@
 import { PORTS_MAX, STATION_AGEING_S_MAX, STATIONS_EXPIRED_MAX, STATIONS_MAX } from '../limits.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
+import { requireInteger } from './require-integer.ts'
 import { scramble } from './scramble.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
@@ -128,16 +129,14 @@ export class MacTable {
 
   /** Throws RangeError where an option is out of its range. */
   constructor(options: MacTableOptions) {
-    requireInteger('capacity', options.capacity, STATIONS_MAX)
-    requireInteger('ports', options.ports, PORTS_MAX + 1)
-    requireInteger('stationsPerPort', options.stationsPerPort, STATIONS_MAX)
-    requireInteger('ageingS', options.ageingS, STATION_AGEING_S_MAX)
-    this.capacity = options.capacity
-    this.ports = options.ports
-    this.stationsPerPort = Math.min(options.stationsPerPort, options.capacity)
-    this.ageingS = options.ageingS
+    const integer = requireInteger.bind(undefined, 'MacTable')
+    this.capacity = integer('capacity', options.capacity, 1, STATIONS_MAX)
+    this.ports = integer('ports', options.ports, 1, PORTS_MAX + 1)
+    const stationsPerPort = integer('stationsPerPort', options.stationsPerPort, 1, STATIONS_MAX)
+    this.stationsPerPort = Math.min(stationsPerPort, this.capacity)
+    this.ageingS = integer('ageingS', options.ageingS, 1, STATION_AGEING_S_MAX)
 
-    const slotBits = 32 - Math.clz32(Math.max(2 * options.capacity, SLOTS_MIN) - 1)
+    const slotBits = 32 - Math.clz32(Math.max(2 * this.capacity, SLOTS_MIN) - 1)
     const slots = 1 << slotBits
     this.entries = new Int32Array(slots * ENTRY_WORDS)
     this.hashShift = 32 - slotBits
@@ -146,11 +145,11 @@ export class MacTable {
     this.multiplier1 = scramble(options.seed, 3) | 1
     this.multiplier2 = scramble(options.seed, 4) | 1
 
-    this.lists = new LinkedLists(slots, 2 * options.ports)
-    this.learned = new PortRanking(options.ports, this.stationsPerPort)
-    this.held = new Int32Array(options.ports)
-    this.closed = new Uint8Array(options.ports)
-    this.wheel = new TimerWheel(options.ports)
+    this.lists = new LinkedLists(slots, 2 * this.ports)
+    this.learned = new PortRanking(this.ports, this.stationsPerPort)
+    this.held = new Int32Array(this.ports)
+    this.closed = new Uint8Array(this.ports)
+    this.wheel = new TimerWheel(this.ports)
   }
 
   /** Stations that the port holds, static ones included. */
@@ -453,9 +452,4 @@ export class MacTable {
 /** Domain and first two bytes of the address in one word, never FREE. */
 function topOf(domain: number, hi: number): number {
   return ((domain + 1) << 16) | hi
-}
-
-function requireInteger(name: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return
-  throw new RangeError(`MacTable: ${name} is ${value}; it must be an integer from 1 to ${max}`)
 }

@@ -35,11 +35,11 @@ import {
   type PreparedName,
   prepareName,
   prepareNames,
-  requireInteger,
   requirePortRanges,
   requireScope,
   withoutRoot,
 } from './named-host.ts'
+import { requireInteger } from './require-integer.ts'
 import { type PortRange, ServiceList } from './service-list.ts'
 
 export interface NameTableOptions {
@@ -95,22 +95,23 @@ export class NameTable {
 
   /** Throws RangeError where an option is out of its range. */
   constructor(options: NameTableOptions) {
-    requireInteger('hosts', options.hosts, 1, NAMED_HOSTS_MAX)
-    requireInteger('names', options.names, 1, NAMES_MAX)
-    requireInteger('nameBytes', options.nameBytes, 1, NAME_BYTES_MAX)
-    requireInteger('services', options.services, 1, NAMED_SERVICES_MAX)
-    this.options = options
+    const integer = requireInteger.bind(undefined, 'NameTable')
+    const hosts = integer('hosts', options.hosts, 1, NAMED_HOSTS_MAX)
+    const names = integer('names', options.names, 1, NAMES_MAX)
+    const nameBytes = integer('nameBytes', options.nameBytes, 1, NAME_BYTES_MAX)
+    const services = integer('services', options.services, 1, NAMED_SERVICES_MAX)
+    this.options = { ...options, hosts, names, nameBytes, services }
     this.hash = new NameHash(options.seed)
-    this.index = new NameIndex(options.names, options.nameBytes)
+    this.index = new NameIndex(names, nameBytes)
     this.bytes = this.index.bytes
     this.records = this.index.records
-    this.addresses = new HostAddresses(options.hosts, options.seed)
-    this.services = new ServiceList(options.hosts, options.services)
-    this.freeMembers = new FreeNumbers(options.names)
-    this.members = new Int32Array(options.names << MEMBER_SHIFT)
-    this.byHost = new LinkedLists(options.names, options.hosts)
-    this.byName = new LinkedLists(options.names, options.names)
-    this.linksByScope = new HashChains(options.names)
+    this.addresses = new HostAddresses(hosts, options.seed)
+    this.services = new ServiceList(hosts, services)
+    this.freeMembers = new FreeNumbers(names)
+    this.members = new Int32Array(names << MEMBER_SHIFT)
+    this.byHost = new LinkedLists(names, hosts)
+    this.byName = new LinkedLists(names, names)
+    this.linksByScope = new HashChains(names)
   }
 
   /** The hash of no label, to go on from. */
@@ -259,7 +260,7 @@ export class NameTable {
    * no room or something is out of its range, and leaves everything as it was.
    */
   set(id: number, host: NamedHost): void {
-    requireInteger('host', id, 0, this.options.hosts - 1)
+    requireInteger('NameTable', 'host', id, 0, this.options.hosts - 1)
     requireScope(host.scope)
     const names = prepareNames(this.hash, host)
     this.requireRoomForNames(id, names, host.scope)

@@ -4,6 +4,7 @@ import { NAMES_PER_HOST_MAX } from '../limits.ts'
 import { fold, LABEL_SIZE_MAX, NAME_SIZE_MAX } from '../wire/dns-name.ts'
 import type { Ipv6Words } from './host-addresses.ts'
 import type { NameHash } from './name-hash.ts'
+import { requireInteger } from './require-integer.ts'
 import type { PortRange } from './service-list.ts'
 
 export interface HostName {
@@ -54,7 +55,7 @@ export function prepareNames(hash: NameHash, host: NamedHost): PreparedName[] {
 
 /** Throws RangeError where it is out of its range. */
 export function prepareName(hash: NameHash, { wire, kind }: HostName, scope: number): PreparedName {
-  requireInteger('kind', kind, 0, KIND_MAX)
+  requireInteger('NameTable', 'kind', kind, 0, KIND_MAX)
   const bytes = withoutRoot(wire)
   return { bytes, kind, key: hash.key(hash.labels(hash.begin(), bytes, 0, bytes.length), scope) }
 }
@@ -69,19 +70,14 @@ export function withoutRoot(wire: Uint8Array): Uint8Array {
   return wire.slice(0, end).map(fold)
 }
 
-export function requireInteger(name: string, value: number, min: number, max: number): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return
-  throw new RangeError(`NameTable: ${name} is ${value}; it must be an integer from ${min} to ${max}`)
-}
-
 export function requireScope(scope: number): void {
-  requireInteger('scope', scope, 0, SCOPE_MAX)
+  requireInteger('NameTable', 'scope', scope, 0, SCOPE_MAX)
 }
 
 export function requirePortRanges(ranges: readonly PortRange[]): void {
   for (const { protocol, first, last } of ranges) {
-    requireInteger('protocol', protocol, 0, PROTOCOL_MAX)
-    requireInteger('first', first, 0, PORT_MAX)
-    requireInteger('last', last, first, PORT_MAX)
+    requireInteger('NameTable', 'protocol', protocol, 0, PROTOCOL_MAX)
+    requireInteger('NameTable', 'first', first, 0, PORT_MAX)
+    requireInteger('NameTable', 'last', last, first, PORT_MAX)
   }
 }

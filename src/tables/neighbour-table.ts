@@ -33,6 +33,7 @@ import { HashChains } from './hash-chains.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { LinkedLists, NONE } from './linked-lists.ts'
 import { PortRanking } from './port-ranking.ts'
+import { requireInteger } from './require-integer.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /** The index belongs to no neighbour (any more). */
@@ -132,21 +133,21 @@ export class NeighbourTable {
 
   /** Throws RangeError where an option is out of its range. */
   constructor(options: NeighbourTableOptions) {
-    requireInteger('capacity', options.capacity, NEIGHBOURS_MAX)
-    requireInteger('domains', options.domains, 1 << 16)
-    requireInteger('perDomain', options.perDomain, NEIGHBOURS_MAX)
-    this.capacity = options.capacity
-    this.perDomain = Math.min(options.perDomain, options.capacity)
-    this.words = new Int32Array(options.capacity * ENTRY_WORDS)
+    const integer = requireInteger.bind(undefined, 'NeighbourTable')
+    const capacity = integer('capacity', options.capacity, 1, NEIGHBOURS_MAX)
+    const domains = integer('domains', options.domains, 1, 1 << 16)
+    this.capacity = capacity
+    this.perDomain = Math.min(integer('perDomain', options.perDomain, 1, NEIGHBOURS_MAX), capacity)
+    this.words = new Int32Array(capacity * ENTRY_WORDS)
     this.hash = new KeyedHash(options.seed)
-    this.chains = new HashChains(options.capacity)
-    this.freeList = options.domains * LISTS
-    this.lists = new LinkedLists(options.capacity, this.freeList + 1)
-    this.counts = new Int32Array(options.domains * LISTS)
-    this.evictable = new PortRanking(options.domains, this.perDomain)
-    this.held = new Int32Array(options.domains)
-    this.wheel = new TimerWheel(options.capacity)
-    for (let index = 0; index < options.capacity; index++) {
+    this.chains = new HashChains(capacity)
+    this.freeList = domains * LISTS
+    this.lists = new LinkedLists(capacity, this.freeList + 1)
+    this.counts = new Int32Array(domains * LISTS)
+    this.evictable = new PortRanking(domains, this.perDomain)
+    this.held = new Int32Array(domains)
+    this.wheel = new TimerWheel(capacity)
+    for (let index = 0; index < capacity; index++) {
       this.words[(index << ENTRY_SHIFT) + GENERATION] = 1
       this.lists.append(this.freeList, index)
     }
@@ -459,9 +460,4 @@ export class NeighbourTable {
 
 function listOf(domain: number, state: number): number {
   return (domain << LISTS_SHIFT) + (state === PROBE ? IN_USE : state)
-}
-
-function requireInteger(name: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return
-  throw new RangeError(`NeighbourTable: ${name} is ${value}; it must be an integer from 1 to ${max}`)
 }

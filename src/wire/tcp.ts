@@ -65,6 +65,9 @@ export const destinationPort = (view: DataView, offset: number): number =>
   view.getUint16(offset + DESTINATION_PORT)
 export const sequenceNumber = (view: DataView, offset: number): number =>
   view.getUint32(offset + SEQUENCE_NUMBER)
+/** The same 32 bits as int32: in code that is not optimized, uint32 beyond 2^31 is a number on the heap. */
+export const sequenceInt32 = (view: DataView, offset: number): number =>
+  view.getInt32(offset + SEQUENCE_NUMBER)
 export const acknowledgmentNumber = (view: DataView, offset: number): number =>
   view.getUint32(offset + ACKNOWLEDGMENT_NUMBER)
 /** Bytes: four times the data offset. */

@@ -31,6 +31,7 @@ import { placeDatagram } from '../../src/ports/memory-tunnel.ts'
 import { questionOf } from '../support/dns-scene.ts'
 import { frameOf } from '../support/frame-text.ts'
 import { gatewayInterface } from '../support/gateway-interface.ts'
+import { leastGrowth } from '../support/least-growth.ts'
 import { address, packetFrame } from '../support/packet-text.ts'
 import { naiveSegments, noise, PLAIN } from '../support/super-frame.ts'
 import { pattern, transportFrame } from '../support/transport-frame.ts'
@@ -39,7 +40,6 @@ import { underlay } from '../support/tunnel-scene.ts'
 /** Bursts of 256 in which the compiler gets to know the code, and in one measurement: a quarter of a million frames. */
 const WARM_UP_BURSTS = 1000
 const BURSTS = 1024
-const MEASUREMENTS_MAX = 20
 
 /** Bytes that so many frames may allocate. One byte a frame would be hundreds of times as much. */
 const ALLOWED = 1024
@@ -345,28 +345,6 @@ const arrivals = (...lines: readonly string[]): Arrival[] =>
     return { port: Number(port), frame: frameOf(words) }
   })
 
-/**
- * Bytes that the heap and the array buffers grow by while `work` runs: the least of several measurements, since a compiler
- * that ends in one of them takes room too, while what a frame allocates shows in all. Enough measurements are made once
- * one shows nothing. After a garbage collection the heap may be smaller than before, so that is no good measurement.
- */
-function allocated(work: () => void): number {
-  let least = Number.POSITIVE_INFINITY
-  for (let i = 0; i < MEASUREMENTS_MAX && least >= ALLOWED; i++) {
-    const own = growth(() => undefined)
-    const grown = growth(work)
-    if (grown >= own) least = Math.min(least, grown - own)
-  }
-  return least
-}
-
-function growth(work: () => void): number {
-  const before = process.memoryUsage()
-  work()
-  const after = process.memoryUsage()
-  return after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers
-}
-
 describe('a quarter of a million frames allocate nothing', () => {
   const unicast = arrivals('1 b a hello', '2 a b hello', '3 a c hello', '1 c a hello')
   const KINDS: Readonly<Record<string, { arrivals: readonly Arrival[]; newStations?: boolean }>> = {
@@ -394,7 +372,7 @@ describe('a quarter of a million frames allocate nothing', () => {
     it(name, () => {
       const traffic = new Traffic(burst)
       traffic.run(WARM_UP_BURSTS, newStations)
-      const bytes = allocated(() => traffic.run(BURSTS, newStations))
+      const bytes = leastGrowth(() => traffic.run(BURSTS, newStations), ALLOWED)
       assert.ok(bytes < ALLOWED, `${BURSTS * BURST_MAX} frames allocated ${bytes} bytes`)
     })
   }
@@ -406,7 +384,7 @@ describe('a quarter of a million frames allocate nothing', () => {
     it(`captured into a ring, ${name}`, () => {
       const traffic = new CapturedTraffic(point)
       traffic.run(WARM_UP_BURSTS >> 1)
-      const bytes = allocated(() => traffic.run(BURSTS))
+      const bytes = leastGrowth(() => traffic.run(BURSTS), ALLOWED)
       assert.ok(bytes < ALLOWED, `${BURSTS * BURST_MAX} frames allocated ${bytes} bytes`)
       assert.ok(traffic.records > 0 === point > 0)
     })
@@ -436,7 +414,7 @@ describe('a quarter of a million frames allocate nothing', () => {
       { port: 4, frame: frameOf(['*', 'd', 'hello']) },
     ])
     traffic.run(200, false)
-    const bytes = allocated(() => traffic.run(BURSTS >> 2, false))
+    const bytes = leastGrowth(() => traffic.run(BURSTS >> 2, false), ALLOWED)
     assert.ok(bytes < ALLOWED, `${(BURSTS >> 2) * BURST_MAX} frames allocated ${bytes} bytes`)
     const { segmentCopies, drops } = traffic.total
     assert.ok(segmentCopies > 0)
@@ -455,7 +433,7 @@ describe('a quarter of a million frames allocate nothing', () => {
         const route = traffic.repeat()
         route(20)
         const before = traffic.total()
-        const bytes = allocated(() => route(16))
+        const bytes = leastGrowth(() => route(16), ALLOWED)
         assert.ok(bytes < ALLOWED, `${BURSTS * BURST_MAX} packets allocated ${bytes} bytes`)
         const { drops, receivedFrames, transmittedFrames } = traffic.total()
         assert.deepEqual(drops, before.drops)
@@ -483,7 +461,7 @@ describe('a quarter of a million frames allocate nothing', () => {
       const traffic = new ImpairedTraffic(settings)
       traffic.run(WARM_UP_BURSTS)
       const before = traffic.total
-      const bytes = allocated(() => traffic.run(BURSTS))
+      const bytes = leastGrowth(() => traffic.run(BURSTS), ALLOWED)
       assert.ok(bytes < ALLOWED, `${BURSTS * BURST_MAX} frames allocated ${bytes} bytes`)
       const after = traffic.total
       assert.ok(after.transmittedFrames - before.transmittedFrames > (BURSTS >> 1) * BURST_MAX)
@@ -494,7 +472,7 @@ describe('a quarter of a million frames allocate nothing', () => {
   it('questions by name', () => {
     const traffic = new QuestionTraffic()
     traffic.run(WARM_UP_BURSTS)
-    const bytes = allocated(() => traffic.run(BURSTS))
+    const bytes = leastGrowth(() => traffic.run(BURSTS), ALLOWED)
     assert.ok(bytes < ALLOWED, `${BURSTS * BURST_MAX} questions allocated ${bytes} bytes`)
     traffic.check()
   })
@@ -520,16 +498,16 @@ describe('a quarter of a million frames allocate nothing', () => {
       }
     }
     work(100_000)
-    const grown = allocated(() => work(250_000))
+    const grown = leastGrowth(() => work(250_000), ALLOWED)
     assert.ok(grown < ALLOWED, `250,000 frames allocated ${grown} bytes`)
     assert.equal(fragmenter.count, 3)
   })
 
   it('and it would be noticed if they did', () => {
     const kept: number[][] = Array.from({ length: 1000 }, () => [])
-    const bytes = allocated(() => {
+    const bytes = leastGrowth(() => {
       for (let i = 0; i < kept.length; i++) kept[i] = [i, i]
-    })
+    }, ALLOWED)
     assert.ok(bytes >= ALLOWED, `noticed ${bytes} bytes`)
   })
 
@@ -537,7 +515,7 @@ describe('a quarter of a million frames allocate nothing', () => {
     it(`on their way ${way} a tunnel`, () => {
       const traffic = new TunnelledTraffic(way)
       traffic.round(WARM_UP_BURSTS)
-      assert.ok(allocated(() => traffic.round(BURSTS)) < ALLOWED)
+      assert.ok(leastGrowth(() => traffic.round(BURSTS), ALLOWED) < ALLOWED)
       assert.ok(traffic.transmitted >= (WARM_UP_BURSTS + BURSTS) * BURST_MAX)
     })
   }
@@ -545,7 +523,7 @@ describe('a quarter of a million frames allocate nothing', () => {
   it('nor do super-frames there', () => {
     const traffic = new SuperTunnelTraffic()
     traffic.run(WARM_UP_BURSTS)
-    assert.ok(allocated(() => traffic.run(BURSTS)) < ALLOWED)
+    assert.ok(leastGrowth(() => traffic.run(BURSTS), ALLOWED) < ALLOWED)
     assert.equal(traffic.transmitted % 2, 0)
     assert.ok(traffic.transmitted >= 2 * (WARM_UP_BURSTS + BURSTS))
   })

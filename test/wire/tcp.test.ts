@@ -49,6 +49,7 @@ describe('tcp', () => {
     assert.equal(tcp.sourcePort(view, offset), 443)
     assert.equal(tcp.destinationPort(view, offset), 50_000)
     assert.equal(tcp.sequenceNumber(view, offset), 0x89abcdef)
+    assert.equal(tcp.sequenceInt32(view, offset), 0x89abcdef | 0)
     assert.equal(tcp.acknowledgmentNumber(view, offset), 0xfedcba98)
     assert.equal(tcp.headerSize(view, offset), 32)
     assert.equal(tcp.controlBits(view, offset), tcp.PSH | tcp.ACK | tcp.CWR)

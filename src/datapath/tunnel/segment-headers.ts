@@ -141,7 +141,7 @@ export class SegmentHeaders {
       this.networkSum = sum(view, network, ipv4.headerSize(view, network))
     }
     if (this.isTcp) {
-      this.firstSequence = tcp.sequenceNumber(view, transport)
+      this.firstSequence = tcp.sequenceInt32(view, transport)
       this.bits = tcp.controlBits(view, transport)
       setSequenceNumber(view, transport, 0)
       setControlBits(view, transport, 0)

@@ -182,7 +182,7 @@ export class SegmentMerger {
     this.firstVersion6 = this.isVersion6
     this.segmentSize = this.payload
     this.bytesOfPayload = this.payload
-    this.nextSequence = (tcp.sequenceNumber(view, transport) + this.payload) | 0
+    this.nextSequence = (tcp.sequenceInt32(view, transport) + this.payload) | 0
     this.isVerified = false
     this.isClosed = (bits & (PSH | FIN)) !== 0
     this.lastBits = bits
