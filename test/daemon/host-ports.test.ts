@@ -225,7 +225,7 @@ function tcp(sockets: RelaySockets): void {
     const relay = new TcpRelay(sockets, failing)
     relay.open(request(), TARGET)
     const client = new Socket({ allowHalfOpen: true })
-    const end = Socket.prototype.end
+    const end = Object.getOwnPropertyDescriptor(Socket.prototype, 'end')!.value as () => Socket
     const ends = mock.method(Socket.prototype, 'end', function (this: Socket, ...args: unknown[]): Socket {
       Reflect.apply(end, this, args)
       // The relay's end towards the client has not been shut down yet: libuv does that in its next turn.
