@@ -123,7 +123,7 @@ export class RecordedPath implements TrailWatcher {
       else this.look(i, nowS)
       i = Math.max(end, i + 1)
     }
-    if (this.recorders.some((recorder) => recorder.wantsRefused)) this.transmitNow()
+    if (this.wantsRefused()) this.transmitNow()
     this.flush()
   }
 
@@ -349,7 +349,8 @@ export class RecordedPath implements TrailWatcher {
     this.adds = this.engine.stations.added
     this.moves = this.engine.stations.moved
     this.ways.begin(0, facts)
-    for (const recorder of this.recorders) recorder.make(this.ways.current)
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.make(this.ways.current)
   }
 
   private made(): void {
@@ -416,7 +417,15 @@ export class RecordedPath implements TrailWatcher {
     }
   }
 
+  /** A loop by index, as in all that comes with each burst: closures and iterators are allocated until the compiler does away with them. */
+  private wantsRefused(): boolean {
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) if (recorders[r]!.wantsRefused) return true
+    return false
+  }
+
   private flush(): void {
-    for (const recorder of this.recorders) recorder.flush()
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.flush()
   }
 }
