@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import type { ClusterStatus } from '../../src/control/api/cluster.ts'
 import type { OverlayNetworks, OverlayPeers } from '../../src/control/api/overlay.ts'
+import { CLUSTER_STATUS } from '../support/cluster-status.ts'
 import { CliHarness } from './cli-harness.ts'
 import { Failure, FakeControl } from './fake-control.ts'
 
@@ -107,45 +107,9 @@ wide      vxlan       42   192.0.2.1   4789   1450       2   up
   })
 })
 
-const STATUS: ClusterStatus = {
-  cluster: 'lab',
-  host: { id: 'a', name: 'node-2', advertise: '192.0.2.2', udpPort: 4789 },
-  state: 'member',
-  problem: '',
-  registry: { reachable: false, since: '2026-01-02T03:04:05.000Z', problem: 'connection refused' },
-  revision: 17,
-  waiting: 1,
-  hosts: [
-    {
-      id: 'b',
-      name: 'node-10',
-      isSelf: false,
-      present: false,
-      advertise: '',
-      started: '',
-      endpoints: 0,
-      addresses: 1200,
-    },
-    {
-      id: 'a',
-      name: 'node-2',
-      isSelf: true,
-      present: true,
-      advertise: '192.0.2.2',
-      started: '',
-      endpoints: 2,
-      addresses: 2,
-    },
-  ],
-  networks: [
-    { id: 'n', name: 'wide', vni: 4096, endpoints: { 'node-2': 2, 'node-3': 5 }, problem: '' },
-    { id: 'm', name: 'red', vni: 4097, endpoints: {}, problem: 'network with name red already exists' },
-  ],
-}
-
 describe('a cluster', () => {
   it('is shown by overlay status', async () => {
-    control.answers.set('GET /cluster', () => STATUS)
+    control.answers.set('GET /cluster', () => CLUSTER_STATUS)
     assert.equal(
       await out('overlay', 'status'),
       `Cluster:  lab
@@ -163,7 +127,7 @@ red       4097           0       0   no: network with name red already exists
 wide      4096           7       2   yes
 `,
     )
-    assert.deepEqual(JSON.parse(await out('overlay', 'status', '--json')), STATUS)
+    assert.deepEqual(JSON.parse(await out('overlay', 'status', '--json')), CLUSTER_STATUS)
   })
 
   it('forgets hosts one by one, and tells of each that it cannot', async () => {
@@ -189,7 +153,7 @@ wide      4096           7       2   yes
   })
 
   it('has its hosts that are away completed', async () => {
-    control.answers.set('GET /cluster', () => STATUS)
+    control.answers.set('GET /cluster', () => CLUSTER_STATUS)
     const words = ['--host', `unix://${control.socket}`, 'overlay', 'forget', '']
     const { out: text } = await harness.tapwire(['complete', '--', ...words])
     assert.equal(text, 'node-10\taway, with 1,200 addresses\n:4\n')
