@@ -137,8 +137,7 @@ class NetemImpairing implements Impairing {
 
   /** Rejects with a CommandError where the kernel has no netem. */
   static async start(bed: ImpairedBed): Promise<NetemImpairing> {
-    const peer = ['peer', 'name', INTERFACE, 'netns', bed.name('b')]
-    await bed.ip('a', ['link', 'add', INTERFACE, 'type', 'veth', ...peer])
+    await bed.cable('a', INTERFACE, 'b', INTERFACE)
     const netem = new NetemImpairing(bed)
     await netem.impair({})
     return netem
