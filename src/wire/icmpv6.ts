@@ -6,26 +6,7 @@
 import { finish, sum } from './checksum.ts'
 import { setChecksum } from './icmp-header.ts'
 
-export {
-  CHECKSUM_OFFSET,
-  check,
-  checksum,
-  code,
-  emit,
-  HEADER_SIZE,
-  type IcmpHeader,
-  identifier,
-  parse,
-  rest,
-  sequenceNumber,
-  setChecksum,
-  setCode,
-  setIdentifier,
-  setRest,
-  setSequenceNumber,
-  setType,
-  type,
-} from './icmp-header.ts'
+export * from './icmp-header.ts'
 
 export const TYPE_DESTINATION_UNREACHABLE = 1
 /** The rest of the header is the next hop's MTU (RFC 4443, 3.2). */
