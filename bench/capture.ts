@@ -2,34 +2,35 @@
  * What captures cost those whose frames are captured: the rate between two sandboxes of a daemon at full load, and the path of a frame in
  * memory.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+
 import { makeRoomForInlining } from '../src/simulation/inlining.ts'
 import { CaptureBed, type Captured } from './support/capture/capture-bed.ts'
 import { type CaptureMode, MODES } from './support/capture/modes.ts'
 import { PATHS, type Path, RecordedTraffic } from './support/capture/recorded-traffic.ts'
-import { busyShare } from './support/cpu.ts'
-import { RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
+import { type Circumstances, lookAround, measuredLine } from './support/circumstances.ts'
+import { chooseSome, readCommandLine, runBenchmark, wholeNumber } from './support/command-line.ts'
 import { iperfTcp } from './support/iperf.ts'
-import { describeMachine, type Machine, machineLine } from './support/machine.ts'
+import { table } from './support/markdown.ts'
 import { sendFrames } from './support/measures/frames.ts'
 import { cleanUpOnExit, removeStale } from './support/namespaces.ts'
 import { FORWARDER_CORE, pinProcesses } from './support/pin.ts'
 import { Progress } from './support/progress.ts'
+import { publish } from './support/publish.ts'
 import { median } from './support/statistics.ts'
 import { INTERFACE } from './support/test-bed.ts'
 
 const FULL = { rounds: 7, seconds: 5, memoryRounds: 15 }
 const QUICK = { rounds: 1, seconds: 1, memoryRounds: 3 }
 const LOADS = ['tcp', 'frames'] as const
+const PARTS = [...LOADS, 'memory'] as const
+const MODE_IDS = MODES.map(({ id }) => id)
 const TITLES = { tcp: 'TCP, 1 stream, Gbit/s', frames: '60-byte frames, millions a second' } as const
 
 const USAGE = `npm run bench -- capture [OPTION…]
 
   --rounds N   rounds, ${FULL.rounds} unless told
-  --only LIST  of ${[...LOADS, 'memory'].join(',')}
-  --modes LIST of ${MODES.map(({ id }) => id).join(',')}; without a capture is always measured
+  --only LIST  of ${PARTS.join(',')}
+  --modes LIST of ${MODE_IDS.join(',')}; without a capture is always measured
   --io NAME    io_uring unless told, or epoll
   --quick      little of everything, to see that all works
   --json       prints the result as JSON
@@ -60,11 +61,8 @@ interface Figures {
   readonly cost: number
 }
 
-interface Result {
-  readonly machine: Machine
-  readonly date: string
+interface Result extends Circumstances {
   readonly io: string
-  readonly busyBefore: number
   readonly loads: readonly Figures[]
   /** Nanoseconds a frame. */
   readonly memory: Readonly<Partial<Record<Path, number>>>
@@ -176,96 +174,68 @@ function judge(figures: readonly Figures[]): Target[] {
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
-function toMarkdown({ machine, date, io, busyBefore, loads, memory, targets }: Result): string {
+function toMarkdown(result: Result): string {
   const titleOf = (mode: string): string => MODES.find(({ id }) => id === mode)!.title
-  const rows = loads.map(
-    ({ load, mode, median: rate, ratio, dropped, cost }) =>
-      `| ${TITLES[load]} | ${titleOf(mode)} | ${rate.toFixed(2)} | ${ratio.toFixed(3)} | ${cost.toFixed(3)} | ${percent(dropped)} |`,
-  )
-  const paths = Object.entries(memory).map(([path, ns]) => `| ${path} | ${ns.toFixed(1)} |`)
-  const verdicts = targets.map(
-    ({ title, atMost, measured, met }) =>
-      `| ${title} | ≤ ${percent(atMost)} | ${percent(measured)} | ${met ? 'met' : '**missed**'} |`,
-  )
-  return `# What captures cost
-
-Measured ${date.slice(0, 10)} on ${machineLine(machine)}; I/O by ${io}. Medians; ${percent(busyBefore)} of the machine was busy with other
-things just before.
-
-| Load | Capture | Rate | Ratio | Processors for a unit of the rate | Copies lost |
-| --- | --- | ---: | ---: | ---: | ---: |
-${rows.join('\n')}
-
-| Path of a 60-byte frame in memory | ns/frame |
-| --- | ---: |
-${paths.join('\n')}
-
-| | Target | Measured | |
-| --- | ---: | ---: | ---: |
-${verdicts.join('\n')}
-`
+  const rows = result.loads.map(({ load, mode, median: rate, ratio, dropped, cost }) => [
+    TITLES[load],
+    titleOf(mode),
+    rate.toFixed(2),
+    ratio.toFixed(3),
+    cost.toFixed(3),
+    percent(dropped),
+  ])
+  const paths = Object.entries(result.memory).map(([path, ns]) => [path, ns.toFixed(1)])
+  const verdicts = result.targets.map(({ title, atMost, measured, met }) => [
+    title,
+    `≤ ${percent(atMost)}`,
+    percent(measured),
+    met ? 'met' : '**missed**',
+  ])
+  return [
+    measuredLine(result, `I/O by ${result.io}. Medians`),
+    table(['Load', 'Capture', 'Rate', 'Ratio', 'Processors for a unit of the rate', 'Copies lost'], rows),
+    table(['Path of a 60-byte frame in memory', 'ns/frame'], paths),
+    table(['', 'Target', 'Measured', ''], verdicts),
+  ].join('\n\n')
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string' },
-      only: { type: 'string', default: [...LOADS, 'memory'].join(',') },
-      modes: { type: 'string', default: MODES.map(({ id }) => id).join(',') },
-      io: { type: 'string', default: 'io_uring' },
-      quick: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
+  const values = readCommandLine(USAGE, {
+    rounds: { type: 'string' },
+    only: { type: 'string' },
+    modes: { type: 'string' },
+    io: { type: 'string', default: 'io_uring' },
+    quick: { type: 'boolean', default: false },
   })
-  if (values.help) {
-    console.log(USAGE)
-    return
-  }
-  const only = values.only.split(',')
-  const unknown = only.find((one) => one !== 'memory' && !LOADS.includes(one as Load))
-  if (unknown !== undefined)
-    throw new Error(`--only ${unknown}: want some of ${[...LOADS, 'memory'].join(',')}`)
-  const wanted = values.modes.split(',')
-  const unknownMode = wanted.find((one) => !MODES.some(({ id }) => id === one))
-  if (unknownMode !== undefined)
-    throw new Error(`--modes ${unknownMode}: want some of ${MODES.map(({ id }) => id).join(',')}`)
+  if (values === undefined) return
+  const only = chooseSome('--only', values.only, PARTS)
+  const wanted = chooseSome('--modes', values.modes, MODE_IDS)
   const modes = MODES.filter(({ id, query }) => query === undefined || wanted.includes(id))
   const { io } = values
   if (io !== 'io_uring' && io !== 'epoll') throw new Error(`--io ${io}: want io_uring or epoll`)
   const usual = values.quick ? QUICK : FULL
-  const rounds = Number(values.rounds ?? usual.rounds)
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds ${values.rounds}: want a number from 1`)
+  const rounds = wholeNumber('--rounds', values.rounds ?? usual.rounds, 1)
   const amount = { ...usual, rounds }
 
   removeStale()
   cleanUpOnExit()
-  const machine = describeMachine()
-  const date = new Date().toISOString()
-  const busyBefore = await busyShare(machine.cores, 2000)
-  if (busyBefore > 0.1)
-    progress.line(`note: ${Math.round(busyBefore * 100)} % of the machine is busy; numbers will be off`)
+  const circumstances = await lookAround(progress)
   const chosen = LOADS.filter((load) => only.includes(load))
   const loads = await measureLoads(io, chosen, modes, amount)
   const memory = only.includes('memory') ? measureMemory(amount) : {}
-  const result: Result = { machine, date, io, busyBefore, loads, memory, targets: judge(loads) }
+  const result: Result = { ...circumstances, io, loads, memory, targets: judge(loads) }
   const isComplete =
-    !values.quick &&
-    rounds >= FULL.rounds &&
-    only.length === LOADS.length + 1 &&
-    modes.length === MODES.length
-  const folder = isComplete ? RESULTS_FOLDER : WORK_FOLDER
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'capture.json'), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(join(folder, 'capture.md'), toMarkdown(result))
-  if (values.json) console.log(JSON.stringify(result))
-  else console.log(toMarkdown(result))
+    !values.quick && rounds >= FULL.rounds && only.length === PARTS.length && modes.length === MODES.length
+  const report = toMarkdown(result)
+  publish({
+    name: 'capture',
+    title: 'What captures cost',
+    result,
+    report,
+    complete: isComplete,
+    onPage: false,
+  })
+  console.log(values.json ? JSON.stringify(result) : report)
 }
 
-try {
-  await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

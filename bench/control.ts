@@ -2,9 +2,10 @@
  * What the control plane's commands take, beside Docker's, and what many sandboxes and endpoints cost. docs/performance.md
  * says what is measured and how to read it.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+
+import { readFileSync } from 'node:fs'
+import { lookAround } from './support/circumstances.ts'
+import { chooseSome, messageOf, readCommandLine, runBenchmark, wholeNumber } from './support/command-line.ts'
 import { toSvg } from './support/control/chart.ts'
 import { dockerSide, type Side, tapwireSide } from './support/control/commands.ts'
 import { Gathering, type Subject } from './support/control/figures.ts'
@@ -13,14 +14,11 @@ import type { Result } from './support/control/result.ts'
 import { measureGrowth, measureLab } from './support/control/scale.ts'
 import { bound, judge, measuredText, TARGETS, targetTitle } from './support/control/targets.ts'
 import { timeCommand } from './support/control/timing.ts'
-import { busyShare } from './support/cpu.ts'
 import { DockerEngine } from './support/docker-engine.ts'
-import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
-import { describeMachine } from './support/machine.ts'
 import { cleanUpOnExit, removeStale } from './support/namespaces.ts'
-import { updatePage } from './support/page.ts'
 import { isInstalled } from './support/process.ts'
 import { Progress } from './support/progress.ts'
+import { publish } from './support/publish.ts'
 import { TapwireDaemon } from './support/tapwire-daemon.ts'
 
 const FULL = { rounds: 20, sandboxes: 200, endpoints: 1000 }
@@ -70,23 +68,17 @@ class Run {
   }
 
   async measure(): Promise<Result> {
-    const machine = describeMachine()
-    const date = new Date().toISOString()
-    const busyBefore = await busyShare(machine.cores, 2000)
-    if (busyBefore > 0.1)
-      progress.line(`note: ${Math.round(busyBefore * 100)} % of the machine is busy; numbers will be off`)
+    const circumstances = await lookAround(progress)
     const { rounds, sandboxes, endpoints } = this.#plan
     await this.#part('commands', () => this.#commands())
     await this.#part('lab', () => measureLab(sandboxes, this.#gathering))
     await this.#part('growth', () => this.#grow())
     const samples = { tapwire: this.#gathering.samples('tapwire'), docker: this.#gathering.samples('docker') }
     return {
-      date,
-      machine,
+      ...circumstances,
       rounds,
       labSize: sandboxes,
       endpoints,
-      busyBefore,
       versions: this.#versions,
       missing: this.#missing,
       samples,
@@ -177,73 +169,58 @@ class Run {
 }
 
 async function main(): Promise<void> {
-  const plan = readCommandLine()
-  if (plan === undefined) {
-    console.log(USAGE)
-    return
-  }
+  const plan = readPlan()
+  if (plan === undefined) return
   if (process.getuid?.() !== 0) throw new Error('network namespaces take root: run this as root')
   cleanUpOnExit()
   removeStale()
   const result = await new Run(plan).measure()
-  await publish(result, plan)
+  await report(result, plan)
   if (result.failures.length > 0) process.exitCode = 1
 }
 
-async function publish(result: Result, plan: Plan): Promise<void> {
+async function report(result: Result, plan: Plan): Promise<void> {
   const complete = plan.complete && result.failures.length === 0
-  const folder = complete ? RESULTS_FOLDER : WORK_FOLDER
-  const report = toMarkdown(result)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'control.json'), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(join(folder, 'control.md'), `# The control plane\n\n${report}`)
-  writeFileSync(join(folder, 'control.svg'), await toSvg(result))
-  if (complete) {
-    const picture =
-      '![Commands beside Docker’s, and what each sandbox of a growing network took](../bench/results/control.svg)'
-    updatePage(PERFORMANCE_PAGE, 'bench control', `${picture}\n\n${report}`)
-  }
-  progress.line(`\n${report}`)
+  const text = toMarkdown(result)
+  const written = publish({
+    name: 'control',
+    title: 'The control plane',
+    result,
+    report: text,
+    complete,
+    picture: {
+      svg: await toSvg(result),
+      alternative: 'Commands beside Docker’s, and what each sandbox of a growing network took',
+    },
+  })
+  progress.line(`\n${text}`)
   for (const verdict of result.targets) {
     const line = `${targetTitle(verdict).replaceAll('`', '').padEnd(72)}${measuredText(verdict).padStart(12)}`
     progress.line(`${line}  (want ${bound(verdict)})  ${verdict.outcome}`)
   }
-  progress.line(`\nwritten to ${folder}/control.{json,md,svg}${complete ? ' and docs/performance.md' : ''}`)
+  progress.line(`\n${written}`)
   if (plan.json) console.log(JSON.stringify(result, null, 2))
 }
 
-function readCommandLine(): Plan | undefined {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string' },
-      endpoints: { type: 'string' },
-      sandboxes: { type: 'string' },
-      only: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
+function readPlan(): Plan | undefined {
+  const values = readCommandLine(USAGE, {
+    rounds: { type: 'string' },
+    endpoints: { type: 'string' },
+    sandboxes: { type: 'string' },
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
   })
-  if (values.help) return undefined
+  if (values === undefined) return undefined
   const usual = values.quick ? QUICK : FULL
-  const parts = values.only?.split(',') ?? PARTS
-  const unknown = parts.find((part) => !PARTS.some((one) => one === part))
-  if (unknown !== undefined) throw new Error(`--only ${unknown}: want some of ${PARTS.join(',')}`)
+  const parts = chooseSome('--only', values.only, PARTS)
   const plan = {
-    rounds: wholeNumber('--rounds', values.rounds, usual.rounds, 1),
-    sandboxes: wholeNumber('--sandboxes', values.sandboxes, usual.sandboxes, 1),
-    endpoints: wholeNumber('--endpoints', values.endpoints, usual.endpoints, ENDPOINTS_MIN),
+    rounds: wholeNumber('--rounds', values.rounds ?? usual.rounds, 1),
+    sandboxes: wholeNumber('--sandboxes', values.sandboxes ?? usual.sandboxes, 1),
+    endpoints: wholeNumber('--endpoints', values.endpoints ?? usual.endpoints, ENDPOINTS_MIN),
   }
   const isFull =
     plan.rounds >= FULL.rounds && plan.sandboxes === FULL.sandboxes && plan.endpoints === FULL.endpoints
   return { ...plan, parts, json: values.json, complete: isFull && values.only === undefined }
-}
-
-function wholeNumber(option: string, text: string | undefined, usual: number, least: number): number {
-  const value = Number(text ?? usual)
-  if (!Number.isInteger(value) || value < least)
-    throw new Error(`${option} ${text}: want a number from ${least}`)
-  return value
 }
 
 function availableMemory(): number {
@@ -251,13 +228,4 @@ function availableMemory(): number {
   return Number(kib) * 1024
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-try {
-  await main()
-} catch (error) {
-  console.error(messageOf(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

@@ -4,18 +4,17 @@
  */
 
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { writeCaptureFile } from './support/capture-file.ts'
-import { busyShare } from './support/cpu.ts'
-import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
-import { describeMachine, type Machine, machineLine } from './support/machine.ts'
+import { type Circumstances, lookAround, measuredLine } from './support/circumstances.ts'
+import { readCommandLine, runBenchmark, wholeNumber } from './support/command-line.ts'
+import { WORK_FOLDER } from './support/folders.ts'
 import { table } from './support/markdown.ts'
-import { updatePage } from './support/page.ts'
 import { isInstalled } from './support/process.ts'
 import { Progress } from './support/progress.ts'
+import { publish } from './support/publish.ts'
 import { median } from './support/statistics.ts'
 
 const ROUNDS = 5
@@ -82,14 +81,10 @@ interface Target {
   readonly met: boolean
 }
 
-interface Result {
-  readonly date: string
-  readonly machine: Machine
+interface Result extends Circumstances {
   readonly rounds: number
   readonly megabytes: number
   readonly packets: number
-  /** Share of all cores that others kept busy just before the run, 0 to 1. */
-  readonly busyBefore: number
   readonly contenders: readonly Measured[]
   readonly targets: readonly Target[]
 }
@@ -102,30 +97,25 @@ async function main(): Promise<void> {
   mkdirSync(WORK_FOLDER, { recursive: true })
   const file = join(WORK_FOLDER, `dissect-${process.pid}.pcap`)
   try {
-    publish(await measure(file, options), options.json)
+    const result = await measure(file, options)
+    const report = toMarkdown(result)
+    const complete = result.rounds >= ROUNDS && result.megabytes >= MEGABYTES
+    publish({ name: 'dissect', title: 'Dissecting captures', result, report, complete })
+    progress.line('')
+    console.log(options.json ? JSON.stringify(result, null, 2) : report)
   } finally {
     rmSync(file, { force: true })
   }
 }
 
 function readOptions(): Options | undefined {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: String(ROUNDS) },
-      megabytes: { type: 'string', default: String(MEGABYTES) },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
+  const values = readCommandLine(USAGE, {
+    rounds: { type: 'string', default: String(ROUNDS) },
+    megabytes: { type: 'string', default: String(MEGABYTES) },
   })
-  if (values.help) {
-    console.log(USAGE)
-    return undefined
-  }
-  const [rounds, megabytes] = [Number(values.rounds), Number(values.megabytes)]
-  for (const number of [rounds, megabytes]) {
-    if (!Number.isInteger(number) || number < 1)
-      throw new Error('--rounds and --megabytes: want numbers from 1')
-  }
+  if (values === undefined) return undefined
+  const rounds = wholeNumber('--rounds', values.rounds, 1)
+  const megabytes = wholeNumber('--megabytes', values.megabytes, 1)
   return { rounds, megabytes, json: values.json }
 }
 
@@ -134,9 +124,7 @@ async function measure(file: string, { rounds, megabytes }: Options): Promise<Re
   progress.now(`making a capture of ${megabytes} MB`)
   const settings = { size: megabytes * 1e6, seed: SEED, format: 'pcap', microseconds: true } as const
   const packets = writeCaptureFile(file, settings)
-  const machine = describeMachine()
-  const date = new Date().toISOString()
-  const busyBefore = await busyShare(machine.cores, 2000)
+  const circumstances = await lookAround(progress)
   // Not measured: the file comes into the page cache, and whoever leaves packets out is found out.
   for (const contender of contenders) await checkLines(contender, file, packets)
   const samples = new Map(contenders.map((contender) => [contender, [] as Sample[]]))
@@ -150,12 +138,10 @@ async function measure(file: string, { rounds, megabytes }: Options): Promise<Re
   }
   const measured = Array.from(samples, ([{ id, title }, taken]) => summarize(id, title, taken, packets))
   return {
-    date,
-    machine,
+    ...circumstances,
     rounds,
     megabytes,
     packets,
-    busyBefore,
     contenders: measured,
     targets: judge(measured),
   }
@@ -232,32 +218,11 @@ function judge(contenders: readonly Measured[]): Target[] {
   ]
 }
 
-function publish(result: Result, json: boolean): void {
-  const complete = result.rounds >= ROUNDS && result.megabytes >= MEGABYTES
-  const folder = complete ? RESULTS_FOLDER : WORK_FOLDER
-  const report = toMarkdown(result)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'dissect.json'), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(join(folder, 'dissect.md'), `# Dissecting captures\n\n${report}\n`)
-  if (complete) updatePage(PERFORMANCE_PAGE, 'bench dissect', report)
-  progress.line('')
-  console.log(json ? JSON.stringify(result, null, 2) : report)
-}
-
-function toMarkdown({
-  date,
-  machine,
-  rounds,
-  megabytes,
-  packets,
-  busyBefore,
-  contenders,
-  targets,
-}: Result): string {
-  const measured =
-    `Measured ${date.slice(0, 10)} on ${machineLine(machine)}. A capture of ${megabytes.toLocaleString('en')} MB with ` +
-    `${packets.toLocaleString('en')} packets. Medians of ${rounds} rounds; ${Math.round(busyBefore * 100)} % of the machine was ` +
-    `busy with other things just before.`
+function toMarkdown(result: Result): string {
+  const { rounds, megabytes, packets, contenders, targets } = result
+  const what =
+    `A capture of ${megabytes.toLocaleString('en')} MB with ${packets.toLocaleString('en')} packets. ` +
+    `Medians of ${rounds} rounds`
   const rows = contenders.map(({ title, seconds, packetsPerSecond, memory }) => [
     title,
     `${seconds.toFixed(2)} s`,
@@ -271,14 +236,9 @@ function toMarkdown({
     met ? 'met' : '**missed**',
   ])
   const figures = table(['', 'Time', 'Packets a second', 'Memory'], rows)
-  return `${measured}\n\n${figures}\n\n${table(['', 'Measured', 'Target', ''], verdicts)}`
+  return `${measuredLine(result, what)}\n\n${figures}\n\n${table(['', 'Measured', 'Target', ''], verdicts)}`
 }
 
 const megabytesText = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`
 
-try {
-  await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

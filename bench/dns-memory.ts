@@ -3,17 +3,15 @@
  * thousand, beside a frame that is switched.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { BURST_MAX } from '../src/limits.ts'
 import { makeRoomForInlining } from '../src/simulation/inlining.ts'
-import { busyShare } from './support/cpu.ts'
-import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
-import { describeMachine, type Machine, machineLine } from './support/machine.ts'
+import { type Circumstances, lookAround, measuredLine } from './support/circumstances.ts'
+import { runBenchmark } from './support/command-line.ts'
 import { table } from './support/markdown.ts'
 import { readMemoryOptions } from './support/memory-options.ts'
 import { type NamedShape, NamedTraffic } from './support/named-traffic.ts'
-import { updatePage } from './support/page.ts'
+import { Progress } from './support/progress.ts'
+import { publish } from './support/publish.ts'
 import { median } from './support/statistics.ts'
 import { SwitchedTraffic } from './support/switched-traffic.ts'
 
@@ -43,12 +41,8 @@ interface Measured extends NamedShape {
   readonly rounds: readonly number[]
 }
 
-interface Result {
-  readonly date: string
-  readonly machine: Machine
+interface Result extends Circumstances {
   readonly rounds: number
-  /** Share of all cores that others kept busy just before the run, 0 to 1. */
-  readonly busyBefore: number
   readonly shapes: readonly Measured[]
   /** Nanoseconds for a frame that is switched, in the same turns. */
   readonly switched: number
@@ -60,11 +54,12 @@ async function main(): Promise<void> {
   const options = readMemoryOptions(USAGE, ROUNDS)
   if (options === undefined) return
   const { rounds, json } = options
-  const machine = describeMachine()
-  const busyBefore = await busyShare(machine.cores, 2000)
+  const circumstances = await lookAround(new Progress())
   makeRoomForInlining()
-  const date = new Date().toISOString()
-  publish({ date, machine, rounds, busyBefore, ...measure(rounds) }, json)
+  const result: Result = { ...circumstances, rounds, ...measure(rounds) }
+  const report = toMarkdown(result)
+  publish({ name: 'dns-memory', title: 'Names in memory', result, report, complete: rounds >= ROUNDS })
+  console.log(json ? JSON.stringify(result, null, 2) : report)
 }
 
 function measure(rounds: number): Pick<Result, 'shapes' | 'switched' | 'manyToFew'> {
@@ -99,18 +94,8 @@ function timeOfBurst(traffic: SwitchedTraffic): number {
   return Number(process.hrtime.bigint() - start) / BURST_MAX
 }
 
-function publish(result: Result, json: boolean): void {
-  const complete = result.rounds >= ROUNDS
-  const folder = complete ? RESULTS_FOLDER : WORK_FOLDER
-  const report = toMarkdown(result)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'dns-memory.json'), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(join(folder, 'dns-memory.md'), `# Names in memory\n\n${report}\n`)
-  if (complete) updatePage(PERFORMANCE_PAGE, 'bench dns-memory', report)
-  console.log(json ? JSON.stringify(result, null, 2) : report)
-}
-
-function toMarkdown({ date, machine, rounds, busyBefore, shapes, switched, manyToFew }: Result): string {
+function toMarkdown(result: Result): string {
+  const { rounds, shapes, switched, manyToFew } = result
   const cells = [
     ...shapes.map(({ names, known, nanoseconds }) => [
       `${known ? 'a name that is there' : 'one that is not'}, ${names.toLocaleString('en')} names`,
@@ -126,15 +111,7 @@ function toMarkdown({ date, machine, rounds, busyBefore, shapes, switched, manyT
       ratio <= RATIO_MAX ? 'met' : '**missed**',
     ]),
   ]
-  const measured =
-    `Measured ${date.slice(0, 10)} on ${machineLine(machine)}. Medians of ${rounds} rounds; ` +
-    `${Math.round(busyBefore * 100)} % of the machine was busy with other things just before.`
-  return `${measured}\n\n${table(['', 'Measured', 'Target', ''], cells)}`
+  return `${measuredLine(result, `Medians of ${rounds} rounds`)}\n\n${table(['', 'Measured', 'Target', ''], cells)}`
 }
 
-try {
-  await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

@@ -3,18 +3,17 @@
  * both count the same frames and list the same transmissions, or there is no result.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { BURST_MAX } from '../src/limits.ts'
 import { makeRoomForInlining } from '../src/simulation/inlining.ts'
 import { buildReference } from './support/build-reference.ts'
-import { busyShare } from './support/cpu.ts'
-import { RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
+import { type Circumstances, lookAround, measuredLine } from './support/circumstances.ts'
+import { runBenchmark } from './support/command-line.ts'
 import { heapGrowth } from './support/heap-growth.ts'
-import { describeMachine, type Machine, machineLine } from './support/machine.ts'
+import { table } from './support/markdown.ts'
 import { readMemoryOptions } from './support/memory-options.ts'
 import { run } from './support/process.ts'
 import { Progress } from './support/progress.ts'
+import { publish } from './support/publish.ts'
 import { median } from './support/statistics.ts'
 import { type Outcome, type Shape, SwitchedTraffic } from './support/switched-traffic.ts'
 
@@ -55,13 +54,9 @@ interface Measured extends Shape {
   readonly outcome: Outcome
 }
 
-interface Result {
-  readonly date: string
-  readonly machine: Machine
+interface Result extends Circumstances {
   readonly rounds: number
   readonly framesPerRound: number
-  /** Share of all cores that others kept busy just before the run, 0 to 1. */
-  readonly busyBefore: number
   readonly shapes: readonly Measured[]
   readonly targets: readonly Target[]
 }
@@ -133,12 +128,8 @@ async function main(): Promise<void> {
   const { rounds, json } = options
 
   const progress = new Progress()
-  const machine = describeMachine()
-  const date = new Date().toISOString()
   const program = await buildReference('switch')
-  const busyBefore = await busyShare(machine.cores, 2000)
-  if (busyBefore > 0.1)
-    progress.line(`note: ${Math.round(busyBefore * 100)} % of the machine is busy; numbers will be off`)
+  const circumstances = await lookAround(progress)
   makeRoomForInlining()
   // The compiler gets to know the path with both shapes before either is measured.
   for (const shape of [SMALL, LARGE, SMALL, LARGE]) new SwitchedTraffic(shape).round(2 * BURSTS)
@@ -153,8 +144,21 @@ async function main(): Promise<void> {
   }
   const shapes = measurements.map((measurement) => measurement.result())
   const framesPerRound = SAMPLES * FRAMES_PER_SAMPLE
-  const result = { date, machine, rounds, framesPerRound, busyBefore, shapes, targets: targets(shapes) }
-  publish(result, json, progress)
+  const result: Result = { ...circumstances, rounds, framesPerRound, shapes, targets: targets(shapes) }
+  const written = publish({
+    name: 'hot',
+    title: 'The switched path in memory',
+    result,
+    report: toMarkdown(result),
+    complete: rounds >= ROUNDS,
+    onPage: false,
+  })
+  progress.line('')
+  for (const { title, measured, atMost, met } of result.targets) {
+    progress.line(`${title.padEnd(44)}${measured.toFixed(2)} (want <= ${atMost})  ${met ? 'met' : 'missed'}`)
+  }
+  progress.line(`\n${written}`)
+  if (json) console.log(JSON.stringify(result, null, 2))
 }
 
 function targets([small, large]: readonly Measured[]): Target[] {
@@ -182,37 +186,26 @@ function agreed(ours: Outcome, theirs: Outcome): Outcome {
   return ours
 }
 
-function publish(result: Result, json: boolean, progress: Progress): void {
-  const folder = result.rounds >= ROUNDS ? RESULTS_FOLDER : WORK_FOLDER
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'hot.json'), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(join(folder, 'hot.md'), toMarkdown(result))
-  progress.line('')
-  for (const { title, measured, atMost, met } of result.targets) {
-    progress.line(`${title.padEnd(44)}${measured.toFixed(2)} (want <= ${atMost})  ${met ? 'met' : 'missed'}`)
-  }
-  progress.line(`\nwritten to ${folder}/hot.{json,md}`)
-  if (json) console.log(JSON.stringify(result, null, 2))
-}
-
 function toMarkdown(result: Result): string {
-  const { date, machine, rounds, framesPerRound, busyBefore, shapes, targets: verdicts } = result
-  const row = ({ ports, stations, typescript, c, ratio, allocatedBytesPerFrame }: Measured): string =>
-    `| ${ports} ports, ${stations} stations | ${typescript.toFixed(1)} | ${c.toFixed(1)} | ${ratio.toFixed(2)} ` +
-    `| ${allocatedBytesPerFrame.toFixed(2)} |`
-  return `# The switched path in memory
-
-Measured ${date.slice(0, 10)} on ${machineLine(machine)}. Medians of ${rounds} rounds of ${framesPerRound}
-frames; ${Math.round(busyBefore * 100)} % of the machine was busy with other things just before.
-
-| | TypeScript (ns/frame) | C, -O2 (ns/frame) | Ratio | Allocated (bytes/frame) |
-| --- | ---: | ---: | ---: | ---: |
-${shapes.map(row).join('\n')}
-
-| | Target | Measured | |
-| --- | ---: | ---: | ---: |
-${verdicts.map(({ title, atMost, measured, met }) => `| ${title} | ≤ ${atMost} | ${measured.toFixed(2)} | ${met ? 'met' : '**missed**'} |`).join('\n')}
-`
+  const { rounds, framesPerRound, shapes, targets: verdicts } = result
+  const figures = shapes.map(({ ports, stations, typescript, c, ratio, allocatedBytesPerFrame }) => [
+    `${ports} ports, ${stations} stations`,
+    typescript.toFixed(1),
+    c.toFixed(1),
+    ratio.toFixed(2),
+    allocatedBytesPerFrame.toFixed(2),
+  ])
+  const judged = verdicts.map(({ title, atMost, measured, met }) => [
+    title,
+    `≤ ${atMost}`,
+    measured.toFixed(2),
+    met ? 'met' : '**missed**',
+  ])
+  return [
+    measuredLine(result, `Medians of ${rounds} rounds of ${framesPerRound} frames`),
+    table(['', 'TypeScript (ns/frame)', 'C, -O2 (ns/frame)', 'Ratio', 'Allocated (bytes/frame)'], figures),
+    table(['', 'Target', 'Measured', ''], judged),
+  ].join('\n\n')
 }
 
 /** How many nanoseconds `work` takes. */
@@ -222,9 +215,4 @@ function time(work: () => void): number {
   return Number(process.hrtime.bigint() - start)
 }
 
-try {
-  await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

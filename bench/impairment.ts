@@ -2,9 +2,9 @@
  * What impaired links do beside what they were asked to: the delay's error, losses, rates, and what a delay costs TCP. Between two
  * namespaces, on both backends; beside tc-netem(8) where the kernel has that.
  */
+
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { Datapath } from '../src/daemon/datapath.ts'
 import {
   type ImpairmentCounts,
@@ -13,10 +13,11 @@ import {
   NO_IMPAIRMENT,
 } from '../src/datapath/impairment/impairment-settings.ts'
 import { MTU_DEFAULT } from '../src/limits.ts'
-import { busyShare } from './support/cpu.ts'
+import { type Circumstances, lookAround } from './support/circumstances.ts'
+import { readCommandLine, runBenchmark } from './support/command-line.ts'
 import { RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
 import { ImpairedBed, type Impairing } from './support/impaired-bed.ts'
-import { describeMachine, type Machine, machineLine } from './support/machine.ts'
+import { machineLine } from './support/machine.ts'
 import { cleanUpOnExit, removeStale } from './support/namespaces.ts'
 import { CommandError } from './support/process.ts'
 import { Progress } from './support/progress.ts'
@@ -79,9 +80,7 @@ interface Figures {
   readonly tcp: { readonly direct: number; readonly delayed: number }
 }
 
-interface Result {
-  readonly machine: Machine
-  readonly date: string
+interface Result extends Circumstances {
   readonly io_uring: Figures
   readonly epoll: Figures
   readonly netem: Figures | string
@@ -138,8 +137,7 @@ class NetemImpairing implements Impairing {
 
   /** Rejects with a CommandError where the kernel has no netem. */
   static async start(bed: ImpairedBed): Promise<NetemImpairing> {
-    const peer = ['peer', 'name', INTERFACE, 'netns', bed.name('b')]
-    await bed.ip('a', ['link', 'add', INTERFACE, 'type', 'veth', ...peer])
+    await bed.cable('a', INTERFACE, 'b', INTERFACE)
     const netem = new NetemImpairing(bed)
     await netem.impair({})
     return netem
@@ -295,25 +293,15 @@ function describe(name: string, { delays, loss, rates, tcp }: Figures): string {
   return [name, ...rows.map((row) => `  ${row}`)].join('\n')
 }
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
-if (values.help) console.log(USAGE)
-else {
+async function main(): Promise<void> {
+  const values = readCommandLine(USAGE, { quick: { type: 'boolean', default: false } })
+  if (values === undefined) return
   removeStale()
   cleanUpOnExit()
   const amount = values.quick ? QUICK : FULL
-  const machine = describeMachine()
-  const busy = await busyShare(machine.cores, 2000)
-  if (busy > 0.1)
-    progress.line(`note: ${Math.round(busy * 100)} % of the machine is busy; numbers will be off`)
+  const circumstances = await lookAround(progress)
   const result: Result = {
-    machine,
-    date: new Date().toISOString(),
+    ...circumstances,
     io_uring: await measureTapwire('io_uring', amount),
     epoll: await measureTapwire('epoll', amount),
     netem: await measureNetem(amount),
@@ -323,7 +311,7 @@ else {
   writeFileSync(join(folder, 'impairment.json'), `${JSON.stringify(result, null, 2)}\n`)
   if (values.json) console.log(JSON.stringify(result))
   else {
-    console.log(machineLine(machine))
+    console.log(machineLine(result.machine))
     console.log(describe('Tapwire by io_uring', result.io_uring))
     console.log(describe('Tapwire by epoll', result.epoll))
     console.log(typeof result.netem === 'string' ? result.netem : describe('netem', result.netem))
@@ -332,3 +320,5 @@ else {
   for (const miss of missed) console.error(`missed: ${miss}`)
   if (missed.length > 0) process.exitCode = 1
 }
+
+await runBenchmark(main)

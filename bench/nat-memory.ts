@@ -4,16 +4,14 @@
  * switched one: packets routed and translated, first packets, expiry, published ports.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { makeRoomForInlining } from '../src/simulation/inlining.ts'
+import { type Circumstances, lookAround, measuredLine } from './support/circumstances.ts'
+import { runBenchmark } from './support/command-line.ts'
 import { type ConnectionFigures, measureConnections } from './support/connection-measures.ts'
-import { busyShare } from './support/cpu.ts'
-import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
-import { describeMachine, type Machine, machineLine } from './support/machine.ts'
 import { table } from './support/markdown.ts'
 import { readMemoryOptions } from './support/memory-options.ts'
-import { updatePage } from './support/page.ts'
+import { Progress } from './support/progress.ts'
+import { publish } from './support/publish.ts'
 import { measureRouter, type RoutedFigures, type RouterFigures } from './support/routed-measures.ts'
 
 const ROUNDS = 7
@@ -28,12 +26,8 @@ const USAGE = `npm run bench -- nat-memory [OPTION…]
 
 A run of ${ROUNDS} rounds or more is written to bench/results and into docs/performance.md, a shorter one to bench/.work.`
 
-interface Result {
-  readonly date: string
-  readonly machine: Machine
+interface Result extends Circumstances {
   readonly rounds: number
-  /** Share of all cores that others kept busy just before the run, 0 to 1. */
-  readonly busyBefore: number
   readonly router: RouterFigures
   readonly connections: ConnectionFigures
 }
@@ -51,24 +45,19 @@ async function main(): Promise<void> {
   const options = readMemoryOptions(USAGE, ROUNDS)
   if (options === undefined) return
   const { rounds, json } = options
-  const machine = describeMachine()
-  const busyBefore = await busyShare(machine.cores, 2000)
+  const circumstances = await lookAround(new Progress())
   makeRoomForInlining()
   const router = measureRouter(rounds)
   const connections = measureConnections(rounds)
-  const date = new Date().toISOString()
-  publish({ date, machine, rounds, busyBefore, router, connections }, json)
-}
-
-function publish(result: Result, json: boolean): void {
-  const complete = result.rounds >= ROUNDS
-  const folder = complete ? RESULTS_FOLDER : WORK_FOLDER
-  const rows = [...routerRows(result.router), ...connectionRows(result.connections)]
-  const report = toMarkdown(result, rows)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'nat-memory.json'), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(join(folder, 'nat-memory.md'), `# Gateway and NAT in memory\n\n${report}\n`)
-  if (complete) updatePage(PERFORMANCE_PAGE, 'bench nat-memory', report)
+  const result: Result = { ...circumstances, rounds, router, connections }
+  const rows = [...routerRows(router), ...connectionRows(connections)]
+  publish({
+    name: 'nat-memory',
+    title: 'Gateway and NAT in memory',
+    result,
+    report: toMarkdown(result, rows),
+    complete: rounds >= ROUNDS,
+  })
   console.log(json ? JSON.stringify(result, null, 2) : rows.map(line).join('\n'))
 }
 
@@ -77,17 +66,14 @@ function line({ name, value, unit, atMost }: Row): string {
   return `${name.padEnd(52)}${value.toFixed(1).padStart(9)} ${unit.padEnd(3)}${wanted}`.trimEnd()
 }
 
-function toMarkdown({ date, machine, rounds, busyBefore }: Result, rows: readonly Row[]): string {
+function toMarkdown(result: Result, rows: readonly Row[]): string {
   const cells = rows.map(({ name, value, unit, atMost }) => [
     name,
     unit === '' ? value.toFixed(2) : `${value.toFixed(value < 100 ? 1 : 0)} ${unit}`,
     atMost === undefined ? '' : `≤ ${atMost}${unit === '' ? '' : ` ${unit}`}`,
     atMost === undefined ? '' : value <= atMost ? 'met' : '**missed**',
   ])
-  const measured =
-    `Measured ${date.slice(0, 10)} on ${machineLine(machine)}. Medians of ${rounds} rounds; ` +
-    `${Math.round(busyBefore * 100)} % of the machine was busy with other things just before.`
-  return `${measured}\n\n${table(['', 'Measured', 'Target', ''], cells)}`
+  return `${measuredLine(result, `Medians of ${result.rounds} rounds`)}\n\n${table(['', 'Measured', 'Target', ''], cells)}`
 }
 
 const routerRows = ({ shapes, largeToSmall, publish: publishing }: RouterFigures): readonly Row[] => [
@@ -136,9 +122,4 @@ function connectionRows(figures: ConnectionFigures): readonly Row[] {
   ]
 }
 
-try {
-  await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

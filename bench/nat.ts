@@ -8,6 +8,7 @@ import { CONTENDERS } from './support/nat/contenders/all.ts'
 import type { Gateway } from './support/nat/gateway.ts'
 import { MEASURES } from './support/nat/measures/all.ts'
 import { NAT_TARGETS } from './support/targets.ts'
+import { TRAFFIC_PROGRAMS } from './support/traffic-programs.ts'
 
 const GATEWAYS: Comparison<NatBed, Gateway> = {
   name: 'nat',
@@ -20,15 +21,7 @@ const GATEWAYS: Comparison<NatBed, Gateway> = {
   rounds: 5,
   full: { seconds: 2, pings: 500, transferBytes: 16 * 2 ** 20 },
   quick: { seconds: 1, pings: 100, transferBytes: 4 * 2 ** 20 },
-  needs: {
-    iproute2: ['ip'],
-    iperf3: ['iperf3'],
-    'iputils-ping': ['ping'],
-    'util-linux': ['nsenter', 'setpriv', 'taskset'],
-    procps: ['sysctl'],
-    wrk: ['wrk'],
-    gcc: ['cc'],
-  },
+  needs: { ...TRAFFIC_PROGRAMS, wrk: ['wrk'] },
   contenders: CONTENDERS,
   measures: MEASURES,
   targets: NAT_TARGETS,

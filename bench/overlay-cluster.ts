@@ -3,7 +3,7 @@
  * there, two ports on loopback.
  */
 
-import { parseArgs } from 'node:util'
+import { readCommandLine, runBenchmark, wholeNumber } from './support/command-line.ts'
 import {
   type ClusterMeasures,
   measureCluster,
@@ -54,27 +54,14 @@ async function main(): Promise<void> {
 
 /** Undefined where the usage was asked for, which is then printed. Throws where a number is none. */
 function readOptions(): Options | undefined {
-  const { values } = parseArgs({
-    options: {
-      hosts: { type: 'string', default: String(HOSTS) },
-      endpoints: { type: 'string', default: String(ENDPOINTS) },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
+  const values = readCommandLine(USAGE, {
+    hosts: { type: 'string', default: String(HOSTS) },
+    endpoints: { type: 'string', default: String(ENDPOINTS) },
   })
-  if (values.help) {
-    console.log(USAGE)
-    return undefined
-  }
-  const hosts = wanted('hosts', values.hosts, 2, HOSTS_MAX)
-  const endpoints = wanted('endpoints', values.endpoints, 1, Math.floor(ALL_ENDPOINTS_MAX / hosts))
+  if (values === undefined) return undefined
+  const hosts = wholeNumber('--hosts', values.hosts, 2, HOSTS_MAX)
+  const endpoints = wholeNumber('--endpoints', values.endpoints, 1, Math.floor(ALL_ENDPOINTS_MAX / hosts))
   return { hosts, endpoints, json: values.json }
-}
-
-function wanted(option: string, text: string, least: number, most: number): number {
-  const number = Number(text)
-  if (Number.isInteger(number) && number >= least && number <= most) return number
-  throw new Error(`--${option} ${text}: want a number from ${least} to ${most}`)
 }
 
 /** Seconds; undefined where there is no etcd. */
@@ -109,9 +96,4 @@ function convergenceLine(seconds: number | undefined): string {
   return `${hosts} hosts × ${endpoints} endpoints, etcd, from nothing: ${seconds.toFixed(2)} s`
 }
 
-try {
-  await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

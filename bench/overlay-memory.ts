@@ -4,6 +4,7 @@
  */
 
 import { makeRoomForInlining } from '../src/simulation/inlining.ts'
+import { runBenchmark } from './support/command-line.ts'
 import { readMemoryOptions } from './support/memory-options.ts'
 import { median } from './support/statistics.ts'
 import { TunnelledTraffic, type Way } from './support/tunnelled-traffic.ts'
@@ -41,9 +42,4 @@ function main(): void {
   for (const one of traffic) if (one.transmitted === 0) throw new Error('nothing has left')
 }
 
-try {
-  main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

@@ -1,6 +1,6 @@
 /** `npm run bench -- replay`: captures replayed in memory: frames a second, from the file to where they leave. */
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseLab } from '../src/control/lab-file.ts'
 import { openCapture } from '../src/inspect/pcap/capture-input.ts'
@@ -8,12 +8,13 @@ import { makeRoomForInlining } from '../src/simulation/inlining.ts'
 import { Replay } from '../src/simulation/replay/replay.ts'
 import { ReplayCapture } from '../src/simulation/replay/replay-capture.ts'
 import { SimulatedLab } from '../src/simulation/simulated-lab.ts'
-import { busyShare } from './support/cpu.ts'
-import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './support/folders.ts'
-import { describeMachine, type Machine, machineLine } from './support/machine.ts'
+import { type Circumstances, lookAround, measuredLine } from './support/circumstances.ts'
+import { runBenchmark } from './support/command-line.ts'
+import { WORK_FOLDER } from './support/folders.ts'
 import { table } from './support/markdown.ts'
 import { readMemoryOptions } from './support/memory-options.ts'
-import { updatePage } from './support/page.ts'
+import { Progress } from './support/progress.ts'
+import { publish } from './support/publish.ts'
 import { LAB, type Way, writeCapture } from './support/replayed-capture.ts'
 import { median } from './support/statistics.ts'
 
@@ -47,12 +48,8 @@ interface Measured extends Shape {
   readonly rounds: readonly number[]
 }
 
-interface Result {
-  readonly date: string
-  readonly machine: Machine
+interface Result extends Circumstances {
   readonly rounds: number
-  /** Share of all cores that others kept busy just before the run, 0 to 1. */
-  readonly busyBefore: number
   readonly shapes: readonly Measured[]
 }
 
@@ -60,11 +57,12 @@ async function main(): Promise<void> {
   const options = readMemoryOptions(USAGE, ROUNDS)
   if (options === undefined) return
   const { rounds, json } = options
-  const machine = describeMachine()
-  const busyBefore = await busyShare(machine.cores, 2000)
+  const circumstances = await lookAround(new Progress())
   makeRoomForInlining()
-  const date = new Date().toISOString()
-  publish({ date, machine, rounds, busyBefore, shapes: await measure(rounds) }, json)
+  const result: Result = { ...circumstances, rounds, shapes: await measure(rounds) }
+  const report = toMarkdown(result)
+  publish({ name: 'replay', title: 'Replay in memory', result, report, complete: rounds >= ROUNDS })
+  console.log(json ? JSON.stringify(result, null, 2) : report)
 }
 
 async function measure(rounds: number): Promise<readonly Measured[]> {
@@ -103,33 +101,15 @@ async function replay(path: string, { written }: Shape): Promise<number> {
   return (FRAMES * 1000) / ms
 }
 
-function publish(result: Result, json: boolean): void {
-  const complete = result.rounds >= ROUNDS
-  const folder = complete ? RESULTS_FOLDER : WORK_FOLDER
-  const report = toMarkdown(result)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'replay.json'), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(join(folder, 'replay.md'), `# Replay in memory\n\n${report}\n`)
-  if (complete) updatePage(PERFORMANCE_PAGE, 'bench replay', report)
-  console.log(json ? JSON.stringify(result, null, 2) : report)
-}
-
-function toMarkdown({ date, machine, rounds, busyBefore, shapes }: Result): string {
-  const rows = shapes.map(({ way, written, rate }) => [
+function toMarkdown(result: Result): string {
+  const rows = result.shapes.map(({ way, written, rate }) => [
     `${way === 'switched' ? 'by the switch' : 'by the router, translated'}${written ? ', and written as a capture' : ''}`,
     `${(rate / 1e6).toFixed(2)} million/s`,
     written ? '' : `≥ ${(RATE_MIN / 1e6).toFixed(0)} million/s`,
     written ? '' : rate >= RATE_MIN ? 'met' : '**missed**',
   ])
-  const measured =
-    `Measured ${date.slice(0, 10)} on ${machineLine(machine)}. Frames of 100 bytes, ${FRAMES.toLocaleString('en')} to a file; ` +
-    `medians of ${rounds} rounds; ${Math.round(busyBefore * 100)} % of the machine was busy with other things just before.`
-  return `${measured}\n\n${table(['', 'Measured', 'Target', ''], rows)}`
+  const what = `Frames of 100 bytes, ${FRAMES.toLocaleString('en')} to a file; medians of ${result.rounds} rounds`
+  return `${measuredLine(result, what)}\n\n${table(['', 'Measured', 'Target', ''], rows)}`
 }
 
-try {
-  await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
-}
+await runBenchmark(main)

@@ -2,10 +2,9 @@ import './node-version.mjs'
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readEngineOptions, withEngine } from './docker-engine.mjs'
 import { NAME_STEPS } from './docker-names.mjs'
-import { setup } from './setup.mjs'
-import { Failure, isRoot, root, run, runMain, step } from './steps.mjs'
+import { root, run, runMain, step } from './steps.mjs'
 
 const USAGE = `npm run record:docker-names -- [--daemon PATH] [--client PATH]
 
@@ -17,27 +16,10 @@ const FILE = join(root, 'test/fixtures/docker-names.json')
 const SERVER = '127.0.0.11'
 
 await runMain(async () => {
-  const { values } = parseArgs({
-    options: {
-      daemon: { type: 'string', default: 'dockerd' },
-      client: { type: 'string', default: 'docker' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  if (values.help) {
-    console.log(USAGE)
-    return
-  }
-  if (!isRoot) throw new Failure('A Docker engine takes root.')
-  await setup()
-  const { DockerEngine } = await import('../dist/bench/support/docker-engine.js')
-  const dig = await import('../dist/test/system/support/docker/dig.js')
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
-
-  const engine = await step('Docker engine', () => DockerEngine.start(values))
-  try {
-    const docker = JSON.parse(engine.succeed(['version', '--format', 'json']))
-    const versions = { client: docker.Client.Version, engine: docker.Server.Version }
+  const options = readEngineOptions(USAGE)
+  if (options === undefined) return
+  await withEngine(options.programs, async (engine, versions) => {
+    const dig = await import('../dist/test/system/support/docker/dig.js')
     /** @type {Map<string, string>} short ids, by the containers' first names */
     const ids = new Map()
     const steps = await step('Names', async () =>
@@ -56,9 +38,7 @@ await runMain(async () => {
       }),
     )
     writeFileSync(FILE, `${JSON.stringify({ docker: versions, steps }, null, 2)}\n`)
-  } finally {
-    await engine.stop()
-  }
+  })
   await step('Format', () => run(join(root, 'node_modules/.bin/biome'), ['format', '--write', FILE]))
 })
 

@@ -1,10 +1,9 @@
 import './node-version.mjs'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readEngineOptions, withEngine } from './docker-engine.mjs'
 import { SCENARIOS } from './docker-scenarios.mjs'
-import { setup } from './setup.mjs'
-import { Failure, isRoot, root, run, runMain, step } from './steps.mjs'
+import { Failure, root, run, runMain, step } from './steps.mjs'
 
 const USAGE = `npm run record:docker -- [--daemon PATH] [--client PATH] [SCENARIO…]
 
@@ -21,28 +20,11 @@ const FOLDER = join(root, 'test/fixtures/docker')
  */
 
 await runMain(async () => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      daemon: { type: 'string', default: 'dockerd' },
-      client: { type: 'string', default: 'docker' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  if (values.help) {
-    console.log(USAGE)
-    return
-  }
-  if (!isRoot) throw new Failure('A Docker engine takes root.')
+  const options = readEngineOptions(USAGE, { allowPositionals: true })
+  if (options === undefined) return
+  const { programs, positionals } = options
   const chosen = choose(positionals)
-  await setup()
-  const { DockerEngine } = await import('../dist/bench/support/docker-engine.js')
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
-
-  const engine = await step('Docker engine', () => DockerEngine.start(values))
-  try {
-    const docker = JSON.parse(engine.succeed(['version', '--format', 'json']))
-    const versions = { client: docker.Client.Version, engine: docker.Server.Version }
+  await withEngine(programs, async (engine, versions) => {
     mkdirSync(FOLDER, { recursive: true })
     if (positionals.length === 0)
       for (const file of readdirSync(FOLDER)) if (file.endsWith('.json')) rmSync(join(FOLDER, file))
@@ -54,9 +36,7 @@ await runMain(async () => {
         writeFileSync(join(FOLDER, `${scenario.name}.json`), `${text}\n`)
       })
     }
-  } finally {
-    await engine.stop()
-  }
+  })
   await step('Format', () => run(join(root, 'node_modules/.bin/biome'), ['format', '--write', FOLDER]))
 })
 

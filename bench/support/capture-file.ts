@@ -18,6 +18,7 @@ import * as ipProtocol from '../../src/wire/ip-protocol.ts'
 import * as ipv4 from '../../src/wire/ipv4.ts'
 import * as tcp from '../../src/wire/tcp.ts'
 import * as udp from '../../src/wire/udp.ts'
+import { Random } from './random.ts'
 
 export interface CaptureFileSettings {
   /** Bytes that the file is to have at least; it has at most half a megabyte more. */
@@ -337,26 +338,4 @@ const host = (network: number, number: number): Host => ({
 
 function text(value: string): Uint8Array {
   return new TextEncoder().encode(value)
-}
-
-/** xorshift32 (Marsaglia, "Xorshift RNGs", 2003). */
-class Random {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed | 0 || 1
-  }
-
-  next(): number {
-    let state = this.#state
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    this.#state = state
-    return state
-  }
-
-  below(count: number): number {
-    return (this.next() >>> 1) % count
-  }
 }

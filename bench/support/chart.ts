@@ -1,8 +1,7 @@
-import { parse, View } from 'vega'
-import { compile, type TopLevelSpec } from 'vega-lite'
 import { machineLine } from './machine.ts'
 import { format, METRICS, type MetricId } from './metrics.ts'
 import type { Result } from './result.ts'
+import { BARE_AXIS, INK, OTHERS, OURS, panelTitle, renderSvg } from './svg.ts'
 
 export interface Picture {
   readonly title: string
@@ -11,10 +10,6 @@ export interface Picture {
 }
 
 const COLUMNS = 3
-
-const OURS = '#1f6fb2'
-const OTHERS = '#b4bcc6'
-const INK = '#333333'
 
 interface Bar {
   readonly contender: string
@@ -28,37 +23,13 @@ interface Bar {
 /** One panel a metric with a scale of its own; bars are medians, whiskers reach from the worst round to the best. */
 export async function toSvg(result: Result, { title, shown }: Picture): Promise<string> {
   const panels = shown.map((metric, index) => panel(result, metric, index % COLUMNS === 0))
-  const specification = {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    background: 'white',
-    padding: 16,
-    title: {
-      text: title,
-      subtitle: [
-        `${result.date.slice(0, 10)}, ${result.rounds === 1 ? 'one round' : `medians of ${result.rounds} rounds, whiskers from lowest to highest`}`,
-        machineLine(result.machine),
-      ],
-      anchor: 'start',
-      fontSize: 16,
-      subtitleColor: INK,
-      offset: 16,
-    },
-    columns: COLUMNS,
-    align: 'each',
-    spacing: { row: 28, column: 20 },
-    concat: panels,
-    config: {
-      font: 'Helvetica, Arial, sans-serif',
-      view: { stroke: null },
-      axis: { labelColor: INK, titleColor: INK, labelFontSize: 11 },
-    },
-  } as unknown as TopLevelSpec
-  const view = new View(parse(compile(specification).spec), { renderer: 'none' })
-  try {
-    return await view.toSVG()
-  } finally {
-    view.finalize()
-  }
+  const rounds =
+    result.rounds === 1 ? 'one round' : `medians of ${result.rounds} rounds, whiskers from lowest to highest`
+  const subtitle = [`${result.date.slice(0, 10)}, ${rounds}`, machineLine(result.machine)]
+  return renderSvg(
+    { text: title, subtitle },
+    { columns: COLUMNS, align: 'each', spacing: { row: 28, column: 20 }, concat: panels },
+  )
 }
 
 function panel(result: Result, metric: MetricId, named: boolean): object {
@@ -74,21 +45,10 @@ function panel(result: Result, metric: MetricId, named: boolean): object {
   const widest = Math.max(1e-9, ...values.map(({ highest }) => highest))
   // Room for the number behind the longest bar.
   const scale = { domain: [0, widest * 1.25], nice: false }
-  const axis = { title: null, grid: false, ticks: false, domain: false, labels: false }
+  const axis = BARE_AXIS
   return {
     // Two short lines: without a canvas vega takes text for wider than it is and would leave room for it.
-    title: {
-      text: title,
-      subtitle: `${unit}, ${better} is better`,
-      anchor: 'start',
-      frame: 'group',
-      fontSize: 12,
-      fontWeight: 600,
-      color: INK,
-      subtitleColor: INK,
-      subtitleFontSize: 11,
-      offset: 6,
-    },
+    title: panelTitle(title, `${unit}, ${better} is better`),
     width: 230,
     height: { step: 22 },
     data: { values },

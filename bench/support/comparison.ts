@@ -2,22 +2,23 @@
  * Contenders that take turns: each round every one of them is started on a fresh test bed, answers every measure
  * once, and is removed again. What is compared is the caller's.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+
+import { rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { type Picture, toSvg } from './chart.ts'
+import { lookAround } from './circumstances.ts'
+import { messageOf, runBenchmark } from './command-line.ts'
 import type { Contender, Forwarder } from './contender.ts'
-import { busyShare } from './cpu.ts'
-import { PERFORMANCE_PAGE, RESULTS_FOLDER, WORK_FOLDER } from './folders.ts'
-import { describeMachine } from './machine.ts'
+import { WORK_FOLDER } from './folders.ts'
 import { bound, measuredText, toMarkdown } from './markdown.ts'
 import type { Effort, Measure } from './measure.ts'
 import { type Figures, METRICS } from './metrics.ts'
 import { cleanUpOnExit, removeStale } from './namespaces.ts'
-import { updatePage } from './page.ts'
 import { type Plan, readPlan } from './plan.ts'
 import { isInstalled } from './process.ts'
 import { Progress } from './progress.ts'
+import { publish } from './publish.ts'
 import { Collector, type Result } from './result.ts'
 import type { Target } from './targets.ts'
 
@@ -49,13 +50,10 @@ export interface Comparison<B extends Bed, F extends Forwarder> {
 export async function compare<B extends Bed, F extends Forwarder>(
   comparison: Comparison<B, F>,
 ): Promise<void> {
-  try {
+  await runBenchmark(async () => {
     const plan = readPlan(comparison)
     if (plan !== undefined) await new Run(comparison, plan).complete()
-  } catch (error) {
-    console.error(messageOf(error))
-    process.exitCode = 1
-  }
+  })
 }
 
 const progress = new Progress()
@@ -91,11 +89,7 @@ class Run<B extends Bed, F extends Forwarder> {
   async #measureAll(): Promise<Result> {
     const { rounds, effort } = this.#plan
     const contenders = this.#plan.contenders.filter((contender) => this.#isPossible(contender))
-    const machine = describeMachine()
-    const date = new Date().toISOString()
-    const busyBefore = await busyShare(machine.cores, 2000)
-    if (busyBefore > 0.1)
-      progress.line(`note: ${Math.round(busyBefore * 100)} % of the machine is busy; numbers will be off`)
+    const circumstances = await lookAround(progress)
 
     for (let round = 0; round < rounds; round++) {
       // Each round begins with another one, so that no contender always follows the same neighbour.
@@ -103,11 +97,9 @@ class Run<B extends Bed, F extends Forwarder> {
         await this.#turn(contenders[(round + turn) % contenders.length]!, round)
     }
     return {
-      date,
-      machine,
+      ...circumstances,
       rounds,
       seconds: effort.seconds,
-      busyBefore,
       contenders: this.#collector.contenders(),
       targets: this.#collector.verdicts(this.#comparison.targets),
     }
@@ -152,16 +144,14 @@ class Run<B extends Bed, F extends Forwarder> {
   async #publish(result: Result): Promise<void> {
     const { complete, json } = this.#plan
     const { name, title, picture } = this.#comparison
-    const folder = complete ? RESULTS_FOLDER : WORK_FOLDER
-    const report = toMarkdown(result, name)
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
-    writeFileSync(join(folder, `${name}.md`), `# ${title}\n\n${report}`)
-    writeFileSync(join(folder, `${name}.svg`), await toSvg(result, picture))
-    if (complete) {
-      const image = `![${picture.alternative}](../bench/results/${name}.svg)`
-      updatePage(PERFORMANCE_PAGE, `bench ${name}`, `${image}\n\n${report}`)
-    }
+    const written = publish({
+      name,
+      title,
+      result,
+      report: toMarkdown(result, name),
+      complete,
+      picture: { svg: await toSvg(result, picture), alternative: picture.alternative },
+    })
 
     progress.line('')
     for (const verdict of result.targets) {
@@ -170,7 +160,7 @@ class Run<B extends Bed, F extends Forwarder> {
       const measured = verdict.ratio === undefined ? '' : `${measuredText(verdict)} `
       progress.line(`${target.padEnd(56)} ${measured}(want ${bound(verdict)})  ${verdict.outcome}`)
     }
-    progress.line(`\nwritten to ${folder}/${name}.{json,md,svg}${complete ? ' and docs/performance.md' : ''}`)
+    progress.line(`\n${written}`)
     if (json) console.log(JSON.stringify(result, null, 2))
   }
 
@@ -194,8 +184,4 @@ function checkMachine(needs: Readonly<Record<string, readonly string[]>>): void 
 
 function missingPackages(needs: Readonly<Record<string, readonly string[]>>): string[] {
   return Object.keys(needs).filter((name) => !needs[name]!.every(isInstalled))
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -8,6 +8,7 @@
 import { BURST_MAX, CONNECTIONS_EXPIRED_MAX, CONNECTIONS_MAX } from '../../src/limits.ts'
 import { ConnectionTable } from '../../src/tables/connection-table.ts'
 import { busyTime } from './cpu.ts'
+import { Random } from './random.ts'
 import { median, percentile } from './statistics.ts'
 
 const SMALL = 1000
@@ -111,27 +112,11 @@ function middle<Figures extends object>(all: readonly Figures[]): Figures {
   ) as Figures
 }
 
-/** xorshift32: any int32 but 0 (Marsaglia, "Xorshift RNGs", 2003), each once in its period. */
-class Numbers {
-  #state = 0x2545_f491
-
-  next(): number {
-    let state = this.#state
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    this.#state = state
-    return state
-  }
-
-  below(count: number): number {
-    return (this.next() >>> 0) % count
-  }
-}
+const SEED = 0x2545_f491
 
 /** New flows, no two alike: each has a server of its own. */
 class Flows {
-  readonly #numbers = new Numbers()
+  readonly #numbers = new Random(SEED)
 
   add(table: ConnectionTable, count: number): void {
     for (let i = 0; i < count; i++) this.#add(table, this.#numbers.next())
@@ -168,7 +153,7 @@ class Packets {
 
   constructor(table: ConnectionTable) {
     this.#table = table
-    const numbers = new Numbers()
+    const numbers = new Random(SEED)
     for (let at = 0; at < this.#tuples.length; at += TUPLE_WORDS) {
       let reference = numbers.below(table.end)
       while (!table.isUsed(reference)) reference = numbers.below(table.end)
@@ -227,7 +212,7 @@ class Packets {
 }
 
 function measureRemoval(table: ConnectionTable, count: number): number {
-  const numbers = new Numbers()
+  const numbers = new Random(SEED)
   const doomed = new Set<number>()
   while (doomed.size < count) {
     const reference = numbers.below(table.end) & ~1

@@ -1,4 +1,4 @@
-import { machineLine } from './machine.ts'
+import { measuredLine } from './circumstances.ts'
 import { format, METRIC_IDS, METRICS, type MetricId } from './metrics.ts'
 import type { ContenderResult, Result } from './result.ts'
 import type { Verdict } from './targets.ts'
@@ -19,13 +19,9 @@ export function toMarkdown(result: Result, name: string): string {
 }
 
 function heading(result: Result): string {
-  const { date, machine, rounds, seconds, busyBefore } = result
-  const lines = [
-    `Measured ${date.slice(0, 10)} on ${machineLine(machine)}.`,
-    `Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, ${seconds} s a measurement;`,
-    `${Math.round(busyBefore * 100)} % of the machine was busy with other things just before.`,
-  ]
-  return lines.join(' ')
+  const { rounds, seconds } = result
+  const what = `Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, ${seconds} s a measurement`
+  return measuredLine(result, what)
 }
 
 function mediansTable(contenders: readonly ContenderResult[]): string {

@@ -1,7 +1,6 @@
-/** What the benchmarks in memory are told on the command line: `--rounds N` and `--json`. */
+import { readCommandLine, wholeNumber } from './command-line.ts'
 
-import { parseArgs } from 'node:util'
-
+/** What the benchmarks in memory are told on the command line. */
 export interface MemoryOptions {
   readonly rounds: number
   readonly json: boolean
@@ -9,19 +8,7 @@ export interface MemoryOptions {
 
 /** Undefined where the usage was asked for, which is then printed. Throws where rounds are no number from 1. */
 export function readMemoryOptions(usage: string, rounds: number): MemoryOptions | undefined {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: String(rounds) },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  if (values.help) {
-    console.log(usage)
-    return undefined
-  }
-  const wanted = Number(values.rounds)
-  if (!Number.isInteger(wanted) || wanted < 1)
-    throw new Error(`--rounds ${values.rounds}: want a number from 1`)
-  return { rounds: wanted, json: values.json }
+  const values = readCommandLine(usage, { rounds: { type: 'string', default: String(rounds) } })
+  if (values === undefined) return undefined
+  return { rounds: wholeNumber('--rounds', values.rounds, 1), json: values.json }
 }

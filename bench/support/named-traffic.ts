@@ -22,6 +22,7 @@ import * as ethernet from '../../src/wire/ethernet.ts'
 import * as ipProtocol from '../../src/wire/ip-protocol.ts'
 import * as ipv4 from '../../src/wire/ipv4.ts'
 import * as udp from '../../src/wire/udp.ts'
+import { Random } from './random.ts'
 import { MAC_HIGH, routerInterface } from './router-interface.ts'
 import { compactLayout, FRAMES, STRIDE } from './switched-traffic.ts'
 
@@ -66,7 +67,7 @@ export class NamedTraffic {
   readonly #descriptors = new Int32Array(FRAMES * DESCRIPTOR_WORDS)
   /** What each frame asks for. */
   readonly #asked = new Int32Array(FRAMES)
-  #random = 0x2545_f491
+  readonly #random = new Random(0x2545_f491)
 
   constructor(shape: NamedShape) {
     this.#shape = shape
@@ -128,8 +129,8 @@ export class NamedTraffic {
   #writeFrame(frame: number): void {
     const { view } = this.#memory
     const { names, known } = this.#shape
-    const asked = this.#draw() % names
-    const sandbox = this.#draw() % SANDBOXES
+    const asked = this.#random.below(names)
+    const sandbox = this.#random.below(SANDBOXES)
     this.#asked[frame] = asked
     const offset = frame * STRIDE + FRAME_IN_SLOT
     const message = offset + MESSAGE
@@ -189,16 +190,6 @@ export class NamedTraffic {
     }
     for (const [name, [is, should]] of Object.entries(found))
       if (is !== should) throw new Error(`answer to frame ${frame}: ${name} is ${is}, should be ${should}`)
-  }
-
-  /** By xorshift32 (Marsaglia, "Xorshift RNGs", 2003). */
-  #draw(): number {
-    let state = this.#random
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    this.#random = state
-    return state >>> 1
   }
 }
 

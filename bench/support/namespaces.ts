@@ -44,6 +44,12 @@ export class Namespaces<Place extends string> {
     return run('ip', ['-n', this.name(place), ...args])
   }
 
+  /** Joins two places by a veth pair, whose ends are down. */
+  async cable(place: Place, end: string, far: Place, farEnd: string): Promise<void> {
+    const peer = ['peer', 'name', farEnd, 'netns', this.name(far)]
+    await this.ip(place, ['link', 'add', end, 'type', 'veth', ...peer])
+  }
+
   async destroy(): Promise<void> {
     for (const place of this.#places) await run('ip', ['netns', 'del', this.name(place)])
   }

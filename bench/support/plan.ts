@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { chooseSome, readCommandLine, wholeNumber } from './command-line.ts'
 import type { Bed, Comparison } from './comparison.ts'
 import type { Contender, Forwarder } from './contender.ts'
 import type { Effort, Measure } from './measure.ts'
@@ -18,23 +18,14 @@ export interface Plan<B extends Bed, F extends Forwarder> {
 export function readPlan<B extends Bed, F extends Forwarder>(
   comparison: Comparison<B, F>,
 ): Plan<B, F> | undefined {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string' },
-      only: { type: 'string' },
-      measures: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
+  const values = readCommandLine(usage(comparison), {
+    rounds: { type: 'string' },
+    only: { type: 'string' },
+    measures: { type: 'string' },
+    quick: { type: 'boolean', default: false },
   })
-  if (values.help) {
-    console.log(usage(comparison))
-    return undefined
-  }
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : comparison.rounds))
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds ${values.rounds}: want a number from 1`)
+  if (values === undefined) return undefined
+  const rounds = wholeNumber('--rounds', values.rounds ?? (values.quick ? 1 : comparison.rounds), 1)
   const isWhole = !values.quick && values.only === undefined && values.measures === undefined
   return {
     rounds,
@@ -69,10 +60,10 @@ function choose<T extends { readonly id: string }>(
   list: string | undefined,
   from: readonly T[],
 ): readonly T[] {
-  if (list === undefined) return from
-  const wanted = list.split(',')
-  const unknown = wanted.find((id) => !from.some((one) => one.id === id))
-  if (unknown !== undefined)
-    throw new Error(`${option} ${unknown}: want some of ${from.map(({ id }) => id).join(',')}`)
+  const wanted = chooseSome(
+    option,
+    list,
+    from.map(({ id }) => id),
+  )
   return from.filter(({ id }) => wanted.includes(id))
 }

@@ -1,19 +1,14 @@
+import type { Circumstances } from './circumstances.ts'
 import type { Subject } from './contender.ts'
-import type { Machine } from './machine.ts'
 import { type Figures, METRIC_IDS, type MetricId } from './metrics.ts'
 import { median } from './statistics.ts'
 import { judge, type Target, type Verdict } from './targets.ts'
 
 /** Everything that a run found, as it stands in the JSON file. */
-export interface Result {
-  /** ISO 8601, UTC, when the run began. */
-  readonly date: string
-  readonly machine: Machine
+export interface Result extends Circumstances {
   readonly rounds: number
   /** Of each throughput measurement. */
   readonly seconds: number
-  /** Share of all cores that others kept busy just before the run, 0 to 1. */
-  readonly busyBefore: number
   readonly contenders: readonly ContenderResult[]
   readonly targets: readonly Verdict[]
 }

@@ -30,6 +30,7 @@ import * as ipv4 from '../../src/wire/ipv4.ts'
 import * as tcp from '../../src/wire/tcp.ts'
 import * as udp from '../../src/wire/udp.ts'
 import { busyTime } from './cpu.ts'
+import { Random } from './random.ts'
 import { MAC_HIGH, routerInterface } from './router-interface.ts'
 import { compactLayout, FRAMES, STRIDE } from './switched-traffic.ts'
 
@@ -89,7 +90,7 @@ export class RoutedTraffic {
   readonly #descriptors = new Int32Array(FRAMES * DESCRIPTOR_WORDS)
   /** What each frame is: flow << 1 | 1 where it comes in by the uplink. */
   readonly #packets = new Int32Array(FRAMES)
-  #random = 0x2545_f491
+  readonly #random = new Random(0x2545_f491)
   #nowS = 1
 
   constructor(shape: RoutedShape) {
@@ -383,14 +384,10 @@ export class RoutedTraffic {
     }
   }
 
-  /** A random packet, by xorshift32 (Marsaglia, "Xorshift RNGs", 2003). */
+  /** A random packet. */
   #draw(): number {
-    let state = this.#random
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    this.#random = state
-    return (((state >>> 1) % this.#shape.flows) << 1) | (state & 1)
+    const random = this.#random.next()
+    return (((random >>> 1) % this.#shape.flows) << 1) | (random & 1)
   }
 }
 

@@ -5,11 +5,12 @@ import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
 import type { ClusterOptions } from '../control/cluster/cluster-options.ts'
+import { DEFAULTS, type Defaults } from '../control/defaults.ts'
 import { ErrorCode, TapwireError } from '../control/errors.ts'
 import { parseCidr, parseIpAddress } from '../control/ip-address.ts'
 import { type ClusterSettings, clusterOptions } from '../control/rules/cluster-options.ts'
 import { parseUplink } from '../control/rules/uplink.ts'
-import { ADDRESS_REST_S, CONFIGURATION_SIZE_MAX, MTU_DEFAULT, MTU_MAX, MTU_MIN } from '../limits.ts'
+import { ADDRESS_REST_S, CONFIGURATION_SIZE_MAX, MTU_MAX, MTU_MIN } from '../limits.ts'
 import { parsePart } from './api/request-issue.ts'
 import { RESOLV_CONF } from './surroundings.ts'
 
@@ -63,17 +64,10 @@ const configurationSchema = z.strictObject({
   'address-rest': z.number().min(0).max(86_400).optional(),
 })
 
-export interface Configuration {
+export interface Configuration extends Defaults {
   /** Undefined: Docker's own. */
   readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[] | undefined
   readonly logLevel: LogLevel
-  readonly mtu: number
-  readonly hostBinding: string | undefined
-  readonly icc: boolean
-  readonly dns: readonly string[]
-  readonly dnsSearch: readonly string[]
-  readonly dnsOptions: readonly string[]
-  readonly hostGateway: string | undefined
   readonly liveRestore: boolean
   readonly addressRestS: number
   /** In its text form; undefined: the one that was set last. */
@@ -99,12 +93,12 @@ export function readConfiguration(path: string, overrides: ConfigurationOverride
   return {
     defaultAddressPools: given['default-address-pools'],
     logLevel: overrides.logLevel ?? given['log-level'] ?? 'info',
-    mtu: given.mtu ?? MTU_DEFAULT,
+    mtu: given.mtu ?? DEFAULTS.mtu,
     hostBinding: given.ip,
-    icc: given.icc ?? true,
-    dns: given.dns ?? [],
-    dnsSearch: given['dns-search'] ?? [],
-    dnsOptions: given['dns-opts'] ?? [],
+    icc: given.icc ?? DEFAULTS.icc,
+    dns: given.dns ?? DEFAULTS.dns,
+    dnsSearch: given['dns-search'] ?? DEFAULTS.dnsSearch,
+    dnsOptions: given['dns-opts'] ?? DEFAULTS.dnsOptions,
     hostGateway: given['host-gateway-ip'],
     liveRestore: overrides.liveRestore ?? given['live-restore'] ?? false,
     addressRestS: given['address-rest'] ?? ADDRESS_REST_S,

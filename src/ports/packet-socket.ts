@@ -1,6 +1,7 @@
 import { FRAME_MAX } from '../datapath/frame-memory.ts'
 import { INTERFACE_NAME_MAX, PACKET_RECEIVE_BUFFER, PACKET_SEND_BUFFER } from '../limits.ts'
 import { isNativeError, type NativeError, native } from './native.ts'
+import { OpenError } from './open-error.ts'
 
 export interface PacketSocketOptions {
   /** Path of the network namespace that has the interface (`/run/netns/NAME`); undefined is this process's own. */
@@ -27,17 +28,9 @@ export interface PacketSocket {
   readonly mtu: number
 }
 
-/** What a packet socket could not be opened for, with what to do about it. `code` is the errno's name. */
-export class PacketSocketError extends Error {
+/** What a packet socket could not be opened for. */
+export class PacketSocketError extends OpenError {
   override readonly name = 'PacketSocketError'
-  readonly code: string
-  readonly hint: string
-
-  constructor(code: string, message: string, hint: string, cause?: unknown) {
-    super(message, { cause })
-    this.code = code
-    this.hint = hint
-  }
 }
 
 /**

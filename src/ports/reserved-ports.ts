@@ -8,6 +8,7 @@ import {
   type NativeWatch,
   native,
 } from './native.ts'
+import { OpenError } from './open-error.ts'
 
 export type TransportProtocol = 'tcp' | 'udp'
 
@@ -22,18 +23,14 @@ export interface PortRange {
 /** Where a datagram of `receive` came from, and so where its answer goes. */
 export type ReceivedDatagram = NativeDatagram
 
-/** Why a port could not be reserved. `code` is the errno's name. */
-export class ReservedPortsError extends Error {
+/** Why a port could not be reserved. */
+export class ReservedPortsError extends OpenError {
   override readonly name = 'ReservedPortsError'
-  readonly code: string
-  readonly hint: string
   /** The first port of the range that could not be had. */
   readonly port: number
 
   constructor(code: string, message: string, hint: string, port: number, cause?: unknown) {
-    super(message, { cause })
-    this.code = code
-    this.hint = hint
+    super(code, message, hint, cause)
     this.port = port
   }
 }

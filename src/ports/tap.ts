@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
 import { INTERFACE_NAME_MAX } from '../limits.ts'
 import { isNativeError, type NativeAddon, type NativeError, native } from './native.ts'
+import { OpenError } from './open-error.ts'
 
 /** TUNSETOFFLOAD features (linux/if_tun.h): what the interface's own stack may leave for the other end to do. */
 export const TapFeature = {
@@ -52,17 +53,9 @@ export interface Tap {
   readonly takenUp: boolean
 }
 
-/** What a TAP could not be opened for, with what to do about it. `code` is the errno's name. */
-export class TapError extends Error {
+/** What a TAP could not be opened for. */
+export class TapError extends OpenError {
   override readonly name = 'TapError'
-  readonly code: string
-  readonly hint: string
-
-  constructor(code: string, message: string, hint: string, cause?: unknown) {
-    super(message, { cause })
-    this.code = code
-    this.hint = hint
-  }
 }
 
 /** Opens a TAP, in another network namespace if asked. Throws TapError. */

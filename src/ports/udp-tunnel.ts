@@ -13,6 +13,7 @@ import {
 } from '../limits.ts'
 import { formatIpv4, formatIpv6 } from '../wire/address.ts'
 import { isNativeError, type NativeError, native } from './native.ts'
+import { OpenError } from './open-error.ts'
 
 export interface UdpTunnelOptions {
   /** Path of the network namespace that has the address (`/run/netns/NAME`); undefined is this process's own. */
@@ -35,17 +36,9 @@ export interface TunnelSockets {
   readonly sources: readonly number[]
 }
 
-/** What a tunnel could not be opened for, with what to do about it. `code` is the errno's name. */
-export class TunnelError extends Error {
+/** What a tunnel could not be opened for. */
+export class TunnelError extends OpenError {
   override readonly name = 'TunnelError'
-  readonly code: string
-  readonly hint: string
-
-  constructor(code: string, message: string, hint: string, cause?: unknown) {
-    super(message, { cause })
-    this.code = code
-    this.hint = hint
-  }
 }
 
 const TTL = 64

@@ -6,6 +6,7 @@ export const ICMP = 1
 export const TCP = 6
 export const UDP = 17
 export const ICMPV6 = 58
+export const SCTP = 132
 
 /** IPv6 extension headers (RFC 8200, 4; RFC 4302; RFC 7045). */
 export const HOP_BY_HOP = 0

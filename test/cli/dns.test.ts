@@ -1,34 +1,18 @@
 /** The commands for names against an API served by this process: what they ask for, and what they print. */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { DnsAnswerTold, DnsLogEntry, DnsRecord, DnsStats } from '../../src/control/api/dns.ts'
-import { CliHarness, type CliOptions, type CliResult, ESCAPE, plain } from './cli-harness.ts'
-import { Failure, FakeControl } from './fake-control.ts'
+import { type CliOptions, type CliResult, ESCAPE, plain } from './cli-harness.ts'
+import { CliScene } from './cli-scene.ts'
+import { Failure } from './fake-control.ts'
 
-let harness: CliHarness
-let control: FakeControl
+const cli = new CliScene()
 
-beforeEach(async () => {
-  harness = new CliHarness()
-  control = await FakeControl.serve(join(harness.folder, 's'))
-})
-
-afterEach(async () => {
-  await control.close()
-  harness.remove()
-})
-
-function tapwire(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  return harness.tapwire(['--host', `unix://${control.socket}`, 'dns', ...args], options)
-}
+const tapwire = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+  cli.tapwire(['dns', ...args], options)
 
 /** What a command prints that goes well. */
-async function out(...args: string[]): Promise<string> {
-  const { code, out: text, err } = await tapwire(args)
-  assert.deepEqual([code, err], [0, ''])
-  return text
-}
+const out = (...args: readonly string[]): Promise<string> => cli.out('dns', ...args)
 
 const record = (network: string, sandbox: string, name: string, kind: DnsRecord['kind']): DnsRecord => ({
   network,
@@ -54,7 +38,7 @@ const RECORDS: readonly DnsRecord[] = [
 
 describe('tapwire dns ls', () => {
   it('lists the names of a sandbox together, the ones first by which people know it', async () => {
-    control.answers.set('GET /dns/records', () => ({ records: RECORDS }))
+    cli.control.answers.set('GET /dns/records', () => ({ records: RECORDS }))
     assert.equal(
       await out('ls'),
       `NETWORK   NAME           KIND             SANDBOX   IPV4         IPV6
@@ -68,14 +52,14 @@ blue2     www            link of client   web       172.18.0.2   -
 blue10    web            sandbox          web       172.18.0.2   -
 `,
     )
-    assert.deepEqual(control.asked, ['GET /dns/records'])
+    assert.deepEqual(cli.control.asked, ['GET /dns/records'])
   })
 
   it('asks for one network, and prints JSON and by a template', async () => {
-    control.answers.set('GET /dns/records', () => ({ records: [RECORDS[7]] }))
+    cli.control.answers.set('GET /dns/records', () => ({ records: [RECORDS[7]] }))
     assert.deepEqual(JSON.parse(await out('ls', 'blue2', '--json')), { records: [RECORDS[7]] })
     assert.equal(await out('ls', 'blue2', '--format', '{{.Name}}.{{.Network}} {{.TTL}}'), 'six.blue2 5 s\n')
-    assert.deepEqual(control.asked, ['GET /dns/records?network=blue2', 'GET /dns/records?network=blue2'])
+    assert.deepEqual(cli.control.asked, ['GET /dns/records?network=blue2', 'GET /dns/records?network=blue2'])
   })
 })
 
@@ -104,7 +88,7 @@ describe('tapwire dns query', () => {
     durationMs: 0.184,
   }
   const serve = (change: Partial<DnsAnswerTold> = {}): void => {
-    control.answers.set('POST /dns/query', () => ({ ...ANSWER, ...change }))
+    cli.control.answers.set('POST /dns/query', () => ({ ...ANSWER, ...change }))
   }
 
   it('prints the answer as a zone file has it, and why it is so', async () => {
@@ -121,7 +105,7 @@ why
 NOERROR: answered, 0.18 ms
 `,
     )
-    assert.deepEqual(control.seen[0]!.body, { name: 'db', from: 'web' })
+    assert.deepEqual(cli.control.seen[0]!.body, { name: 'db', from: 'web' })
     assert.deepEqual(JSON.parse(await out('query', 'db', '--from', 'web', '--json')), ANSWER)
   })
 
@@ -133,7 +117,7 @@ NOERROR: answered, 0.18 ms
       ['-t', 'AAAA', 'db'],
     ]) {
       await out('query', '--from', 'web', ...words)
-      assert.deepEqual(control.seen.at(-1)!.body, { name: 'db', from: 'web', type: 'AAAA' })
+      assert.deepEqual(cli.control.seen.at(-1)!.body, { name: 'db', from: 'web', type: 'AAAA' })
     }
     const { code, err } = await tapwire(['query', '--from', 'web', 'db', 'A', '-t', 'A'])
     assert.deepEqual([code, err.split('\n')[0]], [1, 'tapwire: The type is given twice.'])
@@ -143,7 +127,7 @@ NOERROR: answered, 0.18 ms
     const { code, err } = await tapwire(['query', 'db'])
     assert.equal(code, 125)
     assert.match(err, /required option '--from <sandbox>' not specified/)
-    assert.deepEqual(control.seen, [])
+    assert.deepEqual(cli.control.seen, [])
   })
 
   it('tells apart what belongs to the answer, and the server that has given it', async () => {
@@ -185,7 +169,7 @@ NOERROR: forwarded by 192.0.2.53, 12.3 ms
   })
 
   it('tells what the daemon refuses', async () => {
-    control.answers.set('POST /dns/query', () => new Failure(409, 'container web is not running'))
+    cli.control.answers.set('POST /dns/query', () => new Failure(409, 'container web is not running'))
     const { code, err } = await tapwire(['query', 'db', '--from', 'web'])
     assert.deepEqual([code, err], [1, 'tapwire: container web is not running\n'])
   })
@@ -255,7 +239,7 @@ describe('tapwire dns stats', () => {
   }
 
   it('shows the counters', async () => {
-    control.answers.set('GET /dns/stats', () => STATS)
+    cli.control.answers.set('GET /dns/stats', () => STATS)
     assert.equal(
       await out('stats'),
       `QUESTIONS     COUNT
@@ -287,7 +271,7 @@ SERVER         OF          ASKED   ANSWERED   TIMEOUTS   FAILURES   REJECTED    
   })
 
   it('shows what a newer daemon has more of, and no table of no servers', async () => {
-    control.answers.set('GET /dns/stats', () => ({ ...STATS, verdicts: { signed: 9 }, servers: [] }))
+    cli.control.answers.set('GET /dns/stats', () => ({ ...STATS, verdicts: { signed: 9 }, servers: [] }))
     const text = await out('stats')
     assert.match(text, /\nunsupported +0 .*\nsigned +9\ncut short +7 /)
     assert.match(text, / 0 evicted\.\n$/)
@@ -295,13 +279,13 @@ SERVER         OF          ASKED   ANSWERED   TIMEOUTS   FAILURES   REJECTED    
 
   it('--watch goes on until Ctrl-C', async () => {
     let looks = 0
-    control.answers.set('GET /dns/stats', () => {
+    cli.control.answers.set('GET /dns/stats', () => {
       looks += 1
-      if (looks === 2) setImmediate(() => harness.interrupt('SIGINT'))
+      if (looks === 2) setImmediate(() => cli.harness.interrupt('SIGINT'))
       return { ...STATS, udp: looks, other: 0 }
     })
     const result = await tapwire(['stats', '--watch', '--interval', '0.1', '--json'])
-    assert.deepEqual([result.code, result.err, harness.listening], [0, '', 0])
+    assert.deepEqual([result.code, result.err, cli.harness.listening], [0, '', 0])
     const lines = result.out.trimEnd().split('\n')
     assert.deepEqual(
       lines.map((line) => (JSON.parse(line) as DnsStats).udp),
@@ -347,7 +331,7 @@ describe('tapwire dns log', () => {
       waitedMs: 12_500,
     })
     const entries = [entry(1), entry(2, OUTSIDE), failed, entry(4, { name: '' })]
-    control.answers.set('GET /dns/log', () => ({ entries, last: 4, lost: 9 }))
+    cli.control.answers.set('GET /dns/log', () => ({ entries, last: 4, lost: 9 }))
     assert.equal(
       await out('log'),
       `2026-01-02T15:04:01.678Z  web           db                        A     answered     NOERROR   1 answer
@@ -356,18 +340,18 @@ describe('tapwire dns log', () => {
 2026-01-02T15:04:04.678Z  web           .                         A     answered     NOERROR   1 answer
 `,
     )
-    assert.deepEqual(control.asked, ['GET /dns/log?after=0'])
+    assert.deepEqual(cli.control.asked, ['GET /dns/log?after=0'])
   })
 
   it('shows the last ones, those of one sandbox, and JSON', async () => {
     const entries = [entry(1), entry(2), entry(3)]
-    control.answers.set('GET /dns/log', () => ({ entries, last: 3, lost: 0 }))
+    cli.control.answers.set('GET /dns/log', () => ({ entries, last: 3, lost: 0 }))
     const lines = (await out('log', '-n', '2', '--json', '--from', 'web')).trimEnd().split('\n')
     assert.deepEqual(
       lines.map((line) => JSON.parse(line) as unknown),
       entries.slice(1),
     )
-    assert.deepEqual(control.asked, ['GET /dns/log?after=0&sandbox=web'])
+    assert.deepEqual(cli.control.asked, ['GET /dns/log?after=0&sandbox=web'])
     assert.equal(await out('log', '--tail', '0'), '')
     assert.equal((await out('log', '--tail', '9')).split('\n').length, 4)
     const { code, err } = await tapwire(['log', '--tail', '-1'])
@@ -377,21 +361,21 @@ describe('tapwire dns log', () => {
 
   it('never lets a name steer the terminal', async () => {
     const entries = [entry(1, { name: `\u001B[31mred` })]
-    control.answers.set('GET /dns/log', () => ({ entries, last: 1, lost: 0 }))
+    cli.control.answers.set('GET /dns/log', () => ({ entries, last: 1, lost: 0 }))
     assert.equal((await out('log')).includes(ESCAPE), false)
   })
 
   /** Answers of the daemon by what is asked for; Ctrl-C with the last one. */
   async function follow(answers: readonly object[], args: readonly string[] = []): Promise<CliResult> {
     const rest = [...answers]
-    control.answers.set('GET /dns/log', () => {
+    cli.control.answers.set('GET /dns/log', () => {
       const answer = rest.shift()
       // The interruption comes when the answer has been read: before the next look.
-      if (rest.length === 0) control.answers.set('GET /dns/log', () => harness.interrupt('SIGINT'))
+      if (rest.length === 0) cli.control.answers.set('GET /dns/log', () => cli.harness.interrupt('SIGINT'))
       return answer
     })
     const result = await tapwire(['log', '--follow', '--interval', '0.1', '--json', ...args])
-    assert.deepEqual([result.code, harness.listening], [130, 0])
+    assert.deepEqual([result.code, cli.harness.listening], [130, 0])
     return result
   }
 
@@ -413,7 +397,7 @@ describe('tapwire dns log', () => {
     assert.equal(result.err, '')
     assert.deepEqual(sequences(result), [2, 3])
     assert.deepEqual(
-      control.seen.map(({ query }) => [query['after'], query['sandbox']]),
+      cli.control.seen.map(({ query }) => [query['after'], query['sandbox']]),
       [
         ['0', 'web'],
         ['2', 'web'],
@@ -440,7 +424,7 @@ describe('tapwire dns log', () => {
     ])
     assert.deepEqual(sequences(result), [7, 1])
     assert.deepEqual(
-      control.seen.map(({ query }) => query['after']),
+      cli.control.seen.map(({ query }) => query['after']),
       ['0', '7', '0', '1'],
     )
   })
@@ -448,8 +432,8 @@ describe('tapwire dns log', () => {
 
 describe('tapwire dns flush', () => {
   it('says how many answers are forgotten', async () => {
-    control.answers.set('DELETE /dns/cache', () => ({ Answers: 1234 }))
+    cli.control.answers.set('DELETE /dns/cache', () => ({ Answers: 1234 }))
     assert.equal(await out('flush'), '1,234 answers forgotten\n')
-    assert.deepEqual(control.asked, ['DELETE /dns/cache'])
+    assert.deepEqual(cli.control.asked, ['DELETE /dns/cache'])
   })
 })

@@ -1,34 +1,14 @@
 /** link against an API served by this process: what it asks for, and what it prints. */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { beforeEach, describe, it } from 'node:test'
 import type { Link, LinkCounts } from '../../src/control/api/link.ts'
-import { CliHarness, type CliResult } from './cli-harness.ts'
-import { Failure, FakeControl } from './fake-control.ts'
+import type { CliResult } from './cli-harness.ts'
+import { CliScene } from './cli-scene.ts'
+import { Failure } from './fake-control.ts'
 
-let harness: CliHarness
-let control: FakeControl
+const cli = new CliScene()
 
-beforeEach(async () => {
-  harness = new CliHarness()
-  control = await FakeControl.serve(join(harness.folder, 's'))
-})
-
-afterEach(async () => {
-  await control.close()
-  harness.remove()
-})
-
-function tapwire(...args: readonly string[]): Promise<CliResult> {
-  return harness.tapwire(['--host', `unix://${control.socket}`, ...args])
-}
-
-/** What a command prints that goes well. */
-async function out(...args: readonly string[]): Promise<string> {
-  const { code, out: text, err } = await tapwire(...args)
-  assert.deepEqual([code, err], [0, ''])
-  return text
-}
+const tapwire = (...args: readonly string[]): Promise<CliResult> => cli.tapwire(args)
 
 const COUNTS: LinkCounts = {
   passed: 12_345,
@@ -75,31 +55,31 @@ uplink       to          rate 2mbit, queue 100             -         -         -
 
 describe('tapwire link show', () => {
   beforeEach(() => {
-    control.answers.set('GET /links', () => ({ links: [UPLINK, WEB, PLAIN] }))
-    control.answers.set('GET /links/*', ({ path }) => (path.endsWith('uplink') ? UPLINK : WEB))
+    cli.control.answers.set('GET /links', () => ({ links: [UPLINK, WEB, PLAIN] }))
+    cli.control.answers.set('GET /links/*', ({ path }) => (path.endsWith('uplink') ? UPLINK : WEB))
   })
 
   it('draws all links, a line a direction where one does anything', async () => {
     const squeeze = (text: string): string => text.replaceAll(/ {2,}/g, '  ')
-    assert.equal(squeeze(await out('link', 'show')), squeeze(TABLE))
-    assert.equal(await out('link', 'ls'), await out('link', 'show'))
+    assert.equal(squeeze(await cli.out('link', 'show')), squeeze(TABLE))
+    assert.equal(await cli.out('link', 'ls'), await cli.out('link', 'show'))
   })
 
   it('draws those that are named, with all that is counted', async () => {
-    const wide = await out('link', 'show', 'web10@blue', 'uplink', '--format', 'wide')
+    const wide = await cli.out('link', 'show', 'web10@blue', 'uplink', '--format', 'wide')
     assert.match(
       wide,
       /^PLACE +DIRECTION +INTERFACE +DOES +PASSED +LOST +DUPLICATED +REORDERED +CORRUPTED +OVERFLOWED/,
     )
     assert.match(wide, /\nweb10@blue +from +eth0 +delay .* seed 7 +12,345 +7 +6 +5 +4 +3 +2 +1\n/)
-    assert.deepEqual(control.asked, ['GET /links/web10@blue', 'GET /links/uplink'])
+    assert.deepEqual(cli.control.asked, ['GET /links/web10@blue', 'GET /links/uplink'])
   })
 
   it('prints JSON, and by a template', async () => {
-    assert.deepEqual(JSON.parse(await out('link', 'show', '--json')), { links: [UPLINK, WEB, PLAIN] })
+    assert.deepEqual(JSON.parse(await cli.out('link', 'show', '--json')), { links: [UPLINK, WEB, PLAIN] })
     const format =
       '{{.Place}} {{.Direction}} {{.Delay}} {{.Jitter}} {{.Rate}} {{.State}} {{.Lost}} {{.Network}}'
-    assert.deepEqual((await out('link', 'show', '--format', format)).split('\n').slice(1, 4), [
+    assert.deepEqual((await cli.out('link', 'show', '--format', format)).split('\n').slice(1, 4), [
       'web10@blue from 50ms 5ms - up 7 blue',
       'web10@blue to - - - up - blue',
       'uplink from - - - down - -',
@@ -109,17 +89,17 @@ describe('tapwire link show', () => {
 
 describe('tapwire link set', () => {
   beforeEach(() => {
-    control.answers.set('POST /links/*', () => WEB)
+    cli.control.answers.set('POST /links/*', () => WEB)
   })
 
   it('sends what is given and nothing else, and shows what the link does then', async () => {
     const values = ['--delay', '50ms', '--jitter', '5ms', '--loss', '1%', '--duplicate', '0.1%']
     const more = ['--reorder', '25%', '--corrupt', '0', '--rate', '10mbit', '--queue', '100', '--seed', '-7']
     assert.match(
-      await out('link', 'set', 'web10', ...values, ...more),
+      await cli.out('link', 'set', 'web10', ...values, ...more),
       /^PLACE.*\nweb10@blue +from +delay 50ms/,
     )
-    assert.deepEqual(control.seen, [
+    assert.deepEqual(cli.control.seen, [
       {
         method: 'POST',
         path: '/links/web10',
@@ -141,10 +121,10 @@ describe('tapwire link set', () => {
   })
 
   it('is of one direction, and takes a link down and up', async () => {
-    await out('link', 'set', 'web@blue', '--direction', 'to', '--down')
-    await out('link', 'set', 'uplink', '--direction', 'both', '--up')
+    await cli.out('link', 'set', 'web@blue', '--direction', 'to', '--down')
+    await cli.out('link', 'set', 'uplink', '--direction', 'both', '--up')
     assert.deepEqual(
-      control.seen.map(({ path, query, body }) => [path, query['direction'], body]),
+      cli.control.seen.map(({ path, query, body }) => [path, query['direction'], body]),
       [
         ['/links/web@blue', 'to', { down: true }],
         ['/links/uplink', 'both', { down: false }],
@@ -165,18 +145,18 @@ describe('tapwire link set', () => {
       assert.notEqual(code, 0)
       assert.match(err, told)
     }
-    assert.deepEqual(control.seen, [])
+    assert.deepEqual(cli.control.seen, [])
   })
 
   it('tells what the daemon refuses', async () => {
-    control.answers.set('POST /links/*', () => new Failure(400, "invalid link: delay '50' has no unit"))
+    cli.control.answers.set('POST /links/*', () => new Failure(400, "invalid link: delay '50' has no unit"))
     const { code, err } = await tapwire('link', 'set', 'web', '--delay', '50')
     assert.equal(code, 1)
     assert.match(err, /^tapwire: invalid link: delay '50' has no unit\n/)
   })
 
   it('says in its help what the directions are, what values look like, and gives examples', async () => {
-    const help = await out('link', 'set', '--help')
+    const help = await cli.out('link', 'set', '--help')
     for (const part of [/from +what it sends/, /to +what it is sent/, /0 takes a delay/, /Examples:/]) {
       assert.match(help, part)
     }
@@ -185,7 +165,7 @@ describe('tapwire link set', () => {
 
 describe('tapwire link reset', () => {
   it('resets those that are named, and says which', async () => {
-    control.answers.set('DELETE /links/*', ({ path }) =>
+    cli.control.answers.set('DELETE /links/*', ({ path }) =>
       path.endsWith('nobody') ? new Failure(404, 'No such container: nobody') : PLAIN,
     )
     const {
@@ -195,15 +175,15 @@ describe('tapwire link reset', () => {
     } = await tapwire('link', 'reset', 'nobody', 'web@blue', '--direction', 'from')
     assert.deepEqual([code, text], [1, 'web@blue\n'])
     assert.match(err, /No such container: nobody/)
-    assert.deepEqual(control.asked, [
+    assert.deepEqual(cli.control.asked, [
       'DELETE /links/nobody?direction=from',
       'DELETE /links/web@blue?direction=from',
     ])
   })
 
   it('resets all of them', async () => {
-    control.answers.set('DELETE /links', () => ({ links: [PLAIN, UPLINK] }))
-    assert.equal(await out('link', 'reset', '--all'), 'web2@blue\nuplink\n')
+    cli.control.answers.set('DELETE /links', () => ({ links: [PLAIN, UPLINK] }))
+    assert.equal(await cli.out('link', 'reset', '--all'), 'web2@blue\nuplink\n')
   })
 
   it('wants to know which', async () => {
@@ -212,16 +192,16 @@ describe('tapwire link reset', () => {
       assert.equal(code, 1)
       assert.match(err, /hint: `tapwire link reset web` is for one/)
     }
-    assert.deepEqual(control.seen, [])
+    assert.deepEqual(cli.control.seen, [])
   })
 })
 
 describe('completion', () => {
   it('knows the places', async () => {
-    control.answers.set('GET /links', () => ({ links: [WEB, PLAIN, UPLINK] }))
+    cli.control.answers.set('GET /links', () => ({ links: [WEB, PLAIN, UPLINK] }))
     const offered = async (...words: readonly string[]): Promise<string> => {
-      const env = { TAPWIRE_HOST: `unix://${control.socket}` }
-      return (await harness.tapwire(['complete', '--', 'link', ...words], { env })).out
+      const env = { TAPWIRE_HOST: cli.host }
+      return (await cli.harness.tapwire(['complete', '--', 'link', ...words], { env })).out
     }
     assert.deepEqual((await offered('set', 'we')).split('\n').slice(0, 2), [
       'web10@blue\teth0',

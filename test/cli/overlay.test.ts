@@ -1,30 +1,12 @@
 /** overlay, and networks that go on to other hosts, against an API served by this process. */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
-import type { ClusterStatus } from '../../src/control/api/cluster.ts'
+import { describe, it } from 'node:test'
 import type { OverlayNetworks, OverlayPeers } from '../../src/control/api/overlay.ts'
-import { CliHarness } from './cli-harness.ts'
-import { Failure, FakeControl } from './fake-control.ts'
+import { CLUSTER_STATUS } from '../support/cluster-status.ts'
+import { CliScene } from './cli-scene.ts'
+import { Failure } from './fake-control.ts'
 
-let harness: CliHarness
-let control: FakeControl
-
-beforeEach(async () => {
-  harness = new CliHarness()
-  control = await FakeControl.serve(join(harness.folder, 's'))
-})
-
-afterEach(async () => {
-  await control.close()
-  harness.remove()
-})
-
-async function out(...args: string[]): Promise<string> {
-  const { code, out: text, err } = await harness.tapwire(['--host', `unix://${control.socket}`, ...args])
-  assert.deepEqual([code, err], [0, ''])
-  return text
-}
+const cli = new CliScene()
 
 const peer = (host: string, address: string, more: object = {}): OverlayPeers['peers'][number] => ({
   network: 'wide',
@@ -75,79 +57,43 @@ const NETWORKS: OverlayNetworks = {
 
 describe('tapwire overlay', () => {
   it('peers draws the other hosts', async () => {
-    control.answers.set('GET /overlay/peers', () => PEERS)
+    cli.control.answers.set('GET /overlay/peers', () => PEERS)
     assert.equal(
-      await out('overlay', 'peers'),
+      await cli.out('overlay', 'peers'),
       `HOST      ADDRESS      NETWORK    MTU   ENDPOINTS   STATIONS          IDLE           FROM IT     TO IT   DROPPED
 node-9    192.0.2.9    other     8950           3          2   never heard   1,200 / 1.23 MB   0 / 0 B         4
 node-10   192.0.2.10   wide      1450           3          2         3 min   1,200 / 1.23 MB   0 / 0 B         4
 `,
     )
-    assert.deepEqual(control.asked, ['GET /overlay/peers'])
+    assert.deepEqual(cli.control.asked, ['GET /overlay/peers'])
   })
 
   it('peers of a network asks for those, and prints them as they are with --json', async () => {
-    control.answers.set('GET /overlay/peers', ({ query }) => {
+    cli.control.answers.set('GET /overlay/peers', ({ query }) => {
       assert.deepEqual(query, { network: 'wide' })
       return PEERS
     })
-    assert.deepEqual(JSON.parse(await out('overlay', 'peers', 'wide', '--json')), PEERS)
+    assert.deepEqual(JSON.parse(await cli.out('overlay', 'peers', 'wide', '--json')), PEERS)
   })
 
   it('ls draws the networks, and why nothing passes', async () => {
-    control.answers.set('GET /overlay/networks', () => NETWORKS)
+    cli.control.answers.set('GET /overlay/networks', () => NETWORKS)
     assert.equal(
-      await out('overlay', 'ls'),
+      await cli.out('overlay', 'ls'),
       `NETWORK   DRIVER     VNI   LOCAL       PORT    MTU   PEERS   STATE
 far       overlay   4096   -           8472   1450       0   down: there is no route to 192.0.2.2
 wide      vxlan       42   192.0.2.1   4789   1450       2   up
 `,
     )
-    assert.deepEqual(JSON.parse(await out('overlay', 'ls', '--json')), NETWORKS)
+    assert.deepEqual(JSON.parse(await cli.out('overlay', 'ls', '--json')), NETWORKS)
   })
 })
 
-const STATUS: ClusterStatus = {
-  cluster: 'lab',
-  host: { id: 'a', name: 'node-2', advertise: '192.0.2.2', udpPort: 4789 },
-  state: 'member',
-  problem: '',
-  registry: { reachable: false, since: '2026-01-02T03:04:05.000Z', problem: 'connection refused' },
-  revision: 17,
-  waiting: 1,
-  hosts: [
-    {
-      id: 'b',
-      name: 'node-10',
-      isSelf: false,
-      present: false,
-      advertise: '',
-      started: '',
-      endpoints: 0,
-      addresses: 1200,
-    },
-    {
-      id: 'a',
-      name: 'node-2',
-      isSelf: true,
-      present: true,
-      advertise: '192.0.2.2',
-      started: '',
-      endpoints: 2,
-      addresses: 2,
-    },
-  ],
-  networks: [
-    { id: 'n', name: 'wide', vni: 4096, endpoints: { 'node-2': 2, 'node-3': 5 }, problem: '' },
-    { id: 'm', name: 'red', vni: 4097, endpoints: {}, problem: 'network with name red already exists' },
-  ],
-}
-
 describe('a cluster', () => {
   it('is shown by overlay status', async () => {
-    control.answers.set('GET /cluster', () => STATUS)
+    cli.control.answers.set('GET /cluster', () => CLUSTER_STATUS)
     assert.equal(
-      await out('overlay', 'status'),
+      await cli.out('overlay', 'status'),
       `Cluster:  lab
 Host:     node-2, 192.0.2.2 port 4789
 State:    member
@@ -163,12 +109,15 @@ red       4097           0       0   no: network with name red already exists
 wide      4096           7       2   yes
 `,
     )
-    assert.deepEqual(JSON.parse(await out('overlay', 'status', '--json')), STATUS)
+    assert.deepEqual(JSON.parse(await cli.out('overlay', 'status', '--json')), CLUSTER_STATUS)
   })
 
   it('forgets hosts one by one, and tells of each that it cannot', async () => {
-    control.answers.set('DELETE /cluster/hosts/node-10', () => ({ hosts: ['b'], addresses: ['10.0.1.2'] }))
-    control.answers.set(
+    cli.control.answers.set('DELETE /cluster/hosts/node-10', () => ({
+      hosts: ['b'],
+      addresses: ['10.0.1.2'],
+    }))
+    cli.control.answers.set(
       'DELETE /cluster/hosts/node-2',
       () => new Failure(409, 'host node-2 is in cluster lab'),
     )
@@ -176,34 +125,30 @@ wide      4096           7       2   yes
       code,
       out: text,
       err,
-    } = await harness.tapwire([
-      '--host',
-      `unix://${control.socket}`,
-      'overlay',
-      'forget',
-      'node-2',
-      'node-10',
-    ])
+    } = await cli.harness.tapwire(['--host', cli.host, 'overlay', 'forget', 'node-2', 'node-10'])
     assert.deepEqual([code, text], [1, 'node-10: 1 address given back\n'])
     assert.match(err, /host node-2 is in cluster lab/)
   })
 
   it('has its hosts that are away completed', async () => {
-    control.answers.set('GET /cluster', () => STATUS)
-    const words = ['--host', `unix://${control.socket}`, 'overlay', 'forget', '']
-    const { out: text } = await harness.tapwire(['complete', '--', ...words])
+    cli.control.answers.set('GET /cluster', () => CLUSTER_STATUS)
+    const words = ['--host', cli.host, 'overlay', 'forget', '']
+    const { out: text } = await cli.harness.tapwire(['complete', '--', ...words])
     assert.equal(text, 'node-10\taway, with 1,200 addresses\n:4\n')
   })
 })
 
 describe('tapwire network create -d vxlan', () => {
   it('sends addresses that are given one by one as a list', async () => {
-    control.answers.set('POST /networks', ({ body }) => {
+    cli.control.answers.set('POST /networks', ({ body }) => {
       const { Driver, Options } = body as { Driver: string; Options: object }
       assert.deepEqual([Driver, Options], ['vxlan', { vni: '42', remote: '192.0.2.2,192.0.2.3,192.0.2.4' }])
       return { Id: 'a1', Warning: '' }
     })
     const remotes = ['-o', 'remote=192.0.2.2,192.0.2.3', '-o', 'remote=192.0.2.4']
-    assert.equal(await out('network', 'create', '-d', 'vxlan', '-o', 'vni=42', ...remotes, 'wide'), 'a1\n')
+    assert.equal(
+      await cli.out('network', 'create', '-d', 'vxlan', '-o', 'vni=42', ...remotes, 'wide'),
+      'a1\n',
+    )
   })
 })

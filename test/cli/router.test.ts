@@ -1,36 +1,13 @@
 /** nat, uplink, neigh and explain against an API served by this process: what they ask for, and what they print. */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { ExplainAnswer } from '../../src/control/api/explain.ts'
 import type { NatFlow, NatStats } from '../../src/control/api/nat.ts'
 import type { Uplink } from '../../src/control/api/uplink.ts'
-import { CliHarness, type CliOptions, type CliResult, ESCAPE, plain } from './cli-harness.ts'
-import { FakeControl } from './fake-control.ts'
+import { type CliOptions, ESCAPE, plain } from './cli-harness.ts'
+import { CliScene } from './cli-scene.ts'
 
-let harness: CliHarness
-let control: FakeControl
-
-beforeEach(async () => {
-  harness = new CliHarness()
-  control = await FakeControl.serve(join(harness.folder, 's'))
-})
-
-afterEach(async () => {
-  await control.close()
-  harness.remove()
-})
-
-function tapwire(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  return harness.tapwire(['--host', `unix://${control.socket}`, ...args], options)
-}
-
-/** What a command prints that goes well. */
-async function out(...args: string[]): Promise<string> {
-  const { code, out: text, err } = await tapwire(args)
-  assert.deepEqual([code, err], [0, ''])
-  return text
-}
+const cli = new CliScene()
 
 const end = (source: string, destination: string, network: string, packets: number): NatFlow['original'] => {
   const [from = '', fromPort] = source.split(':')
@@ -107,24 +84,24 @@ const TABLE = `#         PROTO     STATE         SOURCE               DESTINATIO
 `
 
 const serveFlows = (total: number, ...flows: NatFlow[]): void => {
-  control.answers.set('GET /nat/flows', () => ({ flows, total }))
+  cli.control.answers.set('GET /nat/flows', () => ({ flows, total }))
 }
 
 describe('tapwire nat ls', () => {
   it('draws the connections, what is translated on its side of the arrow', async () => {
     serveFlows(5, WEB_OUT, WEB_IN, HAIRPIN, PING, ROUTED)
-    assert.equal(await out('nat', 'ls'), TABLE)
-    assert.deepEqual(control.asked, ['GET /nat/flows'])
+    assert.equal(await cli.out('nat', 'ls'), TABLE)
+    assert.deepEqual(cli.control.asked, ['GET /nat/flows'])
   })
 
   it('asks for what options say', async () => {
     serveFlows(0)
     const options = ['--protocol', 'tcp', '--sandbox', 'web', '--network', 'blue', '--address', '192.0.2.80']
     assert.match(
-      await out('nat', 'ls', ...options, '--port', '443', '--limit', '7'),
+      await cli.out('nat', 'ls', ...options, '--port', '443', '--limit', '7'),
       /^# +PROTO .*SANDBOX\n$/,
     )
-    assert.deepEqual(control.seen[0]!.query, {
+    assert.deepEqual(cli.control.seen[0]!.query, {
       protocol: 'tcp',
       sandbox: 'web',
       network: 'blue',
@@ -136,16 +113,16 @@ describe('tapwire nat ls', () => {
 
   it('says where there are more', async () => {
     serveFlows(1234, WEB_OUT)
-    const { code, out: text, err } = await tapwire(['nat', 'ls'])
+    const { code, out: text, err } = await cli.tapwire(['nat', 'ls'])
     assert.deepEqual([code, text.split('\n').length], [0, 3])
     assert.equal(err, '1 of 1,234 connections; --limit shows more\n')
   })
 
   it('prints JSON, and by a template', async () => {
     serveFlows(2, WEB_IN, WEB_OUT)
-    assert.deepEqual(JSON.parse(await out('nat', 'ls', '--json')), { flows: [WEB_IN, WEB_OUT], total: 2 })
+    assert.deepEqual(JSON.parse(await cli.out('nat', 'ls', '--json')), { flows: [WEB_IN, WEB_OUT], total: 2 })
     assert.equal(
-      await out('nat', 'ls', '--format', '{{.Sandbox}} {{.PublishedPort}} {{.Network}} {{.Translation}}'),
+      await cli.out('nat', 'ls', '--format', '{{.Sandbox}} {{.PublishedPort}} {{.Network}} {{.Translation}}'),
       'web - blue source\nweb 8080 blue destination\n',
     )
   })
@@ -158,24 +135,24 @@ describe('tapwire nat ls', () => {
       ['--limit', '0'],
       ['--interval', '0'],
     ] as const) {
-      const { code, err } = await tapwire(['nat', 'ls', option, value])
+      const { code, err } = await cli.tapwire(['nat', 'ls', option, value])
       assert.equal(code, 125, option)
       assert.match(err, new RegExp(`^tapwire: option '${option} .*' argument '${value}' is invalid`))
     }
-    assert.deepEqual(control.seen, [])
+    assert.deepEqual(cli.control.seen, [])
   })
 })
 
 describe('tapwire nat ls --watch', () => {
   async function watch(args: string[], options: CliOptions = {}): Promise<string> {
     let looks = 0
-    control.answers.set('GET /nat/flows', () => {
+    cli.control.answers.set('GET /nat/flows', () => {
       looks += 1
-      if (looks === 2) setImmediate(() => harness.interrupt('SIGINT'))
+      if (looks === 2) setImmediate(() => cli.harness.interrupt('SIGINT'))
       return { flows: looks === 1 ? [PING] : [PING, WEB_OUT], total: looks }
     })
-    const result = await tapwire(['nat', 'ls', '--watch', '--interval', '0.1', ...args], options)
-    assert.deepEqual([result.code, result.err, harness.listening], [0, '', 0])
+    const result = await cli.tapwire(['nat', 'ls', '--watch', '--interval', '0.1', ...args], options)
+    assert.deepEqual([result.code, result.err, cli.harness.listening], [0, '', 0])
     return result.out
   }
 
@@ -209,12 +186,15 @@ describe('tapwire nat ls --watch', () => {
 
 describe('tapwire nat flush', () => {
   it('ends what is meant, and says how many', async () => {
-    control.answers.set('DELETE /nat/flows', ({ query }) => ({
+    cli.control.answers.set('DELETE /nat/flows', ({ query }) => ({
       Flows: query['sandbox'] === 'web' ? 1 : 1234,
     }))
-    assert.equal(await out('nat', 'flush'), '1,234 connections ended\n')
-    assert.equal(await out('nat', 'flush', '--sandbox', 'web', '--protocol', 'udp'), '1 connection ended\n')
-    assert.deepEqual(control.asked, ['DELETE /nat/flows', 'DELETE /nat/flows?protocol=udp&sandbox=web'])
+    assert.equal(await cli.out('nat', 'flush'), '1,234 connections ended\n')
+    assert.equal(
+      await cli.out('nat', 'flush', '--sandbox', 'web', '--protocol', 'udp'),
+      '1 connection ended\n',
+    )
+    assert.deepEqual(cli.control.asked, ['DELETE /nat/flows', 'DELETE /nat/flows?protocol=udp&sandbox=web'])
   })
 })
 
@@ -234,9 +214,9 @@ describe('tapwire nat stats', () => {
   }
 
   it('shows the counters', async () => {
-    control.answers.set('GET /nat/stats', () => STATS)
+    cli.control.answers.set('GET /nat/stats', () => STATS)
     assert.equal(
-      await out('nat', 'stats'),
+      await cli.out('nat', 'stats'),
       `CONNECTIONS   COUNT
 followed         12   of 65,536; one sandbox may have 16,384
   tcp             8
@@ -252,7 +232,7 @@ Published: 4 (a range of ports is one).
 ICMP errors sent: 7.
 `,
     )
-    assert.deepEqual(JSON.parse(await out('nat', 'stats', '--json')), STATS)
+    assert.deepEqual(JSON.parse(await cli.out('nat', 'stats', '--json')), STATS)
   })
 })
 
@@ -282,40 +262,40 @@ describe('tapwire uplink', () => {
 
   it('ls shows what is set and whether it works', async () => {
     const uplinks = [NONE, NIC, { ...NIC, Up: false, Reason: 'the interface eth0 is down' }]
-    control.answers.set('GET /uplink', () => uplinks[0])
-    assert.equal(await out('uplink', 'ls'), 'UPLINK   STATE   REASON\nnone     down    none is set\n')
-    control.answers.set('GET /uplink', () => ({ ...NIC, Uplink: 'none', Interface: '' }))
-    assert.match(await out('uplink', 'ls'), /\na network +up +- /, 'one that plays the world')
-    control.answers.set('GET /uplink', () => uplinks[0])
-    assert.deepEqual(JSON.parse(await out('uplink', 'ls', '--json')), NONE)
+    cli.control.answers.set('GET /uplink', () => uplinks[0])
+    assert.equal(await cli.out('uplink', 'ls'), 'UPLINK   STATE   REASON\nnone     down    none is set\n')
+    cli.control.answers.set('GET /uplink', () => ({ ...NIC, Uplink: 'none', Interface: '' }))
+    assert.match(await cli.out('uplink', 'ls'), /\na network +up +- /, 'one that plays the world')
+    cli.control.answers.set('GET /uplink', () => uplinks[0])
+    assert.deepEqual(JSON.parse(await cli.out('uplink', 'ls', '--json')), NONE)
     uplinks.shift()
     assert.equal(
-      await out('uplink', 'ls'),
+      await cli.out('uplink', 'ls'),
       `UPLINK     STATE   INTERFACE   MAC                 ADDRESS           GATEWAY         MTU    PORTS
 nic:eth0   up      eth0        52:54:00:12:34:56   203.0.113.10/24   203.0.113.254   1500   61000-65095
 `,
     )
     uplinks.shift()
-    assert.match(await out('uplink', 'ls'), / REASON\nnic:eth0 +down .* the interface eth0 is down\n$/)
+    assert.match(await cli.out('uplink', 'ls'), / REASON\nnic:eth0 +down .* the interface eth0 is down\n$/)
   })
 
   it('set sends the text as it is, and shows what came of it', async () => {
-    control.answers.set('PUT /uplink', () => NIC)
-    assert.match(await out('uplink', 'set', 'nic:eth0'), /\nnic:eth0 +up /)
-    assert.deepEqual(control.seen[0]!.body, { Uplink: 'nic:eth0' })
+    cli.control.answers.set('PUT /uplink', () => NIC)
+    assert.match(await cli.out('uplink', 'set', 'nic:eth0'), /\nnic:eth0 +up /)
+    assert.deepEqual(cli.control.seen[0]!.body, { Uplink: 'nic:eth0' })
   })
 
   it('unset takes it away', async () => {
-    control.answers.set('DELETE /uplink', () => NONE)
-    assert.equal(await out('uplink', 'unset'), '')
-    assert.deepEqual(control.asked, ['DELETE /uplink'])
+    cli.control.answers.set('DELETE /uplink', () => NONE)
+    assert.equal(await cli.out('uplink', 'unset'), '')
+    assert.deepEqual(cli.control.asked, ['DELETE /uplink'])
   })
 })
 
 describe('tapwire neigh ls', () => {
   it('lists neighbours by network and address', async () => {
     const mac = '02:42:ac:12:00:02'
-    control.answers.set('GET /neighbours', () => ({
+    cli.control.answers.set('GET /neighbours', () => ({
       neighbours: [
         { network: 'blue', uplink: false, address: '172.18.0.10', mac: '', sandbox: '', state: 'failed' },
         { network: 'blue', uplink: false, address: '172.18.0.2', mac, sandbox: 'web', state: 'reachable' },
@@ -323,14 +303,14 @@ describe('tapwire neigh ls', () => {
       ],
     }))
     assert.equal(
-      await out('neigh', 'ls'),
+      await cli.out('neigh', 'ls'),
       `NETWORK    ADDRESS         MAC                 STATE       SANDBOX
 (uplink)   203.0.113.254   02:42:ac:12:00:02   stale       -
 blue       172.18.0.2      02:42:ac:12:00:02   reachable   web
 blue       172.18.0.10     -                   failed      -
 `,
     )
-    const { neighbours } = JSON.parse(await out('neigh', 'ls', '--json')) as { neighbours: unknown[] }
+    const { neighbours } = JSON.parse(await cli.out('neigh', 'ls', '--json')) as { neighbours: unknown[] }
     assert.equal(neighbours.length, 3)
   })
 })
@@ -357,7 +337,7 @@ describe('tapwire explain', () => {
     step('ingress', 'accept', 'The switch takes the frame of 58 bytes from eth0 of web, on network blue.'),
   ]
   const serve = (answer: Partial<ExplainAnswer>): void => {
-    control.answers.set('POST /explain', () => ({
+    cli.control.answers.set('POST /explain', () => ({
       packet: PACKET,
       steps: STEPS,
       outcome: 'delivered',
@@ -368,7 +348,7 @@ describe('tapwire explain', () => {
   it('tells each step, and the verdict last', async () => {
     serve({})
     assert.equal(
-      await out('explain', 'web', 'db:5432'),
+      await cli.out('explain', 'web', 'db:5432'),
       `tcp: web (172.18.0.2 on blue) → 172.18.0.3:5432
 
 1  kernel   send    The kernel of web sends it by eth0 to 172.18.0.3 (02:42:ac:12:00:03).
@@ -382,8 +362,8 @@ Delivered.
   it('asks for the protocol and the port that stand behind the destination', async () => {
     serve({})
     const asks = async (destination: string) => {
-      await out('explain', 'web@blue', destination)
-      return control.seen.at(-1)!.body
+      await cli.out('explain', 'web@blue', destination)
+      return cli.control.seen.at(-1)!.body
     }
     const source = 'web@blue'
     assert.deepEqual(await asks('db@blue'), { source, destination: 'db@blue' })
@@ -399,11 +379,11 @@ Delivered.
 
   it('asks for a size, a source port and a MAC address', async () => {
     serve({})
-    await out('explain', 'web', 'db/icmp', '--size', '1500', '--mac', '02:42:0a:01:00:09')
+    await cli.out('explain', 'web', 'db/icmp', '--size', '1500', '--mac', '02:42:0a:01:00:09')
     const body = { source: 'web', destination: 'db', protocol: 'icmp' }
-    assert.deepEqual(control.seen.at(-1)!.body, { ...body, size: 1500, mac: '02:42:0a:01:00:09' })
-    await out('explain', 'web', 'db:80', '--source-port', '50000')
-    assert.deepEqual(control.seen.at(-1)!.body, {
+    assert.deepEqual(cli.control.seen.at(-1)!.body, { ...body, size: 1500, mac: '02:42:0a:01:00:09' })
+    await cli.out('explain', 'web', 'db:80', '--source-port', '50000')
+    assert.deepEqual(cli.control.seen.at(-1)!.body, {
       source: 'web',
       destination: 'db',
       port: 80,
@@ -414,11 +394,11 @@ Delivered.
       ['--size', '65536'],
       ['--source-port', '0'],
     ] as const) {
-      const { code, err } = await tapwire(['explain', 'web', 'db', option, value])
+      const { code, err } = await cli.tapwire(['explain', 'web', 'db', option, value])
       assert.equal(code, 125, err)
       assert.match(err, /It must be from/)
     }
-    const { err } = await tapwire(['explain', '--follow', 'web', '--size', '100'])
+    const { err } = await cli.tapwire(['explain', '--follow', 'web', '--size', '100'])
     assert.match(err, /told of as it passes/)
   })
 
@@ -432,23 +412,23 @@ Delivered.
     const drop = step('policy', 'drop', 'The networks are kept apart.', 'other-network')
     for (const [outcome, code, verdict] of last) {
       serve({ outcome, steps: outcome === 'dropped' ? [...STEPS, drop] : STEPS })
-      const result = await tapwire(['explain', 'web', 'other:80'])
+      const result = await cli.tapwire(['explain', 'web', 'other:80'])
       assert.deepEqual([result.code, result.err], [code, ''])
       assert.ok(result.out.endsWith(`\n\n${verdict}\n`), result.out)
     }
     serve({ outcome: 'unknown', steps: [] })
-    assert.equal((await tapwire(['explain', 'web', 'other:80', '--json'])).code, 1)
+    assert.equal((await cli.tapwire(['explain', 'web', 'other:80', '--json'])).code, 1)
   })
 
   it('begins with the address of a source beyond the uplink, and leaves ports of ICMP away', async () => {
     serve({ packet: { ...PACKET, protocol: 'icmp', destinationPort: 0, sandbox: '', network: '' } })
-    assert.match(await out('explain', 'internet', 'web'), /^icmp: 172\.18\.0\.2 → 172\.18\.0\.3\n/)
+    assert.match(await cli.out('explain', 'internet', 'web'), /^icmp: 172\.18\.0\.2 → 172\.18\.0\.3\n/)
   })
 
   it('colours the verdict on a terminal, and never what a name would colour', async () => {
     const bad = step('guard', 'drop', 'A \u001B[31mred\u001B[0m sentence.')
     serve({ outcome: 'dropped', steps: [bad] })
-    const { out: text } = await tapwire(['explain', 'web', 'db'], {
+    const { out: text } = await cli.tapwire(['explain', 'web', 'db'], {
       terminal: { columns: 80, rows: 24 },
       env: { TERM: 'xterm' },
     })
@@ -463,10 +443,10 @@ Delivered.
       ['db:80/sctp', "unknown protocol 'sctp'"],
       ['fd00::1', "'fd00::1' is no IPv4 address: the router does not route IPv6"],
     ] as const) {
-      const { code, err } = await tapwire(['explain', 'web', destination])
+      const { code, err } = await cli.tapwire(['explain', 'web', destination])
       assert.equal(code, 1)
       assert.ok(err.startsWith(`tapwire: ${message}\n`), err)
     }
-    assert.deepEqual(control.seen, [])
+    assert.deepEqual(cli.control.seen, [])
   })
 })

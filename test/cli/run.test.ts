@@ -6,44 +6,35 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { beforeEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Frame } from '../../src/control/shim-frames.ts'
 import { needs } from '../support/requirements.ts'
 import { shellLine, shellWord } from '../support/shell-word.ts'
-import { CliHarness, type CliOptions, type CliResult, plain } from './cli-harness.ts'
-import { Failure, FakeControl, type FakeStream, SANDBOX, WEB_ID } from './fake-control.ts'
+import { type CliOptions, type CliResult, plain } from './cli-harness.ts'
+import { CliScene } from './cli-scene.ts'
+import { Failure, type FakeStream, SANDBOX, WEB_ID } from './fake-control.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
-let harness: CliHarness
-let control: FakeControl
+const cli = new CliScene()
 
-beforeEach(async () => {
-  harness = new CliHarness()
-  control = await FakeControl.serve(join(harness.folder, 's'))
-  control.answers.set('POST /sandboxes', () => ({ Id: WEB_ID, Warnings: [] }))
-  control.answers.set('POST /sandboxes/*/start', () => undefined)
-  control.answers.set('GET /sandboxes/*', () => SANDBOX)
-})
-
-afterEach(async () => {
-  await control.close()
-  harness.remove()
+beforeEach(() => {
+  cli.control.answers.set('POST /sandboxes', () => ({ Id: WEB_ID, Warnings: [] }))
+  cli.control.answers.set('POST /sandboxes/*/start', () => undefined)
+  cli.control.answers.set('GET /sandboxes/*', () => SANDBOX)
 })
 
 function tapwire(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const { TERM, SHELL, PATH } = { TERM: 'xterm-test', SHELL: '/bin/sh', PATH: '/bin' }
-  const env = { TAPWIRE_HOST: `unix://${control.socket}`, TERM, SHELL, PATH, ...options.env }
-  return harness.tapwire(args, { ...options, env })
+  const env = { TAPWIRE_HOST: cli.host, TERM, SHELL, PATH, ...options.env }
+  return cli.harness.tapwire(args, { ...options, env })
 }
 
 /** The body of the request that makes a sandbox. */
 function created(): Record<string, unknown> {
-  return control.seen.find(({ method, path }) => method === 'POST' && path === '/sandboxes')?.body as Record<
-    string,
-    unknown
-  >
+  return cli.control.seen.find(({ method, path }) => method === 'POST' && path === '/sandboxes')
+    ?.body as Record<string, unknown>
 }
 
 const STDIN = 0
@@ -55,10 +46,10 @@ const FAILED = 10
 
 describe('tapwire run -d', () => {
   it('creates, starts, and prints the id', async () => {
-    control.answers.set('POST /sandboxes', () => ({ Id: WEB_ID, Warnings: ['It is late.'] }))
+    cli.control.answers.set('POST /sandboxes', () => ({ Id: WEB_ID, Warnings: ['It is late.'] }))
     const { code, out, err } = await tapwire(['run', '-d', '--name', 'web', 'sleep', '-v', '5'])
     assert.deepEqual([code, out, err], [0, `${WEB_ID}\n`, 'WARNING: It is late.\n'])
-    assert.deepEqual(control.asked, ['POST /sandboxes?name=web', `POST /sandboxes/${WEB_ID}/start`])
+    assert.deepEqual(cli.control.asked, ['POST /sandboxes?name=web', `POST /sandboxes/${WEB_ID}/start`])
     assert.deepEqual(created()['Cmd'], ['sleep', '-v', '5'])
     assert.equal(created()['WorkingDir'], process.cwd())
   })
@@ -97,7 +88,7 @@ describe('tapwire run -d', () => {
       ['exec: "/etc": permission denied', 126],
     ] as const
     for (const [message, expected] of messages) {
-      control.answers.set('POST /sandboxes/*/start', () => new Failure(400, message))
+      cli.control.answers.set('POST /sandboxes/*/start', () => new Failure(400, message))
       const { code, err } = await tapwire(['run', '-d', 'ls'])
       assert.deepEqual([code, err], [expected, `tapwire: ${message}\n`])
     }
@@ -120,8 +111,8 @@ describe('tapwire run -d', () => {
 
 describe('tapwire run', () => {
   it('attaches before it starts, shows both streams, and ends as the command does', async () => {
-    control.onStream = (stream) => {
-      control.answers.set('POST /sandboxes/*/start', () => {
+    cli.control.onStream = (stream) => {
+      cli.control.answers.set('POST /sandboxes/*/start', () => {
         stream.send(STDOUT, 'to out\n')
         stream.send(STDERR, 'to err\n')
         stream.exit(7)
@@ -129,7 +120,7 @@ describe('tapwire run', () => {
     }
     const { code, out, err } = await tapwire(['run', 'ls'])
     assert.deepEqual([code, out, err], [7, 'to out\n', 'to err\n'])
-    assert.deepEqual(control.asked.slice(1), [
+    assert.deepEqual(cli.control.asked.slice(1), [
       `UPGRADE /sandboxes/${WEB_ID}/attach`,
       `POST /sandboxes/${WEB_ID}/start`,
       `POST /sandboxes/${WEB_ID}/wait?condition=not-running`,
@@ -138,10 +129,10 @@ describe('tapwire run', () => {
 
   it('with --rm waits until the sandbox is gone', async () => {
     let isGone = false
-    control.onStream = (stream) => {
-      control.answers.set('POST /sandboxes/*/start', () => stream.exit(0))
+    cli.control.onStream = (stream) => {
+      cli.control.answers.set('POST /sandboxes/*/start', () => stream.exit(0))
     }
-    control.answers.set('POST /sandboxes/*/wait', ({ query }) => {
+    cli.control.answers.set('POST /sandboxes/*/wait', ({ query }) => {
       isGone = query['condition'] === 'removed'
       return { StatusCode: 0 }
     })
@@ -152,7 +143,7 @@ describe('tapwire run', () => {
 
   it('with -i sends its input and the end of it', async () => {
     let received = ''
-    control.onStream = (stream) =>
+    cli.control.onStream = (stream) =>
       stream.onFrame(({ type, payload }) => {
         if (type !== STDIN) return
         received += Buffer.from(payload).toString()
@@ -165,20 +156,20 @@ describe('tapwire run', () => {
   })
 
   it('hands signals on, but not with --sig-proxy=false', async () => {
-    control.onStream = (stream) => {
+    cli.control.onStream = (stream) => {
       stream.onFrame(({ type, payload }) => {
         if (type === SIGNAL) stream.exit(128 + payload[0]!)
       })
-      control.answers.set(
+      cli.control.answers.set(
         'POST /sandboxes/*/start',
-        () => setImmediate(() => harness.interrupt('SIGTERM')) && undefined,
+        () => setImmediate(() => cli.harness.interrupt('SIGTERM')) && undefined,
       )
     }
     assert.equal((await tapwire(['run', 'sleep', '9'])).code, 143)
-    control.onStream = (stream) => stream.onFrame(() => assert.fail('a signal was handed on'))
-    control.answers.set('POST /sandboxes/*/start', () => harness.interrupt('SIGTERM'))
+    cli.control.onStream = (stream) => stream.onFrame(() => assert.fail('a signal was handed on'))
+    cli.control.answers.set('POST /sandboxes/*/start', () => cli.harness.interrupt('SIGTERM'))
     assert.equal((await tapwire(['run', '--sig-proxy=false', 'sleep', '9'])).code, 143)
-    assert.equal(harness.listening, 0)
+    assert.equal(cli.harness.listening, 0)
   })
 
   it('with --rm takes back what was made where a signal comes before it is started', async () => {
@@ -188,40 +179,40 @@ describe('tapwire run', () => {
       [['--sig-proxy=false'], 'POST /sandboxes'],
       [[], `UPGRADE /sandboxes/${WEB_ID}/attach`],
     ] as const) {
-      control.seen.length = 0
-      control.answers.set('DELETE /sandboxes/*', () => undefined)
+      cli.control.seen.length = 0
+      cli.control.answers.set('DELETE /sandboxes/*', () => undefined)
       for (const key of ['POST /sandboxes', `UPGRADE /sandboxes/${WEB_ID}/attach`]) {
-        control.answers.set(key, () => {
-          if (key === at) harness.interrupt('SIGINT')
+        cli.control.answers.set(key, () => {
+          if (key === at) cli.harness.interrupt('SIGINT')
           return { Id: WEB_ID, Warnings: [] }
         })
       }
       const { code, err } = await tapwire(['run', '--rm', ...args, 'sleep', '9'])
       assert.equal(code, 130)
       assert.match(err, /^tapwire: Interrupted by SIGINT; the sandbox was not started\.\n/)
-      assert.equal(control.asked.at(-1), `DELETE /sandboxes/${WEB_ID}?force=true`)
-      assert.ok(!control.asked.some((asked) => asked.endsWith('/start')))
-      assert.equal(harness.listening, 0)
+      assert.equal(cli.control.asked.at(-1), `DELETE /sandboxes/${WEB_ID}?force=true`)
+      assert.ok(!cli.control.asked.some((asked) => asked.endsWith('/start')))
+      assert.equal(cli.harness.listening, 0)
     }
   })
 
   it('without --rm leaves it', async () => {
-    control.answers.set('POST /sandboxes', () => {
-      harness.interrupt('SIGTERM')
+    cli.control.answers.set('POST /sandboxes', () => {
+      cli.harness.interrupt('SIGTERM')
       return { Id: WEB_ID, Warnings: [] }
     })
     assert.equal((await tapwire(['run', '-d', 'sleep', '9'])).code, 143)
-    assert.deepEqual(control.asked, ['POST /sandboxes'])
+    assert.deepEqual(cli.control.asked, ['POST /sandboxes'])
   })
 
   it('ends at once where a signal is its own, whatever the daemon still owes', async () => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      control.answers.set('POST /sandboxes/*/start', () => {
+      cli.control.answers.set('POST /sandboxes/*/start', () => {
         child.kill(signal)
         return new Promise(() => {})
       })
       const args = ['run', '--rm', '--sig-proxy=false', 'sleep', '9']
-      const child = spawn(process.execPath, [main, '-H', control.socket, ...args], {
+      const child = spawn(process.execPath, [main, '-H', cli.control.socket, ...args], {
         stdio: ['ignore', 'ignore', 'pipe'],
       })
       const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
@@ -231,8 +222,8 @@ describe('tapwire run', () => {
   })
 
   it('tells where the daemon hangs up', async () => {
-    control.onStream = (stream) => {
-      control.answers.set('POST /sandboxes/*/start', () => stream.hangUp())
+    cli.control.onStream = (stream) => {
+      cli.control.answers.set('POST /sandboxes/*/start', () => stream.hangUp())
     }
     const { code, err } = await tapwire(['run', 'ls'])
     assert.equal(code, 125)
@@ -271,7 +262,7 @@ describe('options of docker that a sandbox has no use for', () => {
       }
     }
     assert.equal((await tapwire(['exec', '--privileged', 'web', 'ls'])).code, 125)
-    assert.deepEqual(control.asked, [])
+    assert.deepEqual(cli.control.asked, [])
     const { out } = await tapwire(['run', '--help'])
     assert.doesNotMatch(out, /--privileged|--restart/)
     assert.match(out.replaceAll(/\s+/g, ' '), /`kill -9 -1` and `killall` in it hit all of the machine's/)
@@ -286,7 +277,7 @@ describe('options of docker that a sandbox has no use for', () => {
 
 describe('tapwire exec', () => {
   it('runs a command and ends as it does', async () => {
-    control.onStream = (stream, { body }) => {
+    cli.control.onStream = (stream, { body }) => {
       stream.send(STDOUT, JSON.stringify((body as { Cmd: string[] }).Cmd))
       stream.exit(3)
     }
@@ -297,10 +288,14 @@ describe('tapwire exec', () => {
   })
 
   it('tells why a command could not be started, with its exit code', async () => {
-    control.onStream = (stream) => stream.send(FAILED, Uint8Array.of(127, ...Buffer.from('no such program')))
+    cli.control.onStream = (stream) =>
+      stream.send(FAILED, Uint8Array.of(127, ...Buffer.from('no such program')))
     const { code, err } = await tapwire(['exec', 'web', 'nope'])
     assert.deepEqual([code, err], [127, 'tapwire: no such program\n'])
-    control.answers.set('UPGRADE /sandboxes/web/exec', () => new Failure(409, 'container web is not running'))
+    cli.control.answers.set(
+      'UPGRADE /sandboxes/web/exec',
+      () => new Failure(409, 'container web is not running'),
+    )
     assert.deepEqual(await tapwire(['exec', 'web', 'ls']), {
       code: 1,
       out: '',
@@ -315,7 +310,7 @@ describe('tapwire exec', () => {
 
 describe('tapwire attach and start -a', () => {
   it('show what the command prints until it ends', async () => {
-    control.onStream = (stream) => {
+    cli.control.onStream = (stream) => {
       stream.send(STDOUT, 'x')
       stream.exit(4)
     }
@@ -324,7 +319,7 @@ describe('tapwire attach and start -a', () => {
   })
 
   it('refuse a sandbox that does not run, and several at once', async () => {
-    control.answers.set('GET /sandboxes/*', () => ({
+    cli.control.answers.set('GET /sandboxes/*', () => ({
       ...SANDBOX,
       State: { ...SANDBOX.State, Running: false },
     }))
@@ -348,11 +343,11 @@ describe('a terminal', () => {
     keys: string,
     play: (stream: FakeStream, frame: Frame) => void,
   ): Promise<string> {
-    const program = shellLine([process.execPath, main, '-H', control.socket])
+    const program = shellLine([process.execPath, main, '-H', cli.control.socket])
     const inner = `echo $$ >${shellWord(pidFile())}; exec ${program} ${args}`
     const command = `stty rows 30 cols 100; sh -c ${shellWord(inner)}; echo "code $?"; stty -a`
     const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
-    control.onStream = (stream) =>
+    cli.control.onStream = (stream) =>
       stream.onFrame((frame) => {
         if (frame.type === RESIZE) child.stdin.write(keys)
         play(stream, frame)
@@ -362,7 +357,7 @@ describe('a terminal', () => {
   }
 
   /** Of the program in the terminal. */
-  const pidFile = (): string => join(harness.folder, 'pid')
+  const pidFile = (): string => join(cli.harness.folder, 'pid')
 
   const skip = needs('script')
 

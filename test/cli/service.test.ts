@@ -1,13 +1,11 @@
 /** Services on the command line. */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { beforeEach, describe, it } from 'node:test'
 import type { ServiceInspect } from '../../src/control/api/service.ts'
-import { CliHarness, type CliResult } from './cli-harness.ts'
-import { FakeControl } from './fake-control.ts'
+import type { CliResult } from './cli-harness.ts'
+import { CliScene } from './cli-scene.ts'
 
-let harness: CliHarness
-let control: FakeControl
+const cli = new CliScene()
 
 const WEB: ServiceInspect = {
   ID: '5e'.repeat(32),
@@ -31,26 +29,17 @@ const WEB: ServiceInspect = {
   Problem: '',
 }
 
-beforeEach(async () => {
-  harness = new CliHarness()
-  control = await FakeControl.serve(join(harness.folder, 's'))
-  control.answers.set('POST /services', () => ({ ID: WEB.ID }))
-  control.answers.set('POST /services/*/update', () => undefined)
-  control.answers.set('GET /services', () => [
+beforeEach(() => {
+  cli.control.answers.set('POST /services', () => ({ ID: WEB.ID }))
+  cli.control.answers.set('POST /services/*/update', () => undefined)
+  cli.control.answers.set('GET /services', () => [
     { ...WEB, Name: 'www', EndpointMode: 'dnsrr', VirtualIP: '' },
     WEB,
   ])
-  control.answers.set('GET /services/*/tasks', () => WEB.Tasks)
+  cli.control.answers.set('GET /services/*/tasks', () => WEB.Tasks)
 })
 
-afterEach(async () => {
-  await control.close()
-  harness.remove()
-})
-
-function tapwire(...args: readonly string[]): Promise<CliResult> {
-  return harness.tapwire(['--host', control.socket, ...args])
-}
+const tapwire = (...args: readonly string[]): Promise<CliResult> => cli.tapwire(args)
 
 const create = (...ports: readonly string[]): Promise<CliResult> =>
   tapwire(
@@ -67,7 +56,7 @@ describe('tapwire service', () => {
   it('create sends what its options say, ports in either syntax', async () => {
     const { out, code } = await create('published=5000,target=80', '53:53/udp', 'target=443,mode=host')
     assert.deepEqual([code, out], [0, `${WEB.ID}\n`])
-    assert.deepEqual(control.seen[0]?.body, {
+    assert.deepEqual(cli.control.seen[0]?.body, {
       Name: 'web',
       ReplicasOf: ['app=web'],
       Ports: [
@@ -90,7 +79,7 @@ describe('tapwire service', () => {
       const { code, err } = await create(port)
       assert.equal(code, 1)
       assert.ok(err.includes(words), err)
-      assert.deepEqual(control.asked, [])
+      assert.deepEqual(cli.control.asked, [])
     })
   }
   it('update sends what changes', async () => {
@@ -105,8 +94,8 @@ describe('tapwire service', () => {
       'x',
       'web',
     )
-    assert.equal(control.seen[0]?.path, '/services/web/update')
-    assert.deepEqual(control.seen[0]?.body, {
+    assert.equal(cli.control.seen[0]?.path, '/services/web/update')
+    assert.deepEqual(cli.control.seen[0]?.body, {
       PublishAdd: [{ Protocol: 'tcp', TargetPort: 81, PublishedPort: 81, PublishMode: 'ingress' }],
       PublishRm: [{ Protocol: 'udp', TargetPort: 53 }],
       LabelRm: ['x'],

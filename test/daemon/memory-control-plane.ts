@@ -56,6 +56,7 @@ import type {
 } from '../../src/control/control-plane.ts'
 import { ErrorCode, TapwireError } from '../../src/control/errors.ts'
 import type { LinkDirections } from '../../src/control/rules/impairment.ts'
+import { CLUSTER_STATUS } from '../support/cluster-status.ts'
 
 interface MemorySandbox {
   readonly id: string
@@ -401,17 +402,7 @@ export class MemoryControlPlane implements ControlPlane {
 
   clusterStatus(): ClusterStatus {
     this.calls.push(['clusterStatus'])
-    return {
-      cluster: 'lab',
-      host: { id: '', name: '', advertise: '', udpPort: 4789 },
-      state: 'joining',
-      problem: '',
-      registry: { reachable: false, since: '', problem: '' },
-      revision: 0,
-      waiting: 0,
-      hosts: [],
-      networks: [],
-    }
+    return CLUSTER_STATUS
   }
 
   async forgetHost(host: string): Promise<HostForgotten> {

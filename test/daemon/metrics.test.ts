@@ -10,6 +10,7 @@ import type { Stats } from '../../src/control/api/switch.ts'
 import { Metrics, type MetricsSource } from '../../src/daemon/metrics.ts'
 import { DNS_VERDICTS } from '../../src/datapath/dns/dns-settings.ts'
 import { DROP_REASON_COUNT, DROP_REASONS, DropReason } from '../../src/datapath/drop-reason.ts'
+import { CLUSTER_STATUS } from '../support/cluster-status.ts'
 import { needs, programPath } from '../support/requirements.ts'
 
 const network: NetworkInspect = {
@@ -282,31 +283,15 @@ describe('the metrics', () => {
   })
 
   it('tell of the cluster and of services', async (t) => {
-    const host = { advertise: '', started: '', endpoints: 0, addresses: 0 }
-    const cluster: ClusterStatus = {
-      cluster: 'lab',
-      host: { id: 'a', name: 'one', advertise: '192.0.2.1', udpPort: 4789 },
-      state: 'member',
-      problem: '',
-      registry: { reachable: false, since: '', problem: 'connection refused' },
-      revision: 17,
-      waiting: 2,
-      hosts: [
-        { ...host, id: 'a', name: 'one', isSelf: true, present: true },
-        { ...host, id: 'b', name: 'two', isSelf: false, present: false },
-      ],
-      networks: [
-        { id: 'n', name: 'wide', vni: 4096, endpoints: {}, problem: '' },
-        { id: 'm', name: 'red', vni: 4097, endpoints: {}, problem: 'network with name red already exists' },
-      ],
-    }
     const service = { Name: 'web', Network: { Name: 'wide' }, Tasks: [{}, {}], Problem: 'port 80 is taken' }
     const services = [service as unknown as ServiceInspect]
-    const lines = (await newMetrics(t, newSource({ cluster, services })).render()).text.split('\n')
+    const lines = (await newMetrics(t, newSource({ cluster: CLUSTER_STATUS, services })).render()).text.split(
+      '\n',
+    )
     for (const line of [
       'tapwire_cluster_member{cluster="lab"} 1',
       'tapwire_cluster_registry_reachable{cluster="lab"} 0',
-      'tapwire_cluster_waiting{cluster="lab"} 2',
+      'tapwire_cluster_waiting{cluster="lab"} 1',
       'tapwire_cluster_hosts{cluster="lab",state="present"} 1',
       'tapwire_cluster_hosts{cluster="lab",state="away"} 1',
       'tapwire_cluster_networks{cluster="lab"} 2',

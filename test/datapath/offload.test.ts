@@ -27,6 +27,7 @@ import {
   partialFrame,
   transportStart,
 } from '../support/super-frame.ts'
+import { CHECK_CHECKSUMS } from '../support/tshark-checksums.ts'
 import { hex, POISON } from '../support/wire-bytes.ts'
 
 const memory = new FrameMemory(frameLayout(1))
@@ -459,8 +460,7 @@ describe('segments as tshark sees them', { skip: needs('tshark') }, () => {
   ]
 
   function tshark(...args: string[]): string {
-    const checks = ['tcp', 'udp', 'ip'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
-    return execFileSync('tshark', ['-n', '-r', file, ...checks, ...args], {
+    return execFileSync('tshark', ['-n', '-r', file, ...CHECK_CHECKSUMS, ...args], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     })

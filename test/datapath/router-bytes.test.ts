@@ -26,6 +26,7 @@ import {
 import { writePcap } from '../support/pcap.ts'
 import { needs } from '../support/requirements.ts'
 import { noise } from '../support/super-frame.ts'
+import { BAD_CHECKSUM, CHECK_CHECKSUMS } from '../support/tshark-checksums.ts'
 import { hex } from '../support/wire-bytes.ts'
 
 const memory = new FrameMemory(frameLayout(1))
@@ -125,17 +126,12 @@ describe('what a router makes of frames, as tshark sees it', { skip: needs('tsha
   const made: Uint8Array[] = []
 
   function tshark(capture: string, ...args: string[]): string[] {
-    const checks = ['tcp', 'udp', 'ip'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
-    const output = execFileSync('tshark', ['-n', '-r', capture, ...checks, ...args], {
+    const output = execFileSync('tshark', ['-n', '-r', capture, ...CHECK_CHECKSUMS, ...args], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     return output.split('\n').filter((line) => line !== '')
   }
-
-  const bad = ['ip', 'tcp', 'udp', 'icmp']
-    .map((protocol) => `${protocol}.checksum.status == "Bad"`)
-    .join(' || ')
 
   before(() => {
     for (const spec of specs) {
@@ -148,7 +144,7 @@ describe('what a router makes of frames, as tshark sees it', { skip: needs('tsha
   })
 
   it('has no bad checksum and nothing malformed', () => {
-    assert.deepEqual(tshark(file, '-Y', bad), [])
+    assert.deepEqual(tshark(file, '-Y', BAD_CHECKSUM), [])
     assert.deepEqual(tshark(file, '-Y', '_ws.malformed || ip.fragment.error || ip.fragment.overlap'), [])
     assert.equal(tshark(file, '-Y', 'ip.checksum.status == "Good"').length, made.length)
   })
@@ -182,6 +178,6 @@ describe('what a router makes of frames, as tshark sees it', { skip: needs('tsha
     })
     const other = path.join(directory, 'spoiled.pcap')
     writeFileSync(other, writePcap(spoiled))
-    assert.equal(tshark(other, '-Y', bad).length, made.length)
+    assert.equal(tshark(other, '-Y', BAD_CHECKSUM).length, made.length)
   })
 })

@@ -1,27 +1,7 @@
-/** Numbers that repeat with their seed: xorshift32 (Marsaglia, "Xorshift RNGs", 2003). */
-export class Random {
-  #state: number
+import { Random as Numbers } from '../../bench/support/random.ts'
 
-  constructor(seed: number) {
-    // Zero would stay zero.
-    this.#state = seed | 0 || 0x9e3779b9
-  }
-
-  /** Any int32 but 0. */
-  next(): number {
-    let state = this.#state
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    this.#state = state
-    return state
-  }
-
-  /** 0 to `count - 1`. */
-  below(count: number): number {
-    return (this.next() >>> 1) % count
-  }
-
+/** Numbers that repeat with their seed, and what they choose. */
+export class Random extends Numbers {
   /** True once in `count` times. */
   oneIn(count: number): boolean {
     return this.below(count) === 0

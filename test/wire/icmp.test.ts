@@ -6,7 +6,7 @@ import { assertWrites, hex, place } from '../support/wire-bytes.ts'
 
 const HEADER = hex('0800 bbfd 1234 0007')
 const MESSAGE = new Uint8Array([...HEADER, ...hex('6162636465')])
-const VALUE: icmp.Icmp = { type: 8, code: 0, checksum: 0xbbfd, rest: 0x12340007 }
+const VALUE: icmp.IcmpHeader = { type: 8, code: 0, checksum: 0xbbfd, rest: 0x12340007 }
 
 describe('icmp', () => {
   it('reads each field', () => {

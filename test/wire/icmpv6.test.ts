@@ -7,7 +7,7 @@ import { assertWrites, hex, place } from '../support/wire-bytes.ts'
 
 const HEADER = hex('8000 1775 1234 0007')
 const MESSAGE = new Uint8Array([...HEADER, ...hex('6162636465')])
-const VALUE: icmpv6.Icmpv6 = { type: 128, code: 0, checksum: 0x1775, rest: 0x12340007 }
+const VALUE: icmpv6.IcmpHeader = { type: 128, code: 0, checksum: 0x1775, rest: 0x12340007 }
 
 /** Of the IPv6 header that the message was sent with: 2001:db8::1 to fe80::1:2:3. */
 const ADDRESSES = hex('20010db8000000000000000000000001 fe800000000000000000000100020003')

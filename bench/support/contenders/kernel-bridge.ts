@@ -12,18 +12,7 @@ export const kernelBridge: Contender = {
     await bed.ip('s', ['link', 'set', 'br0', 'up'])
     for (const place of ['a', 'b'] as const) {
       const port = `port-${place}`
-      await bed.ip('s', [
-        'link',
-        'add',
-        port,
-        'type',
-        'veth',
-        'peer',
-        'name',
-        INTERFACE,
-        'netns',
-        bed.name(place),
-      ])
+      await bed.cable('s', port, place, INTERFACE)
       await bed.ip('s', ['link', 'set', port, 'master', 'br0', 'up'])
     }
     return {

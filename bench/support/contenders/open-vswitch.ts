@@ -40,18 +40,7 @@ async function addTap(bed: TestBed, folder: string, place: 'a' | 'b'): Promise<v
 /** A veth, whose near end ovs-vswitchd reads through a packet socket. */
 async function addVeth(bed: TestBed, folder: string, place: 'a' | 'b'): Promise<void> {
   const name = `port-${place}`
-  await bed.ip('s', [
-    'link',
-    'add',
-    name,
-    'type',
-    'veth',
-    'peer',
-    'name',
-    INTERFACE,
-    'netns',
-    bed.name(place),
-  ])
+  await bed.cable('s', name, place, INTERFACE)
   await bed.ip('s', ['link', 'set', name, 'up'])
   await vsctl(folder, ['add-port', 'br0', name])
 }

@@ -1,45 +1,22 @@
-import { parse, View } from 'vega'
-import { compile, type TopLevelSpec } from 'vega-lite'
 import { machineLine } from '../machine.ts'
 import { median, percentile } from '../statistics.ts'
+import { BARE_AXIS, INK, OTHERS, OURS, panelTitle, renderSvg } from '../svg.ts'
 import { FIGURES, type FigureId, formatFigure, SUBJECTS, type Subject } from './figures.ts'
 import type { Result } from './result.ts'
 
 /** Commands that both sides have. */
 const SHOWN: readonly FigureId[] = ['client', 'run', 'connect', 'list']
-const COLORS: Readonly<Record<Subject, string>> = { tapwire: '#1f6fb2', docker: '#b4bcc6' }
-const INK = '#333333'
+const COLORS: Readonly<Record<Subject, string>> = { tapwire: OURS, docker: OTHERS }
 /** Sandboxes that a point of the line stands for: one by one they would hide their trend. */
 const GROUP = 10
 
 /** Left the commands beside Docker's, right what each sandbox took while the large network grew. */
 export async function toSvg(result: Result): Promise<string> {
-  const specification = {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    background: 'white',
-    padding: 16,
-    title: {
-      text: 'What commands take',
-      subtitle: [`${result.date.slice(0, 10)}, medians`, machineLine(result.machine)],
-      anchor: 'start',
-      fontSize: 16,
-      subtitleColor: INK,
-      offset: 16,
-    },
-    spacing: 40,
-    hconcat: [commands(result), ...(result.growth.length > 0 ? [growth(result)] : [])],
-    config: {
-      font: 'Helvetica, Arial, sans-serif',
-      view: { stroke: null },
-      axis: { labelColor: INK, titleColor: INK, labelFontSize: 11 },
-    },
-  } as unknown as TopLevelSpec
-  const view = new View(parse(compile(specification).spec), { renderer: 'none' })
-  try {
-    return await view.toSVG()
-  } finally {
-    view.finalize()
-  }
+  const subtitle = [`${result.date.slice(0, 10)}, medians`, machineLine(result.machine)]
+  return renderSvg(
+    { text: 'What commands take', subtitle },
+    { spacing: 40, hconcat: [commands(result), ...(result.growth.length > 0 ? [growth(result)] : [])] },
+  )
 }
 
 function commands(result: Result): object {
@@ -68,7 +45,7 @@ function commands(result: Result): object {
   const yOffset = { field: 'subject', sort: Object.values(SUBJECTS) }
   // Room for the number behind the longest bar.
   const scale = { domain: [0, widest * 1.15], nice: false }
-  const axis = { title: null, grid: false, ticks: false, domain: false, labels: false }
+  const axis = BARE_AXIS
   return {
     title: panelTitle('Commands', 'ms, 10th to 90th percentile'),
     width: 330,
@@ -126,19 +103,6 @@ function growth({ growth: all }: Result): object {
     },
   }
 }
-
-const panelTitle = (text: string, subtitle: string): object => ({
-  text,
-  subtitle,
-  anchor: 'start',
-  frame: 'group',
-  fontSize: 12,
-  fontWeight: 600,
-  color: INK,
-  subtitleColor: INK,
-  subtitleFontSize: 11,
-  offset: 6,
-})
 
 /** The median of each `size` values in a row; of those at the end that are fewer, too. */
 export function groupMedians(values: readonly number[], size: number): number[] {

@@ -1,4 +1,4 @@
-import { machineLine } from '../machine.ts'
+import { measuredLine } from '../circumstances.ts'
 import { table } from '../markdown.ts'
 import { median, percentile } from '../statistics.ts'
 import { FIGURE_IDS, FIGURES, type FigureId, formatFigure, type Samples, SUBJECTS } from './figures.ts'
@@ -25,11 +25,10 @@ export function toMarkdown(result: Result): string {
     .concat('\n')
 }
 
-function heading({ date, machine, rounds, busyBefore, versions, missing }: Result): string {
+function heading(result: Result): string {
+  const { rounds, versions, missing } = result
   return [
-    `Measured ${date.slice(0, 10)} on ${machineLine(machine)}.`,
-    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of the commands, taking turns;`,
-    `${Math.round(busyBefore * 100)} % of the machine was busy with other things just before.`,
+    measuredLine(result, `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of the commands, taking turns`),
     missing.docker === undefined
       ? `Docker is ${versions.docker}.`
       : `Docker was not measured: ${missing.docker}.`,

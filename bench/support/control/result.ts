@@ -1,18 +1,13 @@
-import type { Machine } from '../machine.ts'
+import type { Circumstances } from '../circumstances.ts'
 import type { Samples, Subject } from './figures.ts'
 import type { Verdict } from './targets.ts'
 
 /** Everything that a run found, as it stands in control.json. */
-export interface Result {
-  /** ISO 8601, UTC, when the run began. */
-  readonly date: string
-  readonly machine: Machine
+export interface Result extends Circumstances {
   readonly rounds: number
   /** Sandboxes of the lab, and endpoints on one network. */
   readonly labSize: number
   readonly endpoints: number
-  /** Share of all cores that others kept busy just before the run, 0 to 1. */
-  readonly busyBefore: number
   /** Versions of the programs, or why there is nothing of one. */
   readonly versions: Readonly<Record<Subject, string>>
   readonly missing: Readonly<Partial<Record<Subject, string>>>

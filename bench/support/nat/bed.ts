@@ -39,8 +39,7 @@ export class NatBed extends Namespaces<NatPlace> {
   static async create(): Promise<NatBed> {
     const bed = new NatBed(['sandbox', 'host', 'internet'])
     await bed.make()
-    const peer = ['peer', 'name', INTERFACE, 'netns', bed.name('internet')]
-    await bed.ip('host', ['link', 'add', INTERFACE, 'type', 'veth', ...peer])
+    await bed.cable('host', INTERFACE, 'internet', INTERFACE)
     for (const [place, address] of [['host', HOST] as const, ['internet', INTERNET] as const]) {
       await bed.ip(place, ['addr', 'add', `${address}/24`, 'dev', INTERFACE])
       await bed.ip(place, ['link', 'set', INTERFACE, 'up'])

@@ -32,8 +32,7 @@ export class OverlayBed extends Namespaces<OverlayPlace> {
   static async create(): Promise<OverlayBed> {
     const bed = new OverlayBed(['a', 'b', 'left', 'right'])
     await bed.make()
-    const peer = ['peer', 'name', UNDERLAY, 'netns', bed.name('right')]
-    await bed.ip('left', ['link', 'add', UNDERLAY, 'type', 'veth', ...peer])
+    await bed.cable('left', UNDERLAY, 'right', UNDERLAY)
     for (const { host, local } of SIDES) {
       await bed.ip(host, ['addr', 'add', `${local}/24`, 'dev', UNDERLAY])
       await bed.ip(host, ['link', 'set', UNDERLAY, 'up'])

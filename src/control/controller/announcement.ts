@@ -53,7 +53,7 @@ export function unsolicitedAdvertisement(mac: string, address: string): Uint8Arr
     source: address,
     destination: ALL_NODES,
   }
-  const advertisement: icmpv6.Icmpv6 = {
+  const advertisement: icmpv6.IcmpHeader = {
     type: icmpv6.TYPE_NEIGHBOR_ADVERTISEMENT,
     code: 0,
     checksum: 0,

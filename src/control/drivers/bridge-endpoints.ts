@@ -3,25 +3,25 @@
 import type { Fabric, FabricPort, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
-import { endpointOptions } from '../rules/endpoint-options.ts'
 import { bridgeGateway } from '../rules/gateway.ts'
 import { chooseMac } from '../rules/mac.ts'
 import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace } from './driver.ts'
 import { EndpointMacs } from './endpoint-macs.ts'
+import { SwitchPorts } from './switch-ports.ts'
 import type { SwitchRegistry } from './switch-registry.ts'
 
 /** In the place of an endpoint's id, what has the gateway's MAC address. */
 const GATEWAY = 'gateway'
 
 export class BridgeEndpoints {
-  readonly #fabric: Fabric
+  readonly #ports: SwitchPorts
   readonly #surroundings: Surroundings
   readonly #registry: SwitchRegistry
   /** By network. */
   readonly #macs = new Map<string, EndpointMacs>()
 
   constructor(fabric: Fabric, surroundings: Surroundings, registry: SwitchRegistry) {
-    this.#fabric = fabric
+    this.#ports = new SwitchPorts(fabric, registry)
     this.#surroundings = surroundings
     this.#registry = registry
   }
@@ -73,43 +73,24 @@ export class BridgeEndpoints {
     mtu: number,
     { fixed = false } = {},
   ): Promise<JoinedPlace> {
-    const port = this.#registry.takePort()
-    try {
-      await this.#fabric.addPort({
-        port,
-        domain: this.#registry.domainOf(endpoint.network.id)!,
-        namespace: place.namespace,
-        name: place.interface,
-        mac: place.mac,
-        mtu,
-        offload: endpointOptions(endpoint.settings.driverOptions).offload,
-        guard: guardOf(endpoint),
-        impairment: endpoint.impairment,
-        ...(fixed && { fixed }),
-      })
-    } catch (error) {
-      this.#registry.giveBackPort(port)
-      throw error
-    }
-    this.#registry.setPort({ port, interface: place.interface, network: endpoint.network, endpoint })
+    await this.#ports.join(endpoint, place, this.#registry.domainOf(endpoint.network.id)!, {
+      mtu,
+      guard: guardOf(endpoint),
+      ...(fixed && { fixed }),
+    })
     return gatewaysOf(endpoint.network)
   }
 
-  async leave(endpoint: DriverEndpoint): Promise<void> {
-    const entry = this.#registry.portOfEndpoint(endpoint.id)
-    if (entry === undefined) return
-    await this.#fabric.removePort(entry.port)
-    this.#registry.removePort(entry)
+  leave(endpoint: DriverEndpoint): Promise<void> {
+    return this.#ports.leave(endpoint)
   }
 
-  async announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
-    const entry = this.#registry.portOfEndpoint(endpoint.id)
-    if (entry !== undefined) await this.#fabric.inject(entry.port, frame)
+  announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
+    return this.#ports.announce(endpoint, frame)
   }
 
-  operationalInfo({ id }: DriverEndpoint): Readonly<Record<string, string>> {
-    const entry = this.#registry.portOfEndpoint(id)
-    return entry === undefined ? {} : { port: String(entry.port) }
+  operationalInfo(endpoint: DriverEndpoint): Readonly<Record<string, string>> {
+    return this.#ports.operationalInfo(endpoint)
   }
 }
 

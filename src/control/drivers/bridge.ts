@@ -5,60 +5,31 @@ import type { NetworkRecord } from '../model/records.ts'
 import { bridgeOptions } from '../rules/bridge-options.ts'
 import { bridgeDriver as bridgeRules } from '../rules/built-in-drivers.ts'
 import { isRouted } from '../rules/routed-drivers.ts'
-import { BridgeDomains } from './bridge-domains.ts'
-import { BridgeEndpoints } from './bridge-endpoints.ts'
-import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver } from './driver.ts'
+import { BridgedDriver } from './bridged-driver.ts'
+import type { DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver } from './driver.ts'
 import type { SwitchRegistry } from './switch-registry.ts'
 
-export class BridgeDriver implements NetworkDriver {
+export class BridgeDriver extends BridgedDriver implements NetworkDriver {
   readonly rules = bridgeRules
-  readonly connects = true
   readonly #registry: SwitchRegistry
-  readonly #domains: BridgeDomains
-  readonly #endpoints: BridgeEndpoints
 
   constructor(fabric: Fabric, surroundings: Surroundings, registry: SwitchRegistry) {
+    super(fabric, surroundings, registry)
     this.#registry = registry
-    this.#domains = new BridgeDomains(fabric, registry)
-    this.#endpoints = new BridgeEndpoints(fabric, surroundings, registry)
-  }
-
-  interfacePrefix(network: NetworkRecord): string {
-    return bridgeOptions(network.options).interfacePrefix
   }
 
   async createNetwork(network: NetworkRecord, { again = false } = {}): Promise<void> {
-    await this.#domains.add(network, again)
-    this.#endpoints.addNetwork(network)
+    await this.domains.add(network, again)
+    this.endpoints.addNetwork(network)
   }
 
   async deleteNetwork(network: NetworkRecord): Promise<void> {
-    await this.#domains.remove(network)
-    this.#endpoints.removeNetwork(network)
-  }
-
-  async createEndpoint(endpoint: DriverEndpoint): Promise<CreatedEndpoint> {
-    return this.#endpoints.create(endpoint)
-  }
-
-  async deleteEndpoint(endpoint: DriverEndpoint): Promise<void> {
-    this.#endpoints.delete(endpoint)
+    await this.domains.remove(network)
+    this.endpoints.removeNetwork(network)
   }
 
   join(endpoint: DriverEndpoint, place: EndpointPlace): Promise<JoinedPlace> {
-    return this.#endpoints.join(endpoint, place, bridgeOptions(endpoint.network.options).mtu)
-  }
-
-  leave(endpoint: DriverEndpoint): Promise<void> {
-    return this.#endpoints.leave(endpoint)
-  }
-
-  announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
-    return this.#endpoints.announce(endpoint, frame)
-  }
-
-  operationalInfo(endpoint: DriverEndpoint): Readonly<Record<string, string>> {
-    return this.#endpoints.operationalInfo(endpoint)
+    return this.endpoints.join(endpoint, place, bridgeOptions(endpoint.network.options).mtu)
   }
 
   domainOf(network: string): number | undefined {

@@ -15,12 +15,12 @@ import { contains, type IpFamily, parseCidr, parseIpAddress, type Subnet, subnet
 import type { Fabric, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord, PoolRecord } from '../model/records.ts'
 import { macvlanDriver as macvlanRules } from '../rules/built-in-drivers.ts'
-import { endpointOptions } from '../rules/endpoint-options.ts'
 import { shortId } from '../rules/ids.ts'
 import { chooseMac } from '../rules/mac.ts'
 import { macvlanOptions } from '../rules/macvlan-options.ts'
 import type { CreatedEndpoint, DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver } from './driver.ts'
 import { EndpointMacs } from './endpoint-macs.ts'
+import { SwitchPorts } from './switch-ports.ts'
 import type { SwitchPort, SwitchRegistry } from './switch-registry.ts'
 
 interface MacvlanNetwork {
@@ -43,6 +43,7 @@ export class MacvlanDriver implements NetworkDriver {
   readonly #fabric: Fabric
   readonly #surroundings: Surroundings
   readonly #registry: SwitchRegistry
+  readonly #ports: SwitchPorts
   readonly #networks = new Map<string, MacvlanNetwork>()
   /** Networks that are being made, which have their parent already, by id. */
   readonly #coming = new Map<string, NetworkRecord>()
@@ -51,6 +52,7 @@ export class MacvlanDriver implements NetworkDriver {
     this.#fabric = fabric
     this.#surroundings = surroundings
     this.#registry = registry
+    this.#ports = new SwitchPorts(fabric, registry)
   }
 
   interfacePrefix(): string {
@@ -132,43 +134,21 @@ export class MacvlanDriver implements NetworkDriver {
 
   async join(endpoint: DriverEndpoint, place: EndpointPlace): Promise<JoinedPlace> {
     const { domain, mtu } = this.#networks.get(endpoint.network.id)!
-    const port = this.#registry.takePort()
-    try {
-      await this.#fabric.addPort({
-        port,
-        domain,
-        namespace: place.namespace,
-        name: place.interface,
-        mac: place.mac,
-        mtu,
-        offload: endpointOptions(endpoint.settings.driverOptions).offload,
-        // What the LAN sends to stations that the switch does not know stays there.
-        fixed: true,
-        impairment: endpoint.impairment,
-      })
-    } catch (error) {
-      this.#registry.giveBackPort(port)
-      throw error
-    }
-    this.#registry.setPort({ port, interface: place.interface, network: endpoint.network, endpoint })
+    // What the LAN sends to stations that the switch does not know stays there.
+    await this.#ports.join(endpoint, place, domain, { mtu, fixed: true })
     return gatewaysOf(endpoint)
   }
 
-  async leave(endpoint: DriverEndpoint): Promise<void> {
-    const entry = this.#registry.portOfEndpoint(endpoint.id)
-    if (entry === undefined) return
-    await this.#fabric.removePort(entry.port)
-    this.#registry.removePort(entry)
+  leave(endpoint: DriverEndpoint): Promise<void> {
+    return this.#ports.leave(endpoint)
   }
 
-  async announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
-    const entry = this.#registry.portOfEndpoint(endpoint.id)
-    if (entry !== undefined) await this.#fabric.inject(entry.port, frame)
+  announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
+    return this.#ports.announce(endpoint, frame)
   }
 
-  operationalInfo({ id }: DriverEndpoint): Readonly<Record<string, string>> {
-    const entry = this.#registry.portOfEndpoint(id)
-    return entry === undefined ? {} : { port: String(entry.port) }
+  operationalInfo(endpoint: DriverEndpoint): Readonly<Record<string, string>> {
+    return this.#ports.operationalInfo(endpoint)
   }
 
   /** The domain goes again where its parent cannot be had. */

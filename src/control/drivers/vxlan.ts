@@ -11,26 +11,14 @@
 import { VXLAN_PEERS_MAX } from '../../limits.ts'
 import { KeyedLock } from '../controller/keyed-lock.ts'
 import { ErrorCode, TapwireError } from '../errors.ts'
-import type { Fabric, Surroundings } from '../model/machine.ts'
 import type { NetworkRecord } from '../model/records.ts'
-import { bridgeOptions } from '../rules/bridge-options.ts'
 import { vxlanDriver as vxlanRules } from '../rules/built-in-drivers.ts'
 import { badOption } from '../rules/option-values.ts'
 import { tunnelMtuDefault } from '../rules/tunnel-mtu.ts'
 import { VXLAN_OPTION, vxlanOptions } from '../rules/vxlan-options.ts'
-import { BridgeDomains } from './bridge-domains.ts'
-import { BridgeEndpoints } from './bridge-endpoints.ts'
-import type {
-  CreatedEndpoint,
-  DriverEndpoint,
-  EndpointPlace,
-  JoinedPlace,
-  NetworkDriver,
-  TunnelStatus,
-} from './driver.ts'
-import type { SwitchRegistry } from './switch-registry.ts'
-import { TunnelDomains, type TunnelPlan } from './tunnel-domains.ts'
-import type { TunnelPool } from './tunnel-pool.ts'
+import type { DriverEndpoint, EndpointPlace, JoinedPlace, NetworkDriver, TunnelStatus } from './driver.ts'
+import type { TunnelPlan } from './tunnel-domains.ts'
+import { TunnelledDriver } from './tunnelled-driver.ts'
 
 /** A peer that was learned is forgotten after this silence, which is looked for as often. */
 export const LEARNED_PEER_AGEING_S = 600
@@ -39,105 +27,26 @@ const LEARNED_PEER_LOOK_MS = 30_000
 /** How long to wait for a route to the first remote address, where that decides which address is ours. */
 const ROUTE_LOOK_MS = 1000
 
-export interface VxlanParts {
-  readonly fabric: Fabric
-  readonly surroundings: Surroundings
-  readonly registry: SwitchRegistry
-  readonly pool: TunnelPool
-  readonly warn: (error: unknown, message: string) => void
-}
-
-export class VxlanDriver implements NetworkDriver {
+export class VxlanDriver extends TunnelledDriver implements NetworkDriver {
   readonly rules = vxlanRules
-  readonly connects = true
-  readonly #parts: VxlanParts
-  readonly #domains: BridgeDomains
-  readonly #endpoints: BridgeEndpoints
-  readonly #tunnels: TunnelDomains
   /** By network: what is done to its tunnel, one after the other. */
   readonly #lock = new KeyedLock()
   /** Networks that wait for a route, or have learned peers: each ends its timer. */
   readonly #timers = new Map<string, () => void>()
-  #mtuListener: (network: NetworkRecord) => void = () => undefined
-
-  constructor(parts: VxlanParts) {
-    const { fabric, surroundings, registry, pool } = parts
-    this.#parts = parts
-    this.#domains = new BridgeDomains(fabric, registry)
-    this.#endpoints = new BridgeEndpoints(fabric, surroundings, registry)
-    this.#tunnels = new TunnelDomains(fabric, registry, pool, {
-      mtuChanged: (network) => this.#mtuChanged(network),
-      strangerSeen: (network, address) => this.#strangerSeen(network, address),
-    })
-  }
-
-  interfacePrefix(network: NetworkRecord): string {
-    return bridgeOptions(network.options).interfacePrefix
-  }
-
-  async createNetwork(network: NetworkRecord, { again = false } = {}): Promise<void> {
-    await this.#domains.add(network, again, mtuBefore(network))
-    try {
-      await this.#connect(network, again)
-    } catch (error) {
-      await this.#domains.remove(network)
-      throw error
-    }
-    this.#endpoints.addNetwork(network)
-  }
-
-  async deleteNetwork(network: NetworkRecord): Promise<void> {
-    await this.#lock.run(network.id, async () => {
-      this.#stopTimer(network)
-      await this.#tunnels.remove(network.id)
-    })
-    try {
-      await this.#domains.remove(network)
-    } catch (error) {
-      await this.#connect(network, true)
-      throw error
-    }
-    this.#endpoints.removeNetwork(network)
-  }
-
-  async createEndpoint(endpoint: DriverEndpoint): Promise<CreatedEndpoint> {
-    return this.#endpoints.create(endpoint)
-  }
-
-  async deleteEndpoint(endpoint: DriverEndpoint): Promise<void> {
-    this.#endpoints.delete(endpoint)
-  }
 
   join(endpoint: DriverEndpoint, place: EndpointPlace): Promise<JoinedPlace> {
-    return this.#endpoints.join(endpoint, place, this.tunnelOf(endpoint.network).mtu)
-  }
-
-  leave(endpoint: DriverEndpoint): Promise<void> {
-    return this.#endpoints.leave(endpoint)
-  }
-
-  announce(endpoint: DriverEndpoint, frame: Uint8Array): Promise<void> {
-    return this.#endpoints.announce(endpoint, frame)
-  }
-
-  operationalInfo(endpoint: DriverEndpoint): Readonly<Record<string, string>> {
-    return this.#endpoints.operationalInfo(endpoint)
+    return this.endpoints.join(endpoint, place, this.mtuOf(endpoint.network))
   }
 
   tunnelOf(network: NetworkRecord): TunnelStatus {
-    const status = this.#tunnels.statusOf(network.id)
+    const status = this.tunnels.statusOf(network.id)
     if (status !== undefined) return status
     const { vni, udpPort, remotes } = vxlanOptions(network.options)
     const problem = `there is no route to ${remotes[0]}`
-    return { vni, local: '', udpPort, mtu: mtuBefore(network), problem, peers: [] }
+    return { vni, local: '', udpPort, mtu: this.mtuBefore(network), problem, peers: [] }
   }
 
-  onMtu(listener: (network: NetworkRecord) => void): void {
-    this.#mtuListener = listener
-  }
-
-  /** With `patient`, what is not there now is waited for. */
-  async #connect(network: NetworkRecord, patient: boolean): Promise<void> {
+  protected override async connect(network: NetworkRecord, patient: boolean): Promise<void> {
     const local = await this.#localAddress(network)
     if (local === undefined) {
       if (patient) return this.#awaitRoute(network)
@@ -147,70 +56,77 @@ export class VxlanDriver implements NetworkDriver {
       })
     }
     if (!patient) checkIsAnother(network, local)
-    await this.#tunnels.add(network, planOf(network, local), { patient })
+    await this.tunnels.add(network, planOf(network, local), { patient })
     try {
       for (const remote of vxlanOptions(network.options).remotes) {
-        await this.#tunnels.addPeer(network.id, remote)
+        await this.tunnels.addPeer(network.id, remote)
       }
-      await this.#domains.setMtu(network, this.#tunnels.mtuOf(network.id)!)
+      await this.domains.setMtu(network, this.tunnels.mtuOf(network.id)!)
     } catch (error) {
-      await this.#tunnels.remove(network.id)
+      await this.tunnels.remove(network.id)
       throw error
     }
   }
 
+  protected override disconnect(network: NetworkRecord): Promise<void> {
+    return this.#lock.run(network.id, async () => {
+      this.#stopTimer(network)
+      await this.tunnels.remove(network.id)
+    })
+  }
+
+  protected override mtuBefore({ options }: NetworkRecord): number {
+    const { mtu, local, remotes } = vxlanOptions(options)
+    return mtu ?? tunnelMtuDefault(local ?? remotes[0] ?? '')
+  }
+
+  protected override mtuChanged(network: NetworkRecord): void {
+    this.#told(network, () => this.followMtu(network))
+  }
+
   async #localAddress(network: NetworkRecord): Promise<string | undefined> {
     const { local, remotes } = vxlanOptions(network.options)
-    return local ?? (await this.#parts.fabric.localAddressTo(remotes[0]!))
+    return local ?? (await this.parts.fabric.localAddressTo(remotes[0]!))
   }
 
   #awaitRoute(network: NetworkRecord): void {
     this.#setTimer(network, ROUTE_LOOK_MS, async () => {
-      await this.#connect(network, true)
-      if (this.#tunnels.mtuOf(network.id) !== undefined) this.#mtuListener(network)
-    })
-  }
-
-  #mtuChanged(network: NetworkRecord): void {
-    this.#told(network, async () => {
-      const mtu = this.#tunnels.mtuOf(network.id)
-      if (mtu === undefined) return
-      await this.#domains.setMtu(network, mtu)
-      this.#mtuListener(network)
+      await this.connect(network, true)
+      if (this.tunnels.mtuOf(network.id) !== undefined) this.tellMtu(network)
     })
   }
 
   /** Becomes a peer where the network learns them, and has room for one more. */
-  #strangerSeen(network: NetworkRecord, address: string): void {
+  protected override strangerSeen(network: NetworkRecord, address: string): void {
     if (!vxlanOptions(network.options).learnsPeers) return
     this.#told(network, async () => {
-      if (this.#tunnels.mtuOf(network.id) === undefined) return
-      if (this.#tunnels.peersOf(network.id).length >= VXLAN_PEERS_MAX) return
-      await this.#tunnels.addPeer(network.id, address)
+      if (this.tunnels.mtuOf(network.id) === undefined) return
+      if (this.tunnels.peersOf(network.id).length >= VXLAN_PEERS_MAX) return
+      await this.tunnels.addPeer(network.id, address)
       if (!this.#timers.has(network.id)) this.#lookForSilence(network)
     })
   }
 
   #learnedPeers({ id, options }: NetworkRecord): readonly string[] {
     const { remotes } = vxlanOptions(options)
-    return this.#tunnels.peersOf(id).flatMap(({ address }) => (remotes.includes(address) ? [] : [address]))
+    return this.tunnels.peersOf(id).flatMap(({ address }) => (remotes.includes(address) ? [] : [address]))
   }
 
   #lookForSilence(network: NetworkRecord): void {
     this.#setTimer(network, LEARNED_PEER_LOOK_MS, async () => {
       const learned = new Set(this.#learnedPeers(network))
-      const domain = this.#parts.registry.domainOf(network.id)
-      for (const { address, domain: of, idleS } of await this.#parts.fabric.peers()) {
+      const domain = this.parts.registry.domainOf(network.id)
+      for (const { address, domain: of, idleS } of await this.parts.fabric.peers()) {
         const isSilent = (idleS ?? Number.POSITIVE_INFINITY) > LEARNED_PEER_AGEING_S
         if (of !== domain || !isSilent || !learned.delete(address)) continue
-        await this.#tunnels.removePeer(network.id, address)
+        await this.tunnels.removePeer(network.id, address)
       }
       if (learned.size > 0) this.#lookForSilence(network)
     })
   }
 
   #setTimer(network: NetworkRecord, ms: number, task: () => Promise<void>): void {
-    const cancel = this.#parts.surroundings.after(ms, () => {
+    const cancel = this.parts.surroundings.after(ms, () => {
       this.#timers.delete(network.id)
       this.#told(network, task)
     })
@@ -225,11 +141,11 @@ export class VxlanDriver implements NetworkDriver {
   /** What follows from something that the machine said, and that nobody waits for. Nothing where the network is gone by then. */
   #told(network: NetworkRecord, task: () => Promise<void>): void {
     void this.#lock.run(network.id, async () => {
-      if (this.#parts.registry.domainOf(network.id) === undefined) return
+      if (this.parts.registry.domainOf(network.id) === undefined) return
       try {
         await task()
       } catch (error) {
-        this.#parts.warn(error, `the tunnel of network ${network.name} could not follow a change`)
+        this.parts.warn(error, `the tunnel of network ${network.name} could not follow a change`)
       }
     })
   }
@@ -252,10 +168,4 @@ function checkIsAnother({ options }: NetworkRecord, local: string): void {
     ErrorCode.tunnelUnusable,
     badOption(VXLAN_OPTION.remote, local, "this host's own address"),
   )
-}
-
-/** Before anything is known of the ways. */
-function mtuBefore(network: NetworkRecord): number {
-  const { mtu, local, remotes } = vxlanOptions(network.options)
-  return mtu ?? tunnelMtuDefault(local ?? remotes[0] ?? '')
 }

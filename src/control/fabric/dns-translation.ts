@@ -19,7 +19,7 @@ import {
   TYPE_OPT,
 } from '../../wire/dns.ts'
 import { composeQuery, type DnsRecord, parseMessage } from '../../wire/dns-message.ts'
-import { TCP, UDP } from '../../wire/ip-protocol.ts'
+import { SCTP, TCP, UDP } from '../../wire/ip-protocol.ts'
 import type {
   FabricDnsLog,
   FabricNamedHost,
@@ -36,9 +36,6 @@ const KINDS = {
   'short-id': NameKind.shortId,
   hostname: NameKind.hostname,
 } as const
-
-/** RFC 9260, 1. */
-const SCTP = 132
 
 const PROTOCOLS = { tcp: TCP, udp: UDP, sctp: SCTP } as const
 

@@ -5,8 +5,7 @@
 
 import * as ipProtocol from '../../wire/ip-protocol.ts'
 
-const { TCP, UDP } = ipProtocol
-const SCTP = 132
+const { SCTP, TCP, UDP } = ipProtocol
 
 /** No service of this name. */
 export const NO_SERVICE = -1

@@ -19,6 +19,7 @@ import * as ethernet from '../../wire/ethernet.ts'
 import * as ipv4 from '../../wire/ipv4.ts'
 import * as ipv6 from '../../wire/ipv6.ts'
 import * as tcp from '../../wire/tcp.ts'
+import * as udp from '../../wire/udp.ts'
 import * as virtioNet from '../../wire/virtio-net.ts'
 import * as vxlan from '../../wire/vxlan.ts'
 import type { Trail } from '../capture/trail.ts'
@@ -68,6 +69,7 @@ const VXLAN_HEADER_SIZE = vxlan.HEADER_SIZE
 const VXLAN_FLAGS = vxlan.FLAG_VALID << 24
 const IPV4_TCP_HEADERS = ipv4.MIN_HEADER_SIZE + tcp.MIN_HEADER_SIZE
 const IPV6_TCP_HEADERS = ipv6.HEADER_SIZE + tcp.MIN_HEADER_SIZE
+const UDP_CHECKSUM = udp.CHECKSUM_OFFSET
 const ECN_MASK = 3
 const NONE = -1
 const segmentsPerMessage = segmentsPerSend
@@ -288,7 +290,7 @@ export class Encapsulation implements TunnelEgress {
     const start = checksumStart(view, header)
     const isLeft = needsChecksum && length - start >= GATHER_CHECKSUM_MIN
     const fieldOffset = start + checksumOffset(view, header)
-    const isUdp = checksumOffset(view, header) === 6
+    const isUdp = checksumOffset(view, header) === UDP_CHECKSUM
     if (needsChecksum && !isLeft) completeChecksum(view, offset, length)
     let at = offset
     if (!this.hasRoom(offset)) {

@@ -13,6 +13,7 @@
 
 import * as checksum from '../../wire/checksum.ts'
 import * as ethernet from '../../wire/ethernet.ts'
+import * as ipProtocol from '../../wire/ip-protocol.ts'
 import * as ipv4 from '../../wire/ipv4.ts'
 import * as ipv6 from '../../wire/ipv6.ts'
 import * as tcp from '../../wire/tcp.ts'
@@ -26,8 +27,7 @@ const ETHERNET_HEADER_SIZE = ethernet.HEADER_SIZE
 const VIRTIO_NET_HEADER_SIZE = virtioNet.HEADER_SIZE
 const IPV4_HEADER_SIZE = ipv4.MIN_HEADER_SIZE
 const IPV6_HEADER_SIZE = ipv6.HEADER_SIZE
-const TCP = 6
-const UDP = 17
+const { TCP, UDP } = ipProtocol
 const TCP_HEADER_SIZE = tcp.MIN_HEADER_SIZE
 const UDP_HEADER_SIZE = udp.HEADER_SIZE
 const TCP_CHECKSUM = tcp.CHECKSUM_OFFSET

@@ -2,6 +2,7 @@
 
 import { ipv6At } from '../../wire/address.ts'
 import {
+  CHECKSUM_OFFSET,
   code,
   HEADER_SIZE,
   TYPE_DESTINATION_UNREACHABLE,
@@ -28,8 +29,6 @@ import {
 } from './neighbor-discovery.ts'
 import type { Extent, Next, Packet } from './packet.ts'
 import { judgeChecksum } from './transport-checksum.ts'
-
-const CHECKSUM_OFFSET = 2
 
 const TYPE_LISTENER_QUERY = 130
 const TYPE_LISTENER_REPORT = 131

@@ -14,7 +14,7 @@ import { udpLine } from './line-udp.ts'
 // Constants of this module.
 const TCP = ipProtocol.TCP
 const UDP = ipProtocol.UDP
-const SCTP = 132
+const SCTP = ipProtocol.SCTP
 const UDP_LITE = 136
 const IPV4_HEADER_MIN = 20
 const IPV6_HEADER = 40

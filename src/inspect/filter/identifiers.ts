@@ -1,6 +1,7 @@
 /** Addresses, nets, ports and names behind their qualifiers: `src host web`, `tcp port 80`, `net 10.0.0.0/8`. */
 
 import { parseIpv4, parseIpv6 } from '../../wire/address.ts'
+import { SCTP, TCP, UDP } from '../../wire/ip-protocol.ts'
 import type { FilterNames } from './compile-filter.ts'
 import { anyOf, type Condition } from './condition.ts'
 import { FilterError } from './filter-error.ts'
@@ -37,9 +38,6 @@ interface Read {
 }
 
 const PORT_MAX = 65_535
-const TCP = 6
-const UDP = 17
-const SCTP = 132
 
 export class IdentifierReader {
   readonly #text: string

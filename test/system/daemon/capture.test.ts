@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import type { CaptureSummary, FollowedFrame } from '../../../src/control/api/capture.ts'
 import { CAPTURE_ID_HEADER } from '../../../src/control/capture-points.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
+import { CHECK_CHECKSUMS } from '../../support/tshark-checksums.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { HOST, INTERNET, NatScene } from '../support/nat-scene.ts'
 import { Program, run } from '../support/program.ts'
@@ -79,9 +80,8 @@ describe('captures', { skip }, () => {
 
   /** Rows of fields of all packets that a display filter lets pass. Checksums are looked at. */
   async function rows(file: string, filter: string, ...fields: readonly string[]): Promise<string[][]> {
-    const check = ['ip', 'tcp', 'udp'].flatMap((one) => ['-o', `${one}.check_checksum:TRUE`])
     const what = fields.flatMap((field) => ['-e', field])
-    const line = ['-r', file, '-n', ...check, '-Y', filter, '-T', 'fields', ...what]
+    const line = ['-r', file, '-n', ...CHECK_CHECKSUMS, '-Y', filter, '-T', 'fields', ...what]
     const text = await run({}, 'tshark', ...line)
     return text
       .split('\n')

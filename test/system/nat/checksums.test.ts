@@ -6,15 +6,15 @@
  */
 
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { needs, needsTap } from '../../support/requirements.ts'
+import { Recording } from '../support/capture.ts'
 import { checksumErrors } from '../support/checksum-errors.ts'
 import { compile } from '../support/compile.ts'
 import { FAR, HOST, INTERNET, NatScene } from '../support/nat-scene.ts'
-import type { Program } from '../support/program.ts'
+import { assertChecksums, type CheckedFile } from '../support/packet-tables.ts'
 import { run } from '../support/program.ts'
-import { namespacePath, newFolder } from '../support/scene.ts'
+import { namespacePath } from '../support/scene.ts'
 
 const SANDBOXES = ['red', 'web', 'plain'] as const
 const PLACES = [...SANDBOXES, 'host', 'internet'] as const
@@ -28,27 +28,23 @@ const skip =
   needsTap() ||
   needs('ip', 'ping', 'traceroute', 'ethtool', 'tcpdump', 'tshark', 'mergecap', 'cc', 'nsenter', 'setpriv')
 
-/** What has to be checked for a packet to be found bad, and what it is then. */
-const CHECKED = ['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
-const BAD = ['ip', 'tcp', 'udp', 'icmp'].map((protocol) => `${protocol}.checksum.status == 0`).join(' || ')
-
-/** Where checksums are left to interfaces, a frame has one when it has come to where nothing is left to anybody. */
+/** Where checksums are left to interfaces, a frame has one when it has come to where nothing is left to anybody; who is in `open` leaves them. */
 const VARIANTS = [
-  { name: 'on', off: [], checked: ['plain'], direction: 'in' },
+  { name: 'on', off: [], checked: ['plain'], open: undefined },
   {
     name: "on, but off at the machine's interface",
     off: ['host'],
     checked: ['plain', 'internet'],
-    direction: 'in',
+    open: 'internet',
   },
-  { name: 'off', off: ['red', 'web', 'internet'], checked: PLACES, direction: 'inout' },
+  { name: 'off', off: ['red', 'web', 'internet'], checked: PLACES, open: undefined },
 ] as const
 
 describe('checksums', { skip }, () => {
   let scene: NatScene
   let transfer: string
   /** A file for each place of each variant. */
-  const recorded: Recording[] = []
+  const recorded: CheckedFile[] = []
   before(async () => {
     transfer = compile('transfer')
     scene = await NatScene.start()
@@ -76,12 +72,12 @@ describe('checksums', { skip }, () => {
     await run({}, transfer, ...listen, '-w', '4', '-d', '9000', 'udp', ...ends, address, port, BYTES)
   }
 
-  for (const { name, off, checked, direction } of VARIANTS) {
+  for (const { name, off, checked, open } of VARIANTS) {
     it(`with offloads ${name} are right for every kernel, in TCP, UDP, ICMP and what ICMP quotes`, async () => {
       // What one variant has turned off, those behind it have off as well.
       for (const place of off) await scene.on(place, 'ethtool', '-K', 'eth0', 'tx', 'off')
-      const captures = await Promise.all(
-        checked.map((place) => startCapture(scene, place, `${place}, offloads ${name}`, direction)),
+      const recordings = await Promise.all(
+        checked.map(async (place) => ({ place, recording: await Recording.start(scene.place(place)) })),
       )
       for (const sandbox of SANDBOXES) {
         await send(sandbox, 'internet', INTERNET, '9000')
@@ -94,69 +90,17 @@ describe('checksums', { skip }, () => {
         await send(from, 'plain', HOST, '9001')
       }
       await send('host', 'plain', '127.0.0.1', '9001', ...RELAYED)
-      for (const capture of captures) {
-        await capture.program.stop('SIGINT')
-        recorded.push(capture)
+      const arrived = `eth.src != ${scene.internet.link('eth0')!.address}`
+      for (const { place, recording } of recordings) {
+        await recording.stop()
+        const what = `${place}, offloads ${name}`
+        const protocols = place === 'host' ? [] : ['tcp', 'udp', 'icmp']
+        recorded.push({ what, file: recording.file, filter: place === open ? arrived : 'frame', protocols })
       }
       for (const place of PLACES) assert.deepEqual(await checksumErrors(scene.place(place)), [], place)
       assert.equal((await scene.drops())['ip-checksum'] ?? 0, 0)
     })
   }
 
-  it('are right for tshark, wherever all of them are to be there', async () => {
-    const all = join(newFolder(), 'all.pcapng')
-    await run({}, 'mergecap', '-a', '-I', 'none', '-w', all, ...recorded.map(({ file }) => file))
-    // One behind the other, and each an interface of its own.
-    const filters = recorded.flatMap((_, index) => {
-      const own = `frame.interface_id == ${index}`
-      return [own, `${own} && (${BAD})`]
-    })
-    const tables = filters.flatMap((filter) => ['-z', `io,phs,${filter}`])
-    const said = await run({}, 'tshark', '-n', '-r', all, ...CHECKED, '-q', ...tables)
-    const table = (filter: string): string => {
-      const found = said.split('Filter: ').find((text) => text.startsWith(`${filter}\n`))
-      return found ?? assert.fail(`no table of ${filter}: ${said}`)
-    }
-    for (const [index, { place, what }] of recorded.entries()) {
-      const [own = '', bad = ''] = filters.slice(2 * index)
-      assert.doesNotMatch(table(bad), /frames:/, what)
-      for (const protocol of ['tcp', 'udp', 'icmp']) {
-        if (place !== 'host') assert.match(table(own), new RegExp(`\\b${protocol}\\b.*frames:`), what)
-      }
-    }
-  })
+  it('are right for tshark, wherever all of them are to be there', () => assertChecksums(recorded))
 })
-
-interface Recording {
-  readonly place: string
-  /** Where and when it was made. */
-  readonly what: string
-  readonly file: string
-  readonly program: Program
-}
-
-async function startCapture(
-  scene: NatScene,
-  place: string,
-  what: string,
-  direction: string,
-): Promise<Recording> {
-  const file = join(newFolder(), `${place}.pcap`)
-  const options = [
-    '-i',
-    'eth0',
-    '-Q',
-    direction,
-    '-U',
-    '--immediate-mode',
-    '-B',
-    '65536',
-    '-Z',
-    'root',
-    '-w',
-    file,
-  ]
-  const program = scene.begin(place, 'tcpdump', ...options)
-  await program.printed(/listening on/)
-  return { place, what, file, program }
-}

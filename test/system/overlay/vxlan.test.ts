@@ -1,16 +1,17 @@
 /** Networks that go on by VXLAN: from daemon to daemon, and to the kernel's own vxlan device. */
 
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { OverlayNetworks } from '../../../src/control/api/overlay.ts'
 import type { Fdb } from '../../../src/control/api/switch.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
+import { Recording } from '../support/capture.ts'
 import { checksumErrors } from '../support/checksum-errors.ts'
 import { compile } from '../support/compile.ts'
-import { type Program, run } from '../support/program.ts'
-import { namespacePath, newFolder } from '../support/scene.ts'
-import { type Side, TunnelScene, UNDERLAY4, UNDERLAY6 } from '../support/tunnel-scene.ts'
+import { assertChecksums, type CheckedFile } from '../support/packet-tables.ts'
+import { run } from '../support/program.ts'
+import { namespacePath } from '../support/scene.ts'
+import { TunnelScene, UNDERLAY4, UNDERLAY6 } from '../support/tunnel-scene.ts'
 import { until } from '../support/until.ts'
 
 const skip =
@@ -28,15 +29,8 @@ const SIZES = ['0', '1', '18', '1402', '1403', '1422', '1423', '4000', '20000'] 
 const KERNEL = '10.10.0.200'
 const KERNEL_PORT = 4799
 
-/** What has to be checked for a packet to be found bad, outside and inside, and what it is then. */
-const CHECKED = [
-  ...['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]),
-  '-d',
-  `udp.port==${KERNEL_PORT},vxlan`,
-]
-const BAD = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6']
-  .map((protocol) => `${protocol}.checksum.status == 0`)
-  .join(' || ')
+/** What there is of each recording. */
+const PROTOCOLS = ['vxlan', 'tcp', 'icmp']
 
 let transfer: string
 before(() => {
@@ -58,33 +52,6 @@ async function send(scene: TunnelScene, from: string, to: string, address: strin
   await go('-w', '4', '-d', '9000', 'udp')
 }
 
-/** All that comes in on the cable; with offloads it is longer than the cable takes, and without them as it would be there. */
-async function record(scene: TunnelScene, side: Side): Promise<{ file: string; program: Program }> {
-  const file = join(newFolder(), `${side}.pcap`)
-  const options = ['-i', 'eth0', '-Q', 'in', '-U', '--immediate-mode', '-B', '65536', '-Z', 'root']
-  const program = scene.begin(side, 'tcpdump', ...options, '-w', file)
-  await program.printed(/listening on/)
-  return { file, program }
-}
-
-/** tshark finds nothing wrong in any of these files, neither outside nor inside. */
-async function assertSound(files: readonly string[]): Promise<void> {
-  const all = join(newFolder(), 'all.pcapng')
-  // One behind the other, and each an interface of its own.
-  await run({}, 'mergecap', '-a', '-I', 'none', '-w', all, ...files)
-  const each = files.map((_, index) => `frame.interface_id == ${index}`)
-  const tables = [BAD, ...each].flatMap((filter) => ['-z', `io,phs,${filter}`])
-  const seen = await run({}, 'tshark', '-n', '-r', all, ...CHECKED, '-q', ...tables)
-  const tableOf = (filter: string): string =>
-    seen.split('Filter: ').find((table) => table.startsWith(`${filter}\n`)) ?? assert.fail(seen)
-  assert.doesNotMatch(tableOf(BAD), /frames:/)
-  for (const own of each) {
-    for (const protocol of ['vxlan', 'tcp', 'icmp']) {
-      assert.match(tableOf(own), new RegExp(`\\b${protocol}\\b.*frames:`))
-    }
-  }
-}
-
 async function mtuOf(scene: TunnelScene, name: string): Promise<number> {
   const [link] = JSON.parse(await scene.on(name, 'ip', '-j', 'link', 'show', 'eth0')) as { mtu: number }[]
   return link!.mtu
@@ -100,7 +67,7 @@ for (const [family, underlay, io] of [
     let blue: string
     let black: string
     /** What has passed where nothing was left to an interface. */
-    const recorded: string[] = []
+    const recorded: CheckedFile[] = []
     before(async () => {
       scene = await TunnelScene.start(underlay, ['left', 'right'], io)
       await Promise.all([scene.network('left'), scene.network('right')])
@@ -126,11 +93,11 @@ for (const [family, underlay, io] of [
       for (const side of ['left', 'right'] as const) {
         await scene.on(side, 'ethtool', '-K', 'eth0', 'tx', 'off', 'gro', 'off')
       }
-      const { file, program } = await record(scene, 'right')
+      const recording = await Recording.start(scene.place('right'))
       await pings(scene, 'red', blue)
       await send(scene, 'red', 'blue', blue)
-      await program.stop('SIGINT')
-      recorded.push(file)
+      await recording.stop()
+      recorded.push({ what: 'to a daemon', file: recording.file, protocols: PROTOCOLS })
       await send(scene, 'blue', 'red', red)
       for (const place of ['left', 'right', 'red', 'blue']) {
         assert.deepEqual(await checksumErrors(scene.place(place)), [], place)
@@ -175,7 +142,7 @@ for (const [family, underlay, io] of [
         ] as const) {
           await scene.on(side, 'ethtool', '-K', device, 'tx', offload, 'gro', offload)
         }
-        const recording = offload === 'off' ? await record(scene, 'right') : undefined
+        const recording = offload === 'off' ? await Recording.start(scene.place('right')) : undefined
         // What is left to an interface are checksums and segments, of which echoes have none.
         if (offload === 'off') {
           await pings(scene, 'black', KERNEL)
@@ -185,8 +152,8 @@ for (const [family, underlay, io] of [
         await send(scene, 'right', 'black', black)
         if (offload === 'on') await send(scene, 'plain', 'right', KERNEL)
         if (recording !== undefined) {
-          await recording.program.stop('SIGINT')
-          recorded.push(recording.file)
+          await recording.stop()
+          recorded.push({ what: 'to the kernel', file: recording.file, protocols: PROTOCOLS })
         }
         for (const place of ['left', 'right', 'black', 'plain']) {
           assert.deepEqual(await checksumErrors(scene.place(place)), [], place)
@@ -196,7 +163,7 @@ for (const [family, underlay, io] of [
 
     it('send nothing that tshark finds fault with', async () => {
       assert.equal(recorded.length, 2)
-      await assertSound(recorded)
+      await assertChecksums(recorded, '-d', `udp.port==${KERNEL_PORT},vxlan`)
     })
 
     it('have interfaces that follow what the way takes', async () => {

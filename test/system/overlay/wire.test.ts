@@ -10,13 +10,13 @@ import { Random } from '../../support/random.ts'
 import { repositoryRoot } from '../../support/repository.ts'
 import { needs, needsTap } from '../../support/requirements.ts'
 import { needsScapy } from '../../support/scapy.ts'
-import { Capture } from '../support/capture.ts'
+import { Capture, Recording } from '../support/capture.ts'
 import { checksumErrors } from '../support/checksum-errors.ts'
 import { compile } from '../support/compile.ts'
 import { ControlDaemon } from '../support/control-daemon.ts'
 import { BROADCAST, EXPERIMENTAL, FrameSender, frameOf } from '../support/frames.ts'
 import { type Place, run } from '../support/program.ts'
-import { namespacePath, newFolder } from '../support/scene.ts'
+import { namespacePath } from '../support/scene.ts'
 import { badPackets, dissect, identity, type TunnelPacket, tunnelPackets } from '../support/tunnel-packets.ts'
 import { type Side, TunnelScene, UNDERLAY4, UNDERLAY6 } from '../support/tunnel-scene.ts'
 import { until } from '../support/until.ts'
@@ -105,24 +105,10 @@ describe('the cable between two hosts', { skip }, () => {
     let file: string
     let packets: TunnelPacket[]
     before(async () => {
-      file = join(newFolder(), 'cable.pcap')
-      const recorder = scene.begin(
-        'right',
-        'tcpdump',
-        '-i',
-        'eth0',
-        '-U',
-        '--immediate-mode',
-        '-B',
-        '65536',
-        '-Z',
-        'root',
-        '-w',
-        file,
-      )
-      await recorder.printed(/listening on/)
+      const recording = await Recording.start(scene.place('right'))
       for (const network of [RED, BLUE]) await speak(network)
-      await recorder.stop('SIGINT')
+      await recording.stop()
+      file = recording.file
       packets = await tunnelPackets(file)
     })
 

@@ -1,21 +1,15 @@
 /** VXLAN packets of a capture file, as tshark and as our own dissector read them. */
 
 import assert from 'node:assert/strict'
+import { BAD_CHECKSUM, CHECK_CHECKSUMS } from '../../support/tshark-checksums.ts'
 import { runOwn } from './own-command.ts'
 import { run } from './program.ts'
 
 /** Every checksum is looked at, and fragments are left as they are: that they have no ports is to be seen. */
-const OPTIONS = [
-  ...['ip', 'tcp', 'udp'].map((protocol) => `${protocol}.check_checksum:TRUE`),
-  'ip.defragment:FALSE',
-  'ipv6.defragment:FALSE',
-].flatMap((option) => ['-o', option])
+const OPTIONS = [...CHECK_CHECKSUMS, '-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE']
 
 /** What is wrong with a packet, outside or inside; a UDP checksum of zero is not there. */
-const BAD = [
-  ...['ip', 'tcp', 'udp', 'icmp', 'icmpv6'].map((protocol) => `${protocol}.checksum.status == 0`),
-  '_ws.malformed',
-].join(' || ')
+const BAD = `${BAD_CHECKSUM} || _ws.malformed`
 
 const FIELDS = [
   ['ip.src', 'ip.dst', 'ipv6.src', 'ipv6.dst', 'udp.srcport', 'udp.dstport', 'tcp.srcport', 'tcp.dstport'],

@@ -36,8 +36,7 @@ export async function makeBridge(bed: NatBed): Promise<Sandbox> {
   await bed.ip('host', ['addr', 'add', `${GATEWAY_ADDRESS}/16`, 'dev', BRIDGE])
   await bed.ip('host', ['link', 'set', BRIDGE, 'up'])
   await bed.setCongestionControl(NETWORK, BRIDGE)
-  const peer = ['peer', 'name', INTERFACE, 'netns', bed.name('sandbox')]
-  await bed.ip('host', ['link', 'add', 'port', 'type', 'veth', ...peer])
+  await bed.cable('host', 'port', 'sandbox', INTERFACE)
   await bed.ip('host', ['link', 'set', 'port', 'master', BRIDGE, 'up'])
   await bed.ip('sandbox', ['addr', 'add', `${SANDBOX_ADDRESS}/16`, 'dev', INTERFACE])
   await bed.ip('sandbox', ['link', 'set', INTERFACE, 'up'])

@@ -23,8 +23,7 @@ function kernelVxlan(
         const ends = ['local', local, 'remote', remote, 'dev', UNDERLAY]
         await bed.ip(host, ['link', 'add', 'br0', 'type', 'bridge'])
         await bed.ip(host, ['link', 'add', TUNNEL, 'type', 'vxlan', ...identifier, ...ends])
-        const peer = ['peer', 'name', INTERFACE, 'netns', bed.name(sandbox)]
-        await bed.ip(host, ['link', 'add', 'port', 'type', 'veth', ...peer])
+        await bed.cable(host, 'port', sandbox, INTERFACE)
         if (!offloads) await withoutTunnelOffloads(bed, host)
         for (const port of [TUNNEL, 'port']) await bed.ip(host, ['link', 'set', port, 'master', 'br0', 'up'])
         await bed.ip(host, ['link', 'set', 'br0', 'up'])
