@@ -104,7 +104,10 @@ export class ConnectionPath {
     this.trail = parts.counters.trail
   }
 
-  /** A packet of a connection, in the reference's direction. False where it does not get to its way out: it waits, or it is rejected. */
+  /**
+   * A packet of a connection, in the reference's direction. True where it is a first fragment, and has got to its way out: what
+   * has waited for it may follow.
+   */
   forward(row: number, reference: number, nowS: number): boolean {
     this.trail.flow = reference
     const { rows, connections, wayOut } = this
@@ -139,7 +142,7 @@ export class ConnectionPath {
     if ((flags & SERVED) !== 0) this.stage.endings.note(row, reference)
     if ((rows[row + CONTROL]! & SYN) !== 0) wayOut.clamp(row, domain)
     wayOut.transmit(row, neighbour, domain, nowS)
-    return true
+    return (traits & FIRST_FRAGMENT) !== 0
   }
 
   /** An ICMP error that IcmpRelay has just decided on, to the end of the connection that it is for. */

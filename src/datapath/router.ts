@@ -376,8 +376,7 @@ export class Router {
 
   /** A packet of a connection, in the reference's direction; behind a first fragment, what has waited for it. */
   private forward(row: number, reference: number, nowS: number): void {
-    const hasLeft = this.path.forward(row, reference, nowS)
-    if (hasLeft && (this.packets.rows[row + TRAITS]! & FIRST_FRAGMENT) !== 0) this.resumeFragments(row, nowS)
+    if (this.path.forward(row, reference, nowS)) this.resumeFragments(row, nowS)
   }
 
   /** A fragment that is not the first goes where the first one went; one that overtook it waits. */
