@@ -97,6 +97,9 @@ export class Engine {
   private readonly impairment: Impairments
   private readonly tunnels: Tunnels
   private readonly switching: Switching
+  /** How many frames of the burst the switch has accepted, and how many it has forwarded. */
+  private accepted = 0
+  private forwarded = 0
   /** The burst that `process` was called for last is not through. */
   private unfinished = false
 
@@ -210,11 +213,11 @@ export class Engine {
   process(from: number, count: number, nowS: number): number {
     this.tunnels.pathMtu.nowS = nowS
     if (from === 0 && !this.unfinished) this.beginBurst()
-    const { switching } = this
-    switching.accept(count, nowS)
-    const forwarded = switching.forward(from, count, nowS)
-    this.unfinished = forwarded < count || !this.router.process(nowS)
-    return this.unfinished ? Math.min(forwarded, count - 1) : count
+    this.switching.accept(this.accepted, count, nowS)
+    this.accepted = count
+    this.forwarded = this.switching.forward(Math.max(from, this.forwarded), count, nowS)
+    this.unfinished = this.forwarded < count || !this.router.process(nowS)
+    return this.unfinished ? Math.min(this.forwarded, count - 1) : count
   }
 
   /**
@@ -442,7 +445,8 @@ export class Engine {
   }
 
   private beginBurst(): void {
-    this.switching.begin()
+    this.accepted = 0
+    this.forwarded = 0
     this.router.begin()
   }
 }

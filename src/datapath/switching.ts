@@ -67,9 +67,6 @@ export class Switching {
   private readonly counters: Counters
   private readonly rare: RareSwitching
   private readonly flooding: Flooding
-  /** How many frames of the burst have been through `accept`, and through `forward`. */
-  private accepted = 0
-  private forwarded = 0
 
   constructor(parts: SwitchingParts) {
     this.memory = parts.memory
@@ -85,20 +82,14 @@ export class Switching {
     this.flooding = new Flooding({ memory, ports, icc, tunnels, router, egress, counters, rare: this.rare })
   }
 
-  /** A new burst begins. */
-  begin(): void {
-    this.accepted = 0
-    this.forwarded = 0
-  }
-
-  /** Judges the frames up to `count`, and learns from the good ones where their senders live. */
-  accept(count: number, nowS: number): void {
+  /** Judges the frames `from` to `count - 1` of the burst, and learns from the good ones where their senders live. */
+  accept(from: number, count: number, nowS: number): void {
     const { received, view } = this.memory
     const { domain: domains, frameMax } = this.ports
     const { counters, bridge, guard } = this
     const { guarded } = guard
     const { uncounted } = this.impairment
-    for (let i = this.accepted; i < count; i++) {
+    for (let i = from; i < count; i++) {
       const descriptor = i << DESCRIPTOR_SHIFT
       const port = received[descriptor + PORT]!
       const offset = received[descriptor + OFFSET]!
@@ -112,23 +103,16 @@ export class Switching {
       if (reason !== ACCEPTED) counters.dropped(port, reason as DropReason)
       else bridge.learn(sourceHigh(view, offset), sourceLow(view, offset), port, domain, nowS)
     }
-    this.accepted = count
   }
 
-  /**
-   * Sends what was accepted to where it goes: the frames from `from` on, or from where the last call has stopped. Returns `count`, or the
-   * first frame for which there may be no room.
-   */
+  /** Sends those of them that were accepted to where they go. Returns `count`, or the first frame for which there may be no room. */
   forward(from: number, count: number, nowS: number): number {
     const { received, view } = this.memory
     const { domain: domains, direct } = this.ports
     const { bridge, egress, router } = this
     egress.expect(this.ports.largestDomain)
-    for (let i = Math.max(from, this.forwarded); i < count; i++) {
-      if (!egress.hasRoom) {
-        this.forwarded = i
-        return i
-      }
+    for (let i = from; i < count; i++) {
+      if (!egress.hasRoom) return i
       const descriptor = i << DESCRIPTOR_SHIFT
       if (received[descriptor + REASON] !== ACCEPTED) continue
       const port = received[descriptor + PORT]!
@@ -144,7 +128,6 @@ export class Switching {
       } else if (verdict === TO_ALL) this.flooding.flood(port, offset, length, domain, nowS)
       else this.counters.dropped(port, dropReasonOf(verdict))
     }
-    this.forwarded = count
     return count
   }
 
