@@ -476,6 +476,15 @@ static napi_value open_socket(napi_env env, napi_callback_info info)
 	return result;
 }
 
+static napi_value reset_on_close(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	int32_t fd = int32_argument(&call, 0);
+	if (!call.ok)
+		return NULL;
+	return socket_reset_on_close(fd) < 0 ? throw_errno(env, "set-linger", errno) : NULL;
+}
+
 void machine_binding_define(napi_env env, napi_value exports)
 {
 	const napi_property_descriptor functions[] = {
@@ -493,6 +502,7 @@ void machine_binding_define(napi_env env, napi_value exports)
 		{ "send", NULL, send_from_port, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "makeNamespace", NULL, make_namespace, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "openSocket", NULL, open_socket, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "resetOnClose", NULL, reset_on_close, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 	napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions);
 }

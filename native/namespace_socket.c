@@ -75,3 +75,9 @@ int namespace_socket_open(const struct namespace_socket_options *options, struct
 	namespace_leave(home);
 	return fd;
 }
+
+int socket_reset_on_close(int fd)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}

@@ -22,4 +22,7 @@ struct namespace_socket_options {
 /* A descriptor that does not block, or -1 with `failure` filled in. */
 int namespace_socket_open(const struct namespace_socket_options *options, struct failure *failure);
 
+/* From now on the close of this TCP socket resets its connection, also one that has been shut down. 0, or -1 with errno. */
+int socket_reset_on_close(int fd);
+
 #endif

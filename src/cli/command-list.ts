@@ -1,21 +1,8 @@
-/** All commands. Names and summaries are here, the rest is in their modules, which are loaded when they are wanted. */
-import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
-
-/** Gives a command its description, options and action. */
-export type Define = (command: Command, cli: Cli) => void
-
-export interface CommandEntry {
-  readonly name: string
-  readonly aliases?: readonly string[]
-  readonly summary: string
-  /** The heading under which help lists it. */
-  readonly group?: string
-  readonly hidden?: boolean
-  /** Absent where it only has commands of its own. */
-  define?(): Promise<Define>
-  readonly commands?: readonly CommandEntry[]
-}
+/**
+ * All commands that stand right behind `tapwire`, as its help lists them. Names and summaries are here; those of the commands behind them
+ * (`tapwire network create`) are in subcommand-list.ts, and the rest is in the commands' modules. Both are loaded when they are wanted.
+ */
+import type { CommandEntry } from './command-entry.ts'
 
 const SANDBOXES = 'Sandboxes:'
 const NETWORKS = 'Networks:'
@@ -59,25 +46,7 @@ const port: CommandEntry = {
   name: 'port',
   summary: 'list the published ports of a sandbox',
   define: async () => (await import('./commands/port.ts')).definePort,
-  commands: [
-    {
-      name: 'add',
-      summary: 'publish ports of a sandbox',
-      define: async () => (await import('./commands/port-change.ts')).definePortAdd,
-    },
-    {
-      name: 'rm',
-      aliases: ['remove'],
-      summary: 'publish ports no more',
-      define: async () => (await import('./commands/port-change.ts')).definePortRm,
-    },
-    {
-      name: 'ls',
-      aliases: ['list'],
-      summary: 'list the published ports of all sandboxes, or of one',
-      define: async () => (await import('./commands/port.ts')).definePortLs,
-    },
-  ],
+  commands: async () => (await import('./subcommand-list.ts')).PORT_COMMANDS,
 }
 const ps: CommandEntry = {
   name: 'ps',
@@ -126,6 +95,7 @@ const wait: CommandEntry = {
   define: async () => (await import('./commands/wait.ts')).defineWait,
 }
 
+/** Behind `tapwire sandbox` as well. */
 const SANDBOX_COMMANDS: readonly CommandEntry[] = [
   run,
   create,
@@ -142,46 +112,6 @@ const SANDBOX_COMMANDS: readonly CommandEntry[] = [
   rename,
   wait,
   port,
-]
-
-const NETWORK_COMMANDS: readonly CommandEntry[] = [
-  {
-    name: 'create',
-    summary: 'make a network',
-    define: async () => (await import('./commands/network-create.ts')).defineNetworkCreate,
-  },
-  {
-    name: 'ls',
-    aliases: ['list'],
-    summary: 'list networks',
-    define: async () => (await import('./commands/network-ls.ts')).defineNetworkLs,
-  },
-  {
-    name: 'inspect',
-    summary: 'show all that is known of networks',
-    define: async () => (await import('./commands/inspect.ts')).defineNetworkInspect,
-  },
-  {
-    name: 'rm',
-    aliases: ['remove'],
-    summary: 'remove networks',
-    define: async () => (await import('./commands/network-rm.ts')).defineNetworkRm,
-  },
-  {
-    name: 'prune',
-    summary: 'remove all networks that no sandbox uses',
-    define: async () => (await import('./commands/prune.ts')).defineNetworkPrune,
-  },
-  {
-    name: 'connect',
-    summary: 'plug a sandbox into a network',
-    define: async () => (await import('./commands/network-connect.ts')).defineNetworkConnect,
-  },
-  {
-    name: 'disconnect',
-    summary: 'unplug a sandbox from a network',
-    define: async () => (await import('./commands/network-connect.ts')).defineNetworkDisconnect,
-  },
 ]
 
 /** `tapwire inspect` takes networks as well. */
@@ -201,166 +131,54 @@ export const COMMANDS: readonly CommandEntry[] = [
     aliases: ['container'],
     summary: 'all commands for sandboxes, and prune',
     group: SANDBOXES,
-    commands: [
+    commands: async () => [
       ...SANDBOX_COMMANDS.map((entry) =>
         entry === ps ? { ...ps, name: 'ls', aliases: ['list', 'ps'] } : entry,
       ),
-      {
-        name: 'prune',
-        summary: 'remove all sandboxes that do not run',
-        define: async () => (await import('./commands/prune.ts')).defineSandboxPrune,
-      },
+      ...(await import('./subcommand-list.ts')).MORE_SANDBOX_COMMANDS,
     ],
   },
-  { name: 'network', summary: 'manage networks', group: NETWORKS, commands: NETWORK_COMMANDS },
+  {
+    name: 'network',
+    summary: 'manage networks',
+    group: NETWORKS,
+    commands: async () => (await import('./subcommand-list.ts')).NETWORK_COMMANDS,
+  },
   {
     name: 'service',
     summary: 'one name and one address for several sandboxes',
     group: NETWORKS,
-    commands: [
-      {
-        name: 'create',
-        summary: 'make a service',
-        define: async () => (await import('./commands/service.ts')).defineServiceCreate,
-      },
-      {
-        name: 'ls',
-        aliases: ['list'],
-        summary: 'list services',
-        define: async () => (await import('./commands/service-ls.ts')).defineServiceLs,
-      },
-      {
-        name: 'ps',
-        summary: 'list the sandboxes that serve',
-        define: async () => (await import('./commands/service-ls.ts')).defineServicePs,
-      },
-      {
-        name: 'inspect',
-        summary: 'show all that is known of services',
-        define: async () => (await import('./commands/inspect.ts')).defineServiceInspect,
-      },
-      {
-        name: 'update',
-        summary: 'change what a service publishes, and who serves',
-        define: async () => (await import('./commands/service.ts')).defineServiceUpdate,
-      },
-      {
-        name: 'rm',
-        aliases: ['remove'],
-        summary: 'remove services',
-        define: async () => (await import('./commands/service.ts')).defineServiceRm,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).SERVICE_COMMANDS,
   },
   {
     name: 'link',
     summary: 'make links late, lossy, slow or down, and look at what they do',
     group: NETWORKS,
-    commands: [
-      {
-        name: 'set',
-        summary: 'say what a link does to frames',
-        define: async () => (await import('./commands/link.ts')).defineLinkSet,
-      },
-      {
-        name: 'show',
-        aliases: ['ls', 'list'],
-        summary: 'show what links do, and have done',
-        define: async () => (await import('./commands/link.ts')).defineLinkShow,
-      },
-      {
-        name: 'reset',
-        summary: 'let frames pass as they are',
-        define: async () => (await import('./commands/link.ts')).defineLinkReset,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).LINK_COMMANDS,
   },
   {
     name: 'overlay',
     summary: 'look at networks that go on to other hosts',
     group: NETWORKS,
-    commands: [
-      {
-        name: 'ls',
-        aliases: ['list'],
-        summary: 'list the networks that go on behind a tunnel',
-        define: async () => (await import('./commands/overlay.ts')).defineOverlayLs,
-      },
-      {
-        name: 'peers',
-        summary: 'list the hosts that they go on to',
-        define: async () => (await import('./commands/overlay.ts')).defineOverlayPeers,
-      },
-      {
-        name: 'status',
-        summary: 'show how this host stands in its cluster, and who else is there',
-        define: async () => (await import('./commands/cluster.ts')).defineOverlayStatus,
-      },
-      {
-        name: 'forget',
-        summary: 'give back the addresses of hosts that will not come back',
-        define: async () => (await import('./commands/cluster.ts')).defineOverlayForget,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).OVERLAY_COMMANDS,
   },
   {
     name: 'nat',
     summary: 'look at the connections that the router follows',
     group: ROUTER,
-    commands: [
-      {
-        name: 'ls',
-        aliases: ['list'],
-        summary: 'list the connections, and how they are translated',
-        define: async () => (await import('./commands/nat.ts')).defineNatLs,
-      },
-      {
-        name: 'flush',
-        summary: 'end connections',
-        define: async () => (await import('./commands/nat.ts')).defineNatFlush,
-      },
-      {
-        name: 'stats',
-        summary: 'show what the router has counted',
-        define: async () => (await import('./commands/nat-stats.ts')).defineNatStats,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).NAT_COMMANDS,
   },
   {
     name: 'uplink',
     summary: 'manage the way out of all networks',
     group: ROUTER,
-    commands: [
-      {
-        name: 'ls',
-        aliases: ['list'],
-        summary: 'show the uplink',
-        define: async () => (await import('./commands/uplink.ts')).defineUplinkLs,
-      },
-      {
-        name: 'set',
-        summary: 'connect the networks to an interface of the machine, or to a TAP',
-        define: async () => (await import('./commands/uplink.ts')).defineUplinkSet,
-      },
-      {
-        name: 'unset',
-        summary: 'take the way out away',
-        define: async () => (await import('./commands/uplink.ts')).defineUplinkUnset,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).UPLINK_COMMANDS,
   },
   {
     name: 'neigh',
     summary: "look at the router's neighbours",
     group: ROUTER,
-    commands: [
-      {
-        name: 'ls',
-        aliases: ['list'],
-        summary: 'list the addresses that the router knows by ARP',
-        define: async () => (await import('./commands/neigh.ts')).defineNeighLs,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).NEIGH_COMMANDS,
   },
   {
     name: 'explain',
@@ -390,62 +208,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'extcap',
     summary: "show the networks among Wireshark's interfaces",
     group: PACKETS,
-    commands: [
-      {
-        name: 'install',
-        summary: 'let Wireshark find Tapwire',
-        define: async () => (await import('./commands/extcap.ts')).defineExtcapInstall,
-      },
-      {
-        name: 'uninstall',
-        summary: 'take that back',
-        define: async () => (await import('./commands/extcap.ts')).defineExtcapUninstall,
-      },
-      {
-        name: 'status',
-        summary: 'tell whether Wireshark finds Tapwire, and which',
-        define: async () => (await import('./commands/extcap.ts')).defineExtcapStatus,
-      },
-      {
-        name: 'run',
-        summary: 'what Wireshark calls',
-        hidden: true,
-        define: async () => (await import('./commands/extcap-run.ts')).defineExtcapRun,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).EXTCAP_COMMANDS,
   },
   {
     name: 'dns',
     summary: 'look at the names by which sandboxes find one another, and at who asks for what',
     group: NAMES,
-    commands: [
-      {
-        name: 'ls',
-        aliases: ['list'],
-        summary: 'list the names of all networks, or of one',
-        define: async () => (await import('./commands/dns.ts')).defineDnsLs,
-      },
-      {
-        name: 'query',
-        summary: 'ask as a sandbox would, and tell why the answer is what it is',
-        define: async () => (await import('./commands/dns-query.ts')).defineDnsQuery,
-      },
-      {
-        name: 'log',
-        summary: 'show what was asked, and what became of it',
-        define: async () => (await import('./commands/dns-log.ts')).defineDnsLog,
-      },
-      {
-        name: 'stats',
-        summary: 'show what the name server has counted',
-        define: async () => (await import('./commands/dns-stats.ts')).defineDnsStats,
-      },
-      {
-        name: 'flush',
-        summary: 'forget answers from outside',
-        define: async () => (await import('./commands/dns.ts')).defineDnsFlush,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).DNS_COMMANDS,
   },
   {
     name: 'demo',
@@ -487,19 +256,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'fdb',
     summary: "look at the switch's MAC table",
     group: SYSTEM,
-    commands: [
-      {
-        name: 'ls',
-        aliases: ['list'],
-        summary: 'list the stations',
-        define: async () => (await import('./commands/fdb.ts')).defineFdbLs,
-      },
-      {
-        name: 'flush',
-        summary: 'forget the stations',
-        define: async () => (await import('./commands/fdb.ts')).defineFdbFlush,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).FDB_COMMANDS,
   },
   { ...stats, group: SYSTEM },
   {
@@ -531,35 +288,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'run the daemon in the foreground, or stop it',
     group: SYSTEM,
     define: async () => (await import('./commands/daemon.ts')).defineDaemon,
-    commands: [
-      {
-        name: 'stop',
-        summary: 'stop the daemon and all sandboxes',
-        define: async () => (await import('./commands/daemon.ts')).defineDaemonStop,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).DAEMON_COMMANDS,
   },
   {
     name: 'system',
     summary: 'prune, events and info',
     group: SYSTEM,
-    commands: [
-      {
-        name: 'prune',
-        summary: 'remove what is unused, and what dead daemons left',
-        define: async () => (await import('./commands/prune.ts')).defineSystemPrune,
-      },
-      {
-        name: 'events',
-        summary: 'show what happens, as it happens',
-        define: async () => (await import('./commands/events.ts')).defineEvents,
-      },
-      {
-        name: 'info',
-        summary: 'show what the daemon is and has',
-        define: async () => (await import('./commands/version.ts')).defineInfo,
-      },
-    ],
+    commands: async () => (await import('./subcommand-list.ts')).SYSTEM_COMMANDS,
   },
   {
     name: 'complete',

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { type Cli, type CliContext, EXIT_BAD_OPTION, EXIT_FAILED } from './cli.ts'
-import { COMMANDS, type CommandEntry } from './command-list.ts'
+import type { CommandEntry } from './command-entry.ts'
+import { COMMANDS } from './command-list.ts'
 import { ProgramCommand } from './program-command.ts'
 
 /** Runs one command line (without `node` and the program's path) and returns the exit code. Never throws. */
@@ -77,7 +78,7 @@ async function define(
   }
   if (entry.commands === undefined) return
   if (entry.define === undefined) command.description(`${entry.summary}.`)
-  await addCommands(command, cli, entry.commands, words)
+  await addCommands(command, cli, await entry.commands(), words)
 }
 
 export function createProgram(cli: Cli): ProgramCommand {

@@ -99,7 +99,13 @@ export class DatapathFabric implements Fabric {
     this.#datapath = datapath
     this.#uplink = new Uplink(datapath, log)
     this.#tunnels = new Tunnels(datapath, log)
-    this.#dns = new DnsService({ datapath, log, relay, resolvConf, wayOut: () => this.#wayOut() })
+    this.#dns = new DnsService({
+      nameServer: datapath.dns,
+      log,
+      relay,
+      resolvConf,
+      wayOut: () => this.#wayOut(),
+    })
     this.#lasting = new LastingPorts(log, async (port) => {
       await datapath.removePort(port)
     })

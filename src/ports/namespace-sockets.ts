@@ -51,6 +51,14 @@ export function openListener({ namespace, protocol, family = 4, address, port }:
   return open({ namespace, tcp, ipv6: family === 6, address, port, backlog: tcp ? BACKLOG : 0 })
 }
 
+/**
+ * From now on the close of this TCP socket resets its connection (SO_LINGER of 0). For `destroy` in the place of Node's
+ * `resetAndDestroy`, which fails while an end is on its way, and then leaves the descriptor open for ever (libuv does not mix the two).
+ */
+export function resetOnClose(descriptor: number): void {
+  native().resetOnClose(descriptor)
+}
+
 type NativeOptions = Parameters<ReturnType<typeof native>['openSocket']>[0]
 
 function open(options: NativeOptions): number {

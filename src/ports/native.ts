@@ -198,6 +198,8 @@ export interface NativeAddon {
   makeNamespace(): number
   /** A descriptor that does not block, of a socket that belongs to the namespace for good. */
   openSocket(options: NativeSocketOptions): number
+  /** From now on the close of this TCP socket resets its connection. */
+  resetOnClose(descriptor: number): void
 }
 
 export interface NativeError extends Error {

@@ -21,9 +21,11 @@ describe('tapwire', () => {
   it('has help with examples for each command', async () => {
     const { code, out } = await harness.tapwire(['--help'])
     assert.equal(code, 0)
-    for (const { name, commands } of COMMANDS) {
+    for (const entry of COMMANDS) {
+      const { name } = entry
       assert.match(out, new RegExp(`^  ${name}[ |]`, 'm'))
-      for (const words of commands?.map((one) => [name, one.name]) ?? [[name]]) {
+      const subcommands = await entry.commands?.()
+      for (const words of subcommands?.map((one) => [name, one.name]) ?? [[name]]) {
         const help = await harness.tapwire([...words, '--help'])
         assert.deepEqual([help.code, help.err], [0, ''], words.join(' '))
         assert.match(help.out, /^Examples:\n {2}(tapwire|source) /m, words.join(' '))

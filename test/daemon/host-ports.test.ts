@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
 import { after, before, describe, it, mock } from 'node:test'
 import { promisify } from 'node:util'
 import { Datapath } from '../../src/daemon/datapath.ts'
@@ -96,6 +96,14 @@ async function serving(
   } finally {
     server.close()
   }
+}
+
+/** Resolves once no more are open. */
+function descriptorsUpTo(count: number): Promise<void> {
+  const { promise, resolve } = deferred<void>()
+  const look = (): void => void (openDescriptors().length <= count ? resolve() : setImmediate(look))
+  look()
+  return promise
 }
 
 function tcp(sockets: RelaySockets): void {
@@ -212,6 +220,33 @@ function tcp(sockets: RelaySockets): void {
     }),
   )
 
+  it('a reset while an end is on its way leaves nothing behind', async () => {
+    const before = openDescriptors().length
+    const relay = new TcpRelay(sockets, failing)
+    relay.open(request(), TARGET)
+    const client = new Socket({ allowHalfOpen: true })
+    const end = Object.getOwnPropertyDescriptor(Socket.prototype, 'end')!.value as () => Socket
+    const ends = mock.method(Socket.prototype, 'end', function (this: Socket, ...args: unknown[]): Socket {
+      Reflect.apply(end, this, args)
+      // The relay's end towards the client has not been shut down yet: libuv does that in its next turn.
+      if (client.localPort !== undefined && this.remotePort === client.localPort) relay.close()
+      return this
+    })
+    try {
+      await serving(
+        (socket) => socket.end(),
+        async () => {
+          client.connect(3000, ADDRESS)
+          assert.equal(await answerOf(client), 'ECONNRESET')
+        },
+      )
+    } finally {
+      ends.mock.restore()
+      relay.close()
+    }
+    await descriptorsUpTo(before)
+  })
+
   it(
     'no more connections than the maximum are accepted; the others wait, and get their turn',
     using(
@@ -274,10 +309,7 @@ function tcp(sockets: RelaySockets): void {
       )
       await answerOf(connect(3000, ADDRESS))
     })()
-    const { promise, resolve } = deferred<void>()
-    const look = (): void => void (openDescriptors().length <= before ? resolve() : setImmediate(look))
-    look()
-    await promise
+    await descriptorsUpTo(before)
   })
 
   it('does not spin, and goes on, when it has no descriptor for a while', async () => {

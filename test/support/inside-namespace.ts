@@ -19,12 +19,13 @@ export function insideNamespace(url: string, define: () => void, unmet: Skip = f
     define()
     return
   }
-  const skip = needsRoot() || needs('ip', 'unshare') || unmet
+  const skip = needsRoot() || needs('ip', 'setpriv', 'unshare') || unmet
   it('in a network namespace of its own', { skip }, async () => {
     // Without the mark of the runner above it, a test file reports for itself.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env
     const node = [process.execPath, '--enable-source-maps', '--test-reporter=tap', fileURLToPath(url)]
-    const child = spawn('unshare', ['--net', ...node], {
+    // It ends with this process, also where that is killed because it takes too long.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '--net', ...node], {
       env: { ...env, [MARK]: url },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -25,17 +25,17 @@ import { DNS_MESSAGE_MAX, DNS_UDP_SIZE_MAX } from '../../limits.ts'
 import { answerLimit } from '../../protocols/dns-questions.ts'
 import { HEADER_SIZE } from '../../wire/dns.ts'
 import { encodeName } from '../../wire/dns-name.ts'
-import type { Datapath } from '../datapath.ts'
 import { describe, type Log } from '../log.ts'
 import type { RelayAttachment } from '../relay/relay-attachment.ts'
 import { ConnectionShares } from './connection-shares.ts'
+import type { DatapathDns } from './datapath-dns.ts'
 import { GatewayTcpServer } from './gateway-tcp-server.ts'
 import { LoopbackServers } from './loopback-servers.ts'
 import { Outside, type OutsideAnswer, type OutsideQuestion, type WayOut } from './outside.ts'
 import { ServerNumbers } from './server-numbers.ts'
 
 export interface DnsServiceParts {
-  readonly datapath: Datapath
+  readonly nameServer: DatapathDns
   readonly relay: RelayAttachment
   readonly log: Pick<Log, 'info' | 'warn'>
   readonly wayOut: () => WayOut
@@ -48,7 +48,7 @@ const CLOCK_STEP_MS = 1000
 
 export class DnsService {
   readonly #parts: DnsServiceParts
-  readonly #datapath: Datapath
+  readonly #nameServer: DatapathDns
   readonly #outside: Outside
   readonly #shares = new ConnectionShares()
   readonly #loopbacks: LoopbackServers
@@ -62,9 +62,9 @@ export class DnsService {
   #closed = false
 
   constructor(parts: DnsServiceParts) {
-    const { datapath, log } = parts
+    const { nameServer, log } = parts
     this.#parts = parts
-    this.#datapath = datapath
+    this.#nameServer = nameServer
     this.#outside = new Outside(parts)
     this.#loopbacks = new LoopbackServers({
       shares: this.#shares,
@@ -72,24 +72,24 @@ export class DnsService {
       byUdp: (resolver, message) => this.#answer({ resolver }, message, answerLimit(message)),
       byTcp: (resolver, message) => this.#answer({ resolver }, message, DNS_MESSAGE_MAX),
     })
-    datapath.on('questions', this.#takeQuestions)
+    nameServer.on('questions', this.#takeQuestions)
   }
 
   async setZone(domain: number, zone: FabricZone | undefined): Promise<void> {
-    await this.#datapath.setZone(domain, zone)
+    await this.#nameServer.setZone(domain, zone)
     if (zone?.served === true) await this.#serveGateways()
   }
 
   async setNamedHost(id: number, host: FabricNamedHost | undefined): Promise<void> {
     const settings = host && namedHostSettings(id, host)
-    await limited(this.#datapath.setNamedHost(id, settings))
+    await limited(this.#nameServer.setNamedHost(id, settings))
   }
 
   /** Throws SANDBOX_START, LIMIT_REACHED, and changes nothing. */
   async setResolver(id: number, resolver: FabricResolver | undefined): Promise<void> {
     const undo = this.#loopbacks.set(id, resolver?.loopback)
     try {
-      await limited(this.#datapath.setResolver(id, resolver && resolverSettings(id, resolver)))
+      await limited(this.#nameServer.setResolver(id, resolver && resolverSettings(id, resolver)))
     } catch (error) {
       undo()
       throw error
@@ -108,7 +108,7 @@ export class DnsService {
     const started = performance.now()
     const query = composeQuestion(randomInt(0x10000), name, question, DNS_UDP_SIZE_MAX)
     const { resolver } = question
-    const found = await this.#datapath.resolve({ resolver }, query, DNS_MESSAGE_MAX, { explained: true })
+    const found = await this.#nameServer.resolve({ resolver }, query, DNS_MESSAGE_MAX, { explained: true })
     if (found.verdict === 'drop') return unanswered(found.steps, performance.now() - started)
     if (found.verdict === 'answer') {
       const { message, steps } = found
@@ -126,11 +126,11 @@ export class DnsService {
   }
 
   async stats(): Promise<FabricDnsStats> {
-    return { ...(await this.#datapath.dnsCounts()), ...this.#outside.stats() }
+    return { ...(await this.#nameServer.counts()), ...this.#outside.stats() }
   }
 
   async entries(after: number, limit: number): Promise<FabricDnsLog> {
-    const { entries, last, lost, nowMs } = await this.#datapath.dnsLog(after, limit)
+    const { entries, last, lost, nowMs } = await this.#nameServer.log(after, limit)
     const epochMs = this.#epochMs(nowMs)
     return {
       entries: entries.map((entry) =>
@@ -158,7 +158,7 @@ export class DnsService {
   /** Nothing is open when it resolves, and nothing is asked any more. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#datapath.off('questions', this.#takeQuestions)
+    this.#nameServer.off('questions', this.#takeQuestions)
     this.#outside.close()
     this.#loopbacks.close()
     const gateways = await this.#gateways
@@ -186,13 +186,13 @@ export class DnsService {
     const notes = this.#notes
     this.#answers = []
     this.#notes = []
-    if (answers.length > 0) this.#datapath.answerQuestions(answers)
-    if (notes.length > 0) this.#datapath.noteQuestions(notes)
+    if (answers.length > 0) this.#nameServer.answerQuestions(answers)
+    if (notes.length > 0) this.#nameServer.note(notes)
   }
 
   /** Undefined: there is nothing to say to it. */
   async #answer(asker: DnsAsker, message: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
-    const found = await this.#datapath.resolve(asker, message, limit)
+    const found = await this.#nameServer.resolve(asker, message, limit)
     if (found.verdict === 'answer') return found.message
     if (found.verdict === 'drop' || this.#closed) return undefined
     const { resolver } = found
@@ -222,10 +222,10 @@ export class DnsService {
   }
 
   async #openGateways(): Promise<GatewayTcpServer | undefined> {
-    const { datapath, relay, log } = this.#parts
+    const { nameServer, relay, log } = this.#parts
     try {
       return await GatewayTcpServer.open({
-        datapath,
+        nameServer,
         relay,
         shares: this.#shares,
         answer: (asker, message, limit) => this.#answer(asker, message, limit),

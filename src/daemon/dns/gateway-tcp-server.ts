@@ -4,14 +4,14 @@ import { ipv4Number } from '../../control/fabric/router-translation.ts'
 import type { DnsAsker } from '../../datapath/dns/dns-settings.ts'
 import { DNS_MESSAGE_MAX, DNS_PORT, RELAY_DOMAIN } from '../../limits.ts'
 import { openListener } from '../../ports/namespace-sockets.ts'
-import type { Datapath } from '../datapath.ts'
 import type { RelayAttachment } from '../relay/relay-attachment.ts'
 import { RELAY_ADDRESSES } from '../relay/relay-namespace.ts'
 import type { ConnectionShares } from './connection-shares.ts'
+import type { DatapathDns } from './datapath-dns.ts'
 import { type TcpClient, TcpNameServer } from './tcp-name-server.ts'
 
 export interface GatewayTcpServerParts {
-  readonly datapath: Pick<Datapath, 'setDnsService'>
+  readonly nameServer: Pick<DatapathDns, 'setService'>
   readonly relay: Pick<RelayAttachment, 'connect' | 'namespace'>
   readonly shares: ConnectionShares
   answer(asker: DnsAsker, message: Uint8Array, limit: number): Promise<Uint8Array | undefined>
@@ -38,7 +38,7 @@ export class GatewayTcpServer {
     })
     try {
       const service = { address: ipv4Number(address), port: DNS_PORT, domain: RELAY_DOMAIN }
-      await parts.datapath.setDnsService(service)
+      await parts.nameServer.setService(service)
     } catch (error) {
       closeSync(descriptor)
       throw error

@@ -1,5 +1,6 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import { RELAY_CONNECT_TIMEOUT_MS, RELAY_KEEPALIVE_S } from '../../limits.ts'
+import { resetOnClose } from '../../ports/namespace-sockets.ts'
 
 export interface TcpConnectionEnds {
   /** A connection of a local program. */
@@ -15,6 +16,7 @@ export interface TcpConnectionEnds {
  * breaks one end resets the other, and a target that cannot be reached resets the client, which is all that a relay can say.
  */
 export class TcpConnection {
+  readonly #ends: TcpConnectionEnds
   readonly #client: Socket
   readonly #target: Socket
   readonly #timer: NodeJS.Timeout
@@ -22,6 +24,7 @@ export class TcpConnection {
 
   /** Takes both descriptors over. Calls `closed` once, when both are closed. */
   constructor(ends: TcpConnectionEnds, closed: () => void) {
+    this.#ends = ends
     this.#client = adopt(ends.client)
     this.#target = adopt(ends.target)
     for (const socket of [this.#client, this.#target]) {
@@ -38,8 +41,8 @@ export class TcpConnection {
 
   /** Resets both ends. */
   abort(): void {
-    reset(this.#client)
-    reset(this.#target)
+    reset(this.#client, this.#ends.client)
+    reset(this.#target, this.#ends.target)
   }
 
   #join(): void {
@@ -63,9 +66,9 @@ function adopt(descriptor: number): Socket {
   return new Socket(options)
 }
 
-/** One that is still connecting has nothing to reset: it is closed at once. */
-function reset(socket: Socket): void {
+function reset(socket: Socket, descriptor: number): void {
+  // Of one that is destroyed, the descriptor may be another's by now.
   if (socket.destroyed) return
-  if (socket.connecting) socket.destroy()
-  else socket.resetAndDestroy()
+  resetOnClose(descriptor)
+  socket.destroy()
 }

@@ -25,8 +25,9 @@ import type { FrameMemory } from '../frame-memory.ts'
 import * as frameMemory from '../frame-memory.ts'
 import { LinkDirection } from '../impairment/impairment-settings.ts'
 import type { ExplainedStep } from '../router-settings.ts'
-import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
+import type { FrameRecorder } from './frame-recorder.ts'
 import { Glance } from './glance.ts'
+import { NestedWays } from './nested-ways.ts'
 import { Fact } from './recorded-frame.ts'
 import type { Trail, TrailWatcher } from './trail.ts'
 
@@ -48,22 +49,6 @@ const NONE = -1
 const NUMBER_MAX = 2 ** 31 - 1
 const MS_PER_S = 1000
 
-/** Frames whose ways are inside one another: an answer to ARP, the first fragment that waited for it, those that waited for that, and what is lost meanwhile. */
-const NESTED_MAX = 8
-
-/** Of `FrameWay`; what a nested one sets aside. */
-interface Aside {
-  number: number
-  facts: number
-  movedFrom: number
-  reason: number
-  flow: number
-  trailReason: number
-  trailFacts: number
-  trailFlow: number
-  trailMade: boolean
-}
-
 export class RecordedPath implements TrailWatcher {
   private readonly engine: Engine
   private readonly memory: FrameMemory
@@ -71,17 +56,7 @@ export class RecordedPath implements TrailWatcher {
   private readonly transmit: () => void
   private recorders: readonly FrameRecorder[] = []
   private lastNumber = 0
-  private readonly way: { -readonly [Key in keyof FrameWay]: FrameWay[Key] } = {
-    number: 0,
-    timeMs: 0,
-    facts: 0,
-    movedFrom: NONE,
-    reason: 0,
-    flow: NONE,
-    place: NONE,
-  }
-  private readonly aside: readonly Aside[]
-  private depth = 0
+  private readonly ways: NestedWays
   /** Transmissions in the list that the recorders have been told of. */
   private told = 0
   /** Numbers of the frames that the transmissions in the list are of. */
@@ -98,18 +73,8 @@ export class RecordedPath implements TrailWatcher {
     this.memory = memory
     this.trail = engine.counters.trail
     this.transmit = transmit
+    this.ways = new NestedWays(this.trail)
     this.together = new Glance(memory.received)
-    this.aside = Array.from({ length: NESTED_MAX }, () => ({
-      number: 0,
-      facts: 0,
-      movedFrom: NONE,
-      reason: 0,
-      flow: NONE,
-      trailReason: 0,
-      trailFacts: 0,
-      trailFlow: NONE,
-      trailMade: false,
-    }))
   }
 
   /** Whether anybody looks. Where nobody does, the engine is to be called itself. */
@@ -137,13 +102,13 @@ export class RecordedPath implements TrailWatcher {
 
   /** Engine.arrive, for what is lost on the way: `nowMs` and `nowUs` are the same. */
   arrive(count: number, nowMs: number, nowUs: number): number {
-    this.way.timeMs = nowMs
+    this.ways.current.timeMs = nowMs
     return this.engine.arrive(count, nowUs)
   }
 
   /** Engine.inject: the frame arrives at the port. `byLink`: as with Engine.place. */
   inject(port: number, frame: Uint8Array, nowMs: number, byLink = false): void {
-    this.way.timeMs = nowMs
+    this.ways.current.timeMs = nowMs
     this.process(this.engine.place(port, frame, byLink), nowMs)
   }
 
@@ -151,14 +116,14 @@ export class RecordedPath implements TrailWatcher {
   process(count: number, nowMs: number): void {
     if (count > BURST_MAX) throw new RangeError(`a burst has at most ${BURST_MAX} frames, not ${count}`)
     const nowS = Math.floor(nowMs / MS_PER_S)
-    this.way.timeMs = nowMs
+    this.ways.current.timeMs = nowMs
     for (let i = 0; i < count; ) {
       const end = this.overlooked(i, count)
       if (end > i) this.glance(i, end, nowS)
       else this.look(i, nowS)
       i = Math.max(end, i + 1)
     }
-    if (this.recorders.some((recorder) => recorder.wantsRefused)) this.transmitNow()
+    if (this.wantsRefused()) this.transmitNow()
     this.flush()
   }
 
@@ -202,7 +167,7 @@ export class RecordedPath implements TrailWatcher {
 
   /** Transmits what stands in the list. */
   transmitNow(): void {
-    if (this.depth > 0) this.depart()
+    if (this.ways.depth > 0) this.depart()
     if (this.engine.transmitCount > 0) this.transmit()
     this.settle(true)
   }
@@ -212,12 +177,12 @@ export class RecordedPath implements TrailWatcher {
    * list. Slow. Empty for what had waited.
    */
   explain(port: number, offset: number, length: number): readonly ExplainedStep[] {
-    if (this.depth > 1) return []
+    if (this.ways.depth > 1) return []
     if (this.linkReason !== 0) return this.explainLoss(port)
     this.transmitNow()
     const frame = this.memory.bytes.slice(offset, offset + length)
     const virtioHeader = this.memory.bytes.slice(offset - VIRTIO_NET_HEADER_SIZE, offset)
-    const nowS = Math.floor(this.way.timeMs / MS_PER_S)
+    const nowS = Math.floor(this.ways.current.timeMs / MS_PER_S)
     return this.engine.explain(port, frame, nowS, { hasArrived: true, virtioHeader })
   }
 
@@ -225,40 +190,40 @@ export class RecordedPath implements TrailWatcher {
     if (!this.together.active) return
     this.depart()
     this.together.isRouted = true
-    this.clear(this.way.number, 0)
+    const { ways } = this
+    ways.clear(ways.current.number, 0)
     this.placeAt(offset)
-    this.trail.number = this.way.number
+    this.trail.number = ways.current.number
   }
 
   releasing(number: number, port: number, offset: number, length: number): void {
     this.depart()
-    this.setAside()
-    this.clear(number, RELEASED)
-    for (const recorder of this.recorders) recorder.begin(this.way, port, offset, length)
+    this.ways.enter(number, RELEASED)
+    for (const recorder of this.recorders) recorder.begin(this.ways.current, port, offset, length)
   }
 
   released(): void {
     this.depart()
-    for (const recorder of this.recorders) recorder.end(this.way)
-    this.takeBack()
+    for (const recorder of this.recorders) recorder.end(this.ways.current)
+    this.ways.leave()
   }
 
   /** Frames at a glance are not told of one by one, but for those that the router deals with. */
   numberOf(offset: number): number {
-    const { way, together } = this
-    if (this.depth === 0) return 0
-    if (!together.active || together.isRouted) return way.number
+    const { ways, together } = this
+    if (ways.depth === 0) return 0
+    if (!together.active || together.isRouted) return ways.current.number
     const place = together.find(offset)
     return place === NONE ? 0 : together.number(place)
   }
 
   passing(number: number): void {
-    if (number === this.way.number) return
+    if (number === this.ways.current.number) return
     this.depart()
     const { recorders } = this
-    for (let r = 0; r < recorders.length; r++) recorders[r]!.end(this.way)
-    this.clear(number, RELEASED | DELAYED)
-    for (let r = 0; r < recorders.length; r++) recorders[r]!.make(this.way)
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.end(this.ways.current)
+    this.ways.clear(number, RELEASED | DELAYED)
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.make(this.ways.current)
   }
 
   lost(
@@ -269,17 +234,16 @@ export class RecordedPath implements TrailWatcher {
     length: number,
     reason: number,
   ): void {
-    this.setAside()
-    this.clear(number, RELEASED)
-    this.way.reason = reason
-    for (const recorder of this.recorders) recorder.lose(this.way, port, bytes, offset, length)
-    this.takeBack()
+    this.ways.enter(number, RELEASED)
+    this.ways.current.reason = reason
+    for (const recorder of this.recorders) recorder.lose(this.ways.current, port, bytes, offset, length)
+    this.ways.leave()
   }
 
   lostOnLink(port: number, direction: LinkDirection, offset: number, length: number, reason: number): void {
     if (direction === FROM) this.neverArrives(port, offset, length, reason)
     // Outside of any way nothing is sent but what had been told of.
-    else if (this.depth > 0) this.neverDeparts(port, offset, length, reason)
+    else if (this.ways.depth > 0) this.neverDeparts(port, offset, length, reason)
   }
 
   private neverArrives(port: number, offset: number, length: number, reason: number): void {
@@ -291,8 +255,9 @@ export class RecordedPath implements TrailWatcher {
   }
 
   private neverDeparts(port: number, offset: number, length: number, reason: number): void {
-    const { way, trail, recorders } = this
-    if (this.depth === 1 && this.together.active) this.placeAt(offset)
+    const { trail, recorders } = this
+    const way = this.ways.current
+    if (this.ways.depth === 1 && this.together.active) this.placeAt(offset)
     const before = way.reason
     way.facts = trail.facts
     way.flow = trail.flow
@@ -342,8 +307,7 @@ export class RecordedPath implements TrailWatcher {
     for (let r = 0; r < recorders.length; r++) recorders[r]!.overlook(from, to)
     if (this.lastNumber + to - from > NUMBER_MAX) this.lastNumber = 0
     this.together.begin(from, to, this.lastNumber + 1)
-    this.depth = 1
-    this.clear(this.lastNumber + 1, 0)
+    this.ways.begin(this.lastNumber + 1, 0)
     this.lastNumber += to - from
     for (let done = from; done < to; ) {
       done = this.engine.process(done, to, nowS)
@@ -351,13 +315,13 @@ export class RecordedPath implements TrailWatcher {
     }
     this.depart()
     this.together.end()
-    this.depth = 0
-    this.trail.number = 0
+    this.ways.end()
   }
 
   /** Tells of the frame at a glance that came where `offset` says, if one did: else of the one before. */
   private placeAt(offset: number): void {
-    const { way, together } = this
+    const { together } = this
+    const way = this.ways.current
     const place = together.find(offset)
     if (place !== NONE) way.number = together.number(place)
     way.place = together.isRouted ? NONE : place
@@ -368,27 +332,25 @@ export class RecordedPath implements TrailWatcher {
     this.lastNumber = this.lastNumber === NUMBER_MAX ? 1 : this.lastNumber + 1
     this.adds = stations.added
     this.moves = stations.moved
-    this.depth = 1
-    this.clear(this.lastNumber, 0)
+    this.ways.begin(this.lastNumber, 0)
     const { recorders } = this
-    for (let r = 0; r < recorders.length; r++) recorders[r]!.begin(this.way, port, offset, length)
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.begin(this.ways.current, port, offset, length)
   }
 
   private end(): void {
     this.depart()
     const { recorders } = this
-    for (let r = 0; r < recorders.length; r++) recorders[r]!.end(this.way)
-    this.depth = 0
-    this.trail.number = 0
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.end(this.ways.current)
+    this.ways.end()
   }
 
   private make(nowMs: number, facts: number): void {
-    this.way.timeMs = nowMs
-    this.depth = 1
+    this.ways.current.timeMs = nowMs
     this.adds = this.engine.stations.added
     this.moves = this.engine.stations.moved
-    this.clear(0, facts)
-    for (const recorder of this.recorders) recorder.make(this.way)
+    this.ways.begin(0, facts)
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.make(this.ways.current)
   }
 
   private made(): void {
@@ -396,26 +358,14 @@ export class RecordedPath implements TrailWatcher {
     this.flush()
   }
 
-  private clear(number: number, facts: number): void {
-    const { way, trail } = this
-    way.number = number
-    way.facts = facts
-    way.movedFrom = NONE
-    way.reason = 0
-    way.flow = NONE
-    way.place = NONE
-    trail.clear()
-    trail.facts = facts
-    trail.number = number
-  }
-
   /** Takes from the trail what has become of the frame, and tells of what has come to the list since. */
   private depart(): void {
-    const { way, trail, memory, recorders } = this
-    const isGlance = this.depth === 1 && this.together.active
+    const { ways, trail, memory, recorders } = this
+    const way = ways.current
+    const isGlance = ways.depth === 1 && this.together.active
     // What the trail says is about any of many frames: that they were flooded, or dropped.
     if (isGlance && !this.together.isRouted) trail.clear()
-    way.facts = trail.facts | (this.depth === 1 && !isGlance ? this.learnt() : 0)
+    way.facts = trail.facts | (ways.depth === 1 && !isGlance ? this.learnt() : 0)
     way.reason = trail.reason
     way.flow = trail.flow
     const { transmits, view } = memory
@@ -444,39 +394,10 @@ export class RecordedPath implements TrailWatcher {
   private learnt(): number {
     const { stations } = this.engine
     if (stations.moved !== this.moves) {
-      this.way.movedFrom = stations.movedFrom
+      this.ways.current.movedFrom = stations.movedFrom
       return MOVED
     }
     return stations.added === this.adds ? 0 : LEARNED
-  }
-
-  private setAside(): void {
-    const { way, trail } = this
-    const aside = this.aside[this.depth++]!
-    aside.number = way.number
-    aside.facts = way.facts
-    aside.movedFrom = way.movedFrom
-    aside.reason = way.reason
-    aside.flow = way.flow
-    aside.trailReason = trail.reason
-    aside.trailFacts = trail.facts
-    aside.trailFlow = trail.flow
-    aside.trailMade = trail.made
-  }
-
-  private takeBack(): void {
-    const { way, trail } = this
-    const aside = this.aside[--this.depth]!
-    way.number = aside.number
-    way.facts = aside.facts
-    way.movedFrom = aside.movedFrom
-    way.reason = aside.reason
-    way.flow = aside.flow
-    trail.reason = aside.trailReason
-    trail.facts = aside.trailFacts
-    trail.flow = aside.trailFlow
-    trail.made = aside.trailMade
-    trail.number = aside.number
   }
 
   private refused(present: boolean): void {
@@ -486,18 +407,25 @@ export class RecordedPath implements TrailWatcher {
       const descriptor = i << DESCRIPTOR_SHIFT
       const error = -transmits[descriptor + RESULT]!
       if (error === 0) continue
-      this.setAside()
-      this.clear(this.numbers[i]!, 0)
-      this.way.reason = refusalReason(error)
+      this.ways.enter(this.numbers[i]!, 0)
+      this.ways.current.reason = refusalReason(error)
       const port = transmits[descriptor + PORT]!
       const offset = this.engine.transmittedOffset(i)
       const length = this.engine.transmittedLength(i)
-      for (const recorder of this.recorders) recorder.refuse(this.way, port, offset, length, present)
-      this.takeBack()
+      for (const recorder of this.recorders) recorder.refuse(this.ways.current, port, offset, length, present)
+      this.ways.leave()
     }
   }
 
+  /** A loop by index, as in all that comes with each burst: closures and iterators are allocated until the compiler does away with them. */
+  private wantsRefused(): boolean {
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) if (recorders[r]!.wantsRefused) return true
+    return false
+  }
+
   private flush(): void {
-    for (const recorder of this.recorders) recorder.flush()
+    const { recorders } = this
+    for (let r = 0; r < recorders.length; r++) recorders[r]!.flush()
   }
 }

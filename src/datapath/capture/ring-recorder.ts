@@ -11,6 +11,7 @@ import type { CaptureRingWriter, RecordTuples } from './capture-ring.ts'
 import * as ring from './capture-ring.ts'
 import * as frameFilter from './frame-filter.ts'
 import type { FrameRecorder, FrameWay } from './frame-recorder.ts'
+import { NESTED_MAX } from './nested-ways.ts'
 import { Fact } from './recorded-frame.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
@@ -27,8 +28,6 @@ const { arrival: ARRIVAL, departure: DEPARTURE } = Point
 /** The word of a port: the interface's number, and the points. 0: nothing of it is wanted. */
 const POINT_BITS = 2
 
-/** Ways that are inside one another: see recorded-path.ts. */
-const NESTED_MAX = 8
 /** `reserved`: nothing is. */
 const NOTHING = -1
 

@@ -63,7 +63,7 @@ class Lab {
     await prepare(datapath)
     this.#relay = new RelayAttachment(datapath)
     this.#dns = new DnsService({
-      datapath,
+      nameServer: datapath.dns,
       relay: this.#relay,
       resolvConf: this.resolvConf,
       wayOut: () => this.way,

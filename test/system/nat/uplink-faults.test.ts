@@ -17,7 +17,7 @@ const PAUSE_MS = '10'
 const MOVED = '203.0.113.99'
 const ping = ['ping', '-n', '-c', '1'] as const
 
-const skip = needsTap() || needs('ip', 'ping', 'nsenter', 'setpriv')
+const skip = needsTap() || needs('ip', 'ping', 'nsenter', 'setpriv', 'ss')
 
 for (const io of ['io_uring', 'epoll'] as const) {
   describe(`an uplink over ${io}`, { skip }, () => {
@@ -55,6 +55,12 @@ for (const io of ['io_uring', 'epoll'] as const) {
       await station(from).call('write', handle, 'there')
       assert.match(await station(from).call('read', handle), /^there /)
       await station(from).call('close', handle)
+    }
+    /** Bytes that the client on the internet has sent to the machine's port and would send again. */
+    const unacknowledged = async (port: string): Promise<number> => {
+      const { output } = await scene.attempt('internet', 'ss', '-Htn', 'dst', `${HOST}:${port}`)
+      const [, , sendQueue] = output.trim().split(/\s+/)
+      return Number(sendQueue)
     }
     const end = async (talk: Program): Promise<void> => {
       const { code, output, errors } = await talk.stop('SIGTERM')
@@ -124,11 +130,12 @@ for (const io of ['io_uring', 'epoll'] as const) {
       const server = await web.call('accept', listener)
       await internet.call('write', client.handle, 'before')
       assert.equal(await web.call('read', server.handle), 'before')
+      await until('the client knows that it has arrived', async () => (await unacknowledged('8090')) === 0)
       await scene.daemon.kill()
       await scene.daemon.again()
       await until('it is up', isUp)
       await until('the internet is reached', reachesOut)
-      // While no daemon is there, the machine's kernel resets what arrives. This one was silent, and goes on.
+      // While no daemon is there, the machine's kernel resets what arrives. This one had nothing to send, not even once more, and goes on.
       await internet.call('write', client.handle, 'after')
       assert.equal(await web.call('read', server.handle), 'after')
       await web.call('write', server.handle, 'back')
