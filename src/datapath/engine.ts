@@ -1,16 +1,13 @@
 /**
- * The data path: takes the burst that a poll returned through classify, bridge, router and egress, and leaves the list of
- * transmissions for the next poll.
+ * The data path as those see it who drive it: a burst at a time from the loop, settings and questions in between. Its parts are put
+ * together here, and what concerns several of them begins here.
  *
- *            ┌─── accept ─────────────┐   ┌─── forward ────┐   ┌─ router ─┐
- *     poll ─►│ classify, guard, learn │──►│ decide, egress │──►│          │─► poll
- *            └────────┬───────────────┘   └───────┬────────┘   └────┬─────┘
- *                     └───────────────────────────┴─────────────────┴─► drop: a reason, counted
+ *            ┌─ arrive ──────────────┐   ┌─ process ──────────────┐   ┌─ depart ───────┐
+ *     poll ─►│ tunnels, impairments  │──►│ switching, then router │──►│ impaired links │─► poll
+ *            └───────────────────────┘   └────────────────────────┘   └────────────────┘
  *
- * The whole burst is accepted before its first frame is forwarded. Two short loops are faster than a long one: V8 compiles
- * each into one piece of code, with all that it calls for a frame, but only up to some size (920 bytes of bytecode).
- *
- * Nothing here allocates, throws, waits or reads a clock.
+ * What `process` has decided to send is the list of transmissions for the next poll. Nothing on a frame's way allocates, throws, waits or
+ * reads a clock.
  */
 
 import {
@@ -23,17 +20,12 @@ import {
 } from '../limits.ts'
 import { MacTable } from '../tables/mac-table.ts'
 import type { MacAddress } from '../wire/address.ts'
-import * as ethernet from '../wire/ethernet.ts'
-import * as ipProtocol from '../wire/ip-protocol.ts'
-import * as virtioNet from '../wire/virtio-net.ts'
-import { Bridge, dropReasonOf, FLOOD } from './bridge.ts'
+import { Bridge } from './bridge.ts'
 import type { RecordTuples } from './capture/capture-ring.ts'
-import { classify } from './classify.ts'
 import { Counters } from './counters.ts'
 import type { DnsServer } from './dns/dns-server.ts'
-import { DropReason } from './drop-reason.ts'
 import { Egress } from './egress.ts'
-import { type ExplainOptions, explain } from './explain.ts'
+import { type ExplainOptions, type ExplainParts, explain } from './explain.ts'
 import { countFlows, listFlows, listNeighbours, removeFlows } from './flow-listing.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import * as frameMemory from './frame-memory.ts'
@@ -47,10 +39,8 @@ import type {
 } from './impairment/impairment-settings.ts'
 import { Impairments } from './impairment/impairments.ts'
 import { setInterface } from './interface-change.ts'
-import { NO_INTERFACE } from './interface-table.ts'
-import { ARP_CONSUMED, ARP_DROPPED, ARP_PASSES } from './link-layer.ts'
-import { type DomainSettings, FROM_PEER, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
-import { RareSwitching } from './rare-switching.ts'
+import { addPeer, addPort, addTunnel, type PortParts, removePort, removeTunnel } from './port-change.ts'
+import { type DomainSettings, NO_DOMAIN, type PortSettings, PortTable } from './port-table.ts'
 import { Router } from './router.ts'
 import { ROUTER_PORT } from './router-port.ts'
 import type {
@@ -66,6 +56,7 @@ import type {
 } from './router-settings.ts'
 import { removeService, setService, unpublish } from './services/service-change.ts'
 import type { ServiceSettings } from './services/service-settings.ts'
+import { Switching } from './switching.ts'
 import type {
   OverlaySettings,
   PeerSettings,
@@ -74,20 +65,9 @@ import type {
   Stranger,
   TunnelSettings,
 } from './tunnel/tunnel-settings.ts'
-import { MAPPED, wordsOf } from './tunnel/tunnel-tables.ts'
 import { Tunnels } from './tunnel/tunnels.ts'
 
-// Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, REASON, STATUS_TRANSMIT_FAILURES } = frameMemory
-const { FLAG_GATHER, FRAME_MAX, VIRTIO_NET_HEADER_SIZE } = frameMemory
-const { etherType, sourceHigh, sourceLow, targetHigh, targetLow, TYPE_ARP } = ethernet
-const { none: ACCEPTED, noDomain: WITHOUT_DOMAIN, offloadInvalid: UNKNOWN_OFFLOAD } = DropReason
-const { flags, setFlags } = virtioNet
-const { UDP } = ipProtocol
-const TO_ROUTER = ROUTER_PORT
-const TO_ALL = FLOOD
-const NOWHERE = NO_DOMAIN
-const classifyFrame = classify
+const { LENGTH, OFFSET, PORT, STATUS_TRANSMIT_FAILURES, FRAME_MAX } = frameMemory
 
 export interface EngineOptions {
   /** A random int32, kept secret: see MacTableOptions. */
@@ -107,17 +87,17 @@ export class Engine {
   readonly stations: MacTable
   /** The name server of the gateways. */
   readonly dns: DnsServer
+  /** All of them, for what concerns several. */
+  private readonly parts: ExplainParts & PortParts
   private readonly memory: FrameMemory
   private readonly ports = new PortTable()
-  private readonly bridge: Bridge
+  private readonly icc = new Icc()
   private readonly egress: Egress
   private readonly router: Router
-  private readonly guard = new Guard()
-  private readonly icc = new Icc()
   private readonly impairment: Impairments
-  private readonly rare: RareSwitching
   private readonly tunnels: Tunnels
-  /** How many frames of the burst have been through `accept`, and through `forward`. */
+  private readonly switching: Switching
+  /** How many frames of the burst the switch has accepted, and how many it has forwarded. */
   private accepted = 0
   private forwarded = 0
   /** The burst that `process` was called for last is not through. */
@@ -133,42 +113,28 @@ export class Engine {
       ageingS: options.ageingS ?? STATION_AGEING_S,
       seed: options.seed,
     })
-    this.bridge = new Bridge(this.ports, this.stations)
-    this.egress = new Egress(memory, this.ports, this.counters)
-    this.router = new Router({
-      memory,
-      ports: this.ports,
-      bridge: this.bridge,
-      stations: this.stations,
-      egress: this.egress,
-      counters: this.counters,
-      seed: options.seed,
+    const { ports, icc, stations, counters } = this
+    const guard = new Guard()
+    const bridge = new Bridge(ports, stations)
+    const egress = new Egress(memory, ports, counters)
+    const early = { memory, ports, guard, icc, stations, counters, bridge, egress, seed: options.seed }
+    const router = new Router({
+      ...early,
       connections: options.connections ?? CONNECTIONS_DEFAULT,
       connectionsPerOwner: options.connectionsPerOwner ?? CONNECTIONS_PER_OWNER_DEFAULT,
     })
-    this.dns = this.router.dns
-    const { ports, icc, router, egress, counters } = this
-    this.rare = new RareSwitching({ memory, ports, icc, router, egress, counters })
-    this.impairment = new Impairments({
-      memory,
-      ports: this.ports,
-      egress: this.egress,
-      counters: this.counters,
-    })
-    this.tunnels = new Tunnels({
-      memory,
-      ports: this.ports,
-      stations: this.stations,
-      bridge: this.bridge,
-      guard: this.guard,
-      interfaces: this.router.interfaces,
-      neighbours: this.router.link.neighbours,
-      egress: this.egress,
-      counters: this.counters,
-      impairment: this.impairment,
-      seed: options.seed,
-    })
-    this.router.admission.tunnels = this.tunnels.tables
+    const impairment = new Impairments(early)
+    const { interfaces, link } = router
+    const { neighbours } = link
+    const tunnels = new Tunnels({ ...early, interfaces, neighbours, impairment })
+    router.admission.tunnels = tunnels.tables
+    this.parts = { ...early, router, impairment, tunnels }
+    this.switching = new Switching({ ...early, router, impairment, tunnels })
+    this.egress = egress
+    this.router = router
+    this.impairment = impairment
+    this.tunnels = tunnels
+    this.dns = router.dns
   }
 
   /** Where the frame of a transmission in the list begins, of one to a peer the inner frame: while somebody looks on (Egress.frameOffset). */
@@ -247,8 +213,9 @@ export class Engine {
   process(from: number, count: number, nowS: number): number {
     this.tunnels.pathMtu.nowS = nowS
     if (from === 0 && !this.unfinished) this.beginBurst()
-    this.accept(count, nowS)
-    this.forwarded = this.forward(Math.max(from, this.forwarded), count, nowS)
+    this.switching.accept(this.accepted, count, nowS)
+    this.accepted = count
+    this.forwarded = this.switching.forward(Math.max(from, this.forwarded), count, nowS)
     this.unfinished = this.forwarded < count || !this.router.process(nowS)
     return this.unfinished ? Math.min(this.forwarded, count - 1) : count
   }
@@ -311,13 +278,7 @@ export class Engine {
   }
 
   addPort(port: number, settings: PortSettings): void {
-    this.ports.addPort(port, settings)
-    this.guard.set(port, settings.guard)
-    this.icc.host[port] = settings.host === true ? 1 : 0
-    const { domain, station } = settings
-    if (station === undefined) return
-    this.tunnels.remotes.release(domain, station)
-    this.stations.addStatic(domain, station.high, station.low, port)
+    addPort(this.parts, port, settings)
   }
 
   /**
@@ -325,28 +286,17 @@ export class Engine {
    * the next port of this number nor reaches it.
    */
   removePort(port: number): void {
-    const domain = this.ports.domain[port]!
-    this.egress.withdraw(port)
-    this.impairment.removePort(port)
-    this.router.removePort(port, domain)
-    this.guard.set(port, undefined)
-    this.tunnels.removePeer(port)
-    this.ports.removePort(port)
-    this.stations.removePort(port)
-    this.counters.remove(port)
-    this.tunnels.remotes.replace(domain)
+    removePort(this.parts, port)
   }
 
   /** A tunnel's port is in no domain. Throws RangeError for a value out of its range, or where there are too many. */
   addTunnel(port: number, settings: TunnelSettings): void {
-    this.tunnels.addTunnel(port, settings)
-    this.endConnections(settings.local, settings.udpPort)
+    addTunnel(this.parts, port, settings)
   }
 
   /** Throws Error where a domain still goes on behind it. */
   removeTunnel(port: number): void {
-    this.tunnels.removeTunnel(port)
-    this.counters.remove(port)
+    removeTunnel(this.parts, port)
   }
 
   /**
@@ -359,8 +309,7 @@ export class Engine {
 
   /** The port is one of the domain's from here on. Throws Error where it is taken, or the domain has a peer of this address. */
   addPeer(port: number, settings: PeerSettings): void {
-    this.tunnels.addPeer(port, settings)
-    this.endConnections(settings.address, this.tunnels.tables.udpPortOf(port))
+    addPeer(this.parts, port, settings)
   }
 
   /** With the stations behind it. */
@@ -492,109 +441,12 @@ export class Engine {
     nowS: number,
     options: ExplainOptions = {},
   ): readonly ExplainedStep[] {
-    const { memory, ports, guard, icc, bridge, router, egress, impairment, tunnels } = this
-    const parts = { memory, ports, guard, icc, bridge, router, egress, impairment, tunnels }
-    return explain(parts, port, frame, nowS, options)
-  }
-
-  /** What sandboxes have begun with an address before that was known for a tunnel endpoint's. */
-  private endConnections(address: Uint8Array, port: number): void {
-    const [a, b, c, d] = wordsOf(address)
-    if (a !== 0 || b !== 0 || c !== MAPPED) return
-    removeFlows(this.router.connections, { protocol: UDP, address: d, port })
+    return explain(this.parts, port, frame, nowS, options)
   }
 
   private beginBurst(): void {
     this.accepted = 0
     this.forwarded = 0
     this.router.begin()
-  }
-
-  /** Judges the frames up to `count`, and learns from the good ones where their senders live. */
-  private accept(count: number, nowS: number): void {
-    const { received, view } = this.memory
-    const { domain: domains, frameMax } = this.ports
-    const { counters, bridge, guard } = this
-    const { guarded } = guard
-    const { uncounted } = this.impairment
-    for (let i = this.accepted; i < count; i++) {
-      const descriptor = i << DESCRIPTOR_SHIFT
-      const port = received[descriptor + PORT]!
-      const offset = received[descriptor + OFFSET]!
-      const length = received[descriptor + LENGTH]!
-      const domain = domains[port]!
-      if (i < uncounted) counters.received(port, length)
-      let reason = domain === NOWHERE ? WITHOUT_DOMAIN : classifyFrame(view, offset, length, frameMax[port]!)
-      if (guarded[port] === 1 && reason === ACCEPTED) reason = guard.check(view, offset, length, port)
-      if (reason === UNKNOWN_OFFLOAD) reason = this.classifyGathered(port, offset, length)
-      received[descriptor + REASON] = reason
-      if (reason !== ACCEPTED) counters.dropped(port, reason as DropReason)
-      else bridge.learn(sourceHigh(view, offset), sourceLow(view, offset), port, domain, nowS)
-    }
-    this.accepted = count
-  }
-
-  /** The verdict on a frame that was put together from pieces on its way out of a tunnel: of nobody else it may be one. */
-  private classifyGathered(port: number, offset: number, length: number): number {
-    const { view } = this.memory
-    const header = offset - VIRTIO_NET_HEADER_SIZE
-    const before = flags(view, header)
-    if ((before & FLAG_GATHER) === 0 || this.ports.oneWay[port] !== FROM_PEER) return UNKNOWN_OFFLOAD
-    setFlags(view, header, before & ~FLAG_GATHER)
-    const reason = classifyFrame(view, offset, length, this.ports.frameMax[port]!)
-    setFlags(view, header, before)
-    return reason
-  }
-
-  /** Sends what was accepted to where it goes. Returns `count`, or the first frame for which there may be no room. */
-  private forward(from: number, count: number, nowS: number): number {
-    const { received, view } = this.memory
-    const { domain: domains, direct } = this.ports
-    const { bridge, egress, router } = this
-    egress.expect(this.ports.largestDomain)
-    for (let i = from; i < count; i++) {
-      if (!egress.hasRoom) return i
-      const descriptor = i << DESCRIPTOR_SHIFT
-      if (received[descriptor + REASON] !== ACCEPTED) continue
-      const port = received[descriptor + PORT]!
-      const offset = received[descriptor + OFFSET]!
-      const length = received[descriptor + LENGTH]!
-      const domain = domains[port]!
-      const high = targetHigh(view, offset)
-      const verdict = bridge.decide(high, targetLow(view, offset), port, domain, nowS)
-      if (verdict === TO_ROUTER) router.collect(port, offset, length, domain)
-      else if (verdict >= 0) {
-        if (direct[domain] === 1) egress.send(verdict, offset, length)
-        else this.rare.send(port, offset, length, domain, verdict, nowS)
-      } else if (verdict === TO_ALL) this.flood(port, offset, length, domain, nowS)
-      else this.counters.dropped(port, dropReasonOf(verdict))
-    }
-    return count
-  }
-
-  private flood(port: number, offset: number, length: number, domain: number, nowS: number): void {
-    if (
-      this.router.interfaces.kind[domain] !== NO_INTERFACE &&
-      this.isForRouter(port, offset, length, domain, nowS)
-    ) {
-      return
-    }
-    if (this.ports.direct[domain] === 0 && this.rare.takes(port, offset, length, domain, nowS)) return
-    if (this.ports.hasPeers[domain] === 1 && this.tunnels.suppression.answer(port, offset, length, domain))
-      return
-    const members = this.ports.floodMembers(domain, port)
-    const isKept = this.ports.icc[domain] === 0 && !this.icc.allowsFlood(this.memory.view, offset, port)
-    const targets = this.egress.flood(isKept ? this.icc.hostsAmong(members) : members, port, offset, length)
-    if (targets > 0) this.counters.flooded(port, targets)
-    else this.counters.dropped(port, isKept ? DropReason.iccDisabled : DropReason.noOtherPort)
-  }
-
-  /** Whether a frame for everybody is one that the gateway alone deals with: ARP that asks for it. */
-  private isForRouter(port: number, offset: number, length: number, domain: number, nowS: number): boolean {
-    if (etherType(this.memory.view, offset) !== TYPE_ARP) return false
-    const verdict = this.router.receiveArp(port, offset, length, domain, nowS)
-    if (verdict === ARP_CONSUMED) this.counters.consumed(port)
-    if (verdict === ARP_DROPPED) this.counters.dropped(port, DropReason.arpSpoofed)
-    return verdict !== ARP_PASSES
   }
 }

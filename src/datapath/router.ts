@@ -1,7 +1,8 @@
 /**
- * The third stage, for frames to a gateway's MAC address: through the connection table, and out by another network.
+ * The third stage, for frames to a gateway's MAC address: through the connection table, and out by another network. Here it is found out
+ * whose a packet is; how it goes on is in connection-path.ts.
  *
- *     inspect ─► connection known? ── yes ─────────────────────────► next hop ─► rewrite ─► egress
+ *     inspect ─► connection known? ── yes ─────────────────────────► connection's path ─► egress
  *                       └── no ──► admission ─► a new connection ──────┘
  *                                     └──► the gateway itself
  *
@@ -17,11 +18,11 @@ import type { MacTable } from '../tables/mac-table.ts'
 import { PortMap } from '../tables/port-map.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as ipv6 from '../wire/ipv6.ts'
-import * as tcp from '../wire/tcp.ts'
-import { ADMITTED, AdmissionControl, swapped, TO_GATEWAY, TO_VIRTUAL } from './admission.ts'
+import { ADMITTED, AdmissionControl, TO_GATEWAY, TO_VIRTUAL } from './admission.ts'
 import type { Bridge } from './bridge.ts'
-import { Fact } from './capture/recorded-frame.ts'
 import type { Trail } from './capture/trail.ts'
+import { ConnectionPath } from './connection-path.ts'
+import { ConnectionTracking } from './connection-tracking.ts'
 import type { Counters } from './counters.ts'
 import {
   DatagramFragments,
@@ -32,7 +33,6 @@ import {
 import { DnsServer } from './dns/dns-server.ts'
 import { DropReason } from './drop-reason.ts'
 import type { Egress } from './egress.ts'
-import * as flowFlags from './flow-flags.ts'
 import { ForwardingTable } from './forwarding-table.ts'
 import type { FrameMemory } from './frame-memory.ts'
 import { Gateway } from './gateway.ts'
@@ -43,33 +43,21 @@ import { NextHop } from './next-hop.ts'
 import * as packets from './packets.ts'
 import { inspect, Packets } from './packets.ts'
 import type { PortTable } from './port-table.ts'
-import * as rewriting from './rewrite.ts'
 import { ServiceStage } from './services/service-stage.ts'
 import { ServiceTable } from './services/service-table.ts'
-import * as tracking from './tcp-tracking.ts'
 import { WAITED_ROW, WaitingPackets } from './waiting-packets.ts'
 import { WayOut } from './way-out.ts'
 
 // Constants of this module, whose values V8 compiles in; an imported one it would load and check at each use.
-const { CONTROL, DESTINATION, DOMAIN, HASH, LENGTH, NETWORK, OFFSET, PORT, PORTS, PROTOCOL, SOURCE } = packets
-const { END, EXPIRED, FIRST_FRAGMENT, HAS_PORTS, ICMP_ERROR, LATER_FRAGMENT, ROW_SHIFT, TRAITS, TRANSPORT } =
-  packets
-const { rewriteAddresses } = rewriting
-const swapPorts = swapped
+const { DESTINATION, DOMAIN, HASH, LENGTH, NETWORK, OFFSET, PORT, PORTS, PROTOCOL, SOURCE } = packets
+const { EXPIRED, FIRST_FRAGMENT, ICMP_ERROR, LATER_FRAGMENT, ROW_SHIFT, TRAITS } = packets
 const { etherType, TYPE_IPV4 } = ethernet
 const { none: ACCEPTED } = DropReason
-const { beganFlow: BEGAN_FLOW } = Fact
 const inspectPacket = inspect
-const { firstState, nextFlags, nextState, FLOW_TIMEOUTS_S } = tracking
-const changesState = tracking.concernsState
-const { isOpen, isTcpState } = tracking
-const SYN = tcp.SYN
 const NONE = -1
 /** fe80::/10. */
 const LINK_LOCAL_SHIFT = 22
 const LINK_LOCAL = 0xfe80 >>> 6
-
-const { PINNED, SERVED, TRACKING_FLAGS, TRANSLATED } = flowFlags
 
 export interface RouterParts {
   readonly memory: FrameMemory
@@ -101,9 +89,10 @@ export class Router {
   readonly services = new ServiceTable()
   /** What is done for connections to them. */
   readonly stage: ServiceStage
+  private readonly tracking: ConnectionTracking
+  private readonly path: ConnectionPath
   private readonly waiting: WaitingPackets
   private readonly memory: FrameMemory
-  private readonly ports: PortTable
   private readonly egress: Egress
   private readonly counters: Counters
   private readonly trail: Trail
@@ -116,7 +105,6 @@ export class Router {
   constructor(parts: RouterParts) {
     const { memory, ports, bridge, egress, counters, stations, seed } = parts
     this.memory = memory
-    this.ports = ports
     this.egress = egress
     this.counters = counters
     this.trail = counters.trail
@@ -138,9 +126,13 @@ export class Router {
     const { admission, link, gateway, errors, fragments } = this
     const late = { link, errors, fragments, admission, stations, router: this }
     this.stage = new ServiceStage({ ...tables, ...own, ...late })
-    this.nextHop = new NextHop({ ...tables, ...own, link, gateway, returnHops: this.stage.returnHops })
+    const { stage } = this
+    this.nextHop = new NextHop({ ...tables, ...own, link, gateway, returnHops: stage.returnHops })
     this.wayOut = new WayOut({ ...tables, ...own, link })
     this.waiting = new WaitingPackets({ ...tables, ...own, link })
+    this.tracking = new ConnectionTracking({ ...tables, ...own, admission, stage })
+    const { tracking, nextHop, wayOut } = this
+    this.path = new ConnectionPath({ ...tables, ...own, ...late, tracking, gateway, nextHop, wayOut, stage })
   }
 
   /** A new burst begins. */
@@ -363,7 +355,7 @@ export class Router {
       this.gateway.reject(rows, row, DropReason.ttlExceeded, nowS)
       return
     }
-    const reference = this.open(row, nowS)
+    const reference = this.tracking.open(row, nowS)
     if (reference >= 0) this.forward(row, reference, nowS)
     else {
       const reason = reference === INSERT_QUOTA ? DropReason.connectionQuota : DropReason.connectionsFull
@@ -382,140 +374,9 @@ export class Router {
     if (isFirst) this.resumeFragments(row, nowS)
   }
 
-  /** Enters the connection that admission has decided on. */
-  private open(row: number, nowS: number): number {
-    const { rows } = this.packets
-    const { admission, connections } = this
-    const protocol = rows[row + PROTOCOL]!
-    const source = rows[row + SOURCE]!
-    const destination = rows[row + DESTINATION]!
-    const ports = rows[row + PORTS]!
-    const state = firstState(protocol, rows[row + CONTROL]!)
-    if (admission.displaced !== NONE) connections.remove(admission.displaced)
-    const reference = connections.insert(
-      protocol,
-      source,
-      destination,
-      ports,
-      admission.destination,
-      admission.source,
-      swapPorts(admission.ports),
-      admission.owner,
-      nowS + FLOW_TIMEOUTS_S[state]!,
-    )
-    if (reference < 0) return reference
-    const translated =
-      source !== admission.source || destination !== admission.destination || ports !== admission.ports
-    this.trail.facts |= BEGAN_FLOW
-    connections.setState(reference, state)
-    connections.setFlags(reference, translated ? TRANSLATED : 0)
-    connections.setDomain(reference, rows[row + DOMAIN]!)
-    connections.setDomain(reference ^ 1, admission.egress)
-    if (admission.mapping !== NONE) connections.setMapping(reference, this.portMap.id(admission.mapping))
-    this.stage.began(row, reference)
-    return reference
-  }
-
-  /** A packet of a connection, in the reference's direction. */
+  /** A packet of a connection, in the reference's direction; behind a first fragment, what has waited for it. */
   private forward(row: number, reference: number, nowS: number): void {
-    const { rows } = this.packets
-    this.trail.flow = reference
-    const { connections, wayOut } = this
-    const traits = rows[row + TRAITS]!
-    if ((traits & EXPIRED) !== 0) {
-      this.gateway.reject(rows, row, DropReason.ttlExceeded, nowS)
-      return
-    }
-    const flags = connections.flags(reference)
-    // By two hosts a client may have asked the same backend from the same port: who came first has the connection.
-    if (
-      (flags & PINNED) !== 0 &&
-      (reference & 1) === 0 &&
-      connections.owner(reference) !== rows[row + PORT]
-    ) {
-      this.counters.dropped(rows[row + PORT]!, DropReason.wrongInterface)
-      return
-    }
-    if ((traits & FIRST_FRAGMENT) !== 0) this.fragments.remember(row, reference, nowS)
-    const domain = connections.domain(reference ^ 1)
-    const mtu = this.interfaces.mtu[domain]!
-    if (rows[row + END]! - rows[row + NETWORK]! > mtu && wayOut.mustStayWhole(row, mtu)) {
-      this.gateway.rejectLong(rows, row, mtu, nowS)
-      return
-    }
-    const neighbour = this.nextHop.find(row, reference, nowS)
-    if (neighbour === NONE) return
-    if (this.ports.hasPeers[domain] === 1 && this.rejectsLongForPeer(row, neighbour, domain, nowS)) return
-    this.track(row, reference, nowS)
-    if ((flags & TRANSLATED) !== 0) this.translate(row, reference)
-    if ((flags & SERVED) !== 0) this.stage.endings.note(row, reference)
-    if ((rows[row + CONTROL]! & SYN) !== 0) wayOut.clamp(row, domain)
-    wayOut.transmit(row, neighbour, domain, nowS)
-    if ((traits & FIRST_FRAGMENT) !== 0) this.resumeFragments(row, nowS)
-  }
-
-  /** The way to a peer may be narrower than the network. */
-  private rejectsLongForPeer(row: number, neighbour: number, domain: number, nowS: number): boolean {
-    const { rows } = this.packets
-    const mtu = this.link.peerMtu(neighbour, domain, nowS)
-    if (rows[row + END]! - rows[row + NETWORK]! <= mtu || !this.wayOut.mustStayWhole(row, mtu)) return false
-    this.gateway.rejectLong(rows, row, mtu, nowS)
-    return true
-  }
-
-  /** Counts the packet, and moves the connection on. */
-  private track(row: number, reference: number, nowS: number): void {
-    const { connections } = this
-    connections.count(reference)
-    let state = connections.state(reference)
-    if (changesState(state, this.packets.rows[row + CONTROL]!)) state = this.moveOn(row, reference, state)
-    if (!connections.isConfirmed(reference) && this.isConfirming(reference, state))
-      connections.confirm(reference)
-    connections.refresh(reference, nowS + FLOW_TIMEOUTS_S[state]!)
-  }
-
-  /**
-   * Whether this packet shows that both ends are there. An answer alone does not: a server answers each SYN and each question, also
-   * those whose sender is forged.
-   */
-  private isConfirming(reference: number, state: number): boolean {
-    if (isTcpState(state)) return isOpen(state) && this.connections.packets(reference ^ 1) > 0
-    return (reference & 1) === 0 && this.connections.packets(reference | 1) > 0
-  }
-
-  /** The connection's state after a packet that may change it. */
-  private moveOn(row: number, reference: number, state: number): number {
-    const { rows } = this.packets
-    const { connections } = this
-    // A later fragment says nothing about its connection.
-    if ((rows[row + TRAITS]! & LATER_FRAGMENT) !== 0) return state
-    const direction = reference & 1
-    const control = rows[row + CONTROL]!
-    const flags = connections.flags(reference)
-    const before = flags & TRACKING_FLAGS
-    const after = nextFlags(state, before, direction, control)
-    const next = nextState(state, before, after, direction, control)
-    connections.setState(reference, next)
-    if (after !== before) connections.setFlags(reference, (flags & ~TRACKING_FLAGS) | after)
-    return next
-  }
-
-  /** Puts the addresses and ports of the other tuple in place of those that the packet came with. */
-  private translate(row: number, reference: number): void {
-    const { rows } = this.packets
-    const { connections } = this
-    const other = reference ^ 1
-    rewriteAddresses(
-      this.memory.view,
-      rows[row + OFFSET]!,
-      rows[row + NETWORK]!,
-      rows[row + TRANSPORT]!,
-      rows[row + PROTOCOL]!,
-      (rows[row + TRAITS]! & HAS_PORTS) !== 0,
-      connections.destination(other),
-      connections.source(other),
-      swapPorts(connections.ports(other)),
-    )
+    if (this.path.forward(row, reference, nowS)) this.resumeFragments(row, nowS)
   }
 
   /** A fragment that is not the first goes where the first one went; one that overtook it waits. */
@@ -549,17 +410,10 @@ export class Router {
   /** An ICMP error: about a packet of a connection, whose other end is told. */
   private handleError(row: number, nowS: number): void {
     const { rows } = this.packets
-    const { errors } = this
-    const verdict = errors.decide(row)
+    const verdict = this.errors.decide(row)
     if (verdict === TO_HOST) this.gateway.receive(rows, row, nowS)
     else if (verdict !== RELAYED) this.counters.dropped(rows[row + PORT]!, verdict as DropReason)
-    else {
-      this.trail.flow = errors.reference
-      const neighbour = this.nextHop.find(row, errors.reference, nowS)
-      if (neighbour === NONE) return
-      errors.translate(row)
-      this.wayOut.transmit(row, neighbour, this.link.neighbours.domain(neighbour), nowS)
-    }
+    else this.path.relay(row, nowS)
   }
 
   /** Sends what has waited in a list on its way again. */

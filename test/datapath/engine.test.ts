@@ -3,8 +3,11 @@ import { describe, it } from 'node:test'
 import { Counters } from '../../src/datapath/counters.ts'
 import { DropReason } from '../../src/datapath/drop-reason.ts'
 import { DESCRIPTOR_SHIFT, LENGTH, OFFSET, PORT, SLOT_SIZE } from '../../src/datapath/frame-memory.ts'
+import { InterfaceKind } from '../../src/datapath/router-settings.ts'
 import { SLOTS_DEFAULT, TRANSMIT_MAX } from '../../src/limits.ts'
 import { frameOf } from '../support/frame-text.ts'
+import { gatewayInterface } from '../support/gateway-interface.ts'
+import { address, packetFrame } from '../support/packet-text.ts'
 import { assertAllAccountedFor, play, Scenario } from '../support/scenario.ts'
 import { pattern, readFinished, transportFrame } from '../support/transport-frame.ts'
 
@@ -74,6 +77,39 @@ describe('the engine takes a burst in parts', () => {
     assert.equal(segments.length, SLOTS_DEFAULT * 650)
     const last = Buffer.concat(segments.slice(-650).map((segment) => readFinished(segment).payload))
     assert.deepEqual(last, Buffer.from(payload))
+    assertAllAccountedFor(engine.counters.total())
+  })
+
+  it('when the switch is through and the router is not, and sends no frame twice', () => {
+    const scenario = network(2)
+    const { io, engine } = scenario
+    scenario.network(2)
+    scenario.port(2, { domain: 2, plain: true })
+    const outside = { kind: InterfaceKind.outside, firstPort: 1000, lastPort: 65_535 }
+    engine.setInterface(1, gatewayInterface('10.1.0.1', 1500))
+    engine.setInterface(2, { ...gatewayInterface('10.0.0.1', 1500), ...outside })
+    scenario.arrive(2, packetFrame('arp 10.0.0.2 asks 10.0.0.1', address('10.0.0.1')))
+    scenario.run()
+    scenario.departures(2)
+
+    const packets = 40
+    const segments = 400
+    const line = `tcp 10.1.0.2:4001>10.0.0.2:80 ack len=${segments * 100} gso=100`
+    for (let i = 0; i < packets; i++) scenario.arrive(0, packetFrame(line, address('10.1.0.1')))
+    scenario.arrive(0, frame('b a hello'))
+    const count = io.poll(0, 0)
+    engine.settle()
+    let calls = 0
+    let done = 0
+    while (done < count) {
+      done = engine.process(done, count, 0)
+      calls++
+      io.transmit(engine.transmitCount)
+      engine.settle()
+    }
+    assert.ok(calls > 1)
+    assert.equal(scenario.departures(1).length, 1)
+    assert.equal(scenario.departures(2).length, packets * segments)
     assertAllAccountedFor(engine.counters.total())
   })
 
