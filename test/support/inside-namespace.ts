@@ -9,6 +9,9 @@ import { needs, needsRoot, type Skip } from './requirements.ts'
 
 const MARK = 'TAPWIRE_TEST_INSIDE'
 
+/** Before the runner ends the whole file, and what has been said with it. */
+const DEADLINE_MS = 200_000
+
 /**
  * For tests that bind ports of the machine they run on: runs the file `url` (import.meta.url) once more in a network
  * namespace of its own, where `define` defines the tests. There is no way out of it but what a test makes. `unmet`: why they are to be skipped.
@@ -29,8 +32,11 @@ export function insideNamespace(url: string, define: () => void, unmet: Skip = f
       env: { ...env, [MARK]: url },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    // What it has said by then tells which test does not come to its end; or none, but the process.
+    const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS)
     const exit = once(child, 'exit')
     const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit])
+    clearTimeout(deadline)
     assert.equal(code, 0, stdout + stderr)
     assert.match(stdout, /^# pass [1-9]/m)
     assert.match(stdout, /^# fail 0$/m)
